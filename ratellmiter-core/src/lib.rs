@@ -1,0 +1,81 @@
+//! Paces calls to LLM APIs from inside a program: evenly, ramped up when demand jumps, and as one body after a 429.
+//!
+//! Put [`#[ratellmiter]`](ratellmiter) on the functions that call a model, start the [`monitor`], and look at the log it
+//! leaves with the `ratellmiter` command:
+//!
+//! ```
+//! use ratellmiter_core::{Config, monitor, ratellmiter};
+//!
+//! #[ratellmiter(model = "gpt-4o")]
+//! async fn answer(prompt: &str) -> Result<String, std::io::Error> {
+//!     Ok(format!("the answer to {prompt}")) // the call, as it was
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let directory = tempfile::tempdir()?;
+//! # let log_directory = directory.path().to_owned();
+//! monitor().start(Config { default_rate_limit: 300, log_directory, ..Config::default() })?;
+//! println!("{}", answer("life").await?);
+//! monitor().stop().await?;
+//! # Ok(()) }
+//! ```
+//!
+//! Without the macro: [`Limiter::admit`] gives a [`Ticket`].
+//!
+//! # What holds
+//!
+//! For a limit of R calls a minute at most R tickets are issued in any 60 seconds, and at most R/60, rounded up, and one
+//! more in any second. They are spaced evenly. With a line waiting and no refusals the rate is used to at least
+//! 99.5 % once the ramp is over. Calls get their tickets in the order in which they asked. After a refusal nobody goes
+//! until the server's hint has passed, then one refused call goes alone, and when it is accepted the other refused calls
+//! go first. Futures that are dropped give their places back. The log never breaks a call, and holds no prompt, answer,
+//! header, key, or text of an error.
+//!
+//! # Architecture
+//!
+//! From the top down, each knowing only those below: `call` (what the attribute expands to) and [`Monitor`]; `limiter`
+//! (the public face) over `driver` (the lock, the waiters, the timer); `scheduler`, a pure state machine that is told
+//! the time; its parts `meter` (the rate), `ramp`, `window` (what really went out), `recovery` (pauses) and `tally` (the
+//! second's counts); [`config`], [`log`], [`record`], `limits`; and `judge`, from the outcome of a call to a [`Verdict`].
+
+mod call;
+mod clock;
+pub mod config;
+mod driver;
+mod judge;
+mod limiter;
+mod limits;
+pub mod log;
+mod meter;
+mod monitor;
+mod ramp;
+pub mod record;
+mod recovery;
+mod scheduler;
+mod tally;
+mod window;
+
+pub use config::{Config, ConfigError};
+pub use judge::{Classify, Scope, Verdict};
+pub use limiter::{Admit, Limiter, Snapshot, Ticket};
+pub use limits::{InvalidRamp, Limits, Ramp};
+pub use monitor::{Monitor, StartError, StopError, monitor};
+// pub use ratellmiter_macros::ratellmiter;
+
+/// What the attribute expands to. No part of the public API.
+#[doc(hidden)]
+pub mod __private {
+    pub use std::{
+        boxed::Box,
+        clone::Clone,
+        ops::ControlFlow::{Break, Continue},
+        option::Option,
+    };
+
+    pub use crate::{
+        __verdict as verdict,
+        call::{Call, limiter, model, when},
+        judge::classify::{ByClassify, ByNothing, BySource, ByValue, Outcome},
+    };
+}

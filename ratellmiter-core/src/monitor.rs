@@ -1,0 +1,392 @@
+//! Start, stop, the registry of limiters, the second's rows, snapshots.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    io,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError, RwLock,
+        mpsc::{self, RecvTimeoutError},
+    },
+    thread,
+    time::{Duration, SystemTime},
+};
+
+use thiserror::Error;
+use tokio::sync::oneshot;
+
+use crate::{
+    config::{Config, ConfigError, Settings},
+    limiter::{Limiter, Snapshot},
+    limits::Limits,
+    log::Log,
+    record::Row,
+    tally::Second,
+};
+
+/// The monitor of this process, the one that `#[ratellmiter]` uses.
+#[must_use]
+pub fn monitor() -> &'static Monitor {
+    static MONITOR: OnceLock<Monitor> = OnceLock::new();
+    MONITOR.get_or_init(Monitor::new)
+}
+
+/// Keeps a limiter for each model, and writes the log from [`start`](Self::start) to [`stop`](Self::stop).
+///
+/// Calls that are made before the start or after the stop are paced all the same, with the default limits before the
+/// first start, and are not logged.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use ratellmiter_core::{Config, Monitor};
+///
+/// # let directory = tempfile::tempdir()?;
+/// let monitor = Monitor::new();
+/// let log = monitor.start(Config { log_directory: directory.path().into(), ..Config::default() })?;
+/// monitor.limiter("gpt-4o").admit().await.finish();
+/// monitor.stop().await?;
+/// assert!(std::fs::read_to_string(log)?.contains(r#""model":"gpt-4o","requested":1"#));
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct Monitor {
+    registry: Arc<RwLock<Registry>>,
+    writer: Mutex<Option<Writer>>,
+}
+
+#[derive(Debug)]
+struct Registry {
+    settings: Settings,
+    limiters: HashMap<Arc<str>, Entry>,
+    recording: bool,
+}
+
+#[derive(Debug)]
+struct Entry {
+    limiter: Limiter,
+    /// What the code asked for by [`Monitor::limit`].
+    asked: Option<Limits>,
+}
+
+/// The thread that writes the log, and how to end it.
+#[derive(Debug)]
+struct Writer {
+    stop: mpsc::Sender<oneshot::Sender<io::Result<()>>>,
+    path: PathBuf,
+}
+
+/// Why a monitor did not start.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// It runs already.
+    #[error("the monitor has been started already and writes {}; stop it first", path.display())]
+    AlreadyStarted {
+        /// Its log.
+        path: PathBuf,
+    },
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The log cannot be made.
+    #[error("cannot write a log into {}: {source}", directory.display())]
+    Log {
+        /// Where it was to be.
+        directory: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// The last rows of the log could not be written. All calls are unharmed.
+#[derive(Debug, Error)]
+#[error("the last rows of the log {} could not be written: {source}", path.display())]
+pub struct StopError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl Monitor {
+    /// A monitor of its own, for those who want no global one.
+    #[must_use]
+    pub fn new() -> Self {
+        let registry = Registry {
+            settings: Settings::before_start(),
+            limiters: HashMap::new(),
+            recording: false,
+        };
+        Self {
+            registry: Arc::new(RwLock::new(registry)),
+            writer: Mutex::new(None),
+        }
+    }
+
+    /// Reads the configuration file and the environment, which win over `config`, and starts to write a log. Gives its path.
+    /// Limiters that exist already get the limits that hold from now on.
+    ///
+    /// # Errors
+    /// The monitor runs already; or the configuration, or the log's directory, cannot be used. Then nothing has changed.
+    pub fn start(&self, config: Config) -> Result<PathBuf, StartError> {
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Writer { path, .. }) = &*writer {
+            return Err(StartError::AlreadyStarted { path: path.clone() });
+        }
+        let settings = Settings::load(&config)?;
+        let directory = settings.log_directory.clone();
+        let failed = |source| StartError::Log {
+            directory: directory.clone(),
+            source,
+        };
+        let log = Log::create(&directory, SystemTime::now()).map_err(failed)?;
+        let path = log.path().to_owned();
+        let (stop, stopped) = mpsc::channel();
+        let registry = self.registry.clone();
+        let thread = thread::Builder::new().name("ratellmiter-log".into());
+        thread
+            .spawn(move || write(&registry, log, &stopped))
+            .map_err(failed)?;
+        self.write_registry(|registry| {
+            registry.settings = settings;
+            registry.recording = true;
+            registry
+                .limiters
+                .values()
+                .for_each(|entry| entry.limiter.record(true));
+            registry.apply();
+        });
+        *writer = Some(Writer {
+            stop,
+            path: path.clone(),
+        });
+        Ok(path)
+    }
+
+    /// Writes the second under way and ends the log; gives its path, or `None` if the monitor was not running. Calls go
+    /// on, paced as before.
+    ///
+    /// # Errors
+    /// The last rows could not be written.
+    ///
+    /// # Cancel safety
+    /// Once polled it stops, whether or not anybody waits for it.
+    pub async fn stop(&self) -> Result<Option<PathBuf>, StopError> {
+        let Some((path, written)) = self.end() else {
+            return Ok(None);
+        };
+        finished(path, written.await)
+    }
+
+    /// Like [`stop`](Self::stop), blocking the thread for as long as the disk takes.
+    ///
+    /// # Errors
+    /// The last rows could not be written.
+    pub fn stop_blocking(&self) -> Result<Option<PathBuf>, StopError> {
+        let Some((path, mut written)) = self.end() else {
+            return Ok(None);
+        };
+        // `blocking_recv` would refuse inside a runtime, where a short wait does no harm.
+        let result = loop {
+            match written.try_recv() {
+                Err(oneshot::error::TryRecvError::Empty) => thread::sleep(Duration::from_millis(1)),
+                Err(oneshot::error::TryRecvError::Closed) => break None,
+                Ok(result) => break Some(result),
+            }
+        };
+        finished(path, result.ok_or(()))
+    }
+
+    /// Sets the limits of one model, also while calls wait. The configuration file wins where it names the model.
+    pub fn limit(&self, model: &str, limits: Limits) {
+        self.write_registry(|registry| {
+            registry.add(model).asked = Some(limits);
+            registry.apply();
+        });
+    }
+
+    /// The limiter of one model, made when it is first asked for.
+    #[must_use]
+    pub fn limiter(&self, model: &str) -> Limiter {
+        let registry = self.registry.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = registry.limiters.get(model) {
+            return entry.limiter.clone();
+        }
+        drop(registry);
+        self.write_registry(|registry| registry.add(model).limiter.clone())
+    }
+
+    /// How each model stands, by name.
+    #[must_use]
+    pub fn snapshot(&self) -> BTreeMap<String, Snapshot> {
+        let registry = self.registry.read().unwrap_or_else(PoisonError::into_inner);
+        registry
+            .limiters
+            .iter()
+            .map(|(model, entry)| (model.to_string(), entry.limiter.snapshot()))
+            .collect()
+    }
+
+    fn write_registry<T>(&self, change: impl FnOnce(&mut Registry) -> T) -> T {
+        change(
+            &mut self
+                .registry
+                .write()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
+    }
+
+    /// Tells the writer to end.
+    fn end(&self) -> Option<(PathBuf, oneshot::Receiver<io::Result<()>>)> {
+        let Writer { stop, path } = self
+            .writer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()?;
+        let (answer, written) = oneshot::channel();
+        // A writer that is gone answers by dropping this.
+        let _ = stop.send(answer);
+        Some((path, written))
+    }
+}
+
+impl Default for Monitor {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Monitor {
+    fn drop(&mut self) {
+        // Nobody is left to hear of it.
+        let _ = self.stop_blocking();
+    }
+}
+
+impl Registry {
+    fn add(&mut self, model: &str) -> &mut Entry {
+        let Self {
+            settings,
+            limiters,
+            recording,
+        } = self;
+        limiters.entry(model.into()).or_insert_with(|| {
+            let limiter = Limiter::new(settings.limits(model, None));
+            limiter.record(*recording);
+            Entry {
+                limiter,
+                asked: None,
+            }
+        })
+    }
+
+    fn apply(&self) {
+        for (model, entry) in &self.limiters {
+            entry
+                .limiter
+                .set_limits(self.settings.limits(model, entry.asked));
+        }
+    }
+}
+
+fn finished<E>(
+    path: PathBuf,
+    written: Result<io::Result<()>, E>,
+) -> Result<Option<PathBuf>, StopError> {
+    match written.unwrap_or_else(|_| Err(io::Error::other("the thread that writes it has ended"))) {
+        Ok(()) => Ok(Some(path)),
+        Err(source) => Err(StopError { path, source }),
+    }
+}
+
+/// Writes the rows of each second shortly after it is over, until it is told to stop.
+fn write(
+    registry: &RwLock<Registry>,
+    mut log: Log,
+    stop: &mpsc::Receiver<oneshot::Sender<io::Result<()>>>,
+) {
+    let mut broken = false;
+    loop {
+        let told = stop.recv_timeout(until_next_second());
+        let last = !matches!(told, Err(RecvTimeoutError::Timeout));
+        let seconds = take(registry, last);
+        let rows: Vec<_> = seconds
+            .iter()
+            .map(|(model, second)| row(model, second))
+            .collect();
+        let written = log.append(&rows);
+        match &written {
+            Err(error) if !broken => {
+                tracing::warn!(log = %log.path().display(), %error, "cannot write the log; calls go on, and so do attempts to write");
+            }
+            Ok(()) if broken => {
+                tracing::info!(log = %log.path().display(), "the log is written again")
+            }
+            _ => {}
+        }
+        broken = written.is_err();
+        if let Ok(answer) = told {
+            let _ = answer.send(written);
+        }
+        if last {
+            return;
+        }
+    }
+}
+
+/// A little into the next second of the wall clock, when the last one's rows are complete.
+fn until_next_second() -> Duration {
+    let into = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default()
+        .subsec_nanos();
+    Duration::from_secs(1) - Duration::from_nanos(into.into()) + Duration::from_millis(10)
+}
+
+fn take(registry: &RwLock<Registry>, last: bool) -> Vec<(Arc<str>, Second)> {
+    let limiters: Vec<_> = {
+        let registry = registry.read().unwrap_or_else(PoisonError::into_inner);
+        registry
+            .limiters
+            .iter()
+            .map(|(model, entry)| (model.clone(), entry.limiter.clone()))
+            .collect()
+    };
+    let mut seconds = Vec::new();
+    for (model, limiter) in limiters {
+        seconds.extend(
+            limiter
+                .seconds(last)
+                .into_iter()
+                .map(|second| (model.clone(), second)),
+        );
+        if last {
+            limiter.record(false);
+        }
+    }
+    seconds.sort_by(|(one_model, one), (other_model, other)| {
+        (one.at, one_model).cmp(&(other.at, other_model))
+    });
+    seconds
+}
+
+fn row<'a>(model: &'a str, second: &Second) -> Row<'a> {
+    let Second {
+        at,
+        counts,
+        standing,
+        waits,
+        calls,
+    } = *second;
+    Row {
+        at,
+        model: model.into(),
+        requested: counts.requested,
+        issued: counts.issued,
+        rate_limited: counts.rate_limited,
+        finished: counts.finished,
+        overflow: standing.overflow,
+        rate: standing.rate,
+        in_flight: standing.in_flight,
+        wait_ms: waits,
+        call_ms: calls,
+    }
+}

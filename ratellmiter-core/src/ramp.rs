@@ -1,0 +1,265 @@
+//! How much of the rate this second may use.
+//!
+//! The first second from idle may use a part of the rate, each further one a step more than the last one really used.
+//! What a second may carry is a whole number of calls, at least one, spread evenly over it; fractions are carried over,
+//! so at 5 calls a second the default ramp carries 1, 2, 2, 3, 3, 4, 4, 5. At the full rate the ramp asks for nothing.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use crate::limits::{self, FULL};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// One call, in calls a minute times thousandths of the rate.
+const UNIT: u64 = 60 * FULL as u64;
+
+#[derive(Debug)]
+pub(crate) struct Ramp {
+    settings: Option<limits::Ramp>,
+    per_minute: u64,
+    /// The part of the rate that this second may use, in thousandths.
+    level: u32,
+    /// When this second began.
+    second: Duration,
+    /// Calls this second may carry, and has carried.
+    allowed: u64,
+    used: u64,
+    /// What earlier seconds left of a whole call, in `UNIT`s.
+    carry: u64,
+}
+
+impl Ramp {
+    pub(crate) fn new(settings: Option<limits::Ramp>, per_minute: NonZeroU32) -> Self {
+        let mut ramp = Self {
+            settings,
+            per_minute: per_minute.get().into(),
+            level: FULL,
+            second: Duration::ZERO,
+            allowed: 0,
+            used: 0,
+            carry: 0,
+        };
+        ramp.restart(Duration::ZERO);
+        ramp
+    }
+
+    /// Begins anew, as from idle.
+    pub(crate) fn restart(&mut self, now: Duration) {
+        self.level = self.settings.map_or(FULL, |ramp| ramp.start);
+        self.carry = 0;
+        self.used = 0;
+        self.begin_second(now);
+    }
+
+    /// Changes the settings from `now` on: a higher rate is a jump, to be taken step by step as any other.
+    pub(crate) fn set(
+        &mut self,
+        now: Duration,
+        settings: Option<limits::Ramp>,
+        per_minute: NonZeroU32,
+    ) {
+        let same_pace = u64::from(self.level) * self.per_minute / u64::from(per_minute.get());
+        self.settings = settings;
+        self.per_minute = per_minute.get().into();
+        self.level = settings.map_or(FULL, |ramp| {
+            u32::try_from(same_pace).map_or(FULL, |pace| pace.clamp(ramp.start, FULL))
+        });
+        self.used = 0;
+        self.begin_second(now);
+    }
+
+    /// Comes to the second that `now` lies in. `pressed`: since the last event calls have waited for the rate alone.
+    pub(crate) fn roll(&mut self, now: Duration, pressed: bool) {
+        let Some(settings) = self.settings else {
+            return;
+        };
+        while self.second + SECOND <= now {
+            if !pressed && self.used == 0 && self.second + 2 * SECOND <= now {
+                self.restart(now);
+                return;
+            }
+            // The grids of meter and seconds differ: of a second under pressure one call may lie just outside.
+            let used = (self.used + u64::from(pressed)) * UNIT / self.per_minute;
+            let used = u32::try_from(used).map_or(self.level, |used| used.min(self.level));
+            self.level = (used + settings.step).clamp(settings.start, FULL);
+            self.used = 0;
+            self.begin_second(self.second + SECOND);
+        }
+    }
+
+    /// When the next call may go, as far as the ramp is concerned and if nothing else happens.
+    pub(crate) fn due(&self) -> Duration {
+        if self.level == FULL {
+            Duration::ZERO
+        } else if self.used < self.allowed {
+            self.second
+                + Duration::from_nanos(
+                    (SECOND.as_nanos() as u64 * self.used).div_ceil(self.allowed),
+                )
+        } else {
+            self.second + SECOND
+        }
+    }
+
+    /// Counts one call in this second. The first call from idle begins it.
+    pub(crate) fn take(&mut self, slot: Duration) {
+        if self.used == 0 && self.level == self.settings.map_or(FULL, |ramp| ramp.start) {
+            self.second = self.second.max(slot);
+        }
+        self.used += 1;
+    }
+
+    /// Takes back the count of a call that was never made.
+    pub(crate) fn give_back(&mut self) {
+        self.used = self.used.saturating_sub(1);
+    }
+
+    /// The rate this second may use, in calls a second.
+    #[allow(clippy::cast_precision_loss)] // For people to read.
+    pub(crate) fn rate(&self) -> f64 {
+        self.per_minute as f64 * f64::from(self.level) / UNIT as f64
+    }
+
+    /// How long so many calls take from the start of a second at this level, if all seconds are used in full.
+    #[allow(clippy::cast_precision_loss)] // For people to read.
+    pub(crate) fn time_for(&self, calls: u64) -> Duration {
+        let step = self.settings.map_or(FULL, |ramp| ramp.step);
+        let per_second = self.per_minute as f64 / 60.0;
+        let (mut level, mut left, mut seconds) = (self.level, calls as f64, 0.0);
+        while level < FULL {
+            let this = per_second * f64::from(level) / f64::from(FULL);
+            if left <= this {
+                break;
+            }
+            left -= this;
+            seconds += 1.0;
+            level = (level + step).min(FULL);
+        }
+        seconds += left / (per_second * f64::from(level) / f64::from(FULL));
+        Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+    }
+
+    fn begin_second(&mut self, at: Duration) {
+        self.second = at;
+        let calls = u64::from(self.level) * self.per_minute + self.carry;
+        self.allowed = (calls / UNIT).max(1);
+        self.carry = calls.saturating_sub(self.allowed * UNIT);
+        if self.level == FULL {
+            self.carry = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What each second carries when calls wait all the time.
+    fn under_pressure(ramp: &mut Ramp, seconds: u64) -> Vec<u64> {
+        let mut carried = vec![0; usize::try_from(seconds).unwrap()];
+        let mut now = Duration::ZERO;
+        let interval = Duration::from_nanos(60_000_000_000_u64.div_ceil(ramp.per_minute));
+        let mut meter = Duration::ZERO;
+        loop {
+            now = ramp.due().max(meter).max(now);
+            if now >= Duration::from_secs(seconds) {
+                return carried;
+            }
+            ramp.roll(now, true);
+            if ramp.due().max(meter) > now {
+                continue;
+            }
+            ramp.take(now);
+            meter = meter.max(now) + interval;
+            carried[usize::try_from(now.as_secs()).unwrap()] += 1;
+        }
+    }
+
+    fn ramp(per_minute: u32) -> Ramp {
+        Ramp::new(
+            Some(limits::Ramp::DEFAULT),
+            NonZeroU32::new(per_minute).unwrap(),
+        )
+    }
+
+    #[test]
+    fn from_idle_a_quarter_then_a_tenth_more_each_second() {
+        assert_eq!(
+            under_pressure(&mut ramp(6000), 10),
+            [25, 35, 45, 55, 65, 75, 85, 95, 100, 100]
+        );
+        assert_eq!(
+            under_pressure(&mut ramp(300), 10),
+            [1, 2, 2, 3, 3, 4, 4, 5, 5, 5]
+        );
+    }
+
+    #[test]
+    fn the_whole_ramp_costs_three_seconds_and_a_fifth() {
+        let missing: u64 = under_pressure(&mut ramp(60_000), 12)
+            .iter()
+            .map(|calls| 1000 - calls)
+            .sum();
+        assert_eq!(missing, 3200);
+    }
+
+    #[test]
+    fn a_limit_of_one_a_second_has_nothing_to_ramp() {
+        assert_eq!(under_pressure(&mut ramp(60), 4), [1, 1, 1, 1]);
+        assert_eq!(under_pressure(&mut ramp(5), 25).iter().sum::<u64>(), 3);
+    }
+
+    #[test]
+    fn calls_of_a_ramping_second_are_spread_over_it() {
+        let mut ramp = ramp(6000);
+        for call in 0..25 {
+            assert_eq!(ramp.due(), Duration::from_millis(40 * call));
+            ramp.take(ramp.due());
+        }
+        assert_eq!(ramp.due(), SECOND);
+    }
+
+    #[test]
+    fn a_second_adds_to_what_the_last_one_used_not_to_what_it_might_have() {
+        let mut ramp = ramp(6000);
+        under_pressure(&mut ramp, 10);
+        assert_eq!(ramp.due(), Duration::ZERO, "full");
+        // The second under way carried 100; then one with 30 calls and nobody waiting.
+        ramp.roll(Duration::from_secs(10), true);
+        (0..30).for_each(|_| ramp.take(Duration::from_secs(10)));
+        ramp.roll(Duration::from_secs(11), false);
+        assert!((ramp.rate() - 40.0).abs() < 1e-9, "{}", ramp.rate());
+        ramp.roll(Duration::from_secs(13), false);
+        assert!((ramp.rate() - 25.0).abs() < 1e-9, "idle: {}", ramp.rate());
+    }
+
+    #[test]
+    fn a_raised_limit_is_a_jump_and_a_lowered_one_is_not() {
+        let mut ramp = ramp(300);
+        under_pressure(&mut ramp, 10);
+        let at = Duration::from_secs(10);
+        ramp.set(
+            at,
+            Some(limits::Ramp::DEFAULT),
+            NonZeroU32::new(600).unwrap(),
+        );
+        assert!((ramp.rate() - 5.0).abs() < 1e-9, "{}", ramp.rate());
+        ramp.set(
+            at,
+            Some(limits::Ramp::DEFAULT),
+            NonZeroU32::new(60).unwrap(),
+        );
+        assert!((ramp.rate() - 1.0).abs() < 1e-9, "{}", ramp.rate());
+    }
+
+    #[test]
+    fn the_time_for_a_line_counts_the_ramp() {
+        // 16 calls of the ramp's first 3.2 seconds' worth are missing at 5 a second: 24 in eight seconds, then 5 each.
+        assert_eq!(ramp(300).time_for(24), Duration::from_secs(8));
+        assert_eq!(ramp(300).time_for(34), Duration::from_secs(10));
+        assert_eq!(
+            Ramp::new(None, NonZeroU32::new(300).unwrap()).time_for(10),
+            Duration::from_secs(2)
+        );
+    }
+}

@@ -1,0 +1,171 @@
+//! The rows of the log as serde types: the one definition that core writes and the command reads.
+//!
+//! A log is one JSON object a line: first a [`Header`], then a [`Row`] for each model and second in which something
+//! happened or someone waited. A second without a row is all zeros. Readers ignore fields they do not know, and a
+//! missing count is zero, so rows can grow without breaking older or newer readers.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+/// The format this version writes.
+pub const FORMAT: u32 = 1;
+
+/// The first line of a log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    /// The version of the format, [`FORMAT`].
+    pub format: u32,
+    /// When the monitor was started, in seconds since the epoch.
+    pub started: u64,
+    /// The version of the library that wrote the log.
+    pub library: String,
+}
+
+/// What one model did in one second.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Row<'a> {
+    /// The second, since the epoch.
+    pub at: u64,
+    /// The model, as the user named it.
+    #[serde(borrow)]
+    pub model: Cow<'a, str>,
+    /// Calls that asked for a ticket (`r`).
+    #[serde(default)]
+    pub requested: u64,
+    /// Tickets given out (`i`); a call that is tried again gets a new one.
+    #[serde(default)]
+    pub issued: u64,
+    /// Calls that came back refused (`e`).
+    #[serde(default)]
+    pub rate_limited: u64,
+    /// Calls that ended, whether well or with an error of their own (`f`).
+    #[serde(default)]
+    pub finished: u64,
+    /// Calls still waiting when the second ended, refused ones included (`o`).
+    #[serde(default)]
+    pub overflow: u64,
+    /// The rate allowed at the second's end, in calls a second; zero while paused.
+    #[serde(default)]
+    pub rate: f64,
+    /// Calls out when the second ended.
+    #[serde(default)]
+    pub in_flight: u64,
+    /// How long those who got a ticket in this second had waited for it, in milliseconds.
+    #[serde(default)]
+    pub wait_ms: Quantiles,
+    /// How long the calls that ended in this second had been out, in milliseconds.
+    #[serde(default)]
+    pub call_ms: Quantiles,
+}
+
+/// The middle, the tail and the worst of one second, in milliseconds; all zero when nothing was measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Quantiles {
+    /// The median.
+    #[serde(default)]
+    pub p50: u64,
+    /// The 99th percentile.
+    #[serde(default)]
+    pub p99: u64,
+    /// The largest.
+    #[serde(default)]
+    pub max: u64,
+}
+
+/// One line of a log.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Line<'a> {
+    /// The first line.
+    Header(Header),
+    /// Any other line.
+    Row(Row<'a>),
+}
+
+impl<'a> Line<'a> {
+    /// Reads one line, without its line break.
+    ///
+    /// # Errors
+    /// The line is no JSON object, or neither a header nor a row.
+    pub fn parse(line: &'a str) -> Result<Self, serde_json::Error> {
+        // Rows are a million to one header: try them first.
+        match serde_json::from_str(line) {
+            Ok(row) => Ok(Self::Row(row)),
+            Err(error) => serde_json::from_str(line)
+                .map(Self::Header)
+                .map_err(|_| error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_is_written_as_documented_and_read_back() {
+        let row = Row {
+            at: 1_795_502_413,
+            model: "gpt-4o".into(),
+            requested: 100,
+            issued: 1,
+            overflow: 99,
+            rate: 5.0,
+            in_flight: 1,
+            call_ms: Quantiles {
+                p50: 1,
+                p99: 2,
+                max: 3,
+            },
+            ..Row::default()
+        };
+        let text = serde_json::to_string(&row).unwrap();
+        assert_eq!(
+            text,
+            r#"{"at":1795502413,"model":"gpt-4o","requested":100,"issued":1,"rate_limited":0,"finished":0,"overflow":99,"rate":5.0,"in_flight":1,"wait_ms":{"p50":0,"p99":0,"max":0},"call_ms":{"p50":1,"p99":2,"max":3}}"#
+        );
+        assert_eq!(Line::parse(&text).unwrap(), Line::Row(row));
+    }
+
+    #[test]
+    fn unknown_fields_are_ignored_and_missing_counts_are_zero() {
+        let Line::Row(row) =
+            Line::parse(r#"{"at":7,"model":"m","later":[1,2],"issued":3}"#).unwrap()
+        else {
+            panic!("a row")
+        };
+        assert_eq!(
+            row,
+            Row {
+                at: 7,
+                model: "m".into(),
+                issued: 3,
+                ..Row::default()
+            }
+        );
+    }
+
+    #[test]
+    fn a_header_is_told_from_a_row_and_junk_from_both() {
+        let header = Header {
+            format: FORMAT,
+            started: 5,
+            library: "0.1.0".into(),
+        };
+        let text = serde_json::to_string(&header).unwrap();
+        assert_eq!(Line::parse(&text).unwrap(), Line::Header(header));
+        assert!(Line::parse(r#"{"hello":1}"#).is_err());
+        assert!(Line::parse(r#"{"at":7,"mod"#).is_err());
+    }
+
+    #[test]
+    fn a_model_name_with_escapes_is_read_whole() {
+        let row = Row {
+            at: 1,
+            model: "a\n\"b\" 🦀".into(),
+            ..Row::default()
+        };
+        let text = serde_json::to_string(&row).unwrap();
+        assert_eq!(Line::parse(&text).unwrap(), Line::Row(row));
+    }
+}

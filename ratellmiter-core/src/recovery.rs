@@ -1,0 +1,128 @@
+//! How long nobody goes after a refusal, and how one tells that it is over: the durations, not the state.
+
+use std::time::Duration;
+
+/// The first pause when the server gives no hint.
+const FIRST: Duration = Duration::from_secs(2);
+/// The longest pause that we choose ourselves.
+const LONGEST: Duration = Duration::from_secs(65);
+/// A longer hint is no matter of seconds: the call gets its error back, and the limiter chooses its own pause.
+pub(crate) const LONGEST_HINT: Duration = Duration::from_mins(10);
+/// A canary that is out this many times as long as the slowest refusal took has been accepted.
+const PATIENCE: u32 = 3;
+const LEAST_PATIENCE: Duration = Duration::from_secs(1);
+const MOST_PATIENCE: Duration = Duration::from_secs(30);
+
+#[derive(Debug)]
+pub(crate) struct Recovery {
+    /// What the next pause is without a hint, and at least from the second of an episode on.
+    own: Duration,
+    first: bool,
+    slowest_refusal: Duration,
+    random: u64,
+}
+
+impl Recovery {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            own: FIRST,
+            first: true,
+            slowest_refusal: Duration::ZERO,
+            random: seed,
+        }
+    }
+
+    /// Notes how long a refusal took to come.
+    pub(crate) fn refused_after(&mut self, time: Duration) {
+        self.slowest_refusal = self.slowest_refusal.max(time);
+    }
+
+    /// The pause that begins an episode, or follows a canary that was refused. It grows until [`over`](Self::over).
+    pub(crate) fn pause(&mut self, hint: Option<Duration>) -> Duration {
+        let pause = match hint {
+            Some(hint) if self.first => hint,
+            // A hint that has been wrong once is not trusted to be long enough.
+            Some(hint) => hint.max(self.own),
+            None => self.own,
+        };
+        if !self.first || hint.is_none() {
+            self.own = (self.own * 3 / 2).min(LONGEST);
+        }
+        self.first = false;
+        pause + self.jitter(pause)
+    }
+
+    /// The episode is over: the next one starts short again.
+    pub(crate) fn over(&mut self) {
+        self.own = FIRST;
+        self.first = true;
+    }
+
+    /// How long a canary is waited for.
+    pub(crate) fn patience(&self) -> Duration {
+        (self.slowest_refusal * PATIENCE).clamp(LEAST_PATIENCE, MOST_PATIENCE)
+    }
+
+    /// Up to a tenth, and up to a second: enough that many processes do not come back at the same instant.
+    fn jitter(&mut self, pause: Duration) -> Duration {
+        // SplitMix64 (Steele, Lea and Flood 2014): good enough to spread, and the same in every test.
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut bits = self.random;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        bits ^= bits >> 31;
+        let most = (pause / 10).clamp(Duration::from_millis(10), Duration::from_secs(1));
+        Duration::from_nanos(1 + bits % most.as_nanos() as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn about(pause: Duration, millis: u64) -> bool {
+        let least = Duration::from_millis(millis);
+        least < pause
+            && pause
+                <= least + (least / 10).clamp(Duration::from_millis(10), Duration::from_secs(1))
+    }
+
+    #[test]
+    fn pauses_grow_by_half_to_65_seconds_and_start_short_again() {
+        let mut recovery = Recovery::new(1);
+        for millis in [
+            2000, 3000, 4500, 6750, 10_125, 15_187, 22_781, 34_171, 51_257, 65_000, 65_000,
+        ] {
+            let pause = recovery.pause(None);
+            assert!(about(pause, millis), "{pause:?} is not about {millis} ms");
+        }
+        recovery.over();
+        assert!(about(recovery.pause(None), 2000));
+    }
+
+    #[test]
+    fn a_hint_is_taken_at_its_word_once() {
+        let mut recovery = Recovery::new(2);
+        assert!(about(recovery.pause(Some(Duration::from_secs(7))), 7000));
+        recovery.over();
+        assert!(about(recovery.pause(Some(Duration::ZERO)), 0));
+        assert!(about(recovery.pause(Some(Duration::ZERO)), 2000));
+        assert!(about(recovery.pause(Some(Duration::ZERO)), 3000));
+        assert!(about(recovery.pause(Some(Duration::from_secs(9))), 9000));
+    }
+
+    #[test]
+    fn two_processes_come_back_at_different_times() {
+        let pauses = [3, 4].map(|seed| Recovery::new(seed).pause(Some(Duration::from_secs(5))));
+        assert_ne!(pauses[0], pauses[1]);
+    }
+
+    #[test]
+    fn patience_is_a_few_times_the_slowest_refusal() {
+        let mut recovery = Recovery::new(0);
+        assert_eq!(recovery.patience(), Duration::from_secs(1));
+        recovery.refused_after(Duration::from_millis(900));
+        recovery.refused_after(Duration::from_millis(100));
+        assert_eq!(recovery.patience(), Duration::from_millis(2700));
+    }
+}

@@ -1,0 +1,643 @@
+//! The promises, on the pure scheduler: an hour takes a millisecond and every time is exact.
+
+use std::{collections::BTreeMap, num::NonZeroU32, time::Duration};
+
+use proptest::prelude::*;
+
+use super::*;
+
+const NOBODY: () = ();
+
+fn per_minute(calls: u32) -> Limits {
+    Limits::per_minute(NonZeroU32::new(calls).unwrap())
+}
+
+fn scheduler(limits: Limits) -> Scheduler<()> {
+    Scheduler::new(limits, Duration::ZERO, 1)
+}
+
+fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// Issues what is due at `now`.
+fn advance(scheduler: &mut Scheduler<()>, now: Duration) -> Vec<Grant> {
+    let mut issued = Vec::new();
+    assert!(
+        !scheduler.advance(now, |grant, ()| issued.push(grant)),
+        "no probe is set"
+    );
+    issued
+}
+
+/// Issues until `end`, waking up `late(n)` after the n-th deadline. Calls last no time unless `end_call` keeps them.
+fn run(
+    scheduler: &mut Scheduler<()>,
+    end: Duration,
+    mut late: impl FnMut() -> Duration,
+    mut on_grant: impl FnMut(&mut Scheduler<()>, Duration, Grant),
+) -> Duration {
+    let mut now = Duration::ZERO;
+    while let Some(deadline) = scheduler.deadline() {
+        now = now.max(deadline + late());
+        if now >= end {
+            break;
+        }
+        for grant in advance(scheduler, now) {
+            on_grant(scheduler, now, grant);
+        }
+    }
+    now
+}
+
+/// The times at which `calls` calls that all ask at zero are issued, in the order of asking.
+fn times(limits: Limits, calls: usize, late: impl FnMut() -> Duration) -> Vec<Duration> {
+    let mut scheduler = scheduler(limits);
+    let places: Vec<_> = (0..calls)
+        .map(|_| scheduler.enqueue(Duration::ZERO, NOBODY))
+        .collect();
+    let mut times = Vec::new();
+    let mut ids = Vec::new();
+    run(
+        &mut scheduler,
+        Duration::MAX,
+        late,
+        |scheduler, now, grant| {
+            times.push(now);
+            ids.push(grant.id);
+            scheduler.finish(now, grant);
+        },
+    );
+    assert_eq!(
+        ids,
+        places.iter().map(|place| place.id).collect::<Vec<_>>(),
+        "first come, first served"
+    );
+    times
+}
+
+fn most_within(times: &[Duration], width: Duration) -> usize {
+    let mut first = 0;
+    let mut most = 0;
+    for (last, time) in times.iter().enumerate() {
+        while times[first] + width <= *time {
+            first += 1;
+        }
+        most = most.max(last - first + 1);
+    }
+    most
+}
+
+fn assert_within_limits(times: &[Duration], rate: u32) {
+    assert!(
+        most_within(times, seconds(60)) <= rate as usize,
+        "in a minute, at {rate}"
+    );
+    assert!(
+        most_within(times, seconds(1)) <= rate.div_ceil(60) as usize + 1,
+        "in a second, at {rate}"
+    );
+}
+
+mod pace {
+    use super::*;
+
+    #[test]
+    fn calls_are_spaced_evenly_and_fractions_are_exact() {
+        assert_eq!(
+            times(per_minute(5), 3, || Duration::ZERO),
+            [seconds(0), seconds(12), seconds(24)]
+        );
+        let ninety = times(per_minute(90).no_ramp(), 7, || Duration::ZERO);
+        assert_eq!(
+            [ninety[0], ninety[3], ninety[6]],
+            [seconds(0), seconds(2), seconds(4)]
+        );
+        let hundred = times(per_minute(6000).no_ramp(), 101, || Duration::ZERO);
+        assert!(
+            hundred
+                .windows(2)
+                .all(|pair| pair[1] - pair[0] == millis(10)),
+            "{hundred:?}"
+        );
+    }
+
+    #[test]
+    fn the_long_run_rate_is_the_limit() {
+        for rate in [1, 7, 60, 90, 119, 300, 6000, 60_000] {
+            let calls = (rate as usize * 3).max(400);
+            let times = times(per_minute(rate).no_ramp(), calls, || Duration::ZERO);
+            let exact = Duration::from_secs(60) * u32::try_from(calls - 1).unwrap() / rate;
+            let last = *times.last().unwrap();
+            assert!(
+                last >= exact && last - exact <= Duration::from_micros(2),
+                "{rate} a minute: {last:?}, not {exact:?}"
+            );
+            assert_within_limits(&times, rate);
+        }
+    }
+
+    #[test]
+    fn late_timers_cost_nothing_and_break_no_limit() {
+        for rate in [1, 5, 90, 300, 6000, 60_000] {
+            let pattern: &[u64] = if rate > 6000 {
+                &[0, 2, 1, 1, 3, 0, 1]
+            } else {
+                &[0, 3, 1, 17, 2, 2, 80, 0, 1, 1, 5]
+            };
+            let mut late = pattern.iter().copied().cycle().map(millis);
+            let calls = (rate as usize * 5).min(100_000);
+            let times = times(per_minute(rate).no_ramp(), calls, || late.next().unwrap());
+            assert_within_limits(&times, rate);
+            let exact = seconds(60).as_secs_f64() * (calls as f64 - 1.0) / f64::from(rate);
+            let took = times.last().unwrap().as_secs_f64();
+            assert!(
+                took * 0.995 <= exact,
+                "{rate} a minute: {took} s instead of {exact} s"
+            );
+        }
+    }
+
+    #[test]
+    fn a_machine_that_slept_makes_up_for_nothing() {
+        let mut slept = false;
+        let times = times(per_minute(600).no_ramp(), 40, || {
+            if slept {
+                return Duration::ZERO;
+            }
+            slept = true;
+            seconds(3600)
+        });
+        assert!(most_within(&times, seconds(1)) <= 11, "{times:?}");
+    }
+
+    #[test]
+    fn the_ramp_and_then_the_whole_rate() {
+        let times = times(per_minute(300), 60, || Duration::ZERO);
+        let mut carried = [0; 12];
+        times
+            .iter()
+            .for_each(|time| carried[usize::try_from(time.as_secs()).unwrap().min(11)] += 1);
+        assert_eq!(carried, [1, 2, 2, 3, 3, 4, 4, 5, 5, 5, 5, 21]);
+        assert_eq!(times[0], Duration::ZERO, "the first goes at once");
+        // Inside a second they are spread: 3 go at 0, a third and two thirds.
+        let fourth: Vec<_> = times
+            .iter()
+            .filter(|time| time.as_secs() == 3)
+            .map(|time| time.subsec_millis())
+            .collect();
+        assert!(
+            fourth.windows(2).all(|pair| pair[1] - pair[0] >= 200),
+            "{fourth:?}"
+        );
+    }
+
+    #[test]
+    fn a_new_limit_holds_from_the_next_ticket_on_and_the_line_keeps_its_order() {
+        let mut scheduler = scheduler(per_minute(60).no_ramp());
+        let places: Vec<_> = (0..8)
+            .map(|_| scheduler.enqueue(Duration::ZERO, NOBODY))
+            .collect();
+        let mut went = Vec::new();
+        run(
+            &mut scheduler,
+            Duration::MAX,
+            || Duration::ZERO,
+            |scheduler, now, grant| {
+                went.push((grant.id, now));
+                match went.len() {
+                    3 => scheduler.set_limits(now, per_minute(6000).no_ramp()),
+                    5 => scheduler.set_limits(now, per_minute(6).no_ramp()),
+                    _ => {}
+                }
+            },
+        );
+        assert_eq!(
+            went.iter()
+                .map(|(_, at)| at.as_millis())
+                .collect::<Vec<_>>(),
+            [0, 1000, 2000, 2010, 2020, 12_020, 60_000, 70_000],
+            "at the end the first six are a minute's worth of the lowered limit"
+        );
+        assert!(
+            went.iter()
+                .map(|(id, _)| *id)
+                .eq(places.iter().map(|place| place.id))
+        );
+    }
+
+    #[test]
+    fn calls_in_flight_are_capped_and_the_next_goes_when_one_ends() {
+        let mut scheduler = scheduler(
+            per_minute(6000)
+                .no_ramp()
+                .max_in_flight(NonZeroU32::new(2).unwrap()),
+        );
+        (0..4).for_each(|_| _ = scheduler.enqueue(Duration::ZERO, NOBODY));
+        let mut out = advance(&mut scheduler, Duration::ZERO);
+        out.extend(advance(&mut scheduler, millis(10)));
+        assert_eq!(out.len(), 2);
+        assert_eq!(scheduler.deadline(), None, "nothing but an end helps");
+        assert!(advance(&mut scheduler, seconds(5)).is_empty());
+        scheduler.finish(seconds(6), out[0]);
+        assert_eq!(advance(&mut scheduler, seconds(6)).len(), 1);
+        scheduler.abandon(seconds(7), out[1]);
+        assert_eq!(advance(&mut scheduler, seconds(7)).len(), 1);
+    }
+
+    #[test]
+    fn disabled_lets_everything_through() {
+        let mut scheduler = scheduler(per_minute(1));
+        (0..5).for_each(|_| _ = scheduler.enqueue(Duration::ZERO, NOBODY));
+        assert_eq!(advance(&mut scheduler, Duration::ZERO).len(), 1);
+        scheduler.set_limits(Duration::ZERO, per_minute(1).enabled(false));
+        assert_eq!(advance(&mut scheduler, Duration::ZERO).len(), 4);
+        assert!(scheduler.try_request(Duration::ZERO).is_some());
+    }
+
+    #[test]
+    fn an_immediate_ticket_overtakes_nobody() {
+        let mut scheduler = scheduler(per_minute(60).no_ramp());
+        assert!(scheduler.try_request(Duration::ZERO).is_some());
+        assert!(scheduler.try_request(millis(999)).is_none());
+        let place = scheduler.enqueue(millis(999), NOBODY);
+        assert!(
+            scheduler.try_request(seconds(1)).is_none(),
+            "somebody waits"
+        );
+        assert!(scheduler.leave(seconds(1), place));
+        assert!(scheduler.try_request(seconds(1)).is_some());
+    }
+}
+
+mod refusals {
+    use super::*;
+
+    /// A scheduler at full rate with `calls` calls out and three waiting, at `now`.
+    fn busy(limits: Limits, calls: usize) -> (Scheduler<()>, Vec<Grant>, Duration) {
+        let mut scheduler = scheduler(limits);
+        (0..calls + 3).for_each(|_| _ = scheduler.enqueue(Duration::ZERO, NOBODY));
+        let mut out = Vec::new();
+        let mut now = Duration::ZERO;
+        while out.len() < calls {
+            now = scheduler.deadline().unwrap();
+            out.extend(advance(&mut scheduler, now));
+        }
+        (scheduler, out, now)
+    }
+
+    fn until(scheduler: &Scheduler<()>) -> Duration {
+        match scheduler.phase {
+            Phase::Paused { until } => until,
+            phase => panic!("not paused: {phase:?}"),
+        }
+    }
+
+    #[test]
+    fn one_refusal_pauses_all_then_one_canary_then_the_refused_in_order_then_the_rest() {
+        let (mut scheduler, out, now) = busy(per_minute(300).no_ramp(), 4);
+        // Refused in another order than they first asked in.
+        for index in [2, 0, 1] {
+            scheduler.refuse(now, out[index], Some(seconds(5)), NOBODY);
+        }
+        scheduler.finish(now, out[3]);
+        let until = until(&scheduler);
+        assert!(
+            until > now + seconds(5) && until <= now + millis(5500),
+            "hint plus a small jitter: {until:?}"
+        );
+        assert_eq!(scheduler.deadline(), Some(until));
+        assert!(
+            advance(&mut scheduler, until - millis(1)).is_empty(),
+            "nobody goes"
+        );
+        let canary = advance(&mut scheduler, until);
+        assert_eq!(
+            canary.iter().map(|grant| grant.id).collect::<Vec<_>>(),
+            [out[0].id],
+            "the eldest goes alone"
+        );
+        assert!(advance(&mut scheduler, until + millis(900)).is_empty());
+        scheduler.finish(until + millis(900), canary[0]);
+        let mut order = Vec::new();
+        run(
+            &mut scheduler,
+            Duration::MAX,
+            || Duration::ZERO,
+            |_, _, grant| order.push(grant.id),
+        );
+        assert_eq!(order, [2, 3, 5, 6, 7]);
+    }
+
+    #[test]
+    fn refusals_of_calls_sent_before_the_pause_are_the_same_episode() {
+        let (mut scheduler, out, now) = busy(per_minute(300).no_ramp(), 4);
+        scheduler.refuse(now, out[0], None, NOBODY);
+        let first = until(&scheduler);
+        scheduler.refuse(now + millis(100), out[1], None, NOBODY);
+        assert_eq!(until(&scheduler), first, "no hint, nothing new");
+        scheduler.refuse(now + millis(200), out[2], Some(seconds(30)), NOBODY);
+        assert_eq!(
+            until(&scheduler),
+            now + millis(200) + seconds(30),
+            "a hint may show that it lasts longer"
+        );
+        let canary = advance(&mut scheduler, now + millis(30_200));
+        scheduler.finish(now + millis(30_300), canary[0]);
+        // The fourth was sent before the pause and comes back after it.
+        scheduler.refuse(now + millis(30_400), out[3], Some(seconds(9)), NOBODY);
+        assert_eq!(scheduler.phase, Phase::Flowing);
+        assert_eq!(scheduler.episode, 1);
+    }
+
+    #[test]
+    fn a_refused_canary_makes_the_pause_longer_and_an_accepted_one_makes_the_next_short() {
+        let (mut scheduler, out, now) = busy(per_minute(300).no_ramp(), 1);
+        let mut refused = out[0];
+        let mut at = now;
+        let mut pauses = Vec::new();
+        for _ in 0..5 {
+            scheduler.refuse(at, refused, None, NOBODY);
+            let end = until(&scheduler);
+            pauses.push((end - at).as_millis());
+            refused = advance(&mut scheduler, end)[0];
+            at = end + millis(50);
+        }
+        for (pause, least) in pauses.iter().zip([2000, 3000, 4500, 6750, 10_125]) {
+            assert!((least..=least * 11 / 10).contains(pause), "{pauses:?}");
+        }
+        scheduler.finish(at, refused);
+        let next = advance(&mut scheduler, at + seconds(1))[0];
+        scheduler.refuse(at + seconds(2), next, None, NOBODY);
+        let pause = until(&scheduler) - at - seconds(2);
+        assert!(pause <= millis(2200), "{pause:?}");
+    }
+
+    #[test]
+    fn a_canary_that_takes_long_holds_nobody_up() {
+        let (mut scheduler, out, now) = busy(per_minute(300).no_ramp(), 1);
+        // This refusal took 600 ms to come.
+        scheduler.refuse(now + millis(600), out[0], Some(seconds(1)), NOBODY);
+        let sent = until(&scheduler);
+        let canary = advance(&mut scheduler, sent)[0];
+        assert_eq!(
+            scheduler.deadline(),
+            Some(sent + millis(1800)),
+            "three times the slowest refusal"
+        );
+        assert_eq!(
+            advance(&mut scheduler, sent + millis(1800)).len(),
+            1,
+            "accepted, though it is still out"
+        );
+        // If it is refused after all, that is a new episode.
+        scheduler.refuse(sent + seconds(3), canary, None, NOBODY);
+        assert_eq!(scheduler.episode, 2);
+    }
+
+    #[test]
+    fn the_ramp_starts_anew_after_a_pause() {
+        let (mut scheduler, out, now) = busy(per_minute(6000), 400);
+        (0..400).for_each(|_| _ = scheduler.enqueue(now, NOBODY));
+        assert!(
+            (scheduler.rate() - 75.0).abs() > 1e-9,
+            "past the start of the ramp"
+        );
+        scheduler.refuse(now, out[0], Some(seconds(1)), NOBODY);
+        assert!(scheduler.rate().abs() < 1e-9, "nobody goes");
+        let sent = until(&scheduler);
+        let canary = advance(&mut scheduler, sent)[0];
+        scheduler.finish(sent + millis(300), canary);
+        let mut carried = BTreeMap::new();
+        let resumed = sent + millis(300);
+        run(
+            &mut scheduler,
+            resumed + seconds(3),
+            || Duration::ZERO,
+            |_, at, _| {
+                *carried.entry((at - resumed).as_secs()).or_insert(0) += 1;
+            },
+        );
+        assert_eq!(carried.into_values().collect::<Vec<_>>(), [25, 35, 45]);
+    }
+
+    #[test]
+    fn a_dropped_canary_is_replaced_at_once() {
+        let (mut scheduler, out, now) = busy(per_minute(6000).no_ramp(), 2);
+        scheduler.refuse(now, out[0], Some(seconds(1)), NOBODY);
+        scheduler.refuse(now, out[1], Some(seconds(1)), NOBODY);
+        let sent = until(&scheduler);
+        let canary = advance(&mut scheduler, sent)[0];
+        scheduler.abandon(sent + millis(20), canary);
+        let second = advance(&mut scheduler, sent + millis(20));
+        assert_eq!(
+            second.iter().map(|grant| grant.id).collect::<Vec<_>>(),
+            [out[1].id]
+        );
+        scheduler.give_back(sent + millis(30), second[0]);
+        assert_eq!(
+            advance(&mut scheduler, sent + millis(30)).len(),
+            1,
+            "one that was never refused, if need be"
+        );
+        assert!(matches!(scheduler.phase, Phase::Canary { .. }));
+    }
+
+    #[test]
+    fn if_all_that_were_refused_left_the_next_that_asks_is_the_canary() {
+        let mut scheduler = scheduler(per_minute(300));
+        let grant = scheduler.try_request(Duration::ZERO).unwrap();
+        let place = scheduler.refuse(millis(100), grant, Some(seconds(1)), NOBODY);
+        assert!(scheduler.leave(millis(200), place));
+        assert!(scheduler.try_request(millis(500)).is_none(), "paused");
+        assert!(scheduler.try_request(seconds(9)).is_some());
+        assert!(matches!(scheduler.phase, Phase::Canary { .. }));
+        assert!(
+            scheduler.try_request(seconds(9) + millis(500)).is_none(),
+            "alone"
+        );
+    }
+
+    #[test]
+    fn a_probe_is_asked_in_place_of_a_canary() {
+        let (mut scheduler, out, now) = busy(per_minute(300).no_ramp(), 1);
+        scheduler.set_probe(true);
+        scheduler.refuse(now, out[0], Some(seconds(1)), NOBODY);
+        let end = until(&scheduler);
+        let nobody = |_, ()| panic!("nobody goes");
+        assert!(scheduler.advance(end, nobody), "the probe is asked");
+        assert!(!scheduler.advance(end + seconds(1), nobody), "once");
+        assert_eq!(scheduler.deadline(), None);
+        scheduler.probed(end + seconds(1), true);
+        let pause = until(&scheduler) - end - seconds(1);
+        assert!(pause >= seconds(2) && pause <= millis(2200), "{pause:?}");
+        let end = until(&scheduler);
+        assert!(scheduler.advance(end, nobody));
+        scheduler.probed(end, false);
+        assert_eq!(advance(&mut scheduler, end)[0].id, out[0].id);
+        assert_eq!(scheduler.phase, Phase::Flowing);
+    }
+
+    #[test]
+    fn a_hint_of_more_than_ten_minutes_pauses_nobody_that_long() {
+        let (mut scheduler, out, now) = busy(per_minute(300).no_ramp(), 1);
+        scheduler.refuse(now, out[0], Some(seconds(601)), NOBODY);
+        assert!(until(&scheduler) <= now + millis(2200));
+    }
+}
+
+mod counts {
+    use super::*;
+
+    #[test]
+    fn the_seconds_say_what_happened() {
+        let mut scheduler = scheduler(per_minute(60).no_ramp());
+        scheduler.record(Duration::ZERO, true);
+        let first = scheduler.try_request(Duration::ZERO).unwrap();
+        scheduler.enqueue(millis(100), NOBODY);
+        scheduler.enqueue(millis(200), NOBODY);
+        scheduler.finish(millis(700), first);
+        let second = advance(&mut scheduler, seconds(1))[0];
+        scheduler.refuse(millis(1300), second, Some(seconds(1)), NOBODY);
+        let rows = scheduler.seconds(seconds(2), true);
+        let counts: Vec<_> = rows
+            .iter()
+            .map(|row| {
+                (
+                    row.at,
+                    row.counts.requested,
+                    row.counts.issued,
+                    row.counts.rate_limited,
+                    row.counts.finished,
+                    row.standing.overflow,
+                )
+            })
+            .collect();
+        assert_eq!(
+            counts,
+            [(0, 3, 1, 0, 1, 2), (1, 0, 1, 1, 0, 2), (2, 0, 0, 0, 0, 2)]
+        );
+        assert_eq!((rows[0].calls.max, rows[1].waits.max), (700, 900));
+        assert!(
+            rows[0].standing.rate > 0.9 && rows[1].standing.rate.abs() < 1e-9,
+            "paused"
+        );
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Ask,
+    Try,
+    Finish(usize),
+    Refuse(usize, Option<u64>),
+    Abandon(usize),
+    GiveBack(usize),
+    Leave(usize),
+    Retune(u32),
+    Sleep(u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let index = 0_usize..64;
+    prop_oneof![
+        6 => Just(Step::Ask),
+        1 => Just(Step::Try),
+        4 => index.clone().prop_map(Step::Finish),
+        1 => (index.clone(), prop::option::of(0_u64..20_000)).prop_map(|(index, hint)| Step::Refuse(index, hint)),
+        1 => index.clone().prop_map(Step::Abandon),
+        1 => index.clone().prop_map(Step::GiveBack),
+        1 => index.prop_map(Step::Leave),
+        8 => (0_u64..700).prop_map(Step::Sleep),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// Whatever happens in whatever order: the limits hold, nobody is lost, and in the end the counts are zero.
+    #[test]
+    fn no_sequence_of_events_breaks_a_promise(
+        rate in prop_oneof![1_u32..20, 60_u32..100, 100_u32..6000],
+        cap in prop::option::of(1_u32..6),
+        steps in prop::collection::vec(prop_oneof![40 => step(), 1 => (1_u32..6000).prop_map(Step::Retune)], 1..250),
+    ) {
+        let mut limits = per_minute(rate);
+        limits.max_in_flight = cap.and_then(NonZeroU32::new);
+        let mut scheduler = scheduler(limits);
+        let mut now = Duration::ZERO;
+        let mut out: Vec<Grant> = Vec::new();
+        let mut line: Vec<Place> = Vec::new();
+        // (when, whether it was given back)
+        let mut went: BTreeMap<(Duration, Id), ()> = BTreeMap::new();
+        let mut highest = rate;
+        let settled = |scheduler: &mut Scheduler<()>, now: Duration, out: &mut Vec<Grant>, line: &mut Vec<Place>, went: &mut BTreeMap<(Duration, Id), ()>| {
+            for grant in advance(scheduler, now) {
+                line.retain(|place| place.id != grant.id);
+                went.insert((now, grant.id), ());
+                out.push(grant);
+            }
+        };
+        for step in steps.into_iter().chain([Step::Sleep(1)]) {
+            let pick = |index: usize, of: usize| (of > 0).then(|| index % of);
+            match step {
+                Step::Ask => line.push(scheduler.enqueue(now, NOBODY)),
+                Step::Try => if let Some(grant) = scheduler.try_request(now) {
+                    went.insert((now, grant.id), ());
+                    out.push(grant);
+                },
+                Step::Finish(index) => if let Some(index) = pick(index, out.len()) { scheduler.finish(now, out.swap_remove(index)); },
+                Step::Abandon(index) => if let Some(index) = pick(index, out.len()) { scheduler.abandon(now, out.swap_remove(index)); },
+                Step::GiveBack(index) => if let Some(index) = pick(index, out.len()) {
+                    let grant = out.swap_remove(index);
+                    went.remove(&(grant.at, grant.id));
+                    scheduler.give_back(now, grant);
+                },
+                Step::Refuse(index, hint) => if let Some(index) = pick(index, out.len()) {
+                    line.push(scheduler.refuse(now, out.swap_remove(index), hint.map(Duration::from_millis), NOBODY));
+                },
+                Step::Leave(index) => if let Some(index) = pick(index, line.len()) {
+                    prop_assert!(scheduler.leave(now, line.swap_remove(index)));
+                },
+                Step::Retune(rate) => {
+                    highest = highest.max(rate);
+                    let mut limits = per_minute(rate);
+                    limits.max_in_flight = cap.and_then(NonZeroU32::new);
+                    scheduler.set_limits(now, limits);
+                }
+                Step::Sleep(time) => {
+                    let end = now + millis(time);
+                    while let Some(deadline) = scheduler.deadline().filter(|deadline| *deadline <= end) {
+                        now = now.max(deadline);
+                        settled(&mut scheduler, now, &mut out, &mut line, &mut went);
+                    }
+                    now = end;
+                }
+            }
+            settled(&mut scheduler, now, &mut out, &mut line, &mut went);
+            prop_assert_eq!(scheduler.in_flight(), out.len() as u64);
+            prop_assert_eq!(scheduler.line_length(), line.len());
+            prop_assert!(cap.is_none_or(|cap| out.len() <= cap as usize));
+        }
+        let times: Vec<_> = went.keys().map(|(at, _)| *at).collect();
+        prop_assert!(most_within(&times, seconds(60)) <= highest as usize);
+        prop_assert!(most_within(&times, seconds(1)) <= highest.div_ceil(60) as usize + 1);
+        // Everybody who waits is served in the end.
+        let mut rounds = 0;
+        while scheduler.line_length() > 0 {
+            rounds += 1;
+            prop_assert!(rounds < 2000, "somebody is left asleep: {:?}", scheduler);
+            out.drain(..).for_each(|grant| scheduler.finish(now, grant));
+            settled(&mut scheduler, now, &mut out, &mut line, &mut went);
+            now = scheduler.deadline().unwrap_or(now).max(now);
+            settled(&mut scheduler, now, &mut out, &mut line, &mut went);
+        }
+        out.drain(..).for_each(|grant| scheduler.finish(now, grant));
+        prop_assert_eq!(scheduler.in_flight(), 0);
+        prop_assert_eq!(scheduler.line_length(), 0);
+    }
+}

@@ -1,0 +1,322 @@
+//! Start, stop, the log on a real disk, a real process killed.
+
+use std::{
+    env, fs,
+    io::{BufRead, BufReader, Write},
+    num::NonZeroU32,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use ratellmiter_core::{
+    Config, Limits, Monitor, StartError, monitor,
+    record::{Line, Row},
+};
+
+fn config(directory: &Path) -> Config {
+    Config {
+        log_directory: directory.into(),
+        ..Config::default()
+    }
+}
+
+fn per_minute(calls: u32) -> Limits {
+    Limits::per_minute(NonZeroU32::new(calls).unwrap()).no_ramp()
+}
+
+fn rows(text: &str) -> Vec<Row<'_>> {
+    let lines = text.lines().filter_map(|line| Line::parse(line).ok());
+    lines
+        .filter_map(|line| {
+            if let Line::Row(row) = line {
+                Some(row)
+            } else {
+                None
+            }
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn starting_twice_is_an_error_and_stopping_twice_is_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let monitor = Monitor::new();
+    assert_eq!(monitor.stop().await.unwrap(), None);
+    let log = monitor.start(config(directory.path())).unwrap();
+    let error = monitor.start(config(directory.path())).unwrap_err();
+    assert!(matches!(&error, StartError::AlreadyStarted { path } if *path == log));
+    assert!(
+        error
+            .to_string()
+            .starts_with("the monitor has been started already"),
+        "{error}"
+    );
+    assert_eq!(monitor.stop().await.unwrap(), Some(log.clone()));
+    assert_eq!(monitor.stop().await.unwrap(), None);
+    let second = monitor.start(config(directory.path())).unwrap();
+    assert_ne!(second, log, "each start has a log of its own");
+    assert_eq!(monitor.stop_blocking().unwrap(), Some(second));
+}
+
+#[tokio::test]
+async fn the_log_says_what_happened_between_start_and_stop_and_nothing_else() {
+    let directory = tempfile::tempdir().unwrap();
+    let monitor = Monitor::new();
+    let limiter = monitor.limiter("gpt-4o");
+    assert_eq!(
+        limiter.limits().requests_per_minute.get(),
+        300,
+        "before the start"
+    );
+    monitor.limit("gpt-4o", per_minute(6000));
+    limiter.admit().await.finish();
+    let log = monitor.start(config(directory.path())).unwrap();
+    for _ in 0..4 {
+        limiter.admit().await.finish();
+    }
+    let refused = limiter
+        .admit()
+        .await
+        .rate_limited(Some(Duration::from_millis(20)));
+    refused.await.finish();
+    monitor.limiter("a/b \"🦀\"\n").admit().await.finish();
+    drop(limiter.admit().await);
+    monitor.stop().await.unwrap();
+    limiter.admit().await.finish();
+    let text = fs::read_to_string(log).unwrap();
+    let rows = rows(&text);
+    let sum = |model: &str, field: fn(&Row<'_>) -> u64| {
+        rows.iter()
+            .filter(|row| row.model == model)
+            .map(field)
+            .sum::<u64>()
+    };
+    assert_eq!(sum("gpt-4o", |row| row.requested), 6);
+    assert_eq!(sum("gpt-4o", |row| row.issued), 7);
+    assert_eq!(sum("gpt-4o", |row| row.rate_limited), 1);
+    assert_eq!(sum("gpt-4o", |row| row.finished), 5);
+    assert_eq!(sum("a/b \"🦀\"\n", |row| row.finished), 1);
+    assert_eq!(text.lines().count(), rows.len() + 1, "a header, and rows");
+}
+
+#[test]
+fn seconds_are_written_while_calls_wait_and_survive_a_kill() {
+    const CHILD: &str = "RATELLMITER_TEST_CHILD";
+    if let Some(directory) = env::var_os(CHILD) {
+        // The process that is killed: one call out at once, two more in the line for ever.
+        let log = monitor().start(config(Path::new(&directory))).unwrap();
+        monitor().limit("m", per_minute(60_000).max_in_flight(NonZeroU32::MIN));
+        let _held = monitor().limiter("m").admit_blocking();
+        (0..2).for_each(|_| _ = thread::spawn(|| drop(monitor().limiter("m").admit_blocking())));
+        println!("{}", log.display());
+        std::io::stdout().flush().unwrap();
+        thread::sleep(Duration::from_secs(60));
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let mut child = Command::new(env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "seconds_are_written_while_calls_wait_and_survive_a_kill",
+            "--nocapture",
+        ])
+        .env(CHILD, directory.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let log: PathBuf = lines
+        .find_map(|line| line.ok().filter(|line| line.ends_with(".jsonl")))
+        .unwrap()
+        .into();
+    // Libtest may print its own words before ours on the line.
+    let log = PathBuf::from(log.to_str().unwrap().rsplit(' ').next().unwrap());
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let waited = loop {
+        let text = fs::read_to_string(&log).unwrap();
+        let waited = rows(&text)
+            .iter()
+            .filter(|row| row.overflow == 2 && row.in_flight == 1)
+            .count();
+        if waited >= 2 || Instant::now() > deadline {
+            break waited;
+        }
+        thread::sleep(Duration::from_millis(50));
+    };
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(
+        waited >= 2,
+        "rows come by the second, though nothing happens"
+    );
+    let text = fs::read_to_string(&log).unwrap();
+    let rows = rows(&text);
+    assert_eq!(
+        rows[0].requested + rows.get(1).map_or(0, |row| row.requested),
+        3
+    );
+    assert!(
+        text.ends_with('\n') && text.lines().count() == rows.len() + 1,
+        "whole lines"
+    );
+}
+
+#[tokio::test]
+async fn a_log_directory_that_vanishes_breaks_no_call_and_comes_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let monitor = Monitor::new();
+    monitor.limit("m", per_minute(60_000));
+    let log = monitor
+        .start(config(&directory.path().join("logs")))
+        .unwrap();
+    fs::remove_dir_all(directory.path().join("logs")).unwrap();
+    for _ in 0..5 {
+        monitor.limiter("m").admit().await.finish();
+    }
+    monitor.stop().await.unwrap();
+    let text = fs::read_to_string(log).unwrap();
+    assert_eq!(rows(&text).iter().map(|row| row.finished).sum::<u64>(), 5);
+}
+
+#[tokio::test]
+async fn a_log_that_cannot_be_written_breaks_no_call_and_stop_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let monitor = Monitor::new();
+    monitor.limit("m", per_minute(60_000));
+    monitor
+        .start(config(&directory.path().join("logs")))
+        .unwrap();
+    fs::remove_dir_all(directory.path().join("logs")).unwrap();
+    fs::write(directory.path().join("logs"), "in the way").unwrap();
+    monitor.limiter("m").admit().await.finish();
+    let error = monitor.stop().await.unwrap_err().to_string();
+    assert!(
+        error.starts_with("the last rows of the log ") && error.lines().count() == 1,
+        "{error}"
+    );
+    monitor.limiter("m").admit().await.finish();
+    assert_eq!(monitor.stop().await.unwrap(), None);
+}
+
+#[test]
+fn a_directory_that_cannot_be_made_is_told_at_the_start_and_nothing_has_changed() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("file");
+    fs::write(&file, "").unwrap();
+    let monitor = Monitor::new();
+    let limiter = monitor.limiter("m");
+    let error = monitor
+        .start(Config {
+            default_rate_limit: 9,
+            ..config(&file)
+        })
+        .unwrap_err();
+    assert!(
+        error.to_string().starts_with("cannot write a log into "),
+        "{error}"
+    );
+    assert_eq!(limiter.limits().requests_per_minute.get(), 300);
+    let error = monitor
+        .start(Config {
+            default_rate_limit: 0,
+            ..config(directory.path())
+        })
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "Config::default_rate_limit is 0; allowed are 1 to 4294967295 calls a minute"
+    );
+    monitor.start(config(directory.path())).unwrap();
+}
+
+#[test]
+fn limits_follow_the_start_and_the_code() {
+    let directory = tempfile::tempdir().unwrap();
+    let monitor = Monitor::new();
+    let (by_default, by_code) = (monitor.limiter("default"), monitor.limiter("code"));
+    monitor.limit("code", per_minute(77));
+    monitor
+        .start(Config {
+            default_rate_limit: 90,
+            ..config(directory.path())
+        })
+        .unwrap();
+    assert_eq!(by_default.limits().requests_per_minute.get(), 90);
+    assert_eq!(by_code.limits().requests_per_minute.get(), 77);
+    assert_eq!(
+        monitor.limiter("later").limits().requests_per_minute.get(),
+        90
+    );
+    let names: Vec<_> = monitor.snapshot().into_keys().collect();
+    assert_eq!(names, ["code", "default", "later"]);
+}
+
+#[test]
+fn an_operator_retunes_and_switches_off_without_a_rebuild() {
+    const CHILD: &str = "RATELLMITER_TEST_OPERATOR";
+    let name = "an_operator_retunes_and_switches_off_without_a_rebuild";
+    if env::var_os(CHILD).is_some() {
+        if env::var_os("RATELLMITER").is_some() {
+            assert!(!monitor().limiter("before").limits().enabled);
+        }
+        monitor().start(Config::default()).unwrap();
+        let limits = monitor().limiter("gpt-4o").limits();
+        let other = monitor().limiter("other").limits();
+        println!(
+            "\nsays {} {} {}",
+            limits.requests_per_minute, other.requests_per_minute, other.enabled
+        );
+        monitor().stop_blocking().unwrap();
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(
+        directory.path().join("ratellmiter.toml"),
+        "default_rate_limit = 40\nlog_directory = \"mine\"\n[models.\"gpt-4o\"]\nrequests_per_minute = 500\n",
+    )
+    .unwrap();
+    let says = |variables: &[(&str, &str)]| {
+        let mut command = Command::new(env::current_exe().unwrap());
+        for variable in [
+            "RATELLMITER",
+            "RATELLMITER_LOGS",
+            "RATELLMITER_RATE_LIMIT",
+            "RATELLMITER_CONFIG",
+        ] {
+            command.env_remove(variable);
+        }
+        let output = command
+            .args(["--exact", name, "--nocapture"])
+            .current_dir(directory.path())
+            .env(CHILD, "1")
+            .envs(variables.iter().copied())
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines()
+            .find(|line| line.starts_with("says"))
+            .unwrap_or(&text)
+            .to_owned()
+    };
+    assert_eq!(says(&[]), "says 500 40 true");
+    assert_eq!(
+        fs::read_dir(directory.path().join("mine")).unwrap().count(),
+        1
+    );
+    assert_eq!(
+        says(&[
+            ("RATELLMITER_RATE_LIMIT", "80"),
+            ("RATELLMITER_LOGS", "yours")
+        ]),
+        "says 500 80 true"
+    );
+    assert_eq!(
+        fs::read_dir(directory.path().join("yours"))
+            .unwrap()
+            .count(),
+        1
+    );
+    assert_eq!(says(&[("RATELLMITER", "off")]), "says 500 40 false");
+}

@@ -1,0 +1,1 @@
+//! The attribute of `ratellmiter-core`; use it from there.
