@@ -1,6 +1,6 @@
 //! One call from asking to end: what the attribute expands to.
 
-use std::{borrow::Borrow, ops::ControlFlow};
+use std::ops::ControlFlow;
 
 use crate::{
     judge::Verdict,
@@ -31,9 +31,9 @@ pub fn model(name: &(impl AsRef<str> + ?Sized)) -> Call {
     Call::new(monitor().limiter(name.as_ref()))
 }
 
-/// A call paced by `limiter`.
-pub fn limiter(limiter: &(impl Borrow<Limiter> + ?Sized)) -> Call {
-    Call::new(limiter.borrow().clone())
+/// A call paced by `limiter`. Anything that derefs to one is coerced here.
+pub fn limiter(limiter: &Limiter) -> Call {
+    Call::new(limiter.clone())
 }
 
 /// The verdict of a user's `when`.

@@ -61,7 +61,7 @@ pub use judge::{Classify, Scope, Verdict};
 pub use limiter::{Admit, Limiter, Snapshot, Ticket};
 pub use limits::{InvalidRamp, Limits, Ramp};
 pub use monitor::{Monitor, StartError, StopError, monitor};
-// pub use ratellmiter_macros::ratellmiter;
+pub use ratellmiter_macros::ratellmiter;
 
 /// What the attribute expands to. No part of the public API.
 #[doc(hidden)]

@@ -1,0 +1,94 @@
+//! Arguments that can be used anew by each attempt.
+
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::{quote, quote_spanned};
+use syn::{
+    Attribute, FnArg, Ident, Pat, PatIdent, PatType, Signature, Type, TypeReference,
+    spanned::Spanned as _,
+    visit_mut::{self, VisitMut},
+};
+
+/// Takes patterns and `mut` out of the signature, and gives the statements that bind them for one attempt.
+///
+/// ```text
+/// Input:   prompt: String, (a, mut b): (A, B), mut rest: &str, buf: &mut Vec<u8>
+/// Output:  prompt: String, arg1: (A, B),       rest: &str,     buf: &mut Vec<u8>
+///          let prompt = <String as Clone>::clone(&prompt);
+///          let (a, mut b) = <(A, B) as Clone>::clone(&arg1);
+///          let mut rest = rest;
+///          let buf = &mut *buf;
+/// ```
+///
+/// An argument that `options` mention is used, even if the body does nothing with it.
+pub(crate) fn bind(signature: &mut Signature, krate: &TokenStream, options: &TokenStream) -> Vec<TokenStream> {
+    let arguments = signature.inputs.iter_mut().enumerate();
+    arguments
+        .filter_map(|(index, argument)| match argument {
+            FnArg::Typed(argument) => bind_one(index, argument, krate, options),
+            FnArg::Receiver(_) => None,
+        })
+        .collect()
+}
+
+fn bind_one(index: usize, argument: &mut PatType, krate: &TokenStream, options: &TokenStream) -> Option<TokenStream> {
+    let pattern = (*argument.pat).clone();
+    let name = match &mut *argument.pat {
+        Pat::Wild(_) => return None,
+        Pat::Ident(PatIdent { by_ref: None, mutability, ident, subpat: None, .. }) => {
+            *mutability = None;
+            ident.clone()
+        }
+        other => {
+            let name = Ident::new(&format!("arg{index}"), Span::mixed_site().located_at(other.span()));
+            *other = syn::parse_quote!(#name);
+            name
+        }
+    };
+    let value = match &*argument.ty {
+        // Copied when the attempt begins; a pattern that is the same name needs not even that.
+        Type::Reference(TypeReference { mutability: None, .. }) => match &pattern {
+            Pat::Ident(PatIdent { mutability: None, by_ref: None, subpat: None, .. }) => return None,
+            _ => quote!(#name),
+        },
+        Type::Reference(TypeReference { mutability: Some(_), .. }) => quote!(&mut *#name),
+        by_value => {
+            let ty = inferred(by_value);
+            quote_spanned!(by_value.span()=> <#ty as #krate::__private::Clone>::clone(&#name))
+        }
+    };
+    let conditions = argument.attrs.iter().filter(|attribute: &&Attribute| attribute.path().is_ident("cfg"));
+    let used = mentions(options, &name).then(|| quote!(#[allow(unused_variables)]));
+    Some(quote! {
+        #(#conditions)*
+        #used
+        #[allow(clippy::used_underscore_binding)]
+        let #pattern = #value;
+    })
+}
+
+fn mentions(tokens: &TokenStream, name: &Ident) -> bool {
+    tokens.clone().into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => ident == *name,
+        TokenTree::Group(group) => mentions(&group.stream(), name),
+        // A format string may have it in braces.
+        TokenTree::Literal(literal) => literal.to_string().contains(&format!("{{{name}")),
+        TokenTree::Punct(_) => false,
+    })
+}
+
+/// The type with `_` for each `impl Trait`, which cannot be named.
+pub(crate) fn inferred(ty: &Type) -> Type {
+    struct Infer;
+    impl VisitMut for Infer {
+        fn visit_type_mut(&mut self, ty: &mut Type) {
+            if let Type::ImplTrait(_) = ty {
+                *ty = syn::parse_quote_spanned!(ty.span()=> _);
+            } else {
+                visit_mut::visit_type_mut(self, ty);
+            }
+        }
+    }
+    let mut ty = ty.clone();
+    Infer.visit_type_mut(&mut ty);
+    ty
+}
