@@ -83,7 +83,7 @@ fn draw_on(canvas: &Canvas<'_>, model: &str, series: &Series, lines: &Lines) -> 
     draw_legend(canvas, lines)?;
     let title = shortened(canvas, &format!("Request Flow for {}", printable(model)))?;
     write(canvas, &title, (WIDTH.cast_signed() / 2, 44), &title_style())?;
-    write(canvas, "Offset in seconds", (frame.center(), HEIGHT.cast_signed() - 34), &text_style(34))?;
+    write(canvas, "Offset in seconds", (center(), HEIGHT.cast_signed() - 34), &text_style(34))?;
     let upright = text_style(34).transform(FontTransform::Rotate270);
     write(canvas, "Number of requests", (34, (TOP + HEIGHT.cast_signed() - BOTTOM) / 2), &upright)
 }
@@ -120,10 +120,6 @@ impl Frame {
         WIDTH.cast_signed() - LEFT - RIGHT - 2 * INSET
     }
 
-    fn center(&self) -> i32 {
-        i32::midpoint(LEFT, WIDTH.cast_signed() - RIGHT)
-    }
-
     /// The corners of a line. Where several seconds share a column, its first and last stay, and its least and most.
     fn thinned(&self, series: &Series, line: &Line) -> impl Iterator<Item = (i32, i32)> {
         let mut corners = series.corners(line).map(|(offset, count)| (self.x(offset), self.y(count))).peekable();
@@ -139,6 +135,11 @@ impl Frame {
         })
         .flatten()
     }
+}
+
+/// The middle of the frame.
+fn center() -> i32 {
+    i32::midpoint(LEFT, WIDTH.cast_signed() - RIGHT)
 }
 
 /// `value` of `whole` on a stretch of pixels.
@@ -203,7 +204,7 @@ fn draw_legend(canvas: &Canvas<'_>, lines: &Lines) -> Result<(), Box<dyn std::er
         widths.push(SAMPLE + GAP + i32::try_from(text / SCALE)?);
     }
     let all: i32 = widths.iter().sum::<i32>() + BETWEEN * (i32::try_from(widths.len())? - 1);
-    let mut x = i32::midpoint(LEFT, WIDTH.cast_signed() - RIGHT) - all / 2;
+    let mut x = center() - all / 2;
     for (line, width) in lines.iter().zip(widths) {
         let color = RGBColor(line.color.0, line.color.1, line.color.2);
         let sample = vec![scaled((x, y)), scaled((x + SAMPLE, y))];
@@ -214,12 +215,22 @@ fn draw_legend(canvas: &Canvas<'_>, lines: &Lines) -> Result<(), Box<dyn std::er
     Ok(())
 }
 
-fn rule(canvas: &Canvas<'_>, from: (i32, i32), to: (i32, i32), color: RGBColor) -> Result<(), Box<dyn std::error::Error>> {
+fn rule(
+    canvas: &Canvas<'_>,
+    from: (i32, i32),
+    to: (i32, i32),
+    color: RGBColor,
+) -> Result<(), Box<dyn std::error::Error>> {
     let style: ShapeStyle = color.stroke_width(SCALE);
     Ok(canvas.draw(&PathElement::new(vec![scaled(from), scaled(to)], style))?)
 }
 
-fn write(canvas: &Canvas<'_>, text: &str, at: (i32, i32), style: &TextStyle<'_>) -> Result<(), Box<dyn std::error::Error>> {
+fn write(
+    canvas: &Canvas<'_>,
+    text: &str,
+    at: (i32, i32),
+    style: &TextStyle<'_>,
+) -> Result<(), Box<dyn std::error::Error>> {
     // plotters sets text a little above its box.
     let lift = (style.font.get_size() * LIFT).round();
     #[allow(clippy::cast_possible_truncation)] // A few pixels.
@@ -235,7 +246,10 @@ fn text_style(size: i32) -> TextStyle<'static> {
 }
 
 fn title_style() -> TextStyle<'static> {
-    ("sans-serif", 46 * SCALE.cast_signed(), FontStyle::Bold).into_font().color(&INK).pos(Pos::new(HPos::Center, VPos::Center))
+    ("sans-serif", 46 * SCALE.cast_signed(), FontStyle::Bold)
+        .into_font()
+        .color(&INK)
+        .pos(Pos::new(HPos::Center, VPos::Center))
 }
 
 /// What would break the line of a title becomes a space.
@@ -263,10 +277,20 @@ fn shortened(canvas: &Canvas<'_>, title: &str) -> Result<String, Box<dyn std::er
 
 /// Numbers too long for their place in millions and so on: steps are 1, 2 or 5 and zeros.
 fn abbreviated(count: u64) -> String {
-    for (unit, letter) in [(1_000_000_000_000_000_000, "E"), (1_000_000_000_000_000, "P"), (1_000_000_000_000, "T"), (1_000_000_000, "G"), (1_000_000, "M")] {
+    for (unit, letter) in [
+        (1_000_000_000_000_000_000, "E"),
+        (1_000_000_000_000_000, "P"),
+        (1_000_000_000_000, "T"),
+        (1_000_000_000, "G"),
+        (1_000_000, "M"),
+    ] {
         if count >= unit {
             let tenths = count % unit / (unit / 10);
-            return if tenths == 0 { format!("{}{letter}", count / unit) } else { format!("{}.{tenths}{letter}", count / unit) };
+            return if tenths == 0 {
+                format!("{}{letter}", count / unit)
+            } else {
+                format!("{}.{tenths}{letter}", count / unit)
+            };
         }
     }
     count.to_string()
@@ -314,9 +338,7 @@ mod tests {
     use crate::series::{Counts, LINES};
 
     fn series(rows: &[(u64, Counts)]) -> Series {
-        let mut series = Series::default();
-        rows.iter().for_each(|(at, counts)| series.add(*at, *counts));
-        series
+        rows.iter().copied().collect()
     }
 
     fn lines(letters: &str) -> Lines {
@@ -347,7 +369,12 @@ mod tests {
             for (letter, height) in heights {
                 let line = LINES.iter().find(|line| line.letter == letter).unwrap();
                 let expected = asked.letters().contains(letter);
-                assert_eq!(color(&picture, &frame, 5, height) == line.color, expected, "{letter} in {}", asked.letters());
+                assert_eq!(
+                    color(&picture, &frame, 5, height) == line.color,
+                    expected,
+                    "{letter} in {}",
+                    asked.letters()
+                );
             }
         }
     }
@@ -389,9 +416,20 @@ mod tests {
 
     #[test]
     fn ticks_are_whole_and_few() {
-        for (whole, most, expected) in [(1, 7, 1), (7, 7, 1), (8, 7, 2), (35, 12, 5), (100, 7, 20), (86_400, 12, 10_000), (u64::MAX, 7, 5_000_000_000_000_000_000)] {
+        for (whole, most, expected) in [
+            (1, 7, 1),
+            (7, 7, 1),
+            (8, 7, 2),
+            (35, 12, 5),
+            (100, 7, 20),
+            (86_400, 12, 10_000),
+            (u64::MAX, 7, 5_000_000_000_000_000_000),
+        ] {
             assert_eq!(step(whole, most), expected, "{whole}");
         }
-        assert_eq!(["0", "999999", "1M", "1.5M", "20G"].map(String::from), [0, 999_999, 1_000_000, 1_500_000, 20_000_000_000].map(abbreviated));
+        assert_eq!(
+            ["0", "999999", "1M", "1.5M", "20G"].map(String::from),
+            [0, 999_999, 1_000_000, 1_500_000, 20_000_000_000].map(abbreviated)
+        );
     }
 }

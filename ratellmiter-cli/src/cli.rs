@@ -41,6 +41,7 @@ struct Typed {
     #[arg(long, value_name = "LETTERS", default_value = "riefo")]
     lines: Lines,
 
+    #[allow(clippy::doc_markdown)] // It is the text of the help.
     /// Where logs are [default: RATELLMITER_LOGS, the configuration, or ratellmiter_logs]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,

@@ -141,8 +141,8 @@ fn named(plot: &Plot, file: &Path) -> Result<(PathBuf, Log), Failure> {
 
 /// The newest log that has data.
 fn newest(directory: &Path) -> Result<(PathBuf, Log), Failure> {
-    let logs = log::newest_first(directory)
-        .map_err(|source| Failure::Directory { directory: directory.into(), source })?;
+    let logs =
+        log::newest_first(directory).map_err(|source| Failure::Directory { directory: directory.into(), source })?;
     if logs.is_empty() {
         return Err(Failure::NoLog(directory.into()));
     }

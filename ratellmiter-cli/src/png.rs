@@ -43,7 +43,7 @@ pub(crate) fn write(picture: &Picture, path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a directory"));
     }
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     let unfinished = directory.join(format!(".ratellmiter-{}.png.tmp", process::id()));
     let written = encode(picture, &unfinished).and_then(|()| fs::rename(&unfinished, path));
     if written.is_err() {
@@ -108,7 +108,8 @@ mod tests {
         assert!(write(&picture, &directory.path().join("none/c.png")).is_err());
         let wrong = Picture { pixels: vec![0; 3], ..picture };
         assert!(write(&wrong, &directory.path().join("d.png")).is_err());
-        let mut left: Vec<_> = fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let mut left: Vec<_> =
+            fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         left.sort();
         assert_eq!(left, ["a.png", "b.png"]);
     }

@@ -124,8 +124,9 @@ impl Log {
                 Ok(minute) => {
                     let series = self.series(&minute.rate_limiter_name);
                     // It has all seconds of the minute, also those that had not come yet.
-                    let seconds = minute.second_bucket_list.iter().map(|second| (second.second_bucket_id, second.counts()));
-                    seconds.filter(|(_, counts)| *counts != [0; 5]).for_each(|(at, counts)| series.add(at, counts));
+                    let seconds =
+                        minute.second_bucket_list.iter().map(|second| (second.second_bucket_id, second.counts()));
+                    series.extend(seconds.filter(|(_, counts)| *counts != [0; 5]));
                     Ok(())
                 }
                 Err(_) => Err(error.to_string()),
@@ -222,9 +223,7 @@ mod tests {
     use super::*;
 
     fn series(rows: &[(u64, Counts)]) -> Series {
-        let mut series = Series::default();
-        rows.iter().for_each(|(at, counts)| series.add(*at, *counts));
-        series
+        rows.iter().copied().collect()
     }
 
     fn read(text: &[u8]) -> Log {
@@ -282,7 +281,10 @@ mod tests {
         let row = b"\n{\"at\":7,\"model\":\"m\",\"issued\":1}\n";
         let endless = io::repeat(b'x').take(3 * LONGEST + 17);
         let log = Log::of(BufReader::new(endless.chain(&row[..]))).unwrap();
-        assert_eq!(log.notes(Path::new("x")), ["line 1 of x is broken and was skipped: the line is longer than 64 MiB"]);
+        assert_eq!(
+            log.notes(Path::new("x")),
+            ["line 1 of x is broken and was skipped: the line is longer than 64 MiB"]
+        );
         assert_eq!(log.models["m"], series(&[(7, [0, 1, 0, 0, 0])]));
     }
 }

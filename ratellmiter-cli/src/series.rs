@@ -103,6 +103,20 @@ impl Series {
     }
 }
 
+impl Extend<(u64, Counts)> for Series {
+    fn extend<T: IntoIterator<Item = (u64, Counts)>>(&mut self, rows: T) {
+        rows.into_iter().for_each(|(at, counts)| self.add(at, counts));
+    }
+}
+
+impl FromIterator<(u64, Counts)> for Series {
+    fn from_iter<T: IntoIterator<Item = (u64, Counts)>>(rows: T) -> Self {
+        let mut series = Self::default();
+        series.extend(rows);
+        series
+    }
+}
+
 fn add(sum: &mut Counts, counts: Counts) {
     sum.iter_mut().zip(counts).for_each(|(sum, count)| *sum = sum.saturating_add(count));
 }
@@ -112,9 +126,7 @@ mod tests {
     use super::*;
 
     fn series(rows: &[(u64, Counts)]) -> Series {
-        let mut series = Series::default();
-        rows.iter().for_each(|(at, counts)| series.add(*at, *counts));
-        series
+        rows.iter().copied().collect()
     }
 
     fn requested() -> &'static Line {
@@ -145,7 +157,10 @@ mod tests {
 
     #[test]
     fn letters_are_checked() {
-        assert_eq!("rx".parse::<Lines>().unwrap_err(), "unknown letter 'x'; choose from r requested, i issued, e rate limited, f finished, o overflow");
+        assert_eq!(
+            "rx".parse::<Lines>().unwrap_err(),
+            "unknown letter 'x'; choose from r requested, i issued, e rate limited, f finished, o overflow"
+        );
         assert!("".parse::<Lines>().unwrap_err().starts_with("no letter"));
         let letters: String = "ri".parse::<Lines>().unwrap().iter().map(|line| line.letter).collect();
         assert_eq!(letters, "ri");

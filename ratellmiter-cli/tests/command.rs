@@ -35,7 +35,9 @@ impl Place {
 
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ratellmiter"));
-        for variable in ["RATELLMITER", "RATELLMITER_LOGS", "RATELLMITER_CONFIG", "RATELLMITER_RATE_LIMIT", "NO_COLOR", "COLUMNS"] {
+        for variable in
+            ["RATELLMITER", "RATELLMITER_LOGS", "RATELLMITER_CONFIG", "RATELLMITER_RATE_LIMIT", "NO_COLOR", "COLUMNS"]
+        {
             command.env_remove(variable);
         }
         // The user's own configuration is not part of the test.

@@ -32,6 +32,7 @@ pub fn model(name: &(impl AsRef<str> + ?Sized)) -> Call {
 }
 
 /// A call paced by `limiter`. Anything that derefs to one is coerced here.
+#[must_use]
 pub fn limiter(limiter: &Limiter) -> Call {
     Call::new(limiter.clone())
 }
@@ -48,12 +49,7 @@ pub fn when<T, E>(out: &Result<T, E>, is_refused: impl FnOnce(&E) -> bool) -> Ve
 impl Call {
     fn new(limiter: Limiter) -> Self {
         let max_attempts = limiter.limits().attempts.get();
-        Self {
-            limiter,
-            max_attempts,
-            attempts: 0,
-            place: Held::Nothing,
-        }
+        Self { limiter, max_attempts, attempts: 0, place: Held::Nothing }
     }
 
     /// Sends the call at most so often, whatever the limiter says; at least once.

@@ -16,27 +16,18 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) fn start() -> Self {
-        Self {
-            zero: reading(),
-            shift: Duration::ZERO,
-            last: Duration::ZERO,
-        }
+        Self { zero: reading(), shift: Duration::ZERO, last: Duration::ZERO }
     }
 
     /// The wall clock at this clock's zero, which must be now, since the epoch.
     pub(crate) fn wall() -> Duration {
-        SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default()
+        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
     }
 
     pub(crate) fn now(&mut self) -> Duration {
         let now = reading().saturating_duration_since(self.zero) + self.shift;
-        if now < self.last {
-            self.shift += self.last - now;
-        } else {
-            self.last = now;
-        }
+        self.shift += self.last.saturating_sub(now);
+        self.last = self.last.max(now);
         self.last
     }
 

@@ -130,29 +130,22 @@ impl Settings {
         }
     }
 
-    pub(crate) fn load(config: &Config) -> Result<Self, ConfigError> {
+    pub(crate) fn load(config: Config) -> Result<Self, ConfigError> {
         let variables = Variables::of(|name| env::var_os(name))?;
-        let file = variables
-            .file()
-            .map_or_else(|| Ok(File::default()), |path| File::read(&path))?;
+        let file = variables.file().map_or_else(|| Ok(File::default()), |path| File::read(&path))?;
         Self::combine(config, file, variables)
     }
 
-    fn combine(config: &Config, file: File, variables: Variables) -> Result<Self, ConfigError> {
+    fn combine(config: Config, file: File, variables: Variables) -> Result<Self, ConfigError> {
         let rate = NonZeroU32::new(config.default_rate_limit).ok_or(ConfigError::ZeroRate)?;
         let mut defaults = Limits::per_minute(rate).attempts(config.attempts);
         defaults.max_in_flight = config.max_in_flight;
         defaults.ramp = config.ramp;
         file.limits().apply(&mut defaults);
-        defaults.requests_per_minute = variables
-            .rate_limit
-            .or(file.default_rate_limit)
-            .unwrap_or(defaults.requests_per_minute);
+        defaults.requests_per_minute =
+            variables.rate_limit.or(file.default_rate_limit).unwrap_or(defaults.requests_per_minute);
         Ok(Self {
-            log_directory: variables
-                .logs
-                .or(file.log_directory)
-                .unwrap_or_else(|| config.log_directory.clone()),
+            log_directory: variables.logs.or(file.log_directory).unwrap_or(config.log_directory),
             defaults,
             models: file.models,
             off: variables.off,
@@ -175,7 +168,7 @@ impl Settings {
 /// # Errors
 /// The configuration file cannot be used.
 pub fn log_directory() -> Result<PathBuf, ConfigError> {
-    Settings::load(&Config::default()).map(|settings| settings.log_directory)
+    Settings::load(Config::default()).map(|settings| settings.log_directory)
 }
 
 /// The configuration file, as it is written.
@@ -205,9 +198,7 @@ struct Changes {
 
 impl Changes {
     fn apply(&self, limits: &mut Limits) {
-        limits.requests_per_minute = self
-            .requests_per_minute
-            .unwrap_or(limits.requests_per_minute);
+        limits.requests_per_minute = self.requests_per_minute.unwrap_or(limits.requests_per_minute);
         limits.max_in_flight = self.max_in_flight.or(limits.max_in_flight);
         limits.attempts = self.attempts.unwrap_or(limits.attempts);
         limits.enabled = self.enabled.unwrap_or(limits.enabled);
@@ -217,10 +208,7 @@ impl Changes {
 
 impl File {
     fn read(path: &Path) -> Result<Self, ConfigError> {
-        let unreadable = |source| ConfigError::Unreadable {
-            path: path.into(),
-            source,
-        };
+        let unreadable = |source| ConfigError::Unreadable { path: path.into(), source };
         let text = fs::read_to_string(path).map_err(unreadable)?;
         toml::from_str(&text).map_err(|error| ConfigError::Invalid {
             path: path.into(),
@@ -246,11 +234,7 @@ fn place(text: &str, at: usize) -> String {
     let line = before.matches('\n').count() + 1;
     let start = before.rfind('\n').map_or(0, |at| at + 1);
     let column = before[start..].chars().count() + 1;
-    let key = text[start..]
-        .lines()
-        .next()
-        .and_then(|line| line.split_once('='))
-        .map(|(key, _)| key.trim());
+    let key = text[start..].lines().next().and_then(|line| line.split_once('=')).map(|(key, _)| key.trim());
     key.map_or_else(
         || format!("line {line}, column {column}"),
         |key| format!("line {line}, column {column}, key `{key}`"),
@@ -261,10 +245,7 @@ fn place(text: &str, at: usize) -> String {
 fn explain(message: &str) -> String {
     let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
     if message.contains("nonzero u32") {
-        format!(
-            "{message}; allowed are whole numbers from 1 to {}",
-            u32::MAX
-        )
+        format!("{message}; allowed are whole numbers from 1 to {}", u32::MAX)
     } else {
         message
     }
@@ -276,10 +257,7 @@ fn explain(message: &str) -> String {
 struct RampSetting(Option<Ramp>);
 
 #[derive(Deserialize)]
-#[serde(
-    untagged,
-    expecting = "allowed is \"off\" or { start = 0.25, step = 0.10 }"
-)]
+#[serde(untagged, expecting = "allowed is \"off\" or { start = 0.25, step = 0.10 }")]
 enum RampText {
     Word(String),
     Table(RampTable),
@@ -298,12 +276,12 @@ impl TryFrom<RampText> for RampSetting {
     fn try_from(text: RampText) -> Result<Self, String> {
         match text {
             RampText::Word(word) if word == OFF.1 => Ok(Self(None)),
-            RampText::Word(word) => Err(format!(
-                "{word:?} is no ramp; allowed is \"off\" or {{ start = 0.25, step = 0.10 }}"
-            )),
-            RampText::Table(RampTable { start, step }) => Ramp::new(start, step)
-                .map(|ramp| Self(Some(ramp)))
-                .map_err(|error| error.to_string()),
+            RampText::Word(word) => {
+                Err(format!("{word:?} is no ramp; allowed is \"off\" or {{ start = 0.25, step = 0.10 }}"))
+            }
+            RampText::Table(RampTable { start, step }) => {
+                Ramp::new(start, step).map(|ramp| Self(Some(ramp))).map_err(|error| error.to_string())
+            }
         }
     }
 }
@@ -358,12 +336,8 @@ impl Variables {
     /// The configuration file: the one that is named, which must be there, else the first that is there.
     fn file(&self) -> Option<PathBuf> {
         let usual = || {
-            let in_user_directory =
-                dirs::config_dir().map(|directory| directory.join("ratellmiter").join(FILE));
-            [Some(FILE.into()), in_user_directory]
-                .into_iter()
-                .flatten()
-                .find(|path: &PathBuf| path.exists())
+            let in_user_directory = dirs::config_dir().map(|directory| directory.join("ratellmiter").join(FILE));
+            [Some(FILE.into()), in_user_directory].into_iter().flatten().find(|path: &PathBuf| path.exists())
         };
         self.config.clone().or_else(usual)
     }

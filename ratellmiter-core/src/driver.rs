@@ -111,27 +111,13 @@ impl Shared {
 
     fn advance(self: &Arc<Self>, state: &mut State, now: Duration) -> Todo {
         let mut woken = Vec::new();
-        let State {
-            scheduler, issued, ..
-        } = state;
+        let State { scheduler, issued, .. } = state;
         let ask = scheduler.advance(now, |grant, waiter| {
             issued.insert(grant.id, grant);
             woken.push(waiter);
         });
         let ask = state.probe.clone().filter(|_| ask);
-        Todo {
-            woken,
-            start: None,
-            ask: ask.map(|probe| {
-                (
-                    Answer {
-                        shared: self.clone(),
-                        blocked: true,
-                    },
-                    probe,
-                )
-            }),
-        }
+        Todo { woken, start: None, ask: ask.map(|probe| (Answer { shared: self.clone(), blocked: true }, probe)) }
     }
 
     /// The driver that is to be started, if nobody will look at the deadline in time.
@@ -152,18 +138,10 @@ impl Shared {
             }
         }
         let runtime = Handle::try_current().ok().filter(|_| !on_thread);
-        state.driver = if runtime.is_some() {
-            Driver::Task
-        } else {
-            Driver::Thread(None)
-        };
+        state.driver = if runtime.is_some() { Driver::Task } else { Driver::Thread(None) };
         state.generation += 1;
         state.armed = None;
-        Some(Drive {
-            shared: self.clone(),
-            generation: state.generation,
-            runtime,
-        })
+        Some(Drive { shared: self.clone(), generation: state.generation, runtime })
     }
 }
 
@@ -204,16 +182,15 @@ struct Drive {
 impl Drive {
     fn start(mut self) {
         if let Some(runtime) = self.runtime.take() {
-            runtime.spawn(self.as_task());
-        } else if let Err(error) = thread::Builder::new()
-            .name("ratellmiter-drive".into())
-            .spawn(move || self.as_thread())
+            runtime.spawn(self.run_as_task());
+        } else if let Err(error) =
+            thread::Builder::new().name("ratellmiter-drive".into()).spawn(move || self.run_as_thread())
         {
             tracing::warn!(%error, "no thread to pace calls from");
         }
     }
 
-    async fn as_task(self) {
+    async fn run_as_task(self) {
         while let Some(deadline) = self.step() {
             tokio::select! {
                 () = self.shared.poke.notified() => {}
@@ -222,7 +199,7 @@ impl Drive {
         }
     }
 
-    fn as_thread(self) {
+    fn run_as_thread(self) {
         while let Some(deadline) = self.step() {
             thread::park_timeout(deadline.saturating_duration_since(Instant::now()));
         }
@@ -278,14 +255,9 @@ impl Answer {
             return;
         }
         let thread = thread::Builder::new().name("ratellmiter-probe".into());
-        let spawned = thread.spawn(move || {
-            match tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-            {
-                Ok(runtime) => runtime.block_on(self.ask(probe)),
-                Err(error) => tracing::warn!(%error, "no runtime to run the probe on"),
-            }
+        let spawned = thread.spawn(move || match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime.block_on(self.ask(probe)),
+            Err(error) => tracing::warn!(%error, "no runtime to run the probe on"),
         });
         if let Err(error) = spawned {
             tracing::warn!(%error, "no thread to run the probe on");
@@ -299,7 +271,6 @@ impl Answer {
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        self.shared
-            .change(|state, now| state.scheduler.probed(now, self.blocked));
+        self.shared.change(|state, now| state.scheduler.probed(now, self.blocked));
     }
 }

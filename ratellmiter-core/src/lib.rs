@@ -69,6 +69,7 @@ pub mod __private {
     pub use std::{
         boxed::Box,
         clone::Clone,
+        convert::identity,
         ops::ControlFlow::{Break, Continue},
         option::Option,
     };
@@ -79,3 +80,8 @@ pub mod __private {
         judge::classify::{ByClassify, ByNothing, BySource, ByValue, Outcome},
     };
 }
+
+/// The examples of the README are run as they stand there.
+#[cfg(all(doctest, feature = "reqwest"))]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

@@ -43,10 +43,7 @@ impl Limiter {
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         let seed = RandomState::new().hash_one(std::process::id());
-        Self(Shared::new(
-            Clock::start(),
-            Scheduler::new(limits, Clock::wall(), seed),
-        ))
+        Self(Shared::new(Clock::start(), Scheduler::new(limits, Clock::wall(), seed)))
     }
 
     /// Waits for a ticket.
@@ -55,10 +52,7 @@ impl Limiter {
     /// The call asks when the future is first polled. A future that is dropped gives its place in the line back at
     /// once, and the ticket too if one had just been issued to it. See [`Admit`].
     pub fn admit(&self) -> Admit {
-        Admit {
-            limiter: self.clone(),
-            place: None,
-        }
+        Admit { limiter: self.clone(), place: None }
     }
 
     /// Waits for a ticket, blocking the thread. In a runtime this holds up the other tasks of the thread: call it
@@ -211,8 +205,7 @@ impl Admit {
                 *place = None;
             } else if let Some(payload) = state.scheduler.payload(standing) {
                 let waiter = waiter();
-                if !matches!((&*payload, &waiter), (Waiter::Task(old), Waiter::Task(new)) if old.will_wake(new))
-                {
+                if !matches!((&*payload, &waiter), (Waiter::Task(old), Waiter::Task(new)) if old.will_wake(new)) {
                     *payload = waiter;
                 }
             }
@@ -262,10 +255,7 @@ pub struct Ticket {
 
 impl Ticket {
     fn new(limiter: &Limiter, grant: Grant) -> Self {
-        Self {
-            limiter: limiter.clone(),
-            grant: Some(grant),
-        }
+        Self { limiter: limiter.clone(), grant: Some(grant) }
     }
 
     /// The call ended, well or with an error that is no refusal.
@@ -301,10 +291,7 @@ impl Ticket {
         // Nobody polls yet; whoever does leaves a waker of its own.
         let waiter = Waiter::Task(Waker::noop().clone());
         let place = self.end(|state, now, grant| state.scheduler.refuse(now, grant, hint, waiter));
-        Admit {
-            limiter: self.limiter.clone(),
-            place,
-        }
+        Admit { limiter: self.limiter.clone(), place }
     }
 
     /// The call was not made after all: its part of the rate goes to the next in line at once.

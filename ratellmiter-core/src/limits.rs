@@ -31,6 +31,7 @@ pub struct Limits {
 impl Limits {
     /// So many calls a minute, any number of them in flight, with the default ramp and 20 attempts.
     #[must_use]
+    #[allow(clippy::missing_panics_doc)] // 20 is not 0.
     pub const fn per_minute(requests: NonZeroU32) -> Self {
         Self {
             requests_per_minute: requests,
@@ -93,10 +94,7 @@ pub(crate) const FULL: u32 = 1000;
 
 impl Ramp {
     /// A quarter at first, a tenth more each second.
-    pub const DEFAULT: Self = Self {
-        start: 250,
-        step: 100,
-    };
+    pub const DEFAULT: Self = Self { start: 250, step: 100 };
 
     /// Both as fractions of the rate, kept to a thousandth.
     ///
@@ -114,16 +112,9 @@ impl Ramp {
             let scaled = (value * f64::from(FULL)).round();
             // The range check makes the conversion exact.
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-            if (1.0..=f64::from(FULL)).contains(&scaled) {
-                Ok(scaled as u32)
-            } else {
-                Err(InvalidRamp { value })
-            }
+            if (1.0..=f64::from(FULL)).contains(&scaled) { Ok(scaled as u32) } else { Err(InvalidRamp { value }) }
         };
-        Ok(Self {
-            start: thousandths(start)?,
-            step: thousandths(step)?,
-        })
+        Ok(Self { start: thousandths(start)?, step: thousandths(step)? })
     }
 }
 

@@ -41,15 +41,8 @@ impl Log {
     /// # Errors
     /// The directory or the file cannot be made; nothing is left behind in the directory then.
     pub fn create(directory: &Path, started: SystemTime) -> io::Result<Self> {
-        let started = started
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_secs();
-        let header = Header {
-            format: FORMAT,
-            started,
-            library: env!("CARGO_PKG_VERSION").into(),
-        };
+        let started = started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        let header = Header { format: FORMAT, started, library: env!("CARGO_PKG_VERSION").into() };
         let mut log = Self {
             path: unused(directory, started),
             header: line(&header),
@@ -90,10 +83,7 @@ impl Log {
         if let Some(directory) = self.path.parent() {
             fs::create_dir_all(directory)?;
         }
-        let mut file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&self.path)?;
+        let mut file = OpenOptions::new().create(true).append(true).open(&self.path)?;
         if file.metadata()?.len() == 0 {
             file.write_all(&self.header)?;
             self.torn = false;
@@ -115,10 +105,7 @@ impl Log {
                 Ok(0) if !self.pending.is_empty() => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(written) => {
                     // A line that was cut in two is written again, whole: readers skip the torn half.
-                    let whole = self.pending[..written]
-                        .iter()
-                        .rposition(|&byte| byte == b'\n')
-                        .map_or(0, |at| at + 1);
+                    let whole = self.pending[..written].iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
                     self.torn = whole < written;
                     self.pending.drain(..whole);
                 }
@@ -132,28 +119,27 @@ impl Log {
     fn forget_oldest(&mut self) {
         if self.pending.len() > BACKLOG {
             let from = self.pending.len() - BACKLOG;
-            let start = self.pending[from..]
-                .iter()
-                .position(|&byte| byte == b'\n')
-                .map_or(0, |at| from + at + 1);
+            let start = self.pending[from..].iter().position(|&byte| byte == b'\n').map_or(0, |at| from + at + 1);
             self.pending.drain(..start);
         }
     }
 }
 
 fn line(value: &impl Serialize) -> Vec<u8> {
-    let mut bytes =
-        serde_json::to_vec(value).expect("headers and rows have string keys and finite numbers");
+    let mut bytes = serde_json::to_vec(value).expect("headers and rows have string keys and finite numbers");
     bytes.push(b'\n');
     bytes
 }
 
-/// A monitor that is stopped and started within a second gets a name of its own: the next second's.
-fn unused(directory: &Path, started: u64) -> PathBuf {
-    (started..)
-        .map(|second| directory.join(format!("{second}-{}.jsonl", std::process::id())))
-        .find(|path| !path.exists())
-        .expect("an endless range")
+/// A monitor that is stopped and started within a second gets a name of its own: a later second's.
+fn unused(directory: &Path, mut started: u64) -> PathBuf {
+    loop {
+        let path = directory.join(format!("{started}-{}.jsonl", std::process::id()));
+        if !path.exists() {
+            return path;
+        }
+        started += 1;
+    }
 }
 
 /// The logs in `directory`, newest first: by the start in the name, for a log with another name by its last change.
@@ -177,15 +163,9 @@ fn started(path: &Path) -> Duration {
         .file_stem()
         .and_then(OsStr::to_str)
         .and_then(|stem| stem.split_once('-'))
-        .and_then(|(start, process)| process.parse::<u32>().ok().and(start.parse().ok()))
+        .and_then(|(start, process)| process.parse::<u32>().ok().and_then(|_| start.parse().ok()))
         .map(Duration::from_secs);
-    let changed = || {
-        path.metadata()
-            .and_then(|data| data.modified())
-            .ok()?
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .ok()
-    };
+    let changed = || path.metadata().and_then(|data| data.modified()).ok()?.duration_since(SystemTime::UNIX_EPOCH).ok();
     named.or_else(changed).unwrap_or_default()
 }
 
@@ -195,26 +175,14 @@ mod tests {
     use crate::record::Line;
 
     fn row(at: u64) -> Row<'static> {
-        Row {
-            at,
-            model: "m".into(),
-            ..Row::default()
-        }
+        Row { at, model: "m".into(), ..Row::default() }
     }
 
     /// The rows of a log, torn lines left out.
     fn rows(path: &Path) -> Vec<u64> {
         let text = fs::read_to_string(path).unwrap();
         let lines = text.lines().filter_map(|line| Line::parse(line).ok());
-        lines
-            .filter_map(|line| {
-                if let Line::Row(row) = line {
-                    Some(row.at)
-                } else {
-                    None
-                }
-            })
-            .collect()
+        lines.filter_map(|line| if let Line::Row(row) = line { Some(row.at) } else { None }).collect()
     }
 
     #[test]
@@ -222,30 +190,14 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let start = SystemTime::UNIX_EPOCH + Duration::from_secs(5);
         let mut log = Log::create(&directory.path().join("a/b"), start).unwrap();
-        assert_eq!(
-            log.path(),
-            directory
-                .path()
-                .join(format!("a/b/5-{}.jsonl", std::process::id()))
-        );
+        assert_eq!(log.path(), directory.path().join(format!("a/b/5-{}.jsonl", std::process::id())));
         log.append(&[row(7), row(8)]).unwrap();
         let text = fs::read_to_string(log.path()).unwrap();
-        let header = Header {
-            format: FORMAT,
-            started: 5,
-            library: env!("CARGO_PKG_VERSION").into(),
-        };
-        assert_eq!(
-            Line::parse(text.lines().next().unwrap()).unwrap(),
-            Line::Header(header)
-        );
+        let header = Header { format: FORMAT, started: 5, library: env!("CARGO_PKG_VERSION").into() };
+        assert_eq!(Line::parse(text.lines().next().unwrap()).unwrap(), Line::Header(header));
         assert_eq!(rows(log.path()), [7, 8]);
         let second = Log::create(&directory.path().join("a/b"), start).unwrap();
-        assert_ne!(
-            second.path(),
-            log.path(),
-            "an earlier log is never written over"
-        );
+        assert_ne!(second.path(), log.path(), "an earlier log is never written over");
     }
 
     #[test]
@@ -269,11 +221,7 @@ mod tests {
         assert!(log.append(&[row(3)]).is_err());
         fs::remove_file(directory.path().join("logs")).unwrap();
         log.append(&[row(4)]).unwrap();
-        assert_eq!(
-            rows(log.path()),
-            [3, 4],
-            "what could not be written is not lost"
-        );
+        assert_eq!(rows(log.path()), [3, 4], "what could not be written is not lost");
     }
 
     #[cfg(target_os = "linux")]
@@ -283,10 +231,7 @@ mod tests {
         let mut log = Log::create(directory.path(), SystemTime::now()).unwrap();
         let full = || Some(OpenOptions::new().append(true).open("/dev/full").unwrap());
         log.file = full();
-        assert_eq!(
-            log.append(&[row(1)]).unwrap_err().kind(),
-            io::ErrorKind::StorageFull
-        );
+        assert_eq!(log.append(&[row(1)]).unwrap_err().kind(), io::ErrorKind::StorageFull);
         assert!(log.append(&[row(2)]).is_err());
         log.file = None;
         log.append(&[row(3)]).unwrap();
@@ -299,10 +244,7 @@ mod tests {
         log.append(&[row(20_000)]).unwrap();
         let kept = rows(log.path());
         assert_eq!(kept[..3], [1, 2, 3]);
-        assert!(
-            kept[3] > 4 && kept[3..].windows(2).all(|pair| pair[0] + 1 == pair[1]),
-            "the newest, whole"
-        );
+        assert!(kept[3] > 4 && kept[3..].windows(2).all(|pair| pair[0] + 1 == pair[1]), "the newest, whole");
         assert_eq!(kept.last(), Some(&20_000));
     }
 
@@ -310,13 +252,7 @@ mod tests {
     fn the_newest_is_first_whatever_the_name() {
         let directory = tempfile::tempdir().unwrap();
         // The last has no start in its name: it counts by its last change, which is now.
-        for name in [
-            "100-7.jsonl",
-            "99-8.jsonl",
-            "1000-6.jsonl",
-            "notes.txt",
-            "python.jsonl",
-        ] {
+        for name in ["100-7.jsonl", "99-8.jsonl", "1000-6.jsonl", "notes.txt", "python.jsonl"] {
             fs::write(directory.path().join(name), "").unwrap();
         }
         let names: Vec<_> = newest_first(directory.path())
@@ -324,10 +260,7 @@ mod tests {
             .iter()
             .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
             .collect();
-        assert_eq!(
-            names,
-            ["python.jsonl", "1000-6.jsonl", "100-7.jsonl", "99-8.jsonl"]
-        );
+        assert_eq!(names, ["python.jsonl", "1000-6.jsonl", "100-7.jsonl", "99-8.jsonl"]);
         assert!(newest_first(&directory.path().join("none")).is_err());
     }
 }

@@ -18,10 +18,7 @@ pub(crate) struct Meter {
 
 impl Meter {
     pub(crate) fn new(per_minute: NonZeroU32) -> Self {
-        Self {
-            per_minute: per_minute.get().into(),
-            arrival: 0,
-        }
+        Self { per_minute: per_minute.get().into(), arrival: 0 }
     }
 
     /// When the next call may go, rounded up to the nanosecond.
@@ -68,22 +65,12 @@ mod tests {
 
     #[test]
     fn fractions_of_a_second_are_exact() {
-        for (per_minute, calls, seconds) in [
-            (5, 1, 12),
-            (90, 3, 2),
-            (7, 7, 60),
-            (1, 1, 60),
-            (119, 119, 60),
-        ] {
+        for (per_minute, calls, seconds) in [(5, 1, 12), (90, 3, 2), (7, 7, 60), (1, 1, 60), (119, 119, 60)] {
             let mut meter = meter(per_minute);
             for _ in 0..calls {
                 meter.take(meter.due());
             }
-            assert_eq!(
-                meter.due(),
-                Duration::from_secs(seconds),
-                "{per_minute} a minute"
-            );
+            assert_eq!(meter.due(), Duration::from_secs(seconds), "{per_minute} a minute");
         }
     }
 

@@ -110,15 +110,8 @@ impl Monitor {
     /// A monitor of its own, for those who want no global one.
     #[must_use]
     pub fn new() -> Self {
-        let registry = Registry {
-            settings: Settings::before_start(),
-            limiters: HashMap::new(),
-            recording: false,
-        };
-        Self {
-            registry: Arc::new(RwLock::new(registry)),
-            writer: Mutex::new(None),
-        }
+        let registry = Registry { settings: Settings::before_start(), limiters: HashMap::new(), recording: false };
+        Self { registry: Arc::new(RwLock::new(registry)), writer: Mutex::new(None) }
     }
 
     /// Reads the configuration file and the environment, which win over `config`, and starts to write a log. Gives its path.
@@ -131,33 +124,22 @@ impl Monitor {
         if let Some(Writer { path, .. }) = &*writer {
             return Err(StartError::AlreadyStarted { path: path.clone() });
         }
-        let settings = Settings::load(&config)?;
+        let settings = Settings::load(config)?;
         let directory = settings.log_directory.clone();
-        let failed = |source| StartError::Log {
-            directory: directory.clone(),
-            source,
-        };
+        let failed = |source| StartError::Log { directory: directory.clone(), source };
         let log = Log::create(&directory, SystemTime::now()).map_err(failed)?;
         let path = log.path().to_owned();
         let (stop, stopped) = mpsc::channel();
         let registry = self.registry.clone();
         let thread = thread::Builder::new().name("ratellmiter-log".into());
-        thread
-            .spawn(move || write(&registry, log, &stopped))
-            .map_err(failed)?;
+        thread.spawn(move || write(&registry, log, &stopped)).map_err(failed)?;
         self.write_registry(|registry| {
             registry.settings = settings;
             registry.recording = true;
-            registry
-                .limiters
-                .values()
-                .for_each(|entry| entry.limiter.record(true));
+            registry.limiters.values().for_each(|entry| entry.limiter.record(true));
             registry.apply();
         });
-        *writer = Some(Writer {
-            stop,
-            path: path.clone(),
-        });
+        *writer = Some(Writer { stop, path: path.clone() });
         Ok(path)
     }
 
@@ -218,29 +200,16 @@ impl Monitor {
     #[must_use]
     pub fn snapshot(&self) -> BTreeMap<String, Snapshot> {
         let registry = self.registry.read().unwrap_or_else(PoisonError::into_inner);
-        registry
-            .limiters
-            .iter()
-            .map(|(model, entry)| (model.to_string(), entry.limiter.snapshot()))
-            .collect()
+        registry.limiters.iter().map(|(model, entry)| (model.to_string(), entry.limiter.snapshot())).collect()
     }
 
     fn write_registry<T>(&self, change: impl FnOnce(&mut Registry) -> T) -> T {
-        change(
-            &mut self
-                .registry
-                .write()
-                .unwrap_or_else(PoisonError::into_inner),
-        )
+        change(&mut self.registry.write().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Tells the writer to end.
     fn end(&self) -> Option<(PathBuf, oneshot::Receiver<io::Result<()>>)> {
-        let Writer { stop, path } = self
-            .writer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()?;
+        let Writer { stop, path } = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take()?;
         let (answer, written) = oneshot::channel();
         // A writer that is gone answers by dropping this.
         let _ = stop.send(answer);
@@ -263,34 +232,22 @@ impl Drop for Monitor {
 
 impl Registry {
     fn add(&mut self, model: &str) -> &mut Entry {
-        let Self {
-            settings,
-            limiters,
-            recording,
-        } = self;
+        let Self { settings, limiters, recording } = self;
         limiters.entry(model.into()).or_insert_with(|| {
             let limiter = Limiter::new(settings.limits(model, None));
             limiter.record(*recording);
-            Entry {
-                limiter,
-                asked: None,
-            }
+            Entry { limiter, asked: None }
         })
     }
 
     fn apply(&self) {
         for (model, entry) in &self.limiters {
-            entry
-                .limiter
-                .set_limits(self.settings.limits(model, entry.asked));
+            entry.limiter.set_limits(self.settings.limits(model, entry.asked));
         }
     }
 }
 
-fn finished<E>(
-    path: PathBuf,
-    written: Result<io::Result<()>, E>,
-) -> Result<Option<PathBuf>, StopError> {
+fn finished<E>(path: PathBuf, written: Result<io::Result<()>, E>) -> Result<Option<PathBuf>, StopError> {
     match written.unwrap_or_else(|_| Err(io::Error::other("the thread that writes it has ended"))) {
         Ok(()) => Ok(Some(path)),
         Err(source) => Err(StopError { path, source }),
@@ -298,27 +255,20 @@ fn finished<E>(
 }
 
 /// Writes the rows of each second shortly after it is over, until it is told to stop.
-fn write(
-    registry: &RwLock<Registry>,
-    mut log: Log,
-    stop: &mpsc::Receiver<oneshot::Sender<io::Result<()>>>,
-) {
+fn write(registry: &RwLock<Registry>, mut log: Log, stop: &mpsc::Receiver<oneshot::Sender<io::Result<()>>>) {
     let mut broken = false;
     loop {
         let told = stop.recv_timeout(until_next_second());
         let last = !matches!(told, Err(RecvTimeoutError::Timeout));
         let seconds = take(registry, last);
-        let rows: Vec<_> = seconds
-            .iter()
-            .map(|(model, second)| row(model, second))
-            .collect();
+        let rows: Vec<_> = seconds.iter().map(|(model, second)| row(model, second)).collect();
         let written = log.append(&rows);
         match &written {
             Err(error) if !broken => {
                 tracing::warn!(log = %log.path().display(), %error, "cannot write the log; calls go on, and so do attempts to write");
             }
             Ok(()) if broken => {
-                tracing::info!(log = %log.path().display(), "the log is written again")
+                tracing::info!(log = %log.path().display(), "the log is written again");
             }
             _ => {}
         }
@@ -334,48 +284,28 @@ fn write(
 
 /// A little into the next second of the wall clock, when the last one's rows are complete.
 fn until_next_second() -> Duration {
-    let into = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default()
-        .subsec_nanos();
-    Duration::from_secs(1) - Duration::from_nanos(into.into()) + Duration::from_millis(10)
+    let into = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().subsec_nanos();
+    Duration::from_nanos(1_010_000_000 - u64::from(into))
 }
 
 fn take(registry: &RwLock<Registry>, last: bool) -> Vec<(Arc<str>, Second)> {
     let limiters: Vec<_> = {
         let registry = registry.read().unwrap_or_else(PoisonError::into_inner);
-        registry
-            .limiters
-            .iter()
-            .map(|(model, entry)| (model.clone(), entry.limiter.clone()))
-            .collect()
+        registry.limiters.iter().map(|(model, entry)| (model.clone(), entry.limiter.clone())).collect()
     };
     let mut seconds = Vec::new();
     for (model, limiter) in limiters {
-        seconds.extend(
-            limiter
-                .seconds(last)
-                .into_iter()
-                .map(|second| (model.clone(), second)),
-        );
+        seconds.extend(limiter.seconds(last).into_iter().map(|second| (model.clone(), second)));
         if last {
             limiter.record(false);
         }
     }
-    seconds.sort_by(|(one_model, one), (other_model, other)| {
-        (one.at, one_model).cmp(&(other.at, other_model))
-    });
+    seconds.sort_by(|(one_model, one), (other_model, other)| (one.at, one_model).cmp(&(other.at, other_model)));
     seconds
 }
 
 fn row<'a>(model: &'a str, second: &Second) -> Row<'a> {
-    let Second {
-        at,
-        counts,
-        standing,
-        waits,
-        calls,
-    } = *second;
+    let Second { at, counts, standing, waits, calls } = *second;
     Row {
         at,
         model: model.into(),

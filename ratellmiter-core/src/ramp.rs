@@ -9,6 +9,7 @@ use std::{num::NonZeroU32, time::Duration};
 use crate::limits::{self, FULL};
 
 const SECOND: Duration = Duration::from_secs(1);
+const NANOS: u64 = 1_000_000_000;
 
 /// One call, in calls a minute times thousandths of the rate.
 const UNIT: u64 = 60 * FULL as u64;
@@ -52,18 +53,12 @@ impl Ramp {
     }
 
     /// Changes the settings from `now` on: a higher rate is a jump, to be taken step by step as any other.
-    pub(crate) fn set(
-        &mut self,
-        now: Duration,
-        settings: Option<limits::Ramp>,
-        per_minute: NonZeroU32,
-    ) {
+    pub(crate) fn set(&mut self, now: Duration, settings: Option<limits::Ramp>, per_minute: NonZeroU32) {
         let same_pace = u64::from(self.level) * self.per_minute / u64::from(per_minute.get());
         self.settings = settings;
         self.per_minute = per_minute.get().into();
-        self.level = settings.map_or(FULL, |ramp| {
-            u32::try_from(same_pace).map_or(FULL, |pace| pace.clamp(ramp.start, FULL))
-        });
+        self.level =
+            settings.map_or(FULL, |ramp| u32::try_from(same_pace).map_or(FULL, |pace| pace.clamp(ramp.start, FULL)));
         self.used = 0;
         self.begin_second(now);
     }
@@ -92,10 +87,7 @@ impl Ramp {
         if self.level == FULL {
             Duration::ZERO
         } else if self.used < self.allowed {
-            self.second
-                + Duration::from_nanos(
-                    (SECOND.as_nanos() as u64 * self.used).div_ceil(self.allowed),
-                )
+            self.second + Duration::from_nanos((NANOS * self.used).div_ceil(self.allowed))
         } else {
             self.second + SECOND
         }
@@ -176,30 +168,18 @@ mod tests {
     }
 
     fn ramp(per_minute: u32) -> Ramp {
-        Ramp::new(
-            Some(limits::Ramp::DEFAULT),
-            NonZeroU32::new(per_minute).unwrap(),
-        )
+        Ramp::new(Some(limits::Ramp::DEFAULT), NonZeroU32::new(per_minute).unwrap())
     }
 
     #[test]
     fn from_idle_a_quarter_then_a_tenth_more_each_second() {
-        assert_eq!(
-            under_pressure(&mut ramp(6000), 10),
-            [25, 35, 45, 55, 65, 75, 85, 95, 100, 100]
-        );
-        assert_eq!(
-            under_pressure(&mut ramp(300), 10),
-            [1, 2, 2, 3, 3, 4, 4, 5, 5, 5]
-        );
+        assert_eq!(under_pressure(&mut ramp(6000), 10), [25, 35, 45, 55, 65, 75, 85, 95, 100, 100]);
+        assert_eq!(under_pressure(&mut ramp(300), 10), [1, 2, 2, 3, 3, 4, 4, 5, 5, 5]);
     }
 
     #[test]
     fn the_whole_ramp_costs_three_seconds_and_a_fifth() {
-        let missing: u64 = under_pressure(&mut ramp(60_000), 12)
-            .iter()
-            .map(|calls| 1000 - calls)
-            .sum();
+        let missing: u64 = under_pressure(&mut ramp(60_000), 12).iter().map(|calls| 1000 - calls).sum();
         assert_eq!(missing, 3200);
     }
 
@@ -238,17 +218,9 @@ mod tests {
         let mut ramp = ramp(300);
         under_pressure(&mut ramp, 10);
         let at = Duration::from_secs(10);
-        ramp.set(
-            at,
-            Some(limits::Ramp::DEFAULT),
-            NonZeroU32::new(600).unwrap(),
-        );
+        ramp.set(at, Some(limits::Ramp::DEFAULT), NonZeroU32::new(600).unwrap());
         assert!((ramp.rate() - 5.0).abs() < 1e-9, "{}", ramp.rate());
-        ramp.set(
-            at,
-            Some(limits::Ramp::DEFAULT),
-            NonZeroU32::new(60).unwrap(),
-        );
+        ramp.set(at, Some(limits::Ramp::DEFAULT), NonZeroU32::new(60).unwrap());
         assert!((ramp.rate() - 1.0).abs() < 1e-9, "{}", ramp.rate());
     }
 
@@ -257,9 +229,6 @@ mod tests {
         // 16 calls of the ramp's first 3.2 seconds' worth are missing at 5 a second: 24 in eight seconds, then 5 each.
         assert_eq!(ramp(300).time_for(24), Duration::from_secs(8));
         assert_eq!(ramp(300).time_for(34), Duration::from_secs(10));
-        assert_eq!(
-            Ramp::new(None, NonZeroU32::new(300).unwrap()).time_for(10),
-            Duration::from_secs(2)
-        );
+        assert_eq!(Ramp::new(None, NonZeroU32::new(300).unwrap()).time_for(10), Duration::from_secs(2));
     }
 }

@@ -91,9 +91,7 @@ impl<'a> Line<'a> {
         // Rows are a million to one header: try them first.
         match serde_json::from_str(line) {
             Ok(row) => Ok(Self::Row(row)),
-            Err(error) => serde_json::from_str(line)
-                .map(Self::Header)
-                .map_err(|_| error),
+            Err(error) => serde_json::from_str(line).map(Self::Header).map_err(|_| error),
         }
     }
 }
@@ -112,11 +110,7 @@ mod tests {
             overflow: 99,
             rate: 5.0,
             in_flight: 1,
-            call_ms: Quantiles {
-                p50: 1,
-                p99: 2,
-                max: 3,
-            },
+            call_ms: Quantiles { p50: 1, p99: 2, max: 3 },
             ..Row::default()
         };
         let text = serde_json::to_string(&row).unwrap();
@@ -129,29 +123,15 @@ mod tests {
 
     #[test]
     fn unknown_fields_are_ignored_and_missing_counts_are_zero() {
-        let Line::Row(row) =
-            Line::parse(r#"{"at":7,"model":"m","later":[1,2],"issued":3}"#).unwrap()
-        else {
+        let Line::Row(row) = Line::parse(r#"{"at":7,"model":"m","later":[1,2],"issued":3}"#).unwrap() else {
             panic!("a row")
         };
-        assert_eq!(
-            row,
-            Row {
-                at: 7,
-                model: "m".into(),
-                issued: 3,
-                ..Row::default()
-            }
-        );
+        assert_eq!(row, Row { at: 7, model: "m".into(), issued: 3, ..Row::default() });
     }
 
     #[test]
     fn a_header_is_told_from_a_row_and_junk_from_both() {
-        let header = Header {
-            format: FORMAT,
-            started: 5,
-            library: "0.1.0".into(),
-        };
+        let header = Header { format: FORMAT, started: 5, library: "0.1.0".into() };
         let text = serde_json::to_string(&header).unwrap();
         assert_eq!(Line::parse(&text).unwrap(), Line::Header(header));
         assert!(Line::parse(r#"{"hello":1}"#).is_err());
@@ -160,11 +140,7 @@ mod tests {
 
     #[test]
     fn a_model_name_with_escapes_is_read_whole() {
-        let row = Row {
-            at: 1,
-            model: "a\n\"b\" 🦀".into(),
-            ..Row::default()
-        };
+        let row = Row { at: 1, model: "a\n\"b\" 🦀".into(), ..Row::default() };
         let text = serde_json::to_string(&row).unwrap();
         assert_eq!(Line::parse(&text).unwrap(), Line::Row(row));
     }

@@ -24,12 +24,7 @@ pub(crate) struct Recovery {
 
 impl Recovery {
     pub(crate) fn new(seed: u64) -> Self {
-        Self {
-            own: FIRST,
-            first: true,
-            slowest_refusal: Duration::ZERO,
-            random: seed,
-        }
+        Self { own: FIRST, first: true, slowest_refusal: Duration::ZERO, random: seed }
     }
 
     /// Notes how long a refusal took to come.
@@ -72,7 +67,7 @@ impl Recovery {
         bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         bits ^= bits >> 31;
         let most = (pause / 10).clamp(Duration::from_millis(10), Duration::from_secs(1));
-        Duration::from_nanos(1 + bits % most.as_nanos() as u64)
+        Duration::from_nanos(1 + bits % (u64::from(most.subsec_nanos()) + most.as_secs() * 1_000_000_000))
     }
 }
 
@@ -82,17 +77,13 @@ mod tests {
 
     fn about(pause: Duration, millis: u64) -> bool {
         let least = Duration::from_millis(millis);
-        least < pause
-            && pause
-                <= least + (least / 10).clamp(Duration::from_millis(10), Duration::from_secs(1))
+        least < pause && pause <= least + (least / 10).clamp(Duration::from_millis(10), Duration::from_secs(1))
     }
 
     #[test]
     fn pauses_grow_by_half_to_65_seconds_and_start_short_again() {
         let mut recovery = Recovery::new(1);
-        for millis in [
-            2000, 3000, 4500, 6750, 10_125, 15_187, 22_781, 34_171, 51_257, 65_000, 65_000,
-        ] {
+        for millis in [2000, 3000, 4500, 6750, 10_125, 15_187, 22_781, 34_171, 51_257, 65_000, 65_000] {
             let pause = recovery.pause(None);
             assert!(about(pause, millis), "{pause:?} is not about {millis} ms");
         }

@@ -152,19 +152,14 @@ impl<W> Scheduler<W> {
     pub(crate) fn enqueue(&mut self, now: Duration, payload: W) -> Place {
         self.roll(now);
         self.tally.counts.requested += 1;
-        let place = Place {
-            class: Class::New,
-            id: self.new_id(),
-        };
+        let place = Place { class: Class::New, id: self.new_id() };
         self.join(now, place, payload);
         place
     }
 
     /// What a waiter left behind; `None` when it waits no longer.
     pub(crate) fn payload(&mut self, place: Place) -> Option<&mut W> {
-        self.line
-            .get_mut(&place)
-            .map(|waiting| &mut waiting.payload)
+        self.line.get_mut(&place).map(|waiting| &mut waiting.payload)
     }
 
     /// Everybody's payload, in the order of the line.
@@ -207,13 +202,7 @@ impl<W> Scheduler<W> {
 
     /// A call came back refused and joins the line again, before all that were never refused.
     /// `ours`: because of our rate, and not because the server is busy with everybody.
-    pub(crate) fn refuse(
-        &mut self,
-        now: Duration,
-        grant: Grant,
-        hint: Option<Duration>,
-        payload: W,
-    ) -> Place {
+    pub(crate) fn refuse(&mut self, now: Duration, grant: Grant, hint: Option<Duration>, payload: W) -> Place {
         self.roll(now);
         self.tally.counts.rate_limited += 1;
         self.recovery.refused_after(now.saturating_sub(grant.at));
@@ -223,24 +212,15 @@ impl<W> Scheduler<W> {
             self.phase = match self.phase {
                 Phase::Flowing if grant.episode == self.episode => {
                     self.episode += 1;
-                    Phase::Paused {
-                        until: now + self.recovery.pause(hint),
-                    }
+                    Phase::Paused { until: now + self.recovery.pause(hint) }
                 }
-                Phase::Canary { id, .. } if id == grant.id => Phase::Paused {
-                    until: now + self.recovery.pause(hint),
-                },
+                Phase::Canary { id, .. } if id == grant.id => Phase::Paused { until: now + self.recovery.pause(hint) },
                 // Sent before the pause: the same episode, which may turn out to last longer.
-                Phase::Paused { until } => Phase::Paused {
-                    until: until.max(now + hint.unwrap_or_default()),
-                },
+                Phase::Paused { until } => Phase::Paused { until: until.max(now + hint.unwrap_or_default()) },
                 phase => phase,
             };
         }
-        let place = Place {
-            class: Class::Refused,
-            id: grant.id,
-        };
+        let place = Place { class: Class::Refused, id: grant.id };
         self.join(now, place, payload);
         place
     }
@@ -250,9 +230,7 @@ impl<W> Scheduler<W> {
         self.roll(now);
         if self.phase == Phase::Probing {
             if blocked {
-                self.phase = Phase::Paused {
-                    until: now + self.recovery.pause(None),
-                };
+                self.phase = Phase::Paused { until: now + self.recovery.pause(None) };
             } else {
                 self.resume(now);
             }
@@ -356,19 +334,11 @@ impl<W> Scheduler<W> {
         let blocked = self.phase != Phase::Flowing || self.line.is_empty() || self.full();
         self.ramp.roll(now, !blocked);
         let (overflow, in_flight, rate) = (self.line.len() as u64, self.in_flight, self.rate());
-        self.tally.roll(now, || Standing {
-            overflow,
-            in_flight,
-            rate,
-        });
+        self.tally.roll(now, || Standing { overflow, in_flight, rate });
     }
 
     fn standing(&self) -> Standing {
-        Standing {
-            overflow: self.line.len() as u64,
-            in_flight: self.in_flight,
-            rate: self.rate(),
-        }
+        Standing { overflow: self.line.len() as u64, in_flight: self.in_flight, rate: self.rate() }
     }
 
     fn new_id(&mut self) -> Id {
@@ -380,19 +350,11 @@ impl<W> Scheduler<W> {
         if self.line.is_empty() {
             self.unblocked = now;
         }
-        self.line.insert(
-            place,
-            Waiting {
-                since: now,
-                payload,
-            },
-        );
+        self.line.insert(place, Waiting { since: now, payload });
     }
 
     fn full(&self) -> bool {
-        self.limits
-            .max_in_flight
-            .is_some_and(|most| self.in_flight >= most.get().into())
+        self.limits.max_in_flight.is_some_and(|most| self.in_flight >= most.get().into())
     }
 
     /// When the head of the line may go, whoever it is. `None`: not before something else happens.
@@ -411,22 +373,13 @@ impl<W> Scheduler<W> {
             Phase::Paused { until } => until,
             Phase::Canary { .. } | Phase::Probing => return None,
         };
-        Some(
-            self.meter
-                .due()
-                .max(self.ramp.due())
-                .max(phase)
-                .max(self.unblocked),
-        )
+        Some(self.meter.due().max(self.ramp.due()).max(phase).max(self.unblocked))
     }
 
     fn issue(&mut self, id: Id, slot: Duration, now: Duration) -> Grant {
         if self.limits.enabled {
             if let Phase::Paused { .. } = self.phase {
-                self.phase = Phase::Canary {
-                    id,
-                    accepted: now + self.recovery.patience(),
-                };
+                self.phase = Phase::Canary { id, accepted: now + self.recovery.patience() };
             }
             self.meter.take(slot);
             self.ramp.take(slot);
@@ -434,11 +387,7 @@ impl<W> Scheduler<W> {
         }
         self.in_flight += 1;
         self.tally.counts.issued += 1;
-        Grant {
-            id,
-            at: now,
-            episode: self.episode,
-        }
+        Grant { id, at: now, episode: self.episode }
     }
 
     /// A call is out no longer.

@@ -76,11 +76,7 @@ impl Tally {
             let standing = standing();
             self.close(standing);
             if standing.overflow > 0 {
-                self.over.extend((self.at + 1..second).map(|at| Second {
-                    at,
-                    standing,
-                    ..Second::empty()
-                }));
+                self.over.extend((self.at + 1..second).map(|at| Second { at, standing, ..Second::empty() }));
             }
         } else {
             self.clear();
@@ -96,15 +92,8 @@ impl Tally {
     /// Closes the second under way as it is; what comes later in it makes a row of its own.
     pub(crate) fn close(&mut self, standing: Standing) {
         if self.counts != Counts::default() || standing.overflow > 0 {
-            let (counts, waits, calls) =
-                (self.counts, self.waits.quantiles(), self.calls.quantiles());
-            self.over.push(Second {
-                at: self.at,
-                counts,
-                standing,
-                waits,
-                calls,
-            });
+            let (counts, waits, calls) = (self.counts, self.waits.quantiles(), self.calls.quantiles());
+            self.over.push(Second { at: self.at, counts, standing, waits, calls });
         }
         self.clear();
     }
@@ -162,17 +151,9 @@ impl Samples {
     fn quantiles(&mut self) -> Quantiles {
         let mut quantile = |percent: usize| {
             let rank = (self.kept.len() * percent).div_ceil(100).max(1) - 1;
-            if self.kept.is_empty() {
-                0
-            } else {
-                u64::from(*self.kept.select_nth_unstable(rank).1)
-            }
+            if self.kept.is_empty() { 0 } else { u64::from(*self.kept.select_nth_unstable(rank).1) }
         };
-        Quantiles {
-            p50: quantile(50),
-            p99: quantile(99),
-            max: self.max,
-        }
+        Quantiles { p50: quantile(50), p99: quantile(99), max: self.max }
     }
 
     fn clear(&mut self) {
@@ -187,47 +168,22 @@ mod tests {
 
     fn quantiles(millis: impl IntoIterator<Item = u64>) -> Quantiles {
         let mut samples = Samples::default();
-        millis
-            .into_iter()
-            .for_each(|value| samples.add(Duration::from_millis(value)));
+        millis.into_iter().for_each(|value| samples.add(Duration::from_millis(value)));
         samples.quantiles()
     }
 
     #[test]
     fn quantiles_are_ranks_of_what_was_measured() {
         assert_eq!(quantiles([]), Quantiles::default());
-        assert_eq!(
-            quantiles([7]),
-            Quantiles {
-                p50: 7,
-                p99: 7,
-                max: 7
-            }
-        );
-        assert_eq!(
-            quantiles((1..=100).rev()),
-            Quantiles {
-                p50: 50,
-                p99: 99,
-                max: 100
-            }
-        );
+        assert_eq!(quantiles([7]), Quantiles { p50: 7, p99: 7, max: 7 });
+        assert_eq!(quantiles((1..=100).rev()), Quantiles { p50: 50, p99: 99, max: 100 });
     }
 
     #[test]
     fn a_flood_is_thinned_but_its_largest_is_kept() {
-        let flood = quantiles((0..1_000_000).map(|index| {
-            if index == 777_777 {
-                99_999
-            } else {
-                index % 1000
-            }
-        }));
+        let flood = quantiles((0..1_000_000).map(|index| if index == 777_777 { 99_999 } else { index % 1000 }));
         assert_eq!(flood.max, 99_999);
-        assert!(
-            flood.p50.abs_diff(500) <= 20 && flood.p99.abs_diff(990) <= 10,
-            "{flood:?}"
-        );
+        assert!(flood.p50.abs_diff(500) <= 20 && flood.p99.abs_diff(990) <= 10, "{flood:?}");
         let mut samples = Samples::default();
         (0..1_000_000).for_each(|_| samples.add(Duration::ZERO));
         assert!(samples.kept.len() <= Samples::MOST);
@@ -238,25 +194,13 @@ mod tests {
         let mut tally = Tally::new(Duration::from_millis(10_500));
         tally.record(true);
         tally.counts.requested = 3;
-        let waiting = Standing {
-            overflow: 2,
-            in_flight: 1,
-            rate: 5.0,
-        };
+        let waiting = Standing { overflow: 2, in_flight: 1, rate: 5.0 };
         tally.roll(Duration::from_millis(499), || waiting);
         assert_eq!(tally.take(), [], "still in second 10");
         tally.roll(Duration::from_secs(3), || waiting);
         let rows = tally.take();
-        assert_eq!(
-            rows.iter().map(|row| row.at).collect::<Vec<_>>(),
-            [10, 11, 12]
-        );
-        assert_eq!(
-            rows.iter()
-                .map(|row| row.counts.requested)
-                .collect::<Vec<_>>(),
-            [3, 0, 0]
-        );
+        assert_eq!(rows.iter().map(|row| row.at).collect::<Vec<_>>(), [10, 11, 12]);
+        assert_eq!(rows.iter().map(|row| row.counts.requested).collect::<Vec<_>>(), [3, 0, 0]);
         tally.roll(Duration::from_secs(9), Standing::default);
         assert_eq!(tally.take(), []);
     }
@@ -265,10 +209,7 @@ mod tests {
     fn nothing_is_kept_while_nobody_records() {
         let mut tally = Tally::new(Duration::ZERO);
         tally.counts.requested = 3;
-        tally.roll(Duration::from_secs(1), || Standing {
-            overflow: 1,
-            ..Standing::default()
-        });
+        tally.roll(Duration::from_secs(1), || Standing { overflow: 1, ..Standing::default() });
         assert_eq!(tally.take(), []);
         assert_eq!(tally.counts, Counts::default());
     }

@@ -16,10 +16,7 @@ pub(crate) struct Window {
 
 impl Window {
     pub(crate) fn new(per_minute: NonZeroU32) -> Self {
-        let mut window = Self {
-            second: Span::new(Duration::from_secs(1)),
-            minute: Span::new(Duration::from_secs(60)),
-        };
+        let mut window = Self { second: Span::new(Duration::from_secs(1)), minute: Span::new(Duration::from_mins(1)) };
         window.set_rate(per_minute);
         window
     }
@@ -70,12 +67,7 @@ struct Calls {
 
 impl Span {
     fn new(width: Duration) -> Self {
-        Self {
-            width,
-            limit: 1,
-            calls: VecDeque::new(),
-            total: 0,
-        }
+        Self { width, limit: 1, calls: VecDeque::new(), total: 0 }
     }
 
     fn due(&self) -> Duration {
@@ -86,8 +78,7 @@ impl Span {
             left -= calls.count;
             full
         });
-        full.last()
-            .map_or(Duration::ZERO, |calls| calls.at + self.width)
+        full.last().map_or(Duration::ZERO, |calls| calls.at + self.width)
     }
 
     fn take(&mut self, now: Duration) {

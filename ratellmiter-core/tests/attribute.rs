@@ -37,7 +37,8 @@ enum Trouble {
 
 impl Classify for Trouble {
     fn verdict(&self) -> Verdict {
-        let refused = |millis| Verdict::RateLimited { retry_after: Some(Duration::from_millis(millis)), scope: Scope::Unknown };
+        let refused =
+            |millis| Verdict::RateLimited { retry_after: Some(Duration::from_millis(millis)), scope: Scope::Unknown };
         match self {
             Self::Refused => refused(1),
             Self::Failed => Verdict::Failed,
@@ -94,7 +95,11 @@ mod async_functions {
     }
 
     #[ratellmiter(limiter = FAST)]
-    async fn through_a_reference(server: &Server, buffer: &mut Vec<u8>, mut moved: &mut Vec<u8>) -> Result<usize, Trouble> {
+    async fn through_a_reference(
+        server: &Server,
+        buffer: &mut Vec<u8>,
+        mut moved: &mut Vec<u8>,
+    ) -> Result<usize, Trouble> {
         buffer.push(1);
         let owned: &mut Vec<u8> = moved;
         owned.push(2);
@@ -126,7 +131,11 @@ mod async_functions {
     }
 
     #[ratellmiter(limiter = FAST)]
-    async fn with_impls(server: &Server, shown: impl Display + Clone, mut make: impl FnMut() -> u32 + Clone) -> Result<impl Display, Trouble> {
+    async fn with_impls(
+        server: &Server,
+        shown: impl Display + Clone,
+        mut make: impl FnMut() -> u32 + Clone,
+    ) -> Result<impl Display, Trouble> {
         if server.answer().is_err() {
             return Err(Trouble::Refused);
         }
@@ -186,7 +195,6 @@ mod async_functions {
         assert_eq!(sent(shadowed(&Server::default())).await, Ok(2));
         assert_eq!(sent(with_inner_attribute(&Server::default())).await, Ok(2));
     }
-
 }
 
 mod methods {
@@ -333,7 +341,10 @@ mod futures_returned {
     type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
     #[ratellmiter(limiter = FAST)]
-    fn boxed<'a>(server: &'a Server, text: String) -> Pin<Box<dyn Future<Output = Result<String, Trouble>> + Send + 'a>> {
+    fn boxed<'a>(
+        server: &'a Server,
+        text: String,
+    ) -> Pin<Box<dyn Future<Output = Result<String, Trouble>> + Send + 'a>> {
         Box::pin(async move {
             server.answer()?;
             Ok(text)
@@ -404,7 +415,10 @@ mod plain_functions {
     fn each_is_repeated_once() {
         assert_eq!(owned(&Server::default(), "o".into(), (1, String::new())), Ok("o!".into()));
         assert_eq!(owned(&Server::default(), "o".into(), (101, String::new())), Err(Trouble::Failed));
-        assert_eq!(generic(&Server::default(), 1, 2).map(|(value, shown)| (value, shown.to_string())), Ok((1, "2".into())));
+        assert_eq!(
+            generic(&Server::default(), 1, 2).map(|(value, shown)| (value, shown.to_string())),
+            Ok((1, "2".into()))
+        );
         let mut text = String::new();
         assert_eq!(borrowing(&Server::default(), &mut text), Ok("static"));
         assert_eq!(text, "xx");

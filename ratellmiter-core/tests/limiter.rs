@@ -40,18 +40,12 @@ async fn tickets_come_evenly_in_the_order_of_asking() {
         let (limiter, order) = (&limiter, &order);
         async move {
             let ticket = limiter.admit().await;
-            order
-                .lock()
-                .unwrap()
-                .push((call, start.elapsed().as_millis()));
+            order.lock().unwrap().push((call, start.elapsed().as_millis()));
             ticket.finish();
         }
     }))
     .await;
-    assert_eq!(
-        order.into_inner().unwrap(),
-        [(0, 0), (1, 200), (2, 400), (3, 600), (4, 800), (5, 1000)]
-    );
+    assert_eq!(order.into_inner().unwrap(), [(0, 0), (1, 200), (2, 400), (3, 600), (4, 800), (5, 1000)]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -84,9 +78,7 @@ impl<F: Future + Unpin> Future for Counted<F> {
 async fn one_wake_a_ticket_however_many_wait() {
     let limiter = Limiter::new(per_minute(6000));
     let polls = Arc::new(AtomicUsize::new(0));
-    let tasks: Vec<_> = (0..1000)
-        .map(|_| tokio::spawn(Counted(limiter.admit(), polls.clone())))
-        .collect();
+    let tasks: Vec<_> = (0..1000).map(|_| tokio::spawn(Counted(limiter.admit(), polls.clone()))).collect();
     for task in tasks {
         task.await.unwrap().finish();
     }
@@ -105,16 +97,8 @@ async fn half_of_1200_dropped_costs_the_others_nothing() {
         })
         .collect();
     settle().await;
-    tasks
-        .iter()
-        .skip(1)
-        .step_by(2)
-        .for_each(tokio::task::JoinHandle::abort);
-    let served = join_all(tasks)
-        .await
-        .iter()
-        .filter(|result| result.is_ok())
-        .count();
+    tasks.iter().skip(1).step_by(2).for_each(tokio::task::JoinHandle::abort);
+    let served = join_all(tasks).await.iter().filter(|result| result.is_ok()).count();
     assert_eq!(served, 600);
     assert_eq!(start.elapsed(), millis(5990));
     let snapshot = limiter.snapshot();
@@ -132,9 +116,7 @@ async fn constant_giving_up_costs_the_others_nothing() {
                 // 20 more each 7 ms, and each gives up after 13.
                 for _ in 0..20 {
                     let admit = limiter.admit();
-                    tokio::spawn(
-                        async move { timeout(millis(13), admit).await.map(Ticket::give_back) },
-                    );
+                    tokio::spawn(async move { timeout(millis(13), admit).await.map(Ticket::give_back) });
                 }
                 sleep(millis(7)).await;
             }
@@ -143,11 +125,7 @@ async fn constant_giving_up_costs_the_others_nothing() {
     let patient = (0..500).map(|_| async { limiter.admit().await.finish() });
     join_all(patient).await;
     impatient.abort();
-    assert_eq!(
-        start.elapsed(),
-        millis(4990),
-        "the line of 500 was there first and none of it is overtaken"
-    );
+    assert_eq!(start.elapsed(), millis(4990), "the line of 500 was there first and none of it is overtaken");
 }
 
 #[tokio::test(start_paused = true)]
@@ -165,13 +143,8 @@ async fn when_the_next_in_line_is_dropped_the_others_do_not_stay_asleep() {
         // The first is about to be issued, or just was; and whichever others.
         sleep(millis(if seed % 2 == 0 { 99 } else { 100 })).await;
         tasks[0].abort();
-        let dropped = (1..8)
-            .filter(|task| seed >> (task % 6) & 1 == 1)
-            .inspect(|&task| tasks[task].abort())
-            .count();
-        let served = timeout(Duration::from_secs(5), join_all(tasks))
-            .await
-            .expect("nobody is left asleep");
+        let dropped = (1..8).filter(|task| seed >> (task % 6) & 1 == 1).inspect(|&task| tasks[task].abort()).count();
+        let served = timeout(Duration::from_secs(5), join_all(tasks)).await.expect("nobody is left asleep");
         assert!(served.iter().filter(|result| result.is_ok()).count() >= 7 - dropped);
         assert_eq!(limiter.snapshot().line, 0);
     }
@@ -183,10 +156,7 @@ async fn a_ticket_issued_to_one_who_leaves_goes_to_the_next_at_once() {
     limiter.admit().await.finish();
     let mut first = pin!(limiter.admit());
     let second = limiter.admit();
-    assert!(
-        timeout(Duration::ZERO, first.as_mut()).await.is_err(),
-        "it waits"
-    );
+    assert!(timeout(Duration::ZERO, first.as_mut()).await.is_err(), "it waits");
     let second = tokio::spawn(second);
     settle().await;
     let start = Instant::now();
@@ -261,27 +231,15 @@ async fn after_a_refusal_one_canary_then_the_refused_then_the_others() {
     }
     let log = log.lock().unwrap();
     // Call 2 may have gone before the refusal came back at 150 ms; the others only after the pause.
-    let order: Vec<_> = log
-        .iter()
-        .map(|(call, _)| *call)
-        .filter(|call| *call < 2)
-        .collect();
+    let order: Vec<_> = log.iter().map(|(call, _)| *call).filter(|call| *call < 2).collect();
     assert_eq!(order, [0, 1], "the refused in order of first asking");
     let canary = log.iter().find(|(call, _)| *call == 0).unwrap().1;
     assert!(canary > millis(2150) && canary < millis(2500), "{log:?}");
     let second = log.iter().find(|(call, _)| *call == 1).unwrap().1;
+    assert!(second >= canary + millis(40), "not before the canary has ended: {log:?}");
+    let first_new = log.iter().find(|(call, _)| *call >= 2 && log.iter().any(|(_, at)| at > &canary)).unwrap();
     assert!(
-        second >= canary + millis(40),
-        "not before the canary has ended: {log:?}"
-    );
-    let first_new = log
-        .iter()
-        .find(|(call, _)| *call >= 2 && log.iter().any(|(_, at)| at > &canary))
-        .unwrap();
-    assert!(
-        log.iter()
-            .filter(|(call, at)| *call > 2 && *at < second)
-            .all(|(_, at)| *at < millis(300)),
+        log.iter().filter(|(call, at)| *call > 2 && *at < second).all(|(_, at)| *at < millis(300)),
         "{first_new:?} {log:?}"
     );
 }
@@ -305,10 +263,7 @@ async fn a_probe_is_asked_until_it_says_that_the_way_is_free() {
         }
     });
     let start = Instant::now();
-    let refused = limiter
-        .admit()
-        .await
-        .rate_limited(Some(Duration::from_secs(1)));
+    let refused = limiter.admit().await.rate_limited(Some(Duration::from_secs(1)));
     refused.await.finish();
     assert_eq!(asked.load(Ordering::Relaxed), 3);
     // A second by the hint, two and three by our own choice, each with up to a tenth on top, and the probes.
@@ -322,10 +277,7 @@ async fn the_snapshot_tells_the_line_and_the_time_it_takes() {
     let waiting: Vec<_> = (0..11).map(|_| tokio::spawn(limiter.admit())).collect();
     settle().await;
     let snapshot = limiter.snapshot();
-    assert_eq!(
-        (snapshot.line, snapshot.in_flight, snapshot.paused_until),
-        (10, 1, None)
-    );
+    assert_eq!((snapshot.line, snapshot.in_flight, snapshot.paused_until), (10, 1, None));
     assert_eq!(snapshot.time_left, Duration::from_secs(10));
     assert!((snapshot.rate - 1.0).abs() < 1e-9);
     waiting.into_iter().for_each(|task| task.abort());
@@ -356,13 +308,7 @@ async fn an_idle_limiter_has_no_timer() {
     settle().await;
     assert!(slept.load(Ordering::Relaxed));
     assert_eq!(start.elapsed(), Duration::from_secs(3600));
-    assert_eq!(
-        tokio::runtime::Handle::current()
-            .metrics()
-            .num_alive_tasks(),
-        0,
-        "the driver has gone"
-    );
+    assert_eq!(tokio::runtime::Handle::current().metrics().num_alive_tasks(), 0, "the driver has gone");
 }
 
 #[test]

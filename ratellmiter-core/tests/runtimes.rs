@@ -26,11 +26,7 @@ fn one_thread() -> Runtime {
 }
 
 fn two_threads() -> Runtime {
-    Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap()
+    Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 
 /// Runs `body` on a thread and fails if it hangs.
@@ -40,9 +36,7 @@ fn within<T: Send + 'static>(time: Duration, body: impl FnOnce() -> T + Send + '
     match receiver.recv_timeout(time) {
         Ok(value) => value,
         Err(mpsc::RecvTimeoutError::Timeout) => panic!("somebody was left asleep"),
-        Err(mpsc::RecvTimeoutError::Disconnected) => {
-            std::panic::resume_unwind(thread.join().unwrap_err())
-        }
+        Err(mpsc::RecvTimeoutError::Disconnected) => std::panic::resume_unwind(thread.join().unwrap_err()),
     }
 }
 
@@ -70,14 +64,9 @@ fn plain_threads_are_paced_in_order() {
                 thread
             })
             .collect();
-        threads
-            .into_iter()
-            .for_each(|thread| thread.join().unwrap());
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
         assert!(start.elapsed() >= Duration::from_millis(699), "never early");
-        assert!(
-            order.lock().unwrap().iter().copied().eq(0..8),
-            "first come, first served"
-        );
+        assert!(order.lock().unwrap().iter().copied().eq(0..8), "first come, first served");
     });
 }
 
@@ -87,9 +76,7 @@ fn one_limiter_under_one_runtime_after_another() {
         let limiter = limiter();
         for _ in 0..5 {
             let runtime = one_thread();
-            runtime.block_on(join_all(
-                (0..3).map(|_| async { limiter.admit().await.finish() }),
-            ));
+            runtime.block_on(join_all((0..3).map(|_| async { limiter.admit().await.finish() })));
             // Somebody waits when the runtime ends.
             runtime.spawn(limiter.admit());
             runtime.block_on(tokio::task::yield_now());
@@ -122,14 +109,9 @@ fn one_limiter_under_several_runtimes_and_threads_at_once() {
                 })
             })
             .collect();
-        threads
-            .into_iter()
-            .for_each(|thread| thread.join().unwrap());
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
         assert_eq!(served.load(Ordering::Relaxed), 60);
-        assert_eq!(
-            (limiter.snapshot().line, limiter.snapshot().in_flight),
-            (0, 0)
-        );
+        assert_eq!((limiter.snapshot().line, limiter.snapshot().in_flight), (0, 0));
     });
 }
 
@@ -172,9 +154,7 @@ fn a_blocked_thread_is_not_left_to_a_task_that_it_blocks() {
 fn without_any_runtime_futures_are_paced_too() {
     within(LONG, || {
         let limiter = limiter();
-        futures::executor::block_on(join_all(
-            (0..10).map(|_| async { limiter.admit().await.finish() }),
-        ));
+        futures::executor::block_on(join_all((0..10).map(|_| async { limiter.admit().await.finish() })));
     });
 }
 
@@ -183,9 +163,7 @@ fn a_runtime_without_timers_will_do() {
     within(LONG, || {
         let limiter = limiter();
         let runtime = Builder::new_current_thread().build().unwrap();
-        runtime.block_on(join_all(
-            (0..10).map(|_| async { limiter.admit().await.finish() }),
-        ));
+        runtime.block_on(join_all((0..10).map(|_| async { limiter.admit().await.finish() })));
     });
 }
 
@@ -197,11 +175,7 @@ fn a_probe_without_a_runtime_gets_one() {
             tokio::time::sleep(Duration::from_millis(1)).await;
             false
         });
-        limiter
-            .admit_blocking()
-            .rate_limited(Some(Duration::from_millis(5)))
-            .wait()
-            .finish();
+        limiter.admit_blocking().rate_limited(Some(Duration::from_millis(5))).wait().finish();
     });
 }
 
@@ -224,11 +198,7 @@ fn a_storm_of_cancellations_leaves_nothing_behind() {
                                 ticket.finish();
                             }
                         };
-                        let _ = tokio::time::timeout(
-                            Duration::from_micros(number * 7919 % 300_000),
-                            call,
-                        )
-                        .await;
+                        let _ = tokio::time::timeout(Duration::from_micros(number * 7919 % 300_000), call).await;
                     })
                 })
                 .collect();

@@ -43,7 +43,11 @@ impl Args {
     }
 }
 
-fn set<T>(slot: &mut Option<T>, meta: &ParseNestedMeta<'_>, parse: impl FnOnce(&ParseNestedMeta<'_>) -> Result<T>) -> Result<()> {
+fn set<T>(
+    slot: &mut Option<T>,
+    meta: &ParseNestedMeta<'_>,
+    parse: impl FnOnce(&ParseNestedMeta<'_>) -> Result<T>,
+) -> Result<()> {
     if slot.is_some() {
         return Err(meta.error(format!("`{}` is given twice", name(meta))));
     }

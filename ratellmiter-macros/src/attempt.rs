@@ -8,19 +8,31 @@ use syn::{
     visit_mut::{self, VisitMut},
 };
 
+/// How one argument is bound.
+pub(crate) struct Binding {
+    /// Before the first attempt.
+    pub(crate) once: Option<TokenStream>,
+    /// In each.
+    pub(crate) each: TokenStream,
+}
+
 /// Takes patterns and `mut` out of the signature, and gives the statements that bind them for one attempt.
 ///
 /// ```text
 /// Input:   prompt: String, (a, mut b): (A, B), mut rest: &str, buf: &mut Vec<u8>
 /// Output:  prompt: String, arg1: (A, B),       rest: &str,     buf: &mut Vec<u8>
-///          let prompt = <String as Clone>::clone(&prompt);
-///          let (a, mut b) = <(A, B) as Clone>::clone(&arg1);
+///   once:  let kept0 = prompt;
+///          let kept1 = arg1;
+///   each:  let prompt = <String as Clone>::clone(&kept0);
+///          let (a, mut b) = <(A, B) as Clone>::clone(&kept1);
 ///          let mut rest = rest;
 ///          let buf = &mut *buf;
 /// ```
 ///
+/// What is passed by value is kept under another name, so that it counts as used up by the function.
+///
 /// An argument that `options` mention is used, even if the body does nothing with it.
-pub(crate) fn bind(signature: &mut Signature, krate: &TokenStream, options: &TokenStream) -> Vec<TokenStream> {
+pub(crate) fn bind(signature: &mut Signature, krate: &TokenStream, options: &TokenStream) -> Vec<Binding> {
     let arguments = signature.inputs.iter_mut().enumerate();
     arguments
         .filter_map(|(index, argument)| match argument {
@@ -30,7 +42,7 @@ pub(crate) fn bind(signature: &mut Signature, krate: &TokenStream, options: &Tok
         .collect()
 }
 
-fn bind_one(index: usize, argument: &mut PatType, krate: &TokenStream, options: &TokenStream) -> Option<TokenStream> {
+fn bind_one(index: usize, argument: &mut PatType, krate: &TokenStream, options: &TokenStream) -> Option<Binding> {
     let pattern = (*argument.pat).clone();
     let name = match &mut *argument.pat {
         Pat::Wild(_) => return None,
@@ -44,26 +56,31 @@ fn bind_one(index: usize, argument: &mut PatType, krate: &TokenStream, options: 
             name
         }
     };
+    let mut kept = None;
     let value = match &*argument.ty {
-        // Copied when the attempt begins; a pattern that is the same name needs not even that.
-        Type::Reference(TypeReference { mutability: None, .. }) => match &pattern {
-            Pat::Ident(PatIdent { mutability: None, by_ref: None, subpat: None, .. }) => return None,
-            _ => quote!(#name),
-        },
+        // Copied when the attempt begins; the same name again needs not even that.
+        Type::Reference(TypeReference { mutability: None, .. }) if is_plain(&pattern) => return None,
+        Type::Reference(TypeReference { mutability: None, .. }) => quote!(#name),
         Type::Reference(TypeReference { mutability: Some(_), .. }) => quote!(&mut *#name),
         by_value => {
             let ty = inferred(by_value);
-            quote_spanned!(by_value.span()=> <#ty as #krate::__private::Clone>::clone(&#name))
+            let kept_as = Ident::new(&format!("kept{index}"), Span::mixed_site());
+            kept = Some(kept_as.clone());
+            quote_spanned!(by_value.span()=> <#ty as #krate::__private::Clone>::clone(&#kept_as))
         }
     };
-    let conditions = argument.attrs.iter().filter(|attribute: &&Attribute| attribute.path().is_ident("cfg"));
+    let is_condition = |attribute: &&Attribute| attribute.path().is_ident("cfg");
+    let conditions: Vec<_> = argument.attrs.iter().filter(is_condition).collect();
     let used = mentions(options, &name).then(|| quote!(#[allow(unused_variables)]));
-    Some(quote! {
-        #(#conditions)*
-        #used
-        #[allow(clippy::used_underscore_binding)]
-        let #pattern = #value;
+    let underscored = quote!(#[allow(clippy::used_underscore_binding)]);
+    Some(Binding {
+        once: kept.map(|kept| quote!(#(#conditions)* #underscored let #kept = #name;)),
+        each: quote!(#(#conditions)* #used #underscored let #pattern = #value;),
     })
+}
+
+fn is_plain(pattern: &Pat) -> bool {
+    matches!(pattern, Pat::Ident(PatIdent { mutability: None, by_ref: None, subpat: None, .. }))
 }
 
 fn mentions(tokens: &TokenStream, name: &Ident) -> bool {

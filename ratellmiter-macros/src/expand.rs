@@ -11,7 +11,7 @@ use syn::{
 
 use crate::{
     args::{Args, ident},
-    attempt::{bind, inferred},
+    attempt::{Binding, bind, inferred},
 };
 
 /// ```text
@@ -22,9 +22,10 @@ use crate::{
 /// Output:
 ///     async fn ask(prompt: String) -> Result<String, E> {
 ///         let mut call = ::ratellmiter_core::__private::model(&("gpt-4o"));
+///         let kept0 = prompt;
 ///         loop {
 ///             call.admit().await;
-///             let prompt = <String as Clone>::clone(&prompt);
+///             let prompt = <String as Clone>::clone(&kept0);
 ///             let out = async {
 ///                 if false { let never: Result<String, E> = loop {}; return never; }
 ///                 { BODY }
@@ -38,7 +39,7 @@ use crate::{
 /// The return that is never taken gives `?` and `return` in the body their type. A plain function has
 /// `call.admit_blocking()` and the body in a closure; one that returns a future has the loop in an `async move` block
 /// and the body, which makes a new future for each attempt, in a closure.
-pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStream> {
+pub(crate) fn expand(options: &TokenStream, item: TokenStream) -> Result<TokenStream> {
     let mut function: ItemFn = parse2(item)?;
     let args = Args::parse(options.clone())?;
     if let Some(token) = function.sig.constness {
@@ -55,13 +56,13 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStr
     }
     let krate = args.krate.as_ref().map_or_else(|| quote!(::ratellmiter_core), |path| quote!(#path));
     let attempt = Attempt { krate: &krate, args: &args, shape, output: function.sig.output.clone() };
-    let bindings = bind(&mut function.sig, &krate, &options);
+    let bindings = bind(&mut function.sig, &krate, options);
     let body = attempt.body(&function);
     let repeated = attempt.repeated(&bindings, &body);
     let statements = match shape {
         Shape::Async | Shape::Plain => repeated,
         Shape::Boxed => quote!(#krate::__private::Box::pin(async move { #repeated })),
-        Shape::Future => quote!(async move { #repeated }),
+        Shape::Future => quote!(#krate::__private::identity(async move { #repeated })),
     };
     // With braces of ours the compiler would take the function for generated, and never call it unused.
     let braces = function.block.brace_token;
@@ -87,7 +88,9 @@ impl Shape {
         match &function.sig.output {
             _ if function.sig.asyncness.is_some() => Self::Async,
             ReturnType::Type(_, ty) if is_boxed_future(ty) => Self::Boxed,
-            ReturnType::Type(_, ty) if matches!(&**ty, Type::ImplTrait(ty) if ty.bounds.iter().any(is_future)) => Self::Future,
+            ReturnType::Type(_, ty) if matches!(&**ty, Type::ImplTrait(ty) if ty.bounds.iter().any(is_future)) => {
+                Self::Future
+            }
             _ => Self::Plain,
         }
     }
@@ -101,16 +104,19 @@ struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    fn repeated(&self, bindings: &[TokenStream], body: &TokenStream) -> TokenStream {
+    fn repeated(&self, bindings: &[Binding], body: &TokenStream) -> TokenStream {
         let Self { krate, .. } = self;
         let [call, out, verdict] = ["call", "out", "verdict"].map(ident);
         let (start, judged) = (self.start(), self.verdict(&out));
         let admit = if self.shape == Shape::Plain { quote!(admit_blocking()) } else { quote!(admit().await) };
+        let once = bindings.iter().map(|binding| &binding.once);
+        let each = bindings.iter().map(|binding| &binding.each);
         quote! {
             let mut #call = #start;
+            #(#once)*
             loop {
                 #call.#admit;
-                #(#bindings)*
+                #(#each)*
                 #body
                 let #verdict = #judged;
                 if let #krate::__private::Break(#out) = #call.settle(#verdict, #out) {
@@ -123,25 +129,30 @@ impl Attempt<'_> {
     fn start(&self) -> TokenStream {
         let Self { krate, args, .. } = self;
         let start = match (&args.limiter, &args.model) {
-            (Some(limiter), _) => quote_spanned!(limiter.span()=> #krate::__private::limiter(&(#limiter))),
-            (None, Some(model)) => quote_spanned!(model.span()=> #krate::__private::model(&(#model))),
+            (Some(limiter), _) => {
+                quote_spanned!(limiter.span()=> #krate::__private::limiter(&(#limiter)))
+            }
+            (None, Some(model)) => {
+                quote_spanned!(model.span()=> #krate::__private::model(&(#model)))
+            }
             (None, None) => quote!(#krate::__private::model("default")),
         };
-        let attempts = args.max_attempts.iter().map(|attempts| quote_spanned!(attempts.span()=> .max_attempts(#attempts)));
+        let attempts =
+            args.max_attempts.iter().map(|attempts| quote_spanned!(attempts.span()=> .max_attempts(#attempts)));
         quote!(#start #(#attempts)*)
     }
 
     fn verdict(&self, out: &syn::Ident) -> TokenStream {
         let Self { krate, args, output, .. } = self;
-        match &args.when {
-            // If it is no `Result`, it is the return type that is wrong.
-            Some(when) => {
-                let span = if let ReturnType::Type(_, ty) = output { ty.span() } else { when.span() };
-                let out = quote_spanned!(span=> &#out);
-                quote!(#krate::__private::when(#out, #when))
-            }
-            None => quote!(#krate::__private::verdict!(&#out)),
-        }
+        let Some(when) = &args.when else {
+            return quote!(#krate::__private::verdict!(&#out));
+        };
+        // If it is no `Result` it is the return type that is wrong, and if `when` takes no such error, `when`.
+        let at_output = if let ReturnType::Type(_, ty) = output { ty.span() } else { when.span() };
+        let (mut out, located) = (out.clone(), Span::mixed_site().located_at(at_output));
+        out.set_span(located);
+        let out = quote_spanned!(located=> &#out);
+        quote_spanned!(when.span()=> #krate::__private::when(#out, #when))
     }
 
     /// The statement that runs the user's body once.
@@ -213,7 +224,9 @@ impl Attempt<'_> {
                 visit_mut::visit_lifetime_mut(self, lifetime);
             }
         }
-        let ReturnType::Type(_, ty) = &self.output else { return quote!(_) };
+        let ReturnType::Type(_, ty) = &self.output else {
+            return quote!(_);
+        };
         let mut ty = inferred(ty);
         Local.visit_type_mut(&mut ty);
         ty.into_token_stream()
@@ -222,8 +235,12 @@ impl Attempt<'_> {
 
 /// `Pin<Box<dyn Future>>`, or one of its usual names.
 fn is_boxed_future(ty: &Type) -> bool {
-    let Type::Path(TypePath { qself: None, path, .. }) = ty else { return false };
-    let Some(last) = path.segments.last() else { return false };
+    let Type::Path(TypePath { qself: None, path, .. }) = ty else {
+        return false;
+    };
+    let Some(last) = path.segments.last() else {
+        return false;
+    };
     let inner = || match &last.arguments {
         PathArguments::AngleBracketed(arguments) => arguments.args.iter().find_map(|argument| match argument {
             syn::GenericArgument::Type(ty) => Some(ty),
@@ -248,7 +265,9 @@ fn is_future(bound: &TypeParamBound) -> bool {
 fn is_mutable(receiver: &Receiver) -> bool {
     match &receiver.kind {
         ReceiverKind::Reference(_, _, mutability) => mutability.is_some(),
-        ReceiverKind::Typed(_, ty) => matches!(&**ty, Type::Reference(ty) if ty.mutability.is_some()),
+        ReceiverKind::Typed(_, ty) => {
+            matches!(&**ty, Type::Reference(ty) if ty.mutability.is_some())
+        }
         _ => false,
     }
 }

@@ -56,7 +56,7 @@ use proc_macro::TokenStream;
 pub fn ratellmiter(options: TokenStream, item: TokenStream) -> TokenStream {
     // A function with a mistake in its attribute is still there, so that one mistake is one error.
     let written = proc_macro2::TokenStream::from(item.clone());
-    expand::expand(options.into(), item.into())
+    expand::expand(&options.into(), item.into())
         .unwrap_or_else(|error| {
             let error = error.into_compile_error();
             quote::quote!(#error #written)

@@ -52,7 +52,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let refused = (server.too_many.load(Ordering::Relaxed), server.overloaded.load(Ordering::Relaxed));
     let physical = Duration::from_secs(60) * (CALLS - 1) / PER_MINUTE;
-    println!("calls      {} answered of {CALLS}, with {} requests", answers.len(), server.requests.load(Ordering::Relaxed));
+    println!(
+        "calls      {} answered of {CALLS}, with {} requests",
+        answers.len(),
+        server.requests.load(Ordering::Relaxed)
+    );
     println!("refusals   {} for the rate (429), {} in the outage (529)", refused.0, refused.1);
     println!(
         "time       {:.1} s; {PER_MINUTE} a minute take {:.1} s, and the outage was {} s",

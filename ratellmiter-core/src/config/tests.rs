@@ -3,12 +3,7 @@
 use super::*;
 
 fn variables(pairs: &[(&str, &str)]) -> Result<Variables, ConfigError> {
-    Variables::of(|name| {
-        pairs
-            .iter()
-            .find(|(key, _)| *key == name)
-            .map(|(_, value)| value.into())
-    })
+    Variables::of(|name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into()))
 }
 
 fn file(text: &str) -> Result<File, ConfigError> {
@@ -28,7 +23,7 @@ fn complaint(text: &str) -> String {
 }
 
 fn settings(config: &Config, text: &str, pairs: &[(&str, &str)]) -> Settings {
-    Settings::combine(config, file(text).unwrap(), variables(pairs).unwrap()).unwrap()
+    Settings::combine(config.clone(), file(text).unwrap(), variables(pairs).unwrap()).unwrap()
 }
 
 fn rate(limits: Limits) -> u32 {
@@ -37,72 +32,37 @@ fn rate(limits: Limits) -> u32 {
 
 #[test]
 fn code_then_file_then_environment() {
-    let code = Config {
-        default_rate_limit: 100,
-        ..Config::default()
-    };
+    let code = Config { default_rate_limit: 100, ..Config::default() };
     assert_eq!(rate(settings(&code, "", &[]).limits("m", None)), 100);
     let text = "default_rate_limit = 200\nlog_directory = \"here\"";
     let with_file = settings(&code, text, &[]);
-    assert_eq!(
-        (rate(with_file.limits("m", None)), with_file.log_directory),
-        (200, "here".into())
-    );
-    let variables = [
-        ("RATELLMITER_RATE_LIMIT", "400"),
-        ("RATELLMITER_LOGS", "there"),
-    ];
+    assert_eq!((rate(with_file.limits("m", None)), with_file.log_directory), (200, "here".into()));
+    let variables = [("RATELLMITER_RATE_LIMIT", "400"), ("RATELLMITER_LOGS", "there")];
     let with_both = settings(&code, text, &variables);
-    assert_eq!(
-        (rate(with_both.limits("m", None)), with_both.log_directory),
-        (400, "there".into())
-    );
+    assert_eq!((rate(with_both.limits("m", None)), with_both.log_directory), (400, "there".into()));
 }
 
 #[test]
 fn the_file_wins_over_what_the_code_says_of_a_model() {
     let text = "attempts = 7\n[models.\"gpt-4o\"]\nrequests_per_minute = 500\nramp = \"off\"";
-    let settings = settings(
-        &Config::default(),
-        text,
-        &[("RATELLMITER_RATE_LIMIT", "60")],
-    );
-    let asked =
-        Limits::per_minute(NonZeroU32::new(9).unwrap()).max_in_flight(NonZeroU32::new(3).unwrap());
+    let settings = settings(&Config::default(), text, &[("RATELLMITER_RATE_LIMIT", "60")]);
+    let asked = Limits::per_minute(NonZeroU32::new(9).unwrap()).max_in_flight(NonZeroU32::new(3).unwrap());
     let limits = settings.limits("gpt-4o", Some(asked));
-    assert_eq!(
-        (rate(limits), limits.ramp, limits.max_in_flight),
-        (500, None, asked.max_in_flight)
-    );
+    assert_eq!((rate(limits), limits.ramp, limits.max_in_flight), (500, None, asked.max_in_flight));
     assert_eq!(
         rate(settings.limits("other", Some(asked))),
         9,
         "the default is for models without a limit of their own"
     );
     let limits = settings.limits("unheard", None);
-    assert_eq!(
-        (rate(limits), limits.attempts.get(), limits.ramp),
-        (60, 7, Some(Ramp::DEFAULT))
-    );
+    assert_eq!((rate(limits), limits.attempts.get(), limits.ramp), (60, 7, Some(Ramp::DEFAULT)));
 }
 
 #[test]
 fn off_is_off_for_all() {
-    let settings = settings(
-        &Config::default(),
-        "enabled = true",
-        &[("RATELLMITER", "off")],
-    );
-    assert!(
-        !settings
-            .limits("m", Some(Limits::per_minute(NonZeroU32::MIN)))
-            .enabled
-    );
-    assert!(
-        !self::settings(&Config::default(), "[models.m]\nenabled = false", &[])
-            .limits("m", None)
-            .enabled
-    );
+    let settings = settings(&Config::default(), "enabled = true", &[("RATELLMITER", "off")]);
+    assert!(!settings.limits("m", Some(Limits::per_minute(NonZeroU32::MIN))).enabled);
+    assert!(!self::settings(&Config::default(), "[models.m]\nenabled = false", &[]).limits("m", None).enabled);
 }
 
 #[test]
@@ -112,36 +72,18 @@ fn a_mistake_in_the_file_is_one_line_with_place_key_and_what_is_allowed() {
         "line 3, column 1, key `requests`: unknown field `requests`, expected one of `requests_per_minute`, `max_in_flight`, `attempts`, `enabled`, `ramp`"
     );
     for (text, start) in [
-        (
-            "default_rate_limit = 0",
-            "line 1, column 22, key `default_rate_limit`: ",
-        ),
-        (
-            "default_rate_limit = -5",
-            "line 1, column 22, key `default_rate_limit`: ",
-        ),
+        ("default_rate_limit = 0", "line 1, column 22, key `default_rate_limit`: "),
+        ("default_rate_limit = -5", "line 1, column 22, key `default_rate_limit`: "),
         ("attempts = 2.5", "line 1, column 12, key `attempts`: "),
     ] {
         let complaint = complaint(text);
         assert!(complaint.starts_with(start), "{complaint}");
-        assert!(
-            complaint.ends_with("allowed are whole numbers from 1 to 4294967295"),
-            "{complaint}"
-        );
+        assert!(complaint.ends_with("allowed are whole numbers from 1 to 4294967295"), "{complaint}");
     }
     for (text, part) in [
-        (
-            "ramp = \"on\"",
-            "allowed is \"off\" or { start = 0.25, step = 0.10 }",
-        ),
-        (
-            "ramp = { start = 2.0, step = 0.1 }",
-            "from 0.001 to 1, not 2",
-        ),
-        (
-            "ramp = { start = 0.5 }",
-            "allowed is \"off\" or { start = 0.25, step = 0.10 }",
-        ),
+        ("ramp = \"on\"", "allowed is \"off\" or { start = 0.25, step = 0.10 }"),
+        ("ramp = { start = 2.0, step = 0.1 }", "from 0.001 to 1, not 2"),
+        ("ramp = { start = 0.5 }", "allowed is \"off\" or { start = 0.25, step = 0.10 }"),
         ("[models\n", "line 1"),
     ] {
         let complaint = complaint(text);
@@ -151,15 +93,9 @@ fn a_mistake_in_the_file_is_one_line_with_place_key_and_what_is_allowed() {
 
 #[test]
 fn a_file_that_was_named_must_be_readable() {
-    let named = variables(&[("RATELLMITER_CONFIG", "no/such/file.toml")])
-        .unwrap()
-        .file()
-        .unwrap();
+    let named = variables(&[("RATELLMITER_CONFIG", "no/such/file.toml")]).unwrap().file().unwrap();
     let message = File::read(&named).unwrap_err().to_string();
-    assert!(
-        message.starts_with("cannot read the configuration no/such/file.toml: "),
-        "{message}"
-    );
+    assert!(message.starts_with("cannot read the configuration no/such/file.toml: "), "{message}");
 }
 
 #[test]
@@ -173,21 +109,12 @@ fn a_mistake_in_the_environment_names_the_variable_and_what_is_allowed() {
         complaint("RATELLMITER", "of"),
         "the environment variable RATELLMITER is \"of\"; allowed is \"on\" or \"off\""
     );
-    assert!(
-        variables(&[("RATELLMITER", ""), ("RATELLMITER_RATE_LIMIT", "")]).is_ok(),
-        "set to nothing is not set"
-    );
+    assert!(variables(&[("RATELLMITER", ""), ("RATELLMITER_RATE_LIMIT", "")]).is_ok(), "set to nothing is not set");
 }
 
 #[test]
 fn a_program_that_asks_for_no_calls_is_told() {
-    let none = Config {
-        default_rate_limit: 0,
-        ..Config::default()
-    };
-    let error = Settings::combine(&none, File::default(), Variables::default()).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "Config::default_rate_limit is 0; allowed are 1 to 4294967295 calls a minute"
-    );
+    let none = Config { default_rate_limit: 0, ..Config::default() };
+    let error = Settings::combine(none, File::default(), Variables::default()).unwrap_err();
+    assert_eq!(error.to_string(), "Config::default_rate_limit is 0; allowed are 1 to 4294967295 calls a minute");
 }

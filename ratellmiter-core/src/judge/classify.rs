@@ -57,10 +57,7 @@ pub trait ByClassify {
 
 impl<T, E: Classify> ByClassify for &&&Outcome<'_, Result<T, E>> {
     fn verdict(&self) -> Verdict {
-        self.0
-            .as_ref()
-            .err()
-            .map_or(Verdict::Success, Classify::verdict)
+        self.0.as_ref().err().map_or(Verdict::Success, Classify::verdict)
     }
 }
 
@@ -75,13 +72,8 @@ impl<T, E: Error + 'static> BySource for &&Outcome<'_, Result<T, E>> {
         let Err(error) = self.0 else {
             return Verdict::Success;
         };
-        let chain = iter::successors(Some(error as &(dyn Error + 'static)), |&error| {
-            error.source()
-        });
-        chain
-            .take(LONGEST_CHAIN)
-            .find_map(clients::verdict)
-            .unwrap_or_else(not_recognised::<E>)
+        let chain = iter::successors(Some(error as &(dyn Error + 'static)), |&error| error.source());
+        chain.take(LONGEST_CHAIN).find_map(clients::verdict).unwrap_or_else(not_recognised::<E>)
     }
 }
 
@@ -96,11 +88,7 @@ pub trait ByNothing {
 
 impl<T, E> ByNothing for &Outcome<'_, Result<T, E>> {
     fn verdict(&self) -> Verdict {
-        if self.0.is_ok() {
-            Verdict::Success
-        } else {
-            not_recognised::<E>()
-        }
+        if self.0.is_ok() { Verdict::Success } else { not_recognised::<E>() }
     }
 }
 
@@ -131,12 +119,7 @@ macro_rules! __verdict {
 fn not_recognised<E>() -> Verdict {
     static WARNED: Mutex<Option<HashSet<&'static str>>> = Mutex::new(None);
     let name = type_name::<E>();
-    if WARNED
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .get_or_insert_default()
-        .insert(name)
-    {
+    if WARNED.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default().insert(name) {
         tracing::warn!(
             error_type = name,
             "cannot tell whether this error is a refusal, so calls that end with it are not tried again: \
@@ -180,14 +163,8 @@ mod tests {
 
     #[test]
     fn unknown_errors_failed_and_other_values_succeeded() {
-        assert_eq!(
-            crate::__verdict!(&Err::<(), _>(fmt::Error)),
-            Verdict::Failed
-        );
-        assert_eq!(
-            crate::__verdict!(&Err::<(), _>("429 Too Many Requests")),
-            Verdict::Failed
-        );
+        assert_eq!(crate::__verdict!(&Err::<(), _>(fmt::Error)), Verdict::Failed);
+        assert_eq!(crate::__verdict!(&Err::<(), _>("429 Too Many Requests")), Verdict::Failed);
         assert_eq!(crate::__verdict!(&Ok::<_, String>(1)), Verdict::Success);
         assert_eq!(crate::__verdict!(&None::<u8>), Verdict::Success);
         assert_eq!(crate::__verdict!(&()), Verdict::Success);
@@ -208,14 +185,7 @@ mod tests {
     #[test]
     fn a_refusal_tells_its_hint() {
         let hint = Some(std::time::Duration::from_secs(3));
-        assert_eq!(
-            Verdict::RateLimited {
-                retry_after: hint,
-                scope: Scope::Tokens
-            }
-            .retry_after(),
-            hint
-        );
+        assert_eq!(Verdict::RateLimited { retry_after: hint, scope: Scope::Tokens }.retry_after(), hint);
         assert_eq!(Verdict::Failed.retry_after(), None);
     }
 }

@@ -42,10 +42,7 @@ pub enum Verdict {
 
 impl Verdict {
     /// A refusal of which nothing more is known.
-    pub const REFUSED: Self = Self::RateLimited {
-        retry_after: None,
-        scope: Scope::Unknown,
-    };
+    pub const REFUSED: Self = Self::RateLimited { retry_after: None, scope: Scope::Unknown };
 
     /// Whether the call waits and goes again.
     #[must_use]

@@ -6,9 +6,5 @@ use super::{Verdict, by_status};
 
 pub(super) fn verdict(error: &(dyn Error + 'static)) -> Option<Verdict> {
     let error = error.downcast_ref::<reqwest::Error>()?;
-    Some(
-        error
-            .status()
-            .map_or(Verdict::Failed, |status| by_status(status.as_u16())),
-    )
+    Some(error.status().map_or(Verdict::Failed, |status| by_status(status.as_u16())))
 }

@@ -1,0 +1,15 @@
+//! What is never called is called so, as it is without the attribute.
+
+#![deny(dead_code)]
+
+use ratellmiter_core::ratellmiter;
+
+#[ratellmiter]
+async fn never_called() {}
+
+#[ratellmiter]
+fn nor_this() -> u8 {
+    1
+}
+
+fn main() {}

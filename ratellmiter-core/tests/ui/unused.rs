@@ -1,0 +1,12 @@
+//! Variables that are never used are called so, as it is without the attribute.
+
+#![deny(warnings)]
+
+use ratellmiter_core::ratellmiter;
+
+#[ratellmiter(model = name)]
+pub async fn unused(name: String, number: u8, text: &str) {
+    let nothing = 1;
+}
+
+fn main() {}
