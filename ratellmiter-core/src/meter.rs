@@ -1,56 +1,69 @@
 //! GCRA arithmetic of one limit: when may a cost go, take it, change the rate.
 //!
-//! A meter is one number, the theoretical arrival time: when the budget is whole again. It is kept multiplied by the
-//! rate, so one call is always a minute's worth of nanoseconds and no fraction is ever rounded: 7 calls a minute are
-//! exactly 7.
+//! A meter is one number, the theoretical arrival time: when the budget is whole again. It is kept in whole nanoseconds and
+//! a fraction over the rate, so nothing is ever rounded: 7 calls a minute are exactly 7.
 
 use std::{num::NonZeroU32, time::Duration};
 
-/// One call, in nanoseconds times calls a minute.
-const UNIT: u128 = 60_000_000_000;
+const MINUTE: u64 = 60_000_000_000;
 
 #[derive(Debug)]
 pub(crate) struct Meter {
-    per_minute: u128,
-    /// The theoretical arrival time, in nanoseconds times calls a minute.
-    arrival: u128,
+    per_minute: u64,
+    /// The theoretical arrival time: nanoseconds, and so many `per_minute`ths of one.
+    nanos: u64,
+    part: u64,
 }
 
 impl Meter {
     pub(crate) fn new(per_minute: NonZeroU32) -> Self {
-        Self { per_minute: per_minute.get().into(), arrival: 0 }
+        Self { per_minute: per_minute.get().into(), nanos: 0, part: 0 }
     }
 
     /// When the next call may go, rounded up to the nanosecond.
     pub(crate) fn due(&self) -> Duration {
-        let nanos = self.arrival.div_ceil(self.per_minute);
-        Duration::from_nanos(nanos.try_into().unwrap_or(u64::MAX))
+        Duration::from_nanos(self.nanos + u64::from(self.part > 0))
     }
 
     /// Charges one call that went at `slot`, which is not before [`due`](Self::due).
     pub(crate) fn take(&mut self, slot: Duration) {
         // `due` is rounded up: a call that goes just then goes on the exact schedule.
         if slot > self.due() {
-            self.arrival = self.scaled(slot);
+            (self.nanos, self.part) = (nanos(slot), 0);
         }
-        self.arrival += UNIT;
+        self.nanos += MINUTE / self.per_minute;
+        self.part += MINUTE % self.per_minute;
+        if self.part >= self.per_minute {
+            self.part -= self.per_minute;
+            self.nanos += 1;
+        }
     }
 
     /// Takes back the charge for one call that was never made.
     pub(crate) fn give_back(&mut self) {
-        self.arrival = self.arrival.saturating_sub(UNIT);
+        let lent = u64::from(self.part < MINUTE % self.per_minute);
+        self.part = self.part + lent * self.per_minute - MINUTE % self.per_minute;
+        self.nanos = self.nanos.saturating_sub(MINUTE / self.per_minute + lent);
     }
 
     /// Changes the rate from `now` on; what is owed stays the same number of calls.
     pub(crate) fn set_rate(&mut self, now: Duration, per_minute: NonZeroU32) {
-        let owed = self.arrival.saturating_sub(self.scaled(now));
+        let now = nanos(now);
+        let owed = match self.nanos.checked_sub(now) {
+            Some(left) => u128::from(left) * u128::from(self.per_minute) + u128::from(self.part),
+            None => 0,
+        };
         self.per_minute = per_minute.get().into();
-        self.arrival = self.scaled(now) + owed;
+        // At most a minute's worth for each call that may be owed: far from the end of time.
+        let whole = owed / u128::from(self.per_minute);
+        self.nanos = now.saturating_add(u64::try_from(whole).unwrap_or(u64::MAX));
+        self.part = u64::try_from(owed % u128::from(self.per_minute)).unwrap_or(0);
     }
+}
 
-    fn scaled(&self, at: Duration) -> u128 {
-        at.as_nanos() * self.per_minute
-    }
+/// Since the limiter's zero: enough for five centuries.
+fn nanos(at: Duration) -> u64 {
+    at.as_secs() * 1_000_000_000 + u64::from(at.subsec_nanos())
 }
 
 #[cfg(test)]
@@ -93,6 +106,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_given_back_leaves_no_trace() {
+        let mut meter = meter(7);
+        (0..3).for_each(|_| meter.take(meter.due()));
+        let before = (meter.nanos, meter.part);
+        (0..10).for_each(|_| meter.take(meter.due()));
+        (0..10).for_each(|_| meter.give_back());
+        assert_eq!((meter.nanos, meter.part), before);
+    }
+
+    #[test]
     fn what_is_given_back_is_due_again() {
         let mut meter = meter(60);
         meter.take(Duration::from_secs(3));
@@ -107,7 +130,7 @@ mod tests {
             for _ in 0..calls {
                 meter.take(meter.due());
             }
-            let exact = u128::from(calls) * UNIT;
+            let exact = u128::from(calls) * u128::from(MINUTE);
             let due = meter.due().as_nanos();
             prop_assert!(due * u128::from(per_minute) >= exact, "never early");
             prop_assert!((due - 1) * u128::from(per_minute) < exact, "nor a nanosecond late");

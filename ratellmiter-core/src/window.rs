@@ -45,11 +45,10 @@ impl Window {
     }
 }
 
-/// Calls closer together than this are kept as one entry, at the time of the last: a busy limiter's memory is bounded
-/// by the minute's milliseconds, and the error is on the safe side.
-const GRAIN: Duration = Duration::from_millis(1);
-
 /// At most `limit` calls in any half-open stretch of time `width` long.
+///
+/// The calls of one millisecond are kept as one entry, at the time of the last: a busy limiter's memory is bounded by
+/// the minute's milliseconds, and the error is on the safe side.
 #[derive(Debug)]
 struct Span {
     width: Duration,
@@ -118,7 +117,8 @@ impl Span {
 }
 
 fn same_grain(one: Duration, other: Duration) -> bool {
-    one.as_nanos() / GRAIN.as_nanos() == other.as_nanos() / GRAIN.as_nanos()
+    let grain = |at: Duration| (at.as_secs(), at.subsec_millis());
+    grain(one) == grain(other)
 }
 
 #[cfg(test)]

@@ -1,0 +1,71 @@
+//! What an uncontended call costs, from asking to its end: `cargo bench -p ratellmiter-core --bench cost`.
+
+mod support;
+
+use std::{num::NonZeroU32, time::Instant};
+
+use support::{Governor, LeakyBucket, Ours, Peer, Ticker, runtime};
+
+const CALLS: u32 = 200_000;
+const ROUNDS: usize = 9;
+
+/// Nanoseconds a call, at a rate that is never reached.
+fn measure<P: Peer>() -> f64 {
+    let runtime = runtime();
+    runtime.block_on(async {
+        let peer = P::new(50_000_000);
+        let start = Instant::now();
+        for _ in 0..CALLS {
+            peer.call().await;
+        }
+        start.elapsed().as_secs_f64() * 1e9 / f64::from(CALLS)
+    })
+}
+
+/// The semaphore has as many permits as it needs, or its ticker would be measured.
+fn measure_semaphore() -> f64 {
+    let permits = tokio::sync::Semaphore::new(CALLS as usize);
+    runtime().block_on(async {
+        let start = Instant::now();
+        for _ in 0..CALLS {
+            permits.acquire().await.expect("it is never closed").forget();
+        }
+        start.elapsed().as_secs_f64() * 1e9 / f64::from(CALLS)
+    })
+}
+
+/// Governor too, with burst 1, would sleep.
+fn measure_governor() -> f64 {
+    let limiter = governor::RateLimiter::direct(governor::Quota::per_second(NonZeroU32::MAX));
+    runtime().block_on(async {
+        let start = Instant::now();
+        for _ in 0..CALLS {
+            limiter.until_ready().await;
+        }
+        start.elapsed().as_secs_f64() * 1e9 / f64::from(CALLS)
+    })
+}
+
+fn main() {
+    type Row = (&'static str, fn() -> f64);
+    let rows: [Row; 4] = [
+        (Ours::NAME, measure::<Ours>),
+        (LeakyBucket::NAME, measure::<LeakyBucket>),
+        (Governor::NAME, measure_governor),
+        (Ticker::NAME, measure_semaphore),
+    ];
+    let mut times = rows.map(|_| Vec::new());
+    for _ in 0..ROUNDS {
+        for (times, (_, measure)) in times.iter_mut().zip(rows) {
+            times.push(measure());
+        }
+    }
+    let medians = times.map(|mut times| {
+        times.sort_by(f64::total_cmp);
+        times[ROUNDS / 2]
+    });
+    println!("| one uncontended call | ns | of ours |\n| --- | --: | --: |");
+    for (median, (name, _)) in medians.iter().zip(rows) {
+        println!("| {name} | {median:.0} | {:.2} |", median / medians[0]);
+    }
+}

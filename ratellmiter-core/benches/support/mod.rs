@@ -1,0 +1,137 @@
+//! The limiters that are measured side by side, all at burst 1 and without a ramp, and what they are measured with.
+
+#![allow(dead_code, unreachable_pub)] // Each bench uses a part.
+
+use std::{
+    fs,
+    num::NonZeroU32,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use ratellmiter_core::{Limiter, Limits};
+use tokio::{runtime::Runtime, sync::Semaphore};
+
+/// A limiter under measurement.
+pub trait Peer: Clone + Send + Sync + 'static {
+    const NAME: &'static str;
+
+    /// So many calls a second. Called inside a runtime.
+    fn new(per_second: u32) -> Self;
+
+    /// One call, from asking to its end.
+    fn call(&self) -> impl Future<Output = ()> + Send;
+}
+
+/// This library.
+#[derive(Clone)]
+pub struct Ours(pub Limiter);
+
+impl Peer for Ours {
+    const NAME: &'static str = "ratellmiter";
+
+    fn new(per_second: u32) -> Self {
+        let per_minute = NonZeroU32::new(per_second.saturating_mul(60)).expect("a rate");
+        Self(Limiter::new(Limits::per_minute(per_minute).no_ramp()))
+    }
+
+    async fn call(&self) {
+        self.0.admit().await.finish();
+    }
+}
+
+/// The crate `leaky-bucket`, the best of the fair ones.
+#[derive(Clone)]
+pub struct LeakyBucket(Arc<leaky_bucket::RateLimiter>);
+
+impl Peer for LeakyBucket {
+    const NAME: &'static str = "leaky-bucket";
+
+    fn new(per_second: u32) -> Self {
+        // Its clock ticks in milliseconds.
+        let refill = (per_second / 1000).max(1) as usize;
+        let interval = Duration::from_millis((1000 / u64::from(per_second)).max(1));
+        let limiter = leaky_bucket::RateLimiter::builder().max(refill).initial(1).refill(refill).interval(interval).build();
+        Self(Arc::new(limiter))
+    }
+
+    async fn call(&self) {
+        self.0.acquire_one().await;
+    }
+}
+
+/// The crate `governor`, the most used.
+#[derive(Clone)]
+pub struct Governor(Arc<governor::DefaultDirectRateLimiter>);
+
+impl Peer for Governor {
+    const NAME: &'static str = "governor";
+
+    fn new(per_second: u32) -> Self {
+        let rate = NonZeroU32::new(per_second).expect("a rate");
+        let quota = governor::Quota::per_second(rate).allow_burst(NonZeroU32::MIN);
+        Self(Arc::new(governor::RateLimiter::direct(quota)))
+    }
+
+    async fn call(&self) {
+        self.0.until_ready().await;
+    }
+}
+
+/// A tokio `Semaphore` to which one task adds permits on schedule: a few lines by hand, and the bar.
+#[derive(Clone)]
+pub struct Ticker(Arc<Semaphore>);
+
+impl Peer for Ticker {
+    const NAME: &'static str = "semaphore + ticker";
+
+    fn new(per_second: u32) -> Self {
+        let permits = Arc::new(Semaphore::new(1));
+        let ours = Arc::downgrade(&permits);
+        tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(Duration::from_secs(1) / per_second);
+            ticks.tick().await;
+            loop {
+                ticks.tick().await;
+                match ours.upgrade() {
+                    Some(permits) if permits.available_permits() == 0 => permits.add_permits(1),
+                    Some(_) => {}
+                    None => break,
+                }
+            }
+        });
+        Self(permits)
+    }
+
+    async fn call(&self) {
+        self.0.acquire().await.expect("it is never closed").forget();
+    }
+}
+
+/// A runtime as most programs have it, on two threads.
+pub fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
+}
+
+/// The processor time that this process has used.
+pub fn cpu() -> Duration {
+    // Fields 14 and 15, counted after the name, in hundredths of a second: see proc(5).
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let ticks: u64 = fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+    Duration::from_millis(ticks * 10)
+}
+
+/// The most of `times`, which are in order, in any half-open second.
+pub fn fullest_second(times: &[Instant]) -> usize {
+    let mut first = 0;
+    (0..times.len())
+        .map(|last| {
+            while times[first] + Duration::from_secs(1) <= times[last] {
+                first += 1;
+            }
+            last - first + 1
+        })
+        .max()
+        .unwrap_or(0)
+}
