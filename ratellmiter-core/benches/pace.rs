@@ -44,7 +44,9 @@ fn measure<P: Peer>(per_second: u32) {
 }
 
 fn main() {
-    println!("| calls a second | limiter | achieved / configured | fullest sliding second |\n| --: | --- | --: | --: |");
+    println!(
+        "| calls a second | limiter | achieved / configured | fullest sliding second |\n| --: | --- | --: | --: |"
+    );
     for per_second in [100, 1000] {
         measure::<Ours>(per_second);
         measure::<LeakyBucket>(per_second);

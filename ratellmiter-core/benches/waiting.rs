@@ -101,7 +101,7 @@ fn measure<P: Peer>(tasks: usize, bare: f64) {
     polls.store(0, Ordering::Relaxed);
     let (before, cpu_before, start) = (served.lock().expect("nobody panics").len(), cpu(), Instant::now());
     runtime.block_on(async { tokio::time::sleep(TIME).await });
-    let used = cpu() - cpu_before;
+    let used = cpu().saturating_sub(cpu_before);
     let served = std::mem::take(&mut *served.lock().expect("nobody panics"));
     let count = served.len() - before;
     let out_of_order = served.windows(2).filter(|pair| pair[0] > pair[1]).count();
@@ -118,7 +118,9 @@ fn measure<P: Peer>(tasks: usize, bare: f64) {
 fn main() {
     let bare = bare_task(100_000);
     println!("A task that only waits has {bare:.0} bytes of heap.\n");
-    println!("| waiting | limiter | heap beyond the task, bytes | CPU, ms a second | polls a ticket | out of order | rate kept |");
+    println!(
+        "| waiting | limiter | heap beyond the task, bytes | CPU, ms a second | polls a ticket | out of order | rate kept |"
+    );
     println!("| --: | --- | --: | --: | --: | --: | --: |");
     for tasks in [100_000, 1_000_000] {
         measure::<Ours>(tasks, bare);

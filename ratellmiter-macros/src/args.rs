@@ -1,7 +1,7 @@
 //! The options of the attribute.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
-use syn::{Error, Expr, ExprLit, Lit, Path, Result, meta::ParseNestedMeta, parse::Parser as _};
+use syn::{Error, Expr, ExprLit, Lit, Path, Result, Token, meta::ParseNestedMeta, parse::Parser as _};
 
 #[derive(Default)]
 pub(crate) struct Args {
@@ -36,7 +36,7 @@ impl Args {
         } else if meta.path.is_ident("when") {
             set(&mut self.when, meta, expression)
         } else if meta.path.is_ident("crate") {
-            set(&mut self.krate, meta, |meta| meta.value()?.call(Path::parse_mod_style))
+            set(&mut self.krate, meta, path)
         } else {
             Err(meta.error(format!("unknown option `{}`; known are {KNOWN}", name(meta))))
         }
@@ -51,7 +51,8 @@ fn set<T>(
     if slot.is_some() {
         return Err(meta.error(format!("`{}` is given twice", name(meta))));
     }
-    if !meta.input.peek(syn::Token![=]) || meta.input.peek2(syn::Token![,]) {
+    let ahead = meta.input.fork();
+    if ahead.parse::<Token![=]>().is_err() || ahead.is_empty() || ahead.peek(Token![,]) {
         return Err(meta.error(format!("`{0}` needs a value: `{0} = ...`", name(meta))));
     }
     *slot = Some(parse(meta)?);
@@ -67,6 +68,11 @@ fn refuse_both(meta: &ParseNestedMeta<'_>, other_given: bool, other: &str) -> Re
 
 fn expression(meta: &ParseNestedMeta<'_>) -> Result<Expr> {
     meta.value()?.parse()
+}
+
+fn path(meta: &ParseNestedMeta<'_>) -> Result<Path> {
+    let unlike = |error: Error| Error::new(error.span(), "`crate` is a path: `crate = ::ratellmiter_core`");
+    meta.value()?.call(Path::parse_mod_style).map_err(unlike)
 }
 
 fn attempts(meta: &ParseNestedMeta<'_>) -> Result<Expr> {

@@ -8,6 +8,8 @@ use syn::{
     visit_mut::{self, VisitMut},
 };
 
+use crate::function::bare;
+
 /// How one argument is bound.
 pub(crate) struct Binding {
     /// Before the first attempt.
@@ -57,7 +59,7 @@ fn bind_one(index: usize, argument: &mut PatType, krate: &TokenStream, options: 
         }
     };
     let mut kept = None;
-    let value = match &*argument.ty {
+    let value = match bare(&argument.ty) {
         // Copied when the attempt begins; the same name again needs not even that.
         Type::Reference(TypeReference { mutability: None, .. }) if is_plain(&pattern) => return None,
         Type::Reference(TypeReference { mutability: None, .. }) => quote!(#name),
@@ -72,10 +74,10 @@ fn bind_one(index: usize, argument: &mut PatType, krate: &TokenStream, options: 
     let is_condition = |attribute: &&Attribute| attribute.path().is_ident("cfg");
     let conditions: Vec<_> = argument.attrs.iter().filter(is_condition).collect();
     let used = mentions(options, &name).then(|| quote!(#[allow(unused_variables)]));
-    let underscored = quote!(#[allow(clippy::used_underscore_binding)]);
+    let quiet = quote!(#[allow(clippy::shadow_unrelated, clippy::used_underscore_binding)]);
     Some(Binding {
-        once: kept.map(|kept| quote!(#(#conditions)* #underscored let #kept = #name;)),
-        each: quote!(#(#conditions)* #used #underscored let #pattern = #value;),
+        once: kept.map(|kept| quote!(#(#conditions)* #quiet let #kept = #name;)),
+        each: quote!(#(#conditions)* #used #quiet let #pattern = #value;),
     })
 }
 

@@ -1,17 +1,16 @@
 //! The function around the function's body.
 
-use proc_macro2::{Delimiter, Group, Span, TokenStream};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote, quote_spanned};
 use syn::{
-    Error, ItemFn, Lifetime, PathArguments, Receiver, ReceiverKind, Result, ReturnType, Type, TypeParamBound, TypePath,
-    parse_quote, parse2,
-    spanned::Spanned as _,
-    visit_mut::{self, VisitMut},
+    BoundLifetimes, Error, Expr, GenericParam, Ident, Lifetime, Result, ReturnType, Stmt, spanned::Spanned as _,
+    visit_mut::VisitMut,
 };
 
 use crate::{
     args::{Args, ident},
     attempt::{Binding, bind, inferred},
+    function::{Function, Shape},
 };
 
 /// ```text
@@ -40,84 +39,55 @@ use crate::{
 /// `call.admit_blocking()` and the body in a closure; one that returns a future has the loop in an `async move` block
 /// and the body, which makes a new future for each attempt, in a closure.
 pub(crate) fn expand(options: &TokenStream, item: TokenStream) -> Result<TokenStream> {
-    let mut function: ItemFn = parse2(item)?;
+    let mut function = Function::parse(item)?;
     let args = Args::parse(options.clone())?;
-    if let Some(token) = function.sig.constness {
-        return Err(Error::new(token.span, "a `const fn` cannot wait for a ticket"));
-    }
-    let shape = Shape::of(&function);
-    if let (Shape::Boxed | Shape::Future, Some(receiver)) = (shape, function.sig.receiver())
-        && is_mutable(receiver)
-    {
+    function.check()?;
+    if let (Some(when), ReturnType::Default) = (&args.when, &function.item.sig.output) {
         return Err(Error::new_spanned(
-            receiver,
-            "the future would own `&mut self`, so a refused call could not be repeated: take `&self`, or make it an `async fn` without `#[async_trait]`",
+            when,
+            "`when` judges the error of a `Result`, and this function returns nothing",
         ));
     }
     let krate = args.krate.as_ref().map_or_else(|| quote!(::ratellmiter_core), |path| quote!(#path));
-    let attempt = Attempt { krate: &krate, args: &args, shape, output: function.sig.output.clone() };
-    let bindings = bind(&mut function.sig, &krate, options);
-    let body = attempt.body(&function);
-    let repeated = attempt.repeated(&bindings, &body);
-    let statements = match shape {
+    let bindings = bind(&mut function.item.sig, &krate, options);
+    let repeated = Attempt { krate: &krate, args: &args, function: &function }.repeated(&bindings);
+    let statements = match function.shape {
         Shape::Async | Shape::Plain => repeated,
-        Shape::Boxed => quote!(#krate::__private::Box::pin(async move { #repeated })),
-        Shape::Future => quote!(#krate::__private::identity(async move { #repeated })),
+        Shape::Pinned => quote!(#krate::__private::Box::pin(async move { #repeated })),
+        Shape::Boxed => quote!(#krate::__private::Box::new(#krate::__private::Box::pin(async move { #repeated }))),
+        Shape::Opaque => quote!(#krate::__private::identity(async move { #repeated })),
     };
-    // With braces of ours the compiler would take the function for generated, and never call it unused.
-    let braces = function.block.brace_token;
-    function.block = Box::new(parse_quote!({ #statements }));
-    function.block.brace_token = braces;
-    Ok(function.into_token_stream())
-}
-
-/// How the function waits.
-#[derive(Clone, Copy, PartialEq)]
-enum Shape {
-    Async,
-    /// It waits with its thread.
-    Plain,
-    /// It returns a boxed future.
-    Boxed,
-    /// It returns an `impl Future`.
-    Future,
-}
-
-impl Shape {
-    fn of(function: &ItemFn) -> Self {
-        match &function.sig.output {
-            _ if function.sig.asyncness.is_some() => Self::Async,
-            ReturnType::Type(_, ty) if is_boxed_future(ty) => Self::Boxed,
-            ReturnType::Type(_, ty) if matches!(&**ty, Type::ImplTrait(ty) if ty.bounds.iter().any(is_future)) => {
-                Self::Future
-            }
-            _ => Self::Plain,
-        }
-    }
+    function.item.block.stmts = vec![Stmt::Expr(Expr::Verbatim(statements), None)];
+    Ok(function.item.into_token_stream())
 }
 
 struct Attempt<'a> {
     krate: &'a TokenStream,
     args: &'a Args,
-    shape: Shape,
-    output: ReturnType,
+    function: &'a Function,
 }
 
 impl Attempt<'_> {
-    fn repeated(&self, bindings: &[Binding], body: &TokenStream) -> TokenStream {
-        let Self { krate, .. } = self;
+    fn repeated(&self, bindings: &[Binding]) -> TokenStream {
+        let Self { krate, function, .. } = self;
         let [call, out, verdict] = ["call", "out", "verdict"].map(ident);
         let (start, judged) = (self.start(), self.verdict(&out));
-        let admit = if self.shape == Shape::Plain { quote!(admit_blocking()) } else { quote!(admit().await) };
+        let admit = if function.shape == Shape::Plain { quote!(admit_blocking()) } else { quote!(admit().await) };
         let once = bindings.iter().map(|binding| &binding.once);
         let each = bindings.iter().map(|binding| &binding.each);
+        if function.diverges() {
+            let body = &function.body;
+            return quote!(let mut #call = #start; #(#once)* #call.#admit; #(#each)* #body);
+        }
+        let body = self.body();
         quote! {
             let mut #call = #start;
             #(#once)*
             loop {
                 #call.#admit;
                 #(#each)*
-                #body
+                #[allow(clippy::redundant_async_block, clippy::redundant_closure_call)]
+                let #out = #body;
                 let #verdict = #judged;
                 if let #krate::__private::Break(#out) = #call.settle(#verdict, #out) {
                     return #out;
@@ -142,33 +112,30 @@ impl Attempt<'_> {
         quote!(#start #(#attempts)*)
     }
 
-    fn verdict(&self, out: &syn::Ident) -> TokenStream {
-        let Self { krate, args, output, .. } = self;
+    fn verdict(&self, out: &Ident) -> TokenStream {
+        let Self { krate, args, function } = self;
         let Some(when) = &args.when else {
             return quote!(#krate::__private::verdict!(&#out));
         };
         // If it is no `Result` it is the return type that is wrong, and if `when` takes no such error, `when`.
-        let at_output = if let ReturnType::Type(_, ty) = output { ty.span() } else { when.span() };
+        let at_output = if let ReturnType::Type(_, ty) = &function.item.sig.output { ty.span() } else { when.span() };
         let (mut out, located) = (out.clone(), Span::mixed_site().located_at(at_output));
         out.set_span(located);
         let out = quote_spanned!(located=> &#out);
-        quote_spanned!(when.span()=> #krate::__private::when(#out, #when))
+        let called = relocated(quote!(#krate::__private::when), when.span());
+        quote_spanned!(when.span()=> #called(#out, #when))
     }
 
-    /// The statement that runs the user's body once.
-    fn body(&self, function: &ItemFn) -> TokenStream {
-        let out = ident("out");
-        let statements = &function.block.stmts;
-        let mut body = Group::new(Delimiter::Brace, quote!(#(#statements)*));
-        // Marked as generated, or braces around a single expression would be called unused.
-        body.set_span(Span::mixed_site().located_at(function.block.brace_token.span.join()));
-        let attempt = match self.shape {
+    /// What runs the user's body once.
+    fn body(&self) -> TokenStream {
+        let Function { item, body, shape } = self.function;
+        match shape {
             Shape::Async => {
                 let never = self.never();
                 quote!(async { #never #body }.await)
             }
             Shape::Plain => {
-                let output = match &self.output {
+                let output = match &item.sig.output {
                     ReturnType::Default => quote!(),
                     ReturnType::Type(arrow, ty) => {
                         let ty = inferred(ty);
@@ -177,23 +144,18 @@ impl Attempt<'_> {
                 };
                 quote!((|| #output #body)())
             }
-            Shape::Boxed => {
+            Shape::Pinned | Shape::Boxed => {
                 let ty = self.local_future();
                 quote!((|| -> #ty #body)().await)
             }
-            Shape::Future => quote!((|| #body)().await),
-        };
-        quote! {
-            #[allow(clippy::redundant_async_block, clippy::redundant_closure_call)]
-            let #out = #attempt;
+            Shape::Opaque => quote!((|| #body)().await),
         }
     }
 
     /// A return that is never taken, of the declared type.
     fn never(&self) -> TokenStream {
-        let ty = match &self.output {
+        let ty = match &self.function.item.sig.output {
             ReturnType::Default => quote!(()),
-            ReturnType::Type(_, ty) if matches!(**ty, Type::Never(_)) => return quote!(),
             ReturnType::Type(_, ty) => inferred(ty).into_token_stream(),
         };
         let never = ident("never");
@@ -215,59 +177,42 @@ impl Attempt<'_> {
 
     /// The boxed future that one attempt makes: it lives only as long as the attempt, whatever the signature says.
     fn local_future(&self) -> TokenStream {
-        struct Local;
-        impl VisitMut for Local {
-            fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
-                if lifetime.ident != "static" {
-                    *lifetime = Lifetime::new("'_", lifetime.span());
-                }
-                visit_mut::visit_lifetime_mut(self, lifetime);
-            }
-        }
-        let ReturnType::Type(_, ty) = &self.output else {
+        let ReturnType::Type(_, ty) = &self.function.item.sig.output else {
             return quote!(_);
         };
         let mut ty = inferred(ty);
-        Local.visit_type_mut(&mut ty);
+        Local::default().visit_type_mut(&mut ty);
         ty.into_token_stream()
     }
 }
 
-/// `Pin<Box<dyn Future>>`, or one of its usual names.
-fn is_boxed_future(ty: &Type) -> bool {
-    let Type::Path(TypePath { qself: None, path, .. }) = ty else {
-        return false;
+/// The tokens where `span` is, so that an error there is not shown at the whole attribute.
+fn relocated(tokens: TokenStream, span: Span) -> TokenStream {
+    let relocate = |mut token: TokenTree| {
+        token.set_span(token.span().located_at(span));
+        token
     };
-    let Some(last) = path.segments.last() else {
-        return false;
-    };
-    let inner = || match &last.arguments {
-        PathArguments::AngleBracketed(arguments) => arguments.args.iter().find_map(|argument| match argument {
-            syn::GenericArgument::Type(ty) => Some(ty),
+    tokens.into_iter().map(relocate).collect()
+}
+
+/// Makes lifetimes those of the attempt.
+#[derive(Default)]
+struct Local {
+    /// By a `for<'a>` in the type.
+    bound: Vec<Ident>,
+}
+
+impl VisitMut for Local {
+    fn visit_bound_lifetimes_mut(&mut self, bound: &mut BoundLifetimes) {
+        self.bound.extend(bound.lifetimes.iter().filter_map(|parameter| match parameter {
+            GenericParam::Lifetime(parameter) => Some(parameter.lifetime.ident.clone()),
             _ => None,
-        }),
-        _ => None,
-    };
-    match last.ident.to_string().as_str() {
-        "BoxFuture" | "LocalBoxFuture" => true,
-        "Pin" | "Box" => inner().is_some_and(|ty| match ty {
-            Type::TraitObject(object) => object.bounds.iter().any(is_future),
-            ty => last.ident == "Pin" && is_boxed_future(ty),
-        }),
-        _ => false,
+        }));
     }
-}
 
-fn is_future(bound: &TypeParamBound) -> bool {
-    matches!(bound, TypeParamBound::Trait(bound) if bound.path.segments.last().is_some_and(|last| last.ident == "Future"))
-}
-
-fn is_mutable(receiver: &Receiver) -> bool {
-    match &receiver.kind {
-        ReceiverKind::Reference(_, _, mutability) => mutability.is_some(),
-        ReceiverKind::Typed(_, ty) => {
-            matches!(&**ty, Type::Reference(ty) if ty.mutability.is_some())
+    fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
+        if lifetime.ident != "static" && !self.bound.contains(&lifetime.ident) {
+            *lifetime = Lifetime::new("'_", lifetime.span());
         }
-        _ => false,
     }
 }

@@ -51,7 +51,8 @@ impl Peer for LeakyBucket {
         // Its clock ticks in milliseconds.
         let refill = (per_second / 1000).max(1) as usize;
         let interval = Duration::from_millis((1000 / u64::from(per_second)).max(1));
-        let limiter = leaky_bucket::RateLimiter::builder().max(refill).initial(1).refill(refill).interval(interval).build();
+        let limiter =
+            leaky_bucket::RateLimiter::builder().max(refill).initial(1).refill(refill).interval(interval).build();
         Self(Arc::new(limiter))
     }
 

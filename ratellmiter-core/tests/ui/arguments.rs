@@ -30,4 +30,21 @@ impl Ask for Client {
     }
 }
 
+impl Client {
+    #[ratellmiter]
+    fn boxed(self: &mut Self) -> std::pin::Pin<Box<dyn Future<Output = u8> + '_>> {
+        Box::pin(async { 1 })
+    }
+
+    #[ratellmiter]
+    async fn consuming(self) -> Self {
+        self
+    }
+
+    #[ratellmiter]
+    fn consuming_blocking(self) -> Self {
+        self
+    }
+}
+
 fn main() {}

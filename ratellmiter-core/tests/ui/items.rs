@@ -6,6 +6,12 @@ use ratellmiter_core::ratellmiter;
 struct Type;
 
 #[ratellmiter]
+impl Type {}
+
+#[ratellmiter]
+mod module {}
+
+#[ratellmiter]
 const fn constant() -> u8 {
     1
 }
@@ -15,6 +21,11 @@ trait Ask {
     async fn without_body(&self);
 }
 
+unsafe extern "C" {
+    #[ratellmiter]
+    fn foreign();
+}
+
 fn main() {
-    let _ = (Type, constant());
+    let _ = (Type, constant(), foreign as unsafe extern "C" fn());
 }

@@ -30,7 +30,7 @@ fn diverges(number: u8) -> u8 {
 extern "C" fn exported() {}
 
 fn main() {
-    let _future: std::pin::Pin<Box<dyn Future<Output = u8>>> = Box::pin(unsafe { not_safe(1) });
+    assert_eq!(futures::executor::block_on(unsafe { not_safe(1) }), 1);
     assert_eq!(diverges(1), 1);
     exported();
 }

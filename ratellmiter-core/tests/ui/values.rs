@@ -16,6 +16,18 @@ async fn no_result() -> Option<u8> {
     None
 }
 
+#[ratellmiter(when = is_refused)]
+async fn nothing() {}
+
+#[ratellmiter(when = is_refused)]
+fn plain_no_result() -> u8 {
+    1
+}
+
+fn is_refused(_: &String) -> bool {
+    true
+}
+
 #[ratellmiter(when = |text: &str| text.is_empty())]
 async fn other_error() -> Result<u8, String> {
     Ok(1)

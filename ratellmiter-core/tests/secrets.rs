@@ -1,0 +1,116 @@
+//! What is written, to the log and through `tracing`: enough to know, once, and nothing of what was asked or answered.
+
+use std::{
+    fmt::{self, Write as _},
+    fs,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use ratellmiter_core::{Config, Limiter, Monitor, ratellmiter};
+use tracing::{
+    Event, Metadata, Subscriber,
+    field::{Field, Visit},
+    span,
+};
+
+/// Keeps the warnings of the whole process.
+struct Warnings;
+
+static SAID: Mutex<String> = Mutex::new(String::new());
+
+struct Text<'a>(&'a mut String);
+
+impl Visit for Text<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let _ = write!(self.0, "{field}={value:?} ");
+    }
+}
+
+impl Subscriber for Warnings {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("ratellmiter_core")
+    }
+    fn event(&self, event: &Event<'_>) {
+        let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+        event.record(&mut Text(&mut said));
+        said.push('\n');
+    }
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+    fn enter(&self, _: &span::Id) {}
+    fn exit(&self, _: &span::Id) {}
+}
+
+fn said() -> String {
+    SAID.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+#[derive(Debug)]
+struct Foreign(String);
+
+impl fmt::Display for Foreign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Foreign {}
+
+#[ratellmiter(limiter = limiter)]
+async fn ask(limiter: &Limiter, prompt: &str) -> Result<String, Foreign> {
+    Err(Foreign(format!("GET https://example.com/?key=sk-12345 with {prompt}")))
+}
+
+#[tokio::test]
+async fn nothing_that_was_asked_or_answered_is_written_and_a_warning_is_given_once() {
+    tracing::subscriber::set_global_default(Warnings).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let logs = directory.path().join("logs");
+    let monitor = Monitor::new();
+    let log =
+        monitor.start(Config { log_directory: logs.clone(), default_rate_limit: 60_000, ..Config::default() }).unwrap();
+    for _ in 0..3 {
+        ask(&monitor.limiter("m"), "the secret prompt").await.unwrap_err();
+    }
+    let warned = said();
+    assert_eq!(warned.matches("cannot tell whether this error is a refusal").count(), 1, "{warned}");
+    assert!(warned.contains("secrets::Foreign"), "{warned}");
+
+    // A disk that refuses is told of once, and again when it takes rows.
+    let aside = directory.path().join("aside");
+    fs::rename(&logs, &aside).unwrap();
+    fs::write(&logs, "in the way").unwrap();
+    let until = |words: &'static str| async move {
+        for _ in 0..400 {
+            if said().contains(words) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        panic!("{words} was not said: {}", said());
+    };
+    ask(&monitor.limiter("m"), "the secret prompt").await.unwrap_err();
+    until("cannot write the log").await;
+    ask(&monitor.limiter("m"), "the secret prompt").await.unwrap_err();
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    fs::remove_file(&logs).unwrap();
+    fs::rename(&aside, &logs).unwrap();
+    until("the log is written again").await;
+    assert_eq!(said().matches("cannot write the log").count(), 1, "{}", said());
+    monitor.stop().await.unwrap();
+
+    let text = fs::read_to_string(log).unwrap();
+    let finished: u64 = text
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter_map(|row| row["finished"].as_u64())
+        .sum();
+    assert_eq!(finished, 5, "{text}");
+    for written in [text, said()] {
+        assert!(!written.contains("secret prompt") && !written.contains("sk-12345"), "{written}");
+    }
+}

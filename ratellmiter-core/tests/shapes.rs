@@ -1,0 +1,272 @@
+//! Shapes that are seldom written, run with one refusal like those in `attribute.rs`.
+
+#![deny(unused, unused_qualifications, clippy::pedantic)]
+
+use std::{
+    borrow::Cow,
+    fmt::Display,
+    future::Future,
+    num::NonZeroU32,
+    pin::Pin,
+    rc::Rc,
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use ratellmiter_core::{Classify, Limiter, Limits, Scope, Verdict, ratellmiter};
+
+static FAST: LazyLock<Limiter> =
+    LazyLock::new(|| Limiter::new(Limits::per_minute(NonZeroU32::new(600_000).unwrap()).no_ramp()));
+
+#[derive(Debug, PartialEq)]
+struct Refused;
+
+impl Classify for Refused {
+    fn verdict(&self) -> Verdict {
+        Verdict::RateLimited { retry_after: Some(Duration::from_millis(1)), scope: Scope::Unknown }
+    }
+}
+
+/// Refuses the first attempt, and answers the second with 2.
+#[derive(Debug, Default)]
+struct Server(AtomicU32);
+
+impl Server {
+    fn answer(&self) -> Result<u32, Refused> {
+        match self.0.fetch_add(1, Ordering::SeqCst) {
+            0 => Err(Refused),
+            seen => Ok(seen + 1),
+        }
+    }
+}
+
+fn sent<T: Send>(future: T) -> T {
+    future
+}
+
+type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+mod futures_returned {
+    use super::*;
+
+    #[ratellmiter(limiter = FAST)]
+    fn pinned_opaque(server: &Server) -> Pin<Box<impl Future<Output = Result<u32, Refused>> + Send>> {
+        Box::pin(async move { server.answer() })
+    }
+
+    #[ratellmiter(limiter = FAST)]
+    fn unpin(server: &Server) -> Box<dyn Future<Output = Result<u32, Refused>> + Send + Unpin + '_> {
+        Box::new(Box::pin(async move { server.answer() }))
+    }
+
+    #[ratellmiter(limiter = FAST)]
+    fn of_a_borrow<'a>(server: &'a Server, text: &'a str) -> BoxFuture<'a, Result<&'a str, Refused>> {
+        Box::pin(async move { server.answer().map(|_| text) })
+    }
+
+    fn same(text: &str) -> &str {
+        text
+    }
+
+    #[allow(clippy::type_complexity, reason = "the lifetime is to stand in the signature")]
+    #[ratellmiter(limiter = FAST)]
+    fn with_a_bound_lifetime(server: &Server) -> BoxFuture<'_, Result<for<'x> fn(&'x str) -> &'x str, Refused>> {
+        Box::pin(async move { server.answer().map(|_| same as _) })
+    }
+
+    #[ratellmiter(limiter = FAST)]
+    fn owning(text: &'static str, server: Arc<Server>) -> BoxFuture<'static, Result<&'static str, Refused>> {
+        Box::pin(async move { server.answer().map(|_| text) })
+    }
+
+    struct Client<'c>(&'c Server);
+
+    impl<'c> Client<'c> {
+        #[ratellmiter(limiter = FAST)]
+        fn answering_what_it_holds(&self, text: String) -> BoxFuture<'_, Result<(&'c Server, String), Refused>> {
+            let server = self.0;
+            Box::pin(async move { server.answer().map(|_| (server, text)) })
+        }
+    }
+
+    trait Ask {
+        fn ask(&self, times: u32) -> impl Future<Output = Result<u32, Refused>> + Send;
+    }
+
+    impl Ask for Server {
+        #[ratellmiter(limiter = FAST)]
+        fn ask(&self, times: u32) -> impl Future<Output = Result<u32, Refused>> + Send {
+            async move { Ok(self.answer()? * times) }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_is_repeated_once() {
+        assert_eq!(sent(pinned_opaque(&Server::default())).await, Ok(2));
+        assert_eq!(sent(unpin(&Server::default())).await, Ok(2));
+        assert_eq!(sent(of_a_borrow(&Server::default(), "a")).await, Ok("a"));
+        assert_eq!(sent(with_a_bound_lifetime(&Server::default())).await.unwrap()("z"), "z");
+        assert_eq!(tokio::spawn(owning("o", Arc::default())).await.unwrap(), Ok("o"));
+        let server = Server::default();
+        let (held, text) = sent(Client(&server).answering_what_it_holds("t".into())).await.unwrap();
+        assert_eq!((held.0.load(Ordering::SeqCst), text), (2, "t".into()));
+        assert_eq!(sent(Server::default().ask(4)).await, Ok(8));
+    }
+
+    /// They wait as futures: one that waits with its thread would have asked the limiter before it is polled.
+    #[tokio::test(start_paused = true)]
+    async fn nothing_happens_before_the_first_poll() {
+        let server = Server::default();
+        drop((pinned_opaque(&server), unpin(&server), of_a_borrow(&server, "a"), server.ask(1)));
+        assert_eq!(server.0.load(Ordering::SeqCst), 0);
+    }
+}
+
+/// What comes out of a `macro_rules!` stands in invisible groups.
+mod made_by_macros {
+    use super::*;
+
+    macro_rules! by_types {
+        ($name:ident, $argument:ty, $output:ty, $body:expr) => {
+            #[ratellmiter(limiter = FAST)]
+            fn $name<'a>(server: &'a Server, buffer: $argument) -> $output {
+                buffer.push(1);
+                let run: fn(&'a Server) -> $output = $body;
+                run(server)
+            }
+        };
+    }
+    by_types!(boxed, &'a mut Vec<u8>, BoxFuture<'a, Result<u32, Refused>>, |server| Box::pin(async {
+        server.answer()
+    }));
+    by_types!(plain, &mut Vec<u8>, Result<u32, Refused>, Server::answer);
+
+    macro_rules! by_output {
+        ($name:ident, $output:ty) => {
+            #[ratellmiter(limiter = FAST)]
+            fn $name(server: &Server) -> $output {
+                async move { server.answer() }
+            }
+        };
+    }
+    by_output!(opaque, impl Future<Output = Result<u32, Refused>> + Send);
+
+    macro_rules! by_block {
+        ($name:ident, $server:ident, $body:block) => {
+            #[ratellmiter(limiter = FAST)]
+            async fn $name($server: &Server) -> Result<u32, Refused> $body
+        };
+    }
+    by_block!(block, server, { server.answer() });
+
+    macro_rules! by_item {
+        ($item:item) => {
+            #[ratellmiter(limiter = FAST)]
+            $item
+        };
+    }
+    by_item! {
+        async fn item(server: &Server) -> Result<u32, Refused> {
+            #![allow(unused_variables)]
+            let unused = 1;
+            server.answer()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_is_repeated_once() {
+        let mut buffer = vec![];
+        assert_eq!(sent(boxed(&Server::default(), &mut buffer)).await, Ok(2));
+        assert_eq!(plain(&Server::default(), &mut buffer), Ok(2));
+        assert_eq!(buffer, [1; 4]);
+        assert_eq!(sent(opaque(&Server::default())).await, Ok(2));
+        assert_eq!(sent(block(&Server::default())).await, Ok(2));
+        assert_eq!(sent(item(&Server::default())).await, Ok(2));
+    }
+}
+
+mod async_functions {
+    use super::*;
+
+    /// Held over no await, so the future is `Send` although its error is not.
+    #[ratellmiter(limiter = FAST, when = |error: &Rc<str>| **error == *"429")]
+    async fn with_an_error_that_is_not_send(server: &Server) -> Result<u32, Rc<str>> {
+        Ok(server.answer().map_err(|_| "429")?)
+    }
+
+    #[ratellmiter(limiter = FAST)]
+    async fn opaque() -> impl Display {
+        "opaque"
+    }
+
+    #[ratellmiter(limiter = FAST)]
+    async fn owned_borrows(
+        server: &Server,
+        text: Cow<'_, str>,
+        more: Option<&str>,
+        ref kept: String,
+        whole @ (first, _): (u8, u8),
+    ) -> Result<String, Refused> {
+        server.answer()?;
+        Ok(format!("{text}{}{kept}{whole:?}{first}", more.unwrap_or_default()))
+    }
+
+    #[ratellmiter(limiter = limiter)]
+    async fn never(limiter: &Limiter, started: &AtomicU32, by: u32) -> ! {
+        started.fetch_add(by, Ordering::SeqCst);
+        std::future::pending().await
+    }
+
+    #[ratellmiter(limiter = limiter)]
+    fn never_blocking(limiter: &Limiter) -> ! {
+        panic!("{} in flight", limiter.snapshot().in_flight)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_is_repeated_once() {
+        assert_eq!(sent(with_an_error_that_is_not_send(&Server::default())).await.unwrap(), 2);
+        assert_eq!(sent(opaque()).await.to_string(), "opaque");
+        let server = Server::default();
+        let text = sent(owned_borrows(&server, "a".into(), Some("b"), "c".into(), (1, 2)));
+        assert_eq!(text.await, Ok("abc(1, 2)1".into()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_never_returns_is_in_flight_until_it_is_dropped() {
+        let (limiter, started) = (Limiter::new(Limits::per_minute(NonZeroU32::new(600).unwrap())), AtomicU32::new(0));
+        let call = async {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            assert_eq!((started.load(Ordering::SeqCst), limiter.snapshot().in_flight), (3, 1));
+        };
+        tokio::select! {
+            _ = sent(never(&limiter, &started, 3)) => (),
+            () = call => (),
+        }
+        assert_eq!(limiter.snapshot().in_flight, 0);
+
+        let panic = std::panic::catch_unwind(|| never_blocking(&limiter)).unwrap_err();
+        assert_eq!(panic.downcast_ref::<String>().unwrap(), "1 in flight");
+        assert_eq!(limiter.snapshot().in_flight, 0);
+    }
+
+    /// The call, its wait, and each argument once more: no box, and nothing of the body twice.
+    #[test]
+    fn the_future_stays_small() {
+        #[ratellmiter(limiter = FAST)]
+        async fn paced(text: [u8; 64]) -> u8 {
+            let large = [1_u8; 4096];
+            tokio::task::yield_now().await;
+            large[usize::from(text[0])]
+        }
+        async fn bare(text: [u8; 64]) -> u8 {
+            let large = [1_u8; 4096];
+            tokio::task::yield_now().await;
+            large[usize::from(text[0])]
+        }
+        let (paced, bare) = (size_of_val(&paced([0; 64])), size_of_val(&bare([0; 64])));
+        assert!(paced <= bare + 256, "{paced} bytes, and {bare} without the attribute");
+    }
+}

@@ -1,0 +1,175 @@
+//! What stands under the attribute.
+
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
+use syn::{
+    Attribute, Error, GenericArgument, ItemFn, PathArguments, Receiver, ReceiverKind, Result, ReturnType, Type,
+    TypeParamBound, TypePath,
+    parse::{ParseStream, Parser as _},
+    parse2,
+};
+
+/// A function, with its body apart: what is in there concerns the compiler alone.
+pub(crate) struct Function {
+    /// The function around an empty block, which has the braces of the user.
+    pub(crate) item: ItemFn,
+    pub(crate) body: Group,
+    pub(crate) shape: Shape,
+}
+
+/// How the function waits.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Shape {
+    Async,
+    /// It waits with its thread.
+    Plain,
+    /// It returns a `Pin<Box<dyn Future>>`.
+    Pinned,
+    /// It returns a `Box<dyn Future + Unpin>`.
+    Boxed,
+    /// It returns an `impl Future`.
+    Opaque,
+}
+
+impl Function {
+    pub(crate) fn parse(item: TokenStream) -> Result<Self> {
+        let mut tokens = ungrouped(item);
+        let Some(end) = tokens.pop() else {
+            return Err(Error::new(Span::call_site(), "`#[ratellmiter]` goes on functions"));
+        };
+        let body = braces(&end);
+        tokens.push(Group::new(Delimiter::Brace, TokenStream::new()).into());
+        let mut item: ItemFn = parse2(tokens.into_iter().collect())
+            .map_err(|error| Error::new(error.span(), format!("{error}: `#[ratellmiter]` goes on functions")))?;
+        let Some(braces) = body else {
+            let message = "without a body there is no call to pace: `#[ratellmiter]` goes where the body is";
+            return Err(Error::new(end.span(), message));
+        };
+        let split = |input: ParseStream<'_>| Ok((Attribute::parse_inner(input)?, input.parse::<TokenStream>()?));
+        let (inner, statements) = split.parse2(braces.stream())?;
+        item.attrs.extend(inner);
+        // With braces of ours the compiler would take the function for generated, and never call it unused.
+        item.block.brace_token.span = braces.delim_span();
+        let mut body = Group::new(Delimiter::Brace, statements);
+        // Marked as generated, or braces around a single expression would be called unused.
+        body.set_span(Span::mixed_site().located_at(braces.span()));
+        let shape = Shape::of(&item);
+        Ok(Self { item, body, shape })
+    }
+
+    pub(crate) fn check(&self) -> Result<()> {
+        if let Some(token) = self.item.sig.constness {
+            return Err(Error::new(token.span, "a `const fn` cannot wait for a ticket"));
+        }
+        let by_factory = matches!(self.shape, Shape::Pinned | Shape::Boxed | Shape::Opaque);
+        match self.item.sig.receiver() {
+            Some(receiver) if by_factory && is_mutable(receiver) => Err(Error::new_spanned(
+                receiver,
+                "the future would own `&mut self`, so a refused call could not be repeated: take `&self`, or make it an `async fn` without `#[async_trait]`",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether it is said to return nothing but `!`.
+    pub(crate) fn diverges(&self) -> bool {
+        matches!(&self.item.sig.output, ReturnType::Type(_, ty) if matches!(bare(ty), Type::Never(_)))
+    }
+}
+
+/// The tokens, out of the invisible group in which a macro puts an `$item`.
+fn ungrouped(item: TokenStream) -> Vec<TokenTree> {
+    let mut tokens: Vec<_> = item.into_iter().collect();
+    while let [TokenTree::Group(group)] = &tokens[..]
+        && group.delimiter() == Delimiter::None
+    {
+        tokens = group.stream().into_iter().collect();
+    }
+    tokens
+}
+
+/// The group in braces that the token is, out of the invisible group in which a macro puts a `$block`.
+fn braces(token: &TokenTree) -> Option<Group> {
+    let TokenTree::Group(group) = token else {
+        return None;
+    };
+    match group.delimiter() {
+        Delimiter::Brace => Some(group.clone()),
+        Delimiter::None => braces(ungrouped(group.stream()).last()?),
+        _ => None,
+    }
+}
+
+/// The type, out of the invisible group in which a macro puts a `$ty`.
+pub(crate) fn bare(mut ty: &Type) -> &Type {
+    loop {
+        ty = match ty {
+            Type::Group(group) => &group.elem,
+            Type::Paren(paren) => &paren.elem,
+            ty => return ty,
+        }
+    }
+}
+
+impl Shape {
+    fn of(function: &ItemFn) -> Self {
+        match &function.sig.output {
+            _ if function.sig.asyncness.is_some() => Self::Async,
+            ReturnType::Default => Self::Plain,
+            ReturnType::Type(_, ty) => Self::returning(bare(ty)),
+        }
+    }
+
+    /// By the usual names, since types are not known here.
+    fn returning(ty: &Type) -> Self {
+        if is_future(ty) {
+            return Self::Opaque;
+        }
+        let Some((name, argument)) = generic(ty) else {
+            return Self::Plain;
+        };
+        let is_box_of_future =
+            |ty: &Type| generic(ty).is_some_and(|(name, argument)| name == "Box" && argument.is_some_and(is_future));
+        match name.as_str() {
+            "BoxFuture" | "LocalBoxFuture" => Self::Pinned,
+            "Pin" if argument.is_some_and(is_box_of_future) => Self::Pinned,
+            _ if is_box_of_future(ty) => Self::Boxed,
+            _ => Self::Plain,
+        }
+    }
+}
+
+/// `Name` and `T` of a `some::Name<T>`.
+fn generic(ty: &Type) -> Option<(String, Option<&Type>)> {
+    let Type::Path(TypePath { qself: None, path, .. }) = ty else {
+        return None;
+    };
+    let last = path.segments.last()?;
+    let argument = match &last.arguments {
+        PathArguments::AngleBracketed(arguments) => arguments.args.iter().find_map(|argument| match argument {
+            GenericArgument::Type(ty) => Some(bare(ty)),
+            _ => None,
+        }),
+        _ => None,
+    };
+    Some((last.ident.to_string(), argument))
+}
+
+/// `dyn Future` or `impl Future`.
+fn is_future(ty: &Type) -> bool {
+    let bounds = match ty {
+        Type::ImplTrait(ty) => &ty.bounds,
+        Type::TraitObject(ty) => &ty.bounds,
+        _ => return false,
+    };
+    bounds.iter().any(|bound| {
+        matches!(bound, TypeParamBound::Trait(bound) if bound.path.segments.last().is_some_and(|last| last.ident == "Future"))
+    })
+}
+
+fn is_mutable(receiver: &Receiver) -> bool {
+    match &receiver.kind {
+        ReceiverKind::Reference(_, _, mutability) => mutability.is_some(),
+        ReceiverKind::Typed(_, ty) => matches!(bare(ty), Type::Reference(ty) if ty.mutability.is_some()),
+        _ => false,
+    }
+}
