@@ -68,7 +68,11 @@ impl Waiter {
 }
 
 enum Driver {
+    /// Nobody waits, or for no time.
     None,
+    /// The last one was dropped. Every waiter was woken then, and the first that looks starts another; those who only
+    /// end or leave do not, since the runtime that they are dropped by may be the one that ends.
+    Lost,
     Task,
     /// The thread, once it runs.
     Thread(Option<Thread>),
@@ -99,11 +103,20 @@ impl Shared {
 
     /// Tells the scheduler something, issues what is due then, and wakes those concerned.
     pub(crate) fn change<T>(self: &Arc<Self>, tell: impl FnOnce(&mut State, Duration) -> T) -> T {
+        self.change_as(false, tell)
+    }
+
+    /// Does the same for one who waits, and so can be relied on for a driver.
+    pub(crate) fn change_waiting<T>(self: &Arc<Self>, tell: impl FnOnce(&mut State, Duration) -> T) -> T {
+        self.change_as(true, tell)
+    }
+
+    fn change_as<T>(self: &Arc<Self>, waits: bool, tell: impl FnOnce(&mut State, Duration) -> T) -> T {
         let mut state = self.lock();
         let now = state.clock.now();
         let told = tell(&mut state, now);
         let mut todo = self.advance(&mut state, now);
-        todo.start = self.driver_needed(&mut state);
+        todo.start = self.driver_needed(&mut state, waits);
         drop(state);
         todo.run();
         told
@@ -121,12 +134,13 @@ impl Shared {
     }
 
     /// The driver that is to be started, if nobody will look at the deadline in time.
-    fn driver_needed(self: &Arc<Self>, state: &mut State) -> Option<Drive> {
+    fn driver_needed(self: &Arc<Self>, state: &mut State, waits: bool) -> Option<Drive> {
         let deadline = state.scheduler.deadline()?;
         let on_thread = state.blocked > 0 || state.without_timers;
         match &state.driver {
             Driver::Task if on_thread => self.poke.notify_one(),
-            Driver::None => {}
+            Driver::Lost if !waits => return None,
+            Driver::None | Driver::Lost => {}
             _ if state.armed.is_none_or(|armed| armed <= deadline) => return None,
             Driver::Task => {
                 self.poke.notify_one();
@@ -230,11 +244,11 @@ impl Drive {
 impl Drop for Drive {
     fn drop(&mut self) {
         let mut state = self.shared.lock();
-        if state.generation != self.generation || matches!(state.driver, Driver::None) {
+        if state.generation != self.generation || matches!(state.driver, Driver::None | Driver::Lost) {
             return;
         }
         // The runtime is gone, or there was no thread, or the runtime has no timers: that shows as a panic.
-        state.driver = Driver::None;
+        state.driver = Driver::Lost;
         state.without_timers |= thread::panicking();
         let waiting: Vec<_> = state.scheduler.payloads().cloned().collect();
         drop(state);

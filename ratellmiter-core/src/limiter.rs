@@ -211,7 +211,7 @@ impl Admit {
             }
             grant
         };
-        let grant = limiter.0.change(ask)?;
+        let grant = limiter.0.change_waiting(ask)?;
         Some(Ticket::new(limiter, grant))
     }
 }

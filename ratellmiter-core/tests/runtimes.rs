@@ -135,6 +135,21 @@ fn when_the_drivers_runtime_ends_another_takes_over() {
 }
 
 #[test]
+fn a_runtime_with_many_waiters_ends_soon() {
+    within(LONG, || {
+        let limiter = Limiter::new(Limits::per_minute(NonZeroU32::new(60).unwrap()).no_ramp());
+        let runtime = two_threads();
+        (0..100_000).for_each(|_| drop(runtime.spawn(limiter.admit())));
+        while limiter.snapshot().line < 99_990 {
+            thread::sleep(Duration::from_millis(5));
+        }
+        // Each that is dropped leaves the line; none of them makes all others look.
+        drop(runtime);
+        assert_eq!(limiter.snapshot().line, 0);
+    });
+}
+
+#[test]
 fn a_blocked_thread_is_not_left_to_a_task_that_it_blocks() {
     within(LONG, || {
         let limiter = limiter();

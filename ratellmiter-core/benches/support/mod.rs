@@ -114,13 +114,12 @@ pub fn runtime() -> Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
 }
 
-/// The processor time that this process has used.
+/// The processor time that the threads of this process have used.
 pub fn cpu() -> Duration {
-    // Fields 14 and 15, counted after the name, in hundredths of a second: see proc(5).
-    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-    let ticks: u64 = fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
-    Duration::from_millis(ticks * 10)
+    // The first field is nanoseconds: see "schedstats" in the kernel's documentation.
+    let tasks = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let nanos = tasks.filter_map(|task| fs::read_to_string(task.path().join("schedstat")).ok());
+    nanos.filter_map(|text| text.split(' ').next()?.parse().ok()).map(Duration::from_nanos).sum()
 }
 
 /// The most of `times`, which are in order, in any half-open second.
