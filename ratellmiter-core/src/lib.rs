@@ -57,7 +57,7 @@ mod tally;
 mod window;
 
 pub use config::{Config, ConfigError};
-pub use judge::{Classify, Scope, Verdict};
+pub use judge::{Classify, Evidence, Scope, Verdict, judge};
 pub use limiter::{Admit, Limiter, Snapshot, Ticket};
 pub use limits::{InvalidRamp, Limits, Ramp};
 pub use monitor::{Monitor, StartError, StopError, monitor};

@@ -69,14 +69,16 @@ mod futures_returned {
         Box::pin(async move { server.answer().map(|_| text) })
     }
 
-    fn same(text: &str) -> &str {
+    fn first<'x>(text: &'x str, _: &'x str) -> &'x str {
         text
     }
 
     #[allow(clippy::type_complexity, reason = "the lifetime is to stand in the signature")]
     #[ratellmiter(limiter = FAST)]
-    fn with_a_bound_lifetime(server: &Server) -> BoxFuture<'_, Result<for<'x> fn(&'x str) -> &'x str, Refused>> {
-        Box::pin(async move { server.answer().map(|_| same as _) })
+    fn with_a_bound_lifetime(
+        server: &Server,
+    ) -> BoxFuture<'_, Result<for<'x> fn(&'x str, &'x str) -> &'x str, Refused>> {
+        Box::pin(async move { server.answer().map(|_| first as _) })
     }
 
     #[ratellmiter(limiter = FAST)]
@@ -111,7 +113,7 @@ mod futures_returned {
         assert_eq!(sent(pinned_opaque(&Server::default())).await, Ok(2));
         assert_eq!(sent(unpin(&Server::default())).await, Ok(2));
         assert_eq!(sent(of_a_borrow(&Server::default(), "a")).await, Ok("a"));
-        assert_eq!(sent(with_a_bound_lifetime(&Server::default())).await.unwrap()("z"), "z");
+        assert_eq!(sent(with_a_bound_lifetime(&Server::default())).await.unwrap()("y", "z"), "y");
         assert_eq!(tokio::spawn(owning("o", Arc::default())).await.unwrap(), Ok("o"));
         let server = Server::default();
         let (held, text) = sent(Client(&server).answering_what_it_holds("t".into())).await.unwrap();
@@ -172,7 +174,7 @@ mod made_by_macros {
         };
     }
     by_item! {
-        async fn item(server: &Server) -> Result<u32, Refused> {
+        async fn item(server: &Server, not_used: String) -> Result<u32, Refused> {
             #![allow(unused_variables)]
             let unused = 1;
             server.answer()
@@ -187,7 +189,7 @@ mod made_by_macros {
         assert_eq!(buffer, [1; 4]);
         assert_eq!(sent(opaque(&Server::default())).await, Ok(2));
         assert_eq!(sent(block(&Server::default())).await, Ok(2));
-        assert_eq!(sent(item(&Server::default())).await, Ok(2));
+        assert_eq!(sent(item(&Server::default(), String::new())).await, Ok(2));
     }
 }
 

@@ -2,13 +2,9 @@
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
-use syn::{
-    Attribute, FnArg, Ident, Pat, PatIdent, PatType, Signature, Type, TypeReference,
-    spanned::Spanned as _,
-    visit_mut::{self, VisitMut},
-};
+use syn::{Attribute, FnArg, Ident, Pat, PatIdent, PatType, Signature, Type, TypeReference, spanned::Spanned as _};
 
-use crate::function::bare;
+use crate::types::{bare, inferred};
 
 /// How one argument is bound.
 pub(crate) struct Binding {
@@ -93,21 +89,4 @@ fn mentions(tokens: &TokenStream, name: &Ident) -> bool {
         TokenTree::Literal(literal) => literal.to_string().contains(&format!("{{{name}")),
         TokenTree::Punct(_) => false,
     })
-}
-
-/// The type with `_` for each `impl Trait`, which cannot be named.
-pub(crate) fn inferred(ty: &Type) -> Type {
-    struct Infer;
-    impl VisitMut for Infer {
-        fn visit_type_mut(&mut self, ty: &mut Type) {
-            if let Type::ImplTrait(_) = ty {
-                *ty = syn::parse_quote_spanned!(ty.span()=> _);
-            } else {
-                visit_mut::visit_type_mut(self, ty);
-            }
-        }
-    }
-    let mut ty = ty.clone();
-    Infer.visit_type_mut(&mut ty);
-    ty
 }

@@ -2,15 +2,13 @@
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote, quote_spanned};
-use syn::{
-    BoundLifetimes, Error, Expr, GenericParam, Ident, Lifetime, Result, ReturnType, Stmt, spanned::Spanned as _,
-    visit_mut::VisitMut,
-};
+use syn::{Error, Expr, Ident, Result, Stmt, Type, spanned::Spanned as _};
 
 use crate::{
     args::{Args, ident},
-    attempt::{Binding, bind, inferred},
+    attempt::{Binding, bind},
     function::{Function, Shape},
+    types::{inferred, local},
 };
 
 /// ```text
@@ -42,7 +40,7 @@ pub(crate) fn expand(options: &TokenStream, item: TokenStream) -> Result<TokenSt
     let mut function = Function::parse(item)?;
     let args = Args::parse(options.clone())?;
     function.check()?;
-    if let (Some(when), ReturnType::Default) = (&args.when, &function.item.sig.output) {
+    if let (Some(when), None) = (&args.when, function.output()) {
         return Err(Error::new_spanned(
             when,
             "`when` judges the error of a `Result`, and this function returns nothing",
@@ -118,7 +116,7 @@ impl Attempt<'_> {
             return quote!(#krate::__private::verdict!(&#out));
         };
         // If it is no `Result` it is the return type that is wrong, and if `when` takes no such error, `when`.
-        let at_output = if let ReturnType::Type(_, ty) = &function.item.sig.output { ty.span() } else { when.span() };
+        let at_output = function.output().map_or_else(|| when.span(), Type::span);
         let (mut out, located) = (out.clone(), Span::mixed_site().located_at(at_output));
         out.set_span(located);
         let out = quote_spanned!(located=> &#out);
@@ -128,24 +126,19 @@ impl Attempt<'_> {
 
     /// What runs the user's body once.
     fn body(&self) -> TokenStream {
-        let Function { item, body, shape } = self.function;
+        let Function { body, shape, .. } = self.function;
+        let output = self.function.output();
         match shape {
             Shape::Async => {
                 let never = self.never();
                 quote!(async { #never #body }.await)
             }
             Shape::Plain => {
-                let output = match &item.sig.output {
-                    ReturnType::Default => quote!(),
-                    ReturnType::Type(arrow, ty) => {
-                        let ty = inferred(ty);
-                        quote!(#arrow #ty)
-                    }
-                };
-                quote!((|| #output #body)())
+                let ty = output.map(inferred).into_iter();
+                quote!((|| #(-> #ty)* #body)())
             }
             Shape::Pinned | Shape::Boxed => {
-                let ty = self.local_future();
+                let ty = output.map(local);
                 quote!((|| -> #ty #body)().await)
             }
             Shape::Opaque => quote!((|| #body)().await),
@@ -154,10 +147,7 @@ impl Attempt<'_> {
 
     /// A return that is never taken, of the declared type.
     fn never(&self) -> TokenStream {
-        let ty = match &self.function.item.sig.output {
-            ReturnType::Default => quote!(()),
-            ReturnType::Type(_, ty) => inferred(ty).into_token_stream(),
-        };
+        let ty = self.function.output().map_or_else(|| quote!(()), |ty| inferred(ty).into_token_stream());
         let never = ident("never");
         quote! {
             #[allow(
@@ -174,16 +164,6 @@ impl Attempt<'_> {
             }
         }
     }
-
-    /// The boxed future that one attempt makes: it lives only as long as the attempt, whatever the signature says.
-    fn local_future(&self) -> TokenStream {
-        let ReturnType::Type(_, ty) = &self.function.item.sig.output else {
-            return quote!(_);
-        };
-        let mut ty = inferred(ty);
-        Local::default().visit_type_mut(&mut ty);
-        ty.into_token_stream()
-    }
 }
 
 /// The tokens where `span` is, so that an error there is not shown at the whole attribute.
@@ -193,26 +173,4 @@ fn relocated(tokens: TokenStream, span: Span) -> TokenStream {
         token
     };
     tokens.into_iter().map(relocate).collect()
-}
-
-/// Makes lifetimes those of the attempt.
-#[derive(Default)]
-struct Local {
-    /// By a `for<'a>` in the type.
-    bound: Vec<Ident>,
-}
-
-impl VisitMut for Local {
-    fn visit_bound_lifetimes_mut(&mut self, bound: &mut BoundLifetimes) {
-        self.bound.extend(bound.lifetimes.iter().filter_map(|parameter| match parameter {
-            GenericParam::Lifetime(parameter) => Some(parameter.lifetime.ident.clone()),
-            _ => None,
-        }));
-    }
-
-    fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
-        if lifetime.ident != "static" && !self.bound.contains(&lifetime.ident) {
-            *lifetime = Lifetime::new("'_", lifetime.span());
-        }
-    }
 }

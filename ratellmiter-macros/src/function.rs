@@ -8,6 +8,8 @@ use syn::{
     parse2,
 };
 
+use crate::types::bare;
+
 /// A function, with its body apart: what is in there concerns the compiler alone.
 pub(crate) struct Function {
     /// The function around an empty block, which has the braces of the user.
@@ -32,7 +34,7 @@ pub(crate) enum Shape {
 
 impl Function {
     pub(crate) fn parse(item: TokenStream) -> Result<Self> {
-        let mut tokens = ungrouped(item);
+        let mut tokens: Vec<_> = item.into_iter().collect();
         let Some(end) = tokens.pop() else {
             return Err(Error::new(Span::call_site(), "`#[ratellmiter]` goes on functions"));
         };
@@ -70,21 +72,17 @@ impl Function {
         }
     }
 
+    pub(crate) fn output(&self) -> Option<&Type> {
+        match &self.item.sig.output {
+            ReturnType::Default => None,
+            ReturnType::Type(_, ty) => Some(bare(ty)),
+        }
+    }
+
     /// Whether it is said to return nothing but `!`.
     pub(crate) fn diverges(&self) -> bool {
-        matches!(&self.item.sig.output, ReturnType::Type(_, ty) if matches!(bare(ty), Type::Never(_)))
+        matches!(self.output(), Some(Type::Never(_)))
     }
-}
-
-/// The tokens, out of the invisible group in which a macro puts an `$item`.
-fn ungrouped(item: TokenStream) -> Vec<TokenTree> {
-    let mut tokens: Vec<_> = item.into_iter().collect();
-    while let [TokenTree::Group(group)] = &tokens[..]
-        && group.delimiter() == Delimiter::None
-    {
-        tokens = group.stream().into_iter().collect();
-    }
-    tokens
 }
 
 /// The group in braces that the token is, out of the invisible group in which a macro puts a `$block`.
@@ -94,19 +92,8 @@ fn braces(token: &TokenTree) -> Option<Group> {
     };
     match group.delimiter() {
         Delimiter::Brace => Some(group.clone()),
-        Delimiter::None => braces(ungrouped(group.stream()).last()?),
+        Delimiter::None => braces(&group.stream().into_iter().next()?),
         _ => None,
-    }
-}
-
-/// The type, out of the invisible group in which a macro puts a `$ty`.
-pub(crate) fn bare(mut ty: &Type) -> &Type {
-    loop {
-        ty = match ty {
-            Type::Group(group) => &group.elem,
-            Type::Paren(paren) => &paren.elem,
-            ty => return ty,
-        }
     }
 }
 

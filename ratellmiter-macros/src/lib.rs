@@ -4,6 +4,7 @@ mod args;
 mod attempt;
 mod expand;
 mod function;
+mod types;
 
 use proc_macro::TokenStream;
 

@@ -87,7 +87,7 @@ fn serve(stream: &TcpStream, seen: &AtomicUsize, answers: &[Answer]) {
         let number = seen.fetch_add(1, Ordering::SeqCst);
         let Answer { status, headers, body } = &answers[number.min(answers.len() - 1)];
         let mut head = format!("HTTP/1.1 {status} Status\r\ncontent-length: {}\r\n", body.len());
-        headers.iter().for_each(|(name, value)| head.push_str(&format!("{name}: {value}\r\n")));
+        head.extend(headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")));
         head.push_str("\r\n");
         let mut stream = stream;
         if stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body)).is_err() {

@@ -1,0 +1,177 @@
+//! All rules: from evidence to a verdict. Facts as of November 2026, from the providers' documentation unless marked.
+//!
+//! The order matters. What is billed or spent comes before the status, since providers send 429 for it as well; a day's
+//! quota comes before the delay beside it, which samples show to be seconds; the status comes before words.
+
+use std::time::{Duration, SystemTime};
+
+use super::{
+    body::{Body, told_wait},
+    evidence::Evidence,
+    headers,
+    verdict::{Scope, Verdict},
+};
+
+/// The verdict on an outcome. Pure: `now` is only there for dates in headers.
+#[must_use]
+pub fn judge(evidence: &Evidence<'_>, now: SystemTime) -> Verdict {
+    let mut body = evidence.body.as_deref().map(Body::read).unwrap_or_default();
+    body.codes.extend(evidence.code.as_deref().map(str::to_lowercase));
+    if let Some(kind) = headers::text(&evidence.headers, "x-amzn-errortype") {
+        // Bedrock: `ThrottlingException:http://...`.
+        body.codes.push(kind.split(':').next().unwrap_or_default().to_lowercase());
+    }
+    let status = match evidence.status {
+        // An error in a success: OpenAI's Responses, OpenRouter.
+        Some(200..300) if !body.is_error => return Verdict::Success,
+        Some(200..300) | None => body.status,
+        status => status,
+    };
+    let hint = || hint(evidence, &body, status, now);
+    let refused = || Verdict::RateLimited { retry_after: hint(), scope: scope(&body) };
+
+    if let Some(verdict) = spent(&body, status, evidence, now) {
+        return verdict;
+    }
+    if headers::text(&evidence.headers, "x-should-retry") == Some("false") {
+        // The server's own word to the SDKs of OpenAI and Anthropic.
+        return Verdict::Failed;
+    }
+    if body.has_code(&["slow_down"]) {
+        return Verdict::RateLimited { retry_after: hint(), scope: Scope::Acceleration };
+    }
+    match status {
+        // OpenRouter holds back for what is in flight; without a wait it is about credits, judged above.
+        Some(402 | 429) => day(&body, hint()).unwrap_or_else(refused),
+        Some(503 | 529) => Verdict::Overloaded { retry_after: hint() },
+        None if body.has_code(&["overloaded", "server_is_overloaded", "unavailable", "serviceunavailable"]) => {
+            Verdict::Overloaded { retry_after: hint() }
+        }
+        None if body.has_code(&[
+            "rate_limit",
+            "too_many_requests",
+            "resource_exhausted",
+            "throttling",
+            "capacity_exceeded",
+        ]) =>
+        {
+            day(&body, hint()).unwrap_or_else(refused)
+        }
+        _ => Verdict::Failed,
+    }
+}
+
+impl Body {
+    /// Whether one of its codes has one of `words` in it.
+    fn has_code(&self, words: &[&str]) -> bool {
+        self.codes.iter().any(|code| words.iter().any(|word| code.contains(word)))
+    }
+
+    fn says(&self, words: &[&str]) -> bool {
+        words.iter().any(|word| self.message.contains(word))
+    }
+}
+
+/// Money, or a quota that no wait of seconds fills again.
+fn spent(body: &Body, status: Option<u16>, evidence: &Evidence<'_>, now: SystemTime) -> Option<Verdict> {
+    let exhausted = |scope| Some(Verdict::QuotaExhausted { resumes_at: regained(&body.message), scope });
+    // OpenAI: insufficient_quota, credit_balance_exhausted, billing_hard_limit_reached, *_spend_limit_exceeded,
+    // *_usage_limit_exceeded. Anthropic: billing_error, enforced_spend_limit_reached. Bedrock: ServiceQuotaExceeded.
+    let codes = [
+        "insufficient_quota",
+        "insufficient_balance",
+        "billing",
+        "credit_balance",
+        "spend_limit",
+        "usage_limit_exceeded",
+        "servicequotaexceeded",
+    ];
+    if body.has_code(&codes) {
+        return exhausted(Scope::Billing);
+    }
+    // Anthropic's spend limits come as 400 and as 429, by their words alone in older versions.
+    let words =
+        ["you have reached your specified", "you have reached your api usage limits", "credit balance is too low"];
+    if matches!(status, Some(400 | 429) | None) && body.says(&words) {
+        return exhausted(Scope::Billing);
+    }
+    let waits = headers::retry_after(&evidence.headers, now).is_some() || body.has_code(&["in_flight"]);
+    if status == Some(402) && !waits {
+        return exhausted(Scope::Billing);
+    }
+    if !matches!(status, Some(429) | None) {
+        return None;
+    }
+    // Gemini: the violated quota, or in newer bodies the code. "limit: 0": this tier has none of it at all.
+    if body.quotas.iter().any(|quota| quota.contains("perday"))
+        || body.codes.iter().any(|code| code == "quota_exceeded")
+    {
+        return exhausted(Scope::Day);
+    }
+    if body.has_code(&["resource_exhausted"]) && body.says(&["limit: 0,", "limit: 0 "]) {
+        return exhausted(Scope::Unknown);
+    }
+    None
+}
+
+/// A day's limit that is told in words. With a time to wait the caller may judge it; without one it is spent.
+fn day(body: &Body, hint: Option<Duration>) -> Option<Verdict> {
+    if scope(body) != Scope::Day {
+        return None;
+    }
+    Some(match hint {
+        Some(hint) => Verdict::RateLimited { retry_after: Some(hint), scope: Scope::Day },
+        None => Verdict::QuotaExhausted { resumes_at: None, scope: Scope::Day },
+    })
+}
+
+/// How long the server asks us to wait, by the most exact of its words.
+fn hint(evidence: &Evidence<'_>, body: &Body, status: Option<u16>, now: SystemTime) -> Option<Duration> {
+    let reset = || headers::reset_after(&evidence.headers, now).filter(|_| status == Some(429));
+    headers::retry_after(&evidence.headers, now)
+        .or(body.retry_delay)
+        .or_else(|| evidence.hint.map(|hint| hint.min(headers::LONGEST)))
+        .or_else(reset)
+        .or_else(|| told_wait(&body.message))
+}
+
+/// Which limit a refusal is about: by its codes and quotas, then by its words.
+fn scope(body: &Body) -> Scope {
+    let (code, quota) =
+        (|words: &[&str]| body.has_code(words), |word: &str| body.quotas.iter().any(|quota| quota.contains(word)));
+    if body.says(&["(rpd)", "(tpd)", "per day", "per-day", "daily"]) {
+        Scope::Day
+    } else if body.says(&["acceleration", "too quickly", "burst rate"]) || code(&["burst_rate"]) {
+        Scope::Acceleration
+    } else if body.says(&["concurren"]) || code(&["concurren"]) {
+        Scope::Concurrency
+    } else if body.says(&["input token", "prompt token"]) || quota("inputtoken") {
+        Scope::InputTokens
+    } else if body.says(&["output token", "generated token", "completion token"]) {
+        Scope::OutputTokens
+    } else if code(&["token"]) || quota("token") || body.says(&["(tpm)", "token"]) {
+        Scope::Tokens
+    } else if body.codes.iter().any(|code| code == "requests" || code.contains("request_limit"))
+        || quota("request")
+        || body.says(&["(rpm)", "requests per", "too many requests", "request rate limit"])
+    {
+        Scope::Requests
+    } else {
+        Scope::Unknown
+    }
+}
+
+/// "You will regain access on 2026-12-01 at 00:00 UTC" (Anthropic), in lower case.
+fn regained(message: &str) -> Option<SystemTime> {
+    let (_, rest) = message.split_once("regain access on ")?;
+    let mut words = rest.split_whitespace();
+    let (date, at, time, zone) = (words.next()?, words.next()?, words.next()?, words.next()?);
+    if at != "at" || zone.trim_end_matches('.') != "utc" {
+        return None;
+    }
+    let at: jiff::Timestamp = format!("{date}T{time}:00Z").parse().ok()?;
+    Some(at.into())
+}
+
+#[cfg(test)]
+mod tests;

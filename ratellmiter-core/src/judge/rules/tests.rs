@@ -1,0 +1,205 @@
+//! The vectors, and other wordings of the same rules.
+
+use http::{HeaderMap, HeaderName};
+use serde_json::{Value, json};
+
+use super::*;
+
+const VECTORS: &str = include_str!("../../../tests/vectors/outcomes.json");
+
+fn vectors() -> (Value, SystemTime) {
+    let vectors: Value = serde_json::from_str(VECTORS).unwrap();
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(vectors["now_epoch"].as_u64().unwrap());
+    (vectors, now)
+}
+
+fn check(vectors: &Value, parse: impl Fn(&str) -> Option<Duration>) {
+    for vector in vectors.as_array().unwrap() {
+        let parsed = parse(vector["in"].as_str().unwrap());
+        let expected = match &vector["ms"] {
+            Value::String(word) if word == "clamped" => Some(headers::LONGEST),
+            millis => millis.as_u64().map(Duration::from_millis),
+        };
+        assert_eq!(parsed, expected, "{vector}");
+    }
+}
+
+#[test]
+fn all_times_of_the_vectors_are_read() {
+    let (vectors, now) = vectors();
+    check(&vectors["durations"], headers::duration);
+    check(&vectors["retry_after"], |value| headers::wait(value, now));
+    check(&vectors["resets"], |value| headers::reset(value, now));
+    for vector in vectors["ietf"].as_array().unwrap() {
+        let policies = headers::policies(vector["in"].as_str().unwrap());
+        let found: Vec<_> = policies
+            .iter()
+            .map(|(name, policy)| json!([name, policy.remaining, policy.reset.map(|reset| reset.as_secs())]))
+            .collect();
+        assert_eq!(&Value::Array(found), &vector["items"], "{vector}");
+    }
+}
+
+fn header_map(headers: &Value) -> HeaderMap {
+    let pairs = headers.as_object().into_iter().flatten();
+    pairs.map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.as_str().unwrap().parse().unwrap())).collect()
+}
+
+fn text(body: &Value) -> String {
+    body.as_str().map_or_else(|| body.to_string(), str::to_owned)
+}
+
+#[test]
+fn all_outcomes_of_the_vectors_are_judged_right() {
+    let (vectors, now) = vectors();
+    let outcomes = vectors["outcomes"].as_array().unwrap();
+    assert!(outcomes.len() >= 30);
+    for vector in outcomes {
+        let headers = header_map(&vector["headers"]);
+        let mut evidence = Evidence::new().headers(&headers).body(text(&vector["body"]));
+        evidence.status = vector["status"].as_u64().map(|status| u16::try_from(status).unwrap());
+        let verdict = judge(&evidence, now);
+        let (name, scope) = match verdict {
+            Verdict::Success => ("Success", "unknown"),
+            Verdict::RateLimited { scope, .. } => ("RateLimited", coarse(scope)),
+            // The vectors call it the provider's.
+            Verdict::Overloaded { .. } => ("Overloaded", "provider"),
+            Verdict::QuotaExhausted { scope, .. } => ("QuotaExhausted", coarse(scope)),
+            Verdict::Failed => ("Failed", "unknown"),
+        };
+        let millis = verdict.retry_after().map(|wait| u64::try_from(wait.as_millis()).unwrap());
+        assert_eq!(
+            json!([name, scope, millis]),
+            json!([vector["verdict"], vector["scope"], vector["retry_ms"]]),
+            "{vector}"
+        );
+    }
+}
+
+/// The vectors do not tell input from output.
+fn coarse(scope: Scope) -> &'static str {
+    match scope {
+        Scope::Unknown => "unknown",
+        Scope::Requests => "requests",
+        Scope::Tokens | Scope::InputTokens | Scope::OutputTokens => "tokens",
+        Scope::Day => "day",
+        Scope::Concurrency => "concurrency",
+        Scope::Acceleration => "acceleration",
+        Scope::Billing => "billing",
+    }
+}
+
+fn judged(status: u16, headers: &[(&'static str, &str)], body: &Value) -> Verdict {
+    let headers = headers.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap())).collect();
+    judge(&Evidence::new().status(status).headers(&headers).body(text(body)), vectors().1)
+}
+
+fn is_spent(verdict: Verdict, expected: Scope) -> bool {
+    matches!(verdict, Verdict::QuotaExhausted { scope, .. } if scope == expected)
+}
+
+fn is_refused(verdict: Verdict, expected: Scope) -> bool {
+    matches!(verdict, Verdict::RateLimited { scope, .. } if scope == expected)
+}
+
+#[test]
+fn money_comes_before_the_status_in_any_wording() {
+    for code in [
+        "credit_balance_exhausted",
+        "organization_spend_limit_exceeded",
+        "project_spend_limit_exceeded",
+        "organization_usage_limit_exceeded",
+        "billing_hard_limit_reached",
+    ] {
+        let body = json!({ "error": { "code": code, "type": "x", "message": "Please try again in 3s." } });
+        assert!(is_spent(judged(429, &[("retry-after", "3")], &body), Scope::Billing), "{code}");
+    }
+    let capped = json!({ "type": "error", "error": { "type": "invalid_request_error", "message": "You have reached your specified workspace API usage limits. You will regain access on 2027-01-01 at 00:00 UTC." } });
+    let Verdict::QuotaExhausted { resumes_at: Some(resumes), scope: Scope::Billing } = judged(400, &[], &capped) else {
+        panic!("spent, with its end")
+    };
+    assert_eq!(
+        resumes.duration_since(vectors().1).unwrap(),
+        Duration::from_hours(24 * 38 - 7) + Duration::from_mins(20)
+    );
+    let billing = json!({ "error": { "type": "billing_error", "message": "" } });
+    assert!(is_spent(judged(402, &[], &billing), Scope::Billing));
+}
+
+#[test]
+fn a_day_comes_before_the_delay_beside_it() {
+    let body = |quota: &str| {
+        json!([{ "error": { "code": 429, "status": "RESOURCE_EXHAUSTED", "message": "Quota exceeded",
+            "details": [{ "retryDelay": "7s" }, { "violations": [{ "quotaId": quota }] }] } }])
+    };
+    assert!(is_spent(judged(429, &[], &body("GenerateContentInputTokensPerDay-Free")), Scope::Day));
+    let minute = judged(429, &[], &body("GenerateContentInputTokensPerMinute-Free"));
+    assert_eq!(minute, Verdict::RateLimited { retry_after: Some(Duration::from_secs(7)), scope: Scope::InputTokens });
+    let none = json!({ "error": { "code": 429, "status": "RESOURCE_EXHAUSTED", "message": "Quota exceeded, limit: 0, model: x. Please retry in 10h17m5.7s." } });
+    assert!(is_spent(judged(429, &[], &none), Scope::Unknown));
+    // Told in words with its wait: the caller gets the wait, and it is more than ten minutes.
+    let groq = json!({ "error": { "type": "tokens", "code": "rate_limit_exceeded", "message": "Rate limit reached on tokens per day (TPD): Limit 1, Used 1. Please try again in 24m7s." } });
+    let hint = Some(Duration::from_secs(24 * 60 + 7));
+    assert_eq!(judged(429, &[], &groq), Verdict::RateLimited { retry_after: hint, scope: Scope::Day });
+    assert!(is_spent(judged(429, &[], &json!({ "message": "Too many tokens per day, please wait." })), Scope::Day));
+}
+
+#[test]
+fn an_error_in_a_success_is_recognised_and_talk_of_one_is_not() {
+    let in_band =
+        json!({ "error": { "code": 429, "message": "Provider returned error", "metadata": { "provider_name": "x" } } });
+    assert!(is_refused(judged(200, &[], &in_band), Scope::Unknown));
+    let failed = json!({ "status": "failed", "error": { "code": "server_error", "message": "" } });
+    assert_eq!(judged(200, &[], &failed), Verdict::Failed);
+    let completed = json!({ "status": "completed", "error": null, "output": "HTTP 429 rate_limit_exceeded" });
+    assert_eq!(judged(200, &[], &completed), Verdict::Success);
+    assert_eq!(judged(200, &[], &json!("429 too many requests, retry after 5 s")), Verdict::Success);
+    assert_eq!(
+        judged(400, &[], &json!({ "error": { "message": "the page said HTTP 429, try again in 5s" } })),
+        Verdict::Failed
+    );
+}
+
+#[test]
+fn scopes_are_told_apart() {
+    let scoped = |message: &str| judged(429, &[], &json!({ "error": { "message": message } }));
+    for (message, scope) in [
+        (
+            "This request would exceed your organization's rate limit of 10,000 output tokens per minute",
+            Scope::OutputTokens,
+        ),
+        ("Number of concurrent connections has exceeded your rate limit", Scope::Concurrency),
+        ("Your traffic ramps up too quickly", Scope::Acceleration),
+        ("Too many requests, please wait before trying again.", Scope::Requests),
+        ("You are past the per minute request limit", Scope::Unknown),
+    ] {
+        assert!(is_refused(scoped(message), scope), "{message}: {:?}", scoped(message));
+    }
+}
+
+#[test]
+fn the_rest() {
+    assert_eq!(
+        judged(
+            503,
+            &[("retry-after", "4")],
+            &json!("server busy, please try again.  maximum pending requests exceeded")
+        ),
+        Verdict::Overloaded { retry_after: Some(Duration::from_secs(4)) }
+    );
+    assert_eq!(judged(529, &[], &json!("")), Verdict::Overloaded { retry_after: None });
+    for status in [400, 401, 403, 404, 413, 500, 502, 504] {
+        assert_eq!(judged(status, &[("retry-after", "4")], &json!({})), Verdict::Failed, "{status}");
+    }
+    assert_eq!(judged(429, &[("x-should-retry", "false")], &json!({})), Verdict::Failed);
+    let bare = |code: &'static str| judge(&Evidence::new().code(code), vectors().1);
+    assert!(
+        is_refused(bare("ThrottlingException"), Scope::Unknown)
+            && is_refused(bare("rate_limit_exceeded"), Scope::Unknown)
+    );
+    assert_eq!(bare("overloaded_error"), Verdict::Overloaded { retry_after: None });
+    assert_eq!(bare("invalid_api_key"), Verdict::Failed);
+    assert_eq!(judge(&Evidence::new(), vectors().1), Verdict::Failed);
+    let hinted = Evidence::new().status(429).hint(Duration::from_secs(9));
+    assert_eq!(judge(&hinted, vectors().1).retry_after(), Some(Duration::from_secs(9)));
+}

@@ -1,0 +1,64 @@
+//! Types of the signature, as one attempt needs them.
+
+use syn::{
+    BoundLifetimes, GenericParam, Ident, Lifetime, Type,
+    spanned::Spanned as _,
+    visit_mut::{self, VisitMut},
+};
+
+/// The type, out of the invisible group in which a macro puts a `$ty`.
+pub(crate) fn bare(mut ty: &Type) -> &Type {
+    loop {
+        ty = match ty {
+            Type::Group(group) => &group.elem,
+            Type::Paren(paren) => &paren.elem,
+            ty => return ty,
+        }
+    }
+}
+
+/// The type with `_` for each `impl Trait`, which cannot be named.
+pub(crate) fn inferred(ty: &Type) -> Type {
+    struct Infer;
+    impl VisitMut for Infer {
+        fn visit_type_mut(&mut self, ty: &mut Type) {
+            if let Type::ImplTrait(_) = ty {
+                *ty = syn::parse_quote_spanned!(ty.span()=> _);
+            } else {
+                visit_mut::visit_type_mut(self, ty);
+            }
+        }
+    }
+    let mut ty = ty.clone();
+    Infer.visit_type_mut(&mut ty);
+    ty
+}
+
+/// The type of the boxed future that one attempt makes: it lives only as long as the attempt, whatever the signature says.
+pub(crate) fn local(ty: &Type) -> Type {
+    let mut ty = inferred(ty);
+    Local::default().visit_type_mut(&mut ty);
+    ty
+}
+
+/// Makes lifetimes those of the attempt.
+#[derive(Default)]
+struct Local {
+    /// By a `for<'a>` in the type.
+    bound: Vec<Ident>,
+}
+
+impl VisitMut for Local {
+    fn visit_bound_lifetimes_mut(&mut self, bound: &mut BoundLifetimes) {
+        self.bound.extend(bound.lifetimes.iter().filter_map(|parameter| match parameter {
+            GenericParam::Lifetime(parameter) => Some(parameter.lifetime.ident.clone()),
+            _ => None,
+        }));
+    }
+
+    fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
+        if !self.bound.contains(&lifetime.ident) {
+            *lifetime = Lifetime::new("'_", lifetime.span());
+        }
+    }
+}
