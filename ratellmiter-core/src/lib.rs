@@ -37,12 +37,13 @@
 //! From the top down, each knowing only those below: `call` (what the attribute expands to) and [`Monitor`]; `limiter`
 //! (the public face) over `driver` (the lock, the waiters, the timer); `scheduler`, a pure state machine that is told
 //! the time; its parts `meter` (the rate), `ramp`, `window` (what really went out), `recovery` (pauses) and `tally` (the
-//! second's counts); [`config`], [`log`], [`record`], `limits`; and `judge`, from the outcome of a call to a [`Verdict`].
+//! second's counts); [`config`], [`log`], [`record`], `limits`; and `judge`, from the outcome of a call to a [`Verdict`], helped by `facts` and [`transport`], what was seen on the way.
 
 mod call;
 mod clock;
 pub mod config;
 mod driver;
+mod facts;
 mod judge;
 mod limiter;
 mod limits;
@@ -54,9 +55,13 @@ pub mod record;
 mod recovery;
 mod scheduler;
 mod tally;
+pub mod transport;
 mod window;
 
 pub use config::{Config, ConfigError};
+pub use facts::{observe, observe_headers};
+#[cfg(any(feature = "reqwest", feature = "reqwest-012"))]
+pub use judge::clients::{CheckLlm, HttpError};
 pub use judge::{Classify, Evidence, Scope, Verdict, judge};
 pub use limiter::{Admit, Limiter, Snapshot, Ticket};
 pub use limits::{InvalidRamp, Limits, Ramp};
@@ -72,12 +77,16 @@ pub mod __private {
         convert::identity,
         ops::ControlFlow::{Break, Continue},
         option::Option,
+        result::Result::{Err, Ok},
     };
 
     pub use crate::{
-        __verdict as verdict,
-        call::{Call, limiter, model, when},
-        judge::classify::{ByClassify, ByNothing, BySource, ByValue, Outcome},
+        __opinion as opinion,
+        call::{Call, classify, limiter, model, when},
+        judge::ladder::{
+            AsResult, AsValue, ByClassify, ByNothing, BySource, ByTarget, ByText, Dynamic, OkByNothing, OkByResponse,
+            Opinion, Response, Rung,
+        },
     };
 }
 

@@ -104,6 +104,13 @@ impl Limiter {
         });
     }
 
+    /// Tells of a refusal that belongs to no ticket, as an observer may see one: the limiter pauses as for any other.
+    ///
+    /// `hint` is how long the server asked us to wait; more than ten minutes counts as none.
+    pub fn refused(&self, hint: Option<Duration>) {
+        self.0.change(|state, now| state.scheduler.refused_elsewhere(now, hint));
+    }
+
     /// How things stand.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {

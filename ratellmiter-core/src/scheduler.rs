@@ -207,22 +207,21 @@ impl<W> Scheduler<W> {
         self.tally.counts.rate_limited += 1;
         self.recovery.refused_after(now.saturating_sub(grant.at));
         self.returned(now);
-        let hint = hint.filter(|&hint| hint <= LONGEST_HINT);
-        if self.limits.enabled {
-            self.phase = match self.phase {
-                Phase::Flowing if grant.episode == self.episode => {
-                    self.episode += 1;
-                    Phase::Paused { until: now + self.recovery.pause(hint) }
-                }
-                Phase::Canary { id, .. } if id == grant.id => Phase::Paused { until: now + self.recovery.pause(hint) },
-                // Sent before the pause: the same episode, which may turn out to last longer.
-                Phase::Paused { until } => Phase::Paused { until: until.max(now + hint.unwrap_or_default()) },
-                phase => phase,
-            };
-        }
+        let is_new = match self.phase {
+            Phase::Flowing => grant.episode == self.episode,
+            Phase::Canary { id, .. } => id == grant.id,
+            _ => false,
+        };
+        self.pause(now, hint, is_new);
         let place = Place { class: Class::Refused, id: grant.id };
         self.join(now, place, payload);
         place
+    }
+
+    /// A refusal was seen that belongs to no ticket.
+    pub(crate) fn refused_elsewhere(&mut self, now: Duration, hint: Option<Duration>) {
+        self.roll(now);
+        self.pause(now, hint, self.phase == Phase::Flowing);
     }
 
     /// The user's probe has answered; `blocked`: the server still refuses.
@@ -388,6 +387,21 @@ impl<W> Scheduler<W> {
         self.in_flight += 1;
         self.tally.counts.issued += 1;
         Grant { id, at: now, episode: self.episode }
+    }
+
+    /// Nobody goes. `is_new`: the refusal begins an episode, or shows that it goes on; else it came from before the pause and
+    /// may only show that it lasts longer.
+    fn pause(&mut self, now: Duration, hint: Option<Duration>, is_new: bool) {
+        let hint = hint.filter(|&hint| hint <= LONGEST_HINT);
+        if !self.limits.enabled {
+            return;
+        }
+        if is_new {
+            self.episode += u64::from(self.phase == Phase::Flowing);
+            self.phase = Phase::Paused { until: now + self.recovery.pause(hint) };
+        } else if let Phase::Paused { until } = &mut self.phase {
+            *until = (*until).max(now + hint.unwrap_or_default());
+        }
     }
 
     /// A call is out no longer.

@@ -9,10 +9,11 @@ pub(crate) struct Args {
     pub(crate) limiter: Option<Expr>,
     pub(crate) max_attempts: Option<Expr>,
     pub(crate) when: Option<Expr>,
+    pub(crate) classify: Option<Expr>,
     pub(crate) krate: Option<Path>,
 }
 
-const KNOWN: &str = "`model`, `limiter`, `max_attempts`, `when` and `crate`";
+const KNOWN: &str = "`model`, `limiter`, `max_attempts`, `when`, `classify` and `crate`";
 
 impl Args {
     pub(crate) fn parse(options: TokenStream) -> Result<Self> {
@@ -34,7 +35,11 @@ impl Args {
         } else if meta.path.is_ident("max_attempts") {
             set(&mut self.max_attempts, meta, attempts)
         } else if meta.path.is_ident("when") {
+            refuse_both(meta, self.classify.is_some(), "classify")?;
             set(&mut self.when, meta, expression)
+        } else if meta.path.is_ident("classify") {
+            refuse_both(meta, self.when.is_some(), "when")?;
+            set(&mut self.classify, meta, expression)
         } else if meta.path.is_ident("crate") {
             set(&mut self.krate, meta, path)
         } else {
@@ -61,7 +66,7 @@ fn set<T>(
 
 fn refuse_both(meta: &ParseNestedMeta<'_>, other_given: bool, other: &str) -> Result<()> {
     if other_given {
-        return Err(meta.error(format!("`{}` and `{other}` exclude each other: a call has one limiter", name(meta))));
+        return Err(meta.error(format!("`{}` and `{other}` exclude each other", name(meta))));
     }
     Ok(())
 }

@@ -23,12 +23,12 @@ use crate::{
 ///         loop {
 ///             call.admit().await;
 ///             let prompt = <String as Clone>::clone(&kept0);
-///             let out = async {
+///             let out = call.attempt(async {
 ///                 if false { let never: Result<String, E> = loop {}; return never; }
 ///                 { BODY }
-///             }.await;
-///             let verdict = ::ratellmiter_core::__private::verdict!(&out);
-///             if let Break(out) = call.settle(verdict, out) { return out; }
+///             }).await;
+///             let opinion = ::ratellmiter_core::__private::opinion!(&out);
+///             if let Break(out) = call.settle(opinion, out) { return out; }
 ///         }
 ///     }
 /// ```
@@ -68,8 +68,8 @@ struct Attempt<'a> {
 impl Attempt<'_> {
     fn repeated(&self, bindings: &[Binding]) -> TokenStream {
         let Self { krate, function, .. } = self;
-        let [call, out, verdict] = ["call", "out", "verdict"].map(ident);
-        let (start, judged) = (self.start(), self.verdict(&out));
+        let [call, out, opinion] = ["call", "out", "opinion"].map(ident);
+        let (start, judged) = (self.start(), self.opinion(&out));
         let admit = if function.shape == Shape::Plain { quote!(admit_blocking()) } else { quote!(admit().await) };
         let once = bindings.iter().map(|binding| &binding.once);
         let each = bindings.iter().map(|binding| &binding.each);
@@ -77,7 +77,7 @@ impl Attempt<'_> {
             let body = &function.body;
             return quote!(let mut #call = #start; #(#once)* #call.#admit; #(#each)* #body);
         }
-        let body = self.body();
+        let body = self.body(&call);
         quote! {
             let mut #call = #start;
             #(#once)*
@@ -86,8 +86,8 @@ impl Attempt<'_> {
                 #(#each)*
                 #[allow(clippy::redundant_async_block, clippy::redundant_closure_call)]
                 let #out = #body;
-                let #verdict = #judged;
-                if let #krate::__private::Break(#out) = #call.settle(#verdict, #out) {
+                let #opinion = #judged;
+                if let #krate::__private::Break(#out) = #call.settle(#opinion, #out) {
                     return #out;
                 }
             }
@@ -110,11 +110,17 @@ impl Attempt<'_> {
         quote!(#start #(#attempts)*)
     }
 
-    fn verdict(&self, out: &Ident) -> TokenStream {
+    fn opinion(&self, out: &Ident) -> TokenStream {
         let Self { krate, args, function } = self;
-        let Some(when) = &args.when else {
-            return quote!(#krate::__private::verdict!(&#out));
-        };
+        let ladder = quote!(#krate::__private::opinion!(&#out));
+        if let Some(classify) = &args.classify {
+            let called = relocated(quote!(#krate::__private::classify), classify.span());
+            return quote!(match #called(&#out, #classify) {
+                #krate::__private::Option::Some(#out) => #out,
+                #krate::__private::Option::None => #ladder,
+            });
+        }
+        let Some(when) = &args.when else { return ladder };
         // If it is no `Result` it is the return type that is wrong, and if `when` takes no such error, `when`.
         let at_output = function.output().map_or_else(|| when.span(), Type::span);
         let (mut out, located) = (out.clone(), Span::mixed_site().located_at(at_output));
@@ -125,23 +131,23 @@ impl Attempt<'_> {
     }
 
     /// What runs the user's body once.
-    fn body(&self) -> TokenStream {
+    fn body(&self, call: &Ident) -> TokenStream {
         let Function { body, shape, .. } = self.function;
         let output = self.function.output();
         match shape {
             Shape::Async => {
                 let never = self.never();
-                quote!(async { #never #body }.await)
+                quote!(#call.attempt(async { #never #body }).await)
             }
             Shape::Plain => {
                 let ty = output.map(inferred).into_iter();
-                quote!((|| #(-> #ty)* #body)())
+                quote!(#call.attempt_blocking(|| #(-> #ty)* #body))
             }
             Shape::Pinned | Shape::Boxed => {
                 let ty = output.map(local);
-                quote!((|| -> #ty #body)().await)
+                quote!(#call.attempt((|| -> #ty #body)()).await)
             }
-            Shape::Opaque => quote!((|| #body)().await),
+            Shape::Opaque => quote!(#call.attempt((|| #body)()).await),
         }
     }
 

@@ -34,6 +34,7 @@ use proc_macro::TokenStream;
 /// | `limiter = EXPR` | a `Limiter`, or something that derefs to one, instead of a model | |
 /// | `max_attempts = N` | send one call at most so often (`u32`) | the limiter's `attempts` |
 /// | `when = F` | a path or closure `fn(&E) -> bool`: which errors are refusals. For errors of foreign types | `Classify`, else the source chain |
+/// | `classify = F` | a path or closure `fn(&R) -> Verdict` over the whole return value, or `-> Option<Verdict>`, where `None` leaves it to the library | |
 /// | `crate = PATH` | where `ratellmiter-core` is | `::ratellmiter_core` |
 ///
 /// All but `when` are evaluated once a call, before the first attempt. They may use the arguments and `Self`:

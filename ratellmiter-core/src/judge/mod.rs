@@ -3,14 +3,16 @@
 //! Adapters only collect [`Evidence`]; all rules are in [`judge`].
 
 mod body;
-pub(crate) mod classify;
-mod clients;
+pub(crate) mod clients;
 mod evidence;
 mod headers;
+pub(crate) mod ladder;
 mod rules;
+mod text;
 mod verdict;
 
-pub use classify::Classify;
 pub use evidence::Evidence;
+pub use ladder::Classify;
+pub(crate) use ladder::Opinion;
 pub use rules::judge;
 pub use verdict::{Scope, Verdict};

@@ -389,6 +389,17 @@ mod refusals {
     }
 
     #[test]
+    fn a_refusal_that_belongs_to_no_ticket_pauses_all_the_same_and_once() {
+        let (mut scheduler, out, now) = busy(per_minute(300).no_ramp(), 2);
+        scheduler.refused_elsewhere(now, Some(seconds(4)));
+        let end = until(&scheduler);
+        assert!(end > now + seconds(4));
+        scheduler.refused_elsewhere(now, None);
+        scheduler.refuse(now, out[0], None, NOBODY);
+        assert_eq!(until(&scheduler), end, "the same episode");
+    }
+
+    #[test]
     fn a_hint_of_more_than_ten_minutes_pauses_nobody_that_long() {
         let (mut scheduler, out, now) = busy(per_minute(300).no_ramp(), 1);
         scheduler.refuse(now, out[0], Some(seconds(601)), NOBODY);

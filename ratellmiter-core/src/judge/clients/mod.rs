@@ -1,29 +1,42 @@
-//! What is known of the errors of client crates: one small file for each, behind a feature.
+//! What is known of the errors of client crates: one small file for each, behind a feature. They collect evidence and
+//! hold no rules.
 
-use std::error::Error;
+use std::{error::Error, time::SystemTime};
 
-use super::Verdict;
+use super::{Evidence, Verdict, judge};
 
-#[cfg(feature = "reqwest")]
+#[cfg(feature = "async-openai")]
+mod async_openai;
+#[cfg(feature = "genai")]
+mod genai;
+#[cfg(any(feature = "reqwest", feature = "reqwest-012"))]
 mod reqwest;
+#[cfg(feature = "rig")]
+mod rig;
+
+#[cfg(any(feature = "reqwest", feature = "reqwest-012"))]
+pub use reqwest::{CheckLlm, HttpError};
+
+type Adapter = for<'a> fn(&'a (dyn Error + 'static)) -> Option<Evidence<'a>>;
+
+/// The adapters of all clients that are enabled.
+const ADAPTERS: &[Adapter] = &[
+    #[cfg(feature = "async-openai")]
+    async_openai::evidence,
+    #[cfg(feature = "genai")]
+    genai::evidence,
+    #[cfg(any(feature = "reqwest", feature = "reqwest-012"))]
+    reqwest::http_error,
+    #[cfg(feature = "reqwest")]
+    reqwest::v13::evidence,
+    #[cfg(feature = "reqwest-012")]
+    reqwest::v12::evidence,
+    #[cfg(feature = "rig")]
+    rig::evidence,
+];
 
 /// The verdict on one link of a source chain, if it belongs to a client that is known.
 pub(super) fn verdict(error: &(dyn Error + 'static)) -> Option<Verdict> {
-    let _ = error;
-    #[cfg(feature = "reqwest")]
-    if let Some(verdict) = reqwest::verdict(error) {
-        return Some(verdict);
-    }
-    None
-}
-
-/// The verdict on a status of which nothing else is known.
-#[cfg(feature = "reqwest")]
-fn by_status(status: u16) -> Verdict {
-    match status {
-        429 => Verdict::REFUSED,
-        // 529 is Anthropic's "overloaded" (platform.claude.com/docs/en/api/errors, September 2026); 503 is everybody's.
-        503 | 529 => Verdict::Overloaded { retry_after: None },
-        _ => Verdict::Failed,
-    }
+    let evidence = ADAPTERS.iter().find_map(|adapter| adapter(error))?;
+    Some(judge(&evidence, SystemTime::now()))
 }

@@ -1,10 +1,103 @@
-//! `reqwest` 0.13: the error of `error_for_status` has the status and nothing else.
+//! `reqwest`, both majors in use. A response keeps everything, and the error of `error_for_status` the status alone: read
+//! a failed response with [`CheckLlm::check_llm`] and nothing is lost.
 
-use std::error::Error;
+use std::{error::Error, fmt, future::Future};
 
-use super::{Verdict, by_status};
+use http::{HeaderMap, StatusCode};
 
-pub(super) fn verdict(error: &(dyn Error + 'static)) -> Option<Verdict> {
-    let error = error.downcast_ref::<reqwest::Error>()?;
-    Some(error.status().map_or(Verdict::Failed, |status| by_status(status.as_u16())))
+use crate::judge::{Classify, Evidence, Verdict, judge, ladder::Response};
+
+/// So much of the body of a failed response is read.
+const MOST: usize = 16 << 10;
+
+/// A response with a status that is no success: its headers, and the first 16 KiB of its body.
+#[derive(Debug, Clone)]
+pub struct HttpError {
+    /// The status.
+    pub status: StatusCode,
+    /// All headers.
+    pub headers: HeaderMap,
+    /// The start of the body; what is not UTF-8 in it is replaced.
+    pub body: String,
 }
+
+/// The status alone: bodies and headers may hold what does not belong in a log.
+impl fmt::Display for HttpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the server answered {}", self.status)
+    }
+}
+
+impl Error for HttpError {}
+
+impl HttpError {
+    fn evidence(&self) -> Evidence<'_> {
+        Evidence::new().status(self.status.as_u16()).headers(&self.headers).body(&*self.body)
+    }
+}
+
+impl Classify for HttpError {
+    fn verdict(&self) -> Verdict {
+        judge(&self.evidence(), std::time::SystemTime::now())
+    }
+}
+
+/// Our own error, inside of somebody else's.
+pub(super) fn http_error<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<'a>> {
+    error.downcast_ref().map(HttpError::evidence)
+}
+
+/// Turns a failed response into an error from which the limiter can tell what was refused, and for how long.
+pub trait CheckLlm: Sized {
+    /// The response, if its status is a success.
+    ///
+    /// # Errors
+    /// Any other status, with the headers and the first 16 KiB of the body. A body that breaks off is kept as far as it came.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the response.
+    fn check_llm(self) -> impl Future<Output = Result<Self, HttpError>> + Send;
+}
+
+macro_rules! major {
+    ($module:ident, $reqwest:ident, $feature:literal) => {
+        #[cfg(feature = $feature)]
+        pub(super) mod $module {
+            use super::*;
+
+            impl CheckLlm for $reqwest::Response {
+                async fn check_llm(mut self) -> Result<Self, HttpError> {
+                    let status = self.status();
+                    if status.is_success() {
+                        return Ok(self);
+                    }
+                    let mut body = Vec::new();
+                    while let Ok(Some(chunk)) = self.chunk().await {
+                        body.extend_from_slice(&chunk[..chunk.len().min(MOST - body.len())]);
+                        if body.len() == MOST {
+                            break;
+                        }
+                    }
+                    let headers = self.headers().clone();
+                    Err(HttpError { status, headers, body: String::from_utf8_lossy(&body).into_owned() })
+                }
+            }
+
+            impl Response for $reqwest::Response {
+                fn evidence(&self) -> Evidence<'_> {
+                    Evidence::new().status(self.status().as_u16()).headers(self.headers())
+                }
+            }
+
+            /// The error of `error_for_status` has the status and nothing else.
+            pub(in crate::judge::clients) fn evidence<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<'a>> {
+                let error = error.downcast_ref::<$reqwest::Error>()?;
+                // Without a status it was no answer of a server: zero is judged as a failure.
+                Some(Evidence::new().status(error.status().map_or(0, |status| status.as_u16())))
+            }
+        }
+    };
+}
+
+major!(v13, reqwest, "reqwest");
+major!(v12, reqwest_012, "reqwest-012");
