@@ -15,6 +15,8 @@ use std::{
 /// More requests than any test makes: a client that never stops ends the server, not the machine.
 const MOST: usize = 1000;
 
+pub mod vectors;
+
 pub struct Server {
     pub address: SocketAddr,
     requests: Arc<AtomicUsize>,

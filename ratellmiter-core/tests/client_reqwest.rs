@@ -1,0 +1,147 @@
+//! The real `reqwest`, both majors, and `reqwest-middleware`, against provider-shaped refusals. Time is paused: the pauses
+//! are those of the hints, and take no time.
+
+#![cfg(all(feature = "reqwest", feature = "reqwest-012", feature = "reqwest-middleware"))]
+
+mod support;
+
+use std::num::NonZeroU32;
+
+use ratellmiter_core::{CheckLlm as _, HttpError, Limiter, Limits, ratellmiter, transport::ObserveMiddleware};
+use support::{
+    Answer, Server,
+    vectors::{check, refusals, success},
+};
+use tokio::time::Instant;
+
+fn limiter() -> Limiter {
+    Limiter::new(Limits::per_minute(NonZeroU32::new(600_000).unwrap()).no_ramp())
+}
+
+#[derive(Debug, thiserror::Error)]
+enum AskError {
+    /// Hides its source from the chain.
+    #[error(transparent)]
+    Http(#[from] reqwest::Error),
+    #[error("refused")]
+    Refused(#[from] HttpError),
+    #[error(transparent)]
+    Middleware(#[from] reqwest_middleware::Error),
+    #[error(transparent)]
+    Old(#[from] reqwest_012::Error),
+}
+
+/// Any client as a function from an address to a text, called for every refusal of the vectors.
+macro_rules! each_refusal {
+    ($ask:path) => {
+        for refusal in refusals() {
+            let server = Server::start(vec![refusal.answer.clone(), success()]);
+            let start = Instant::now();
+            let result = $ask(&limiter(), &server.url()).await;
+            check(&refusal, result.is_ok(), server.requests(), start.elapsed());
+            if let Ok(text) = result {
+                assert!(text.contains("hello"), "{text}");
+            }
+        }
+    };
+}
+
+#[ratellmiter(limiter = limiter)]
+async fn checked(limiter: &Limiter, url: &str) -> Result<String, AskError> {
+    Ok(reqwest::get(url).await?.check_llm().await?.text().await?)
+}
+
+#[ratellmiter(limiter = limiter)]
+async fn checked_anyhow(limiter: &Limiter, url: &str) -> anyhow::Result<String> {
+    let response = reqwest_012::get(url).await?;
+    Ok(response.check_llm().await?.text().await?)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_checked_response_loses_nothing() {
+    each_refusal!(checked);
+    each_refusal!(checked_anyhow);
+}
+
+#[ratellmiter(limiter = limiter)]
+async fn response(limiter: &Limiter, url: &str) -> Result<reqwest::Response, AskError> {
+    Ok(reqwest::get(url).await?)
+}
+
+#[ratellmiter(limiter = limiter)]
+async fn response_012(limiter: &Limiter, url: &str) -> Result<reqwest_012::Response, AskError> {
+    Ok(reqwest_012::get(url).await?)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_in_ok_carries_its_refusal_and_its_hint() {
+    for round in 0..2 {
+        let server = Server::start(vec![Answer::new(429, &[("retry-after", "7")], ""), success()]);
+        let start = Instant::now();
+        let status = match round {
+            0 => response(&limiter(), &server.url()).await.unwrap().status().as_u16(),
+            _ => response_012(&limiter(), &server.url()).await.unwrap().status().as_u16(),
+        };
+        assert_eq!((status, server.requests(), start.elapsed().as_secs()), (200, 2, 7));
+    }
+}
+
+#[ratellmiter(limiter = limiter)]
+async fn transparent(limiter: &Limiter, url: &str) -> Result<String, AskError> {
+    let client = reqwest_middleware::ClientBuilder::new(reqwest::Client::new()).with(ObserveMiddleware::new()).build();
+    Ok(client.get(url).send().await?.error_for_status()?.text().await?)
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_the_chain_hides_the_error_the_transport_has_seen_it() {
+    // The status and the headers are all there is: nothing of the body.
+    for (answer, seconds) in [(Answer::new(429, &[("retry-after", "7")], ""), 7), (Answer::new(529, &[], ""), 2)] {
+        let server = Server::start(vec![answer, success()]);
+        let start = Instant::now();
+        assert!(transparent(&limiter(), &server.url()).await.is_ok());
+        assert_eq!((server.requests(), start.elapsed().as_secs()), (2, seconds));
+    }
+}
+
+#[ratellmiter(limiter = limiter)]
+async fn spawned(limiter: &Limiter, observer: ObserveMiddleware, url: &str) -> Result<String, AskError> {
+    let client = reqwest_middleware::ClientBuilder::new(reqwest::Client::new()).with(observer).build();
+    let request = client.get(url);
+    Ok(tokio::spawn(async move { request.send().await?.error_for_status()?.text().await.map_err(AskError::from) })
+        .await
+        .unwrap()?)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_observer_with_a_limiter_hears_of_spawned_requests() {
+    let server = Server::start(vec![Answer::new(429, &[("retry-after", "7")], "")]);
+    let limiter = limiter();
+    let observer = ObserveMiddleware::new().limiter(limiter.clone());
+    spawned(&limiter, observer, &server.url()).await.unwrap_err();
+    assert!(limiter.snapshot().paused_until.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn garbage_is_a_failure_or_a_refusal_but_never_a_panic_or_a_hang() {
+    let long = "x".repeat(10 << 20);
+    for (answer, retried) in [
+        (Answer::new(429, &[], b"\xff\xfe\x00half a bo".to_vec()), true),
+        (Answer::new(429, &[], long.clone()), true),
+        (Answer::new(429, &[("retry-after", "Tue, 24 Nov 2020 06:39:00 GMT")], "{"), true),
+        (Answer::new(429, &[("retry-after", "-5")], "[]"), true),
+        (Answer::new(429, &[("retry-after", "31536000")], ""), false),
+        (Answer::new(500, &[], long), false),
+        (Answer::new(404, &[], "HTTP 429 Too Many Requests, retry after 3 s"), false),
+    ] {
+        let server = Server::start(vec![answer, success()]);
+        let result = checked(&limiter(), &server.url()).await;
+        assert_eq!((result.is_ok(), server.requests()), if retried { (true, 2) } else { (false, 1) });
+        if let Err(AskError::Refused(error)) = result {
+            assert!(error.body.len() <= 3 * 16 << 10);
+            assert!(error.to_string().starts_with("the server answered "));
+        }
+    }
+    let talk = Server::start(vec![Answer::new(200, &[], "the page said 429 Too Many Requests")]);
+    assert!(checked(&limiter(), &talk.url()).await.is_ok());
+    assert_eq!(talk.requests(), 1);
+}

@@ -1,0 +1,66 @@
+//! The refusals of the vectors, as a server answers them, and what must come of each through a real client.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::Answer;
+
+#[derive(Debug)]
+pub struct Refusal {
+    pub id: String,
+    pub answer: Answer,
+    /// It is to be tried again: the call succeeds with the second request.
+    pub retried: bool,
+    /// After this, where the server says so.
+    pub hint: Option<Duration>,
+}
+
+/// All refusals with a status that is no success.
+pub fn refusals() -> Vec<Refusal> {
+    let vectors: Value = serde_json::from_str(include_str!("../vectors/outcomes.json")).unwrap();
+    let outcomes = vectors["outcomes"].as_array().unwrap().iter();
+    let refusals: Vec<_> =
+        outcomes.filter(|vector| vector["status"].as_u64().is_some_and(|status| status >= 400)).map(refusal).collect();
+    assert!(refusals.len() >= 25);
+    refusals
+}
+
+fn refusal(vector: &Value) -> Refusal {
+    let headers = vector["headers"].as_object().unwrap();
+    let mut headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap())).collect();
+    headers.push(("content-type", "application/json"));
+    let status = u16::try_from(vector["status"].as_u64().unwrap()).unwrap();
+    let body = vector["body"].as_str().map_or_else(|| vector["body"].to_string(), str::to_owned);
+    let hint = vector["retry_ms"].as_u64().map(Duration::from_millis);
+    let is_refusal = ["RateLimited", "Overloaded"].contains(&vector["verdict"].as_str().unwrap());
+    Refusal {
+        id: vector["id"].as_str().unwrap().to_owned(),
+        answer: Answer::new(status, &headers, body),
+        retried: is_refusal && hint.is_none_or(|hint| hint <= Duration::from_mins(10)),
+        hint,
+    }
+}
+
+/// The answer of a chat completion that every client of OpenAI's shape understands.
+pub fn success() -> Answer {
+    let body = json!({
+        "id": "chatcmpl-1", "object": "chat.completion", "created": 1_795_502_400, "model": "gpt-4o",
+        "choices": [{ "index": 0, "finish_reason": "stop", "message": { "role": "assistant", "content": "hello" } }],
+        "usage": { "prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2 }
+    });
+    Answer::new(200, &[("content-type", "application/json")], body.to_string())
+}
+
+/// What came of a call: whether it succeeded, and how many requests the server saw.
+pub fn check(refusal: &Refusal, succeeded: bool, requests: usize, took: Duration) {
+    let Refusal { id, retried, hint, .. } = refusal;
+    assert_eq!((succeeded, requests), if *retried { (true, 2) } else { (false, 1) }, "{id}");
+    if *retried {
+        // Without a hint the first pause is two seconds; on either there is a tenth of jitter, and the clock's millisecond.
+        let pause = hint.unwrap_or(Duration::from_secs(2));
+        let most =
+            pause + (pause / 10).clamp(Duration::from_millis(10), Duration::from_secs(1)) + Duration::from_millis(2);
+        assert!(took >= pause && took <= most, "{id}: {took:?}, not {pause:?}");
+    }
+}
