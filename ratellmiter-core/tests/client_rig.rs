@@ -1,0 +1,44 @@
+//! The real `rig-core` against provider-shaped refusals, in paused time.
+
+#![cfg(feature = "rig")]
+
+mod support;
+
+use std::num::NonZeroU32;
+
+use ratellmiter_core::{Limiter, Limits, ratellmiter};
+use rig_core::{completion::CompletionRequest, error::ProviderError, providers::openai::OpenAIConfig};
+use support::{
+    Server,
+    vectors::{check, refusals, success},
+};
+use tokio::time::Instant;
+
+/// A pool's idle timers would have paused time jump while the server answers.
+fn http() -> reqwest::Client {
+    reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap()
+}
+
+fn limiter() -> Limiter {
+    Limiter::new(Limits::per_minute(NonZeroU32::new(600_000).unwrap()).no_ramp())
+}
+
+#[ratellmiter(limiter = limiter)]
+async fn ask(limiter: &Limiter, url: &str) -> Result<String, ProviderError> {
+    let http = rig_reqwest::ReqwestClient::from(http());
+    let mut config = OpenAIConfig::new("k");
+    url.clone_into(&mut config.base_url);
+    let model = config.connect(http).chat("gpt-4o");
+    Ok(model.call(CompletionRequest::new("hi")).await?.text())
+}
+
+#[tokio::test(start_paused = true)]
+async fn its_error_has_all_that_is_needed() {
+    for refusal in refusals() {
+        let server = Server::start(vec![refusal.answer.clone(), success()]);
+        let start = Instant::now();
+        let result = ask(&limiter(), &server.url()).await;
+        check(&refusal, result.is_ok(), server.requests(), start.elapsed());
+        assert!(result.is_err() || result.is_ok_and(|text| text == "hello"));
+    }
+}
