@@ -493,6 +493,34 @@ mod options {
         server.answer().map_err(|_| anyhow::anyhow!(words))
     }
 
+    /// `Ok` may hold a refusal too; `None` leaves it to the library.
+    #[ratellmiter(limiter = FAST, classify = |out: &Result<Option<u32>, Trouble>| match out {
+        Ok(None) => Some(Verdict::RateLimited { retry_after: Some(Duration::from_millis(5)), scope: Scope::Unknown }),
+        _ => None,
+    })]
+    async fn classified(server: &Server, in_ok: bool) -> Result<Option<u32>, Trouble> {
+        match server.answer() {
+            Err(_) if in_ok => Ok(None),
+            answer => answer.map(Some),
+        }
+    }
+
+    fn never_refused<T>(_: &T) -> Verdict {
+        Verdict::Failed
+    }
+
+    #[ratellmiter(limiter = FAST, classify = never_refused)]
+    fn final_word(server: &Server) -> Result<u32, Trouble> {
+        server.answer()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn classify_judges_the_whole_return_value() {
+        assert_eq!(classified(&Server::default(), true).await, Ok(Some(2)));
+        assert_eq!(classified(&Server::default(), false).await, Ok(Some(2)), "by its `Classify`");
+        assert_eq!(final_word(&Server::default()), Err(Trouble::Refused), "before its `Classify`");
+    }
+
     fn is_refused(text: &String) -> bool {
         text == "refused"
     }

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use ratellmiter_core::{Config, Limiter, Monitor, ratellmiter};
+use ratellmiter_core::{Config, Limiter, Monitor, observe, ratellmiter};
 use tracing::{
     Event, Metadata, Subscriber,
     field::{Field, Visit},
@@ -65,6 +65,13 @@ async fn ask(limiter: &Limiter, prompt: &str) -> Result<String, Foreign> {
     Err(Foreign(format!("GET https://example.com/?key=sk-12345 with {prompt}")))
 }
 
+#[ratellmiter(limiter = limiter)]
+async fn retries_by_itself(limiter: &Limiter) {
+    for status in [429, 200] {
+        observe(http::StatusCode::from_u16(status).unwrap(), &http::HeaderMap::new());
+    }
+}
+
 #[tokio::test]
 async fn nothing_that_was_asked_or_answered_is_written_and_a_warning_is_given_once() {
     tracing::subscriber::set_global_default(Warnings).unwrap();
@@ -79,6 +86,13 @@ async fn nothing_that_was_asked_or_answered_is_written_and_a_warning_is_given_on
     let warned = said();
     assert_eq!(warned.matches("cannot tell whether this error is a refusal").count(), 1, "{warned}");
     assert!(warned.contains("secrets::Foreign"), "{warned}");
+
+    // A client that tries again by itself is told of once, with what turns it off.
+    for _ in 0..2 {
+        retries_by_itself(&monitor.limiter("m")).await;
+    }
+    assert_eq!(said().matches("tries refused requests again by itself").count(), 1, "{}", said());
+    assert!(said().contains("transport::openai_service"));
 
     // A disk that refuses is told of once, and again when it takes rows.
     let aside = directory.path().join("aside");
@@ -109,7 +123,7 @@ async fn nothing_that_was_asked_or_answered_is_written_and_a_warning_is_given_on
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
         .filter_map(|row| row["finished"].as_u64())
         .sum();
-    assert_eq!(finished, 5, "{text}");
+    assert_eq!(finished, 7, "{text}");
     for written in [text, said()] {
         assert!(!written.contains("secret prompt") && !written.contains("sk-12345"), "{written}");
     }

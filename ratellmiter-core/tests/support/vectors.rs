@@ -42,7 +42,12 @@ fn refusal(vector: &Value) -> Refusal {
     }
 }
 
-/// The answer of a chat completion that every client of OpenAI's shape understands.
+/// The refusal of the examples: `OpenAI`'s, three quarters of a second.
+pub fn example() -> Answer {
+    refusals().swap_remove(0).answer
+}
+
+/// The answer of a chat completion that every client of `OpenAI`'s shape understands.
 pub fn success() -> Answer {
     let body = json!({
         "id": "chatcmpl-1", "object": "chat.completion", "created": 1_795_502_400, "model": "gpt-4o",

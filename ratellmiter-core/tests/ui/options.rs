@@ -14,6 +14,9 @@ async fn twice() {}
 #[ratellmiter(limiter = LIMITER, model = "b")]
 async fn both() {}
 
+#[ratellmiter(when = |_| true, classify = judge)]
+async fn both_judges() {}
+
 #[ratellmiter(model)]
 async fn without_value() {}
 
