@@ -2,9 +2,9 @@
 
 use std::{
     borrow::Cow,
-    fs::{self, File},
+    fs::{self, File, OpenOptions},
     io::{self, BufWriter, Write as _},
-    path::{Path, PathBuf},
+    path::Path,
     process,
 };
 
@@ -40,12 +40,19 @@ pub(crate) fn name(log: &Path, model: &str, lines: &Lines) -> String {
 
 /// Writes a picture: whole, or not at all.
 pub(crate) fn write(picture: &Picture, path: &Path) -> io::Result<()> {
-    if path.is_dir() {
-        return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a directory"));
+    // A link stays one: the picture goes where it points to.
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    match fs::metadata(&target) {
+        Ok(there) if there.is_dir() => return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a directory")),
+        // A device or a pipe is written to. To put a file in its place would take it from everybody.
+        Ok(there) if !there.is_file() => return encode(picture, &mut OpenOptions::new().write(true).open(&target)?),
+        _ => {}
     }
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    let directory = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     let unfinished = directory.join(format!(".ratellmiter-{}.png.tmp", process::id()));
-    let written = encode(picture, &unfinished).and_then(|()| fs::rename(&unfinished, path));
+    let written = File::create(&unfinished)
+        .and_then(|mut file| encode(picture, &mut file).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&unfinished, &target));
     if written.is_err() {
         // Whatever is left of it; that it cannot be removed changes nothing.
         let _ = fs::remove_file(&unfinished);
@@ -53,8 +60,8 @@ pub(crate) fn write(picture: &Picture, path: &Path) -> io::Result<()> {
     written
 }
 
-fn encode(picture: &Picture, path: &PathBuf) -> io::Result<()> {
-    let mut file = BufWriter::new(File::create(path)?);
+fn encode(picture: &Picture, file: &mut File) -> io::Result<()> {
+    let mut file = BufWriter::new(file);
     let mut encoder = Encoder::new(&mut file, picture.width, picture.height);
     encoder.set_color(ColorType::Rgb);
     encoder.set_depth(BitDepth::Eight);
@@ -66,8 +73,7 @@ fn encode(picture: &Picture, path: &PathBuf) -> io::Result<()> {
     let mut image = encoder.write_header()?;
     image.write_image_data(&picture.pixels)?;
     image.finish()?;
-    file.flush()?;
-    file.into_inner()?.sync_all()
+    file.flush()
 }
 
 #[cfg(test)]
@@ -112,5 +118,28 @@ mod tests {
             fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         left.sort();
         assert_eq!(left, ["a.png", "b.png"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_stays_what_it_is() {
+        use std::os::unix::fs::{FileTypeExt as _, symlink};
+
+        let directory = tempfile::tempdir().unwrap();
+        let picture = Picture { width: 1, height: 1, pixels: vec![0, 1, 2] };
+        let (link, target) = (directory.path().join("link.png"), directory.path().join("target.png"));
+        fs::write(&target, "old").unwrap();
+        symlink(&target, &link).unwrap();
+        write(&picture, &link).unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert!(fs::read(&target).unwrap().starts_with(b"\x89PNG"));
+        // Devices, by links of our own: if this fails, it is a link that is lost.
+        for (name, device) in [("null", "/dev/null"), ("full", "/dev/full")] {
+            let link = directory.path().join(name);
+            symlink(device, &link).unwrap();
+            let written = write(&picture, &link);
+            assert_eq!(written.is_ok(), name == "null", "{written:?}");
+            assert!(fs::metadata(device).unwrap().file_type().is_char_device());
+        }
     }
 }

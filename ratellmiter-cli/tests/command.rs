@@ -195,6 +195,8 @@ fn an_output_that_cannot_be_written_is_one_line_and_leaves_nothing() {
     fs::write(place.path("file"), "").unwrap();
     assert_snapshot!(place.failure(&["-out=directory"]), @"error: cannot write the picture directory: it is a directory");
     assert_snapshot!(place.failure(&["-out=none/x.png"]), @"error: cannot write the picture none/x.png: No such file or directory (os error 2)");
+    assert_snapshot!(place.failure(&["-out=/dev/full"]), @"error: cannot write the picture /dev/full: No space left on device (os error 28)");
+    assert_eq!(place.run(&["-out=/dev/null"]), (0, "/dev/null\n".into(), String::new()));
     assert_snapshot!(place.failure(&["-out=file/x.png"]), @"error: cannot write the picture file/x.png: Not a directory (os error 20)");
 }
 

@@ -37,7 +37,8 @@
 //! From the top down, each knowing only those below: `call` (what the attribute expands to) and [`Monitor`]; `limiter`
 //! (the public face) over `driver` (the lock, the waiters, the timer); `scheduler`, a pure state machine that is told
 //! the time; its parts `meter` (the rate), `ramp`, `window` (what really went out), `recovery` (pauses) and `tally` (the
-//! second's counts); [`config`], [`log`], [`record`], `limits`; and `judge`, from the outcome of a call to a [`Verdict`], helped by `facts` and [`transport`], what was seen on the way.
+//! second's counts); [`config`], [`log`], [`record`], `limits`; and `judge`, from the outcome of a call to a
+//! [`Verdict`], helped by `facts` and `transport`, what was seen on the way.
 
 mod call;
 mod clock;
@@ -55,6 +56,7 @@ pub mod record;
 mod recovery;
 mod scheduler;
 mod tally;
+#[cfg(any(feature = "reqwest-middleware", feature = "tower"))]
 pub mod transport;
 mod window;
 
