@@ -13,11 +13,14 @@ use async_openai::{
     Client,
     config::OpenAIConfig,
     error::OpenAIError,
-    types::chat::{ChatCompletionRequestUserMessage, CreateChatCompletionRequestArgs},
+    types::{
+        chat::{ChatCompletionRequestUserMessage, CreateChatCompletionRequestArgs},
+        responses::{self, CreateResponseArgs},
+    },
 };
 use ratellmiter_core::{Limiter, Limits, ratellmiter, transport::openai_service};
 use support::{
-    Server,
+    Answer, Server,
     vectors::{check, refusals, success},
 };
 use tokio::time::Instant;
@@ -74,4 +77,30 @@ async fn the_clients_own_service_multiplies_requests() {
     let attempts = AtomicUsize::new(0);
     counted(&limiter(), &client(&server.url()), &attempts).await.unwrap_err();
     assert_eq!((attempts.load(Ordering::SeqCst), server.requests()), (1, 4));
+}
+
+/// The Responses API refuses inside of a success.
+#[tokio::test(start_paused = true)]
+async fn a_refusal_inside_of_a_200_is_tried_again() {
+    #[ratellmiter(limiter = limiter)]
+    async fn respond(limiter: &Limiter, client: &Client<OpenAIConfig>) -> Result<responses::Response, OpenAIError> {
+        let request = CreateResponseArgs::default().model("gpt-4o").input("hi").build()?;
+        client.responses().create(request).await
+    }
+    let answer = |status: &str, error: serde_json::Value| {
+        let body = serde_json::json!({
+            "id": "resp_1", "object": "response", "created_at": 1_795_502_400, "model": "gpt-4o", "output": [],
+            "status": status, "error": error
+        });
+        Answer::new(200, &[("content-type", "application/json")], body.to_string())
+    };
+    for (code, requests) in [("rate_limit_exceeded", 2), ("insufficient_quota", 1), ("server_error", 1)] {
+        let error = serde_json::json!({ "code": code, "message": "Rate limit reached. Please try again in 3s." });
+        let server = Server::start(vec![answer("failed", error), answer("completed", serde_json::Value::Null)]);
+        let client = client(&server.url()).with_http_service(openai_service(http()));
+        let start = Instant::now();
+        let response = respond(&limiter(), &client).await.unwrap();
+        assert_eq!((response.error.is_none(), server.requests()), (requests == 2, requests), "{code}");
+        assert_eq!(start.elapsed().as_secs() == 3, requests == 2, "{code}");
+    }
 }

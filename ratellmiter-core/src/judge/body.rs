@@ -36,7 +36,7 @@ impl Body {
             other => other,
         };
         let mut body = Self::default();
-        match json.get("error").filter(|error| !error.is_null()) {
+        match error_in(&json) {
             Some(Value::String(message)) => {
                 body.is_error = true;
                 body.message = message.to_lowercase();
@@ -99,6 +99,12 @@ impl Body {
         }
         self.codes.push(code.to_lowercase());
     }
+}
+
+/// The error that an answer tells of: its own, or that of its only choice (`OpenRouter`, where a provider broke off).
+pub(super) fn error_in(answer: &Value) -> Option<&Value> {
+    let is_told = |error: &&Value| !error.is_null();
+    answer.get("error").filter(is_told).or_else(|| answer.pointer("/choices/0/error").filter(is_told))
 }
 
 /// Of a body that is no JSON, so many characters are looked at.

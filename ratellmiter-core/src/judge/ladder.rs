@@ -15,7 +15,7 @@ use std::{
     time::SystemTime,
 };
 
-use super::{Evidence, Verdict, clients, judge, text};
+use super::{Evidence, Verdict, body, clients, judge, text};
 
 /// Says what an error of yours means for the limiter.
 ///
@@ -85,7 +85,7 @@ impl Opinion {
     }
 }
 
-/// A value that carries the status and headers of an HTTP response, as an `Ok` may.
+/// A value that is a server's answer, which may be a refusal even where it is an `Ok`.
 pub trait Response {
     /// What it tells.
     fn evidence(&self) -> Evidence<'_>;
@@ -94,6 +94,17 @@ pub trait Response {
 impl<B> Response for http::Response<B> {
     fn evidence(&self) -> Evidence<'_> {
         Evidence::new().status(self.status().as_u16()).headers(self.headers())
+    }
+}
+
+/// The body of a success, as a program reads it from a client that has no types of its own.
+impl Response for serde_json::Value {
+    fn evidence(&self) -> Evidence<'_> {
+        let success = Evidence::new().status(200);
+        match body::error_in(self) {
+            Some(error) => success.body(serde_json::json!({ "error": error }).to_string()),
+            None => success,
+        }
     }
 }
 
@@ -373,6 +384,18 @@ mod tests {
         assert_eq!(verdict!(response(429)), Some(refused), "without a `Result` as well");
         assert_eq!(verdict!(Ok::<_, Told>(response(200))), Some(Verdict::Success));
         assert_eq!(verdict!(Ok::<_, Told>(response(404))), Some(Verdict::Failed));
+    }
+
+    #[test]
+    fn the_body_of_a_success_may_tell_of_a_refusal() {
+        let openrouter = serde_json::json!({ "error": { "code": 429, "message": "Rate limit exceeded" } });
+        assert_eq!(verdict!(Ok::<_, Told>(openrouter)), Some(Verdict::REFUSED));
+        let broken_off = serde_json::json!({ "choices": [{ "finish_reason": "error", "error": { "code": 503 } }] });
+        assert_eq!(verdict!(broken_off), Some(Verdict::Overloaded { retry_after: None }));
+        let spent = serde_json::json!({ "status": "failed", "error": { "code": "insufficient_quota" } });
+        assert!(matches!(verdict!(Ok::<_, Told>(spent)), Some(Verdict::QuotaExhausted { .. })));
+        let answer = serde_json::json!({ "error": null, "choices": [{ "message": { "content": "429, rate limit" } }] });
+        assert_eq!(verdict!(Ok::<_, Told>(answer)), Some(Verdict::Success));
     }
 
     #[test]

@@ -3,9 +3,9 @@
 
 use std::error::Error;
 
-use ::async_openai::error::OpenAIError;
+use ::async_openai::{error::OpenAIError, types::responses};
 
-use crate::judge::Evidence;
+use crate::judge::{Evidence, ladder::Response};
 
 pub(super) fn evidence<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<'a>> {
     match error.downcast_ref::<OpenAIError>()? {
@@ -24,5 +24,19 @@ pub(super) fn evidence<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<
         // What it wraps is further down the chain, or in what the transport saw.
         OpenAIError::Reqwest(error) => Some(Evidence::new().status(error.status().map_or(0, |status| status.as_u16()))),
         _ => None,
+    }
+}
+
+/// The Responses API refuses inside of a success.
+impl Response for responses::Response {
+    fn evidence(&self) -> Evidence<'_> {
+        let success = Evidence::new().status(200);
+        match &self.error {
+            Some(error) => {
+                let error = serde_json::json!({ "code": error.code, "type": error.r#type, "message": error.message });
+                success.body(serde_json::json!({ "error": error }).to_string())
+            }
+            None => success,
+        }
     }
 }
