@@ -29,12 +29,14 @@ struct Seen {
 struct Exchange {
     status: Option<u16>,
     headers: HeaderMap,
+    body: Option<String>,
 }
 
 impl Exchange {
     /// `told` is what the error says, for where only headers were seen.
     fn verdict(&self, told: Option<Verdict>, now: SystemTime) -> Verdict {
         let mut evidence = Evidence::new().headers(&self.headers);
+        evidence.body = self.body.as_deref().map(Into::into);
         evidence.status = self.status.or(match told {
             Some(Verdict::RateLimited { .. }) => Some(429),
             Some(Verdict::Overloaded { .. }) => Some(503),
@@ -85,9 +87,19 @@ pub(crate) fn saw(status: Option<u16>, headers: &HeaderMap) -> bool {
         let refused = seen.last.as_ref().is_some_and(|last| last.verdict(None, SystemTime::now()).is_retried());
         // Headers alone may belong to the exchange that was seen just before.
         seen.retried |= refused && status.is_some();
-        seen.last = Some(Exchange { status, headers: headers.clone() });
+        seen.last = Some(Exchange { status, headers: headers.clone(), body: None });
     })
     .is_ok()
+}
+
+/// Tells of a response that is at hand, with its body if it failed. An observer may have seen it already.
+#[cfg(any(feature = "reqwest", feature = "reqwest-012"))]
+pub(crate) fn read(status: u16, headers: &HeaderMap, body: Option<String>) {
+    // Outside of a call nobody wants to know.
+    let _ = CALL.try_with(|facts| {
+        let mut seen = facts.0.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.last = Some(Exchange { status: Some(status), headers: headers.clone(), body });
+    });
 }
 
 impl Facts {

@@ -23,7 +23,7 @@ enum AskError {
     /// Hides its source from the chain.
     #[error(transparent)]
     Http(#[from] reqwest::Error),
-    #[error("refused")]
+    #[error(transparent)]
     Refused(#[from] HttpError),
     #[error(transparent)]
     Middleware(#[from] reqwest_middleware::Error),
@@ -61,6 +61,22 @@ async fn checked_anyhow(limiter: &Limiter, url: &str) -> anyhow::Result<String> 
 async fn a_checked_response_loses_nothing() {
     each_refusal!(checked);
     each_refusal!(checked_anyhow);
+}
+
+/// Another provider is asked when the first refuses, and fails for a reason of its own.
+#[ratellmiter(limiter = limiter)]
+async fn with_fallback(limiter: &Limiter, first: &str, second: &str) -> Result<u32, AskError> {
+    if let Ok(response) = reqwest::get(first).await?.check_llm().await {
+        return Ok(response.text().await?.len().try_into().unwrap());
+    }
+    Ok(reqwest::get(second).await?.check_llm().await?.json().await?)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_that_was_got_over_is_none() {
+    let (first, second) = (Server::start(vec![Answer::new(429, &[], "")]), Server::start(vec![success()]));
+    with_fallback(&limiter(), &first.url(), &second.url()).await.unwrap_err();
+    assert_eq!((first.requests(), second.requests()), (1, 1), "the second's answer is no number");
 }
 
 #[ratellmiter(limiter = limiter)]

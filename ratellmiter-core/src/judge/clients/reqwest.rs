@@ -5,7 +5,10 @@ use std::{error::Error, fmt, future::Future};
 
 use http::{HeaderMap, StatusCode};
 
-use crate::judge::{Classify, Evidence, Verdict, judge, ladder::Response};
+use crate::{
+    facts,
+    judge::{Classify, Evidence, Verdict, judge, ladder::Response},
+};
 
 /// So much of the body of a failed response is read.
 const MOST: usize = 16 << 10;
@@ -53,6 +56,7 @@ pub trait CheckLlm: Sized {
     ///
     /// # Errors
     /// Any other status, with the headers and the first 16 KiB of the body. A body that breaks off is kept as far as it came.
+    /// In a function with `#[ratellmiter]` the limiter is told of them too, so it does not matter what becomes of the error.
     ///
     /// # Cancel safety
     /// Dropping the future drops the response.
@@ -69,6 +73,7 @@ macro_rules! major {
                 async fn check_llm(mut self) -> Result<Self, HttpError> {
                     let status = self.status();
                     if status.is_success() {
+                        facts::read(status.as_u16(), self.headers(), None);
                         return Ok(self);
                     }
                     let mut body = Vec::new();
@@ -78,8 +83,10 @@ macro_rules! major {
                             break;
                         }
                     }
-                    let headers = self.headers().clone();
-                    Err(HttpError { status, headers, body: String::from_utf8_lossy(&body).into_owned() })
+                    let (headers, body) = (self.headers().clone(), String::from_utf8_lossy(&body).into_owned());
+                    // Whatever the caller makes of this error, the limiter knows.
+                    facts::read(status.as_u16(), &headers, Some(body.clone()));
+                    Err(HttpError { status, headers, body })
                 }
             }
 
