@@ -112,7 +112,7 @@ impl Call {
             return ControlFlow::Break(out);
         }
         let hint = verdict.retry_after();
-        let place = ticket.rate_limited(hint);
+        let place = ticket.refused(verdict);
         let too_long = hint.is_some_and(|hint| hint > LONGEST_HINT);
         if self.attempts >= self.max_attempts || too_long || !self.limiter.limits().enabled {
             return ControlFlow::Break(out);

@@ -8,6 +8,8 @@
 //! log_directory = "ratellmiter_logs"
 //! max_in_flight = 50
 //! attempts = 20
+//! learn = true
+//! burst = 0                           # seconds, up to 60
 //! enabled = true
 //! ramp = { start = 0.25, step = 0.10 }  # or "off"
 //!
@@ -26,13 +28,14 @@ use std::{
     fs, io,
     num::NonZeroU32,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use serde::Deserialize;
 use thiserror::Error;
 
 use crate::{
-    limits::{Limits, Ramp},
+    limits::{LONGEST_BURST, Limits, Ramp},
     log,
 };
 
@@ -48,8 +51,12 @@ pub struct Config {
     pub log_directory: PathBuf,
     /// How many calls of one model may be out at once. `None`, the default: any number.
     pub max_in_flight: Option<NonZeroU32>,
+    /// How much unused budget may go at once, see [`Limits::burst`]. Zero by default.
+    pub burst: Duration,
     /// How a jump in demand is taken. `None`: at once.
     pub ramp: Option<Ramp>,
+    /// Whether refusals lower the rate for a while, see [`Limits::learn`]. On by default.
+    pub learn: bool,
     /// How often one call is sent at most. 20 by default.
     pub attempts: NonZeroU32,
 }
@@ -61,7 +68,9 @@ impl Default for Config {
             default_rate_limit: DEFAULT_RATE_LIMIT.get(),
             log_directory: log::DIRECTORY.into(),
             max_in_flight: limits.max_in_flight,
+            burst: limits.burst,
             ramp: limits.ramp,
+            learn: limits.learn,
             attempts: limits.attempts,
         }
     }
@@ -141,6 +150,8 @@ impl Settings {
         let mut defaults = Limits::per_minute(rate).attempts(config.attempts);
         defaults.max_in_flight = config.max_in_flight;
         defaults.ramp = config.ramp;
+        defaults.burst = config.burst;
+        defaults.learn = config.learn;
         file.limits().apply(&mut defaults);
         defaults.requests_per_minute =
             variables.rate_limit.or(file.default_rate_limit).unwrap_or(defaults.requests_per_minute);
@@ -179,6 +190,8 @@ struct File {
     log_directory: Option<PathBuf>,
     max_in_flight: Option<NonZeroU32>,
     attempts: Option<NonZeroU32>,
+    burst: Option<BurstSetting>,
+    learn: Option<bool>,
     enabled: Option<bool>,
     ramp: Option<RampSetting>,
     #[serde(default)]
@@ -192,6 +205,8 @@ struct Changes {
     requests_per_minute: Option<NonZeroU32>,
     max_in_flight: Option<NonZeroU32>,
     attempts: Option<NonZeroU32>,
+    burst: Option<BurstSetting>,
+    learn: Option<bool>,
     enabled: Option<bool>,
     ramp: Option<RampSetting>,
 }
@@ -201,6 +216,8 @@ impl Changes {
         limits.requests_per_minute = self.requests_per_minute.unwrap_or(limits.requests_per_minute);
         limits.max_in_flight = self.max_in_flight.or(limits.max_in_flight);
         limits.attempts = self.attempts.unwrap_or(limits.attempts);
+        limits.burst = self.burst.map_or(limits.burst, |setting| setting.0);
+        limits.learn = self.learn.unwrap_or(limits.learn);
         limits.enabled = self.enabled.unwrap_or(limits.enabled);
         limits.ramp = self.ramp.map_or(limits.ramp, |setting| setting.0);
     }
@@ -222,6 +239,8 @@ impl File {
             requests_per_minute: None,
             max_in_flight: self.max_in_flight,
             attempts: self.attempts,
+            burst: self.burst,
+            learn: self.learn,
             enabled: self.enabled,
             ramp: self.ramp,
         }
@@ -248,6 +267,24 @@ fn explain(message: &str) -> String {
         format!("{message}; allowed are whole numbers from 1 to {}", u32::MAX)
     } else {
         message
+    }
+}
+
+/// Seconds.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "f64")]
+struct BurstSetting(Duration);
+
+impl TryFrom<f64> for BurstSetting {
+    type Error = String;
+
+    fn try_from(seconds: f64) -> Result<Self, String> {
+        let longest = LONGEST_BURST.as_secs_f64();
+        if (0.0..=longest).contains(&seconds) {
+            Ok(Self(Duration::from_secs_f64(seconds)))
+        } else {
+            Err(format!("a burst of {seconds} seconds; allowed are 0 to {longest} seconds"))
+        }
     }
 }
 

@@ -46,6 +46,8 @@ pub mod config;
 mod driver;
 mod facts;
 mod judge;
+mod learn;
+mod learned;
 mod limiter;
 mod limits;
 pub mod log;
@@ -55,6 +57,8 @@ mod ramp;
 pub mod record;
 mod recovery;
 mod scheduler;
+#[cfg(feature = "sim")]
+pub mod sim;
 mod tally;
 #[cfg(any(feature = "reqwest-middleware", feature = "tower"))]
 pub mod transport;

@@ -14,6 +14,8 @@ use std::{
 use crate::{
     clock::Clock,
     driver::{Shared, State, Waiter},
+    judge::{Scope, Verdict},
+    learned::Learned,
     limits::Limits,
     scheduler::{Grant, Place, Scheduler},
     tally::Second,
@@ -104,11 +106,14 @@ impl Limiter {
         });
     }
 
-    /// Tells of a refusal that belongs to no ticket, as an observer may see one: the limiter pauses as for any other.
+    /// Tells of a refusal that belongs to no ticket, as an observer may see one: the limiter pauses as for any other. A
+    /// verdict that is no refusal does nothing.
     ///
-    /// `hint` is how long the server asked us to wait; more than ten minutes counts as none.
-    pub fn refused(&self, hint: Option<Duration>) {
-        self.0.change(|state, now| state.scheduler.refused_elsewhere(now, hint));
+    /// A `retry_after` of more than ten minutes counts as none.
+    pub fn refused(&self, verdict: Verdict) {
+        if verdict.is_retried() {
+            self.0.change(|state, now| state.scheduler.refused_elsewhere(now, &verdict));
+        }
     }
 
     /// How things stand.
@@ -118,13 +123,26 @@ impl Limiter {
         let now = state.clock.now();
         let scheduler = &mut state.scheduler;
         scheduler.roll(now);
+        let standing = scheduler.standing();
         Snapshot {
             line: scheduler.line_length(),
-            in_flight: scheduler.in_flight(),
-            rate: scheduler.rate(),
+            in_flight: standing.in_flight,
+            rate: standing.rate,
+            learned_rate: standing.learned_rate,
+            learned_in_flight: standing.learned_in_flight,
             paused_until: scheduler.paused_for(now).map(|left| Instant::now() + left),
             time_left: scheduler.time_left(now),
         }
+    }
+
+    /// Where the server refused last, for the rate in calls a minute and for the calls in flight.
+    pub(crate) fn ceilings(&self) -> (Option<f64>, Option<f64>) {
+        self.0.lock().scheduler.ceilings()
+    }
+
+    /// Begins with what an earlier run has learned.
+    pub(crate) fn restore(&self, learned: &Learned) {
+        self.0.change(|state, now| state.scheduler.restore(now, learned.requests_per_minute, learned.in_flight));
     }
 
     /// Keeps the seconds that end for [`seconds`](Self::seconds), or stops to.
@@ -158,6 +176,10 @@ pub struct Snapshot {
     pub in_flight: u64,
     /// The rate allowed now, in calls a second: less than the limit while demand is ramped up, zero in a pause.
     pub rate: f64,
+    /// The rate that refusals have taught, in calls a second, where it is below the configured one.
+    pub learned_rate: Option<f64>,
+    /// The calls in flight that refusals have taught, where they are below the configured ones.
+    pub learned_in_flight: Option<f64>,
     /// When the pause after a refusal ends, if there is one. The canary, or the probe, that follows is part of it.
     pub paused_until: Option<Instant>,
     /// How long until the line is empty, if no more calls join it and none is refused.
@@ -294,10 +316,18 @@ impl Ticket {
     /// # assert_eq!(answer, "hello");
     /// # }
     /// ```
-    pub fn rate_limited(mut self, hint: Option<Duration>) -> Admit {
+    pub fn rate_limited(self, hint: Option<Duration>) -> Admit {
+        self.refused(Verdict::RateLimited { retry_after: hint, scope: Scope::Unknown })
+    }
+
+    /// Like [`rate_limited`](Self::rate_limited), with all that is known of the refusal. It decides what is learned from it:
+    /// an overloaded server pauses the limiter and does not lower its rate, and too many calls at once lower the calls in
+    /// flight. A verdict that is no refusal counts as one of which nothing is known.
+    pub fn refused(mut self, verdict: Verdict) -> Admit {
+        let verdict = if verdict.is_retried() { verdict } else { Verdict::REFUSED };
         // Nobody polls yet; whoever does leaves a waker of its own.
         let waiter = Waiter::Task(Waker::noop().clone());
-        let place = self.end(|state, now, grant| state.scheduler.refuse(now, grant, hint, waiter));
+        let place = self.end(|state, now, grant| state.scheduler.refuse(now, grant, &verdict, waiter));
         Admit { limiter: self.limiter.clone(), place }
     }
 

@@ -1,6 +1,6 @@
 //! What a user may ask for: calls a minute, calls in flight, the ramp, attempts; validated when made.
 
-use std::num::NonZeroU32;
+use std::{num::NonZeroU32, time::Duration};
 
 use thiserror::Error;
 
@@ -20,8 +20,16 @@ pub struct Limits {
     pub requests_per_minute: NonZeroU32,
     /// How many calls may be out at once; the line waits for this as it does for the rate. `None`: any number.
     pub max_in_flight: Option<NonZeroU32>,
+    /// How much unused budget may go at once, as the time in which the rate brings it; at most 60 seconds. Zero, the
+    /// default, is even pacing. For providers that count by the minute: with 60 seconds a limiter that was idle for a
+    /// minute lets a minute's calls go at once, and demand from idle is not ramped up. More than the rate may go in a minute
+    /// then: by what was saved up before it.
+    pub burst: Duration,
     /// How a jump in demand is taken. `None`: at once.
     pub ramp: Option<Ramp>,
+    /// Whether refusals lower the rate, and the calls in flight where they say so, until the server takes more again. On
+    /// by default; never above what is configured.
+    pub learn: bool,
     /// How often one call is sent at most before its refusal goes back to the caller. 20 by default.
     pub attempts: NonZeroU32,
     /// `false` lets everything through at once and retries nothing, for your own tests.
@@ -36,6 +44,8 @@ impl Limits {
         Self {
             requests_per_minute: requests,
             max_in_flight: None,
+            burst: Duration::ZERO,
+            learn: true,
             ramp: Some(Ramp::DEFAULT),
             attempts: NonZeroU32::new(20).expect("20 is not 0"),
             enabled: true,
@@ -46,6 +56,26 @@ impl Limits {
     #[must_use]
     pub const fn max_in_flight(mut self, calls: NonZeroU32) -> Self {
         self.max_in_flight = Some(calls);
+        self
+    }
+
+    /// Lets unused budget of so much time go at once. More than 60 seconds counts as 60.
+    #[must_use]
+    pub fn burst(mut self, horizon: Duration) -> Self {
+        self.burst = horizon.min(LONGEST_BURST);
+        self
+    }
+
+    /// The burst is a field that anybody can set.
+    pub(crate) fn checked(mut self) -> Self {
+        self.burst = self.burst.min(LONGEST_BURST);
+        self
+    }
+
+    /// Whether refusals lower the rate for a while.
+    #[must_use]
+    pub const fn learn(mut self, learn: bool) -> Self {
+        self.learn = learn;
         self
     }
 
@@ -77,6 +107,9 @@ impl Limits {
         self
     }
 }
+
+/// The longest [`Limits::burst`].
+pub(crate) const LONGEST_BURST: Duration = Duration::from_mins(1);
 
 /// How a jump in demand is taken: which part of the rate the first second may use, and by how much of the rate each
 /// second may exceed what the last one used.

@@ -13,22 +13,47 @@ pub(crate) struct Meter {
     /// The theoretical arrival time: nanoseconds, and so many `per_minute`ths of one.
     nanos: u64,
     part: u64,
+    /// How far ahead of its budget it may be: unused budget that may go at once.
+    burst: u64,
 }
 
 impl Meter {
     pub(crate) fn new(per_minute: NonZeroU32) -> Self {
-        Self { per_minute: per_minute.get().into(), nanos: 0, part: 0 }
+        Self { per_minute: per_minute.get().into(), nanos: 0, part: 0, burst: 0 }
+    }
+
+    /// How much unused budget may go at once: what the rate brings in this time, and at least one call.
+    pub(crate) fn set_burst(&mut self, horizon: Duration) {
+        self.burst = nanos(horizon);
     }
 
     /// When the next call may go, rounded up to the nanosecond.
     pub(crate) fn due(&self) -> Duration {
-        Duration::from_nanos(self.nanos + u64::from(self.part > 0))
+        Duration::from_nanos(self.whole().saturating_sub(self.tolerance()))
+    }
+
+    /// When the budget is whole again, rounded up to the nanosecond.
+    fn whole(&self) -> u64 {
+        self.nanos + u64::from(self.part > 0)
+    }
+
+    /// The first call of a burst needs no tolerance.
+    fn tolerance(&self) -> u64 {
+        self.burst.saturating_sub(MINUTE.div_ceil(self.per_minute))
+    }
+
+    /// The server has no more than it shows: what was saved up is gone.
+    pub(crate) fn forget_saved(&mut self, now: Duration) {
+        let empty = nanos(now) + self.tolerance();
+        if self.nanos < empty {
+            (self.nanos, self.part) = (empty, 0);
+        }
     }
 
     /// Charges one call that went at `slot`, which is not before [`due`](Self::due).
     pub(crate) fn take(&mut self, slot: Duration) {
-        // `due` is rounded up: a call that goes just then goes on the exact schedule.
-        if slot > self.due() {
+        // `whole` is rounded up: a call that goes just then goes on the exact schedule.
+        if nanos(slot) > self.whole() {
             (self.nanos, self.part) = (nanos(slot), 0);
         }
         self.nanos += MINUTE / self.per_minute;

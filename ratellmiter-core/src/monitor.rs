@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, OnceLock, PoisonError, RwLock,
         mpsc::{self, RecvTimeoutError},
@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     config::{Config, ConfigError, Settings},
+    learned::{self, Learned, Memory},
     limiter::{Limiter, Snapshot},
     limits::Limits,
     log::Log,
@@ -59,6 +60,8 @@ struct Registry {
     settings: Settings,
     limiters: HashMap<Arc<str>, Entry>,
     recording: bool,
+    /// What earlier runs have learned of models that have no limiter yet.
+    memory: Memory,
 }
 
 #[derive(Debug)]
@@ -110,7 +113,12 @@ impl Monitor {
     /// A monitor of its own, for those who want no global one.
     #[must_use]
     pub fn new() -> Self {
-        let registry = Registry { settings: Settings::before_start(), limiters: HashMap::new(), recording: false };
+        let registry = Registry {
+            settings: Settings::before_start(),
+            limiters: HashMap::new(),
+            recording: false,
+            memory: Memory::new(),
+        };
         Self { registry: Arc::new(RwLock::new(registry)), writer: Mutex::new(None) }
     }
 
@@ -129,6 +137,7 @@ impl Monitor {
         let failed = |source| StartError::Log { directory: directory.clone(), source };
         let log = Log::create(&directory, SystemTime::now()).map_err(failed)?;
         let path = log.path().to_owned();
+        let memory = learned::read(&directory, epoch_seconds());
         let (stop, stopped) = mpsc::channel();
         let registry = self.registry.clone();
         let thread = thread::Builder::new().name("ratellmiter-log".into());
@@ -136,8 +145,10 @@ impl Monitor {
         self.write_registry(|registry| {
             registry.settings = settings;
             registry.recording = true;
+            registry.memory = memory;
             registry.limiters.values().for_each(|entry| entry.limiter.record(true));
             registry.apply();
+            registry.remember();
         });
         *writer = Some(Writer { stop, path: path.clone() });
         Ok(path)
@@ -232,12 +243,24 @@ impl Drop for Monitor {
 
 impl Registry {
     fn add(&mut self, model: &str) -> &mut Entry {
-        let Self { settings, limiters, recording } = self;
+        let Self { settings, limiters, recording, memory } = self;
         limiters.entry(model.into()).or_insert_with(|| {
             let limiter = Limiter::new(settings.limits(model, None));
             limiter.record(*recording);
+            if let Some(learned) = memory.remove(model) {
+                limiter.restore(&learned);
+            }
             Entry { limiter, asked: None }
         })
+    }
+
+    /// Gives limiters that exist already what earlier runs have learned.
+    fn remember(&mut self) {
+        for (model, entry) in &self.limiters {
+            if let Some(learned) = self.memory.remove(&**model) {
+                entry.limiter.restore(&learned);
+            }
+        }
     }
 
     fn apply(&self) {
@@ -257,6 +280,7 @@ fn finished<E>(path: PathBuf, written: Result<io::Result<()>, E>) -> Result<Opti
 /// Writes the rows of each second shortly after it is over, until it is told to stop.
 fn write(registry: &RwLock<Registry>, mut log: Log, stop: &mpsc::Receiver<oneshot::Sender<io::Result<()>>>) {
     let mut broken = false;
+    let mut memory = Memory::new();
     loop {
         let told = stop.recv_timeout(until_next_second());
         let last = !matches!(told, Err(RecvTimeoutError::Timeout));
@@ -273,6 +297,7 @@ fn write(registry: &RwLock<Registry>, mut log: Log, stop: &mpsc::Receiver<onesho
             _ => {}
         }
         broken = written.is_err();
+        keep(registry, log.path(), &mut memory);
         if let Ok(answer) = told {
             let _ = answer.send(written);
         }
@@ -280,6 +305,31 @@ fn write(registry: &RwLock<Registry>, mut log: Log, stop: &mpsc::Receiver<onesho
             return;
         }
     }
+}
+
+/// Writes what has been learned, if it is something new. It is a memory: if the disk refuses, the log says so already.
+fn keep(registry: &RwLock<Registry>, log: &Path, kept: &mut Memory) {
+    let registry = registry.read().unwrap_or_else(PoisonError::into_inner);
+    let at = epoch_seconds();
+    let mut new = Memory::new();
+    for (model, entry) in &registry.limiters {
+        let (requests_per_minute, in_flight) = entry.limiter.ceilings();
+        let learned = Learned { at, requests_per_minute, in_flight };
+        let is_known = kept.get(&**model).is_some_and(|kept| Learned { at: kept.at, ..learned } == *kept);
+        if (requests_per_minute.is_some() || in_flight.is_some()) && !is_known {
+            new.insert(model.to_string(), learned);
+        }
+    }
+    drop(registry);
+    if let Some(directory) = log.parent().filter(|_| !new.is_empty())
+        && learned::write(directory, &new, at).is_ok()
+    {
+        kept.extend(new);
+    }
+}
+
+fn epoch_seconds() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 /// A little into the next second of the wall clock, when the last one's rows are complete.
@@ -315,6 +365,8 @@ fn row<'a>(model: &'a str, second: &Second) -> Row<'a> {
         finished: counts.finished,
         overflow: standing.overflow,
         rate: standing.rate,
+        learned_rate: standing.learned_rate,
+        learned_in_flight: standing.learned_in_flight,
         in_flight: standing.in_flight,
         wait_ms: waits,
         call_ms: calls,

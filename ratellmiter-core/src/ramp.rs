@@ -27,10 +27,14 @@ pub(crate) struct Ramp {
     used: u64,
     /// What earlier seconds left of a whole call, in `UNIT`s.
     carry: u64,
+    /// Whether demand from idle is ramped up, and not only demand after a pause.
+    from_idle: bool,
+    /// Twice as steep, until the full rate is reached.
+    steep: bool,
 }
 
 impl Ramp {
-    pub(crate) fn new(settings: Option<limits::Ramp>, per_minute: NonZeroU32) -> Self {
+    pub(crate) fn new(settings: Option<limits::Ramp>, per_minute: NonZeroU32, from_idle: bool) -> Self {
         let mut ramp = Self {
             settings,
             per_minute: per_minute.get().into(),
@@ -39,21 +43,45 @@ impl Ramp {
             allowed: 0,
             used: 0,
             carry: 0,
+            from_idle,
+            steep: false,
         };
-        ramp.restart(Duration::ZERO);
+        if from_idle {
+            ramp.restart(Duration::ZERO);
+        }
         ramp
     }
 
+    /// Begins anew after a pause with the canary, which went at `sent`: steeper than from idle, since the demand is known,
+    /// and what was too much of it has been learned.
+    pub(crate) fn resume(&mut self, sent: Duration) {
+        self.start(sent, 3);
+        self.steep = true;
+        self.used = 1;
+    }
+
     /// Begins anew, as from idle.
-    pub(crate) fn restart(&mut self, now: Duration) {
-        self.level = self.settings.map_or(FULL, |ramp| ramp.start);
+    fn restart(&mut self, now: Duration) {
+        self.start(now, 1);
+    }
+
+    fn start(&mut self, now: Duration, times: u32) {
+        self.level = self.settings.map_or(FULL, |ramp| (times * ramp.start).min(FULL));
+        self.steep = false;
         self.carry = 0;
         self.used = 0;
         self.begin_second(now);
     }
 
     /// Changes the settings from `now` on: a higher rate is a jump, to be taken step by step as any other.
-    pub(crate) fn set(&mut self, now: Duration, settings: Option<limits::Ramp>, per_minute: NonZeroU32) {
+    pub(crate) fn set(
+        &mut self,
+        now: Duration,
+        settings: Option<limits::Ramp>,
+        per_minute: NonZeroU32,
+        from_idle: bool,
+    ) {
+        self.from_idle = from_idle;
         let same_pace = u64::from(self.level) * self.per_minute / u64::from(per_minute.get());
         self.settings = settings;
         self.per_minute = per_minute.get().into();
@@ -68,15 +96,22 @@ impl Ramp {
         let Some(settings) = self.settings else {
             return;
         };
+        if !self.from_idle && self.level == FULL {
+            self.second = now;
+            return;
+        }
         while self.second + SECOND <= now {
-            if !pressed && self.used == 0 && self.second + 2 * SECOND <= now {
+            if self.from_idle && !pressed && self.used == 0 && self.second + 2 * SECOND <= now {
                 self.restart(now);
                 return;
             }
             // The grids of meter and seconds differ: of a second under pressure one call may lie just outside.
             let used = (self.used + u64::from(pressed)) * UNIT / self.per_minute;
             let used = u32::try_from(used).map_or(self.level, |used| used.min(self.level));
-            self.level = (used + settings.step).clamp(settings.start, FULL);
+            let base = if self.from_idle { used } else { self.level };
+            let step = if self.steep { 2 * settings.step } else { settings.step };
+            self.level = (base + step).clamp(settings.start, FULL);
+            self.steep &= self.level < FULL;
             self.used = 0;
             self.begin_second(self.second + SECOND);
         }
@@ -168,7 +203,7 @@ mod tests {
     }
 
     fn ramp(per_minute: u32) -> Ramp {
-        Ramp::new(Some(limits::Ramp::DEFAULT), NonZeroU32::new(per_minute).unwrap())
+        Ramp::new(Some(limits::Ramp::DEFAULT), NonZeroU32::new(per_minute).unwrap(), true)
     }
 
     #[test]
@@ -214,13 +249,35 @@ mod tests {
     }
 
     #[test]
+    fn after_a_pause_it_starts_at_three_quarters_with_the_canary_and_is_twice_as_steep() {
+        let mut ramp = ramp(6000);
+        ramp.resume(Duration::ZERO);
+        assert_eq!(under_pressure(&mut ramp, 4), [74, 95, 100, 100], "and the canary");
+        // Once it is full, the next start from idle is as ever.
+        ramp.roll(Duration::from_secs(10), false);
+        assert_eq!(ramp.level, 250);
+    }
+
+    #[test]
+    fn with_a_burst_only_pauses_are_followed_by_a_ramp() {
+        let mut ramp = Ramp::new(Some(limits::Ramp::DEFAULT), NonZeroU32::new(6000).unwrap(), false);
+        assert_eq!(ramp.due(), Duration::ZERO);
+        ramp.roll(Duration::from_secs(100), false);
+        assert_eq!(ramp.level, FULL, "idle or not");
+        ramp.resume(Duration::from_secs(100));
+        assert_eq!(ramp.level, 750);
+        ramp.roll(Duration::from_secs(103), false);
+        assert_eq!(ramp.level, FULL);
+    }
+
+    #[test]
     fn a_raised_limit_is_a_jump_and_a_lowered_one_is_not() {
         let mut ramp = ramp(300);
         under_pressure(&mut ramp, 10);
         let at = Duration::from_secs(10);
-        ramp.set(at, Some(limits::Ramp::DEFAULT), NonZeroU32::new(600).unwrap());
+        ramp.set(at, Some(limits::Ramp::DEFAULT), NonZeroU32::new(600).unwrap(), true);
         assert!((ramp.rate() - 5.0).abs() < 1e-9, "{}", ramp.rate());
-        ramp.set(at, Some(limits::Ramp::DEFAULT), NonZeroU32::new(60).unwrap());
+        ramp.set(at, Some(limits::Ramp::DEFAULT), NonZeroU32::new(60).unwrap(), true);
         assert!((ramp.rate() - 1.0).abs() < 1e-9, "{}", ramp.rate());
     }
 
@@ -229,6 +286,6 @@ mod tests {
         // 16 calls of the ramp's first 3.2 seconds' worth are missing at 5 a second: 24 in eight seconds, then 5 each.
         assert_eq!(ramp(300).time_for(24), Duration::from_secs(8));
         assert_eq!(ramp(300).time_for(34), Duration::from_secs(10));
-        assert_eq!(Ramp::new(None, NonZeroU32::new(300).unwrap()).time_for(10), Duration::from_secs(2));
+        assert_eq!(Ramp::new(None, NonZeroU32::new(300).unwrap(), true).time_for(10), Duration::from_secs(2));
     }
 }

@@ -48,6 +48,12 @@ pub struct Row<'a> {
     /// The rate allowed at the second's end, in calls a second; zero while paused.
     #[serde(default)]
     pub rate: f64,
+    /// The rate that refusals have taught, in calls a second, where it is below the configured one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learned_rate: Option<f64>,
+    /// The calls in flight that refusals have taught, where they are below the configured ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learned_in_flight: Option<f64>,
     /// Calls out when the second ended.
     #[serde(default)]
     pub in_flight: u64,

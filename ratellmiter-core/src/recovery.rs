@@ -10,8 +10,10 @@ const LONGEST: Duration = Duration::from_secs(65);
 pub(crate) const LONGEST_HINT: Duration = Duration::from_mins(10);
 /// A canary that is out this many times as long as the slowest refusal took has been accepted.
 const PATIENCE: u32 = 3;
-const LEAST_PATIENCE: Duration = Duration::from_secs(1);
+const LEAST_PATIENCE: Duration = Duration::from_millis(250);
 const MOST_PATIENCE: Duration = Duration::from_secs(30);
+/// While nobody knows how long refusals take.
+const FIRST_PATIENCE: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(crate) struct Recovery {
@@ -55,10 +57,13 @@ impl Recovery {
 
     /// How long a canary is waited for.
     pub(crate) fn patience(&self) -> Duration {
+        if self.slowest_refusal.is_zero() {
+            return FIRST_PATIENCE;
+        }
         (self.slowest_refusal * PATIENCE).clamp(LEAST_PATIENCE, MOST_PATIENCE)
     }
 
-    /// Up to a tenth, and up to a second: enough that many processes do not come back at the same instant.
+    /// Up to a twentieth, and up to half a second: enough that many processes do not come back at the same instant.
     fn jitter(&mut self, pause: Duration) -> Duration {
         // SplitMix64 (Steele, Lea and Flood 2014): good enough to spread, and the same in every test.
         self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -66,7 +71,7 @@ impl Recovery {
         bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         bits ^= bits >> 31;
-        let most = (pause / 10).clamp(Duration::from_millis(10), Duration::from_secs(1));
+        let most = (pause / 20).clamp(Duration::from_millis(10), Duration::from_millis(500));
         Duration::from_nanos(1 + bits % (u64::from(most.subsec_nanos()) + most.as_secs() * 1_000_000_000))
     }
 }
@@ -77,7 +82,7 @@ mod tests {
 
     fn about(pause: Duration, millis: u64) -> bool {
         let least = Duration::from_millis(millis);
-        least < pause && pause <= least + (least / 10).clamp(Duration::from_millis(10), Duration::from_secs(1))
+        least < pause && pause <= least + (least / 20).clamp(Duration::from_millis(10), Duration::from_millis(500))
     }
 
     #[test]
@@ -115,5 +120,8 @@ mod tests {
         recovery.refused_after(Duration::from_millis(900));
         recovery.refused_after(Duration::from_millis(100));
         assert_eq!(recovery.patience(), Duration::from_millis(2700));
+        let mut quick = Recovery::new(0);
+        quick.refused_after(Duration::from_millis(20));
+        assert_eq!(quick.patience(), Duration::from_millis(250));
     }
 }

@@ -8,9 +8,11 @@
 //! A ticket goes when all of these allow it: the phase (nobody in a pause, one canary after it), the calls in flight,
 //! the meter, the ramp and the window. Meter and ramp count from the schedule and not from when a timer fired.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, num::NonZeroU32, time::Duration};
 
 use crate::{
+    judge::{Scope, Verdict},
+    learn::{Learner, Through},
     limits::Limits,
     meter::Meter,
     ramp::Ramp,
@@ -46,6 +48,8 @@ pub(crate) struct Grant {
     at: Duration,
     /// How many pauses had begun by then.
     episode: u64,
+    /// Whether it was sent to see if the way is free: its refusal teaches nothing about the rate.
+    is_canary: bool,
 }
 
 #[derive(Debug)]
@@ -64,6 +68,7 @@ enum Phase {
     /// One call is out alone; if nothing is heard of it until `accepted` it has been accepted.
     Canary {
         id: Id,
+        sent: Duration,
         accepted: Duration,
     },
     /// The user's probe is out.
@@ -76,6 +81,14 @@ pub(crate) struct Scheduler<W> {
     meter: Meter,
     window: Window,
     ramp: Ramp,
+    /// The rate in calls a minute, and the calls in flight, that the server has taught us.
+    rate: Learner,
+    cap: Learner,
+    through: Through,
+    /// The last refusal that began an episode came too early to teach anything.
+    unexplained: bool,
+    /// When time under pressure was last counted.
+    rolled: Duration,
     recovery: Recovery,
     phase: Phase,
     /// How many pauses have begun.
@@ -93,11 +106,20 @@ pub(crate) struct Scheduler<W> {
 impl<W> Scheduler<W> {
     /// `offset` is the wall clock at time zero, `seed` spreads the pauses of many processes.
     pub(crate) fn new(limits: Limits, offset: Duration, seed: u64) -> Self {
+        let limits = limits.checked();
+        let (rate, cap) = learners(&limits);
+        let mut meter = Meter::new(limits.requests_per_minute);
+        meter.set_burst(limits.burst);
         Self {
             limits,
-            meter: Meter::new(limits.requests_per_minute),
-            window: Window::new(limits.requests_per_minute),
-            ramp: Ramp::new(limits.ramp, limits.requests_per_minute),
+            meter,
+            window: Window::new(limits.requests_per_minute, limits.burst),
+            ramp: Ramp::new(limits.ramp, limits.requests_per_minute, limits.burst.is_zero()),
+            rate,
+            cap,
+            through: Through::default(),
+            unexplained: false,
+            rolled: Duration::ZERO,
             recovery: Recovery::new(seed),
             phase: Phase::Flowing,
             episode: 0,
@@ -117,10 +139,16 @@ impl<W> Scheduler<W> {
     /// Changes the limits. The line keeps its order; the new rate holds from the next ticket on.
     pub(crate) fn set_limits(&mut self, now: Duration, limits: Limits) {
         self.roll(now);
-        self.limits = limits;
-        self.meter.set_rate(now, limits.requests_per_minute);
-        self.window.set_rate(limits.requests_per_minute);
-        self.ramp.set(now, limits.ramp, limits.requests_per_minute);
+        self.limits = limits.checked();
+        if !limits.learn {
+            (self.rate, self.cap) = learners(&limits);
+        }
+        self.rate.set_most(limits.requests_per_minute.get().into());
+        self.cap.set_most(most_in_flight(&limits));
+        self.meter.set_rate(now, self.allowed_rate());
+        self.meter.set_burst(limits.burst);
+        self.window.set(limits.requests_per_minute, limits.burst);
+        self.ramp.set(now, limits.ramp, limits.requests_per_minute, limits.burst.is_zero());
         self.unblocked = now;
     }
 
@@ -201,27 +229,34 @@ impl<W> Scheduler<W> {
     }
 
     /// A call came back refused and joins the line again, before all that were never refused.
-    /// `ours`: because of our rate, and not because the server is busy with everybody.
-    pub(crate) fn refuse(&mut self, now: Duration, grant: Grant, hint: Option<Duration>, payload: W) -> Place {
+    pub(crate) fn refuse(&mut self, now: Duration, grant: Grant, verdict: &Verdict, payload: W) -> Place {
         self.roll(now);
         self.tally.counts.rate_limited += 1;
         self.recovery.refused_after(now.saturating_sub(grant.at));
+        self.through.refused(grant.at);
         self.returned(now);
         let is_new = match self.phase {
             Phase::Flowing => grant.episode == self.episode,
             Phase::Canary { id, .. } => id == grant.id,
             _ => false,
         };
-        self.pause(now, hint, is_new);
+        if is_new && !grant.is_canary {
+            self.learn(now, verdict);
+        }
+        self.pause(now, verdict.retry_after(), is_new);
         let place = Place { class: Class::Refused, id: grant.id };
         self.join(now, place, payload);
         place
     }
 
     /// A refusal was seen that belongs to no ticket.
-    pub(crate) fn refused_elsewhere(&mut self, now: Duration, hint: Option<Duration>) {
+    pub(crate) fn refused_elsewhere(&mut self, now: Duration, verdict: &Verdict) {
         self.roll(now);
-        self.pause(now, hint, self.phase == Phase::Flowing);
+        let is_new = self.phase == Phase::Flowing;
+        if is_new {
+            self.learn(now, verdict);
+        }
+        self.pause(now, verdict.retry_after(), is_new);
     }
 
     /// The user's probe has answered; `blocked`: the server still refuses.
@@ -231,7 +266,7 @@ impl<W> Scheduler<W> {
             if blocked {
                 self.phase = Phase::Paused { until: now + self.recovery.pause(None) };
             } else {
-                self.resume(now);
+                self.resume(now, now);
             }
         }
     }
@@ -293,15 +328,36 @@ impl<W> Scheduler<W> {
         self.line.len()
     }
 
-    pub(crate) fn in_flight(&self) -> u64 {
-        self.in_flight
-    }
-
     /// The rate allowed now, in calls a second; zero while paused.
     pub(crate) fn rate(&self) -> f64 {
         match self.phase {
-            Phase::Flowing => self.ramp.rate(),
+            Phase::Flowing => self.ramp.rate().min(f64::from(self.allowed_rate().get()) / 60.0),
             _ => 0.0,
+        }
+    }
+
+    /// Where the server refused last, for the rate in calls a minute and for the calls in flight.
+    pub(crate) fn ceilings(&self) -> (Option<f64>, Option<f64>) {
+        (self.rate.ceiling(), self.cap.ceiling())
+    }
+
+    /// Begins with the ceilings of an earlier run.
+    pub(crate) fn restore(&mut self, now: Duration, rate: Option<f64>, in_flight: Option<f64>) {
+        self.roll(now);
+        if self.limits.learn {
+            rate.into_iter().for_each(|ceiling| self.rate.restore(ceiling));
+            in_flight.into_iter().for_each(|ceiling| self.cap.restore(ceiling));
+            self.meter.set_rate(now, self.allowed_rate());
+        }
+    }
+
+    pub(crate) fn standing(&self) -> Standing {
+        Standing {
+            overflow: self.line.len() as u64,
+            in_flight: self.in_flight,
+            rate: self.rate(),
+            learned_rate: self.rate.learned().map(|per_minute| per_minute / 60.0),
+            learned_in_flight: self.cap.learned().map(f64::round),
         }
     }
 
@@ -320,24 +376,33 @@ impl<W> Scheduler<W> {
         if self.line.is_empty() {
             return Duration::ZERO;
         }
-        self.paused_for(now).unwrap_or_default() + self.ramp.time_for(self.line.len() as u64)
+        let calls = self.line.len() as u64;
+        #[allow(clippy::cast_precision_loss)] // For people to read.
+        let learned = Duration::from_secs_f64(calls as f64 * 60.0 / f64::from(self.allowed_rate().get()));
+        self.paused_for(now).unwrap_or_default() + self.ramp.time_for(calls).max(learned)
     }
 
     /// Brings ramp, phase and tally to `now`, before anything changes.
     pub(crate) fn roll(&mut self, now: Duration) {
-        if let Phase::Canary { accepted, .. } = self.phase
+        if let Phase::Canary { sent, accepted, .. } = self.phase
             && accepted <= now
         {
-            self.resume(accepted);
+            self.resume(accepted, sent);
         }
-        let blocked = self.phase != Phase::Flowing || self.line.is_empty() || self.full();
-        self.ramp.roll(now, !blocked);
-        let (overflow, in_flight, rate) = (self.line.len() as u64, self.in_flight, self.rate());
-        self.tally.roll(now, || Standing { overflow, in_flight, rate });
-    }
-
-    fn standing(&self) -> Standing {
-        Standing { overflow: self.line.len() as u64, in_flight: self.in_flight, rate: self.rate() }
+        let flowing = self.phase == Phase::Flowing && !self.line.is_empty();
+        self.ramp.roll(now, flowing && !self.full());
+        let time = now.saturating_sub(std::mem::replace(&mut self.rolled, now));
+        if flowing && self.full() {
+            self.cap.pressed(time);
+        } else if flowing && self.ramp.rate() * 60.0 >= self.rate.allowed() {
+            let before = self.allowed_rate();
+            self.rate.pressed(time);
+            if self.allowed_rate() != before {
+                self.meter.set_rate(now, self.allowed_rate());
+            }
+        }
+        let standing = self.standing();
+        self.tally.roll(now, || standing);
     }
 
     fn new_id(&mut self) -> Id {
@@ -353,7 +418,44 @@ impl<W> Scheduler<W> {
     }
 
     fn full(&self) -> bool {
-        self.limits.max_in_flight.is_some_and(|most| self.in_flight >= most.get().into())
+        #[allow(clippy::cast_precision_loss)] // Fewer than 2^52 calls are out.
+        let next = (self.in_flight + 1) as f64;
+        next > self.cap.allowed().round()
+    }
+
+    /// The rate of the meter, in whole calls a minute.
+    fn allowed_rate(&self) -> NonZeroU32 {
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Between 1 and the configured rate.
+        let whole = self.rate.allowed() as u32;
+        NonZeroU32::new(whole).unwrap_or(NonZeroU32::MIN)
+    }
+
+    /// Takes from a refusal that begins an episode what it teaches.
+    fn learn(&mut self, now: Duration, verdict: &Verdict) {
+        self.meter.forget_saved(now);
+        let Verdict::RateLimited { scope, .. } = verdict else {
+            // The server is busy with everybody: our rate is not at fault.
+            return;
+        };
+        if !self.limits.learn {
+            return;
+        }
+        match scope {
+            #[allow(clippy::cast_precision_loss)]
+            Scope::Concurrency => self.cap.refused(self.in_flight as f64),
+            // The ramp, which starts anew, is the answer to growth; no rate is the answer to a spent day.
+            Scope::Acceleration | Scope::Day | Scope::Billing => {}
+            _ => {
+                let current = self.rate() * 60.0;
+                let through = self.through.rate(now).map(|through| through * 60.0);
+                // Refused before enough went to tell how much goes: once that is an accident.
+                self.unexplained = through.is_none() && !self.unexplained;
+                if !self.unexplained {
+                    self.rate.refused(through.map_or(current, |through| through.min(current)));
+                    self.meter.set_rate(now, self.allowed_rate());
+                }
+            }
+        }
     }
 
     /// When the head of the line may go, whoever it is. `None`: not before something else happens.
@@ -376,17 +478,19 @@ impl<W> Scheduler<W> {
     }
 
     fn issue(&mut self, id: Id, slot: Duration, now: Duration) -> Grant {
+        let is_canary = matches!(self.phase, Phase::Paused { .. });
         if self.limits.enabled {
-            if let Phase::Paused { .. } = self.phase {
-                self.phase = Phase::Canary { id, accepted: now + self.recovery.patience() };
+            if is_canary {
+                self.phase = Phase::Canary { id, sent: now, accepted: now + self.recovery.patience() };
             }
+            self.through.went(now);
             self.meter.take(slot);
             self.ramp.take(slot);
             self.window.take(now);
         }
         self.in_flight += 1;
         self.tally.counts.issued += 1;
-        Grant { id, at: now, episode: self.episode }
+        Grant { id, at: now, episode: self.episode, is_canary }
     }
 
     /// Nobody goes. `is_new`: the refusal begins an episode, or shows that it goes on; else it came from before the pause and
@@ -413,8 +517,10 @@ impl<W> Scheduler<W> {
     }
 
     fn accepted(&mut self, now: Duration, canary: Id) {
-        if matches!(self.phase, Phase::Canary { id, .. } if id == canary) {
-            self.resume(now);
+        if let Phase::Canary { id, sent, .. } = self.phase
+            && id == canary
+        {
+            self.resume(now, sent);
         }
     }
 
@@ -425,12 +531,23 @@ impl<W> Scheduler<W> {
         }
     }
 
-    fn resume(&mut self, now: Duration) {
+    /// The way is free: the first to have gone it went at `sent`.
+    fn resume(&mut self, now: Duration, sent: Duration) {
         self.phase = Phase::Flowing;
         self.recovery.over();
-        self.ramp.restart(now);
+        self.ramp.resume(sent.max(now.saturating_sub(Duration::from_secs(1))));
+        self.through.clear();
         self.unblocked = now;
     }
+}
+
+/// For the rate in calls a minute, and for the calls in flight.
+fn learners(limits: &Limits) -> (Learner, Learner) {
+    (Learner::new(limits.requests_per_minute.get().into(), 1.0), Learner::new(most_in_flight(limits), 1.0))
+}
+
+fn most_in_flight(limits: &Limits) -> f64 {
+    limits.max_in_flight.map_or(f64::INFINITY, |most| f64::from(most.get()))
 }
 
 #[cfg(test)]

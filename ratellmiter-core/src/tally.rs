@@ -19,6 +19,9 @@ pub(crate) struct Standing {
     pub(crate) overflow: u64,
     pub(crate) in_flight: u64,
     pub(crate) rate: f64,
+    /// What has been learned, in calls a second and calls.
+    pub(crate) learned_rate: Option<f64>,
+    pub(crate) learned_in_flight: Option<f64>,
 }
 
 /// A second that is over.
@@ -194,7 +197,7 @@ mod tests {
         let mut tally = Tally::new(Duration::from_millis(10_500));
         tally.record(true);
         tally.counts.requested = 3;
-        let waiting = Standing { overflow: 2, in_flight: 1, rate: 5.0 };
+        let waiting = Standing { overflow: 2, in_flight: 1, rate: 5.0, ..Standing::default() };
         tally.roll(Duration::from_millis(499), || waiting);
         assert_eq!(tally.take(), [], "still in second 10");
         tally.roll(Duration::from_secs(3), || waiting);

@@ -15,16 +15,18 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    pub(crate) fn new(per_minute: NonZeroU32) -> Self {
+    pub(crate) fn new(per_minute: NonZeroU32, burst: Duration) -> Self {
         let mut window = Self { second: Span::new(Duration::from_secs(1)), minute: Span::new(Duration::from_mins(1)) };
-        window.set_rate(per_minute);
+        window.set(per_minute, burst);
         window
     }
 
-    pub(crate) fn set_rate(&mut self, per_minute: NonZeroU32) {
+    /// What was saved up for `burst` may come on top.
+    pub(crate) fn set(&mut self, per_minute: NonZeroU32, burst: Duration) {
         let per_minute = u64::from(per_minute.get());
-        self.second.limit = per_minute.div_ceil(60) + 1;
-        self.minute.limit = per_minute;
+        let burst = u64::try_from(burst.as_nanos() * u128::from(per_minute) / 60_000_000_000).unwrap_or(per_minute);
+        self.second.limit = per_minute.div_ceil(60) + burst + 1;
+        self.minute.limit = per_minute + burst;
     }
 
     /// When one more call is not too many.
@@ -128,7 +130,7 @@ mod tests {
     use super::*;
 
     fn window(per_minute: u32) -> Window {
-        Window::new(NonZeroU32::new(per_minute).unwrap())
+        Window::new(NonZeroU32::new(per_minute).unwrap(), Duration::ZERO)
     }
 
     #[test]
@@ -162,7 +164,7 @@ mod tests {
         for at in 0..10 {
             window.take(Duration::from_millis(at * 100));
         }
-        window.set_rate(NonZeroU32::new(5).unwrap());
+        window.set(NonZeroU32::new(5).unwrap(), Duration::ZERO);
         // The sixth of the ten must be out of the minute before another may go.
         assert_eq!(window.due(), Duration::from_millis(60_500));
     }

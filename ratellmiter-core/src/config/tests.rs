@@ -59,6 +59,15 @@ fn the_file_wins_over_what_the_code_says_of_a_model() {
 }
 
 #[test]
+fn burst_and_learning_are_set_for_all_or_for_one() {
+    let code = Config { burst: Duration::from_secs(10), learn: false, ..Config::default() };
+    let settings = settings(&code, "burst = 2.5\n[models.m]\nlearn = true\nburst = 60", &[]);
+    let (one, other) = (settings.limits("m", None), settings.limits("n", None));
+    assert_eq!((one.burst, one.learn), (Duration::from_secs(60), true));
+    assert_eq!((other.burst, other.learn), (Duration::from_millis(2500), false));
+}
+
+#[test]
 fn off_is_off_for_all() {
     let settings = settings(&Config::default(), "enabled = true", &[("RATELLMITER", "off")]);
     assert!(!settings.limits("m", Some(Limits::per_minute(NonZeroU32::MIN))).enabled);
@@ -69,7 +78,7 @@ fn off_is_off_for_all() {
 fn a_mistake_in_the_file_is_one_line_with_place_key_and_what_is_allowed() {
     assert_eq!(
         complaint("\n[models.m]\nrequests = 5"),
-        "line 3, column 1, key `requests`: unknown field `requests`, expected one of `requests_per_minute`, `max_in_flight`, `attempts`, `enabled`, `ramp`"
+        "line 3, column 1, key `requests`: unknown field `requests`, expected one of `requests_per_minute`, `max_in_flight`, `attempts`, `burst`, `learn`, `enabled`, `ramp`"
     );
     for (text, start) in [
         ("default_rate_limit = 0", "line 1, column 22, key `default_rate_limit`: "),
@@ -84,6 +93,9 @@ fn a_mistake_in_the_file_is_one_line_with_place_key_and_what_is_allowed() {
         ("ramp = \"on\"", "allowed is \"off\" or { start = 0.25, step = 0.10 }"),
         ("ramp = { start = 2.0, step = 0.1 }", "from 0.001 to 1, not 2"),
         ("ramp = { start = 0.5 }", "allowed is \"off\" or { start = 0.25, step = 0.10 }"),
+        ("burst = 61", "a burst of 61 seconds; allowed are 0 to 60 seconds"),
+        ("burst = nan", "allowed are 0 to 60 seconds"),
+        ("burst = \"1m\"", "line 1, column 9, key `burst`"),
         ("[models\n", "line 1"),
     ] {
         let complaint = complaint(text);

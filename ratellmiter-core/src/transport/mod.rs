@@ -28,8 +28,5 @@ use crate::{
 fn report(evidence: &Evidence<'_>, limiter: Option<&Limiter>) {
     let in_call = facts::saw(evidence.status, &evidence.headers);
     let Some(limiter) = limiter.filter(|_| !in_call) else { return };
-    let verdict = judge(evidence, SystemTime::now());
-    if verdict.is_retried() {
-        limiter.refused(verdict.retry_after());
-    }
+    limiter.refused(judge(evidence, SystemTime::now()));
 }

@@ -1,0 +1,118 @@
+//! A simulated provider as an HTTP server on loopback: for any client in any language.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header},
+    response::{IntoResponse as _, Response},
+    routing::any,
+};
+use ratellmiter_core::{
+    Scope,
+    sim::{Answer, Provider},
+};
+use serde_json::{Value, json};
+use tokio::{net::TcpListener, time::Instant};
+
+/// What has been asked and answered so far.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) requests: AtomicU64,
+    /// Refused because of a limit.
+    pub(crate) too_many: AtomicU64,
+    /// Refused because of an outage.
+    pub(crate) overloaded: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Server {
+    provider: Mutex<Provider>,
+    counts: Arc<Counts>,
+    /// The provider's time begins with the first request.
+    first: Mutex<Option<Instant>>,
+}
+
+/// Starts it; port 0 is a free one.
+pub(crate) async fn start(provider: Provider, port: u16) -> std::io::Result<(SocketAddr, Arc<Counts>)> {
+    let counts = Arc::new(Counts::default());
+    let server = Server { provider: Mutex::new(provider), counts: counts.clone(), first: Mutex::new(None) };
+    let routes = Router::new().fallback(any(answer)).with_state(Arc::new(server));
+    let listener = TcpListener::bind(("127.0.0.1", port)).await?;
+    let address = listener.local_addr()?;
+    tokio::spawn(async { axum::serve(listener, routes).await });
+    Ok((address, counts))
+}
+
+async fn answer(State(server): State<Arc<Server>>, uri: Uri, body: Bytes) -> Response {
+    let request: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let tokens = body.len() as u64 / 3 + request["max_tokens"].as_u64().unwrap_or(0);
+    let answer = {
+        // One lock for both: the provider's times must not go back.
+        let mut provider = server.provider.lock().unwrap_or_else(PoisonError::into_inner);
+        let now =
+            server.first.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(Instant::now).elapsed();
+        provider.call(now, tokens)
+    };
+    server.counts.requests.fetch_add(1, Ordering::Relaxed);
+    tokio::time::sleep(answer.after()).await;
+    match answer {
+        Answer::Finished { .. } => Json(success(uri.path(), &request)).into_response(),
+        Answer::Refused { status, scope, hint, .. } => {
+            let count = if status == 429 { &server.counts.too_many } else { &server.counts.overloaded };
+            count.fetch_add(1, Ordering::Relaxed);
+            refusal(uri.path(), status, scope, hint)
+        }
+    }
+}
+
+/// In the shape of Anthropic's messages where the path says so, else of `OpenAI`'s chat completions.
+fn success(path: &str, request: &Value) -> Value {
+    let text = format!("an answer to {}", request["messages"][0]["content"]);
+    if path.ends_with("/messages") {
+        json!({
+            "id": "msg_1", "type": "message", "role": "assistant", "model": request["model"], "stop_reason": "end_turn",
+            "content": [{ "type": "text", "text": text }], "usage": { "input_tokens": 10, "output_tokens": 10 }
+        })
+    } else {
+        json!({
+            "id": "chatcmpl-1", "object": "chat.completion", "created": 1_795_502_400, "model": request["model"],
+            "choices": [{ "index": 0, "finish_reason": "stop", "message": { "role": "assistant", "content": text } }],
+            "usage": { "prompt_tokens": 10, "completion_tokens": 10, "total_tokens": 20 }
+        })
+    }
+}
+
+fn refusal(path: &str, status: u16, scope: Scope, hint: Option<Duration>) -> Response {
+    let (kind, code, message) = match scope {
+        _ if status != 429 => ("overloaded_error", "overloaded", "Overloaded"),
+        Scope::Concurrency => ("concurrency", "concurrency_limit_exceeded", "Too many concurrent requests"),
+        _ => ("requests", "rate_limit_exceeded", "Rate limit reached for requests"),
+    };
+    let error = json!({ "type": kind, "code": code, "message": message });
+    let body = if path.ends_with("/messages") {
+        json!({ "type": "error", "error": error })
+    } else {
+        json!({ "error": error })
+    };
+    let mut headers = HeaderMap::new();
+    if let Some(hint) = hint {
+        let (name, value) = if hint.subsec_nanos() == 0 {
+            (header::RETRY_AFTER, hint.as_secs().to_string())
+        } else {
+            (HeaderName::from_static("retry-after-ms"), hint.as_millis().to_string())
+        };
+        headers.insert(name, HeaderValue::from_str(&value).expect("digits"));
+    }
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::TOO_MANY_REQUESTS);
+    (status, headers, Json(body)).into_response()
+}

@@ -1,0 +1,66 @@
+//! The simulated provider over HTTP, with the real client and the limiter that users have.
+
+#![cfg(all(feature = "sim", feature = "reqwest"))]
+
+#[path = "../examples/provider/server.rs"]
+mod server;
+
+use std::{num::NonZeroU32, sync::atomic::Ordering, time::Duration};
+
+use ratellmiter_core::{
+    CheckLlm as _, HttpError, Limiter, Limits, ratellmiter,
+    sim::{Hint, Provider},
+};
+
+#[derive(Debug, thiserror::Error)]
+enum AskError {
+    #[error(transparent)]
+    Refused(#[from] HttpError),
+    #[error(transparent)]
+    Http(#[from] reqwest::Error),
+}
+
+#[ratellmiter(limiter = limiter)]
+async fn ask(limiter: &Limiter, client: &reqwest::Client, url: &str) -> Result<String, AskError> {
+    let body = r#"{"messages": [{"content": "hi"}]}"#;
+    Ok(client.post(url).body(body).send().await?.check_llm().await?.text().await?)
+}
+
+fn quick(seed: u64) -> Provider {
+    Provider::new(seed)
+        .latency(Duration::from_millis(20), 0.3, 0.0)
+        .refused_after(Duration::from_millis(2))
+        .hint(Hint::Exact)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_call_comes_through_and_few_are_refused() {
+    // 50 a second are believed in, 25 are taken.
+    let (address, counts) = server::start(quick(1).bucket(1500, Duration::from_millis(200)), 0).await.unwrap();
+    let limiter = Limiter::new(Limits::per_minute(NonZeroU32::new(3000).unwrap()));
+    let client = reqwest::Client::new();
+    for path in ["chat/completions", "messages"] {
+        let url = format!("http://{address}/v1/{path}");
+        let answers = futures::future::join_all((0..60).map(|_| ask(&limiter, &client, &url))).await;
+        for answer in answers {
+            assert!(answer.unwrap().contains("an answer to"));
+        }
+    }
+    let (requests, refused) = (counts.requests.load(Ordering::Relaxed), counts.too_many.load(Ordering::Relaxed));
+    assert_eq!(requests, 120 + refused, "one request for each attempt");
+    assert!((1..40).contains(&refused), "{refused} of {requests}");
+    assert!(limiter.snapshot().learned_rate.is_some_and(|rate| rate < 50.0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn outages_and_calls_in_flight_are_told_apart() {
+    let provider = quick(2).outage(Duration::ZERO..Duration::from_millis(100), 529, Hint::Exact).concurrency(3);
+    let (address, counts) = server::start(provider, 0).await.unwrap();
+    let limiter = Limiter::new(Limits::per_minute(NonZeroU32::new(60_000).unwrap()).no_ramp());
+    let (client, url) = (reqwest::Client::new(), format!("http://{address}/v1/chat/completions"));
+    let answers = futures::future::join_all((0..60).map(|_| ask(&limiter, &client, &url))).await;
+    answers.into_iter().for_each(|answer| _ = answer.unwrap());
+    assert!(counts.overloaded.load(Ordering::Relaxed) > 0 && counts.too_many.load(Ordering::Relaxed) > 0);
+    let learned = limiter.snapshot();
+    assert!(learned.learned_in_flight.is_some_and(|calls| calls < 10.0), "{learned:?}");
+}
