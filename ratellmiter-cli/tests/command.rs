@@ -106,7 +106,7 @@ fn the_directory_is_the_options_or_the_environments_or_the_configurations() {
     assert_eq!(output.stdout, b"1-1-default_riefo.png\n");
     assert_eq!(place.drawn(&["-dir=option"]).0, "0-1-default_riefo.png");
     fs::write(place.path("ratellmiter.toml"), "log_dir = \"configured\"").unwrap();
-    assert_snapshot!(place.failure(&[]), @"error: in the configuration ratellmiter.toml, line 1, column 1, key `log_dir`: unknown field `log_dir`, expected one of `default_rate_limit`, `log_directory`, `max_in_flight`, `attempts`, `enabled`, `ramp`, `models`");
+    assert_snapshot!(place.failure(&[]), @"error: in the configuration ratellmiter.toml, line 1, column 1, key `log_dir`: unknown field `log_dir`, expected one of `default_rate_limit`, `log_directory`, `max_in_flight`, `attempts`, `burst`, `learn`, `enabled`, `ramp`, `models`");
 }
 
 #[test]

@@ -108,7 +108,11 @@ impl Call {
             return ControlFlow::Break(out);
         };
         if !verdict.is_retried() {
-            ticket.finish();
+            if verdict == Verdict::Success {
+                ticket.finish();
+            } else {
+                ticket.fail();
+            }
             return ControlFlow::Break(out);
         }
         let hint = verdict.retry_after();

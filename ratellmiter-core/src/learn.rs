@@ -63,9 +63,9 @@ impl Learner {
         Some(self.allowed()).filter(|allowed| *allowed < self.most)
     }
 
-    /// Where the server refused last, if it is less than what is configured.
+    /// Where the server refused last, unless what is configured has been reached since.
     pub(crate) fn ceiling(&self) -> Option<f64> {
-        self.learned.map(|learned| learned.ceiling).filter(|ceiling| *ceiling < self.most)
+        self.learned.map(|learned| learned.ceiling).filter(|_| self.allowed() < self.most)
     }
 
     /// Starts with the ceiling of an earlier run, carefully, unless something is known already.
@@ -200,7 +200,7 @@ mod tests {
         assert!(near(allowed[8], 102.0) && near(allowed[10], 106.0) && near(allowed[12], 114.0), "{allowed:?}");
         assert!(allowed.windows(2).all(|pair| pair[0] <= pair[1]));
         assert!(near(allowed[40], 300.0));
-        assert_eq!(learner.learned(), None, "as configured");
+        assert_eq!((learner.learned(), learner.ceiling()), (None, None), "as configured");
     }
 
     #[test]

@@ -29,16 +29,18 @@
 //! more in any second. They are spaced evenly. With a line waiting and no refusals the rate is used to at least
 //! 99.5 % once the ramp is over. Calls get their tickets in the order in which they asked. After a refusal nobody goes
 //! until the server's hint has passed, then one refused call goes alone, and when it is accepted the other refused calls
-//! go first. Futures that are dropped give their places back. The log never breaks a call, and holds no prompt, answer,
-//! header, key, or text of an error.
+//! go first. What the server really takes is learned from its refusals, and is never more than what you set
+//! ([`Limits::learn`]). Futures that are dropped give their places back. The log never breaks a call, and holds no
+//! prompt, answer, header, key, or text of an error.
 //!
 //! # Architecture
 //!
 //! From the top down, each knowing only those below: `call` (what the attribute expands to) and [`Monitor`]; `limiter`
 //! (the public face) over `driver` (the lock, the waiters, the timer); `scheduler`, a pure state machine that is told
-//! the time; its parts `meter` (the rate), `ramp`, `window` (what really went out), `recovery` (pauses) and `tally` (the
-//! second's counts); [`config`], [`log`], [`record`], `limits`; and `judge`, from the outcome of a call to a
-//! [`Verdict`], helped by `facts` and `transport`, what was seen on the way.
+//! the time; its parts `meter` (the rate), `learn` (what refusals teach), `ramp`, `window` (what really went out),
+//! `recovery` (pauses) and `tally` (the second's counts); [`config`], [`log`], [`record`], `learned` (what is kept for the
+//! next start), `limits`; and `judge`, from the outcome of a call to a [`Verdict`], helped by `facts` and `transport`, what
+//! was seen on the way. Beside them `sim` plays the scheduler against simulated providers.
 
 mod call;
 mod clock;

@@ -287,9 +287,14 @@ impl Ticket {
         Self { limiter: limiter.clone(), grant: Some(grant) }
     }
 
-    /// The call ended, well or with an error that is no refusal.
+    /// The call ended.
     pub fn finish(mut self) {
-        self.end(|state, now, grant| state.scheduler.finish(now, grant));
+        self.end(|state, now, grant| state.scheduler.finish(now, grant, false));
+    }
+
+    /// The call ended with an error that is no refusal: as [`finish`](Self::finish), and the log counts it as failed.
+    pub fn fail(mut self) {
+        self.end(|state, now, grant| state.scheduler.finish(now, grant, true));
     }
 
     /// The call came back refused. The limiter pauses, and the call is in the line again when this returns, before all that

@@ -315,8 +315,8 @@ fn keep(registry: &RwLock<Registry>, log: &Path, kept: &mut Memory) {
     for (model, entry) in &registry.limiters {
         let (requests_per_minute, in_flight) = entry.limiter.ceilings();
         let learned = Learned { at, requests_per_minute, in_flight };
-        let is_known = kept.get(&**model).is_some_and(|kept| Learned { at: kept.at, ..learned } == *kept);
-        if (requests_per_minute.is_some() || in_flight.is_some()) && !is_known {
+        let known = kept.get(&**model).copied().unwrap_or(Learned { at, requests_per_minute: None, in_flight: None });
+        if (Learned { at: known.at, ..learned }) != known {
             new.insert(model.to_string(), learned);
         }
     }
@@ -363,8 +363,11 @@ fn row<'a>(model: &'a str, second: &Second) -> Row<'a> {
         issued: counts.issued,
         rate_limited: counts.rate_limited,
         finished: counts.finished,
+        failed: counts.failed,
         overflow: standing.overflow,
         rate: standing.rate,
+        limit: Some(standing.limit),
+        held: standing.held,
         learned_rate: standing.learned_rate,
         learned_in_flight: standing.learned_in_flight,
         in_flight: standing.in_flight,

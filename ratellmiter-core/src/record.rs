@@ -42,12 +42,21 @@ pub struct Row<'a> {
     /// Calls that ended, whether well or with an error of their own (`f`).
     #[serde(default)]
     pub finished: u64,
+    /// Of those that ended, the ones that ended with an error of their own.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub failed: u64,
     /// Calls still waiting when the second ended, refused ones included (`o`).
     #[serde(default)]
     pub overflow: u64,
     /// The rate allowed at the second's end, in calls a second; zero while paused.
     #[serde(default)]
     pub rate: f64,
+    /// The configured rate, in calls a second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<f64>,
+    /// What the first in the line waited for when the second ended, if anybody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Held>,
     /// The rate that refusals have taught, in calls a second, where it is below the configured one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub learned_rate: Option<f64>,
@@ -63,6 +72,30 @@ pub struct Row<'a> {
     /// How long the calls that ended in this second had been out, in milliseconds.
     #[serde(default)]
     pub call_ms: Quantiles,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // As serde calls it.
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+/// What holds the line back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Held {
+    /// A refusal: nobody goes, or one alone.
+    Pause,
+    /// The calls in flight, configured or learned.
+    InFlight,
+    /// The ramp.
+    Ramp,
+    /// The rate that refusals have taught.
+    Learned,
+    /// The configured rate.
+    Rate,
+    /// Something that a later version knows.
+    #[serde(other)]
+    Other,
 }
 
 /// The middle, the tail and the worst of one second, in milliseconds; all zero when nothing was measured.
@@ -125,6 +158,16 @@ mod tests {
             r#"{"at":1795502413,"model":"gpt-4o","requested":100,"issued":1,"rate_limited":0,"finished":0,"overflow":99,"rate":5.0,"in_flight":1,"wait_ms":{"p50":0,"p99":0,"max":0},"call_ms":{"p50":1,"p99":2,"max":3}}"#
         );
         assert_eq!(Line::parse(&text).unwrap(), Line::Row(row));
+    }
+
+    #[test]
+    fn what_held_the_line_back_is_a_word_and_may_be_a_new_one() {
+        let row = Row { held: Some(Held::InFlight), limit: Some(5.0), failed: 2, ..Row::default() };
+        let text = serde_json::to_string(&row).unwrap();
+        assert!(text.contains(r#""failed":2"#) && text.contains(r#""limit":5.0,"held":"in_flight""#), "{text}");
+        assert_eq!(Line::parse(&text).unwrap(), Line::Row(row));
+        let Line::Row(row) = Line::parse(r#"{"at":7,"model":"m","held":"tokens"}"#).unwrap() else { panic!("a row") };
+        assert_eq!(row.held, Some(Held::Other));
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::{
     limits::Limits,
     meter::Meter,
     ramp::Ramp,
+    record::Held,
     recovery::{LONGEST_HINT, Recovery},
     tally::{Second, Standing, Tally},
     window::Window,
@@ -84,6 +85,9 @@ pub(crate) struct Scheduler<W> {
     /// The rate in calls a minute, and the calls in flight, that the server has taught us.
     rate: Learner,
     cap: Learner,
+    /// What both allow, in whole calls.
+    pace: NonZeroU32,
+    room: u64,
     through: Through,
     /// The last refusal that began an episode came too early to teach anything.
     unexplained: bool,
@@ -117,6 +121,8 @@ impl<W> Scheduler<W> {
             ramp: Ramp::new(limits.ramp, limits.requests_per_minute, limits.burst.is_zero()),
             rate,
             cap,
+            pace: limits.requests_per_minute,
+            room: limits.max_in_flight.map_or(u64::MAX, |most| most.get().into()),
             through: Through::default(),
             unexplained: false,
             rolled: Duration::ZERO,
@@ -145,7 +151,7 @@ impl<W> Scheduler<W> {
         }
         self.rate.set_most(limits.requests_per_minute.get().into());
         self.cap.set_most(most_in_flight(&limits));
-        self.meter.set_rate(now, self.allowed_rate());
+        self.relearn(now);
         self.meter.set_burst(limits.burst);
         self.window.set(limits.requests_per_minute, limits.burst);
         self.ramp.set(now, limits.ramp, limits.requests_per_minute, limits.burst.is_zero());
@@ -202,9 +208,10 @@ impl<W> Scheduler<W> {
     }
 
     /// A call ended, well or with an error of its own.
-    pub(crate) fn finish(&mut self, now: Duration, grant: Grant) {
+    pub(crate) fn finish(&mut self, now: Duration, grant: Grant, failed: bool) {
         self.roll(now);
         self.tally.counts.finished += 1;
+        self.tally.counts.failed += u64::from(failed);
         self.tally.calls.add(now.saturating_sub(grant.at));
         self.returned(now);
         self.accepted(now, grant.id);
@@ -331,7 +338,7 @@ impl<W> Scheduler<W> {
     /// The rate allowed now, in calls a second; zero while paused.
     pub(crate) fn rate(&self) -> f64 {
         match self.phase {
-            Phase::Flowing => self.ramp.rate().min(f64::from(self.allowed_rate().get()) / 60.0),
+            Phase::Flowing => self.ramp.rate().min(f64::from(self.pace.get()) / 60.0),
             _ => 0.0,
         }
     }
@@ -347,7 +354,7 @@ impl<W> Scheduler<W> {
         if self.limits.learn {
             rate.into_iter().for_each(|ceiling| self.rate.restore(ceiling));
             in_flight.into_iter().for_each(|ceiling| self.cap.restore(ceiling));
-            self.meter.set_rate(now, self.allowed_rate());
+            self.relearn(now);
         }
     }
 
@@ -356,6 +363,8 @@ impl<W> Scheduler<W> {
             overflow: self.line.len() as u64,
             in_flight: self.in_flight,
             rate: self.rate(),
+            limit: f64::from(self.limits.requests_per_minute.get()) / 60.0,
+            held: self.held(),
             learned_rate: self.rate.learned().map(|per_minute| per_minute / 60.0),
             learned_in_flight: self.cap.learned().map(f64::round),
         }
@@ -378,7 +387,7 @@ impl<W> Scheduler<W> {
         }
         let calls = self.line.len() as u64;
         #[allow(clippy::cast_precision_loss)] // For people to read.
-        let learned = Duration::from_secs_f64(calls as f64 * 60.0 / f64::from(self.allowed_rate().get()));
+        let learned = Duration::from_secs_f64(calls as f64 * 60.0 / f64::from(self.pace.get()));
         self.paused_for(now).unwrap_or_default() + self.ramp.time_for(calls).max(learned)
     }
 
@@ -394,15 +403,29 @@ impl<W> Scheduler<W> {
         let time = now.saturating_sub(std::mem::replace(&mut self.rolled, now));
         if flowing && self.full() {
             self.cap.pressed(time);
+            self.relearn(now);
         } else if flowing && self.ramp.rate() * 60.0 >= self.rate.allowed() {
-            let before = self.allowed_rate();
             self.rate.pressed(time);
-            if self.allowed_rate() != before {
-                self.meter.set_rate(now, self.allowed_rate());
-            }
+            self.relearn(now);
         }
-        let standing = self.standing();
-        self.tally.roll(now, || standing);
+        if self.tally.is_over(now) {
+            let standing = self.standing();
+            self.tally.roll(now, standing);
+        }
+    }
+
+    /// What the first in the line waits for.
+    fn held(&self) -> Option<Held> {
+        if self.line.is_empty() {
+            return None;
+        }
+        Some(match self.phase {
+            Phase::Flowing if self.full() => Held::InFlight,
+            Phase::Flowing if self.ramp.due() > self.meter.due() => Held::Ramp,
+            Phase::Flowing if self.pace < self.limits.requests_per_minute => Held::Learned,
+            Phase::Flowing => Held::Rate,
+            _ => Held::Pause,
+        })
     }
 
     fn new_id(&mut self) -> Id {
@@ -418,16 +441,18 @@ impl<W> Scheduler<W> {
     }
 
     fn full(&self) -> bool {
-        #[allow(clippy::cast_precision_loss)] // Fewer than 2^52 calls are out.
-        let next = (self.in_flight + 1) as f64;
-        next > self.cap.allowed().round()
+        self.in_flight >= self.room
     }
 
-    /// The rate of the meter, in whole calls a minute.
-    fn allowed_rate(&self) -> NonZeroU32 {
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Between 1 and the configured rate.
-        let whole = self.rate.allowed() as u32;
-        NonZeroU32::new(whole).unwrap_or(NonZeroU32::MIN)
+    /// Takes over what the learners allow.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // They saturate, and the least is 1.
+    fn relearn(&mut self, now: Duration) {
+        let pace = NonZeroU32::new(self.rate.allowed() as u32).unwrap_or(NonZeroU32::MIN);
+        if pace != self.pace {
+            self.pace = pace;
+            self.meter.set_rate(now, pace);
+        }
+        self.room = self.cap.allowed().round() as u64;
     }
 
     /// Takes from a refusal that begins an episode what it teaches.
@@ -452,10 +477,10 @@ impl<W> Scheduler<W> {
                 self.unexplained = through.is_none() && !self.unexplained;
                 if !self.unexplained {
                     self.rate.refused(through.map_or(current, |through| through.min(current)));
-                    self.meter.set_rate(now, self.allowed_rate());
                 }
             }
         }
+        self.relearn(now);
     }
 
     /// When the head of the line may go, whoever it is. `None`: not before something else happens.

@@ -2,7 +2,7 @@
 
 use std::{mem, time::Duration};
 
-use crate::record::Quantiles;
+use crate::record::{Held, Quantiles};
 
 /// What is counted within a second.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub(crate) struct Counts {
     pub(crate) issued: u64,
     pub(crate) rate_limited: u64,
     pub(crate) finished: u64,
+    /// Of those, the ones that ended with an error of their own.
+    pub(crate) failed: u64,
 }
 
 /// What stands when a second ends.
@@ -19,6 +21,10 @@ pub(crate) struct Standing {
     pub(crate) overflow: u64,
     pub(crate) in_flight: u64,
     pub(crate) rate: f64,
+    /// The configured rate, in calls a second.
+    pub(crate) limit: f64,
+    /// What the line waits for.
+    pub(crate) held: Option<Held>,
     /// What has been learned, in calls a second and calls.
     pub(crate) learned_rate: Option<f64>,
     pub(crate) learned_in_flight: Option<f64>,
@@ -69,14 +75,18 @@ impl Tally {
         self.clear();
     }
 
+    /// Whether the second under way is over.
+    pub(crate) fn is_over(&self, now: Duration) -> bool {
+        (self.offset + now).as_secs() > self.at
+    }
+
     /// Comes to the second that `now` lies in; `standing` is how things have stood since the last event.
-    pub(crate) fn roll(&mut self, now: Duration, standing: impl FnOnce() -> Standing) {
-        let second = (self.offset + now).as_secs();
-        if second <= self.at {
+    pub(crate) fn roll(&mut self, now: Duration, standing: Standing) {
+        if !self.is_over(now) {
             return;
         }
+        let second = (self.offset + now).as_secs();
         if self.recording {
-            let standing = standing();
             self.close(standing);
             if standing.overflow > 0 {
                 self.over.extend((self.at + 1..second).map(|at| Second { at, standing, ..Second::empty() }));
@@ -198,13 +208,13 @@ mod tests {
         tally.record(true);
         tally.counts.requested = 3;
         let waiting = Standing { overflow: 2, in_flight: 1, rate: 5.0, ..Standing::default() };
-        tally.roll(Duration::from_millis(499), || waiting);
+        tally.roll(Duration::from_millis(499), waiting);
         assert_eq!(tally.take(), [], "still in second 10");
-        tally.roll(Duration::from_secs(3), || waiting);
+        tally.roll(Duration::from_secs(3), waiting);
         let rows = tally.take();
         assert_eq!(rows.iter().map(|row| row.at).collect::<Vec<_>>(), [10, 11, 12]);
         assert_eq!(rows.iter().map(|row| row.counts.requested).collect::<Vec<_>>(), [3, 0, 0]);
-        tally.roll(Duration::from_secs(9), Standing::default);
+        tally.roll(Duration::from_secs(9), Standing::default());
         assert_eq!(tally.take(), []);
     }
 
@@ -212,7 +222,7 @@ mod tests {
     fn nothing_is_kept_while_nobody_records() {
         let mut tally = Tally::new(Duration::ZERO);
         tally.counts.requested = 3;
-        tally.roll(Duration::from_secs(1), || Standing { overflow: 1, ..Standing::default() });
+        tally.roll(Duration::from_secs(1), Standing { overflow: 1, ..Standing::default() });
         assert_eq!(tally.take(), []);
         assert_eq!(tally.counts, Counts::default());
     }

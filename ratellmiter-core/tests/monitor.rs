@@ -74,6 +74,38 @@ async fn the_log_says_what_happened_between_start_and_stop_and_nothing_else() {
     assert_eq!(text.lines().count(), rows.len() + 1, "a header, and rows");
 }
 
+#[tokio::test]
+async fn what_was_learned_is_logged_and_is_where_the_next_start_begins() {
+    let directory = tempfile::tempdir().unwrap();
+    let first = Monitor::new();
+    first.limit("m", per_minute(1200));
+    let log = first.start(config(directory.path())).unwrap();
+    let limiter = first.limiter("m");
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_millis(1300) {
+        limiter.admit().await.finish();
+    }
+    let refused = limiter.admit().await.rate_limited(Some(Duration::from_millis(10)));
+    let learned = limiter.snapshot().learned_rate.unwrap();
+    assert!((10.0..19.0).contains(&learned), "0.85 of nearly 20 a second: {learned}");
+    drop(refused);
+    first.stop().await.unwrap();
+    let text = fs::read_to_string(log).unwrap();
+    assert!(rows(&text).iter().any(|row| row.learned_rate.is_some_and(|rate| (rate - learned).abs() < 1e-6)), "{text}");
+
+    let second = Monitor::new();
+    second.limit("m", per_minute(1200));
+    second.limit("other", per_minute(1200));
+    assert_eq!(second.limiter("m").snapshot().learned_rate, None, "before the start");
+    second.start(config(directory.path())).unwrap();
+    let again = second.limiter("m").snapshot().learned_rate.unwrap();
+    assert!((again - learned).abs() < 0.1, "{again}, not {learned}");
+    assert_eq!(second.limiter("other").snapshot().learned_rate, None);
+    second.limit("m", per_minute(1200).learn(false));
+    assert_eq!(second.limiter("m").snapshot().learned_rate, None, "switched off");
+    second.stop().await.unwrap();
+}
+
 #[test]
 fn seconds_are_written_while_calls_wait_and_survive_a_kill() {
     const CHILD: &str = "RATELLMITER_TEST_CHILD";

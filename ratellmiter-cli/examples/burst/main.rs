@@ -3,19 +3,26 @@
 //!
 //! `cargo run --release -p ratellmiter-cli --example burst`
 
+#[path = "../../../ratellmiter-core/examples/provider/server.rs"]
 mod server;
 
-use std::{error::Error, sync::atomic::Ordering, time::Duration};
+use std::{error::Error, ops::Range, sync::atomic::Ordering, time::Duration};
 
 use futures::future::try_join_all;
 use indicatif::{ProgressBar, ProgressStyle};
-use ratellmiter_core::{Config, monitor, ratellmiter};
+use ratellmiter_core::{
+    Config, monitor, ratellmiter,
+    sim::{Hint, Provider},
+};
 use serde_json::{Value, json};
-use server::{OUTAGE, PER_MINUTE, Server};
 use tokio::time::{Instant, interval};
 
 const MODEL: &str = "gpt-4o";
 const CALLS: u32 = 120;
+
+/// What the server allows, and when it is overloaded.
+const PER_MINUTE: u32 = 300;
+const OUTAGE: Range<Duration> = Duration::from_secs(12)..Duration::from_secs(17);
 
 /// The call as anybody would write it, and one line above it.
 #[ratellmiter(model = MODEL)]
@@ -26,7 +33,11 @@ async fn answer(client: &reqwest::Client, url: &str, prompt: String) -> Result<V
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let (address, server) = Server::start().await?;
+    let provider = Provider::new(1)
+        .bucket(PER_MINUTE, Duration::from_secs(1))
+        .latency(Duration::from_millis(600), 0.4, 0.0)
+        .outage(OUTAGE, 529, Hint::Missing);
+    let (address, server) = server::start(provider, 0).await?;
     let url = format!("http://{address}/v1/chat/completions");
     let client = reqwest::Client::new();
 
@@ -62,7 +73,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         "time       {:.1} s; {PER_MINUTE} a minute take {:.1} s, and the outage was {} s",
         took.as_secs_f64(),
         physical.as_secs_f64(),
-        OUTAGE.as_secs(),
+        OUTAGE.end.saturating_sub(OUTAGE.start).as_secs(),
     );
     print!("picture    ");
     let file = format!("-file={}", log.display());

@@ -71,7 +71,7 @@ fn times(limits: Limits, calls: usize, late: impl FnMut() -> Duration) -> Vec<Du
     run(&mut scheduler, Duration::MAX, late, |scheduler, now, grant| {
         times.push(now);
         ids.push(grant.id);
-        scheduler.finish(now, grant);
+        scheduler.finish(now, grant, false);
     });
     assert_eq!(ids, places.iter().map(|place| place.id).collect::<Vec<_>>(), "first come, first served");
     times
@@ -196,7 +196,7 @@ mod pace {
         assert_eq!(out.len(), 2);
         assert_eq!(scheduler.deadline(), None, "nothing but an end helps");
         assert!(advance(&mut scheduler, seconds(5)).is_empty());
-        scheduler.finish(seconds(6), out[0]);
+        scheduler.finish(seconds(6), out[0], false);
         assert_eq!(advance(&mut scheduler, seconds(6)).len(), 1);
         scheduler.abandon(seconds(7), out[1]);
         assert_eq!(advance(&mut scheduler, seconds(7)).len(), 1);
@@ -254,7 +254,7 @@ mod refusals {
         for index in [2, 0, 1] {
             scheduler.refuse(now, out[index], &refused(Some(seconds(5))), NOBODY);
         }
-        scheduler.finish(now, out[3]);
+        scheduler.finish(now, out[3], false);
         let until = until(&scheduler);
         assert!(until > now + seconds(5) && until <= now + millis(5500), "hint plus a small jitter: {until:?}");
         assert_eq!(scheduler.deadline(), Some(until));
@@ -262,7 +262,7 @@ mod refusals {
         let canary = advance(&mut scheduler, until);
         assert_eq!(canary.iter().map(|grant| grant.id).collect::<Vec<_>>(), [out[0].id], "the eldest goes alone");
         assert!(advance(&mut scheduler, until + millis(900)).is_empty());
-        scheduler.finish(until + millis(900), canary[0]);
+        scheduler.finish(until + millis(900), canary[0], false);
         let mut order = Vec::new();
         run(&mut scheduler, Duration::MAX, || Duration::ZERO, |_, _, grant| order.push(grant.id));
         assert_eq!(order, [2, 3, 5, 6, 7]);
@@ -278,7 +278,7 @@ mod refusals {
         scheduler.refuse(now + millis(200), out[2], &refused(Some(seconds(30))), NOBODY);
         assert_eq!(until(&scheduler), now + millis(200) + seconds(30), "a hint may show that it lasts longer");
         let canary = advance(&mut scheduler, now + millis(30_200));
-        scheduler.finish(now + millis(30_300), canary[0]);
+        scheduler.finish(now + millis(30_300), canary[0], false);
         // The fourth was sent before the pause and comes back after it.
         scheduler.refuse(now + millis(30_400), out[3], &refused(Some(seconds(9))), NOBODY);
         assert_eq!(scheduler.phase, Phase::Flowing);
@@ -301,7 +301,7 @@ mod refusals {
         for (pause, least) in pauses.iter().zip([2000, 3000, 4500, 6750, 10_125]) {
             assert!((least..=least * 11 / 10).contains(pause), "{pauses:?}");
         }
-        scheduler.finish(at, sent);
+        scheduler.finish(at, sent, false);
         let next = advance(&mut scheduler, at + seconds(1))[0];
         scheduler.refuse(at + seconds(2), next, &refused(None), NOBODY);
         let pause = until(&scheduler) - at - seconds(2);
@@ -331,7 +331,7 @@ mod refusals {
         assert!(scheduler.rate().abs() < 1e-9, "nobody goes");
         let sent = until(&scheduler);
         let canary = advance(&mut scheduler, sent)[0];
-        scheduler.finish(sent + millis(300), canary);
+        scheduler.finish(sent + millis(300), canary, false);
         // The canary is the first of its second, which may carry three quarters of the rate.
         let mut carried = BTreeMap::from([(0, 1)]);
         run(
@@ -419,7 +419,7 @@ mod learning {
 
     /// What is allowed, in calls a minute.
     fn allowed(scheduler: &Scheduler<()>) -> u32 {
-        scheduler.allowed_rate().get()
+        scheduler.pace.get()
     }
 
     /// At full rate for ten seconds, with a long line.
@@ -448,7 +448,7 @@ mod learning {
         scheduler.refuse(seconds(12) + millis(50), canary, &refused(Some(seconds(1))), NOBODY);
         assert_eq!(allowed(&scheduler), cut, "a refused canary makes the pause longer and nothing else");
         let canary = advance(&mut scheduler, seconds(30))[0];
-        scheduler.finish(seconds(31), canary);
+        scheduler.finish(seconds(31), canary, false);
         // Sent before the cut, refused after it.
         scheduler.refuse(seconds(31), out[97], &refused(None), NOBODY);
         assert!(allowed(&scheduler) >= cut && scheduler.phase == Phase::Flowing);
@@ -475,7 +475,7 @@ mod learning {
         assert_eq!(allowed(&scheduler), 600);
         assert_eq!(scheduler.standing().learned_in_flight, Some(84.0), "0.85 of the 99 that were not refused");
         assert!(advance(&mut scheduler, seconds(60)).is_empty(), "99 are out");
-        out[..20].iter().for_each(|grant| scheduler.finish(seconds(60), *grant));
+        out[..20].iter().for_each(|grant| scheduler.finish(seconds(60), *grant, false));
         assert_eq!(advance(&mut scheduler, seconds(60)).len(), 1, "the canary");
     }
 
@@ -484,7 +484,7 @@ mod learning {
         let (mut scheduler, out) = flowing(per_minute(600).no_ramp());
         scheduler.refuse(seconds(10), out[99], &refused(Some(seconds(1))), NOBODY);
         let canary = advance(&mut scheduler, seconds(12))[0];
-        scheduler.finish(seconds(13), canary);
+        scheduler.finish(seconds(13), canary, false);
         let cut = allowed(&scheduler);
         let mut idle = Vec::new();
         // Everybody leaves.
@@ -510,7 +510,7 @@ mod learning {
         let mut now = seconds(12);
         for expected_cut in [false, true] {
             let canary = advance(&mut scheduler, now)[0];
-            scheduler.finish(now + millis(100), canary);
+            scheduler.finish(now + millis(100), canary, false);
             let next = loop {
                 now = now.max(scheduler.deadline().unwrap());
                 if let Some(grant) = advance(&mut scheduler, now).first() {
@@ -545,6 +545,31 @@ mod learning {
     }
 }
 
+mod held {
+    use super::*;
+
+    #[test]
+    fn it_is_told_what_the_line_waits_for() {
+        let mut ramping = scheduler(per_minute(300));
+        (0..100).for_each(|_| _ = ramping.enqueue(Duration::ZERO, NOBODY));
+        advance(&mut ramping, Duration::ZERO);
+        assert_eq!(ramping.held(), Some(Held::Ramp));
+        let mut full = scheduler(per_minute(300).no_ramp().max_in_flight(NonZeroU32::MIN));
+        (0..2).for_each(|_| _ = full.enqueue(Duration::ZERO, NOBODY));
+        advance(&mut full, Duration::ZERO);
+        assert_eq!(full.held(), Some(Held::InFlight));
+        let mut even = scheduler(per_minute(300).no_ramp());
+        (0..100).for_each(|_| _ = even.enqueue(Duration::ZERO, NOBODY));
+        let grant = advance(&mut even, Duration::ZERO)[0];
+        assert_eq!(even.held(), Some(Held::Rate));
+        even.restore(Duration::ZERO, Some(200.0), None);
+        assert_eq!(even.held(), Some(Held::Learned));
+        even.refuse(millis(100), grant, &refused(None), NOBODY);
+        assert_eq!(even.held(), Some(Held::Pause));
+        assert_eq!(scheduler(per_minute(300)).held(), None, "nobody waits");
+    }
+}
+
 mod bursts {
     use super::*;
 
@@ -571,7 +596,7 @@ mod bursts {
         let resumed = scheduler.deadline().unwrap();
         let canary = advance(&mut scheduler, resumed);
         assert_eq!(canary.len(), 1);
-        scheduler.finish(resumed + millis(200), canary[0]);
+        scheduler.finish(resumed + millis(200), canary[0], false);
         let mut first_second = 0;
         let mut at = resumed;
         while at < resumed + seconds(1) {
@@ -602,7 +627,7 @@ mod counts {
         let first = scheduler.try_request(Duration::ZERO).unwrap();
         scheduler.enqueue(millis(100), NOBODY);
         scheduler.enqueue(millis(200), NOBODY);
-        scheduler.finish(millis(700), first);
+        scheduler.finish(millis(700), first, false);
         let second = advance(&mut scheduler, seconds(1))[0];
         scheduler.refuse(millis(1300), second, &refused(Some(seconds(1))), NOBODY);
         let rows = scheduler.seconds(seconds(2), true);
@@ -690,7 +715,7 @@ proptest! {
                     went.insert((now, grant.id));
                     out.push(grant);
                 },
-                Step::Finish(index) => if let Some(index) = pick(index, out.len()) { scheduler.finish(now, out.swap_remove(index)); },
+                Step::Finish(index) => if let Some(index) = pick(index, out.len()) { scheduler.finish(now, out.swap_remove(index), false); },
                 Step::Abandon(index) => if let Some(index) = pick(index, out.len()) { scheduler.abandon(now, out.swap_remove(index)); },
                 Step::GiveBack(index) => if let Some(index) = pick(index, out.len()) {
                     let grant = out.swap_remove(index);
@@ -730,12 +755,12 @@ proptest! {
         while scheduler.line_length() > 0 {
             rounds += 1;
             prop_assert!(rounds < 2000, "somebody is left asleep: {:?}", scheduler);
-            out.drain(..).for_each(|grant| scheduler.finish(now, grant));
+            out.drain(..).for_each(|grant| scheduler.finish(now, grant, false));
             settled(&mut scheduler, now, &mut out, &mut line, &mut went);
             now = scheduler.deadline().unwrap_or(now).max(now);
             settled(&mut scheduler, now, &mut out, &mut line, &mut went);
         }
-        out.drain(..).for_each(|grant| scheduler.finish(now, grant));
+        out.drain(..).for_each(|grant| scheduler.finish(now, grant, false));
         prop_assert_eq!(scheduler.in_flight, 0);
         prop_assert_eq!(scheduler.line_length(), 0);
     }

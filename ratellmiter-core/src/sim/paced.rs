@@ -34,7 +34,7 @@ impl Client for Paced {
             return;
         };
         let Some(verdict) = answer.verdict() else {
-            self.scheduler.finish(now, grant);
+            self.scheduler.finish(now, grant, false);
             return;
         };
         let place = self.scheduler.refuse(now, grant, &verdict, call);
