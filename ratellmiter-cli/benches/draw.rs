@@ -1,26 +1,39 @@
-//! How long a picture takes, beside reading the same file as JSON of any shape: `cargo bench -p ratellmiter-cli`.
+//! What the command costs, beside reading the same file as JSON of any shape: `cargo bench -p ratellmiter-cli`.
 
 use std::{
     fs::{self, File},
     io::{BufWriter, Write as _},
     path::Path,
-    process::Command,
+    process::{Child, Command, Stdio},
+    thread,
     time::{Duration, Instant},
 };
 
 const ROUNDS: usize = 5;
 
+fn start(args: &[String]) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ratellmiter"));
+    command.args(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the command runs")
+}
+
 /// The median time of the command, from its start to its end.
-fn command(log: &Path, model: &str, out: &Path) -> Duration {
-    median(|| {
-        let status = Command::new(env!("CARGO_BIN_EXE_ratellmiter"))
-            .arg(format!("-file={}", log.display()))
-            .arg(format!("-model={model}"))
-            .arg(format!("-out={}", out.display()))
-            .output()
-            .expect("the command runs");
-        assert!(status.status.success(), "{status:?}");
-    })
+fn command(args: &[String]) -> Duration {
+    median(|| assert!(start(args).wait().expect("it was started").success(), "{args:?}"))
+}
+
+/// The most memory that the command had, in MB, as the system counts it.
+fn memory(args: &[String]) -> Option<u64> {
+    let mut child = start(args);
+    let status = format!("/proc/{}/status", child.id());
+    let mut most = None;
+    while child.try_wait().expect("it was started").is_none() {
+        let text = fs::read_to_string(&status).unwrap_or_default();
+        let peak =
+            text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        most = most.max(peak.map(|kilobytes| kilobytes / 1000));
+        thread::sleep(Duration::from_millis(1));
+    }
+    most
 }
 
 /// The median time to read the file as values.
@@ -51,20 +64,29 @@ fn main() {
     for second in 0..1_000_000 {
         writeln!(
             file,
-            r#"{{"at":{},"model":"gpt-4o","requested":{},"issued":5,"rate_limited":0,"finished":5,"overflow":{},"rate":5.0,"in_flight":7,"wait_ms":{{"p50":120,"p99":900,"max":901}},"call_ms":{{"p50":700,"p99":1900,"max":2000}}}}"#,
+            r#"{{"at":{},"model":"gpt-4o","requested":{},"issued":5,"rate_limited":0,"finished":5,"overflow":{},"rate":5.0,"time_left":{}.5,"limit":5.0,"held":"rate","in_flight":7,"wait_ms":{{"p50":120,"p99":900,"max":901}},"call_ms":{{"p50":700,"p99":1900,"max":2000}}}}"#,
             1_795_502_413 + second,
             second % 9,
             second % 1000,
+            second % 200,
         )
         .expect("room for it");
     }
     drop(file);
     let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../logs-sample/python-four-models.jsonl");
-    let out = directory.path().join("out.png");
-    println!("| log | drawn in, ms | read as JSON in, ms | ratio |\n| --- | --: | --: | --: |");
+    println!("| log | asked for | in, ms | beside JSON of any shape | memory, MB |\n| --- | --- | --: | --: | --: |");
     for (name, log, model) in [("1,000,000 rows", &million, "gpt-4o"), ("the Python sample", &python, "GPT4")] {
-        let (drawn, read) = (command(log, model, &out), values(log));
-        let (drawn, read) = (drawn.as_secs_f64() * 1e3, read.as_secs_f64() * 1e3);
-        println!("| {name} | {drawn:.0} | {read:.0} | {:.2} |", drawn / read);
+        let read = values(log).as_secs_f64();
+        for (what, kind) in
+            [("PNG", "-out=x.png"), ("SVG", "-out=x.svg"), ("page", "-out=x.html"), ("summary", "-summary")]
+        {
+            let kind = kind.replace("x.", &format!("{}/x.", directory.path().display()));
+            let args = [format!("-file={}", log.display()), format!("-model={model}"), kind];
+            let took = command(&args).as_secs_f64();
+            let memory = memory(&args).map_or_else(String::new, |memory| memory.to_string());
+            println!("| {name} | {what} | {:.0} | {:.2} | {memory} |", took * 1e3, took / read);
+        }
     }
+    let started = command(&["-version".into()]).as_secs_f64();
+    println!("\nThe command starts and ends in {:.1} ms.", started * 1e3);
 }

@@ -1,55 +1,142 @@
-//! Lines to pixels; all of plotters is in here.
+//! A graph to pixels or to SVG; all of plotters is in here.
 //!
-//! Everything is drawn at twice its size and then averaged down: that smooths lines and text alike.
+//! Pixels are drawn at twice their size and then averaged down: that smooths lines and text alike. All measures are those
+//! of a picture of 2000 x 800 and grow with the picture.
 
-use std::sync::OnceLock;
+use std::{error::Error, str::FromStr, sync::OnceLock};
 
 use plotters::{
-    backend::BitMapBackend,
+    backend::{BitMapBackend, DrawingBackend, SVGBackend},
     coord::Shift,
     drawing::{DrawingArea, IntoDrawingArea as _},
     element::{Circle, PathElement, Rectangle, Text},
     style::{
-        Color as _, FontStyle, FontTransform, IntoFont as _, RGBColor, ShapeStyle, TextStyle, register_font,
+        Color as _, FontStyle, FontTransform, IntoFont as _, RGBColor, TextStyle, register_font,
         text_anchor::{HPos, Pos, VPos},
     },
 };
 
 use crate::{
+    graph::{Curve, Graph, abbreviated, step},
     png::Picture,
-    series::{Line, Lines, Series},
+    series::{Axis, Color},
 };
 
-const WIDTH: u32 = 2000;
-const HEIGHT: u32 = 800;
-/// How many times the size things are drawn at.
+/// How many times the size pixels are drawn at.
 const SCALE: u32 = 2;
 
 const LEFT: i32 = 150;
 const RIGHT: i32 = 40;
+/// With an axis on the right.
+const RIGHT_AXIS: i32 = 130;
 const TOP: i32 = 140;
 const BOTTOM: i32 = 120;
-/// How much of its size a text stands too high.
+/// How much of its size a text stands too high in pixels.
 const LIFT: f64 = 0.1;
 /// Between the frame and the first and last second.
 const INSET: i32 = 24;
 
-const INK: RGBColor = RGBColor(25, 25, 25);
-const GRID: RGBColor = RGBColor(218, 218, 218);
-const PAPER: RGBColor = RGBColor(255, 255, 255);
+/// How large a picture is, in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Size {
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+}
 
-type Canvas<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
+impl Size {
+    pub(crate) const DEFAULT: Self = Self { width: 2000, height: 800 };
+    const LEAST: Self = Self { width: 320, height: 200 };
+    const MOST: Self = Self { width: 4000, height: 3000 };
+}
 
-/// Draws the lines of one model.
-pub(crate) fn draw(model: &str, series: &Series, lines: &Lines) -> Result<Picture, String> {
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parse = || {
+            let (width, height) = text.split_once(['x', 'X'])?;
+            let size = Self { width: width.parse().ok()?, height: height.parse().ok()? };
+            let fits = (Self::LEAST.width..=Self::MOST.width).contains(&size.width)
+                && (Self::LEAST.height..=Self::MOST.height).contains(&size.height);
+            fits.then_some(size)
+        };
+        parse().ok_or_else(|| "allowed is WIDTHxHEIGHT in pixels, from 320x200 to 4000x3000".to_owned())
+    }
+}
+
+/// Which paper a picture is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Theme {
+    Light,
+    Dark,
+}
+
+impl Theme {
+    fn ink(self) -> RGBColor {
+        match self {
+            Self::Light => RGBColor(25, 25, 25),
+            Self::Dark => RGBColor(225, 225, 230),
+        }
+    }
+
+    fn grid(self) -> RGBColor {
+        match self {
+            Self::Light => RGBColor(218, 218, 218),
+            Self::Dark => RGBColor(62, 64, 72),
+        }
+    }
+
+    fn paper(self) -> RGBColor {
+        match self {
+            Self::Light => RGBColor(255, 255, 255),
+            Self::Dark => RGBColor(24, 26, 32),
+        }
+    }
+
+    fn pause(self) -> RGBColor {
+        match self {
+            Self::Light => RGBColor(253, 232, 232),
+            Self::Dark => RGBColor(70, 34, 40),
+        }
+    }
+
+    fn color(self, color: Color) -> RGBColor {
+        let (red, green, blue) = match self {
+            Self::Light => color.light,
+            Self::Dark => color.dark,
+        };
+        RGBColor(red, green, blue)
+    }
+
+    /// Half way to the paper.
+    fn pale(self, RGBColor(red, green, blue): RGBColor) -> RGBColor {
+        let paper = self.paper();
+        let mix = |one: u8, other: u8| u8::try_from((u16::from(one) * 2 + u16::from(other) * 3) / 5).unwrap_or(other);
+        RGBColor(mix(red, paper.0), mix(green, paper.1), mix(blue, paper.2))
+    }
+}
+
+/// As pixels.
+pub(crate) fn pixels(graph: &Graph, size: Size, theme: Theme) -> Result<Picture, String> {
     fonts()?;
-    let (width, height) = (WIDTH * SCALE, HEIGHT * SCALE);
-    let mut large = vec![0; 3 * (width * height) as usize];
+    let (width, height) = (size.width * SCALE, size.height * SCALE);
+    let mut large = vec![0; 3 * width as usize * height as usize];
     let canvas = BitMapBackend::with_buffer(&mut large, (width, height)).into_drawing_area();
-    draw_on(&canvas, model, series, lines).map_err(|error| error.to_string())?;
+    Drawing::new(&canvas, graph, size, theme, SCALE).draw().map_err(|error| error.to_string())?;
     canvas.present().map_err(|error| error.to_string())?;
     drop(canvas);
-    Ok(Picture { width: WIDTH, height: HEIGHT, pixels: shrink(&large) })
+    Ok(Picture { width: size.width, height: size.height, pixels: shrink(&large, width as usize) })
+}
+
+/// As SVG.
+pub(crate) fn svg(graph: &Graph, size: Size, theme: Theme) -> Result<String, String> {
+    fonts()?;
+    let mut text = String::new();
+    let canvas = SVGBackend::with_string(&mut text, (size.width, size.height)).into_drawing_area();
+    Drawing::new(&canvas, graph, size, theme, 1).draw().map_err(|error| error.to_string())?;
+    canvas.present().map_err(|error| error.to_string())?;
+    drop(canvas);
+    Ok(text)
 }
 
 /// The fonts are in the program: what the system has, if it has any, does not matter.
@@ -62,263 +149,311 @@ fn fonts() -> Result<(), String> {
     if *registered { Ok(()) } else { Err("the fonts in the program are damaged".into()) }
 }
 
-fn draw_on(canvas: &Canvas<'_>, model: &str, series: &Series, lines: &Lines) -> Result<(), Box<dyn std::error::Error>> {
-    let frame = Frame::of(series, lines);
-    canvas.fill(&PAPER)?;
-    draw_grid(canvas, &frame)?;
-    draw_border(canvas)?;
-    for line in lines.iter() {
-        let color = RGBColor(line.color.0, line.color.1, line.color.2);
-        let corners: Vec<_> = frame.thinned(series, line).map(scaled).collect();
-        if let [only] = corners[..] {
-            // A single second is a dot, the widest line's below.
-            canvas.draw(&Circle::new(only, scaled(line.width.cast_signed() * 2), color.filled()))?;
-        }
-        // Piece by piece with round joints: the corners of a path in one piece grow spikes where it turns back.
-        for ends in corners.windows(2) {
-            canvas.draw(&PathElement::new(ends, color.stroke_width(line.width * SCALE)))?;
-            canvas.draw(&Circle::new(ends[1], (line.width * SCALE / 2).cast_signed(), color.filled()))?;
-        }
-    }
-    draw_legend(canvas, lines)?;
-    let title = shortened(canvas, &format!("Request Flow for {}", printable(model)))?;
-    write(canvas, &title, (WIDTH.cast_signed() / 2, 44), &title_style())?;
-    write(canvas, "Offset in seconds", (center(), HEIGHT.cast_signed() - 34), &text_style(34))?;
-    let upright = text_style(34).transform(FontTransform::Rotate270);
-    write(canvas, "Number of requests", (34, (TOP + HEIGHT.cast_signed() - BOTTOM) / 2), &upright)
+/// Where seconds and heights lie on the picture, in the measures of the picture.
+#[derive(Debug)]
+struct Frame {
+    left: i32,
+    right: i32,
+    top: i32,
+    bottom: i32,
+    inset: i32,
+    last: u64,
+    calls: Scale,
+    seconds: Option<Scale>,
 }
 
-/// Where seconds and counts lie on the picture.
-struct Frame {
-    /// The last second's offset.
-    last: u64,
-    /// The count at the upper edge.
-    top: u64,
-    count_step: u64,
-    second_step: u64,
+/// What is at the upper edge, and how far apart ticks are.
+#[derive(Debug, Clone, Copy)]
+struct Scale {
+    top: f64,
+    step: f64,
+}
+
+impl Scale {
+    fn of(largest: f64, ticks: u32, least_step: f64) -> Self {
+        let largest = largest.max(least_step);
+        // A little air above the largest.
+        let top = if largest > least_step { largest * 1.05 } else { largest };
+        Self { top, step: step(largest, ticks).max(least_step) }
+    }
+
+    fn ticks(self) -> impl Iterator<Item = f64> {
+        (0_u8..=50).map(move |tick| f64::from(tick) * self.step).take_while(move |tick| *tick <= self.top)
+    }
 }
 
 impl Frame {
-    fn of(series: &Series, lines: &Lines) -> Self {
-        let last = series.length().saturating_sub(1);
-        let largest = series.largest(lines).max(1);
-        let count_step = step(largest, 7);
-        // A little air above the largest.
-        let top = largest.saturating_add((largest / 20).max(u64::from(largest > 1)));
-        Self { last, top, count_step, second_step: step(last.max(1), 12) }
-    }
-
-    fn x(&self, offset: u64) -> i32 {
-        LEFT + INSET + part(offset, self.last, Self::columns())
-    }
-
-    fn y(&self, count: u64) -> i32 {
-        HEIGHT.cast_signed() - BOTTOM - part(count, self.top, HEIGHT.cast_signed() - TOP - BOTTOM)
-    }
-
-    fn columns() -> i32 {
-        WIDTH.cast_signed() - LEFT - RIGHT - 2 * INSET
-    }
-
-    /// The corners of a line. Where several seconds share a column, its first and last stay, and its least and most.
-    fn thinned(&self, series: &Series, line: &Line) -> impl Iterator<Item = (i32, i32)> {
-        let mut corners = series.corners(line).map(|(offset, count)| (self.x(offset), self.y(count))).peekable();
-        std::iter::from_fn(move || {
-            let (x, first) = corners.next()?;
-            let (mut low, mut high, mut last) = (first, first, first);
-            while let Some((_, y)) = corners.next_if(|(next, _)| *next == x) {
-                (low, high, last) = (low.min(y), high.max(y), y);
-            }
-            let mut ys = vec![first, low, high, last];
-            ys.dedup();
-            Some(ys.into_iter().map(move |y| (x, y)))
-        })
-        .flatten()
-    }
-}
-
-/// The middle of the frame.
-fn center() -> i32 {
-    i32::midpoint(LEFT, WIDTH.cast_signed() - RIGHT)
-}
-
-/// `value` of `whole` on a stretch of pixels.
-fn part(value: u64, whole: u64, pixels: i32) -> i32 {
-    let share = u128::from(value) * u128::from(pixels.unsigned_abs()) / u128::from(whole.max(1));
-    i32::try_from(share).unwrap_or(pixels)
-}
-
-/// The least of 1, 2, 5, 10, 20, ... that makes at most so many steps.
-fn step(whole: u64, most: u64) -> u64 {
-    let mut power = 1_u64;
-    loop {
-        for factor in [1, 2, 5] {
-            match power.checked_mul(factor) {
-                Some(step) if whole / step <= most => return step,
-                Some(_) => {}
-                None => return u64::MAX,
-            }
+    #[allow(clippy::cast_possible_truncation)] // A few thousand pixels.
+    fn of(graph: &Graph, size: Size, unit: f64) -> Self {
+        let measure = |pixels: i32| (f64::from(pixels) * unit).round() as i32;
+        let seconds = graph.largest(Axis::Right).map(|largest| Scale::of(largest, 7, 0.01));
+        let right = if seconds.is_some() { RIGHT_AXIS } else { RIGHT };
+        Self {
+            left: measure(LEFT),
+            right: size.width.cast_signed() - measure(right),
+            top: measure(TOP),
+            bottom: size.height.cast_signed() - measure(BOTTOM),
+            inset: measure(INSET),
+            last: graph.last,
+            calls: Scale::of(graph.largest(Axis::Left).unwrap_or(0.0), 7, 1.0),
+            seconds,
         }
-        power = power.saturating_mul(10);
     }
-}
 
-fn ticks(last: u64, step: u64) -> impl Iterator<Item = u64> {
-    (0..=last / step).map(move |tick| tick * step)
-}
-
-fn draw_grid(canvas: &Canvas<'_>, frame: &Frame) -> Result<(), Box<dyn std::error::Error>> {
-    let (left, right) = (LEFT, WIDTH.cast_signed() - RIGHT);
-    let (top, bottom) = (TOP, HEIGHT.cast_signed() - BOTTOM);
-    for count in ticks(frame.top, frame.count_step) {
-        let y = frame.y(count);
-        rule(canvas, (left, y), (right, y), GRID)?;
-        rule(canvas, (left - 10, y), (left, y), INK)?;
-        let style = text_style(30).pos(Pos::new(HPos::Right, VPos::Center));
-        write(canvas, &abbreviated(count), (left - 18, y), &style)?;
+    #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
+    fn x(&self, offset: f64) -> i32 {
+        let width = f64::from(self.right - self.left - 2 * self.inset);
+        self.left + self.inset + (offset / (self.last.max(1) as f64) * width).round() as i32
     }
-    for offset in ticks(frame.last, frame.second_step) {
-        let x = frame.x(offset);
-        rule(canvas, (x, top), (x, bottom), GRID)?;
-        rule(canvas, (x, bottom), (x, bottom + 10), INK)?;
-        write(canvas, &abbreviated(offset), (x, bottom + 34), &text_style(30))?;
-    }
-    Ok(())
-}
 
-fn draw_border(canvas: &Canvas<'_>) -> Result<(), Box<dyn std::error::Error>> {
-    let corners = [scaled((LEFT, TOP)), scaled((WIDTH.cast_signed() - RIGHT, HEIGHT.cast_signed() - BOTTOM))];
-    Ok(canvas.draw(&Rectangle::new(corners, INK.stroke_width(2 * SCALE)))?)
-}
-
-/// One row between title and frame, where no line can be under it.
-fn draw_legend(canvas: &Canvas<'_>, lines: &Lines) -> Result<(), Box<dyn std::error::Error>> {
-    const SAMPLE: i32 = 56;
-    const GAP: i32 = 14;
-    const BETWEEN: i32 = 48;
-    let y = TOP - 34;
-    let style = text_style(28).pos(Pos::new(HPos::Left, VPos::Center));
-    let mut widths = Vec::new();
-    for line in lines.iter() {
-        let (text, _) = canvas.estimate_text_size(line.name, &style)?;
-        widths.push(SAMPLE + GAP + i32::try_from(text / SCALE)?);
-    }
-    let all: i32 = widths.iter().sum::<i32>() + BETWEEN * (i32::try_from(widths.len())? - 1);
-    let mut x = center() - all / 2;
-    for (line, width) in lines.iter().zip(widths) {
-        let color = RGBColor(line.color.0, line.color.1, line.color.2);
-        let sample = vec![scaled((x, y)), scaled((x + SAMPLE, y))];
-        canvas.draw(&PathElement::new(sample, color.stroke_width((line.width + 1) * SCALE)))?;
-        write(canvas, line.name, (x + SAMPLE + GAP, y), &style)?;
-        x += width + BETWEEN;
-    }
-    Ok(())
-}
-
-fn rule(
-    canvas: &Canvas<'_>,
-    from: (i32, i32),
-    to: (i32, i32),
-    color: RGBColor,
-) -> Result<(), Box<dyn std::error::Error>> {
-    let style: ShapeStyle = color.stroke_width(SCALE);
-    Ok(canvas.draw(&PathElement::new(vec![scaled(from), scaled(to)], style))?)
-}
-
-fn write(
-    canvas: &Canvas<'_>,
-    text: &str,
-    at: (i32, i32),
-    style: &TextStyle<'_>,
-) -> Result<(), Box<dyn std::error::Error>> {
-    // plotters sets text a little above its box.
-    let lift = (style.font.get_size() * LIFT).round();
-    #[allow(clippy::cast_possible_truncation)] // A few pixels.
-    let (x, y) = match style.font.get_transform() {
-        FontTransform::Rotate270 => (scaled(at.0) + lift as i32, scaled(at.1)),
-        _ => (scaled(at.0), scaled(at.1) + lift as i32),
-    };
-    Ok(canvas.draw(&Text::new(text, (x, y), style.clone()))?)
-}
-
-fn text_style(size: i32) -> TextStyle<'static> {
-    ("sans-serif", size * SCALE.cast_signed()).into_font().color(&INK).pos(Pos::new(HPos::Center, VPos::Center))
-}
-
-fn title_style() -> TextStyle<'static> {
-    ("sans-serif", 46 * SCALE.cast_signed(), FontStyle::Bold)
-        .into_font()
-        .color(&INK)
-        .pos(Pos::new(HPos::Center, VPos::Center))
-}
-
-/// What would break the line of a title becomes a space.
-fn printable(model: &str) -> String {
-    model.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
-}
-
-/// A title that is too long for the picture loses its middle: names differ at their ends.
-fn shortened(canvas: &Canvas<'_>, title: &str) -> Result<String, Box<dyn std::error::Error>> {
-    let letters: Vec<char> = title.chars().collect();
-    let mut kept = letters.len().min(200);
-    loop {
-        let text = if kept == letters.len() {
-            title.to_owned()
-        } else {
-            let (start, end) = (kept.div_ceil(2), letters.len() - kept / 2);
-            letters[..start].iter().chain(&['…']).chain(&letters[end..]).collect()
+    #[allow(clippy::cast_possible_truncation)]
+    fn y(&self, axis: Axis, height: f64) -> i32 {
+        let scale = match axis {
+            Axis::Left => self.calls,
+            Axis::Right => self.seconds.unwrap_or(self.calls),
         };
-        if kept < 10 || canvas.estimate_text_size(&text, &title_style())?.0 < (WIDTH - 100) * SCALE {
-            return Ok(text);
-        }
-        kept -= kept / 10;
+        self.bottom - (height / scale.top * f64::from(self.bottom - self.top)).round() as i32
     }
 }
 
-/// Numbers too long for their place in millions and so on: steps are 1, 2 or 5 and zeros.
-fn abbreviated(count: u64) -> String {
-    for (unit, letter) in [
-        (1_000_000_000_000_000_000, "E"),
-        (1_000_000_000_000_000, "P"),
-        (1_000_000_000_000, "T"),
-        (1_000_000_000, "G"),
-        (1_000_000, "M"),
-    ] {
-        if count >= unit {
-            let tenths = count % unit / (unit / 10);
-            return if tenths == 0 {
-                format!("{}{letter}", count / unit)
+type Drawn = Result<(), Box<dyn Error>>;
+
+struct Drawing<'a, B: DrawingBackend> {
+    canvas: &'a DrawingArea<B, Shift>,
+    graph: &'a Graph,
+    frame: Frame,
+    theme: Theme,
+    width: i32,
+    height: i32,
+    /// How large the picture's measures are against those of 2000 x 800.
+    unit: f64,
+    /// How many times the picture's size it is drawn at.
+    scale: i32,
+}
+
+impl<'a, B: DrawingBackend> Drawing<'a, B>
+where
+    B::ErrorType: 'static,
+{
+    fn new(canvas: &'a DrawingArea<B, Shift>, graph: &'a Graph, size: Size, theme: Theme, scale: u32) -> Self {
+        let by = |part: u32, whole: u32| f64::from(part) / f64::from(whole);
+        let unit = by(size.width, Size::DEFAULT.width).min(by(size.height, Size::DEFAULT.height)).max(0.3);
+        let (width, height) = (size.width.cast_signed(), size.height.cast_signed());
+        Self {
+            canvas,
+            graph,
+            frame: Frame::of(graph, size, unit),
+            theme,
+            width,
+            height,
+            unit,
+            scale: scale.cast_signed(),
+        }
+    }
+
+    fn draw(&self) -> Drawn {
+        self.canvas.fill(&self.theme.paper())?;
+        self.draw_pauses()?;
+        self.draw_grid()?;
+        for curve in &self.graph.curves {
+            self.draw_curve(curve)?;
+        }
+        self.draw_border()?;
+        self.draw_legend()?;
+        let title = self.shortened(&self.graph.title, self.width - self.measure(100), &self.title_style())?;
+        self.write(&title, (self.width / 2, self.measure(44)), &self.title_style())?;
+        let labels = self.text_style(34);
+        let middle = i32::midpoint(self.frame.top, self.frame.bottom);
+        self.write("Offset in seconds", (self.center(), self.height - self.measure(34)), &labels)?;
+        let upright = labels.clone().transform(FontTransform::Rotate270);
+        self.write(self.graph.unit, (self.measure(34), middle), &upright)?;
+        if self.frame.seconds.is_some() {
+            self.write("Seconds", (self.width - self.measure(28), middle), &upright)?;
+        }
+        Ok(())
+    }
+
+    #[allow(clippy::cast_precision_loss)]
+    fn draw_pauses(&self) -> Drawn {
+        for (from, to) in &self.graph.pauses {
+            // To the middles of the seconds around it, inside of the frame.
+            let left = self.frame.x(*from as f64 - 0.5).max(self.frame.left);
+            let right = self.frame.x(*to as f64 + 0.5).min(self.frame.right).max(left + 1);
+            let corners = [self.scaled((left, self.frame.top)), self.scaled((right, self.frame.bottom))];
+            self.canvas.draw(&Rectangle::new(corners, self.theme.pause().filled()))?;
+        }
+        Ok(())
+    }
+
+    fn draw_grid(&self) -> Drawn {
+        let Frame { left, right, top, bottom, .. } = self.frame;
+        let (grid, ink) = (self.theme.grid(), self.theme.ink());
+        let (tick, gap) = (self.measure(10), self.measure(18));
+        for height in self.frame.calls.ticks() {
+            let y = self.frame.y(Axis::Left, height);
+            self.rule((left, y), (right, y), grid)?;
+            self.rule((left - tick, y), (left, y), ink)?;
+            let style = self.text_style(30).pos(Pos::new(HPos::Right, VPos::Center));
+            self.write(&abbreviated(height, self.frame.calls.step), (left - gap, y), &style)?;
+        }
+        if let Some(seconds) = self.frame.seconds {
+            for height in seconds.ticks() {
+                let y = self.frame.y(Axis::Right, height);
+                self.rule((right, y), (right + tick, y), ink)?;
+                let style = self.text_style(30).pos(Pos::new(HPos::Left, VPos::Center));
+                self.write(&abbreviated(height, seconds.step), (right + gap, y), &style)?;
+            }
+        }
+        #[allow(clippy::cast_precision_loss)]
+        let offsets = Scale { top: self.frame.last as f64, step: step(self.frame.last.max(1) as f64, 12).max(1.0) };
+        for offset in offsets.ticks() {
+            let x = self.frame.x(offset);
+            self.rule((x, top), (x, bottom), grid)?;
+            self.rule((x, bottom), (x, bottom + tick), ink)?;
+            self.write(&abbreviated(offset, offsets.step), (x, bottom + self.measure(34)), &self.text_style(30))?;
+        }
+        Ok(())
+    }
+
+    #[allow(clippy::cast_precision_loss)]
+    fn draw_curve(&self, curve: &Curve) -> Drawn {
+        let color = self.curve_color(curve);
+        let width = self.stroke(curve.width);
+        let corner = |(offset, height): &(u64, f64)| {
+            self.scaled((self.frame.x(*offset as f64), self.frame.y(curve.axis, *height)))
+        };
+        let corners: Vec<_> = curve.corners.iter().map(corner).collect();
+        if let [only] = corners[..] {
+            // A single second is a dot.
+            self.canvas.draw(&Circle::new(only, self.stroke(2 * curve.width), color.filled()))?;
+        }
+        // Piece by piece with round joints: the corners of a path in one piece grow spikes where it turns back.
+        for ends in corners.windows(2) {
+            self.canvas.draw(&PathElement::new(ends, color.stroke_width(width.unsigned_abs())))?;
+            self.canvas.draw(&Circle::new(ends[1], width / 2, color.filled()))?;
+        }
+        Ok(())
+    }
+
+    fn draw_border(&self) -> Drawn {
+        let Frame { left, right, top, bottom, .. } = self.frame;
+        let corners = [self.scaled((left, top)), self.scaled((right, bottom))];
+        Ok(self.canvas.draw(&Rectangle::new(corners, self.theme.ink().stroke_width(self.stroke(2).unsigned_abs())))?)
+    }
+
+    /// One row between title and frame, where no line can be under it. What does not fit is told by its number.
+    fn draw_legend(&self) -> Drawn {
+        let (sample, gap, between) = (self.measure(56), self.measure(14), self.measure(48));
+        let y = self.frame.top - self.measure(34);
+        let style = self.text_style(28).pos(Pos::new(HPos::Left, VPos::Center));
+        let room = self.width - self.measure(60);
+        let mut entries = Vec::new();
+        let mut all = 0;
+        for curve in &self.graph.curves {
+            let name = self.shortened(&curve.name, room / 3, &style)?;
+            let width = sample + gap + self.width_of(&name, &style)?;
+            all += width + between;
+            entries.push((curve, name, width));
+        }
+        let mut left_out = 0;
+        while all - between > room && entries.len() > 1 {
+            left_out += 1;
+            all -= entries.pop().map_or(0, |(_, _, width)| width + between);
+        }
+        let mut x = self.center() - (all - between) / 2;
+        for (curve, name, width) in entries {
+            let corners = vec![self.scaled((x, y)), self.scaled((x + sample, y))];
+            let stroke = self.stroke(curve.width + 1).unsigned_abs();
+            self.canvas.draw(&PathElement::new(corners, self.curve_color(curve).stroke_width(stroke)))?;
+            self.write(&name, (x + sample + gap, y), &style)?;
+            x += width + between;
+        }
+        if left_out > 0 {
+            let more = self.text_style(22).pos(Pos::new(HPos::Right, VPos::Center));
+            self.write(&format!("and {left_out} more"), (self.width - self.measure(20), y - self.measure(34)), &more)?;
+        }
+        Ok(())
+    }
+
+    fn curve_color(&self, curve: &Curve) -> RGBColor {
+        let color = self.theme.color(curve.color);
+        if curve.pale { self.theme.pale(color) } else { color }
+    }
+
+    fn rule(&self, from: (i32, i32), to: (i32, i32), color: RGBColor) -> Drawn {
+        let stroke = color.stroke_width(self.scale.unsigned_abs());
+        Ok(self.canvas.draw(&PathElement::new(vec![self.scaled(from), self.scaled(to)], stroke))?)
+    }
+
+    #[allow(clippy::cast_possible_truncation)] // A few pixels.
+    fn write(&self, text: &str, at: (i32, i32), style: &TextStyle<'_>) -> Drawn {
+        // plotters sets text in pixels a little above its box.
+        let lift = if self.scale == 1 { 0 } else { (style.font.get_size() * LIFT).round() as i32 };
+        let (x, y) = self.scaled(at);
+        let at = match style.font.get_transform() {
+            FontTransform::Rotate270 => (x + lift, y),
+            _ => (x, y + lift),
+        };
+        Ok(self.canvas.draw(&Text::new(text, at, style.clone()))?)
+    }
+
+    fn text_style(&self, size: i32) -> TextStyle<'static> {
+        let size = (self.measure(size) * self.scale).max(8 * self.scale);
+        ("sans-serif", size).into_font().color(&self.theme.ink()).pos(Pos::new(HPos::Center, VPos::Center))
+    }
+
+    fn title_style(&self) -> TextStyle<'static> {
+        let font = ("sans-serif", self.measure(46) * self.scale, FontStyle::Bold).into_font();
+        font.color(&self.theme.ink()).pos(Pos::new(HPos::Center, VPos::Center))
+    }
+
+    /// A text that is too long for its place loses its middle: names differ at their ends.
+    fn shortened(&self, text: &str, room: i32, style: &TextStyle<'_>) -> Result<String, Box<dyn Error>> {
+        let letters: Vec<char> = text.chars().collect();
+        let mut kept = letters.len().min(200);
+        loop {
+            let shorter = if kept == letters.len() {
+                text.to_owned()
             } else {
-                format!("{}.{tenths}{letter}", count / unit)
+                let (start, end) = (kept.div_ceil(2), letters.len() - kept / 2);
+                letters[..start].iter().chain(&['…']).chain(&letters[end..]).collect()
             };
+            if kept < 6 || self.width_of(&shorter, style)? < room {
+                return Ok(shorter);
+            }
+            kept -= (kept / 10).max(1);
         }
     }
-    count.to_string()
-}
 
-fn scaled<T: Scale>(value: T) -> T {
-    value.scale()
-}
+    fn width_of(&self, text: &str, style: &TextStyle<'_>) -> Result<i32, Box<dyn Error>> {
+        let (width, _) = self.canvas.estimate_text_size(text, style)?;
+        Ok(i32::try_from(width)? / self.scale)
+    }
 
-trait Scale {
-    fn scale(self) -> Self;
-}
+    fn center(&self) -> i32 {
+        i32::midpoint(self.frame.left, self.frame.right)
+    }
 
-impl Scale for i32 {
-    fn scale(self) -> Self {
-        self * SCALE.cast_signed()
+    /// In the picture's measures.
+    #[allow(clippy::cast_possible_truncation)]
+    fn measure(&self, pixels: i32) -> i32 {
+        (f64::from(pixels) * self.unit).round() as i32
+    }
+
+    /// A width in the measures it is drawn in, never nothing.
+    #[allow(clippy::cast_possible_truncation)]
+    fn stroke(&self, pixels: u32) -> i32 {
+        ((f64::from(pixels) * self.unit * f64::from(self.scale)).round() as i32).max(self.scale)
+    }
+
+    fn scaled(&self, (x, y): (i32, i32)) -> (i32, i32) {
+        (x * self.scale, y * self.scale)
     }
 }
 
-impl Scale for (i32, i32) {
-    fn scale(self) -> Self {
-        (self.0.scale(), self.1.scale())
-    }
-}
-
-/// Averages each square of `SCALE` times `SCALE` pixels.
-fn shrink(large: &[u8]) -> Vec<u8> {
-    let row = (3 * WIDTH * SCALE) as usize;
+/// Averages each square of two times two pixels; `width` is that of a row before.
+fn shrink(large: &[u8], width: usize) -> Vec<u8> {
+    let row = 3 * width;
     let mut small = Vec::with_capacity(large.len() / (SCALE * SCALE) as usize);
     for rows in large.chunks_exact(row * SCALE as usize) {
         let (upper, lower) = rows.split_at(row);
@@ -334,20 +469,30 @@ fn shrink(large: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use ratellmiter_core::record::Row;
+
     use super::*;
-    use crate::series::{Counts, LINES};
+    use crate::series::{Counts, LINES, Lines, Second, Series};
 
     fn series(rows: &[(u64, Counts)]) -> Series {
-        rows.iter().copied().collect()
+        rows.iter().map(|(at, counts)| Second::counted(*at, *counts)).collect()
     }
 
-    fn lines(letters: &str) -> Lines {
-        letters.parse().unwrap()
+    fn graph(series: &Series, letters: &str) -> Graph {
+        Graph::of_model("m", series, &letters.parse::<Lines>().unwrap(), 2000)
     }
 
-    /// The color at a second and count, where lines are at least three pixels wide.
-    fn color(picture: &Picture, frame: &Frame, offset: u64, count: u64) -> (u8, u8, u8) {
-        let at = 3 * (frame.y(count).unsigned_abs() * picture.width + frame.x(offset).unsigned_abs()) as usize;
+    fn draw(graph: &Graph) -> (Picture, Frame) {
+        let size = Size::DEFAULT;
+        (pixels(graph, size, Theme::Light).unwrap(), Frame::of(graph, size, 1.0))
+    }
+
+    fn color_of(letter: char) -> (u8, u8, u8) {
+        LINES.iter().find(|line| line.letter == letter).unwrap().color.light
+    }
+
+    fn color(picture: &Picture, x: i32, y: i32) -> (u8, u8, u8) {
+        let at = 3 * (y.unsigned_abs() * picture.width + x.unsigned_abs()) as usize;
         (picture.pixels[at], picture.pixels[at + 1], picture.pixels[at + 2])
     }
 
@@ -359,49 +504,78 @@ mod tests {
     #[test]
     fn each_line_that_was_asked_for_is_there_in_its_color_and_no_other() {
         let series = level();
-        let heights = [('r', 10), ('i', 20), ('e', 30), ('f', 40), ('o', 50)];
+        let heights = [('r', 10.0), ('i', 20.0), ('e', 30.0), ('f', 40.0), ('o', 50.0)];
         for (asked, _) in heights {
             // With the overflow the scale is the same in all.
-            let asked = lines(&format!("{asked}o"));
-            let picture = draw("m", &series, &asked).unwrap();
+            let letters = format!("{asked}o");
+            let (picture, frame) = draw(&graph(&series, &letters));
             assert_eq!((picture.width, picture.height, picture.pixels.len()), (2000, 800, 4_800_000));
-            let frame = Frame::of(&series, &asked);
             for (letter, height) in heights {
-                let line = LINES.iter().find(|line| line.letter == letter).unwrap();
-                let expected = asked.letters().contains(letter);
-                assert_eq!(
-                    color(&picture, &frame, 5, height) == line.color,
-                    expected,
-                    "{letter} in {}",
-                    asked.letters()
-                );
+                let there = color(&picture, frame.x(5.0), frame.y(Axis::Left, height)) == color_of(letter);
+                assert_eq!(there, letters.contains(letter), "{letter} in {letters}");
             }
         }
     }
 
     #[test]
+    fn seconds_have_an_axis_of_their_own_and_pauses_a_shade() {
+        let mut rows: Vec<_> = (0..10)
+            .map(|at| Second::of(&Row { at, issued: 100, finished: 100, rate: 5.0, in_flight: 50, ..Row::default() }))
+            .collect();
+        rows.iter_mut().for_each(|row| (row.waits, row.calls) = ([0, 4000, 0], [0, 3000, 0]));
+        rows[0].in_flight = 100;
+        (rows[6].rate, rows[7].rate) = (0.0, 0.0);
+        let series: Series = rows.into_iter().collect();
+        let graph = graph(&series, "anwl");
+        assert_eq!(graph.pauses, [(6, 7)]);
+        let (picture, frame) = draw(&graph);
+        let scale = frame.seconds.unwrap();
+        assert!((4.0..4.5).contains(&scale.top), "{scale:?}");
+        assert_eq!(color(&picture, frame.x(3.5), frame.y(Axis::Right, 4.0)), color_of('w'));
+        assert_eq!(color(&picture, frame.x(3.5), frame.y(Axis::Right, 3.0)), color_of('l'));
+        assert_eq!(color(&picture, frame.x(3.5), frame.y(Axis::Left, 50.0)), color_of('n'));
+        assert_eq!(color(&picture, frame.x(3.5), frame.y(Axis::Left, 5.0)), color_of('a'));
+        let shade = Theme::Light.pause();
+        let inside = color(&picture, frame.x(6.5), frame.y(Axis::Left, 33.0));
+        assert_eq!(inside, (shade.0, shade.1, shade.2));
+        assert_eq!(color(&picture, frame.x(4.5), frame.y(Axis::Left, 33.0)), (255, 255, 255));
+    }
+
+    #[test]
     fn a_peak_of_one_second_in_a_day_is_still_there() {
         let day: Vec<_> = (0..86_400).map(|at| (at, [0, if at == 54_321 { 99 } else { 1 }, 0, 0, 0])).collect();
-        let series = series(&day);
-        let frame = Frame::of(&series, &lines("i"));
-        let picture = draw("m", &series, &lines("i")).unwrap();
-        let green = LINES.iter().find(|line| line.letter == 'i').unwrap().color;
-        assert_eq!(color(&picture, &frame, 54_321, 60), green);
-        assert_ne!(color(&picture, &frame, 50_000, 60), green);
-        let corners = frame.thinned(&series, &LINES[2]).count();
-        assert!(corners <= 4 * 2000, "{corners}");
+        let (picture, frame) = draw(&graph(&series(&day), "i"));
+        let at = |offset| color(&picture, frame.x(offset), frame.y(Axis::Left, 60.0));
+        assert_eq!((at(54_321.0) == color_of('i'), at(50_000.0) == color_of('i')), (true, false));
     }
 
     #[test]
     fn a_log_of_one_second_shows_its_dots() {
-        let series = series(&[(7, [3, 1, 0, 0, 2])]);
-        let asked = lines("riefo");
-        let picture = draw("m", &series, &asked).unwrap();
-        let frame = Frame::of(&series, &asked);
-        for (letter, count) in [('r', 3), ('i', 1), ('o', 2)] {
-            let line = LINES.iter().find(|line| line.letter == letter).unwrap();
-            assert_eq!(color(&picture, &frame, 0, count), line.color, "{letter}");
+        let (picture, frame) = draw(&graph(&series(&[(7, [3, 1, 0, 0, 2])]), "riefo"));
+        for (letter, count) in [('r', 3.0), ('i', 1.0), ('o', 2.0)] {
+            assert_eq!(color(&picture, frame.x(0.0), frame.y(Axis::Left, count)), color_of(letter), "{letter}");
         }
+    }
+
+    #[test]
+    fn dark_paper_is_dark_and_its_lines_are_its_own() {
+        let graph = graph(&level(), "o");
+        let picture = pixels(&graph, Size { width: 1000, height: 400 }, Theme::Dark).unwrap();
+        let frame = Frame::of(&graph, Size { width: 1000, height: 400 }, 0.5);
+        assert_eq!((picture.width, picture.pixels.len()), (1000, 1_200_000));
+        let dark = LINES.iter().find(|line| line.letter == 'o').unwrap().color.dark;
+        assert_eq!(color(&picture, frame.x(5.0), frame.y(Axis::Left, 50.0)), dark);
+        assert_eq!(color(&picture, 3, 3), (24, 26, 32));
+    }
+
+    #[test]
+    fn svg_has_the_lines_and_the_words_and_no_name_breaks_it() {
+        let text =
+            svg(&Graph::of_model("<b>&\"m\"", &level(), &"ro".parse().unwrap(), 2000), Size::DEFAULT, Theme::Light)
+                .unwrap();
+        assert!(text.starts_with("<svg") && text.trim_end().ends_with("</svg>"));
+        assert!(text.contains("overflow, waiting") && text.contains("#FF9600"), "{text}");
+        assert!(text.contains("&lt;b&gt;&amp;") && !text.contains("<b>"), "{text}");
     }
 
     #[test]
@@ -409,27 +583,27 @@ mod tests {
         let extreme = series(&[(0, [u64::MAX; 5]), (u64::MAX, [0; 5])]);
         for series in [Series::default(), series(&[(5, [0; 5])]), extreme] {
             for model in ["", "🦀 /..\n\u{7}", &"long ".repeat(100)] {
-                assert!(draw(model, &series, &lines("riefo")).is_ok());
+                let graph = Graph::of_model(model, &series, &"riefoawln".parse().unwrap(), 2000);
+                for size in [Size::DEFAULT, Size::LEAST, Size { width: 320, height: 3000 }] {
+                    assert!(pixels(&graph, size, Theme::Dark).is_ok());
+                }
+                assert!(svg(&graph, Size::DEFAULT, Theme::Light).is_ok());
             }
         }
+        let many: Vec<_> = (0..40).map(|index| format!("a model with a name {index}")).collect();
+        let series = level();
+        let models: Vec<_> = many.iter().map(|name| (name.as_str(), &series)).collect();
+        assert!(pixels(&Graph::of_models(&models, 2000), Size::DEFAULT, Theme::Light).is_ok());
     }
 
     #[test]
-    fn ticks_are_whole_and_few() {
-        for (whole, most, expected) in [
-            (1, 7, 1),
-            (7, 7, 1),
-            (8, 7, 2),
-            (35, 12, 5),
-            (100, 7, 20),
-            (86_400, 12, 10_000),
-            (u64::MAX, 7, 5_000_000_000_000_000_000),
-        ] {
-            assert_eq!(step(whole, most), expected, "{whole}");
+    fn sizes_have_bounds() {
+        assert_eq!("1200x600".parse(), Ok(Size { width: 1200, height: 600 }));
+        for text in ["", "x", "100x100", "1200", "1200x", "4001x800", "-5x300", "1e3x500"] {
+            assert_eq!(
+                text.parse::<Size>().unwrap_err(),
+                "allowed is WIDTHxHEIGHT in pixels, from 320x200 to 4000x3000"
+            );
         }
-        assert_eq!(
-            ["0", "999999", "1M", "1.5M", "20G"].map(String::from),
-            [0, 999_999, 1_000_000, 1_500_000, 20_000_000_000].map(abbreviated)
-        );
     }
 }

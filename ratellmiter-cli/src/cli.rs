@@ -1,68 +1,354 @@
 //! What was typed, and what it means.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{
+    ffi::{OsStr, OsString},
+    path::PathBuf,
+};
 
-use clap::{Parser, error::ErrorKind};
+use clap::{CommandFactory as _, Parser, ValueEnum, error::ErrorKind};
+use clap_complete::Shell;
 
-use crate::series::Lines;
+use crate::{
+    chart::{Size, Theme},
+    check::Conditions,
+    figures::Format,
+    series::Lines,
+};
 
-/// A picture that was asked for.
+/// What is to be done.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Plot {
-    pub(crate) model: Option<String>,
+pub(crate) enum Job {
+    Report(Box<Report>),
+    List { directory: Option<PathBuf> },
+    Follow { source: Source, models: Models, lines: Lines },
+}
+
+/// Pictures and figures of a log.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Report {
+    pub(crate) source: Source,
+    pub(crate) models: Models,
+    /// As typed, if they were.
+    pub(crate) lines: Option<Lines>,
+    pub(crate) theme: Theme,
+    pub(crate) view: Option<View>,
+    pub(crate) summary: Option<Format>,
+    pub(crate) check: Option<Conditions>,
+    pub(crate) compare: Option<PathBuf>,
+}
+
+/// Where the log is.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Source {
     pub(crate) file: Option<PathBuf>,
-    pub(crate) lines: Lines,
     pub(crate) directory: Option<PathBuf>,
-    pub(crate) out: Option<PathBuf>,
+}
+
+/// Which models of it.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Models {
+    Default,
+    All,
+    /// As typed: one name, or several with commas between them.
+    Named(String),
+}
+
+/// What is drawn.
+#[derive(Debug, PartialEq)]
+pub(crate) enum View {
+    Terminal,
+    Picture(Picture),
+}
+
+#[derive(Debug, PartialEq)]
+pub(crate) struct Picture {
+    pub(crate) kind: Kind,
+    pub(crate) out: Out,
+    pub(crate) size: Size,
+    pub(crate) open: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Png,
+    Svg,
+    Html,
+}
+
+impl Kind {
+    /// How its files end.
+    pub(crate) const fn ending(self) -> &'static str {
+        match self {
+            Self::Png => "png",
+            Self::Svg => "svg",
+            Self::Html => "html",
+        }
+    }
+}
+
+#[derive(Debug, PartialEq)]
+pub(crate) enum Out {
+    /// `<log>-<model>_<lines>.<ending>`
+    Named,
+    File(PathBuf),
+    Stdout,
 }
 
 #[derive(Debug)]
 pub(crate) enum Parsed {
-    Plot(Plot),
+    Job(Job),
     /// For stdout.
-    Help(String),
+    Text(String),
     /// For stderr.
     Wrong(String),
 }
 
-/// Draws what a rateLLMiter log says as a PNG, and prints its path.
+/// Draws what a rateLLMiter log says, and says what bound the run.
 #[derive(Debug, Parser)]
-#[command(name = "ratellmiter", bin_name = "ratellmiter", version, after_help = AFTER_HELP)]
+#[command(name = "ratellmiter", bin_name = "ratellmiter", version, override_help = HELP)]
+// Each is a flag of the command.
+#[allow(clippy::struct_excessive_bools)]
 struct Typed {
-    /// The model [default: default, or the only one there is]
+    /// The model, several with commas between them, or all
     #[arg(long, value_name = "NAME")]
     model: Option<String>,
 
-    /// The log, ours or the Python package's [default: the newest that has data]
+    /// The log, ours or the Python package's
     #[arg(long, value_name = "LOG")]
     file: Option<PathBuf>,
 
-    /// The lines: r requested, i issued, e rate limited, f finished, o overflow
-    #[arg(long, value_name = "LETTERS", default_value = "riefo")]
-    lines: Lines,
-
-    #[allow(clippy::doc_markdown)] // It is the text of the help.
-    /// Where logs are [default: RATELLMITER_LOGS, the configuration, or ratellmiter_logs]
+    /// Where logs are
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 
-    /// The picture [default: <log>-<model>_<lines>.png in this directory]
+    /// The lines, by their letters
+    #[arg(long, value_name = "LETTERS")]
+    lines: Option<Lines>,
+
+    /// The picture; its ending says which kind
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+
+    /// What is drawn
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<Drawn>,
+
+    /// How large a picture is, in pixels
+    #[arg(long, value_name = "WxH")]
+    size: Option<Size>,
+
+    /// The paper
+    #[arg(long, value_name = "THEME")]
+    theme: Option<Theme>,
+
+    /// Opens the picture
+    #[arg(long)]
+    open: bool,
+
+    /// Figures and a verdict for each model
+    #[arg(long, value_name = "FORMAT", num_args = 0..=1, require_equals = true, default_missing_value = "text")]
+    summary: Option<Format>,
+
+    /// Conditions that must hold
+    #[arg(long, value_name = "CONDITIONS")]
+    check: Option<Conditions>,
+
+    /// Another run to compare with
+    #[arg(long, value_name = "LOG")]
+    compare: Option<PathBuf>,
+
+    /// The logs
+    #[arg(long)]
+    list: bool,
+
+    /// Draws in the terminal while the program runs
+    #[arg(long)]
+    follow: bool,
+
+    /// Completions for a shell
+    #[arg(long, value_name = "SHELL")]
+    completions: Option<Shell>,
 }
 
-const AFTER_HELP: &str = "\
-One dash will do: ratellmiter -model=gpt-4o -lines=ri
-Exit code: 0 drawn, 1 could not, 2 typed wrongly";
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Drawn {
+    Term,
+    Png,
+    Svg,
+    Html,
+}
+
+const HELP: &str = "\
+Draws what a rateLLMiter log says, and says what bound the run
+
+  ratellmiter -model=gpt-4o -lines=ri            a PNG of the newest log
+  ratellmiter -summary                           what bound each model
+  ratellmiter -check='refusals<=2,wait_p99<=5s'  exit 3 if that does not hold
+  ratellmiter -follow                            while the program runs
+
+Log      -model=NAME  one, a,b, or all       [default: default, or the only one]
+         -file=LOG    ours or the Python package's    [default: the newest one]
+         -dir=DIR     where logs are [RATELLMITER_LOGS, else the configuration]
+         -list        the logs there are
+Picture  -out=FILE    ends in .png, .svg or .html; - is stdout
+         -format=term in the terminal; png, svg or html: a file of that kind
+         -lines=riefo r requested i issued e rate limited f finished o overflow
+                      a allowed rate n in flight w wait p99 l latency p99
+         -size=2000x800 -theme=light|dark -open
+Figures  -summary[=text|md|json] -check=CONDITIONS -compare=LOG
+Live     -follow
+Other    -completions=SHELL -version -help
+Exit     0 done, 1 could not, 2 typed wrongly, 3 a condition does not hold
+";
 
 pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Parsed {
     match Typed::try_parse_from(args.map(two_dashes)) {
-        Ok(Typed { model, file, lines, dir, out }) => Parsed::Plot(Plot { model, file, lines, directory: dir, out }),
+        Ok(Typed { completions: Some(shell), .. }) => Parsed::Text(completions(shell)),
+        Ok(typed) => match typed.meaning() {
+            Ok(job) => Parsed::Job(job),
+            Err(problem) => Parsed::Wrong(format!("error: {problem}\n")),
+        },
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
-            Parsed::Help(error.to_string())
+            Parsed::Text(error.to_string())
         }
-        Err(error) => Parsed::Wrong(error.to_string()),
+        Err(error) => Parsed::Wrong(format!("{}\n", one_line(&error.to_string()))),
     }
+}
+
+/// What is wrong and what is allowed, without the usage.
+fn one_line(error: &str) -> String {
+    let problem = error.split("\n\nUsage:").next().unwrap_or(error);
+    let problem = problem.split("\n\nFor more information").next().unwrap_or(problem);
+    problem.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
+}
+
+impl Typed {
+    fn meaning(self) -> Result<Job, String> {
+        if self.list {
+            self.alone("-list", &["-dir"])?;
+            return Ok(Job::List { directory: self.dir });
+        }
+        if self.follow {
+            self.alone("-follow", &["-dir", "-file", "-model", "-lines"])?;
+        }
+        let view = self.view()?;
+        let models = match self.model {
+            None => Models::Default,
+            Some(name) if name == "all" => Models::All,
+            Some(name) => Models::Named(name),
+        };
+        let source = Source { file: self.file, directory: self.dir };
+        let lines = self.lines;
+        if self.follow {
+            return Ok(Job::Follow { source, models, lines: lines.unwrap_or_default() });
+        }
+        if self.compare.is_some() && models == Models::All {
+            return Err("-compare takes one model; allowed is -model=NAME".into());
+        }
+        Ok(Job::Report(Box::new(Report {
+            source,
+            models,
+            lines,
+            theme: self.theme.unwrap_or(Theme::Light),
+            view,
+            summary: self.summary,
+            check: self.check,
+            compare: self.compare,
+        })))
+    }
+
+    /// What is drawn: a picture unless only figures were asked for.
+    fn view(&self) -> Result<Option<View>, String> {
+        let kind = match self.format {
+            Some(Drawn::Term) => {
+                let misplaced = [("-out", self.out.is_some()), ("-size", self.size.is_some()), ("-open", self.open)];
+                return match misplaced.iter().find(|(_, there)| *there) {
+                    Some((flag, _)) => {
+                        Err(format!("{flag} makes no sense with -format=term, which draws in the terminal"))
+                    }
+                    None => Ok(Some(View::Terminal)),
+                };
+            }
+            Some(Drawn::Png) => Some(Kind::Png),
+            Some(Drawn::Svg) => Some(Kind::Svg),
+            Some(Drawn::Html) => Some(Kind::Html),
+            None => None,
+        };
+        let asked = self.out.is_some() || kind.is_some() || self.open || self.size.is_some();
+        let figures_only = (self.summary.is_some() || self.check.is_some()) && self.compare.is_none() && !asked;
+        if figures_only {
+            return Ok(None);
+        }
+        let (out, kind) = match &self.out {
+            None => (Out::Named, kind.unwrap_or(Kind::Png)),
+            Some(out) if out == "-" => {
+                let other = [("-summary", self.summary.is_some()), ("-compare", self.compare.is_some())];
+                if let Some((flag, _)) = other.iter().find(|(_, there)| *there) {
+                    return Err(format!("-out=- and {flag} would both be on stdout; give -out a file"));
+                }
+                if self.open {
+                    return Err("-open needs a file; -out=- is stdout".into());
+                }
+                (Out::Stdout, kind.unwrap_or(Kind::Png))
+            }
+            Some(out) => (Out::File(out.clone()), kind_of(out.extension(), kind)?),
+        };
+        if kind == Kind::Html && self.size.is_some() {
+            return Err("-size is for .png and .svg; a page is as large as its window".into());
+        }
+        if kind == Kind::Html && self.compare.is_some() {
+            return Err("-compare draws .png and .svg, no page".into());
+        }
+        Ok(Some(View::Picture(Picture { kind, out, size: self.size.unwrap_or(Size::DEFAULT), open: self.open })))
+    }
+
+    /// Refuses flags that would be passed over in silence.
+    fn alone(&self, flag: &str, allowed: &[&str]) -> Result<(), String> {
+        let there = [
+            ("-model", self.model.is_some()),
+            ("-file", self.file.is_some()),
+            ("-dir", self.dir.is_some()),
+            ("-lines", self.lines.is_some()),
+            ("-out", self.out.is_some()),
+            ("-format", self.format.is_some()),
+            ("-size", self.size.is_some()),
+            ("-theme", self.theme.is_some()),
+            ("-open", self.open),
+            ("-summary", self.summary.is_some()),
+            ("-check", self.check.is_some()),
+            ("-compare", self.compare.is_some()),
+            ("-follow", self.follow && flag != "-follow"),
+        ];
+        match there.iter().find(|(other, there)| *there && !allowed.contains(other)) {
+            Some((other, _)) => {
+                Err(format!("{other} makes no sense with {flag}; allowed beside it: {}", allowed.join(", ")))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// From the ending, which must not say otherwise than the format that was asked for.
+fn kind_of(ending: Option<&OsStr>, asked: Option<Kind>) -> Result<Kind, String> {
+    let Some(ending) = ending else {
+        return Ok(asked.unwrap_or(Kind::Png));
+    };
+    let found = [Kind::Png, Kind::Svg, Kind::Html].into_iter().find(|kind| ending.eq_ignore_ascii_case(kind.ending()));
+    match (found, asked) {
+        (Some(found), Some(asked)) if found != asked => {
+            Err(format!("-out ends in .{} and -format is {}", found.ending(), asked.ending()))
+        }
+        (Some(kind), _) | (None, Some(kind)) => Ok(kind),
+        (None, None) => {
+            Err(format!("-out ends in .{}; allowed are .png, .svg and .html", ending.to_string_lossy().escape_debug()))
+        }
+    }
+}
+
+fn completions(shell: Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Typed::command(), "ratellmiter", &mut script);
+    String::from_utf8_lossy(&script).into_owned()
 }
 
 /// A word after one dash is a long option.
@@ -79,45 +365,148 @@ fn two_dashes(arg: OsString) -> OsString {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
-    fn plot(args: &[&str]) -> Plot {
-        match parse(["ratellmiter"].iter().chain(args).map(OsString::from)) {
-            Parsed::Plot(plot) => plot,
+    fn parsed(args: &[&str]) -> Parsed {
+        parse(["ratellmiter"].iter().chain(args).map(OsString::from))
+    }
+
+    fn report(args: &[&str]) -> Report {
+        match parsed(args) {
+            Parsed::Job(Job::Report(report)) => *report,
             other => panic!("{other:?}"),
         }
     }
 
+    fn wrong(args: &[&str]) -> String {
+        match parsed(args) {
+            Parsed::Wrong(text) => {
+                assert_eq!(text.lines().count(), 1, "{text}");
+                text.trim_end().to_owned()
+            }
+            other => panic!("{args:?}: {other:?}"),
+        }
+    }
+
+    fn picture(args: &[&str]) -> Option<(Kind, Out)> {
+        match report(args).view? {
+            View::Picture(Picture { kind, out, .. }) => Some((kind, out)),
+            View::Terminal => panic!("{args:?}"),
+        }
+    }
+
     #[test]
-    fn the_options_are_sound() {
-        Typed::command().debug_assert();
+    fn the_options_are_sound_and_the_help_names_them_all() {
+        let command = Typed::command();
+        command.clone().debug_assert();
+        for argument in command.get_arguments() {
+            let flag = format!(" -{}", argument.get_long().unwrap());
+            assert!(HELP.contains(&flag), "{flag}");
+        }
+        for line in crate::series::LINES {
+            assert!(HELP.contains(&format!(" {} ", line.letter)) || line.letter == 'r', "{}", line.letter);
+        }
+        assert!(HELP.lines().count() <= 24 && HELP.lines().all(|line| line.len() <= 80), "a screen:\n{HELP}");
     }
 
     #[test]
     fn one_dash_and_two_equals_and_space_are_the_same() {
-        let expected = Plot {
-            model: Some("gpt4".into()),
-            file: Some("x".into()),
-            lines: "ri".parse().unwrap(),
-            directory: Some("d".into()),
-            out: Some("o.png".into()),
-        };
+        let expected = report(&["--model=gpt4", "--file=x", "--lines=ri", "--dir=d", "--out=o.png"]);
+        assert_eq!(expected.models, Models::Named("gpt4".into()));
+        assert_eq!(expected.source, Source { file: Some("x".into()), directory: Some("d".into()) });
         for args in [
             ["-model=gpt4", "-file=x", "-lines=ri", "-dir=d", "-out=o.png"].as_slice(),
-            &["--model=gpt4", "--file=x", "--lines=ri", "--dir=d", "--out=o.png"],
             &["-model", "gpt4", "--file", "x", "-lines", "ri", "-dir", "d", "--out", "o.png"],
         ] {
-            assert_eq!(plot(args), expected);
+            assert_eq!(report(args), expected);
         }
-        assert_eq!(plot(&[]).lines, "riefo".parse().unwrap());
+        assert_eq!((report(&[]).lines, Lines::default()), (None, "riefo".parse().unwrap()));
     }
 
     #[test]
     fn a_value_may_be_nearly_anything() {
-        assert_eq!(plot(&["-model="]).model, Some(String::new()));
-        assert_eq!(plot(&["-model=-x=y"]).model, Some("-x=y".into()));
-        assert_eq!(plot(&["-model", "a b/c"]).model, Some("a b/c".into()));
+        assert_eq!(report(&["-model="]).models, Models::Named(String::new()));
+        assert_eq!(report(&["-model=-x=y"]).models, Models::Named("-x=y".into()));
+        assert_eq!(report(&["-model", "a b/c"]).models, Models::Named("a b/c".into()));
+        assert_eq!(report(&["-model=all"]).models, Models::All);
+    }
+
+    #[test]
+    fn the_ending_or_the_format_say_what_is_drawn() {
+        let file = |name: &str| Out::File(name.into());
+        for (args, expected) in [
+            (&[][..], Some((Kind::Png, Out::Named))),
+            (&["-out=a.svg"], Some((Kind::Svg, file("a.svg")))),
+            (&["-out=a.HTML"], Some((Kind::Html, file("a.HTML")))),
+            (&["-out=a"], Some((Kind::Png, file("a")))),
+            (&["-out=a.tmp", "-format=svg"], Some((Kind::Svg, file("a.tmp")))),
+            (&["-format=html"], Some((Kind::Html, Out::Named))),
+            (&["-out=-"], Some((Kind::Png, Out::Stdout))),
+            (&["-out=-", "-format=svg"], Some((Kind::Svg, Out::Stdout))),
+            (&["-summary"], None),
+            (&["-check=calls>=1"], None),
+            (&["-summary", "-out=a.png"], Some((Kind::Png, file("a.png")))),
+            (&["-compare=b"], Some((Kind::Png, Out::Named))),
+            (&["-compare=b", "-summary=md"], Some((Kind::Png, Out::Named))),
+        ] {
+            assert_eq!(picture(args), expected, "{args:?}");
+        }
+        assert_eq!(report(&["-format=term", "-summary"]).view, Some(View::Terminal));
+        assert_eq!(report(&["-summary=json"]).summary, Some(Format::Json));
+        assert_eq!(report(&["-summary"]).summary, Some(Format::Text));
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_told() {
+        insta::assert_snapshot!(
+            [
+                &["-out=a.jpg"][..],
+                &["-out=a.png", "-format=svg"],
+                &["-out=-", "-summary"],
+                &["-out=-", "-open"],
+                &["-format=term", "-out=a.png"],
+                &["-out=a.html", "-size=400x300"],
+                &["-compare=b", "-model=all"],
+                &["-compare=b", "-out=a.html"],
+                &["-list", "-model=a"],
+                &["-follow", "-out=a.png"],
+                &["-list", "-follow"],
+                &["-format=gif"],
+                &["-theme=blue"],
+                &["-size=5x5"],
+                &["-summary=xml"],
+                &["-completions=cmd"],
+                &["-check=refusals"],
+            ]
+            .map(|args| format!("{}: {}", args.join(" "), wrong(args)))
+            .join("\n"),
+            @r#"
+        -out=a.jpg: error: -out ends in .jpg; allowed are .png, .svg and .html
+        -out=a.png -format=svg: error: -out ends in .png and -format is svg
+        -out=- -summary: error: -out=- and -summary would both be on stdout; give -out a file
+        -out=- -open: error: -open needs a file; -out=- is stdout
+        -format=term -out=a.png: error: -out makes no sense with -format=term, which draws in the terminal
+        -out=a.html -size=400x300: error: -size is for .png and .svg; a page is as large as its window
+        -compare=b -model=all: error: -compare takes one model; allowed is -model=NAME
+        -compare=b -out=a.html: error: -compare draws .png and .svg, no page
+        -list -model=a: error: -model makes no sense with -list; allowed beside it: -dir
+        -follow -out=a.png: error: -out makes no sense with -follow; allowed beside it: -dir, -file, -model, -lines
+        -list -follow: error: -follow makes no sense with -list; allowed beside it: -dir
+        -format=gif: error: invalid value 'gif' for '--format <FORMAT>'; [possible values: term, png, svg, html]
+        -theme=blue: error: invalid value 'blue' for '--theme <THEME>'; [possible values: light, dark]
+        -size=5x5: error: invalid value '5x5' for '--size <WxH>': allowed is WIDTHxHEIGHT in pixels, from 320x200 to 4000x3000
+        -summary=xml: error: invalid value 'xml' for '--summary[=<FORMAT>]'; [possible values: text, md, json]
+        -completions=cmd: error: invalid value 'cmd' for '--completions <SHELL>'; [possible values: bash, elvish, fish, powershell, zsh]
+        -check=refusals: error: invalid value 'refusals' for '--check <CONDITIONS>': "refusals" compares nothing; allowed is FIGURE<=VALUE, also with >=, <, > and ==, more of them after commas; figures are calls, finished, failed, given_up, refusals, overloads, refusals_per_call, pauses, line, paused, wait_mean, wait_p99, call_p99, duration, slowdown
+        "#
+        );
+    }
+
+    #[test]
+    fn completions_are_for_each_shell() {
+        for shell in Shell::value_variants() {
+            let Parsed::Text(script) = parsed(&[&format!("-completions={shell}")]) else { panic!("{shell}") };
+            assert!(script.contains("compare") && script.contains("ratellmiter"), "{shell}");
+        }
     }
 }

@@ -1,25 +1,33 @@
-//! A log of either format, line by line: ours, and the Python package's.
+//! A whole log, whatever its length: read here, and parsed by as many threads as the machine has.
 
 use std::{
-    borrow::Cow,
-    collections::BTreeMap,
-    fmt,
+    collections::{BTreeMap, HashMap, VecDeque},
     fs::File,
     io::{self, BufRead, BufReader, Read as _},
+    mem,
+    ops::Range,
     path::{Path, PathBuf},
+    thread,
 };
 
-use ratellmiter_core::record::{Line, Row};
-use serde::{
-    Deserialize,
-    de::{Deserializer, IgnoredAny, SeqAccess, Visitor},
-};
 use thiserror::Error;
 
-use crate::series::{Counts, Series};
+use crate::{
+    parse::{Parsed, parse},
+    series::{Second, Series},
+};
 
-/// The longest line that is read. One of the Python package's holds a minute of one model with all that waited.
-const LONGEST: u64 = 64 << 20;
+/// The longest line that is read.
+pub(crate) const LONGEST: u64 = 1 << 20;
+/// The longest of the Python package's: it holds a minute of one model with all that waited.
+const LONGEST_MINUTE: u64 = 64 << 20;
+/// How those begin.
+const MINUTE: &[u8] = b"{\"rate_limiter_name\"";
+/// A line that goes on for longer has no end: it is no log.
+const ENDLESS: u64 = 256 << 20;
+
+/// How much is parsed in one go.
+const CHUNK: usize = 2 << 20;
 
 /// How many broken lines are told of one by one.
 const TOLD: usize = 3;
@@ -56,41 +64,33 @@ impl Log {
     pub(crate) fn read(path: &Path) -> Result<Self, Unreadable> {
         let failed = |source| Unreadable::System { path: path.into(), source };
         let file = File::open(path).map_err(failed)?;
-        let mut log = Self::of(BufReader::with_capacity(1 << 20, file)).map_err(failed)?;
+        let mut log = Self::of(BufReader::with_capacity(1 << 18, file)).map_err(failed)?;
         match log.broken.first_mut() {
             Some(Broken { line, problem }) if log.understood == 0 => {
-                Err(Unreadable::NoLog { path: path.into(), line: *line, problem: std::mem::take(problem) })
+                Err(Unreadable::NoLog { path: path.into(), line: *line, problem: mem::take(problem) })
             }
             _ => Ok(log),
         }
     }
 
-    fn of(mut source: impl BufRead) -> io::Result<Self> {
+    fn of(source: impl BufRead) -> io::Result<Self> {
         let mut log = Self::default();
-        let mut line = Vec::new();
-        for number in 1.. {
-            line.clear();
-            let length = (&mut source).take(LONGEST).read_until(b'\n', &mut line)?;
-            let whole = line.pop_if(|last| *last == b'\n').is_some();
-            if length == 0 {
-                break;
-            }
-            if !whole && length as u64 == LONGEST {
-                skip_line(&mut source)?;
-                log.add_broken(number, format!("the line is longer than {} MiB", LONGEST >> 20));
-            } else if line.iter().all(u8::is_ascii_whitespace) {
-                // Nothing was lost.
-            } else if let Err(problem) = log.add(&line) {
-                if whole || log.understood == 0 {
-                    log.add_broken(number, problem);
-                } else {
-                    log.torn = true;
+        let mut chunks = Chunks { source, line: 0 };
+        let workers = thread::available_parallelism().map_or(1, usize::from);
+        // What is parsed is added in the order of the lines.
+        thread::scope(|scope| {
+            let mut parsing = VecDeque::new();
+            while let Some(chunk) = chunks.next()? {
+                if parsing.len() == workers {
+                    log.add(finished(parsing.pop_front()));
                 }
-            } else {
-                log.understood += 1;
+                parsing.push_back(scope.spawn(move || chunk.parse()));
             }
-        }
-        Ok(log)
+            while !parsing.is_empty() {
+                log.add(finished(parsing.pop_front()));
+            }
+            Ok(log)
+        })
     }
 
     /// What a reader of the picture should know of the log.
@@ -110,47 +110,84 @@ impl Log {
         notes
     }
 
-    fn add(&mut self, line: &[u8]) -> Result<(), String> {
-        let line = str::from_utf8(line).map_err(|_| "it is not UTF-8".to_owned())?;
-        match Line::parse(line) {
-            Ok(Line::Row(row)) => {
-                let Row { at, model, requested, issued, rate_limited, finished, overflow, .. } = row;
-                self.series(&model).add(at, [requested, issued, rate_limited, finished, overflow]);
-                Ok(())
+    fn add(&mut self, part: Part) {
+        for (model, seconds) in part.models {
+            let series = self.models.entry(model).or_default();
+            seconds.into_iter().for_each(|second| series.add(second));
+        }
+        self.understood += part.understood;
+        self.broken_lines += part.broken_lines;
+        let room = TOLD - self.broken.len();
+        self.broken.extend(part.broken.into_iter().take(room));
+        if let Some(unfinished) = part.unfinished {
+            // Nothing else was understood: then it is what is wrong.
+            if self.understood == 0 {
+                self.broken_lines += 1;
+                self.broken.extend((self.broken.len() < TOLD).then_some(unfinished));
+            } else {
+                self.torn = true;
             }
-            Ok(Line::Header(_)) => Ok(()),
-            // One of ours is complained of if it is neither.
-            Err(error) => match serde_json::from_str::<Minute<'_>>(line) {
-                Ok(minute) => {
-                    let series = self.series(&minute.rate_limiter_name);
-                    // It has all seconds of the minute, also those that had not come yet.
-                    let seconds =
-                        minute.second_bucket_list.iter().map(|second| (second.second_bucket_id, second.counts()));
-                    series.extend(seconds.filter(|(_, counts)| *counts != [0; 5]));
-                    Ok(())
-                }
-                Err(_) => Err(error.to_string()),
-            },
-        }
-    }
-
-    fn series(&mut self, model: &str) -> &mut Series {
-        if !self.models.contains_key(model) {
-            self.models.insert(model.to_owned(), Series::default());
-        }
-        self.models.get_mut(model).expect("it was just inserted")
-    }
-
-    fn add_broken(&mut self, line: u64, problem: String) {
-        self.broken_lines += 1;
-        if self.broken.len() < TOLD {
-            self.broken.push(Broken { line, problem });
         }
     }
 }
 
+fn finished(thread: Option<thread::ScopedJoinHandle<'_, Part>>) -> Part {
+    // A parser that panics is a bug; let it be seen as what it is.
+    thread.map_or_else(Part::default, |thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+}
+
+/// A source in pieces of whole lines.
+struct Chunks<R> {
+    source: R,
+    /// How many lines there were.
+    line: u64,
+}
+
+/// Some lines.
+#[derive(Debug, Default)]
+struct Chunk {
+    bytes: Vec<u8>,
+    /// Where in `bytes` they are, without their line breaks; those too long are `Err` with how long lines may be.
+    lines: Vec<(u64, Result<Range<usize>, u64>)>,
+    /// The last of them has no line break.
+    unfinished: bool,
+}
+
+impl<R: BufRead> Chunks<R> {
+    fn next(&mut self) -> io::Result<Option<Chunk>> {
+        let mut chunk = Chunk { bytes: Vec::with_capacity(CHUNK + CHUNK / 8), ..Chunk::default() };
+        while chunk.bytes.len() < CHUNK {
+            let start = chunk.bytes.len();
+            let mut longest = LONGEST;
+            let mut length = (&mut self.source).take(longest).read_until(b'\n', &mut chunk.bytes)?;
+            if length as u64 == longest && chunk.bytes[start..].starts_with(MINUTE) && !chunk.bytes.ends_with(b"\n") {
+                longest = LONGEST_MINUTE;
+                length += (&mut self.source).take(longest - LONGEST).read_until(b'\n', &mut chunk.bytes)?;
+            }
+            if length == 0 {
+                break;
+            }
+            self.line += 1;
+            let whole = chunk.bytes.ends_with(b"\n");
+            if !whole && length as u64 == longest {
+                // The memory of a line that long is not kept.
+                chunk.bytes.truncate(start);
+                chunk.bytes.shrink_to(CHUNK);
+                chunk.lines.push((self.line, Err(longest)));
+                skip_line(&mut self.source, self.line)?;
+                continue;
+            }
+            chunk.unfinished = !whole;
+            let end = chunk.bytes.len() - usize::from(whole);
+            chunk.lines.push((self.line, Ok(start..end)));
+        }
+        Ok(Some(chunk).filter(|chunk| !chunk.lines.is_empty()))
+    }
+}
+
 /// Skips what is left of a line, without keeping it.
-fn skip_line(source: &mut impl BufRead) -> io::Result<()> {
+fn skip_line(source: &mut impl BufRead, line: u64) -> io::Result<()> {
+    let mut skipped = 0;
     loop {
         let buffer = source.fill_buf()?;
         if buffer.is_empty() {
@@ -159,71 +196,78 @@ fn skip_line(source: &mut impl BufRead) -> io::Result<()> {
         let end = buffer.iter().position(|byte| *byte == b'\n');
         let used = end.map_or(buffer.len(), |end| end + 1);
         source.consume(used);
+        skipped += used as u64;
         if end.is_some() {
             return Ok(());
         }
+        if skipped > ENDLESS {
+            let problem = format!("line {line} has no end: {} MiB and no line break", ENDLESS >> 20);
+            return Err(io::Error::new(io::ErrorKind::InvalidData, problem));
+        }
     }
 }
 
-/// A line of the Python package's: one model, one minute.
-#[derive(Deserialize)]
-struct Minute<'a> {
-    #[serde(borrow)]
-    rate_limiter_name: Cow<'a, str>,
-    second_bucket_list: Vec<Bucket>,
+/// What some lines say, in their order.
+#[derive(Debug, Default)]
+struct Part {
+    models: HashMap<String, Vec<Second>>,
+    broken: Vec<Broken>,
+    broken_lines: u64,
+    understood: u64,
+    /// A last line that has no end and was not understood.
+    unfinished: Option<Broken>,
 }
 
-#[derive(Deserialize)]
-struct Bucket {
-    second_bucket_id: u64,
-    second_requested_ticket_count: u64,
-    issued_ticket_count: u64,
-    rate_limited_request_list: Length,
-    finished_ticket_list: Length,
-    overflow_request_list: Length,
-}
-
-impl Bucket {
-    fn counts(&self) -> Counts {
-        [
-            self.second_requested_ticket_count,
-            self.issued_ticket_count,
-            self.rate_limited_request_list.0,
-            self.finished_ticket_list.0,
-            self.overflow_request_list.0,
-        ]
-    }
-}
-
-/// How long a list is, without the list.
-struct Length(u64);
-
-impl<'de> Deserialize<'de> for Length {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Count;
-        impl<'de> Visitor<'de> for Count {
-            type Value = Length;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list")
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Length, A::Error> {
-                let mut length = 0;
-                while list.next_element::<IgnoredAny>()?.is_some() {
-                    length += 1;
+impl Chunk {
+    fn parse(self) -> Part {
+        let mut part = Part::default();
+        let last = self.lines.len() - 1;
+        for (index, (line, place)) in self.lines.into_iter().enumerate() {
+            let said = match place {
+                Ok(place) if self.bytes[place.clone()].iter().all(u8::is_ascii_whitespace) => continue,
+                Ok(place) => parse(&self.bytes[place]),
+                Err(longest) => Err(format!("the line is longer than {} MiB", longest >> 20)),
+            };
+            match said {
+                Ok(said) => {
+                    part.understood += 1;
+                    part.add(said);
                 }
-                Ok(Length(length))
+                Err(problem) if self.unfinished && index == last => part.unfinished = Some(Broken { line, problem }),
+                Err(problem) => {
+                    part.broken_lines += 1;
+                    part.broken.extend((part.broken.len() < TOLD).then_some(Broken { line, problem }));
+                }
             }
         }
-        deserializer.deserialize_seq(Count)
+        part
+    }
+}
+
+impl Part {
+    fn add(&mut self, said: Parsed<'_>) {
+        match said {
+            Parsed::Header => {}
+            Parsed::Second(model, second) => self.seconds(&model).push(second),
+            Parsed::Minute(model, seconds) => self.seconds(&model).extend(seconds),
+        }
+    }
+
+    fn seconds(&mut self, model: &str) -> &mut Vec<Second> {
+        if !self.models.contains_key(model) {
+            self.models.insert(model.to_owned(), Vec::new());
+        }
+        self.models.get_mut(model).expect("it was just inserted")
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::series::Counts;
 
-    fn series(rows: &[(u64, Counts)]) -> Series {
-        rows.iter().copied().collect()
+    fn counts(log: &Log, model: &str) -> Vec<(u64, Counts)> {
+        log.models[model].seconds().iter().map(|second| (second.at, second.counts)).collect()
     }
 
     fn read(text: &[u8]) -> Log {
@@ -241,8 +285,8 @@ mod tests {
             r#"{"at":8,"model":"m","issued":1,"rate_limited":1,"overflow":1,"new":{"in":["later"]}}"#,
         );
         let log = read(text.as_bytes());
-        assert_eq!(log.models["m"], series(&[(7, [3, 1, 0, 0, 2]), (8, [0, 1, 1, 0, 1])]));
-        assert_eq!(log.models["other"], series(&[(7, [0, 0, 0, 1, 0])]));
+        assert_eq!(counts(&log, "m"), [(7, [3, 1, 0, 0, 2]), (8, [0, 1, 1, 0, 1])]);
+        assert_eq!(counts(&log, "other"), [(7, [0, 0, 0, 1, 0])]);
         assert!(log.notes(Path::new("x")).is_empty());
     }
 
@@ -252,7 +296,7 @@ mod tests {
             {"second_bucket_id":5,"second_requested_ticket_count":4,"issued_ticket_count":2,"issued_ticket_list":[{},{}],
              "overflow_request_list":[{"request_id":1},{"x":[1,2,3]}],"rate_limited_request_list":[{}],"finished_ticket_list":[]}]}"#;
         let log = read(text.replace('\n', "").as_bytes());
-        assert_eq!(log.models["a/b"], series(&[(5, [4, 2, 1, 0, 2])]));
+        assert_eq!(counts(&log, "a/b"), [(5, [4, 2, 1, 0, 2])]);
     }
 
     #[test]
@@ -261,7 +305,7 @@ mod tests {
         let torn = format!("{HEADER}\n{row}\n{}", &row[..20]);
         let log = read(torn.as_bytes());
         assert_eq!(log.notes(Path::new("x")), ["the last line of x is torn and was skipped"]);
-        assert_eq!(log.models["m"], series(&[(7, [0, 1, 0, 0, 0])]));
+        assert_eq!(counts(&log, "m"), [(7, [0, 1, 0, 0, 0])]);
 
         let mut broken = format!("{HEADER}\n{}\n{row}\n", &row[..20]).into_bytes();
         broken.extend(b"\xff\xfe\n{}\n[]\n7\n");
@@ -272,7 +316,7 @@ mod tests {
         assert_eq!(notes[1], "line 4 of x is broken and was skipped: it is not UTF-8");
         assert!(notes[2].starts_with("line 5 of x is broken and was skipped: missing field `at`"), "{notes:?}");
         assert_eq!(notes[3], "2 more lines of x are broken and were skipped");
-        assert_eq!(log.models["m"], series(&[(7, [0, 1, 0, 0, 0])]));
+        assert_eq!(counts(&log, "m"), [(7, [0, 1, 0, 0, 0])]);
     }
 
     /// Gives the same byte for ever, and then a line break and a row.
@@ -281,10 +325,7 @@ mod tests {
         let row = b"\n{\"at\":7,\"model\":\"m\",\"issued\":1}\n";
         let endless = io::repeat(b'x').take(3 * LONGEST + 17);
         let log = Log::of(BufReader::new(endless.chain(&row[..]))).unwrap();
-        assert_eq!(
-            log.notes(Path::new("x")),
-            ["line 1 of x is broken and was skipped: the line is longer than 64 MiB"]
-        );
-        assert_eq!(log.models["m"], series(&[(7, [0, 1, 0, 0, 0])]));
+        assert_eq!(log.notes(Path::new("x")), ["line 1 of x is broken and was skipped: the line is longer than 1 MiB"]);
+        assert_eq!(counts(&log, "m"), [(7, [0, 1, 0, 0, 0])]);
     }
 }

@@ -2,25 +2,56 @@
 
 use std::str::FromStr;
 
+use ratellmiter_core::record::{Held, Quantiles, Row};
+
 /// One line that can be drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Line {
     pub(crate) letter: char,
     pub(crate) name: &'static str,
-    pub(crate) color: (u8, u8, u8),
+    pub(crate) color: Color,
     /// In pixels. What tends to lie below is wider, so that no line hides another that runs along it.
     pub(crate) width: u32,
-    /// Which of a second's counts it shows.
-    count: usize,
+    pub(crate) axis: Axis,
+}
+
+/// The same line on light paper and on dark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Color {
+    pub(crate) light: (u8, u8, u8),
+    pub(crate) dark: (u8, u8, u8),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Axis {
+    /// Calls.
+    Left,
+    /// Seconds.
+    Right,
+}
+
+const fn line(
+    letter: char,
+    name: &'static str,
+    light: (u8, u8, u8),
+    dark: (u8, u8, u8),
+    width: u32,
+    axis: Axis,
+) -> Line {
+    Line { letter, name, color: Color { light, dark }, width, axis }
 }
 
 /// All lines, from the one that is drawn first to the one on top.
-pub(crate) const LINES: [Line; 5] = [
-    Line { letter: 'o', name: "overflow, waiting", color: (150, 170, 255), width: 6, count: 4 },
-    Line { letter: 'r', name: "requested", color: (255, 150, 0), width: 6, count: 0 },
-    Line { letter: 'i', name: "issued", color: (0, 135, 30), width: 5, count: 1 },
-    Line { letter: 'f', name: "finished", color: (140, 50, 160), width: 3, count: 3 },
-    Line { letter: 'e', name: "rate limited", color: (225, 0, 0), width: 3, count: 2 },
+pub(crate) const LINES: [Line; 9] = [
+    line('o', "overflow, waiting", (150, 170, 255), (96, 122, 230), 6, Axis::Left),
+    line('r', "requested", (255, 150, 0), (255, 166, 43), 6, Axis::Left),
+    line('n', "in flight", (0, 150, 160), (64, 200, 208), 4, Axis::Left),
+    line('a', "allowed rate", (120, 120, 120), (165, 165, 165), 4, Axis::Left),
+    line('i', "issued", (0, 135, 30), (62, 190, 88), 5, Axis::Left),
+    line('f', "finished", (140, 50, 160), (204, 120, 222), 3, Axis::Left),
+    line('e', "rate limited", (225, 0, 0), (255, 92, 92), 3, Axis::Left),
+    line('w', "wait p99, s", (180, 120, 60), (214, 164, 110), 3, Axis::Right),
+    line('l', "latency p99, s", (30, 80, 160), (120, 170, 250), 3, Axis::Right),
 ];
 
 /// The lines that were asked for, by their letters.
@@ -39,11 +70,17 @@ impl Lines {
     }
 }
 
+impl Default for Lines {
+    fn default() -> Self {
+        Self("riefo".into())
+    }
+}
+
 impl FromStr for Lines {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let known = "r requested, i issued, e rate limited, f finished, o overflow";
+        let known = "r requested, i issued, e rate limited, f finished, o overflow, a allowed rate, w wait, l latency, n in flight";
         if text.is_empty() {
             return Err(format!("no letter; choose from {known}"));
         }
@@ -57,68 +94,182 @@ impl FromStr for Lines {
 /// What happened in one second: requested, issued, rate limited, finished, overflow.
 pub(crate) type Counts = [u64; 5];
 
-/// One model's seconds, in order. Seconds without a row are left out: they are all zeros.
+/// One second of one model. What a log does not tell is `NAN` or `None`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Second {
+    pub(crate) at: u64,
+    pub(crate) counts: Counts,
+    pub(crate) failed: u64,
+    pub(crate) overloaded: u32,
+    pub(crate) in_flight: u32,
+    /// Calls a second: allowed, and configured.
+    pub(crate) rate: f32,
+    pub(crate) limit: f32,
+    pub(crate) held: Option<Held>,
+    /// Whether the log tells waits, latencies, failures and calls in flight. In one that does not, refusals are those who
+    /// wait again.
+    pub(crate) measured: bool,
+    /// Milliseconds: the median, the 99th percentile, the largest.
+    pub(crate) waits: [u32; 3],
+    pub(crate) calls: [u32; 3],
+}
+
+impl Second {
+    /// Of a log that has counts alone.
+    pub(crate) fn counted(at: u64, counts: Counts) -> Self {
+        let (in_flight, failed, overloaded, waits, calls) = Default::default();
+        Self {
+            at,
+            counts,
+            failed,
+            overloaded,
+            in_flight,
+            rate: f32::NAN,
+            limit: f32::NAN,
+            held: None,
+            measured: false,
+            waits,
+            calls,
+        }
+    }
+
+    #[allow(clippy::cast_possible_truncation)] // For a picture.
+    pub(crate) fn of(row: &Row<'_>) -> Self {
+        let millis =
+            |Quantiles { p50, p99, max }| [p50, p99, max].map(|value| u32::try_from(value).unwrap_or(u32::MAX));
+        Self {
+            at: row.at,
+            counts: [row.requested, row.issued, row.rate_limited, row.finished, row.overflow],
+            failed: row.failed,
+            overloaded: u32::try_from(row.overloaded).unwrap_or(u32::MAX),
+            in_flight: u32::try_from(row.in_flight).unwrap_or(u32::MAX),
+            rate: row.rate as f32,
+            limit: row.limit.map_or(f32::NAN, |limit| limit as f32),
+            held: row.held,
+            measured: true,
+            waits: millis(row.wait_ms),
+            calls: millis(row.call_ms),
+        }
+    }
+
+    /// Nobody was allowed to go.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.held == Some(Held::Pause) || self.rate == 0.0
+    }
+
+    /// Adds a row of the same second, which came later.
+    fn add(&mut self, other: &Self) {
+        self.counts.iter_mut().zip(other.counts).for_each(|(sum, count)| *sum = sum.saturating_add(count));
+        self.failed = self.failed.saturating_add(other.failed);
+        self.overloaded = self.overloaded.saturating_add(other.overloaded);
+        let larger = |one: &mut [u32; 3], other: [u32; 3]| {
+            one.iter_mut().zip(other).for_each(|(one, other)| *one = other.max(*one));
+        };
+        larger(&mut self.waits, other.waits);
+        larger(&mut self.calls, other.calls);
+        (self.in_flight, self.rate, self.limit, self.held) = (other.in_flight, other.rate, other.limit, other.held);
+    }
+
+    /// The height of a line, if this second has one.
+    #[allow(clippy::cast_precision_loss)]
+    pub(crate) fn value(&self, letter: char) -> Option<f64> {
+        let [requested, issued, limited, finished, overflow] = self.counts;
+        let seconds = |millis: u32| f64::from(millis) / 1000.0;
+        match letter {
+            'r' => Some(requested as f64),
+            'i' => Some(issued as f64),
+            'e' => Some(limited as f64),
+            'f' => Some(finished as f64),
+            'o' => Some(overflow as f64),
+            'n' => self.measured.then(|| f64::from(self.in_flight)),
+            'a' => Some(f64::from(self.rate)).filter(|rate| rate.is_finite()),
+            'w' => (issued > 0 && self.measured).then(|| seconds(self.waits[1])),
+            _ => (finished > 0 && self.measured).then(|| seconds(self.calls[1])),
+        }
+    }
+}
+
+/// One model's seconds, in order. Seconds without a row are left out: nothing happened in them, and nobody waited.
 #[derive(Debug, Default, PartialEq)]
-pub(crate) struct Series(Vec<(u64, Counts)>);
+pub(crate) struct Series(Vec<Second>);
 
 impl Series {
     /// Adds a row. Rows of the same second add up.
-    pub(crate) fn add(&mut self, at: u64, counts: Counts) {
+    pub(crate) fn add(&mut self, second: Second) {
         // Logs are in order, so this is nearly always the end.
         match self.0.last_mut() {
-            Some((last, sum)) if *last == at => add(sum, counts),
-            Some((last, _)) if *last > at => match self.0.binary_search_by_key(&at, |(second, _)| *second) {
-                Ok(index) => add(&mut self.0[index].1, counts),
-                Err(index) => self.0.insert(index, (at, counts)),
+            Some(last) if last.at == second.at => last.add(&second),
+            Some(last) if last.at > second.at => match self.0.binary_search_by_key(&second.at, |second| second.at) {
+                Ok(index) => self.0[index].add(&second),
+                Err(index) => self.0.insert(index, second),
             },
-            _ => self.0.push((at, counts)),
+            _ => self.0.push(second),
         }
+    }
+
+    pub(crate) fn seconds(&self) -> &[Second] {
+        &self.0
+    }
+
+    /// How many calls there were.
+    pub(crate) fn calls(&self) -> u64 {
+        self.0.iter().fold(0, |sum, second| sum.saturating_add(second.counts[0]))
+    }
+
+    /// How many calls came back refused. Where the log tells how many wait again, at least as many as joined those.
+    pub(crate) fn refusals(&self) -> u64 {
+        let mut waited = 0;
+        self.0.iter().fold(0, |sum: u64, second| {
+            let before = if second.measured { 0 } else { std::mem::replace(&mut waited, second.counts[2]) };
+            sum.saturating_add(second.counts[2].saturating_sub(before))
+        })
+    }
+
+    /// The first second, since the epoch.
+    pub(crate) fn start(&self) -> u64 {
+        self.0.first().map_or(0, |second| second.at)
     }
 
     /// How many seconds there are from the first to the last, both counted.
     pub(crate) fn length(&self) -> u64 {
-        match (self.0.first(), self.0.last()) {
-            (Some((first, _)), Some((last, _))) => (last - first).saturating_add(1),
-            _ => 0,
-        }
+        self.0.last().map_or(0, |last| (last.at - self.start()).saturating_add(1))
     }
 
-    /// The largest count on any of `lines`.
-    pub(crate) fn largest(&self, lines: &Lines) -> u64 {
-        let counts = self.0.iter().flat_map(|(_, counts)| lines.iter().map(|line| counts[line.count]));
-        counts.max().unwrap_or(0)
-    }
-
-    /// The corners of one line as offsets from the first second and counts: along a stretch of seconds without rows
-    /// there are only its ends.
-    pub(crate) fn corners(&self, line: &Line) -> impl Iterator<Item = (u64, u64)> {
-        let first = self.0.first().map_or(0, |(first, _)| *first);
-        let mut before = None;
-        self.0.iter().flat_map(move |(at, counts)| {
-            let offset = at - first;
-            let gap = before.replace(offset).filter(|last| last + 1 < offset);
-            let ends = gap.map(|last| [(last + 1, 0), (offset - 1, 0)]);
-            ends.into_iter().flatten().chain([(offset, counts[line.count])])
+    /// The corners of one line as seconds and heights: along a stretch of seconds without rows there are only its ends.
+    pub(crate) fn corners(&self, letter: char) -> impl Iterator<Item = (u64, f64)> {
+        let mut before: Option<&Second> = None;
+        self.0.iter().flat_map(move |second| {
+            let gap = before.replace(second).filter(|last| last.at + 1 < second.at);
+            // What is counted is zero then, calls in flight stay out, and of the others nothing is known.
+            let height = match letter {
+                'r' | 'i' | 'e' | 'f' | 'o' => Some(0.0),
+                'n' => gap.and_then(|last| last.value(letter)),
+                _ => None,
+            };
+            let ends = gap.zip(height).map(|(last, height)| [(last.at + 1, height), (second.at - 1, height)]);
+            ends.into_iter().flatten().chain(second.value(letter).map(|height| (second.at, height)))
         })
     }
-}
 
-impl Extend<(u64, Counts)> for Series {
-    fn extend<T: IntoIterator<Item = (u64, Counts)>>(&mut self, rows: T) {
-        rows.into_iter().for_each(|(at, counts)| self.add(at, counts));
+    /// The stretches in which nobody was allowed to go: first and last second.
+    pub(crate) fn pauses(&self) -> Vec<(u64, u64)> {
+        let mut pauses: Vec<(u64, u64)> = Vec::new();
+        for second in self.0.iter().filter(|second| second.is_paused()) {
+            match pauses.last_mut() {
+                Some((_, last)) if *last + 1 == second.at => *last = second.at,
+                _ => pauses.push((second.at, second.at)),
+            }
+        }
+        pauses
     }
 }
 
-impl FromIterator<(u64, Counts)> for Series {
-    fn from_iter<T: IntoIterator<Item = (u64, Counts)>>(rows: T) -> Self {
+impl FromIterator<Second> for Series {
+    fn from_iter<T: IntoIterator<Item = Second>>(rows: T) -> Self {
         let mut series = Self::default();
-        series.extend(rows);
+        rows.into_iter().for_each(|second| series.add(second));
         series
     }
-}
-
-fn add(sum: &mut Counts, counts: Counts) {
-    sum.iter_mut().zip(counts).for_each(|(sum, count)| *sum = sum.saturating_add(count));
 }
 
 #[cfg(test)]
@@ -126,43 +277,72 @@ mod tests {
     use super::*;
 
     fn series(rows: &[(u64, Counts)]) -> Series {
-        rows.iter().copied().collect()
+        rows.iter().map(|(at, counts)| Second::counted(*at, *counts)).collect()
     }
 
-    fn requested() -> &'static Line {
-        LINES.iter().find(|line| line.letter == 'r').unwrap()
+    fn row(at: u64, rate: f64, held: Option<Held>) -> Second {
+        Second::of(&Row { at, rate, held, issued: 1, in_flight: 4, ..Row::default() })
+    }
+
+    fn counts(series: &Series) -> Vec<(u64, Counts)> {
+        series.seconds().iter().map(|second| (second.at, second.counts)).collect()
     }
 
     #[test]
     fn rows_of_a_second_add_up_in_whatever_order_they_come() {
         let sum = series(&[(7, [1, 0, 0, 0, 0]), (9, [1; 5]), (7, [1, 2, 3, 4, 5]), (8, [6; 5]), (9, [u64::MAX; 5])]);
-        assert_eq!(sum, series(&[(7, [2, 2, 3, 4, 5]), (8, [6; 5]), (9, [u64::MAX; 5])]));
+        assert_eq!(counts(&sum), [(7, [2, 2, 3, 4, 5]), (8, [6; 5]), (9, [u64::MAX; 5])]);
+        let (mut one, other) = (row(7, 5.0, None), row(7, 0.0, Some(Held::Pause)));
+        one.waits = [1, 9, 9];
+        let both: Series = [one, Second { waits: [2, 3, 4], ..other }].into_iter().collect();
+        let second = both.seconds()[0];
+        assert_eq!((second.waits, second.held, second.counts[1]), ([2, 9, 9], Some(Held::Pause), 2));
     }
 
     #[test]
-    fn seconds_without_rows_are_zero_however_many() {
-        let series = series(&[(100, [5; 5]), (103, [6; 5]), (u64::MAX, [7; 5])]);
-        let end = u64::MAX - 100;
-        let corners: Vec<_> = series.corners(requested()).collect();
-        assert_eq!(corners, [(0, 5), (1, 0), (2, 0), (3, 6), (4, 0), (end - 1, 0), (end, 7)]);
-        assert_eq!(series.length(), end + 1);
+    fn seconds_without_rows_are_zeros_and_long_stretches_only_their_ends() {
+        let series = series(&[(10, [1; 5]), (11, [2; 5]), (13, [3; 5]), (100, [4; 5])]);
+        let corners: Vec<_> = series.corners('r').collect();
+        let expected = [(10, 1.0), (11, 2.0), (12, 0.0), (12, 0.0), (13, 3.0), (14, 0.0), (99, 0.0), (100, 4.0)];
+        assert_eq!(corners, expected);
+        assert_eq!((series.start(), series.length()), (10, 91));
+        assert_eq!(series.corners('a').count() + series.corners('w').count(), 0, "such a log does not tell");
     }
 
     #[test]
-    fn only_the_lines_asked_for_make_the_picture_higher() {
-        let series = series(&[(1, [3, 1, 0, 1, 99])]);
-        assert_eq!(series.largest(&"ri".parse().unwrap()), 3);
-        assert_eq!(series.largest(&"o".parse().unwrap()), 99);
+    fn calls_stay_in_flight_and_rates_are_unknown_where_nothing_happened() {
+        let series: Series = [row(10, 5.0, None), row(20, 2.5, None)].into_iter().collect();
+        assert_eq!(series.corners('n').collect::<Vec<_>>(), [(10, 4.0), (11, 4.0), (19, 4.0), (20, 4.0)]);
+        assert_eq!(series.corners('a').collect::<Vec<_>>(), [(10, 5.0), (20, 2.5)]);
+        assert_eq!(series.corners('l').count(), 0, "no call ended");
     }
 
     #[test]
-    fn letters_are_checked() {
-        assert_eq!(
-            "rx".parse::<Lines>().unwrap_err(),
-            "unknown letter 'x'; choose from r requested, i issued, e rate limited, f finished, o overflow"
-        );
-        assert!("".parse::<Lines>().unwrap_err().starts_with("no letter"));
-        let letters: String = "ri".parse::<Lines>().unwrap().iter().map(|line| line.letter).collect();
-        assert_eq!(letters, "ri");
+    fn refusals_are_counted_where_a_log_tells_who_waits_again() {
+        let level =
+            |waiting: &[u64]| series(&(0..).zip(waiting).map(|(at, e)| (at, [1, 1, *e, 1, 0])).collect::<Vec<_>>());
+        assert_eq!(level(&[0, 5, 5, 5, 4, 2, 0, 3, 3]).refusals(), 8);
+        let counted = |at| Second::of(&Row { at, rate_limited: 2, ..Row::default() });
+        assert_eq!((0..3).map(counted).collect::<Series>().refusals(), 6);
+    }
+
+    #[test]
+    fn pauses_are_stretches_of_seconds() {
+        let rows = [(7, 0.0), (8, 0.0), (9, 5.0), (11, 0.0), (12, f64::NAN)];
+        let series: Series = rows.map(|(at, rate)| row(at, rate, None)).into_iter().collect();
+        assert_eq!(series.pauses(), [(7, 8), (11, 11)]);
+        let series: Series = [row(7, 5.0, Some(Held::Pause))].into_iter().collect();
+        assert_eq!(series.pauses(), [(7, 7)]);
+    }
+
+    #[test]
+    fn letters_are_checked_and_drawn_in_one_order() {
+        let letters: String = "rieo".parse::<Lines>().unwrap().iter().map(|line| line.letter).collect();
+        assert_eq!(letters, "orie");
+        assert_eq!("rr".parse::<Lines>().unwrap().iter().count(), 1);
+        for text in ["", "x", "rx", "R", "r i", "🦀"] {
+            let error = text.parse::<Lines>().unwrap_err();
+            assert!(error.contains("r requested, i issued, e rate limited, f finished, o overflow"), "{error}");
+        }
     }
 }

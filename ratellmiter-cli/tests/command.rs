@@ -7,6 +7,7 @@ use std::{
 };
 
 use insta::assert_snapshot;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 struct Place(TempDir);
@@ -177,12 +178,12 @@ fn what_was_typed_wrongly_exits_with_2_and_says_what_is_allowed() {
     let place = Place::new();
     let wrong = |args: &[&str]| {
         let (code, stdout, stderr) = place.run(args);
-        assert_eq!((code, stdout.as_str()), (2, ""));
-        stderr.lines().next().unwrap().to_owned()
+        assert_eq!((code, stdout.as_str(), stderr.lines().count()), (2, "", 1), "{stderr}");
+        stderr
     };
-    assert_snapshot!(wrong(&["-lines=rx"]), @"error: invalid value 'rx' for '--lines <LETTERS>': unknown letter 'x'; choose from r requested, i issued, e rate limited, f finished, o overflow");
-    assert_snapshot!(wrong(&["-lines="]), @"error: invalid value '' for '--lines <LETTERS>': no letter; choose from r requested, i issued, e rate limited, f finished, o overflow");
-    assert_snapshot!(wrong(&["-modle=x"]), @"error: unexpected argument '--modle' found");
+    assert_snapshot!(wrong(&["-lines=rx"]), @"error: invalid value 'rx' for '--lines <LETTERS>': unknown letter 'x'; choose from r requested, i issued, e rate limited, f finished, o overflow, a allowed rate, w wait, l latency, n in flight");
+    assert_snapshot!(wrong(&["-lines="]), @"error: invalid value '' for '--lines <LETTERS>': no letter; choose from r requested, i issued, e rate limited, f finished, o overflow, a allowed rate, w wait, l latency, n in flight");
+    assert_snapshot!(wrong(&["-modle=x"]), @"error: unexpected argument '--modle' found; tip: a similar argument exists: '--model'");
     assert_snapshot!(wrong(&["gpt-4o"]), @"error: unexpected argument 'gpt-4o' found");
     assert_snapshot!(wrong(&["-model=a", "-model=b"]), @"error: the argument '--model <NAME>' cannot be used multiple times");
 }
@@ -217,23 +218,265 @@ fn help_fits_a_screen() {
     let place = Place::new();
     let (code, help, _) = place.run(&["-help"]);
     assert_eq!((code, place.run(&["-h"]).1), (0, help.clone()));
-    assert!(help.lines().count() <= 24);
-    assert_snapshot!(help, @r"
-    Draws what a rateLLMiter log says as a PNG, and prints its path
+    assert!(help.lines().count() <= 24 && help.lines().all(|line| line.len() <= 80));
+    assert_snapshot!(help, @r#"
+        Draws what a rateLLMiter log says, and says what bound the run
 
-    Usage: ratellmiter [OPTIONS]
+          ratellmiter -model=gpt-4o -lines=ri            a PNG of the newest log
+          ratellmiter -summary                           what bound each model
+          ratellmiter -check='refusals<=2,wait_p99<=5s'  exit 3 if that does not hold
+          ratellmiter -follow                            while the program runs
 
-    Options:
-          --model <NAME>     The model [default: default, or the only one there is]
-          --file <LOG>       The log, ours or the Python package's [default: the newest that has data]
-          --lines <LETTERS>  The lines: r requested, i issued, e rate limited, f finished, o overflow [default: riefo]
-          --dir <DIR>        Where logs are [default: RATELLMITER_LOGS, the configuration, or ratellmiter_logs]
-          --out <FILE>       The picture [default: <log>-<model>_<lines>.png in this directory]
-      -h, --help             Print help
-      -V, --version          Print version
-
-    One dash will do: ratellmiter -model=gpt-4o -lines=ri
-    Exit code: 0 drawn, 1 could not, 2 typed wrongly
-    ");
+        Log      -model=NAME  one, a,b, or all       [default: default, or the only one]
+                 -file=LOG    ours or the Python package's    [default: the newest one]
+                 -dir=DIR     where logs are [RATELLMITER_LOGS, else the configuration]
+                 -list        the logs there are
+        Picture  -out=FILE    ends in .png, .svg or .html; - is stdout
+                 -format=term in the terminal; png, svg or html: a file of that kind
+                 -lines=riefo r requested i issued e rate limited f finished o overflow
+                              a allowed rate n in flight w wait p99 l latency p99
+                 -size=2000x800 -theme=light|dark -open
+        Figures  -summary[=text|md|json] -check=CONDITIONS -compare=LOG
+        Live     -follow
+        Other    -completions=SHELL -version -help
+        Exit     0 done, 1 could not, 2 typed wrongly, 3 a condition does not hold
+        "#);
     assert_eq!(place.run(&["-version"]).1, concat!("ratellmiter ", env!("CARGO_PKG_VERSION"), "\n"));
+    let (code, script, _) = place.run(&["-completions=bash"]);
+    assert!(code == 0 && script.contains("--compare"), "{script}");
+}
+
+#[test]
+fn the_summary_is_text_a_table_or_json_and_alone_on_stdout() {
+    let place = Place::new();
+    let file = format!("-file={}", sample("burst.jsonl"));
+    let (code, text, notes) = place.run(&[&file, "-summary"]);
+    assert_eq!((code, notes.as_str()), (0, ""));
+    assert_snapshot!(text, @r#"
+        gpt-4o, from 2026-11-25 21:02:34
+          calls     120: 120 finished, 0 of them failed, 0 given up
+          refusals  2 (2 of them overloads), 0.017 a call; 1 pause, 5 s in all
+          wait      19.0 s mean, 32.8 s p99; the line was at most 119
+          latency   1.7 s p99
+          time      35 s; 300 a minute take at least 24.2 s
+          verdict   bound by the configured 300 a minute for 57 % of the time; refused only while the server was overloaded: the limit can be raised
+        "#);
+    let (_, page, notes) = place.run(&[&file, "-summary=md", "-model=gpt-4o", "-out=x.svg"]);
+    assert_snapshot!(page, @r#"
+        ### rateLLMiter: burst.jsonl
+
+        | | gpt-4o |
+        | --- | --: |
+        | calls | 120 |
+        | finished | 120 |
+        | failed | 0 |
+        | given up | 0 |
+        | refusals | 2 |
+        | overloads | 2 |
+        | refusals per call | 0.017 |
+        | pauses | 1 |
+        | paused | 5.0 s |
+        | longest line | 119 |
+        | mean wait | 19.0 s |
+        | p99 wait | 32.8 s |
+        | p99 latency | 1.7 s |
+        | duration | 35.0 s |
+
+        **gpt-4o**: bound by the configured 300 a minute for 57 % of the time; refused only while the server was overloaded: the limit can be raised.
+        "#);
+    assert_eq!(notes, "note: drew x.svg\n");
+    assert!(fs::read_to_string(place.path("x.svg")).unwrap().starts_with("<svg"));
+    let (_, json, _) = place.run(&[&file, "-summary=json"]);
+    let value: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&value["log"], &value["models"][0]["calls"]), (&"burst.jsonl".into(), &120.into()));
+    // All models of the Python package's log; it counts, and tells nothing else.
+    let (_, text, _) = place.run(&[&format!("-file={}", sample("python-four-models.jsonl")), "-summary"]);
+    assert_snapshot!(text, @r#"
+        GPT4, from 2026-11-24 06:40:13
+          calls     105: 105 finished, 0 given up
+          refusals  5, 0.048 a call; 1 pause, 10 s in all
+          wait      20.9 s mean, – p99; the line was at most 99
+          latency   – p99
+          time      36 s; 300 a minute take at least 21.8 s
+          verdict   bound by the configured 300 a minute for 44 % of the time; 5 calls came back refused: find out why before raising it
+
+        TWENTY, from 2026-11-24 06:40:13
+          calls     20: 20 finished, 0 given up
+          refusals  0, 0.000 a call; 0 pauses, 0 s in all
+          wait      9.5 s mean, – p99; the line was at most 19
+          latency   – p99
+          time      20 s; 60 a minute take at least 19.0 s
+          verdict   bound by the configured 60 a minute for 95 % of the time; refusals 0: the limit can be raised
+        "#);
+}
+
+#[test]
+fn a_condition_that_does_not_hold_exits_with_3_and_the_picture_is_kept() {
+    let place = Place::new();
+    let file = format!("-file={}", sample("burst.jsonl"));
+    assert_eq!(place.run(&[&file, "-check=refusals<=2,finished>=100,wait_p99<=1m"]), (0, String::new(), String::new()));
+    let (code, stdout, stderr) = place.run(&[
+        &file,
+        "-model=gpt-4o",
+        "-check=refusals<=1,wait_p99<=5s,finished>=100",
+        "-out=x.png",
+        "-summary=json",
+    ]);
+    assert_eq!(code, 3);
+    assert_snapshot!(stderr, @r#"
+        note: drew x.png
+        check failed: "gpt-4o": refusals<=1: it is 2
+        check failed: "gpt-4o": wait_p99<=5s: it is 32.831s
+        "#);
+    assert!(serde_json::from_str::<Value>(&stdout).is_ok());
+    assert!(fs::read(place.path("x.png")).unwrap().starts_with(b"\x89PNG"));
+    // Of each model that was not left out.
+    let python = format!("-file={}", sample("python-four-models.jsonl"));
+    let (code, _, stderr) = place.run(&[&python, "-check=finished>=50"]);
+    assert_snapshot!(stderr, @r#"check failed: "TWENTY": finished>=50: it is 20"#);
+    assert_eq!((code, place.run(&[&python, "-check=finished>=50", "-model=GPT4"]).0), (3, 0));
+    assert_eq!(
+        place.run(&[&python, "-check=wait_p99<=5s", "-model=GPT4"]).0,
+        3,
+        "what the log does not tell does not hold"
+    );
+}
+
+#[test]
+fn several_models_are_compared() {
+    let place = Place::new();
+    place.log("python.jsonl", fs::read(sample("python-four-models.jsonl")).unwrap());
+    let python = "-file=python.jsonl";
+    assert_eq!(place.drawn(&[python, "-model=all"]), ("python-all_f.png".into(), String::new()));
+    assert_eq!(place.drawn(&[python, "-model=TWENTY,GPT4"]).0, "python-TWENTY,GPT4_f.png");
+    assert_snapshot!(place.drawn(&[python, "-model=all", "-lines=ri"]).1, @"note: several models are compared by their finished calls; -lines is for one");
+    let (_, _, stderr) = place.run(&[python, "-model=GPT4,SIXTY"]);
+    assert_snapshot!(stderr, @r#"error: no model "SIXTY" in ratellmiter_logs/python.jsonl; it has "GPT4", "TWENTY""#);
+    // A name with a comma in it is one.
+    place.log("1-1.jsonl", ROW.replace("default", "a,b") + ROW);
+    assert_eq!(place.drawn(&["-file=1-1.jsonl", "-model=a,b"]).0, "1-1-a,b_riefo.png");
+    let (_, svg, _) = place.run(&["-file=1-1.jsonl", "-model=all", "-out=-", "-format=svg"]);
+    assert!(svg.contains("Finished calls by model") && svg.contains("a,b: 0"), "{svg}");
+}
+
+#[test]
+fn two_runs_are_compared() {
+    let place = Place::new();
+    let log = |seconds: u64, calls: u64| {
+        let row =
+            |at| json!({"at": at, "model": "m", "requested": calls, "issued": calls, "finished": calls, "rate": 4.0});
+        (0..seconds).map(|at| row(at).to_string() + "\n").collect::<String>()
+    };
+    place.log("1-1.jsonl", log(20, 4));
+    place.log("2-1.jsonl", log(30, 2));
+    let (code, stdout, notes) = place.run(&["-file=1-1.jsonl", "-compare=2-1.jsonl", "-lines=f"]);
+    assert_eq!(code, 0);
+    assert_snapshot!(stdout, @r#"
+        m
+                             1-1.jsonl  2-1.jsonl  ratio
+          calls                     80         60   1.33
+          finished                  80         60   1.33
+          failed                     0          0      –
+          given up                   0          0      –
+          refusals                   0          0      –
+          overloads                  0          0      –
+          refusals per call      0.000      0.000      –
+          pauses                     0          0      –
+          paused                 0.0 s      0.0 s      –
+          longest line               0          0      –
+          mean wait              0.0 s      0.0 s      –
+          p99 wait               0.0 s      0.0 s      –
+          p99 latency            0.0 s      0.0 s      –
+          duration              20.0 s     30.0 s   0.67
+          1-1.jsonl: the line was never longer than 0: the limit does not bind
+          2-1.jsonl: the line was never longer than 0: the limit does not bind
+        "#);
+    assert_snapshot!(notes, @r#"
+        note: ratellmiter_logs/1-1.jsonl has no model "default"; drawing its only one, "m"
+        note: drew 1-1-m_f_compared.png
+        "#);
+    assert!(place.path("1-1-m_f_compared.png").exists());
+    let (_, json, _) = place.run(&["-file=1-1.jsonl", "-compare=2-1.jsonl", "-summary=json"]);
+    let value: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(value["ratios"]["calls"], json!(80.0 / 60.0));
+    place.log("3-1.jsonl", ROW);
+    assert_snapshot!(place.failure(&["-model=m", "-file=1-1.jsonl", "-compare=3-1.jsonl"]), @r#"error: no model "m" in ratellmiter_logs/3-1.jsonl; it has "default""#);
+    place.log("4-1.jsonl", ROW.to_owned() + &ROW.replace("default", "m"));
+    assert_snapshot!(place.failure(&["-file=4-1.jsonl", "-compare=1-1.jsonl", "-model=m,default"]), @"error: -compare takes one model; -model names 2");
+}
+
+#[test]
+fn logs_are_listed_as_a_table() {
+    let place = Place::new();
+    place.log("1795502413-7.jsonl", format!("{HEADER}{ROW}{}", ROW.replace("13,", "99,").replace("default", "a\\nb")));
+    place.log("1795502000-7.jsonl", HEADER);
+    place.log("1795501000-7.jsonl", "hello\n");
+    fs::copy(sample("burst.jsonl"), place.path("ratellmiter_logs/1795531603-9.jsonl")).unwrap();
+    let (code, table, notes) = place.run(&["-list"]);
+    assert_eq!(code, 0);
+    assert_snapshot!(table, @r#"
+        log                 start (UTC)          length  calls  refusals  models
+        1795531603-9.jsonl  2026-11-25 21:02:34     35s    120         2  gpt-4o
+        1795502413-7.jsonl  2026-11-24 06:40:13   1m27s    200         0  a b, default
+        1795502000-7.jsonl  –                         –      0         0  –
+        "#);
+    assert_snapshot!(notes, @"note: ratellmiter_logs/1795501000-7.jsonl is no log: line 1: expected value at line 1 column 1");
+    assert_snapshot!(place.failure(&["-list", "-dir=nowhere"]), @"error: cannot look for logs in nowhere: No such file or directory (os error 2)");
+}
+
+#[test]
+fn a_picture_on_stdout_is_nothing_but_the_picture() {
+    let place = Place::new();
+    place.log("1-1.jsonl", ROW.replace("default", "m"));
+    let before = place.files();
+    let output = place.command(&["-out=-", "-size=600x300"]).output().unwrap();
+    assert!(output.stdout.starts_with(b"\x89PNG") && output.stdout.ends_with(b"IEND\xaeB`\x82"));
+    assert_eq!(output.stdout[16..24], [0, 0, 2, 88, 0, 0, 1, 44], "600 x 300");
+    assert!(String::from_utf8(output.stderr).unwrap().starts_with("note: "));
+    assert_eq!(place.files(), before);
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = place.command(&["-out=-"]).stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        String::from_utf8(output.stderr)
+            .unwrap()
+            .ends_with("error: cannot write to stdout: No space left on device (os error 28)\n")
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_picture_is_opened_with_the_systems_viewer() {
+    use std::{os::unix::fs::PermissionsExt as _, thread, time::Duration};
+
+    let place = Place::new();
+    place.log("1-1.jsonl", ROW);
+    let viewer = place.path("bin/xdg-open");
+    fs::create_dir(place.path("bin")).unwrap();
+    fs::write(&viewer, format!("#!/bin/sh\necho \"$1\" > {0}.tmp && mv {0}.tmp {0}\n", place.path("seen").display()))
+        .unwrap();
+    fs::set_permissions(&viewer, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:/usr/bin:/bin", place.path("bin").display());
+    let output = place.command(&["-open", "-out=x.png"]).env("PATH", &path).output().unwrap();
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(0), &b"x.png\n"[..]));
+    let seen = (0..100).find_map(|_| {
+        thread::sleep(Duration::from_millis(50));
+        fs::read_to_string(place.path("seen")).ok()
+    });
+    assert_eq!(seen.unwrap().trim_end(), fs::canonicalize(place.path("x.png")).unwrap().to_str().unwrap());
+    // Without any viewer the picture is there all the same.
+    let output = place.command(&["-open", "-out=y.png"]).env("PATH", place.path("none")).output().unwrap();
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(1), &b"y.png\n"[..]));
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        error.starts_with("error: cannot open y.png with the system's viewer: ") && error.lines().count() == 1,
+        "{error}"
+    );
+    assert!(place.path("y.png").exists());
+}
+
+#[test]
+fn a_log_without_an_end_is_an_error_and_takes_little_memory() {
+    let place = Place::new();
+    assert_snapshot!(place.failure(&["-file=/dev/zero"]), @"error: cannot read the log /dev/zero: line 1 has no end: 256 MiB and no line break");
 }

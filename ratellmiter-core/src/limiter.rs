@@ -123,15 +123,15 @@ impl Limiter {
         let now = state.clock.now();
         let scheduler = &mut state.scheduler;
         scheduler.roll(now);
-        let standing = scheduler.standing();
+        let standing = scheduler.standing(now);
         Snapshot {
             line: scheduler.line_length(),
             in_flight: standing.in_flight,
             rate: standing.rate,
             learned_rate: standing.learned_rate,
             learned_in_flight: standing.learned_in_flight,
-            paused_until: scheduler.paused_for(now).map(|left| Instant::now() + left),
-            time_left: scheduler.time_left(now),
+            paused_until: standing.paused_for.map(|left| Instant::now() + left),
+            time_left: standing.time_left.unwrap_or_default(),
         }
     }
 

@@ -21,7 +21,6 @@ use crate::{
     limiter::{Limiter, Snapshot},
     limits::Limits,
     log::Log,
-    record::Row,
     tally::Second,
 };
 
@@ -285,7 +284,7 @@ fn write(registry: &RwLock<Registry>, mut log: Log, stop: &mpsc::Receiver<onesho
         let told = stop.recv_timeout(until_next_second());
         let last = !matches!(told, Err(RecvTimeoutError::Timeout));
         let seconds = take(registry, last);
-        let rows: Vec<_> = seconds.iter().map(|(model, second)| row(model, second)).collect();
+        let rows: Vec<_> = seconds.iter().map(|(model, second)| second.row(model)).collect();
         let written = log.append(&rows);
         match &written {
             Err(error) if !broken => {
@@ -352,26 +351,4 @@ fn take(registry: &RwLock<Registry>, last: bool) -> Vec<(Arc<str>, Second)> {
     }
     seconds.sort_by(|(one_model, one), (other_model, other)| (one.at, one_model).cmp(&(other.at, other_model)));
     seconds
-}
-
-fn row<'a>(model: &'a str, second: &Second) -> Row<'a> {
-    let Second { at, counts, standing, waits, calls } = *second;
-    Row {
-        at,
-        model: model.into(),
-        requested: counts.requested,
-        issued: counts.issued,
-        rate_limited: counts.rate_limited,
-        finished: counts.finished,
-        failed: counts.failed,
-        overflow: standing.overflow,
-        rate: standing.rate,
-        limit: Some(standing.limit),
-        held: standing.held,
-        learned_rate: standing.learned_rate,
-        learned_in_flight: standing.learned_in_flight,
-        in_flight: standing.in_flight,
-        wait_ms: waits,
-        call_ms: calls,
-    }
 }

@@ -39,6 +39,9 @@ pub struct Row<'a> {
     /// Calls that came back refused (`e`).
     #[serde(default)]
     pub rate_limited: u64,
+    /// Of those, the ones that were refused because the server was overloaded, whatever our rate.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub overloaded: u64,
     /// Calls that ended, whether well or with an error of their own (`f`).
     #[serde(default)]
     pub finished: u64,
@@ -51,6 +54,12 @@ pub struct Row<'a> {
     /// The rate allowed at the second's end, in calls a second; zero while paused.
     #[serde(default)]
     pub rate: f64,
+    /// What was left of a pause when the second ended, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused_for: Option<f64>,
+    /// How long the line would take from then on if nothing else came, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_left: Option<f64>,
     /// The configured rate, in calls a second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<f64>,

@@ -239,6 +239,7 @@ impl<W> Scheduler<W> {
     pub(crate) fn refuse(&mut self, now: Duration, grant: Grant, verdict: &Verdict, payload: W) -> Place {
         self.roll(now);
         self.tally.counts.rate_limited += 1;
+        self.tally.counts.overloaded += u64::from(matches!(verdict, Verdict::Overloaded { .. }));
         self.recovery.refused_after(now.saturating_sub(grant.at));
         self.through.refused(grant.at);
         self.returned(now);
@@ -326,7 +327,7 @@ impl<W> Scheduler<W> {
     pub(crate) fn seconds(&mut self, now: Duration, all: bool) -> Vec<Second> {
         self.roll(now);
         if all {
-            self.tally.close(self.standing());
+            self.tally.close(self.standing(now));
         }
         self.tally.take()
     }
@@ -358,11 +359,13 @@ impl<W> Scheduler<W> {
         }
     }
 
-    pub(crate) fn standing(&self) -> Standing {
+    pub(crate) fn standing(&self, now: Duration) -> Standing {
         Standing {
             overflow: self.line.len() as u64,
             in_flight: self.in_flight,
             rate: self.rate(),
+            paused_for: self.paused_for(now),
+            time_left: (!self.line.is_empty()).then(|| self.time_left(now)),
             limit: f64::from(self.limits.requests_per_minute.get()) / 60.0,
             held: self.held(),
             learned_rate: self.rate.learned().map(|per_minute| per_minute / 60.0),
@@ -409,7 +412,7 @@ impl<W> Scheduler<W> {
             self.relearn(now);
         }
         if self.tally.is_over(now) {
-            let standing = self.standing();
+            let standing = self.standing(now);
             self.tally.roll(now, standing);
         }
     }

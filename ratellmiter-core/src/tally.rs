@@ -2,7 +2,7 @@
 
 use std::{mem, time::Duration};
 
-use crate::record::{Held, Quantiles};
+use crate::record::{Held, Quantiles, Row};
 
 /// What is counted within a second.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -10,6 +10,8 @@ pub(crate) struct Counts {
     pub(crate) requested: u64,
     pub(crate) issued: u64,
     pub(crate) rate_limited: u64,
+    /// Of those, the ones that are the server's overload.
+    pub(crate) overloaded: u64,
     pub(crate) finished: u64,
     /// Of those, the ones that ended with an error of their own.
     pub(crate) failed: u64,
@@ -21,6 +23,9 @@ pub(crate) struct Standing {
     pub(crate) overflow: u64,
     pub(crate) in_flight: u64,
     pub(crate) rate: f64,
+    /// What is left of a pause, and how long the line will take.
+    pub(crate) paused_for: Option<Duration>,
+    pub(crate) time_left: Option<Duration>,
     /// The configured rate, in calls a second.
     pub(crate) limit: f64,
     /// What the line waits for.
@@ -28,6 +33,14 @@ pub(crate) struct Standing {
     /// What has been learned, in calls a second and calls.
     pub(crate) learned_rate: Option<f64>,
     pub(crate) learned_in_flight: Option<f64>,
+}
+
+impl Standing {
+    /// How things stood a while before.
+    fn before(self, time: Duration) -> Self {
+        let more = |left: Option<Duration>| left.map(|left| left + time);
+        Self { paused_for: more(self.paused_for), time_left: more(self.time_left), ..self }
+    }
 }
 
 /// A second that is over.
@@ -87,10 +100,12 @@ impl Tally {
         }
         let second = (self.offset + now).as_secs();
         if self.recording {
-            self.close(standing);
-            if standing.overflow > 0 {
-                self.over.extend((self.at + 1..second).map(|at| Second { at, standing, ..Second::empty() }));
-            }
+            // What is left now was more when the second ended.
+            let at_end = |at: u64| standing.before((self.offset + now).saturating_sub(Duration::from_secs(at + 1)));
+            let empty = (self.at + 1..second).filter(|_| standing.overflow > 0);
+            let empty: Vec<_> = empty.map(|at| Second { at, standing: at_end(at), ..Second::empty() }).collect();
+            self.close(at_end(self.at));
+            self.over.extend(empty);
         } else {
             self.clear();
         }
@@ -119,6 +134,31 @@ impl Tally {
 }
 
 impl Second {
+    pub(crate) fn row<'a>(&self, model: &'a str) -> Row<'a> {
+        let Self { at, counts, standing, waits, calls } = *self;
+        Row {
+            at,
+            model: model.into(),
+            requested: counts.requested,
+            issued: counts.issued,
+            rate_limited: counts.rate_limited,
+            overloaded: counts.overloaded,
+            finished: counts.finished,
+            failed: counts.failed,
+            overflow: standing.overflow,
+            rate: standing.rate,
+            paused_for: standing.paused_for.map(to_millis),
+            time_left: standing.time_left.map(to_millis),
+            limit: Some(standing.limit),
+            held: standing.held,
+            learned_rate: standing.learned_rate,
+            learned_in_flight: standing.learned_in_flight,
+            in_flight: standing.in_flight,
+            wait_ms: waits,
+            call_ms: calls,
+        }
+    }
+
     fn empty() -> Self {
         Self {
             at: 0,
@@ -128,6 +168,11 @@ impl Second {
             calls: Quantiles::default(),
         }
     }
+}
+
+/// Seconds, with as many digits as mean something.
+fn to_millis(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1000.0).round() / 1000.0
 }
 
 /// Milliseconds measured in one second. Exact up to [`Samples::MOST`] of them; beyond that every second one, then every

@@ -79,7 +79,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let file = format!("-file={}", log.display());
     let model = format!("-model={MODEL}");
     match ratellmiter_cli::run(["ratellmiter", &model, &file], &mut std::io::stdout(), &mut std::io::stderr()) {
-        ratellmiter_cli::DRAWN => Ok(()),
+        ratellmiter_cli::DONE => Ok(()),
         _ => Err("the picture could not be drawn".into()),
     }
 }

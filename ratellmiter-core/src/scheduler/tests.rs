@@ -473,7 +473,11 @@ mod learning {
         let verdict = Verdict::RateLimited { retry_after: Some(seconds(1)), scope: Scope::Concurrency };
         scheduler.refuse(seconds(10), out[99], &verdict, NOBODY);
         assert_eq!(allowed(&scheduler), 600);
-        assert_eq!(scheduler.standing().learned_in_flight, Some(84.0), "0.85 of the 99 that were not refused");
+        assert_eq!(
+            scheduler.standing(Duration::ZERO).learned_in_flight,
+            Some(84.0),
+            "0.85 of the 99 that were not refused"
+        );
         assert!(advance(&mut scheduler, seconds(60)).is_empty(), "99 are out");
         out[..20].iter().for_each(|grant| scheduler.finish(seconds(60), *grant, false));
         assert_eq!(advance(&mut scheduler, seconds(60)).len(), 1, "the canary");
@@ -541,7 +545,7 @@ mod learning {
         scheduler.restore(Duration::ZERO, Some(200.0), Some(10.0));
         assert_eq!(allowed(&scheduler), 170);
         assert_eq!(scheduler.ceilings(), (Some(200.0), Some(10.0)));
-        assert_eq!(scheduler.standing().learned_in_flight, Some(9.0));
+        assert_eq!(scheduler.standing(Duration::ZERO).learned_in_flight, Some(9.0));
     }
 }
 

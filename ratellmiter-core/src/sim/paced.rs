@@ -5,6 +5,7 @@ use std::{collections::HashMap, time::Duration};
 use super::{Answer, Client};
 use crate::{
     limits::Limits,
+    record::Row,
     scheduler::{Grant, Scheduler},
 };
 
@@ -21,6 +22,20 @@ impl Paced {
     #[must_use]
     pub fn new(limits: Limits, seed: u64) -> Self {
         Self { scheduler: Scheduler::new(limits, Duration::ZERO, seed), out: HashMap::new(), attempts: HashMap::new() }
+    }
+
+    /// Keeps what a log would say, for [`rows`](Self::rows) to take.
+    #[must_use]
+    pub fn recording(mut self) -> Self {
+        self.scheduler.record(Duration::ZERO, true);
+        self
+    }
+
+    /// The rows that a log of the run up to `now` would have, with seconds counted from its start; what was taken before is
+    /// left out. Empty without [`recording`](Self::recording).
+    #[must_use]
+    pub fn rows<'a>(&mut self, now: Duration, model: &'a str) -> Vec<Row<'a>> {
+        self.scheduler.seconds(now, true).iter().map(|second| second.row(model)).collect()
     }
 }
 

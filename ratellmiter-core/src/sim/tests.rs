@@ -146,3 +146,20 @@ fn a_limit_on_calls_in_flight_is_learned() {
         report.refusals()
     );
 }
+
+#[test]
+fn a_run_leaves_the_rows_of_a_log() {
+    let mut provider = Provider::new(1).bucket(300, seconds(1)).outage(seconds(10)..seconds(15), 529, Hint::Exact);
+    let mut ours = Paced::new(per_minute(300), 1).recording();
+    let report = run(&mut provider, &Workload::burst(120), &mut [&mut ours]);
+    let rows = ours.rows(report.last(), "m");
+    let sum = |of: fn(&crate::record::Row<'_>) -> u64| rows.iter().map(of).sum::<u64>();
+    assert_eq!((sum(|row| row.requested), sum(|row| row.finished)), (120, 120));
+    assert_eq!((sum(|row| row.rate_limited), sum(|row| row.overloaded)), (report.refusals(), report.refusals()));
+    let pause: Vec<_> = rows.iter().filter_map(|row| row.paused_for).collect();
+    assert!(pause.len() > 2 && pause.is_sorted_by(|one, other| one > other), "{pause:?}");
+    // The line takes as long as it says, while nothing is in its way.
+    let left: Vec<_> = rows.iter().skip(20).filter_map(|row| row.time_left).collect();
+    assert!(left.windows(2).all(|pair| (pair[0] - pair[1] - 1.0).abs() < 0.21), "{left:?}");
+    assert!(Paced::new(per_minute(300), 1).rows(seconds(5), "m").is_empty());
+}

@@ -1,0 +1,278 @@
+//! Summaries for people, for job summaries and for programs.
+
+use std::fmt::Write as _;
+
+use clap::ValueEnum;
+
+use crate::summary::{Summary, counted};
+
+/// How a summary is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Text,
+    Md,
+    Json,
+}
+
+/// The figures that are compared and tabled: their names, and how they are read.
+type Row = (&'static str, fn(&Summary) -> Option<f64>, Unit);
+
+#[derive(Clone, Copy)]
+enum Unit {
+    Count,
+    PerCall,
+    Seconds,
+}
+
+#[allow(clippy::cast_precision_loss)] // For people to read.
+const ROWS: [Row; 14] = [
+    ("calls", |run| Some(run.calls as f64), Unit::Count),
+    ("finished", |run| Some(run.finished as f64), Unit::Count),
+    ("failed", |run| run.failed.map(|failed| failed as f64), Unit::Count),
+    ("given up", |run| Some(run.given_up as f64), Unit::Count),
+    ("refusals", |run| Some(run.refusals as f64), Unit::Count),
+    ("overloads", |run| run.overloaded.map(|overloaded| overloaded as f64), Unit::Count),
+    ("refusals per call", |run| Some(run.refusals_per_call), Unit::PerCall),
+    ("pauses", |run| Some(run.pauses as f64), Unit::Count),
+    ("paused", |run| Some(run.paused as f64), Unit::Seconds),
+    ("longest line", |run| Some(run.line as f64), Unit::Count),
+    ("mean wait", |run| Some(run.wait_mean), Unit::Seconds),
+    ("p99 wait", |run| run.wait_p99, Unit::Seconds),
+    ("p99 latency", |run| run.call_p99, Unit::Seconds),
+    ("duration", |run| Some(run.duration as f64), Unit::Seconds),
+];
+
+impl Unit {
+    fn display(self, value: Option<f64>) -> String {
+        match (self, value) {
+            (_, None) => "–".into(),
+            (Self::Count, Some(value)) => format!("{value}"),
+            (Self::PerCall, Some(value)) => format!("{value:.3}"),
+            (Self::Seconds, Some(value)) => format!("{value:.1} s"),
+        }
+    }
+}
+
+/// All summaries of one log.
+pub(crate) fn summaries(format: Format, log: &str, runs: &[Summary]) -> String {
+    match format {
+        Format::Text => runs.iter().map(text).collect::<Vec<_>>().join("\n"),
+        Format::Md => {
+            let columns: Vec<_> = runs.iter().collect();
+            let heads: Vec<_> = runs.iter().map(|run| cell(&run.model)).collect();
+            let mut page = format!("### rateLLMiter: {}\n\n{}", cell(log), table(&heads, &columns, false));
+            for run in runs {
+                let _ = writeln!(page, "\n**{}**: {}.", cell(&run.model), cell(&run.verdict));
+            }
+            page
+        }
+        Format::Json => json(&serde_json::json!({ "log": log, "models": runs })),
+    }
+}
+
+/// Two runs of one model, with what the first is of the second.
+pub(crate) fn comparison(format: Format, logs: [&str; 2], runs: [&Summary; 2]) -> String {
+    let [this, other] = runs;
+    match format {
+        Format::Json => {
+            let ratios: serde_json::Map<_, _> =
+                ROWS.iter().map(|(name, of, _)| (name.replace(' ', "_"), ratio(of(this), of(other)).into())).collect();
+            json(&serde_json::json!({ "logs": logs, "models": runs, "ratios": ratios }))
+        }
+        Format::Md => {
+            let heads = logs.map(cell);
+            format!(
+                "### rateLLMiter: {}\n\n{}\n**{}**: {}.\n\n**{}**: {}.\n",
+                cell(&this.model),
+                table(&heads, &runs, true),
+                heads[0],
+                cell(&this.verdict),
+                heads[1],
+                cell(&other.verdict)
+            )
+        }
+        Format::Text => {
+            let mut page = format!("{}\n", line(&this.model));
+            let lines: Vec<[String; 4]> =
+                std::iter::once([String::new(), logs[0].into(), logs[1].into(), "ratio".into()])
+                    .chain(ROWS.iter().map(|(name, of, unit)| {
+                        let (one, two) = (of(this), of(other));
+                        [(*name).into(), unit.display(one), unit.display(two), display_ratio(ratio(one, two))]
+                    }))
+                    .collect();
+            let widths: Vec<_> =
+                (0..4).map(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0)).collect();
+            for [name, one, two, ratio] in &lines {
+                let padded = format!(
+                    "  {name:<0$}  {one:>1$}  {two:>2$}  {ratio:>3$}",
+                    widths[0], widths[1], widths[2], widths[3]
+                );
+                let _ = writeln!(page, "{}", padded.trim_end());
+            }
+            let _ = writeln!(page, "  {}: {}\n  {}: {}", logs[0], this.verdict, logs[1], other.verdict);
+            page
+        }
+    }
+}
+
+fn text(run: &Summary) -> String {
+    let seconds = |value| Unit::Seconds.display(value);
+    let Summary { calls, finished, given_up, refusals, pauses, paused, line: longest, .. } = run;
+    let mut page = format!("{}, from {}\n", line(&run.model), when(run.started));
+    let failed = run.failed.map_or_else(String::new, |failed| format!(", {failed} of them failed"));
+    let _ = writeln!(page, "  calls     {calls}: {finished} finished{failed}, {given_up} given up");
+    let overloads = match run.overloaded {
+        Some(overloaded @ 1..) => format!(" ({overloaded} of them overloads)"),
+        _ => String::new(),
+    };
+    let _ = writeln!(
+        page,
+        "  refusals  {refusals}{overloads}, {:.3} a call; {}, {paused} s in all",
+        run.refusals_per_call,
+        counted(*pauses, "pause")
+    );
+    let _ = writeln!(
+        page,
+        "  wait      {} mean, {} p99; the line was at most {longest}",
+        seconds(Some(run.wait_mean)),
+        seconds(run.wait_p99)
+    );
+    let _ = writeln!(page, "  latency   {} p99", seconds(run.call_p99));
+    let least = match (run.limit, run.physical) {
+        (Some(limit), Some(least)) => format!("; {limit} a minute take at least {least:.1} s"),
+        _ => String::new(),
+    };
+    let _ = writeln!(page, "  time      {} s{least}", run.duration);
+    let _ = writeln!(page, "  verdict   {}", run.verdict);
+    page
+}
+
+fn table(heads: &[String], runs: &[&Summary], ratios: bool) -> String {
+    let mut table = String::from("|");
+    heads.iter().for_each(|head| _ = write!(table, " | {head}"));
+    let last = if ratios { " | ratio |" } else { " |" };
+    let _ = writeln!(table, "{last}\n| --- {}|", "| --: ".repeat(heads.len() + usize::from(ratios)));
+    for (name, of, unit) in ROWS {
+        let _ = write!(table, "| {name}");
+        runs.iter().for_each(|run| _ = write!(table, " | {}", unit.display(of(run))));
+        if let ([one, two], true) = (runs, ratios) {
+            let _ = write!(table, " | {}", display_ratio(ratio(of(one), of(two))));
+        }
+        table.push_str(" |\n");
+    }
+    table
+}
+
+fn ratio(one: Option<f64>, two: Option<f64>) -> Option<f64> {
+    one.zip(two.filter(|two| *two > 0.0)).map(|(one, two)| one / two)
+}
+
+fn display_ratio(ratio: Option<f64>) -> String {
+    ratio.map_or_else(|| "–".into(), |ratio| format!("{ratio:.2}"))
+}
+
+/// A date and time, UTC.
+pub(crate) fn when(seconds: u64) -> String {
+    let time = i64::try_from(seconds).ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+    time.map_or_else(|| seconds.to_string(), |time| time.strftime("%Y-%m-%d %H:%M:%S").to_string())
+}
+
+/// What would break a line becomes a space.
+pub(crate) fn line(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+}
+
+/// What would break a table, or begin something else in it, is quoted.
+fn cell(text: &str) -> String {
+    line(text).replace('\\', "\\\\").replace('|', "\\|").replace('<', "&lt;").replace('`', "\\`").replace('*', "\\*")
+}
+
+fn json(value: &serde_json::Value) -> String {
+    format!("{value:#}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::series::{Second, Series};
+    use ratellmiter_core::record::Row;
+
+    fn run(model: &str, calls: u64) -> Summary {
+        let row = |at: u64| Row {
+            at: 1_795_502_400 + at,
+            requested: calls,
+            issued: calls,
+            finished: calls,
+            rate: 5.0,
+            limit: Some(5.0),
+            ..Row::default()
+        };
+        Summary::of(model, &(0..20).map(|at| Second::of(&row(at))).collect::<Series>())
+    }
+
+    #[test]
+    fn text_is_for_people() {
+        let text = summaries(Format::Text, "x.jsonl", &[run("gpt-4o", 5), run("a\nb", 1)]);
+        insta::assert_snapshot!(text, @r"
+        gpt-4o, from 2026-11-24 06:40:00
+          calls     100: 100 finished, 0 of them failed, 0 given up
+          refusals  0, 0.000 a call; 0 pauses, 0 s in all
+          wait      0.0 s mean, 0.0 s p99; the line was at most 0
+          latency   0.0 s p99
+          time      20 s; 300 a minute take at least 19.8 s
+          verdict   the line was never longer than 0: the limit does not bind
+
+        a b, from 2026-11-24 06:40:00
+          calls     20: 20 finished, 0 of them failed, 0 given up
+          refusals  0, 0.000 a call; 0 pauses, 0 s in all
+          wait      0.0 s mean, 0.0 s p99; the line was at most 0
+          latency   0.0 s p99
+          time      20 s; 300 a minute take at least 3.8 s
+          verdict   the line was never longer than 0: the limit does not bind
+        ");
+    }
+
+    #[test]
+    fn a_job_summary_is_a_table_that_no_name_breaks() {
+        let page = summaries(Format::Md, "a|b.jsonl", &[run("<b>|`x`", 5)]);
+        assert!(
+            page.starts_with(
+                "### rateLLMiter: a\\|b.jsonl\n\n| | &lt;b>\\|\\`x\\` |\n| --- | --: |\n| calls | 100 |\n"
+            ),
+            "{page}"
+        );
+        assert!(
+            page.ends_with("\n**&lt;b>\\|\\`x\\`**: the line was never longer than 0: the limit does not bind.\n"),
+            "{page}"
+        );
+    }
+
+    #[test]
+    fn json_is_for_programs() {
+        let page = summaries(Format::Json, "x.jsonl", &[run("m", 5)]);
+        let value: serde_json::Value = serde_json::from_str(&page).unwrap();
+        assert_eq!(
+            (&value["log"], &value["models"][0]["calls"], &value["models"][0]["limit"]),
+            (&"x.jsonl".into(), &100.into(), &300.0.into())
+        );
+    }
+
+    #[test]
+    fn two_runs_have_ratios_where_there_are_any() {
+        let (one, two) = (run("m", 10), run("m", 5));
+        let text = comparison(Format::Text, ["a", "b"], [&one, &two]);
+        assert!(text.contains("  calls                 200     100   2.00\n"), "{text}");
+        assert!(text.contains("  refusals                0       0      –\n"), "{text}");
+        let page = comparison(Format::Md, ["a", "b"], [&one, &two]);
+        assert!(
+            page.contains("| | a | b | ratio |\n| --- | --: | --: | --: |\n| calls | 200 | 100 | 2.00 |\n"),
+            "{page}"
+        );
+        let value: serde_json::Value =
+            serde_json::from_str(&comparison(Format::Json, ["a", "b"], [&one, &two])).unwrap();
+        assert_eq!(
+            (&value["ratios"]["calls"], &value["ratios"]["refusals_per_call"]),
+            (&2.0.into(), &serde_json::Value::Null)
+        );
+    }
+}

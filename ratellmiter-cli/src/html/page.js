@@ -1,0 +1,503 @@
+'use strict';
+
+/** The order of the buttons; lines are drawn in the order in which they come. */
+const BUTTONS = 'riefonawl';
+/** More models than this are chosen from a list. */
+const TABS = 8;
+const UNKNOWN = '–';
+
+const data = JSON.parse(document.getElementById('data').textContent);
+const by = (id) => document.getElementById(id);
+
+const make = (tag, properties = {}, children = []) => {
+  const element = Object.assign(document.createElement(tag), properties);
+  element.append(...children);
+  return element;
+};
+
+// Numbers and times
+
+const grouped = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
+
+/** Large numbers in millions and so on; of the others at most so many decimals. */
+const brief = (value, decimals, from = 1e6) => {
+  if (value === null) return UNKNOWN;
+  for (const [unit, letter] of [[1e18, 'E'], [1e15, 'P'], [1e12, 'T'], [1e9, 'G'], [1e6, 'M']]) {
+    if (value >= unit && value >= from) return `${Math.round((value / unit) * 100) / 100}${letter}`;
+  }
+  return new Intl.NumberFormat('en-US', { maximumFractionDigits: decimals }).format(value);
+};
+
+const exact = (value) => brief(value, value !== null && value < 1 ? 4 : 3, 1e9);
+/** Of two numbers side by side so many digits that both have their place. */
+const rough = (value) => brief(value, [1, 10, 100].filter((size) => value < size).length);
+const span = (least, most) => (least === most ? exact(least) : `${rough(least)}–${rough(most)}`);
+const range = ([from, to]) => (from === to ? grouped.format(from) : `${grouped.format(from)}–${grouped.format(to)}`);
+const fixed = (decimals, unit) => (value) => {
+  if (value === null || value >= 1e6) return whole(unit)(value);
+  const digits = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
+  return `${value.toLocaleString('en-US', digits)}${unit}`;
+};
+const whole = (unit) => (value) => (value === null ? UNKNOWN : `${brief(value, 0, 1e8)}${unit}`);
+
+/** Date and time, UTC; a second beyond all calendars as it is. */
+const clock = (second) => {
+  const date = new Date(second * 1000);
+  return Number.isNaN(date.getTime()) ? [String(second)] : date.toISOString().replace(/\.\d+Z$/, '').split('T');
+};
+const utc = (second) => `${clock(second).join(' ')} UTC`;
+const utcSpan = (from, to) => {
+  if (from === to) return utc(from);
+  const [one, other] = [clock(from), clock(to)];
+  return `${one.join(' ')} – ${one[0] === other[0] && other[1] ? other[1] : other.join(' ')} UTC`;
+};
+
+/** The least of 1, 2, 5, 10, 20, ... that makes at most so many steps. */
+const roundStep = (length, most, least) => {
+  const raw = Math.max(length / most, least);
+  const power = 10 ** Math.floor(Math.log10(raw));
+  return power * ([1, 2, 5].find((factor) => power * factor >= raw * (1 - 1e-9)) ?? 10);
+};
+
+const ticks = (to, step) => Array.from({ length: Math.floor(to / step + 1e-9) + 1 }, (_, index) => index * step);
+
+// The log
+
+const spread = (column, length) => (Array.isArray(column) ? column : new Array(length).fill(column));
+
+/** The columns of a model, each as long as there are cells. */
+const unpacked = (model) => {
+  const seconds = spread(model.seconds, model.cells);
+  let next = 0;
+  const starts = seconds.map((length) => (next += length) - length);
+  const lines = data.lines.map((line, index) => {
+    const [first, least = first, most = first, last = first] = model.heights[index].map((column) => spread(column, model.cells));
+    return { ...line, first, least, most, last };
+  });
+  return { ...model, seconds, starts, lines };
+};
+
+/** The cell that an offset is in. */
+const cellAt = ({ starts }, offset) => {
+  let [low, high] = [0, starts.length - 1];
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (starts[middle] <= offset) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+};
+
+const higher = (one, other) => (one === null || (other !== null && other > one) ? other : one);
+const peak = (line) => line.most.reduce(higher, null);
+const largest = (lines) => lines.reduce((most, line) => Math.max(most, peak(line) ?? 0), 0);
+
+const endOf = (model, cell) => model.starts[cell] + model.seconds[cell] - 1;
+
+/** From the first offset to the last, or to the ends of the stretches that they are in. */
+const told = (model, [from, to]) =>
+  model.stretch === 1 ? [from, to] : [model.starts[cellAt(model, from)], endOf(model, cellAt(model, to))];
+
+/** The least and the most of a line from one offset to another; null where nobody knows. */
+const heights = (model, line, [from, to]) => {
+  const cells = [cellAt(model, from), cellAt(model, to) + 1];
+  const known = (column) => column.slice(...cells).filter((height) => height !== null);
+  const [least, most] = [known(line.least), known(line.most)];
+  return least.length > 0 ? [Math.min(...least), Math.max(...most)] : [null, null];
+};
+
+const isPaused = (model, [from, to]) => model.pauses.some(([first, last]) => first <= to && last >= from);
+
+// What is shown
+
+const models = data.models.map((model) => ({ model, columns: null }));
+const state = {
+  shown: data.shown,
+  on: new Set(data.on),
+  /** The first and the last offset under the pointer; null if there is none. */
+  at: null,
+};
+
+const current = () => {
+  const shown = models[state.shown];
+  shown.columns ??= unpacked(shown.model);
+  return shown.columns;
+};
+const theme = () => document.documentElement.dataset.theme;
+const isOn = (line) => state.on.has(line.letter);
+
+const FIGURES = [
+  ['calls', 'calls', whole('')],
+  ['finished', 'finished', whole('')],
+  ['failed', 'failed', whole('')],
+  ['refusals', 'refusals', whole('')],
+  ['refusals per call', 'refusals_per_call', (value) => (value > 0 && value < 0.0005 ? '<0.001' : fixed(3, '')(value))],
+  ['pauses', 'pauses', whole('')],
+  ['paused in all', 'paused', whole(' s')],
+  ['mean wait', 'wait_mean', fixed(1, ' s')],
+  ['p99 wait', 'wait_p99', fixed(1, ' s')],
+  ['p99 latency', 'call_p99', fixed(1, ' s')],
+  ['duration', 'duration', whole(' s')],
+  ['physical limit', 'physical', fixed(1, ' s')],
+];
+
+const showModel = () => {
+  const { summary, start, pauses } = current();
+  by('name').textContent = named(current());
+  by('started').textContent = `from ${utc(start)}`;
+  by('verdict').textContent = summary.verdict;
+  by('figures').replaceChildren(
+    ...FIGURES.map(([title, key, written]) => {
+      const value = summary[key];
+      const known = value === null ? 'this log does not tell' : String(value);
+      const figure = make('dd', { textContent: written(value), title: known });
+      figure.dataset.figure = key;
+      return make('div', {}, [make('dt', { textContent: title }), figure]);
+    }),
+  );
+  by('shade').hidden = pauses.length === 0;
+  by('axis').textContent = `seconds since ${utc(start)}`;
+};
+
+const choose = (index) => {
+  state.shown = index;
+  state.at = null;
+  document.querySelectorAll('[role=tab]').forEach((tab, place) => {
+    tab.setAttribute('aria-selected', String(place === index));
+    tab.tabIndex = place === index ? 0 : -1;
+  });
+  showModel();
+  draw();
+};
+
+const named = ({ name }) => name || '(no name)';
+
+const makeTabs = () => {
+  const tabs = data.models.map((model, index) => {
+    const tab = make('button', { type: 'button', textContent: named(model), title: model.name, dir: 'auto' });
+    tab.onclick = () => choose(index);
+    tab.setAttribute('role', 'tab');
+    tab.setAttribute('aria-controls', 'model');
+    return tab;
+  });
+  const list = make('div', {}, tabs);
+  list.setAttribute('role', 'tablist');
+  list.setAttribute('aria-label', 'Models');
+  list.onkeydown = (event) => {
+    const to = { ArrowLeft: state.shown - 1, ArrowRight: state.shown + 1, Home: 0, End: tabs.length - 1 }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    const index = (to + tabs.length) % tabs.length;
+    choose(index);
+    tabs[index].focus();
+  };
+  return list;
+};
+
+const makeSelect = () => {
+  const options = data.models.map((model, index) => make('option', { textContent: named(model), value: String(index) }));
+  const select = make('select', { onchange: () => choose(Number(select.value)) }, options);
+  select.value = String(state.shown);
+  select.setAttribute('aria-label', 'Model');
+  return select;
+};
+
+const makeLegend = () => {
+  const lines = [...data.lines].sort((one, other) => BUTTONS.indexOf(one.letter) - BUTTONS.indexOf(other.letter));
+  by('legend').append(
+    ...lines.map((line) => {
+      const value = make('output');
+      value.setAttribute('aria-hidden', 'true');
+      const button = make('button', { type: 'button', title: line.name }, [make('b', { textContent: line.name }), value]);
+      button.dataset.letter = line.letter;
+      button.onclick = () => {
+        if (!state.on.delete(line.letter)) state.on.add(line.letter);
+        draw();
+      };
+      return button;
+    }),
+  );
+};
+
+// Drawing
+
+/** Beside the frame; and between it and its labels. */
+const [MARGIN, LABEL] = [7, 8];
+
+/** A line of no length would not be drawn, not even as a dot. */
+const DOT = 0.01;
+
+/** A place where a line of one pixel is not smeared over two. */
+const crisp = (value) => Math.round(value) + 0.5;
+
+/** A canvas as large as its place, in the pixels of the screen. */
+const prepared = (canvas) => {
+  const { clientWidth: width, clientHeight: height } = by('plot');
+  const ratio = window.devicePixelRatio || 1;
+  [canvas.width, canvas.height] = [Math.round(width * ratio), Math.round(height * ratio)];
+  const context = canvas.getContext('2d');
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.font = `12px ${getComputedStyle(document.body).fontFamily}`;
+  return { context, width, height };
+};
+
+const axis = (context, unit, lines, height) => {
+  const most = largest(lines) || 1;
+  const step = roundStep(most, Math.min(8, Math.max(2, Math.floor(height / 36))), 1e-3);
+  const top = step * Math.ceil((most * 1.02) / step);
+  const decimals = Math.min(3, Math.max(0, -Math.floor(Math.log10(step))));
+  const labels = ticks(top, step).map((value) => [value, brief(value, decimals)]);
+  const widths = [unit, ...labels.map(([, text]) => text)].map((text) => context.measureText(text).width);
+  return { top, labels, width: Math.max(...widths) };
+};
+
+/** Where everything is: the frame, and how seconds and heights become places. */
+const layout = (context, width, height, model) => {
+  const on = model.lines.filter(isOn);
+  const [frameTop, frameBottom] = [28, height - 26];
+  const scale = (unit, right) => {
+    const lines = on.filter((line) => line.right === right);
+    return lines.length > 0 ? axis(context, unit, lines, frameBottom - frameTop) : null;
+  };
+  const [calls, seconds] = [scale('calls', false), scale('seconds', true)];
+  const beside = (axis) => MARGIN + (axis ? axis.width + LABEL : 0);
+  const [left, right] = [beside(calls), width - beside(seconds)];
+  const last = Math.max(model.length - 1, 0);
+  const inset = 6;
+  const x = (offset) => (last === 0 ? (left + right) / 2 : left + inset + (offset / last) * (right - left - 2 * inset));
+  const offset = (place) => Math.min(last, Math.max(0, Math.round(((place - left - inset) / (right - left - 2 * inset)) * last)));
+  /** What lies under one pixel. */
+  const under = (place) => {
+    const [from, to] = [offset(place - 0.5), offset(place + 0.5)];
+    return last > right - left ? [from, Math.max(from, to - 1)] : [offset(place), offset(place)];
+  };
+  const y = (line, value) => frameBottom - (Math.max(0, value) / (line.right ? seconds : calls).top) * (frameBottom - frameTop);
+  return { on, calls, seconds, width, left, right, top: frameTop, bottom: frameBottom, last, x, y, under };
+};
+
+const drawPauses = (context, place, model, color) => {
+  const half = model.length > 1 ? (place.x(1) - place.x(0)) / 2 : 8;
+  context.fillStyle = color('--pause');
+  for (const [from, to] of model.pauses) {
+    const left = Math.max(place.left, place.x(from) - half);
+    const right = Math.min(place.right, place.x(to) + half);
+    context.fillRect(left, place.top, Math.max(1, right - left), place.bottom - place.top);
+  }
+};
+
+const drawAxes = (context, place, color) => {
+  const { calls, seconds, width, left, right, top, bottom } = place;
+  const height = (scale, value) => bottom - (value / scale.top) * (bottom - top);
+  context.lineWidth = 1;
+  context.strokeStyle = color('--hair');
+  context.beginPath();
+  for (const [value] of (calls ?? seconds ?? { labels: [] }).labels) {
+    context.moveTo(left, crisp(height(calls ?? seconds, value)));
+    context.lineTo(right, crisp(height(calls ?? seconds, value)));
+  }
+  for (const [value] of seconds?.labels ?? []) {
+    context.moveTo(right, crisp(height(seconds, value)));
+    context.lineTo(right + 4, crisp(height(seconds, value)));
+  }
+  const widest = context.measureText(brief(place.last, 0, 1e9)).width;
+  const step = roundStep(place.last, Math.max(1, Math.min(14, Math.floor((right - left) / (widest + 28)))), 1);
+  const marks = ticks(place.last, step);
+  for (const mark of marks) {
+    context.moveTo(crisp(place.x(mark)), bottom);
+    context.lineTo(crisp(place.x(mark)), bottom + 4);
+  }
+  context.stroke();
+  context.fillStyle = color('--soft');
+  context.textBaseline = 'middle';
+  context.textAlign = 'right';
+  calls?.labels.forEach(([value, text]) => context.fillText(text, left - LABEL, height(calls, value)));
+  if (calls) context.fillText('calls', left - LABEL, 8);
+  context.textAlign = 'left';
+  seconds?.labels.forEach(([value, text]) => context.fillText(text, right + LABEL, height(seconds, value)));
+  if (seconds) context.fillText('seconds', right + LABEL, 8);
+  context.textBaseline = 'top';
+  context.textAlign = 'center';
+  for (const mark of marks) {
+    const text = brief(mark, 0, 1e9);
+    const half = context.measureText(text).width / 2;
+    context.fillText(text, Math.min(place.x(mark), width - half), bottom + 9);
+  }
+};
+
+/** The corners of one cell. */
+const corners = (line, model, cell) => {
+  const [from, seconds] = [model.starts[cell], model.seconds[cell]];
+  const [first, least, most, last] = [line.first[cell], line.least[cell], line.most[cell], line.last[cell]];
+  if (seconds === 1) return [[from, first]];
+  const to = from + seconds - 1;
+  if (least === most) return [[from, first], [to, last]];
+  const middle = from + (seconds - 1) / 2;
+  return [[from, first], [middle, least], [middle, most], [to, last]];
+};
+
+/** What is known is drawn in full, alone as a dot; over what is not known, what is known is joined palely. */
+const drawLine = (context, place, model, line) => {
+  const [known, joined, dots] = [new Path2D(), new Path2D(), new Path2D()];
+  const isKnown = (cell) => (line.first[cell] ?? null) !== null;
+  let end = null;
+  for (let cell = 0; cell < model.cells; cell += 1) {
+    if (!isKnown(cell)) continue;
+    const points = corners(line, model, cell).map(([offset, value]) => [place.x(offset), place.y(line, value)]);
+    if (!isKnown(cell - 1)) {
+      if (end) {
+        joined.moveTo(...end);
+        joined.lineTo(...points[0]);
+      }
+      known.moveTo(points[0][0] - DOT, points[0][1]);
+      if (points.length === 1 && !isKnown(cell + 1)) {
+        dots.moveTo(points[0][0] - DOT, points[0][1]);
+        dots.lineTo(...points[0]);
+      }
+    }
+    points.forEach((point) => known.lineTo(...point));
+    end = points[points.length - 1];
+  }
+  const dense = model.cells > 1.5 * (place.right - place.left);
+  const width = (1 + line.width * 0.4) * (dense ? 0.6 : 1);
+  context.strokeStyle = line[theme()];
+  context.lineJoin = 'round';
+  context.lineCap = 'round';
+  context.lineWidth = width;
+  context.globalAlpha = 0.35;
+  context.stroke(joined);
+  context.globalAlpha = 1;
+  context.stroke(known);
+  context.lineWidth = dense ? width : width + 3;
+  context.stroke(dots);
+};
+
+let place = null;
+
+const draw = () => {
+  const model = current();
+  const style = getComputedStyle(document.documentElement);
+  const color = (name) => style.getPropertyValue(name).trim();
+  const { context, width, height } = prepared(by('chart'));
+  place = layout(context, width, height, model);
+  drawPauses(context, place, model, color);
+  drawAxes(context, place, color);
+  place.on.forEach((line) => drawLine(context, place, model, line));
+  for (const button of by('legend').children) {
+    const line = data.lines.find(({ letter }) => letter === button.dataset.letter);
+    button.setAttribute('aria-pressed', String(isOn(line)));
+    button.style.setProperty('--line', line[theme()]);
+  }
+  drawCross();
+};
+
+const drawCross = () => {
+  const model = current();
+  const { context } = prepared(by('cross'));
+  showReadout(model);
+  if (state.at === null) return;
+  const style = getComputedStyle(document.documentElement);
+  const at = told(model, state.at);
+  const x = place.x((at[0] + at[1]) / 2);
+  context.strokeStyle = style.getPropertyValue('--soft');
+  context.beginPath();
+  context.moveTo(crisp(x), place.top - 6);
+  context.lineTo(crisp(x), place.bottom);
+  context.stroke();
+  context.lineCap = 'round';
+  for (const line of place.on) {
+    const [least, most] = heights(model, line, at);
+    if (least === null) continue;
+    const thickness = least === most ? 7 : 3;
+    for (const [paint, thick] of [[style.getPropertyValue('--card'), thickness + 4], [line[theme()], thickness]]) {
+      context.strokeStyle = paint;
+      context.lineWidth = thick;
+      context.beginPath();
+      context.moveTo(x, place.y(line, least) + DOT);
+      context.lineTo(x, place.y(line, most));
+      context.stroke();
+    }
+  }
+};
+
+/** The values under the pointer beside the names of their lines; without a pointer the peaks. */
+const showReadout = (model) => {
+  const at = state.at && told(model, state.at);
+  const values = new Map(model.lines.map((line) => [line.letter, at ? span(...heights(model, line, at)) : exact(peak(line))]));
+  for (const button of by('legend').children) {
+    const value = values.get(button.dataset.letter);
+    button.lastChild.value = value;
+    button.lastChild.classList.toggle('long', value.length > 11);
+  }
+  const plot = by('plot');
+  plot.setAttribute('aria-valuemax', String(Math.max(model.length - 1, 0)));
+  plot.setAttribute('aria-valuenow', String(at?.[0] ?? 0));
+  if (!at) {
+    by('when').textContent = 'Peaks';
+    by('time').textContent = `of ${whole('')(model.length)} second${model.length === 1 ? '' : 's'}`;
+    plot.setAttribute('aria-valuetext', 'no second chosen');
+    return;
+  }
+  by('when').textContent = `${range(at)} s${isPaused(model, at) ? ', paused' : ''}`;
+  by('time').textContent = utcSpan(model.start + at[0], model.start + at[1]);
+  const lines = place.on.map((line) => `${line.name} ${values.get(line.letter)}`);
+  plot.setAttribute('aria-valuetext', [by('when').textContent, ...lines].join(', '));
+};
+
+// Pointer, keys, window
+
+const point = (at) => {
+  if (String(at) === String(state.at) || current().cells === 0) return;
+  state.at = at;
+  drawCross();
+};
+
+/** Where a key leads: to the cell before or after what is told, or a twentieth of the log on. */
+const led = (key) => {
+  const model = current();
+  const last = model.cells - 1;
+  const [before, after] = state.at ? state.at.map((offset) => cellAt(model, offset)) : [1, -1];
+  const far = Math.max(1, Math.round(last / 20));
+  const to = {
+    ArrowLeft: before - 1, ArrowDown: before - 1, ArrowRight: after + 1, ArrowUp: after + 1,
+    PageDown: before - far, PageUp: after + far, Home: 0, End: last,
+  }[key];
+  if (to === undefined) return undefined;
+  const offset = model.starts[Math.min(last, Math.max(0, to))];
+  return [offset, offset];
+};
+
+const listen = () => {
+  const plot = by('plot');
+  const follow = (event) => point(place.under(event.clientX - plot.getBoundingClientRect().left));
+  plot.addEventListener('pointermove', follow);
+  plot.addEventListener('pointerdown', follow);
+  plot.addEventListener('pointerleave', (event) => event.pointerType === 'mouse' && point(null));
+  plot.addEventListener('blur', () => point(null));
+  plot.addEventListener('keydown', (event) => {
+    const at = event.key === 'Escape' ? null : led(event.key);
+    if (at === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    point(at);
+  });
+  by('theme').onclick = () => {
+    document.documentElement.dataset.theme = theme() === 'dark' ? 'light' : 'dark';
+    nameTheme();
+    draw();
+  };
+  window.addEventListener('resize', draw);
+  new ResizeObserver(draw).observe(plot);
+};
+
+/** The button says what it leads to. */
+const nameTheme = () => {
+  by('paper').textContent = theme() === 'dark' ? 'Light' : 'Dark';
+  by('theme').title = `Draw on ${theme() === 'dark' ? 'light' : 'dark'} paper`;
+};
+
+document.title = `${data.log} – rateLLMiter`;
+by('log').textContent = data.log;
+makeLegend();
+if (data.models.length > 1) by('models').append(data.models.length > TABS ? makeSelect() : makeTabs());
+nameTheme();
+choose(state.shown);
+listen();

@@ -1,0 +1,244 @@
+//! Pictures and figures of a log, and whether conditions hold.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    BROKEN, DONE,
+    chart::{self, Size},
+    cli::{Kind, Models, Out, Picture, Report, View},
+    failure::Failure,
+    figures::{self, Format},
+    file,
+    graph::Graph,
+    html::{self, Page},
+    logs::{self, DEFAULT},
+    output::Output,
+    read::Log,
+    series::Series,
+    summary::Summary,
+    term,
+};
+
+/// Does what was asked for; gives the exit code.
+pub(crate) fn run(report: &Report, output: &mut Output<'_>) -> Result<u8, Failure> {
+    let (path, log) = logs::read(&report.source)?;
+    log.notes(&path).iter().for_each(|note| output.note(note));
+    let other = match &report.compare {
+        Some(other) => Some(Other::read(other, report)?),
+        None => None,
+    };
+    if let Some(other) = &other {
+        other.log.notes(&other.path).iter().for_each(|note| output.note(note));
+    }
+    let run = Run { report, path, log };
+    match (&report.view, &other) {
+        (Some(View::Terminal), _) => {
+            let screen = term::Screen::of_stdout();
+            let graph = run.graph(other.as_ref(), screen.columns(), output)?.0;
+            output.print(term::draw(&graph, screen))?;
+        }
+        (Some(View::Picture(picture)), _) => run.draw(picture, other.as_ref(), output)?,
+        (None, _) => {}
+    }
+    let summaries = run.summaries(other.is_some(), output)?;
+    if let Some(other) = &other {
+        let [this] = &summaries[..] else { return Err(Failure::CompareSeveral(summaries.len())) };
+        let that = Summary::of(&this.model, other.series(&this.model)?);
+        let names = other.names(&run.path);
+        let format = report.summary.unwrap_or(Format::Text);
+        output.print(figures::comparison(format, [&names[0], &names[1]], [this, &that]))?;
+    } else if let Some(format) = report.summary {
+        output.print(figures::summaries(format, &name_of(&run.path), &summaries))?;
+    }
+    Ok(run.check(&summaries, output))
+}
+
+struct Run<'a> {
+    report: &'a Report,
+    path: PathBuf,
+    log: Log,
+}
+
+type Chosen<'a> = Vec<(&'a str, &'a Series)>;
+
+impl Run<'_> {
+    fn draw(&self, picture: &Picture, other: Option<&Other>, output: &mut Output<'_>) -> Result<(), Failure> {
+        let (bytes, name) = if picture.kind == Kind::Html {
+            self.page(output)?
+        } else {
+            let (graph, name) = self.graph(other, picture.size.width, output)?;
+            (self.picture(picture.kind, &graph, picture.size)?, name)
+        };
+        let path = match &picture.out {
+            Out::Stdout => return output.print(bytes),
+            Out::File(path) => path.clone(),
+            Out::Named => {
+                let (model, lines) = name;
+                file::name(&self.path, &model, &lines, picture.kind.ending()).into()
+            }
+        };
+        file::write(&bytes, &path).map_err(|source| Failure::Write { path: path.clone(), source })?;
+        if self.report.summary.is_some() || other.is_some() {
+            // The figures have stdout for themselves.
+            output.note(&format!("drew {}", path.display()));
+        } else {
+            output.print(format!("{}\n", path.display()))?;
+        }
+        if picture.open {
+            // Viewers may have another working directory.
+            let whole = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
+            open::that_detached(whole).map_err(|source| Failure::Open { path, source })?;
+        }
+        Ok(())
+    }
+
+    fn picture(&self, kind: Kind, graph: &Graph, size: Size) -> Result<Vec<u8>, Failure> {
+        if kind == Kind::Svg {
+            return chart::svg(graph, size, self.report.theme).map(String::into_bytes).map_err(Failure::Draw);
+        }
+        let pixels = chart::pixels(graph, size, self.report.theme).map_err(Failure::Draw)?;
+        pixels.encode().map_err(|error| Failure::Draw(error.to_string()))
+    }
+
+    /// Every model, with the chosen one shown first.
+    fn page(&self, output: &mut Output<'_>) -> Result<(Vec<u8>, Named), Failure> {
+        let models: Chosen<'_> = self.log.models.iter().map(|(model, series)| (model.as_str(), series)).collect();
+        let shown = match &self.report.models {
+            Models::Default if self.log.models.contains_key(DEFAULT) => DEFAULT,
+            Models::Default | Models::All => models[0].0,
+            Models::Named(_) => self.chosen(output)?[0].0,
+        };
+        let lines = self.report.lines.clone().unwrap_or_default();
+        let page = html::page(&Page {
+            log: &name_of(&self.path),
+            models: &models,
+            summaries: &models.iter().map(|(model, series)| Summary::of(model, series)).collect::<Vec<_>>(),
+            shown: models.iter().position(|(model, _)| *model == shown).unwrap_or(0),
+            lines: &lines,
+            theme: self.report.theme,
+        });
+        Ok((page.into_bytes(), ("all".into(), lines.letters().into())))
+    }
+
+    /// What is to be drawn, and how it is named.
+    fn graph(&self, other: Option<&Other>, columns: u32, output: &mut Output<'_>) -> Result<(Graph, Named), Failure> {
+        let chosen = self.chosen(output)?;
+        let lines = self.report.lines.clone().unwrap_or_default();
+        Ok(match (&chosen[..], other) {
+            ([(model, series)], None) if self.report.models != Models::All => {
+                (Graph::of_model(model, series, &lines, columns), ((*model).to_owned(), lines.letters().to_owned()))
+            }
+            ([(model, series)], Some(other)) => {
+                let names = other.names(&self.path);
+                let series = [*series, other.series(model)?];
+                let graph = Graph::of_runs(model, series, [&names[0], &names[1]], &lines, columns);
+                (graph, ((*model).to_owned(), format!("{}_compared", lines.letters())))
+            }
+            (several, Some(_)) => return Err(Failure::CompareSeveral(several.len())),
+            (several, None) => {
+                if self.report.lines.is_some() {
+                    output.note("several models are compared by their finished calls; -lines is for one");
+                }
+                let name = match &self.report.models {
+                    Models::Named(names) => names.clone(),
+                    _ => "all".into(),
+                };
+                (Graph::of_models(several, columns), (name, "f".into()))
+            }
+        })
+    }
+
+    /// The models that were asked for; by default the one called so, or the only one.
+    fn chosen(&self, output: &mut Output<'_>) -> Result<Chosen<'_>, Failure> {
+        let models = &self.log.models;
+        let one = |name: &str| {
+            models
+                .get_key_value(name)
+                .map(|(model, series)| (model.as_str(), series))
+                .ok_or_else(|| no_model(name, &self.path, &self.log))
+        };
+        match &self.report.models {
+            Models::All => Ok(models.iter().map(|(model, series)| (model.as_str(), series)).collect()),
+            Models::Default => match models.iter().next() {
+                Some((model, series)) if models.len() == 1 && model != DEFAULT => {
+                    output.note(&format!(
+                        "{} has no model {DEFAULT:?}; drawing its only one, {model:?}",
+                        self.path.display()
+                    ));
+                    Ok(vec![(model.as_str(), series)])
+                }
+                _ => Ok(vec![one(DEFAULT)?]),
+            },
+            // A name may have a comma in it.
+            Models::Named(names) if models.contains_key(names) => Ok(vec![one(names)?]),
+            Models::Named(names) => names.split(',').map(one).collect(),
+        }
+    }
+
+    /// The figures that were asked for, or that are checked or compared.
+    fn summaries(&self, compared: bool, output: &mut Output<'_>) -> Result<Vec<Summary>, Failure> {
+        let Report { summary, check, models, .. } = self.report;
+        if summary.is_none() && check.is_none() && !compared {
+            return Ok(Vec::new());
+        }
+        let silent = &mut Output { stdout: output.stdout, stderr: &mut std::io::sink() };
+        let chosen = match models {
+            // Figures are of every model, unless one is compared. What is to be noted of it was, with the picture.
+            Models::Default if !compared => {
+                self.log.models.iter().map(|(model, series)| (model.as_str(), series)).collect()
+            }
+            _ => self.chosen(silent)?,
+        };
+        Ok(chosen.into_iter().map(|(model, series)| Summary::of(model, series)).collect())
+    }
+
+    fn check(&self, summaries: &[Summary], output: &mut Output<'_>) -> u8 {
+        let Some(conditions) = &self.report.check else { return DONE };
+        let mut code = DONE;
+        for summary in summaries {
+            for broken in conditions.broken_by(summary) {
+                output.complain(&format!("check failed: {:?}: {broken}\n", summary.model));
+                code = BROKEN;
+            }
+        }
+        code
+    }
+}
+
+/// The model and the lines in the name of a picture.
+type Named = (String, String);
+
+/// The run that is compared with.
+struct Other {
+    path: PathBuf,
+    log: Log,
+}
+
+impl Other {
+    fn read(file: &Path, report: &Report) -> Result<Self, Failure> {
+        let (path, log) = logs::named(file, &report.source)?;
+        Ok(Self { path, log })
+    }
+
+    fn series(&self, model: &str) -> Result<&Series, Failure> {
+        self.log.models.get(model).ok_or_else(|| no_model(model, &self.path, &self.log))
+    }
+
+    /// What tells the two logs apart.
+    fn names(&self, this: &Path) -> [String; 2] {
+        let names = [name_of(this), name_of(&self.path)];
+        if names[0] == names[1] { [this, &self.path].map(|path| path.display().to_string()) } else { names }
+    }
+}
+
+fn no_model(model: &str, path: &Path, log: &Log) -> Failure {
+    let present = log.models.keys().map(|model| format!("{model:?}")).collect::<Vec<_>>().join(", ");
+    Failure::NoModel { model: model.to_owned(), log: path.to_owned(), present }
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}

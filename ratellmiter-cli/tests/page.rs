@@ -1,0 +1,377 @@
+//! The page as its reader uses it: in a browser, with its buttons pressed. Nothing but files is opened.
+
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// Debian's package `chromium`.
+const BROWSER: &str = "chromium";
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Notes what goes wrong, and what is written on the charts.
+const BEFORE: &str = r"<script>
+const problems = [], written = new Map();
+addEventListener('error', (event) => problems.push(String(event.message)));
+addEventListener('unhandledrejection', (event) => problems.push(String(event.reason)));
+addEventListener('securitypolicyviolation', (event) => problems.push(event.violatedDirective));
+for (const level of ['error', 'warn']) console[level] = (...words) => problems.push(words.join(' '));
+const fillText = CanvasRenderingContext2D.prototype.fillText;
+CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
+  written.set(this.canvas, [...(written.get(this.canvas) ?? []), text]);
+  fillText.call(this, text, ...place);
+};
+</script>";
+
+/// What the scripts have in common. A line is drawn if there are some pixels of its very color.
+const TOOLS: &str = r"
+const one = (selector) => document.querySelector(selector);
+const all = (selector) => [...document.querySelectorAll(selector)];
+const text = (selector) => one(selector).textContent;
+const line = (letter) => one(`#legend [data-letter=${letter}]`);
+const value = (button) => [button.dataset.letter, button.querySelector('output').value];
+const values = () => Object.fromEntries(all('#legend button').map(value));
+const pixels = (id) => one(id).getContext('2d').getImageData(0, 0, one(id).width, one(id).height).data;
+const colors = (id) => {
+  const found = new Map();
+  const data = pixels(id);
+  for (let at = 0; at < data.length; at += 4) {
+    if (data[at + 3] !== 255) continue;
+    const color = `rgb(${data[at]}, ${data[at + 1]}, ${data[at + 2]})`;
+    found.set(color, (found.get(color) ?? 0) + 1);
+  }
+  return found;
+};
+const drawn = () => {
+  const found = colors('#chart');
+  const isDrawn = (button) => (found.get(button.style.getPropertyValue('--line')) ?? 0) >= 5;
+  return all('#legend button').filter(isDrawn).map((button) => button.dataset.letter).join('');
+};
+const pressed = () => all('#legend [aria-pressed=true]').map((button) => button.dataset.letter).join('');
+/** Presses a button; gives what is drawn then, and what is written on the axes. */
+const press = (button) => {
+  written.clear();
+  button.click();
+  return { pressed: pressed(), drawn: drawn(), axes: written.get(one('#chart')) };
+};
+const key = (element, key) => element.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true }));
+const plot = one('#plot');
+const move = (x, type = 'pointermove') => {
+  const { left, top } = plot.getBoundingClientRect();
+  plot.dispatchEvent(new PointerEvent(type, { clientX: left + x, clientY: top + 100, pointerType: 'mouse', bubbles: true }));
+  return { when: text('#when'), time: text('#time'), values: values() };
+};
+/** Moves from the left until a second is told. */
+const moveTo = (when) => {
+  for (let x = 0; x < plot.clientWidth; x += 1) {
+    const seen = move(x);
+    if (seen.when === when) return seen;
+  }
+  return null;
+};
+const figures = () => Object.fromEntries(all('[data-figure]').map((figure) => [figure.dataset.figure, figure.textContent]));
+const about = () => ({ name: text('#name'), verdict: text('#verdict'), figures: figures() });
+";
+
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn ratellmiter(&self, args: &[&str]) -> Vec<u8> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ratellmiter"));
+        for variable in ["RATELLMITER", "RATELLMITER_LOGS", "RATELLMITER_CONFIG", "RATELLMITER_RATE_LIMIT"] {
+            command.env_remove(variable);
+        }
+        let output =
+            command.env("XDG_CONFIG_HOME", self.path("none")).current_dir(self.0.path()).args(args).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    }
+
+    /// Makes the page of a log, and does `script` in it; gives what that found.
+    fn used(&self, log: &Path, args: &[&str], script: &str) -> Value {
+        let file = format!("-file={}", log.display());
+        self.ratellmiter(&[&[file.as_str(), "-out=x.html"], args].concat());
+        let page = fs::read_to_string(self.path("x.html")).unwrap();
+        let result = "const result = document.createElement('pre'); result.id = 'result';
+            result.textContent = JSON.stringify({ seen, problems }); document.body.append(result);";
+        let after = format!("<script>{{{TOOLS}\nconst seen = {{}};\n{script}\n{result}}}</script></body>");
+        let page = page.replacen("<title>", &format!("{BEFORE}<title>"), 1).replacen("</body>", &after, 1);
+        fs::write(self.path("used.html"), page).unwrap();
+        let dom = self.browse("used.html");
+        let (_, result) =
+            dom.split_once("<pre id=\"result\">").unwrap_or_else(|| panic!("the script broke off: {dom}"));
+        let json = result.split_once("</pre>").unwrap().0;
+        let json = json.replace("&lt;", "<").replace("&gt;", ">").replace("&nbsp;", "\u{a0}").replace("&amp;", "&");
+        let mut found: Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(found["problems"], json!([]));
+        found["seen"].take()
+    }
+
+    /// What a page has become when its scripts are done.
+    fn browse(&self, page: &str) -> String {
+        let profile = tempfile::tempdir_in(self.0.path()).unwrap();
+        let (dom, noise) = (self.path("dom"), self.path("noise"));
+        let mut browser = Command::new(BROWSER)
+            .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
+            .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
+            // No name leads anywhere.
+            .args(["--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=2000", "--window-size=1400,900"])
+            .arg(format!("--user-data-dir={}", profile.path().display()))
+            .arg("--dump-dom")
+            .arg(format!("file://{}", self.path(page).display()))
+            .env("HOME", profile.path())
+            .stdin(Stdio::null())
+            .stdout(File::create(&dom).unwrap())
+            .stderr(File::create(&noise).unwrap())
+            .spawn()
+            .unwrap_or_else(|error| {
+                panic!("this test needs the browser {BROWSER:?} (apt-get install --no-install-recommends chromium): {error}")
+            });
+        let started = Instant::now();
+        let status = loop {
+            match browser.try_wait().unwrap() {
+                Some(status) => break status,
+                None if started.elapsed() > PATIENCE => {
+                    browser.kill().unwrap();
+                    browser.wait().unwrap();
+                    panic!("{BROWSER} was not done after {PATIENCE:?}: {}", fs::read_to_string(noise).unwrap());
+                }
+                None => thread::sleep(Duration::from_millis(20)),
+            }
+        };
+        assert!(status.success(), "{status}: {}", fs::read_to_string(noise).unwrap());
+        fs::read_to_string(dom).unwrap()
+    }
+}
+
+fn sample(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../logs-sample").join(name)
+}
+
+/// The row of one offset of `burst.jsonl`, and its heights as the page writes them.
+fn row(offset: usize) -> (Value, Value) {
+    let log = fs::read_to_string(sample("burst.jsonl")).unwrap();
+    let row: Value = serde_json::from_str(log.lines().nth(1 + offset).unwrap()).unwrap();
+    let count = |name: &str| row[name].as_f64().unwrap();
+    let seconds = |name: &str, count: f64| match count {
+        0.0 => "–".to_owned(),
+        _ => (row[name]["p99"].as_f64().unwrap() / 1000.0).to_string(),
+    };
+    let values = json!({
+        "r": count("requested").to_string(),
+        "i": count("issued").to_string(),
+        "e": count("rate_limited").to_string(),
+        "f": count("finished").to_string(),
+        "o": count("overflow").to_string(),
+        "n": count("in_flight").to_string(),
+        "a": count("rate").to_string(),
+        "w": seconds("wait_ms", count("issued")),
+        "l": seconds("call_ms", count("finished")),
+    });
+    (row, values)
+}
+
+#[test]
+fn lines_are_switched_and_seconds_are_told() {
+    let place = Place::new();
+    let seen = place.used(
+        &sample("burst.jsonl"),
+        &[],
+        "seen.title = document.title;
+        seen.log = text('#log');
+        seen.about = about();
+        seen.tabs = all('[role=tab]').length;
+        seen.theme = document.documentElement.dataset.theme;
+        seen.start = { pressed: pressed(), drawn: drawn(), when: text('#when'), values: values() };
+        seen.shade = colors('#chart').get('rgb(253, 232, 232)') > 1000;
+        seen.without_r = press(line('r'));
+        seen.without_o = press(line('o'));
+        seen.with_w = press(line('w'));
+        seen.none = [...'iefw'].map((letter) => press(line(letter))).pop();
+        seen.all = [...'riefonawl'].map((letter) => press(line(letter))).pop();
+        seen.crossed = colors('#cross').size;
+        seen.at_7 = moveTo('7 s');
+        seen.crosses = colors('#cross').has('rgb(0, 135, 30)');
+        seen.at_14 = moveTo('14 s, paused');
+        seen.spoken = plot.getAttribute('aria-valuetext');
+        key(plot, 'ArrowRight');
+        seen.after_right = text('#when');
+        key(plot, 'End');
+        seen.end = [text('#when'), plot.getAttribute('aria-valuenow'), plot.getAttribute('aria-valuemax')];
+        key(plot, 'Home');
+        key(plot, 'ArrowLeft');
+        seen.home = text('#when');
+        seen.left = move(0, 'pointerleave');
+        one('#theme').click();
+        seen.dark = [document.documentElement.dataset.theme, drawn(), colors('#chart').has('rgb(255, 166, 43)')];",
+    );
+    assert_eq!((&seen["title"], &seen["log"]), (&"burst.jsonl – rateLLMiter".into(), &"burst.jsonl".into()));
+    let file = sample("burst.jsonl").display().to_string();
+    let summary = place.ratellmiter(&[&format!("-file={file}"), "-summary=json"]);
+    let summary: Value = serde_json::from_slice(&summary).unwrap();
+    let about = &seen["about"];
+    assert_eq!((&about["verdict"], &about["name"]), (&summary["models"][0]["verdict"], &"gpt-4o".into()));
+    let figures = &about["figures"];
+    for (figure, expected) in [
+        ("calls", "120"),
+        ("finished", "120"),
+        ("failed", "0"),
+        ("refusals", "2"),
+        ("refusals_per_call", "0.017"),
+        ("pauses", "1"),
+        ("paused", "5 s"),
+        ("wait_mean", "19.0 s"),
+        ("duration", "35 s"),
+        ("physical", "24.2 s"),
+    ] {
+        assert_eq!(figures[figure], expected, "{figure}");
+    }
+    assert_eq!(figures.as_object().unwrap().len(), 12);
+    assert_eq!((&seen["tabs"], &seen["theme"], &seen["shade"]), (&0.into(), &"light".into(), &true.into()));
+
+    let start = &seen["start"];
+    assert_eq!(
+        (&start["pressed"], &start["drawn"], &start["when"]),
+        (&"riefo".into(), &"riefo".into(), &"Peaks".into())
+    );
+    assert_eq!((&start["values"]["r"], &start["values"]["w"]), (&"120".into(), &"32.8".into()));
+    let axes = |step: &str| {
+        seen[step]["axes"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!((&seen["without_r"]["pressed"], &seen["without_r"]["drawn"]), (&"iefo".into(), &"iefo".into()));
+    assert!(axes("without_r").contains(&"120") && !axes("without_r").contains(&"seconds"));
+    assert_eq!((&seen["without_o"]["pressed"], &seen["without_o"]["drawn"]), (&"ief".into(), &"ief".into()));
+    assert!(axes("without_o").contains(&"8") && !axes("without_o").contains(&"120"), "{:?}", axes("without_o"));
+    assert_eq!((&seen["with_w"]["pressed"], &seen["with_w"]["drawn"]), (&"iefw".into(), &"iefw".into()));
+    assert!(axes("with_w").contains(&"seconds") && axes("with_w").contains(&"calls"));
+    assert_eq!((&seen["none"]["pressed"], &seen["none"]["drawn"]), (&"".into(), &"".into()));
+    assert_eq!(axes("none"), ["0", "5", "10", "15", "20", "25", "30"]);
+    assert_eq!((&seen["all"]["pressed"], &seen["all"]["drawn"]), (&"riefonawl".into(), &"riefonawl".into()));
+
+    assert_eq!((&seen["crossed"], &seen["crosses"]), (&0.into(), &true.into()));
+    for (offset, step) in [(7, "at_7"), (14, "at_14")] {
+        let (row, values) = row(offset);
+        assert_eq!(seen[step]["values"], values, "{row}");
+    }
+    assert_eq!(seen["at_7"]["time"], "2026-11-25 21:02:41 UTC");
+    let spoken = seen["spoken"].as_str().unwrap();
+    assert!(spoken.starts_with("14 s, paused, overflow, waiting 76, requested 0,"), "{spoken}");
+    assert_eq!((&seen["after_right"], &seen["home"]), (&"15 s, paused".into(), &"0 s".into()));
+    assert_eq!(seen["end"], json!(["34 s", "34", "34"]));
+    assert_eq!((&seen["left"]["when"], &seen["left"]["values"]), (&"Peaks".into(), &start["values"]));
+    assert_eq!(seen["dark"], json!(["dark", "riefonawl", true]));
+}
+
+#[test]
+fn each_model_has_its_tab() {
+    let place = Place::new();
+    let log = sample("python-four-models.jsonl");
+    let seen = place.used(
+        &log,
+        &["-model=TWENTY", "-theme=dark", "-lines=ro"],
+        "const tabs = all('[role=tab]');
+        const chosen = () => tabs.filter((tab) => tab.getAttribute('aria-selected') === 'true').map((tab) => tab.textContent);
+        seen.tabs = tabs.map((tab) => tab.textContent);
+        seen.start = { ...about(), chosen: chosen(), drawn: drawn(), theme: document.documentElement.dataset.theme };
+        seen.peak = values().r;
+        tabs[0].click();
+        seen.first = { ...about(), chosen: chosen(), drawn: drawn(), peak: values().r, unknown: values().w };
+        seen.at_0 = moveTo('0 s');
+        tabs[0].focus();
+        key(tabs[0], 'ArrowRight');
+        seen.second = { ...about(), chosen: chosen(), focus: document.activeElement.textContent, when: text('#when') };",
+    );
+    let file = log.display().to_string();
+    let summary = place.ratellmiter(&[&format!("-file={file}"), "-summary=json"]);
+    let summary: Value = serde_json::from_slice(&summary).unwrap();
+    let verdict = |model: usize| &summary["models"][model]["verdict"];
+    assert_eq!(seen["tabs"], json!(["GPT4", "TWENTY"]));
+    let (start, first, second) = (&seen["start"], &seen["first"], &seen["second"]);
+    assert_eq!((&start["name"], &start["chosen"]), (&"TWENTY".into(), &json!(["TWENTY"])));
+    assert_eq!((&start["verdict"], &start["theme"], &start["drawn"]), (verdict(1), &"dark".into(), &"ro".into()));
+    assert_eq!((&start["figures"]["calls"], &seen["peak"]), (&"20".into(), &"20".into()));
+    assert_eq!((&first["name"], &first["chosen"], &first["drawn"]), (&"GPT4".into(), &json!(["GPT4"]), &"ro".into()));
+    assert_eq!((&first["verdict"], &first["figures"]["calls"]), (verdict(0), &"105".into()));
+    assert_eq!((&first["figures"]["failed"], &first["figures"]["call_p99"]), (&"–".into(), &"–".into()));
+    assert_eq!((&first["peak"], &first["unknown"]), (&"100".into(), &"–".into()));
+    assert_eq!(
+        (&seen["at_0"]["values"]["r"], &seen["at_0"]["time"]),
+        (&"100".into(), &"2026-11-24 06:40:13 UTC".into())
+    );
+    assert_eq!((&second["verdict"], &second["chosen"]), (verdict(1), &json!(["TWENTY"])));
+    assert_eq!((&second["focus"], &second["when"]), (&"TWENTY".into(), &"Peaks".into()));
+}
+
+#[test]
+fn a_day_is_told_in_stretches_and_names_are_only_text() {
+    use std::fmt::Write as _;
+
+    let place = Place::new();
+    let names = ["</script><img src=x onerror=alert(1)>", "", "a\nb'\"&lt;🦀\u{2028}"];
+    let mut log = String::from("{\"format\":1,\"started\":7,\"library\":\"0.1.0\"}\n");
+    for at in 0..86_400_u64 {
+        let issued = if at == 54_321 { 99 } else { at % 2 };
+        let row = json!({ "at": 1_795_502_400 + at, "model": names[0], "issued": issued, "rate": 5.0 });
+        writeln!(log, "{row}").unwrap();
+    }
+    for name in &names[1..] {
+        let row = json!({ "at": 1_795_502_400, "model": name, "requested": u64::MAX });
+        writeln!(log, "{row}").unwrap();
+    }
+    let file = place.path("<b>day.jsonl");
+    fs::write(&file, log).unwrap();
+    let seen = place.used(
+        &file,
+        &[&format!("-model={}", names[0])],
+        "seen.log = [text('#log'), all('b').every((b) => b.closest('#legend')), all('img').length];
+        seen.tabs = all('[role=tab]').map((tab) => [tab.textContent, tab.title]);
+        seen.chosen = text('#name');
+        seen.peak = values().i;
+        seen.found = [];
+        for (let x = 0; x < plot.clientWidth; x += 1) {
+          const told = move(x);
+          if (told.values.i.includes('99')) seen.found.push(told);
+        }
+        key(plot, 'Home');
+        seen.quiet = [text('#when'), values().i];
+        while (!values().i.includes('99')) key(plot, 'ArrowRight');
+        seen.stretch = { when: text('#when'), time: text('#time'), values: values() };
+        const before = performance.now();
+        for (let again = 0; again < 20; again += 1) press(line('r'));
+        seen.slow = performance.now() - before > 20 * 500;
+        all('[role=tab]')[0].click();
+        seen.unnamed = { name: text('#name'), calls: figures().calls, peak: values().r, drawn: drawn() };",
+    );
+    assert_eq!(seen["log"], json!(["<b>day.jsonl", true, 0]));
+    assert_eq!(seen["tabs"], json!([["(no name)", ""], [names[0], names[0]], [names[2], names[2]]]));
+    assert_eq!((&seen["chosen"], &seen["peak"]), (&names[0].into(), &"99".into()));
+    // A peak is under one pixel at least.
+    assert!(!seen["found"].as_array().unwrap().is_empty());
+    assert_eq!(
+        (&seen["stretch"]["when"], &seen["stretch"]["values"]["i"]),
+        (&"54,318–54,339 s".into(), &"0–99".into())
+    );
+    assert_eq!(seen["stretch"]["time"], "2026-11-24 21:45:18 – 21:45:39 UTC");
+    assert_eq!(seen["quiet"], json!(["0–21 s", "0–1"]));
+    assert_eq!(seen["slow"], false);
+    let unnamed = &seen["unnamed"];
+    assert_eq!(
+        (&unnamed["name"], &unnamed["calls"], &unnamed["peak"]),
+        (&"(no name)".into(), &"18.45E".into(), &"18.45E".into())
+    );
+    assert!(unnamed["drawn"].as_str().unwrap().contains('r'), "a single second is a dot");
+}
