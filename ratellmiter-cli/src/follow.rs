@@ -1,13 +1,445 @@
 //! Draws in the terminal while the program runs.
 
-use crate::{
-    cli::{Models, Source},
-    failure::Failure,
-    output::Output,
-    series::Lines,
+use std::{
+    collections::BTreeSet,
+    fmt,
+    io::{self, IsTerminal as _},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{self, Receiver, RecvTimeoutError},
+    },
+    thread,
+    time::{Duration, SystemTime},
 };
 
-pub(crate) fn run(source: &Source, models: &Models, lines: &Lines, output: &mut Output<'_>) -> Result<u8, Failure> {
-    let _ = (source, models, lines, output);
-    Err(Failure::Terminal(String::new()))
+use ratatui::{
+    DefaultTerminal, Frame,
+    crossterm::{
+        cursor::Show,
+        event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers},
+        execute,
+    },
+};
+use ratellmiter_core::log;
+
+use crate::{
+    DONE,
+    cli::{Models, Source},
+    failure::Failure,
+    live::{Live, Shown, View},
+    logs,
+    panel::{self, Panel},
+    plot::Paint,
+    series::Lines,
+    tail::{Found, Looked, Tail},
+};
+
+/// How often the log is looked at.
+const TICK: Duration = Duration::from_millis(250);
+/// How often a newer log is looked for.
+const SEARCH: Duration = Duration::from_secs(1);
+
+/// Draws until it is told to stop, and leaves the terminal as it was.
+pub(crate) fn run(source: &Source, models: Models, lines: Lines) -> Result<u8, Failure> {
+    for (name, is_terminal) in [("stdin", io::stdin().is_terminal()), ("stdout", io::stdout().is_terminal())] {
+        if !is_terminal {
+            return Err(Failure::Terminal(format!("{name} is none")));
+        }
+    }
+    let failed = |error: io::Error| Failure::Terminal(error.to_string());
+    let mut watch = Watch::of(source)?;
+    let stop = told_to_stop().map_err(failed)?;
+    let mut follower = Follower::of(models, lines, Paint::of_environment(true));
+    let mut terminal = Borrowed::enter().map_err(failed)?;
+    let events = typed();
+    loop {
+        let more = watch.look(&mut follower.live, since_epoch());
+        terminal.0.draw(|frame| follower.draw(&watch, since_epoch(), frame)).map_err(failed)?;
+        let mut patience = if more { Duration::ZERO } else { TICK };
+        // All that was typed meanwhile is done before the next drawing.
+        let gone = loop {
+            match events.recv_timeout(patience) {
+                Ok(Event::Key(key)) if leaves(key) => return Ok(DONE),
+                Ok(Event::Key(key)) => follower.press(key),
+                Ok(_) => {}
+                Err(RecvTimeoutError::Timeout) => break false,
+                Err(RecvTimeoutError::Disconnected) => break true,
+            }
+            patience = Duration::ZERO;
+        };
+        if gone || stop.load(Ordering::Relaxed) {
+            return Ok(DONE);
+        }
+    }
+}
+
+fn since_epoch() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+}
+
+/// What is typed, and changes of the window, read by a thread of their own: on a terminal that is gone reading never ends.
+fn typed() -> Receiver<Event> {
+    let (sender, events) = mpsc::channel();
+    thread::spawn(move || {
+        while let Ok(event) = event::read() {
+            if sender.send(event).is_err() {
+                return;
+            }
+        }
+    });
+    events
+}
+
+/// Becomes true when the system asks the process to end.
+fn told_to_stop() -> io::Result<Arc<AtomicBool>> {
+    use signal_hook::{consts, flag};
+    let stop = Arc::new(AtomicBool::new(false));
+    #[cfg(unix)]
+    flag::register(consts::SIGHUP, Arc::clone(&stop))?;
+    for signal in [consts::SIGTERM, consts::SIGINT] {
+        flag::register(signal, Arc::clone(&stop))?;
+    }
+    Ok(stop)
+}
+
+/// The terminal, which is given back as it was, also after a panic.
+struct Borrowed(DefaultTerminal);
+
+impl Borrowed {
+    fn enter() -> io::Result<Self> {
+        match ratatui::try_init() {
+            Ok(terminal) => Ok(Self(terminal)),
+            Err(error) => {
+                give_back();
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Drop for Borrowed {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            // The hook was first, and has written what happened: giving back twice would write over it.
+            let _ = execute!(io::stdout(), Show);
+        } else {
+            give_back();
+        }
+    }
+}
+
+impl fmt::Debug for Borrowed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Borrowed").finish_non_exhaustive()
+    }
+}
+
+/// A terminal that is gone needs nothing.
+fn give_back() {
+    let _ = ratatui::try_restore();
+    let _ = execute!(io::stdout(), Show);
+}
+
+fn leaves(key: KeyEvent) -> bool {
+    let control = key.modifiers.contains(KeyModifiers::CONTROL);
+    match key.code {
+        KeyCode::Char('c') if control => true,
+        KeyCode::Char('q') => !control,
+        KeyCode::Esc => true,
+        _ => false,
+    }
+}
+
+/// What is followed, and what is shown of it.
+#[derive(Debug)]
+struct Follower {
+    live: Live,
+    shown: Shown,
+    lines: Lines,
+    paint: Paint,
+}
+
+impl Follower {
+    fn of(models: Models, lines: Lines, paint: Paint) -> Self {
+        let shown = match models {
+            Models::Default => Shown::Any,
+            Models::All => Shown::All,
+            Models::Named(names) => Shown::Named(names),
+        };
+        Self { live: Live::default(), shown, lines, paint }
+    }
+
+    /// A digit is a model; tab and the arrows go on to the next, and to all of them after the last.
+    fn press(&mut self, key: KeyEvent) {
+        let models: Vec<_> = self.live.models().collect();
+        if key.kind == KeyEventKind::Release || models.is_empty() {
+            return;
+        }
+        let last = if models.len() > 1 { models.len() } else { 0 };
+        let now = self.position(&models);
+        let chosen = match key.code {
+            KeyCode::Char(digit @ '1'..='9') => {
+                Some(digit as usize - '1' as usize).filter(|index| *index < models.len())
+            }
+            KeyCode::Char('0' | 'a') => Some(last),
+            KeyCode::Tab | KeyCode::Right | KeyCode::Down => {
+                Some(now.map_or(0, |now| if now < last { now + 1 } else { 0 }))
+            }
+            KeyCode::BackTab | KeyCode::Left | KeyCode::Up => {
+                Some(now.map_or(last, |now| now.checked_sub(1).unwrap_or(last)))
+            }
+            _ => None,
+        };
+        if let Some(index) = chosen {
+            self.shown = models.get(index).map_or(Shown::All, |model| Shown::Named((*model).to_owned()));
+        }
+    }
+
+    /// Which of the models is shown; their number for all of them.
+    fn position(&self, models: &[&str]) -> Option<usize> {
+        match &self.live.chosen(&self.shown)?[..] {
+            _ if self.shown == Shown::All => Some(models.len()),
+            [one] => models.iter().position(|model| model == one),
+            _ => None,
+        }
+    }
+
+    fn draw(&self, watch: &Watch, now: Duration, frame: &mut Frame<'_>) {
+        let models: Vec<_> = self.live.models().collect();
+        let view = match watch.awaits() {
+            Some(what) => View::Waiting(what),
+            None => self.live.view(&self.shown, &self.lines, panel::room(frame.area().width, self.paint), now),
+        };
+        let note = watch.problem.clone().or_else(|| self.live.note(now));
+        let panel = Panel {
+            log: &watch.name(),
+            models: &models,
+            shown: self.position(&models),
+            view: &view,
+            note: note.as_deref(),
+            paint: self.paint,
+        };
+        panel.draw(frame.area(), frame.buffer_mut());
+    }
+}
+
+/// Which log is followed, and how far it was read.
+#[derive(Debug)]
+struct Watch {
+    place: Place,
+    tail: Option<Tail>,
+    /// When a log was looked for.
+    searched: Option<Duration>,
+    problem: Option<String>,
+}
+
+#[derive(Debug)]
+enum Place {
+    /// The first of these that is there.
+    Named(Vec<PathBuf>),
+    /// The newest of a directory. A log that was there before is not gone back to.
+    Newest { directory: PathBuf, known: BTreeSet<PathBuf> },
+}
+
+impl Watch {
+    fn of(source: &Source) -> Result<Self, Failure> {
+        let place = match &source.file {
+            // As `logs::located` has it, but it may come later.
+            Some(file) if file.components().count() == 1 => {
+                let among_logs = logs::directory(source.directory.as_deref())?.join(file);
+                Place::Named(vec![file.clone(), among_logs])
+            }
+            Some(file) => Place::Named(vec![file.clone()]),
+            None => Place::Newest { directory: logs::directory(source.directory.as_deref())?, known: BTreeSet::new() },
+        };
+        Ok(Self { place, tail: None, searched: None, problem: None })
+    }
+
+    /// Reads what came. Says whether there is more to be read at once.
+    fn look(&mut self, live: &mut Live, now: Duration) -> bool {
+        self.problem = None;
+        let due = self.searched.is_none_or(|searched| now.saturating_sub(searched) >= SEARCH || now < searched);
+        if self.tail.is_none() || due {
+            self.searched = Some(now);
+            if let Some(path) = self.search() {
+                self.tail = Some(Tail::of(path));
+                *live = Live::default();
+            }
+        }
+        let Some(tail) = &mut self.tail else { return false };
+        let looked = tail.look(|found| match found {
+            Found::Anew => *live = Live::default(),
+            Found::Line(text) => live.add(text, now),
+            Found::TooLong => live.add_broken(),
+        });
+        match looked {
+            Ok(Looked::More) => true,
+            Ok(Looked::Whole) => {
+                live.caught_up();
+                false
+            }
+            Ok(Looked::Absent) => {
+                self.problem = Some("the log is gone".into());
+                false
+            }
+            Err(error) => {
+                self.problem = Some(format!("cannot read the log: {error}"));
+                false
+            }
+        }
+    }
+
+    /// Another log than the one that is followed, if there is one.
+    fn search(&mut self) -> Option<PathBuf> {
+        match &mut self.place {
+            Place::Named(paths) if self.tail.is_none() => paths.iter().find(|path| path.exists()).cloned(),
+            Place::Named(_) => None,
+            Place::Newest { directory, known } => {
+                let logs = match log::newest_first(directory) {
+                    Ok(logs) => logs,
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+                    Err(error) => {
+                        // Who follows a log does without a newer one.
+                        if self.tail.is_none() {
+                            self.problem = Some(format!("cannot look for logs: {error}"));
+                        }
+                        return None;
+                    }
+                };
+                let followed = self.tail.as_ref().map(Tail::path);
+                let mut newer = logs.iter().take_while(|path| Some(path.as_path()) != followed);
+                let found = newer.find(|path| !known.contains(*path)).cloned();
+                *known = logs.into_iter().collect();
+                found
+            }
+        }
+    }
+
+    fn awaits(&self) -> Option<String> {
+        match &self.place {
+            _ if self.tail.is_some() => None,
+            Place::Named(paths) => Some(format!("waiting for the log {}", paths[0].display())),
+            Place::Newest { directory, .. } => Some(format!("waiting for a log in {}", directory.display())),
+        }
+    }
+
+    fn name(&self) -> String {
+        let path = self.tail.as_ref().map(Tail::path);
+        path.and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    const ROW: &str = "{\"at\":1795502413,\"model\":\"m\",\"requested\":1}\n";
+
+    struct Place(tempfile::TempDir, Watch, Live, Duration);
+
+    impl Place {
+        fn of(file: Option<&str>) -> Self {
+            let directory = tempfile::tempdir().unwrap();
+            let source = Source { file: file.map(Into::into), directory: Some(directory.path().join("logs")) };
+            let watch = Watch::of(&source).unwrap();
+            Self(directory, watch, Live::default(), Duration::from_secs(1_795_502_414))
+        }
+
+        fn write(&self, name: &str, text: &str) {
+            fs::create_dir_all(self.0.path().join("logs")).unwrap();
+            fs::write(self.0.path().join("logs").join(name), text).unwrap();
+        }
+
+        /// A second later: which log is followed, and the models in it.
+        fn look(&mut self) -> (String, Vec<String>) {
+            self.3 += SEARCH;
+            assert!(!self.1.look(&mut self.2, self.3));
+            (self.1.name(), self.2.models().map(ToOwned::to_owned).collect())
+        }
+    }
+
+    fn found(name: &str, models: &[&str]) -> (String, Vec<String>) {
+        (name.into(), models.iter().map(|model| (*model).to_owned()).collect())
+    }
+
+    #[test]
+    fn the_newest_log_is_followed_as_soon_as_there_is_one_and_then_the_next() {
+        let mut place = Place::of(None);
+        assert_eq!(place.look(), found("", &[]));
+        assert!(place.1.awaits().unwrap().starts_with("waiting for a log in "));
+        place.write("notes.txt", "");
+        assert_eq!(place.look(), found("", &[]));
+        place.write("100-1.jsonl", "");
+        assert_eq!(place.look(), found("100-1.jsonl", &[]));
+        place.write("100-1.jsonl", ROW);
+        assert_eq!(place.look(), found("100-1.jsonl", &["m"]));
+        place.write("99-1.jsonl", ROW);
+        assert_eq!(place.look(), found("100-1.jsonl", &["m"]), "an older one is not");
+        place.write("200-1.jsonl", &ROW.replace("\"m\"", "\"n\""));
+        assert_eq!(place.look(), found("200-1.jsonl", &["n"]), "the program was started again");
+        fs::remove_dir_all(place.0.path().join("logs")).unwrap();
+        assert_eq!(place.look(), found("200-1.jsonl", &["n"]));
+        assert_eq!(place.1.problem.as_deref(), Some("the log is gone"));
+        place.write("200-1.jsonl", ROW);
+        assert_eq!(place.look(), found("200-1.jsonl", &["m"]));
+        assert_eq!(place.1.problem, None);
+    }
+
+    #[test]
+    fn a_named_log_is_waited_for_and_no_other_is_followed() {
+        let mut place = Place::of(Some("5-5.jsonl"));
+        place.write("100-1.jsonl", ROW);
+        assert_eq!(place.look(), found("", &[]));
+        assert_eq!(place.1.awaits().unwrap(), "waiting for the log 5-5.jsonl");
+        place.write("5-5.jsonl", ROW);
+        assert_eq!(place.look(), found("5-5.jsonl", &["m"]));
+        place.write("200-1.jsonl", ROW);
+        assert_eq!(place.look(), found("5-5.jsonl", &["m"]));
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_read_is_told() {
+        let mut place = Place::of(None);
+        fs::write(place.0.path().join("logs"), "").unwrap();
+        place.look();
+        assert!(place.1.problem.as_ref().unwrap().starts_with("cannot look for logs: "));
+    }
+
+    #[test]
+    fn keys_go_through_the_models() {
+        let mut follower = Follower::of(Models::Default, Lines::default(), Paint::of_environment(false));
+        let press = |follower: &mut Follower, code| {
+            follower.press(KeyEvent::new(code, KeyModifiers::NONE));
+            match &follower.shown {
+                Shown::Any => "any".to_owned(),
+                Shown::All => "all".to_owned(),
+                Shown::Named(name) => name.clone(),
+            }
+        };
+        assert_eq!(press(&mut follower, KeyCode::Tab), "any", "there is none yet");
+        for model in ["b", "a", "c"] {
+            follower.live.add(ROW.replace("\"m\"", &format!("{model:?}")).as_bytes(), Duration::ZERO);
+        }
+        let typed = [
+            (KeyCode::Right, "c"),
+            (KeyCode::Tab, "all"),
+            (KeyCode::Tab, "a"),
+            (KeyCode::BackTab, "all"),
+            (KeyCode::Left, "c"),
+            (KeyCode::Char('1'), "a"),
+            (KeyCode::Char('4'), "a"),
+            (KeyCode::Char('3'), "c"),
+            (KeyCode::Char('a'), "all"),
+        ];
+        for (code, shown) in typed {
+            assert_eq!(press(&mut follower, code), shown, "{code:?}");
+        }
+        let control_c = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
+        assert!([KeyCode::Char('q'), KeyCode::Esc].map(KeyEvent::from).into_iter().chain([control_c]).all(leaves));
+        assert!(![KeyCode::Char('c'), KeyCode::Enter].map(KeyEvent::from).into_iter().any(leaves));
+    }
 }

@@ -17,6 +17,8 @@ pub(crate) struct Graph {
 #[derive(Debug, Clone)]
 pub(crate) struct Curve {
     pub(crate) name: String,
+    /// What it is written in where there are no colors.
+    pub(crate) letter: char,
     pub(crate) color: Color,
     pub(crate) width: u32,
     pub(crate) axis: Axis,
@@ -55,6 +57,7 @@ impl Graph {
             let total = series.seconds().iter().fold(0_u64, |sum, second| sum.saturating_add(second.counts[3]));
             graph.curves.push(Curve {
                 name: printable(&format!("{model}: {total}")),
+                letter: ('a'..='z').chain('A'..='Z').nth(index).unwrap_or('*'),
                 color: MODELS[index % MODELS.len()],
                 width: 4,
                 axis: Axis::Left,
@@ -91,6 +94,7 @@ impl Graph {
         for line in lines.iter() {
             self.curves.push(Curve {
                 name: format!("{}{suffix}", line.name),
+                letter: if pale { line.letter.to_ascii_uppercase() } else { line.letter },
                 color: line.color,
                 width: line.width,
                 axis: line.axis,

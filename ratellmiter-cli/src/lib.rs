@@ -3,8 +3,10 @@
 //! From the top down: `cli` (what was typed, and what it means); the jobs `report` (pictures, figures, conditions), `list`
 //! and `follow`; `logs` (which log is meant) over `read` (a whole log) and `parse` (a line of either format), and `series` (its rows, by
 //! the second); `summary` (a run in figures and one sentence), written by `figures` and held to conditions by `check`;
-//! `graph` (what is to be drawn, whatever with), drawn by `chart` (all of plotters), `term` and `follow` (all of ratatui) and
-//! `html`; `png` (pixels encoded) and `file` (written whole or not at all).
+//! `graph` (what is to be drawn, whatever with), drawn by `chart` (all of plotters), by `plot` (into the cells of a terminal)
+//! and by `html`; `term` (cells as text) and `panel` (cells with the status above); `live` (a run under way) over `tail` (a log
+//! as it grows); `png` (pixels encoded) and `file` (written whole or not at all). All of ratatui is in `plot`, `term`, `panel`
+//! and `follow`.
 
 mod chart;
 mod check;
@@ -16,14 +18,18 @@ mod follow;
 mod graph;
 mod html;
 mod list;
+mod live;
 mod logs;
 mod output;
+mod panel;
 mod parse;
+mod plot;
 mod png;
 mod read;
 mod report;
 mod series;
 mod summary;
+mod tail;
 mod term;
 
 use std::{ffi::OsString, io::Write};
@@ -57,7 +63,7 @@ where
         }
         Parsed::Job(Job::Report(report)) => report::run(&report, &mut output),
         Parsed::Job(Job::List { directory }) => list::run(directory.as_deref(), &mut output),
-        Parsed::Job(Job::Follow { source, models, lines }) => follow::run(&source, &models, &lines, &mut output),
+        Parsed::Job(Job::Follow { source, models, lines }) => follow::run(&source, models, lines),
     };
     done.unwrap_or_else(|failure| {
         output.complain(&format!("error: {}\n", output::one_line(&failure.to_string())));

@@ -49,7 +49,7 @@ fn row(path: &Path, log: &Log) -> [String; 6] {
 }
 
 /// Hours, minutes and seconds.
-fn span(seconds: u64) -> String {
+pub(crate) fn span(seconds: u64) -> String {
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
         (0, 0, seconds) => format!("{seconds}s"),
         (0, minutes, seconds) => format!("{minutes}m{seconds:02}s"),

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt};
 
-use ratellmiter_core::record::{Held, Line};
+use ratellmiter_core::record::{Held, Line, Row};
 use serde::{
     Deserialize,
     de::{Deserializer, IgnoredAny, SeqAccess, Visitor},
@@ -14,7 +14,7 @@ use crate::series::{Counts, Second};
 #[derive(Debug)]
 pub(crate) enum Parsed<'a> {
     Header,
-    Second(Cow<'a, str>, Second),
+    Row(Row<'a>),
     /// The seconds of a minute in which something happened.
     Minute(Cow<'a, str>, Vec<Second>),
 }
@@ -23,10 +23,7 @@ pub(crate) enum Parsed<'a> {
 pub(crate) fn parse(line: &[u8]) -> Result<Parsed<'_>, String> {
     let line = str::from_utf8(line).map_err(|_| "it is not UTF-8".to_owned())?;
     match Line::parse(line) {
-        Ok(Line::Row(row)) => {
-            let second = Second::of(&row);
-            Ok(Parsed::Second(row.model, second))
-        }
+        Ok(Line::Row(row)) => Ok(Parsed::Row(row)),
         Ok(Line::Header(_)) => Ok(Parsed::Header),
         // One of ours is complained of if it is neither.
         Err(error) => match serde_json::from_str::<Minute<'_>>(line) {

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The longest line that is read.
-pub(crate) const LONGEST: u64 = 1 << 20;
+const LONGEST: u64 = 1 << 20;
 /// The longest of the Python package's: it holds a minute of one model with all that waited.
 const LONGEST_MINUTE: u64 = 64 << 20;
 /// How those begin.
@@ -136,6 +136,11 @@ fn finished(thread: Option<thread::ScopedJoinHandle<'_, Part>>) -> Part {
     thread.map_or_else(Part::default, |thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
 }
 
+/// How long a line that begins so may be.
+pub(crate) fn longest(line: &[u8]) -> u64 {
+    if line.starts_with(MINUTE) { LONGEST_MINUTE } else { LONGEST }
+}
+
 /// A source in pieces of whole lines.
 struct Chunks<R> {
     source: R,
@@ -158,10 +163,9 @@ impl<R: BufRead> Chunks<R> {
         let mut chunk = Chunk { bytes: Vec::with_capacity(CHUNK + CHUNK / 8), ..Chunk::default() };
         while chunk.bytes.len() < CHUNK {
             let start = chunk.bytes.len();
-            let mut longest = LONGEST;
-            let mut length = (&mut self.source).take(longest).read_until(b'\n', &mut chunk.bytes)?;
-            if length as u64 == longest && chunk.bytes[start..].starts_with(MINUTE) && !chunk.bytes.ends_with(b"\n") {
-                longest = LONGEST_MINUTE;
+            let mut length = (&mut self.source).take(LONGEST).read_until(b'\n', &mut chunk.bytes)?;
+            let longest = longest(&chunk.bytes[start..]);
+            if length as u64 == LONGEST && longest > LONGEST && !chunk.bytes.ends_with(b"\n") {
                 length += (&mut self.source).take(longest - LONGEST).read_until(b'\n', &mut chunk.bytes)?;
             }
             if length == 0 {
@@ -248,7 +252,7 @@ impl Part {
     fn add(&mut self, said: Parsed<'_>) {
         match said {
             Parsed::Header => {}
-            Parsed::Second(model, second) => self.seconds(&model).push(second),
+            Parsed::Row(row) => self.seconds(&row.model).push(Second::of(&row)),
             Parsed::Minute(model, seconds) => self.seconds(&model).extend(seconds),
         }
     }

@@ -207,6 +207,13 @@ impl Series {
         }
     }
 
+    /// Forgets the oldest rows and keeps so many, once there are twice as many.
+    pub(crate) fn keep_last(&mut self, rows: usize) {
+        if self.0.len() >= 2 * rows {
+            self.0.drain(..self.0.len() - rows);
+        }
+    }
+
     pub(crate) fn seconds(&self) -> &[Second] {
         &self.0
     }

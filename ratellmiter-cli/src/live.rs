@@ -1,0 +1,557 @@
+//! A run that is under way: its rows so far, and what is to be seen of it now. It is told the time and does no I/O.
+
+use std::{collections::BTreeMap, fmt::Display, time::Duration};
+
+use ratellmiter_core::record::Row;
+
+use crate::{
+    graph::{Curve, Graph},
+    list::span,
+    logs::DEFAULT,
+    parse::{Parsed, parse},
+    series::{Lines, Second, Series},
+};
+
+/// How many rows of a model are kept; what is older is only in the totals.
+const KEPT: usize = 4000;
+/// How long the chart goes on without rows, in seconds. After that it stands still: the program idles, or has ended.
+const GOES_ON: u64 = 60;
+/// For how many seconds there is room at first. The more there are, the closer they stand, until they scroll.
+const ROOMS: [u64; 6] = [30, 60, 120, 240, 480, 960];
+
+/// What is known of the run.
+#[derive(Debug, Default)]
+pub(crate) struct Live {
+    models: BTreeMap<String, Model>,
+    /// The one whose row came first.
+    first: Option<String>,
+    /// The first and the last second of all.
+    seconds: Option<(u64, u64)>,
+    /// When the last row came, since the epoch; `None` if it was there long before.
+    came: Option<Duration>,
+    /// Whether the rows that come now were just written.
+    caught_up: bool,
+    /// Lines that were not understood.
+    broken: u64,
+}
+
+#[derive(Debug, Default)]
+struct Model {
+    series: Series,
+    last: Last,
+    /// Calls, finished, refusals.
+    totals: [u64; 3],
+    /// How many waited again at last, in a log that tells that.
+    again: u64,
+}
+
+/// What a model's last row says.
+#[derive(Debug, Default)]
+struct Last {
+    at: u64,
+    waiting: u64,
+    /// What logs of counts alone do not tell.
+    in_flight: Option<u32>,
+    rate: Option<f64>,
+    limit: Option<f64>,
+    is_paused: bool,
+    paused_for: Option<f64>,
+    time_left: Option<f64>,
+}
+
+/// Which model is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// The one called `default`, else the first.
+    Any,
+    /// As typed, or as chosen.
+    Named(String),
+    All,
+}
+
+/// What is to be seen.
+#[derive(Debug)]
+pub(crate) enum View {
+    /// Nothing yet: what is waited for.
+    Waiting(String),
+    Chart(Box<Chart>),
+}
+
+#[derive(Debug)]
+pub(crate) struct Chart {
+    pub(crate) figures: Vec<Figure>,
+    /// Offsets are from the log's first second on.
+    pub(crate) graph: Graph,
+    pub(crate) from: u64,
+    pub(crate) to: u64,
+}
+
+/// One figure of the status.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Figure {
+    pub(crate) name: &'static str,
+    pub(crate) value: String,
+    /// Something that a reader should see.
+    pub(crate) alarms: bool,
+}
+
+impl Live {
+    /// Adds a line of the log, which came now.
+    pub(crate) fn add(&mut self, line: &[u8], now: Duration) {
+        match parse(line) {
+            Ok(Parsed::Header) => {}
+            Ok(Parsed::Row(row)) => self.add_row(&row, now),
+            Ok(Parsed::Minute(model, seconds)) => {
+                for second in seconds {
+                    self.add_second(&model, second, Last::counted(&second), now);
+                }
+            }
+            Err(_) if line.iter().all(u8::is_ascii_whitespace) => {}
+            Err(_) => self.add_broken(),
+        }
+    }
+
+    pub(crate) fn add_broken(&mut self) {
+        self.broken += 1;
+    }
+
+    /// All that lay there was read: from now on rows come as they are written.
+    pub(crate) fn caught_up(&mut self) {
+        self.caught_up = true;
+    }
+
+    fn add_row(&mut self, row: &Row<'_>, now: Duration) {
+        let second = Second::of(row);
+        let last = Last {
+            in_flight: Some(second.in_flight),
+            // As it is written, and not as it is drawn.
+            rate: Some(row.rate).filter(|rate| rate.is_finite()),
+            limit: row.limit,
+            paused_for: row.paused_for,
+            time_left: row.time_left,
+            ..Last::counted(&second)
+        };
+        self.add_second(&row.model, second, last, now);
+    }
+
+    fn add_second(&mut self, name: &str, second: Second, last: Last, now: Duration) {
+        let at = second.at;
+        let (start, end) = self.seconds.unwrap_or((at, at));
+        self.seconds = Some((start.min(at), end.max(at)));
+        let written = Duration::from_secs(at.saturating_add(1));
+        // A row that lay there is from now if its own time says so.
+        let recent = written <= now && now.saturating_sub(written) <= Duration::from_secs(GOES_ON);
+        self.came = if self.caught_up { Some(now) } else { recent.then_some(written) };
+        if !self.models.contains_key(name) {
+            self.first.get_or_insert_with(|| name.to_owned());
+            self.models.insert(name.to_owned(), Model::default());
+        }
+        let model = self.models.get_mut(name).expect("it was just inserted");
+        let [requested, _, mut limited, finished, _] = second.counts;
+        if !second.measured {
+            // It is those who wait again: the ones that joined them were refused.
+            limited = limited.saturating_sub(std::mem::replace(&mut model.again, limited));
+        }
+        for (total, count) in model.totals.iter_mut().zip([requested, finished, limited]) {
+            *total = total.saturating_add(count);
+        }
+        if at >= model.last.at {
+            model.last = last;
+        }
+        model.series.add(second);
+        model.series.keep_last(KEPT);
+    }
+
+    /// The models, in the order in which they are chosen from.
+    pub(crate) fn models(&self) -> impl Iterator<Item = &str> {
+        self.models.keys().map(String::as_str)
+    }
+
+    /// Which of the models are meant; `None` if it is not there yet.
+    pub(crate) fn chosen<'a>(&'a self, shown: &'a Shown) -> Option<Vec<&'a str>> {
+        match shown {
+            Shown::All => Some(self.models().collect()).filter(|models: &Vec<_>| !models.is_empty()),
+            Shown::Any if self.models.contains_key(DEFAULT) => Some(vec![DEFAULT]),
+            Shown::Any => self.first.as_deref().map(|first| vec![first]),
+            // A name may have a comma in it.
+            Shown::Named(names) if self.models.contains_key(names) => Some(vec![names]),
+            Shown::Named(names) => {
+                let names: Vec<_> = names.split(',').collect();
+                names.iter().all(|name| self.models.contains_key(*name)).then_some(names)
+            }
+        }
+    }
+
+    /// What is to be seen of the models that are meant, with room for so many seconds.
+    pub(crate) fn view(&self, shown: &Shown, lines: &Lines, room: u64, now: Duration) -> View {
+        let Some((start, end)) = self.seconds else {
+            return View::Waiting("waiting for its first row".into());
+        };
+        let Some(chosen) = self.chosen(shown) else {
+            let wanted = if let Shown::Named(names) = shown { names.as_str() } else { DEFAULT };
+            let there: Vec<_> = self.models().map(|model| format!("{model:?}")).collect();
+            return View::Waiting(format!("waiting for the model {wanted:?}; there is {}", there.join(", ")));
+        };
+        let end = end.saturating_add(self.idle(now).saturating_sub(1).min(GOES_ON)) - start;
+        let room = ROOMS.into_iter().find(|room| *room > end).unwrap_or(room).min(room).max(2);
+        let from = (end + 1).saturating_sub(room);
+        let models: Vec<_> = chosen.iter().map(|name| (*name, &self.models[*name])).collect();
+        let (figures, mut graph) = match models[..] {
+            [(name, model)] if *shown != Shown::All => {
+                let mut graph = Graph::of_model(name, &model.series, lines, u32::MAX);
+                let offset = model.series.start() - start;
+                for (curve, line) in graph.curves.iter_mut().zip(lines.iter()) {
+                    go_on(curve, line.letter, offset, end);
+                }
+                graph.pauses.iter_mut().for_each(|(from, to)| (*from, *to) = (*from + offset, *to + offset));
+                (self.figures(model, now), graph)
+            }
+            _ => {
+                let series: Vec<_> = models.iter().map(|(name, model)| (*name, &model.series)).collect();
+                let mut graph = Graph::of_models(&series, u32::MAX);
+                let offset = series.iter().map(|(_, series)| series.start()).min().unwrap_or(start) - start;
+                for (curve, (name, model)) in graph.curves.iter_mut().zip(&models) {
+                    curve.name = format!("{}: {}", crate::figures::line(name), model.totals[1]);
+                    go_on(curve, 'f', offset, end);
+                }
+                (self.sums(&models, now), graph)
+            }
+        };
+        graph.curves.iter_mut().for_each(|curve| clip(curve, from));
+        View::Chart(Box::new(Chart { figures, graph, from, to: from.saturating_add(room - 1) }))
+    }
+
+    /// What a reader should know beside the chart.
+    pub(crate) fn note(&self, now: Duration) -> Option<String> {
+        let (_, end) = self.seconds?;
+        let idle = match self.came {
+            Some(_) => self.idle(now),
+            None => now.as_secs().saturating_sub(end.saturating_add(1)),
+        };
+        let broken = match self.broken {
+            0 => None,
+            1 => Some("1 line was not understood".to_owned()),
+            lines => Some(format!("{lines} lines were not understood")),
+        };
+        let idle = (idle >= 3).then(|| format!("no row for {}", span(idle)));
+        Some([idle, broken].into_iter().flatten().collect::<Vec<_>>().join(", ")).filter(|note| !note.is_empty())
+    }
+
+    /// The whole seconds since a row came.
+    fn idle(&self, now: Duration) -> u64 {
+        self.came.map_or(0, |came| now.saturating_sub(came).as_secs())
+    }
+
+    /// How long ago a model's last row was written.
+    fn age(&self, model: &Model, now: Duration) -> f64 {
+        let since = self.came.map_or(0.0, |came| now.saturating_sub(came).as_secs_f64());
+        let end = self.seconds.map_or(0, |(_, end)| end);
+        since + Duration::from_secs(end.saturating_sub(model.last.at)).as_secs_f64()
+    }
+
+    /// A model of which there is no row while others have some does nothing, and nobody waits for it.
+    fn rests(&self, model: &Model) -> bool {
+        self.seconds.is_some_and(|(_, end)| end > model.last.at.saturating_add(1))
+    }
+
+    fn waiting(&self, model: &Model) -> u64 {
+        if self.rests(model) { 0 } else { model.last.waiting }
+    }
+
+    fn is_paused(&self, model: &Model) -> bool {
+        model.last.is_paused && !self.rests(model)
+    }
+
+    fn figures(&self, model: &Model, now: Duration) -> Vec<Figure> {
+        let last = &model.last;
+        let left = |seconds: f64| span_of(seconds - self.age(model, now));
+        let waiting = self.waiting(model);
+        let pause = match last.paused_for {
+            _ if !self.is_paused(model) => "–".into(),
+            Some(seconds) => left(seconds),
+            None => "paused".into(),
+        };
+        #[allow(clippy::cast_precision_loss)]
+        let time_left = match (last.time_left, last.rate) {
+            _ if waiting == 0 => "–".into(),
+            (Some(seconds), _) => left(seconds),
+            // Logs of earlier versions do not tell.
+            (None, Some(rate)) if rate > 0.0 => format!("~{}", left(waiting as f64 / rate)),
+            _ => "–".into(),
+        };
+        let rate = match (last.rate, last.limit) {
+            (Some(rate), Some(limit)) if shown(rate) != shown(limit) => format!("{} of {}", shown(rate), shown(limit)),
+            (Some(rate), _) => shown(rate),
+            (None, _) => "–".into(),
+        };
+        let mut figures = vec![
+            figure("waiting", waiting),
+            figure("in flight", last.in_flight.map_or_else(|| "–".into(), |calls| calls.to_string())),
+            figure("allowed/s", rate),
+            figure("pause", pause),
+            figure("time left", time_left),
+        ];
+        figures[3].alarms = self.is_paused(model);
+        figures.extend(totals(model.totals));
+        figures
+    }
+
+    fn sums(&self, models: &[(&str, &Model)], now: Duration) -> Vec<Figure> {
+        let models = || models.iter().map(|(_, model)| *model);
+        let paused = models().filter(|model| self.is_paused(model)).count();
+        let longest = models()
+            .filter(|model| self.waiting(model) > 0)
+            .filter_map(|model| Some(model.last.time_left? - self.age(model, now)));
+        let mut sums = [0_u64; 3];
+        models().for_each(|model| {
+            sums.iter_mut().zip(model.totals).for_each(|(sum, total)| *sum = sum.saturating_add(total));
+        });
+        let in_flight = models().filter_map(|model| model.last.in_flight);
+        let mut figures = vec![
+            figure("waiting", models().fold(0, |sum: u64, model| sum.saturating_add(self.waiting(model)))),
+            figure("in flight", in_flight.map(u64::from).sum::<u64>()),
+            figure("models", models().count()),
+            figure("paused", paused),
+            figure("time left", longest.reduce(f64::max).map_or_else(|| "–".into(), span_of)),
+        ];
+        figures[3].alarms = paused > 0;
+        figures.extend(totals(sums));
+        figures
+    }
+}
+
+impl Last {
+    fn counted(second: &Second) -> Self {
+        let known = |rate: f32| Some(f64::from(rate)).filter(|rate| rate.is_finite());
+        Self {
+            at: second.at,
+            waiting: second.counts[4],
+            rate: known(second.rate),
+            limit: known(second.limit),
+            is_paused: second.is_paused(),
+            ..Self::default()
+        }
+    }
+}
+
+fn figure(name: &'static str, value: impl Display) -> Figure {
+    Figure { name, value: value.to_string(), alarms: false }
+}
+
+fn totals([calls, finished, refusals]: [u64; 3]) -> [Figure; 3] {
+    let mut totals = [figure("calls", calls), figure("finished", finished), figure("refusals", refusals)];
+    totals[2].alarms = refusals > 0;
+    totals
+}
+
+/// Calls a second.
+fn shown(rate: f64) -> String {
+    let decimals = if rate >= 100.0 { 1.0 } else { 10.0 };
+    ((rate * decimals).round() / decimals).to_string()
+}
+
+/// A second that has begun counts.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn span_of(seconds: f64) -> String {
+    span(seconds.max(0.0).ceil() as u64)
+}
+
+/// Moves a curve by `offset`, and goes on to `end` as it does between rows: what is counted is zero, and calls in flight stay out.
+fn go_on(curve: &mut Curve, letter: char, offset: u64, end: u64) {
+    curve.corners.iter_mut().for_each(|(at, _)| *at += offset);
+    let Some((last, height)) = curve.corners.last().copied().filter(|(last, _)| *last < end) else { return };
+    match letter {
+        'r' | 'i' | 'e' | 'f' | 'o' => curve.corners.extend([(last + 1, 0.0), (end, 0.0)]),
+        'n' => curve.corners.push((end, height)),
+        _ => {}
+    }
+}
+
+/// Cuts off what is left of `from`.
+#[allow(clippy::cast_precision_loss)]
+fn clip(curve: &mut Curve, from: u64) {
+    let corners = &mut curve.corners;
+    let inside = corners.partition_point(|(at, _)| *at < from);
+    let Some((last, _)) = inside.checked_sub(1).map(|last| corners[last]) else { return };
+    let edge = corners.get(inside).filter(|(next, _)| *next > from).map(|(next, height)| {
+        let part = (from - last) as f64 / (next - last) as f64;
+        (from, corners[inside - 1].1 * (1.0 - part) + height * part)
+    });
+    corners.drain(..inside);
+    if let Some(edge) = edge {
+        corners.insert(0, edge);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: u64 = 1_795_502_413;
+
+    fn seconds(offset: f64) -> Duration {
+        Duration::from_secs(START) + Duration::from_secs_f64(offset)
+    }
+
+    /// A program that has been followed from its start on: its rows come as each second ends.
+    fn live(rows: &[(u64, &str, &str)]) -> Live {
+        let mut live = Live::default();
+        live.caught_up();
+        for (at, model, rest) in rows {
+            let row = format!(r#"{{"at":{},"model":"{model}",{rest}}}"#, START + at);
+            live.add(row.as_bytes(), Duration::from_secs(START + at + 1));
+        }
+        live
+    }
+
+    fn chart(live: &Live, shown: &Shown, room: u64, now: f64) -> Chart {
+        match live.view(shown, &"rfn".parse().unwrap(), room, seconds(now)) {
+            View::Chart(chart) => *chart,
+            View::Waiting(text) => panic!("{text}"),
+        }
+    }
+
+    fn figures(chart: &Chart) -> String {
+        chart
+            .figures
+            .iter()
+            .map(|figure| format!("{} {}{}", figure.name, figure.value, if figure.alarms { "!" } else { "" }))
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+
+    #[test]
+    fn figures_are_the_last_rows_and_count_down_between_rows() {
+        let live = live(&[
+            (0, "m", r#""requested":9,"issued":1,"overflow":8,"rate":5.0,"in_flight":1"#),
+            (
+                1,
+                "m",
+                r#""requested":1,"rate_limited":1,"finished":2,"overflow":9,"limit":5.0,"rate":0.0,"paused_for":7.5,"time_left":12.5"#,
+            ),
+        ]);
+        let at = |now| figures(&chart(&live, &Shown::Any, 100, now));
+        assert_eq!(
+            at(2.0),
+            "waiting 9, in flight 0, allowed/s 0 of 5, pause 8s!, time left 13s, calls 10, finished 2, refusals 1!"
+        );
+        assert!(at(4.5).contains("pause 5s!, time left 10s"), "{}", at(4.5));
+        assert!(at(99.0).contains("pause 0s!, time left 0s"), "{}", at(99.0));
+    }
+
+    #[test]
+    fn a_model_without_rows_rests_while_others_have_some() {
+        let live = live(&[
+            (0, "m", r#""overflow":8,"rate":0.0,"paused_for":7.5,"in_flight":2"#),
+            (3, "other", r#""requested":1,"overflow":1,"rate":0.5"#),
+        ]);
+        let named = |name: &str| figures(&chart(&live, &Shown::Named(name.into()), 100, 4.0));
+        assert!(named("m").starts_with("waiting 0, in flight 2, allowed/s 0, pause –, time left –"), "{}", named("m"));
+        assert!(named("other").contains("time left ~2s"), "{}", named("other"));
+        let all = figures(&chart(&live, &Shown::All, 100, 4.0));
+        assert_eq!(all, "waiting 1, in flight 2, models 2, paused 0, time left –, calls 1, finished 0, refusals 0");
+    }
+
+    #[test]
+    fn the_chart_fills_then_narrows_then_scrolls() {
+        let rows: Vec<_> = (0..100).map(|at| (at, "m", r#""requested":1"#)).collect();
+        let span = |count: u8| {
+            let chart = chart(&live(&rows[..count.into()]), &Shown::Any, 70, count.into());
+            (chart.from, chart.to)
+        };
+        assert_eq!(
+            [span(1), span(30), span(31), span(60), span(61), span(70), span(100)],
+            [(0, 29), (0, 29), (0, 59), (0, 59), (0, 69), (0, 69), (30, 99)]
+        );
+        let chart = chart(&live(&rows), &Shown::Any, 70, 100.0);
+        assert_eq!(chart.graph.curves[0].corners.len(), 70, "what is left of it is cut off");
+    }
+
+    #[test]
+    fn without_rows_it_goes_on_for_a_minute_and_then_stands_still() {
+        let live = live(&[(5, "m", r#""requested":4,"in_flight":3"#)]);
+        let ends = |now: f64| {
+            let chart = chart(&live, &Shown::Any, 20, now);
+            let last = |curve: usize| *chart.graph.curves[curve].corners.last().unwrap();
+            (last(0), last(1), chart.to)
+        };
+        // The row of the second under way has not come yet.
+        assert_eq!(ends(7.9), ((0, 4.0), (0, 3.0), 19));
+        assert_eq!(ends(9.0), ((2, 0.0), (2, 3.0), 19));
+        assert_eq!(ends(40.0), ((33, 0.0), (33, 3.0), 33));
+        assert_eq!(ends(9999.0), ((60, 0.0), (60, 3.0), 60));
+        assert_eq!(
+            [7.9, 9.5, 70.0].map(|now| live.note(seconds(now))),
+            [None, Some("no row for 3s".into()), Some("no row for 1m04s".into())]
+        );
+    }
+
+    #[test]
+    fn a_log_of_long_ago_stands_still_and_says_so() {
+        let mut live = Live::default();
+        live.add(format!(r#"{{"at":{START},"model":"m","requested":1}}"#).as_bytes(), seconds(7200.0));
+        live.caught_up();
+        assert_eq!(chart(&live, &Shown::Any, 20, 7300.0).graph.curves[0].corners, [(0, 1.0)]);
+        assert_eq!(live.note(seconds(7300.0)).unwrap(), "no row for 2h01m39s");
+        // Another clock wrote it: what counts is when it comes.
+        live.add(format!(r#"{{"at":{},"model":"m","requested":1}}"#, START + 1).as_bytes(), seconds(7300.0));
+        assert_eq!(live.note(seconds(7301.0)), None);
+    }
+
+    #[test]
+    fn a_model_that_is_not_there_is_waited_for() {
+        let waits = |live: &Live, shown: &Shown| match live.view(shown, &Lines::default(), 100, seconds(0.0)) {
+            View::Waiting(text) => text,
+            View::Chart(_) => String::new(),
+        };
+        let named = |name: &str| Shown::Named(name.into());
+        assert_eq!(waits(&Live::default(), &Shown::All), "waiting for its first row");
+        let live =
+            live(&[(0, "b", r#""requested":1"#), (0, "a", r#""requested":1"#), (0, "a,b,c", r#""requested":1"#)]);
+        assert_eq!(waits(&live, &named("c")), r#"waiting for the model "c"; there is "a", "a,b,c", "b""#);
+        assert_eq!(waits(&live, &named("a,c")), r#"waiting for the model "a,c"; there is "a", "a,b,c", "b""#);
+        assert_eq!(live.chosen(&Shown::Any), Some(vec!["b"]), "the first one");
+        assert_eq!(live.chosen(&named("a,b,c")), Some(vec!["a,b,c"]));
+        assert_eq!(live.chosen(&named("a,b")), Some(vec!["a", "b"]));
+        assert_eq!(chart(&live, &named("a,b"), 100, 1.0).graph.curves.len(), 2);
+    }
+
+    #[test]
+    fn old_rows_are_forgotten_and_stay_in_the_totals() {
+        let mut live = Live::default();
+        for at in 0..20_000 {
+            live.add(
+                format!(r#"{{"at":{},"model":"m","requested":2,"finished":1}}"#, START + at).as_bytes(),
+                seconds(0.0),
+            );
+        }
+        assert!(live.models["m"].series.seconds().len() < 2 * KEPT);
+        let chart = chart(&live, &Shown::All, 100, 0.0);
+        assert!(figures(&chart).contains("calls 40000, finished 20000"));
+        assert_eq!((chart.to, chart.graph.curves[0].corners.last()), (19_999, Some(&(19_999, 1.0))));
+        assert_eq!(chart.graph.curves[0].name, "m: 20000");
+    }
+
+    #[test]
+    fn what_is_no_row_is_counted_and_minutes_of_the_python_package_are_rows() {
+        let mut live = live(&[]);
+        for line in [
+            "junk",
+            "",
+            r#"{"format":1,"started":7,"library":"0.1.0"}"#,
+            "\u{1f980}",
+            r#"{"at":18446744073709551615,"model":"m"}"#,
+        ] {
+            live.add(line.as_bytes(), seconds(1.0));
+        }
+        let _ = live.view(&Shown::Any, &Lines::default(), 100, seconds(9.0));
+        let minute = format!(
+            r#"{{"rate_limiter_name":"p","second_bucket_list":[{{"second_bucket_id":{START},"second_requested_ticket_count":4,"issued_ticket_count":2,"overflow_request_list":[1,2],"rate_limited_request_list":[],"finished_ticket_list":[1]}}]}}"#
+        );
+        live.add(minute.as_bytes(), seconds(1.0));
+        let _ = live.view(&Shown::All, &Lines::default(), 100, seconds(9.0));
+        assert_eq!(live.note(seconds(1.0)).unwrap(), "2 lines were not understood");
+        let chart = chart(&live, &Shown::Named("p".into()), 100, 1.0);
+        assert!(figures(&chart).ends_with("calls 4, finished 1, refusals 0"), "{}", figures(&chart));
+    }
+}
