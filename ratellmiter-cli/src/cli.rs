@@ -261,7 +261,12 @@ impl Typed {
     fn view(&self) -> Result<Option<View>, String> {
         let kind = match self.format {
             Some(Drawn::Term) => {
-                let misplaced = [("-out", self.out.is_some()), ("-size", self.size.is_some()), ("-open", self.open)];
+                let misplaced = [
+                    ("-out", self.out.is_some()),
+                    ("-size", self.size.is_some()),
+                    ("-theme", self.theme.is_some()),
+                    ("-open", self.open),
+                ];
                 return match misplaced.iter().find(|(_, there)| *there) {
                     Some((flag, _)) => {
                         Err(format!("{flag} makes no sense with -format=term, which draws in the terminal"))
@@ -364,149 +369,4 @@ fn two_dashes(arg: OsString) -> OsString {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parsed(args: &[&str]) -> Parsed {
-        parse(["ratellmiter"].iter().chain(args).map(OsString::from))
-    }
-
-    fn report(args: &[&str]) -> Report {
-        match parsed(args) {
-            Parsed::Job(Job::Report(report)) => *report,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn wrong(args: &[&str]) -> String {
-        match parsed(args) {
-            Parsed::Wrong(text) => {
-                assert_eq!(text.lines().count(), 1, "{text}");
-                text.trim_end().to_owned()
-            }
-            other => panic!("{args:?}: {other:?}"),
-        }
-    }
-
-    fn picture(args: &[&str]) -> Option<(Kind, Out)> {
-        match report(args).view? {
-            View::Picture(Picture { kind, out, .. }) => Some((kind, out)),
-            View::Terminal => panic!("{args:?}"),
-        }
-    }
-
-    #[test]
-    fn the_options_are_sound_and_the_help_names_them_all() {
-        let command = Typed::command();
-        command.clone().debug_assert();
-        for argument in command.get_arguments() {
-            let flag = format!(" -{}", argument.get_long().unwrap());
-            assert!(HELP.contains(&flag), "{flag}");
-        }
-        for line in crate::series::LINES {
-            assert!(HELP.contains(&format!(" {} ", line.letter)) || line.letter == 'r', "{}", line.letter);
-        }
-        assert!(HELP.lines().count() <= 24 && HELP.lines().all(|line| line.len() <= 80), "a screen:\n{HELP}");
-    }
-
-    #[test]
-    fn one_dash_and_two_equals_and_space_are_the_same() {
-        let expected = report(&["--model=gpt4", "--file=x", "--lines=ri", "--dir=d", "--out=o.png"]);
-        assert_eq!(expected.models, Models::Named("gpt4".into()));
-        assert_eq!(expected.source, Source { file: Some("x".into()), directory: Some("d".into()) });
-        for args in [
-            ["-model=gpt4", "-file=x", "-lines=ri", "-dir=d", "-out=o.png"].as_slice(),
-            &["-model", "gpt4", "--file", "x", "-lines", "ri", "-dir", "d", "--out", "o.png"],
-        ] {
-            assert_eq!(report(args), expected);
-        }
-        assert_eq!((report(&[]).lines, Lines::default()), (None, "riefo".parse().unwrap()));
-    }
-
-    #[test]
-    fn a_value_may_be_nearly_anything() {
-        assert_eq!(report(&["-model="]).models, Models::Named(String::new()));
-        assert_eq!(report(&["-model=-x=y"]).models, Models::Named("-x=y".into()));
-        assert_eq!(report(&["-model", "a b/c"]).models, Models::Named("a b/c".into()));
-        assert_eq!(report(&["-model=all"]).models, Models::All);
-    }
-
-    #[test]
-    fn the_ending_or_the_format_say_what_is_drawn() {
-        let file = |name: &str| Out::File(name.into());
-        for (args, expected) in [
-            (&[][..], Some((Kind::Png, Out::Named))),
-            (&["-out=a.svg"], Some((Kind::Svg, file("a.svg")))),
-            (&["-out=a.HTML"], Some((Kind::Html, file("a.HTML")))),
-            (&["-out=a"], Some((Kind::Png, file("a")))),
-            (&["-out=a.tmp", "-format=svg"], Some((Kind::Svg, file("a.tmp")))),
-            (&["-format=html"], Some((Kind::Html, Out::Named))),
-            (&["-out=-"], Some((Kind::Png, Out::Stdout))),
-            (&["-out=-", "-format=svg"], Some((Kind::Svg, Out::Stdout))),
-            (&["-summary"], None),
-            (&["-check=calls>=1"], None),
-            (&["-summary", "-out=a.png"], Some((Kind::Png, file("a.png")))),
-            (&["-compare=b"], Some((Kind::Png, Out::Named))),
-            (&["-compare=b", "-summary=md"], Some((Kind::Png, Out::Named))),
-        ] {
-            assert_eq!(picture(args), expected, "{args:?}");
-        }
-        assert_eq!(report(&["-format=term", "-summary"]).view, Some(View::Terminal));
-        assert_eq!(report(&["-summary=json"]).summary, Some(Format::Json));
-        assert_eq!(report(&["-summary"]).summary, Some(Format::Text));
-    }
-
-    #[test]
-    fn what_contradicts_itself_is_told() {
-        insta::assert_snapshot!(
-            [
-                &["-out=a.jpg"][..],
-                &["-out=a.png", "-format=svg"],
-                &["-out=-", "-summary"],
-                &["-out=-", "-open"],
-                &["-format=term", "-out=a.png"],
-                &["-out=a.html", "-size=400x300"],
-                &["-compare=b", "-model=all"],
-                &["-compare=b", "-out=a.html"],
-                &["-list", "-model=a"],
-                &["-follow", "-out=a.png"],
-                &["-list", "-follow"],
-                &["-format=gif"],
-                &["-theme=blue"],
-                &["-size=5x5"],
-                &["-summary=xml"],
-                &["-completions=cmd"],
-                &["-check=refusals"],
-            ]
-            .map(|args| format!("{}: {}", args.join(" "), wrong(args)))
-            .join("\n"),
-            @r#"
-        -out=a.jpg: error: -out ends in .jpg; allowed are .png, .svg and .html
-        -out=a.png -format=svg: error: -out ends in .png and -format is svg
-        -out=- -summary: error: -out=- and -summary would both be on stdout; give -out a file
-        -out=- -open: error: -open needs a file; -out=- is stdout
-        -format=term -out=a.png: error: -out makes no sense with -format=term, which draws in the terminal
-        -out=a.html -size=400x300: error: -size is for .png and .svg; a page is as large as its window
-        -compare=b -model=all: error: -compare takes one model; allowed is -model=NAME
-        -compare=b -out=a.html: error: -compare draws .png and .svg, no page
-        -list -model=a: error: -model makes no sense with -list; allowed beside it: -dir
-        -follow -out=a.png: error: -out makes no sense with -follow; allowed beside it: -dir, -file, -model, -lines
-        -list -follow: error: -follow makes no sense with -list; allowed beside it: -dir
-        -format=gif: error: invalid value 'gif' for '--format <FORMAT>'; [possible values: term, png, svg, html]
-        -theme=blue: error: invalid value 'blue' for '--theme <THEME>'; [possible values: light, dark]
-        -size=5x5: error: invalid value '5x5' for '--size <WxH>': allowed is WIDTHxHEIGHT in pixels, from 320x200 to 4000x3000
-        -summary=xml: error: invalid value 'xml' for '--summary[=<FORMAT>]'; [possible values: text, md, json]
-        -completions=cmd: error: invalid value 'cmd' for '--completions <SHELL>'; [possible values: bash, elvish, fish, powershell, zsh]
-        -check=refusals: error: invalid value 'refusals' for '--check <CONDITIONS>': "refusals" compares nothing; allowed is FIGURE<=VALUE, also with >=, <, > and ==, more of them after commas; figures are calls, finished, failed, given_up, refusals, overloads, refusals_per_call, pauses, line, paused, wait_mean, wait_p99, call_p99, duration, slowdown
-        "#
-        );
-    }
-
-    #[test]
-    fn completions_are_for_each_shell() {
-        for shell in Shell::value_variants() {
-            let Parsed::Text(script) = parsed(&[&format!("-completions={shell}")]) else { panic!("{shell}") };
-            assert!(script.contains("compare") && script.contains("ratellmiter"), "{shell}");
-        }
-    }
-}
+mod tests;

@@ -1,0 +1,209 @@
+//! Tests of `summary`.
+
+use ratellmiter_core::record::{Quantiles, Row};
+
+use super::*;
+
+/// So many seconds of 5 calls each, changed by `change`.
+fn run(seconds: u64, change: impl Fn(&mut Row<'static>)) -> Summary {
+    let rows = (0..seconds).map(|at| {
+        let mut row =
+            Row { at: 100 + at, requested: 5, issued: 5, finished: 5, rate: 5.0, limit: Some(5.0), ..Row::default() };
+        change(&mut row);
+        Second::of(&row)
+    });
+    Summary::of("m", &rows.collect())
+}
+
+fn held(share: u64, held: Held) -> impl Fn(&mut Row<'static>) {
+    move |row| {
+        row.overflow = 50;
+        row.held = (row.at - 100 < share).then_some(held);
+    }
+}
+
+#[test]
+fn the_figures() {
+    let summary = run(20, |row| {
+        row.overflow = 10;
+        (row.wait_ms, row.call_ms) =
+            (Quantiles { p50: 1000, p99: 2000, max: 2000 }, Quantiles { p50: 1, p99: 700, max: 800 });
+        match row.at {
+            105 => (row.rate_limited, row.rate) = (2, 0.0),
+            106 => row.rate = 0.0,
+            110 => row.failed = 3,
+            119 => (row.in_flight, row.finished, row.overflow) = (2, 1, 1),
+            _ => {}
+        }
+    });
+    assert_eq!((summary.calls, summary.finished, summary.failed, summary.given_up), (100, 96, Some(3), 1));
+    assert_eq!((summary.refusals, summary.pauses, summary.paused, summary.line), (2, 1, 2, 10));
+    assert_eq!((summary.started, summary.duration, summary.limit), (100, 20, Some(300.0)));
+    assert!((summary.wait_mean - 1.91).abs() < 1e-9 && (summary.refusals_per_call - 0.02).abs() < 1e-9);
+    assert!((summary.physical.unwrap() - 19.8).abs() < 1e-6);
+    assert!((summary.wait_p99.unwrap() - 2.0).abs() < 0.01 && (summary.call_p99.unwrap() - 0.8).abs() < 0.01);
+}
+
+#[test]
+fn quantiles_are_of_all_calls_however_long_they_took() {
+    let close = |rows: &[(u64, [u32; 3])], expected: f64| {
+        let found = quantile(rows.iter().copied()).unwrap();
+        assert!((found - expected).abs() <= expected / 500.0, "{found} {expected}");
+    };
+    close(&[(1, [33_000, 33_000, 33_000])], 33.0);
+    close(&[(1, [u32::MAX; 3])], f64::from(u32::MAX) / 1000.0);
+    // One second's worst is not all seconds' 99th percentile.
+    close(&[(999, [1000, 1000, 1000]), (1, [60_000; 3])], 1.0);
+    // Of 200 calls, one a second was the longest.
+    let even = [(100, [1000, 2000, 9000]), (100, [1000, 2000, 9000])];
+    close(&even, 2.0);
+    assert_eq!(quantile([(0, [7; 3])].into_iter()), None);
+}
+
+#[test]
+fn too_little_is_said_to_be_too_little() {
+    assert_eq!(run(1, |_| {}).verdict, "too little data: 5 calls in 1 second");
+    assert_eq!(run(4, |_| {}).verdict, "too little data: 20 calls in 4 seconds");
+    assert_eq!(Summary::of("m", &Series::default()).verdict, "too little data: 0 calls in 0 seconds");
+    let sparse = run(100, |row| (row.requested, row.issued) = (u64::from(row.at == 100), 0));
+    assert_eq!(sparse.verdict, "too little data: 1 call in 100 seconds");
+}
+
+#[test]
+fn a_limit_that_binds_without_refusals_can_be_raised() {
+    let verdict = "bound by the configured 300 a minute for 71 % of the time; refusals 0: the limit can be raised";
+    assert_eq!(run(100, held(71, Held::Rate)).verdict, verdict);
+    let summary = run(100, |row| {
+        held(60, Held::Rate)(row);
+        (row.rate_limited, row.overloaded) = (u64::from(row.at == 150), u64::from(row.at == 150));
+    });
+    assert_eq!(
+        summary.verdict,
+        "bound by the configured 300 a minute for 60 % of the time; refused only while the server was overloaded: the limit can be raised"
+    );
+    let summary = run(100, |row| {
+        held(60, Held::Rate)(row);
+        row.rate_limited = u64::from(row.at == 150);
+    });
+    assert_eq!(
+        summary.verdict,
+        "bound by the configured 300 a minute for 60 % of the time; 1 call came back refused: find out why before raising it"
+    );
+}
+
+#[test]
+fn a_limit_that_is_too_high_is_told_with_the_one_to_set() {
+    let summary = run(60, |row| {
+        (row.requested, row.limit, row.overflow) = (10, Some(10.0), 99);
+        row.rate_limited = u64::from([120, 140].contains(&row.at));
+        (row.issued, row.held) = if row.at <= 120 { (6, Some(Held::Ramp)) } else { (4, Some(Held::Learned)) };
+    });
+    assert_eq!(summary.verdict, "the server refused from 3.9/s on: set 230 a minute");
+}
+
+#[test]
+fn a_line_that_is_short_is_bound_by_nothing() {
+    assert_eq!(run(30, |row| row.overflow = 3).verdict, "the line was never longer than 3: the limit does not bind");
+    let summary = run(30, |row| row.rate_limited = u64::from(row.at == 110));
+    assert_eq!(summary.verdict, "1 call refused, and the line was never longer than 0: others use the same limit");
+}
+
+#[test]
+fn calls_in_flight_the_ramp_pauses_and_earlier_lessons() {
+    let flight = run(50, |row| {
+        held(40, Held::InFlight)(row);
+        row.in_flight = 8;
+    });
+    assert_eq!(
+        flight.verdict,
+        "bound by the 8 calls in flight for 80 % of the time: allow more of them, or shorten the answers"
+    );
+    assert_eq!(
+        run(50, held(20, Held::Ramp)).verdict,
+        "bound by the ramp for 40 % of the time: demand comes in bursts; set burst, or a steeper ramp"
+    );
+    let paused = run(50, |row| {
+        held(30, Held::Pause)(row);
+        row.rate_limited = u64::from(row.at == 100);
+    });
+    assert_eq!(
+        paused.verdict,
+        "paused for 60 % of the time after 1 refusal: the limit is lower than it seems, or others use it too"
+    );
+    let busy = run(50, |row| {
+        held(30, Held::Pause)(row);
+        (row.rate_limited, row.overloaded) = (u64::from(row.at == 100), u64::from(row.at == 100));
+    });
+    assert_eq!(busy.verdict, "paused for 60 % of the time, while the server was overloaded");
+    assert_eq!(
+        run(50, held(45, Held::Learned)).verdict,
+        "bound for 90 % of the time by what earlier refusals taught, below the configured 300 a minute"
+    );
+}
+
+#[test]
+fn a_log_that_counts_and_tells_nothing_else_gets_what_can_be_said() {
+    let counted: Series = (0..30).map(|at| Second::counted(at, [5, 5, 1, 5, 40])).collect();
+    let summary = Summary::of("m", &counted);
+    assert_eq!(summary.verdict, "this log does not tell the limit; 1 call came back refused");
+    assert_eq!((summary.failed, summary.wait_p99, summary.limit, summary.given_up), (None, None, None, 0));
+    let quiet: Series = (0..30).map(|at| Second::counted(at, [5, 5, 0, 5, 1])).collect();
+    assert_eq!(Summary::of("m", &quiet).verdict, "the line was never longer than 1: the limit does not bind");
+}
+
+#[test]
+fn suggestions_are_round() {
+    for (per_second, expected) in [(0.01, 1), (0.1, 6), (2.0, 120), (4.2, 250), (100.0, 6000)] {
+        assert_eq!(suggested(per_second), expected, "{per_second}");
+    }
+}
+
+/// Runs that are simulated with the scheduler that paces real calls.
+mod simulated {
+    use std::{num::NonZeroU32, time::Duration};
+
+    use ratellmiter_core::{
+        Limits,
+        sim::{Hint, Paced, Provider, Workload, run},
+    };
+
+    use super::*;
+
+    fn limits(per_minute: u32) -> Limits {
+        Limits::per_minute(NonZeroU32::new(per_minute).unwrap())
+    }
+
+    fn verdict(provider: Provider, workload: &Workload, limits: Limits) -> String {
+        let mut provider = provider.latency(Duration::from_millis(2500), 0.6, 0.0);
+        let mut ours = Paced::new(limits, 1).recording();
+        let report = run(&mut provider, workload, &mut [&mut ours]);
+        let rows = ours.rows(report.last(), "m");
+        Summary::of("m", &rows.iter().map(Second::of).collect()).verdict
+    }
+
+    #[test]
+    fn what_bound_the_run_is_what_was_simulated() {
+        let by_the_second = |limit| Provider::new(1).bucket(limit, Duration::from_secs(1));
+        let burst = Workload::burst(500);
+        let few = NonZeroU32::new(4).unwrap();
+        let outage = Duration::from_secs(5)..Duration::from_secs(200);
+        insta::assert_snapshot!(
+            [
+                ("right", verdict(by_the_second(300), &burst, limits(300))),
+                ("too high", verdict(by_the_second(300), &burst, limits(600))),
+                ("four in flight", verdict(by_the_second(300), &burst, limits(300).max_in_flight(few))),
+                ("outage", verdict(by_the_second(300).outage(outage, 529, Hint::Exact), &burst, limits(300))),
+                ("quiet", verdict(by_the_second(300), &Workload::steady(500, 60.0), limits(300))),
+            ]
+            .map(|(name, verdict)| format!("{name}: {verdict}"))
+            .join("\n"),
+            @r#"
+    right: bound by the configured 300 a minute for 87 % of the time; refusals 0: the limit can be raised
+    too high: the server refused from 5.0/s on: set 300 a minute
+    four in flight: bound by the 4 calls in flight for 81 % of the time: allow more of them, or shorten the answers
+    outage: paused for 64 % of the time, while the server was overloaded
+    quiet: the line was never longer than 0: the limit does not bind
+    "#
+        );
+    }
+}
