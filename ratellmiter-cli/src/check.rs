@@ -69,7 +69,7 @@ const FIGURES: [Figure; 15] = {
         number("pauses", |run| Some(run.pauses as f64)),
         number("line", |run| Some(run.line as f64)),
         seconds("paused", |run| Some(run.paused as f64)),
-        seconds("wait_mean", |run| Some(run.wait_mean)),
+        seconds("wait_mean", |run| run.wait_mean),
         seconds("wait_p99", |run| run.wait_p99),
         seconds("call_p99", |run| run.call_p99),
         seconds("duration", |run| Some(run.duration as f64)),

@@ -21,7 +21,7 @@ pub(crate) enum Failure {
     Empty(PathBuf),
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
-    #[error("no model {model:?} in {}; it has {present}", log.display())]
+    #[error("no model {model:?} in {}; it has {present}: choose by -model=NAME, or -model=all", log.display())]
     NoModel { model: String, log: PathBuf, present: String },
     #[error("-compare takes one model; -model names {0}")]
     CompareSeveral(usize),

@@ -36,7 +36,7 @@ const ROWS: [Row; 14] = [
     ("pauses", |run| Some(run.pauses as f64), Unit::Count),
     ("paused", |run| Some(run.paused as f64), Unit::Seconds),
     ("longest line", |run| Some(run.line as f64), Unit::Count),
-    ("mean wait", |run| Some(run.wait_mean), Unit::Seconds),
+    ("mean wait", |run| run.wait_mean, Unit::Seconds),
     ("p99 wait", |run| run.wait_p99, Unit::Seconds),
     ("p99 latency", |run| run.call_p99, Unit::Seconds),
     ("duration", |run| Some(run.duration as f64), Unit::Seconds),
@@ -134,7 +134,7 @@ fn text(run: &Summary) -> String {
     let _ = writeln!(
         page,
         "  wait      {} mean, {} p99; the line was at most {longest}",
-        seconds(Some(run.wait_mean)),
+        seconds(run.wait_mean),
         seconds(run.wait_p99)
     );
     let _ = writeln!(page, "  latency   {} p99", seconds(run.call_p99));

@@ -35,7 +35,7 @@ pub(crate) fn named(file: &Path, source: &Source) -> Result<(PathBuf, Log), Fail
     let path = located(file, source)?;
     let log = Log::read(&path)?;
     if log.models.is_empty() {
-        return Err(Failure::Empty(path));
+        return Err(log.into_unreadable(&path).map_or(Failure::Empty(path), Failure::from));
     }
     Ok((path, log))
 }

@@ -4,7 +4,6 @@ use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     fs::File,
     io::{self, BufRead, BufReader, Read as _},
-    mem,
     ops::Range,
     path::{Path, PathBuf},
     thread,
@@ -64,13 +63,17 @@ impl Log {
     pub(crate) fn read(path: &Path) -> Result<Self, Unreadable> {
         let failed = |source| Unreadable::System { path: path.into(), source };
         let file = File::open(path).map_err(failed)?;
-        let mut log = Self::of(BufReader::with_capacity(1 << 18, file)).map_err(failed)?;
-        match log.broken.first_mut() {
-            Some(Broken { line, problem }) if log.understood == 0 => {
-                Err(Unreadable::NoLog { path: path.into(), line: *line, problem: mem::take(problem) })
-            }
-            _ => Ok(log),
+        let log = Self::of(BufReader::with_capacity(1 << 18, file)).map_err(failed)?;
+        if log.understood > 0 || log.broken.is_empty() {
+            return Ok(log);
         }
+        log.into_unreadable(path).map_or_else(|| Ok(Self::default()), Err)
+    }
+
+    /// What is wrong with the first line that was not understood.
+    pub(crate) fn into_unreadable(self, path: &Path) -> Option<Unreadable> {
+        let Broken { line, problem } = self.broken.into_iter().next()?;
+        Some(Unreadable::NoLog { path: path.into(), line, problem })
     }
 
     fn of(source: impl BufRead) -> io::Result<Self> {

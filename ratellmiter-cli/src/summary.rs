@@ -29,7 +29,7 @@ pub(crate) struct Summary {
     /// The longest line.
     pub(crate) line: u64,
     /// By the length of the line, second by second, for each call.
-    pub(crate) wait_mean: f64,
+    pub(crate) wait_mean: Option<f64>,
     pub(crate) wait_p99: Option<f64>,
     pub(crate) call_p99: Option<f64>,
     /// The configured calls a minute, and the least time that so many tickets take at that rate.
@@ -64,7 +64,7 @@ impl Summary {
             pauses: pauses.len() as u64,
             paused: pauses.iter().map(|(from, to)| to - from + 1).sum(),
             line: seconds.iter().map(|second| second.counts[4]).max().unwrap_or(0),
-            wait_mean: waited as f64 / calls.max(1) as f64,
+            wait_mean: (calls > 0).then(|| waited as f64 / calls as f64),
             wait_p99: quantile(seconds.iter().map(|second| (second.counts[1], second.waits))).filter(|_| tells),
             call_p99: quantile(seconds.iter().map(|second| (second.counts[3], second.calls))).filter(|_| tells),
             limit: limit.map(|limit| (f64::from(limit) * 60.0).round()),
@@ -136,14 +136,20 @@ fn verdict(summary: &Summary, seconds: &[Second]) -> String {
         (Held::Rate, share(Held::Rate)),
         (Held::Ramp, share(Held::Ramp)),
         (Held::Learned, share(Held::Learned)),
+        (Held::Other, share(Held::Other)),
     ];
     let (held, part) =
         shares.into_iter().max_by(|(_, one), (_, other)| one.total_cmp(other)).unwrap_or((Held::Other, 0.0));
-    if part < 5.0 || line <= SHORT_LINE {
+    if line > SHORT_LINE && part < 5.0 && refusals == 0 {
+        return format!(
+            "the line was {line} long at most, and waited for less than 5 % of the time: the limit hardly binds"
+        );
+    }
+    if line <= SHORT_LINE || part < 5.0 {
         return match refusals {
             0 => format!("the line was never longer than {line}: the limit does not bind"),
             _ => format!(
-                "{} refused, and the line was never longer than {line}: others use the same limit",
+                "{} refused, though the limit hardly binds and the line was never longer than {line}: others use it too",
                 counted(refusals, "call")
             ),
         };
@@ -177,6 +183,7 @@ fn verdict(summary: &Summary, seconds: &[Second]) -> String {
         Held::Ramp => {
             format!("bound by the ramp for {part} % of the time: demand comes in bursts; set burst, or a steeper ramp")
         }
+        Held::Other => format!("bound for {part} % of the time by something that this version does not know"),
         _ if busy => format!("paused for {part} % of the time, while the server was overloaded"),
         _ => format!(
             "paused for {part} % of the time after {}: the limit is lower than it seems, or others use it too",

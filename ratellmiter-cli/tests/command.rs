@@ -129,8 +129,8 @@ fn what_is_missing_is_told_with_what_is_there() {
     assert_snapshot!(place.failure(&["-file=1-1.jsonl"]), @"error: ratellmiter_logs/1-1.jsonl is empty: no model did anything in it");
     assert_snapshot!(place.failure(&["-file=2-1.jsonl"]), @"error: cannot read the log 2-1.jsonl: No such file or directory (os error 2)");
     place.log("2-1.jsonl", ROW.replace("default", "gpt-4o") + &ROW.replace("default", "a\\nb"));
-    assert_snapshot!(place.failure(&[]), @r#"error: no model "default" in ratellmiter_logs/2-1.jsonl; it has "a\nb", "gpt-4o""#);
-    assert_snapshot!(place.failure(&["-model=gpt"]), @r#"error: no model "gpt" in ratellmiter_logs/2-1.jsonl; it has "a\nb", "gpt-4o""#);
+    assert_snapshot!(place.failure(&[]), @r#"error: no model "default" in ratellmiter_logs/2-1.jsonl; it has "a\nb", "gpt-4o": choose by -model=NAME, or -model=all"#);
+    assert_snapshot!(place.failure(&["-model=gpt"]), @r#"error: no model "gpt" in ratellmiter_logs/2-1.jsonl; it has "a\nb", "gpt-4o": choose by -model=NAME, or -model=all"#);
     assert_snapshot!(place.failure(&["-file=ratellmiter_logs"]), @"error: cannot read the log ratellmiter_logs: Is a directory (os error 21)");
 }
 
@@ -139,6 +139,8 @@ fn what_is_no_log_is_told_so() {
     let place = Place::new();
     place.log("1-1.jsonl", "hello\nworld\n");
     assert_snapshot!(place.failure(&[]), @"error: ratellmiter_logs/1-1.jsonl is no log: line 1: expected value at line 1 column 1");
+    place.log("1-1.jsonl", format!("{HEADER}{{\"at\":\"7\",\"model\":\"m\"}}\n"));
+    assert_snapshot!(place.failure(&["-file=1-1.jsonl"]), @r#"error: ratellmiter_logs/1-1.jsonl is no log: line 2: invalid type: string "7", expected u64 at line 1 column 9"#);
     place.log("1-1.jsonl", [0xff, 0xfe, 0, 7]);
     assert_snapshot!(place.failure(&[]), @"error: ratellmiter_logs/1-1.jsonl is no log: line 1: it is not UTF-8");
 }
@@ -351,7 +353,7 @@ fn several_models_are_compared() {
     assert_eq!(place.drawn(&[python, "-model=TWENTY,GPT4"]).0, "python-TWENTY,GPT4_f.png");
     assert_snapshot!(place.drawn(&[python, "-model=all", "-lines=ri"]).1, @"note: several models are compared by their finished calls; -lines is for one");
     let (_, _, stderr) = place.run(&[python, "-model=GPT4,SIXTY"]);
-    assert_snapshot!(stderr, @r#"error: no model "SIXTY" in ratellmiter_logs/python.jsonl; it has "GPT4", "TWENTY""#);
+    assert_snapshot!(stderr, @r#"error: no model "SIXTY" in ratellmiter_logs/python.jsonl; it has "GPT4", "TWENTY": choose by -model=NAME, or -model=all"#);
     // A name with a comma in it is one.
     place.log("1-1.jsonl", ROW.replace("default", "a,b") + ROW);
     assert_eq!(place.drawn(&["-file=1-1.jsonl", "-model=a,b"]).0, "1-1-a,b_riefo.png");
@@ -400,7 +402,7 @@ fn two_runs_are_compared() {
     let value: Value = serde_json::from_str(&json).unwrap();
     assert_eq!(value["ratios"]["calls"], json!(80.0 / 60.0));
     place.log("3-1.jsonl", ROW);
-    assert_snapshot!(place.failure(&["-model=m", "-file=1-1.jsonl", "-compare=3-1.jsonl"]), @r#"error: no model "m" in ratellmiter_logs/3-1.jsonl; it has "default""#);
+    assert_snapshot!(place.failure(&["-model=m", "-file=1-1.jsonl", "-compare=3-1.jsonl"]), @r#"error: no model "m" in ratellmiter_logs/3-1.jsonl; it has "default": choose by -model=NAME, or -model=all"#);
     place.log("4-1.jsonl", ROW.to_owned() + &ROW.replace("default", "m"));
     assert_snapshot!(place.failure(&["-file=4-1.jsonl", "-compare=1-1.jsonl", "-model=m,default"]), @"error: -compare takes one model; -model names 2");
 }

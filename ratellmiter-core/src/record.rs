@@ -51,8 +51,8 @@ pub struct Row<'a> {
     /// Calls still waiting when the second ended, refused ones included (`o`).
     #[serde(default)]
     pub overflow: u64,
-    /// The rate allowed at the second's end, in calls a second; zero while paused.
-    #[serde(default)]
+    /// The rate allowed at the second's end, in calls a second; zero while paused. Not a number where a line does not tell.
+    #[serde(default = "not_told")]
     pub rate: f64,
     /// What was left of a pause when the second ended, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -81,6 +81,10 @@ pub struct Row<'a> {
     /// How long the calls that ended in this second had been out, in milliseconds.
     #[serde(default)]
     pub call_ms: Quantiles,
+}
+
+fn not_told() -> f64 {
+    f64::NAN
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // As serde calls it.
@@ -184,7 +188,8 @@ mod tests {
         let Line::Row(row) = Line::parse(r#"{"at":7,"model":"m","later":[1,2],"issued":3}"#).unwrap() else {
             panic!("a row")
         };
-        assert_eq!(row, Row { at: 7, model: "m".into(), issued: 3, ..Row::default() });
+        assert!(row.rate.is_nan(), "which is not a pause");
+        assert_eq!(Row { rate: 0.0, ..row }, Row { at: 7, model: "m".into(), issued: 3, ..Row::default() });
     }
 
     #[test]

@@ -39,7 +39,7 @@ fn the_figures() {
     assert_eq!((summary.calls, summary.finished, summary.failed, summary.given_up), (100, 96, Some(3), 1));
     assert_eq!((summary.refusals, summary.pauses, summary.paused, summary.line), (2, 1, 2, 10));
     assert_eq!((summary.started, summary.duration, summary.limit), (100, 20, Some(300.0)));
-    assert!((summary.wait_mean - 1.91).abs() < 1e-9 && (summary.refusals_per_call - 0.02).abs() < 1e-9);
+    assert!((summary.wait_mean.unwrap() - 1.91).abs() < 1e-9 && (summary.refusals_per_call - 0.02).abs() < 1e-9);
     assert!((summary.physical.unwrap() - 19.8).abs() < 1e-6);
     assert!((summary.wait_p99.unwrap() - 2.0).abs() < 0.01 && (summary.call_p99.unwrap() - 0.8).abs() < 0.01);
 }
@@ -105,7 +105,21 @@ fn a_limit_that_is_too_high_is_told_with_the_one_to_set() {
 fn a_line_that_is_short_is_bound_by_nothing() {
     assert_eq!(run(30, |row| row.overflow = 3).verdict, "the line was never longer than 3: the limit does not bind");
     let summary = run(30, |row| row.rate_limited = u64::from(row.at == 110));
-    assert_eq!(summary.verdict, "1 call refused, and the line was never longer than 0: others use the same limit");
+    assert_eq!(
+        summary.verdict,
+        "1 call refused, though the limit hardly binds and the line was never longer than 0: others use it too"
+    );
+}
+
+#[test]
+fn a_line_that_is_soon_gone_hardly_binds_and_what_is_not_known_is_said_to_be() {
+    let verdict = "the line was 50 long at most, and waited for less than 5 % of the time: the limit hardly binds";
+    assert_eq!(run(100, held(4, Held::Rate)).verdict, verdict);
+    assert_eq!(
+        run(100, held(30, Held::Other)).verdict,
+        "bound for 30 % of the time by something that this version does not know"
+    );
+    assert_eq!(Summary::of("m", &Series::default()).wait_mean, None);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The refusals of the vectors, as a server answers them, and what must come of each through a real client.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
@@ -19,11 +19,26 @@ pub struct Refusal {
 /// All refusals with a status that is no success.
 pub fn refusals() -> Vec<Refusal> {
     let vectors: Value = serde_json::from_str(include_str!("../vectors/outcomes.json")).unwrap();
+    let now = vectors["now_epoch"].as_u64().unwrap();
     let outcomes = vectors["outcomes"].as_array().unwrap().iter();
-    let refusals: Vec<_> =
-        outcomes.filter(|vector| vector["status"].as_u64().is_some_and(|status| status >= 400)).map(refusal).collect();
+    let refused = outcomes.filter(|vector| vector["status"].as_u64().is_some_and(|status| status >= 400));
+    let refusals: Vec<_> = refused.map(|vector| refusal(&as_of_today(vector, now))).collect();
     assert!(refusals.len() >= 25);
     refusals
+}
+
+/// Real clients live today: what the vectors say in epoch milliseconds is moved there from their `now`.
+fn as_of_today(vector: &Value, now: u64) -> Value {
+    let today = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis();
+    let move_to_today = |text: &str| {
+        let moved = text.parse().ok().filter(|millis: &u128| *millis > 1_000_000_000_000);
+        moved.map(|millis| (millis + today - u128::from(now) * 1000).to_string())
+    };
+    match vector {
+        Value::String(text) => move_to_today(text).unwrap_or_else(|| text.clone()).into(),
+        Value::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), as_of_today(value, now))).collect(),
+        other => other.clone(),
+    }
 }
 
 fn refusal(vector: &Value) -> Refusal {
