@@ -184,8 +184,8 @@ fn verdict(summary: &Summary, seconds: &[Second]) -> String {
             format!("bound by the ramp for {part} % of the time: demand comes in bursts; set burst, or a steeper ramp")
         }
         Held::Other => format!("bound for {part} % of the time by something that this version does not know"),
-        _ if busy => format!("paused for {part} % of the time, while the server was overloaded"),
-        _ => format!(
+        Held::Pause if busy => format!("paused for {part} % of the time, while the server was overloaded"),
+        Held::Pause => format!(
             "paused for {part} % of the time after {}: the limit is lower than it seems, or others use it too",
             counted(refusals, "refusal")
         ),
