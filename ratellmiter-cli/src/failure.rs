@@ -27,6 +27,8 @@ pub(crate) enum Failure {
     CompareSeveral(usize),
     #[error("cannot write the picture {}: {source}", path.display())]
     Write { path: PathBuf, source: io::Error },
+    #[error("-out={} is the log; give the picture another name", .0.display())]
+    OverLog(PathBuf),
     #[error("cannot write to stdout: {0}")]
     Stdout(io::Error),
     #[error("cannot draw: {0}")]

@@ -24,6 +24,16 @@ pub(crate) fn name(log: &Path, model: &str, lines: &str, ending: &str) -> String
     name + &end
 }
 
+/// Whether both are the same file, whatever links lead to it.
+pub(crate) fn same(one: &Path, other: &Path) -> bool {
+    #[cfg(unix)]
+    if let (Ok(one), Ok(other)) = (fs::metadata(one), fs::metadata(other)) {
+        use std::os::unix::fs::MetadataExt as _;
+        return (one.dev(), one.ino()) == (other.dev(), other.ino());
+    }
+    matches!((fs::canonicalize(one), fs::canonicalize(other)), (Ok(one), Ok(other)) if one == other)
+}
+
 /// Writes a file: whole, or not at all.
 pub(crate) fn write(content: &[u8], path: &Path) -> io::Result<()> {
     // A link stays one: the content goes where it points to.

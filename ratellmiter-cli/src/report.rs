@@ -80,6 +80,10 @@ impl Run<'_> {
                 file::name(&self.path, &model, &lines, picture.kind.ending()).into()
             }
         };
+        let logs = std::iter::once(&self.path).chain(other.map(|other| &other.path));
+        if logs.into_iter().any(|log| file::same(log, &path)) {
+            return Err(Failure::OverLog(path));
+        }
         file::write(&bytes, &path).map_err(|source| Failure::Write { path: path.clone(), source })?;
         if self.report.summary.is_some() || other.is_some() {
             // The figures have stdout for themselves.

@@ -115,6 +115,9 @@ fn verdict(summary: &Summary, seconds: &[Second]) -> String {
     if calls < FEW_CALLS || duration < FEW_SECONDS {
         return format!("too little data: {} in {}", counted(calls, "call"), counted(duration, "second"));
     }
+    // Refusals that the rate is not at fault for, and that are all there are.
+    let busy = refusals > 0 && summary.overloaded == Some(refusals);
+    let refused = || format!("{} came back refused: find out why", counted(refusals, "call"));
     let Some(limit) = summary.limit else {
         return if refusals == 0 && line <= SHORT_LINE {
             format!("the line was never longer than {line}: the limit does not bind")
@@ -140,6 +143,14 @@ fn verdict(summary: &Summary, seconds: &[Second]) -> String {
     ];
     let (held, part) =
         shares.into_iter().max_by(|(_, one), (_, other)| one.total_cmp(other)).unwrap_or((Held::Other, 0.0));
+    let waited = seconds.iter().filter(|second| second.counts[4] > SHORT_LINE).count() as f64 / duration as f64 * 100.0;
+    if part < 5.0 && waited >= 5.0 {
+        return format!(
+            "calls waited for {:.0} % of the time, {line} at most, and the log does not tell what for; {} came back refused",
+            waited,
+            counted(refusals, "call")
+        );
+    }
     if line > SHORT_LINE && part < 5.0 && refusals == 0 {
         return format!(
             "the line was {line} long at most, and waited for less than 5 % of the time: the limit hardly binds"
@@ -154,8 +165,6 @@ fn verdict(summary: &Summary, seconds: &[Second]) -> String {
             ),
         };
     }
-    // The rate was not at fault.
-    let busy = summary.overloaded == Some(refusals);
     match held {
         Held::Rate if refusals == 0 => {
             format!(
@@ -165,25 +174,28 @@ fn verdict(summary: &Summary, seconds: &[Second]) -> String {
         Held::Rate if busy => format!(
             "bound by the configured {limit} a minute for {part} % of the time; refused only while the server was overloaded: the limit can be raised"
         ),
-        Held::Rate => {
-            format!(
-                "bound by the configured {limit} a minute for {part} % of the time; {} came back refused: find out why before raising it",
-                counted(refusals, "call")
-            )
-        }
+        Held::Rate => format!(
+            "bound by the configured {limit} a minute for {part} % of the time; {} before raising it",
+            refused()
+        ),
         Held::Learned => format!(
             "bound for {part} % of the time by what earlier refusals taught, below the configured {limit} a minute"
         ),
         Held::InFlight => {
             let most = seconds.iter().map(|second| second.in_flight).max().unwrap_or(0);
-            format!(
-                "bound by the {most} calls in flight for {part} % of the time: allow more of them, or shorten the answers"
-            )
+            let bound = format!("bound by the {most} calls in flight for {part} % of the time");
+            if refusals == 0 || busy {
+                format!("{bound}: allow more of them, or shorten the answers")
+            } else {
+                format!("{bound}; {} before allowing more", refused())
+            }
         }
-        Held::Ramp => {
+        Held::Ramp if refusals == 0 || busy => {
             format!("bound by the ramp for {part} % of the time: demand comes in bursts; set burst, or a steeper ramp")
         }
+        Held::Ramp => format!("bound by the ramp for {part} % of the time; {} before making it steeper", refused()),
         Held::Other => format!("bound for {part} % of the time by something that this version does not know"),
+        Held::Pause if refusals == 0 => format!("paused for {part} % of the time by refusals that are not in this log"),
         Held::Pause if busy => format!("paused for {part} % of the time, while the server was overloaded"),
         Held::Pause => format!(
             "paused for {part} % of the time after {}: the limit is lower than it seems, or others use it too",

@@ -482,3 +482,24 @@ fn a_log_without_an_end_is_an_error_and_takes_little_memory() {
     let place = Place::new();
     assert_snapshot!(place.failure(&["-file=/dev/zero"]), @"error: cannot read the log /dev/zero: line 1 has no end: 256 MiB and no line break");
 }
+
+#[test]
+fn a_picture_is_never_written_over_the_log_that_it_is_of() {
+    let place = Place::new();
+    let log = fs::read(sample("burst.jsonl")).unwrap();
+    fs::write(place.path("b.png"), &log).unwrap();
+    fs::write(place.path("c.jsonl"), &log).unwrap();
+    fs::hard_link(place.path("c.jsonl"), place.path("d.svg")).unwrap();
+    for (args, name) in [
+        (&["-file=b.png", "-out=b.png"][..], "b.png"),
+        (&["-file=c.jsonl", "-out=d.svg"], "d.svg"),
+        (&["-file=b.png", "-compare=c.jsonl", "-out=d.svg"], "d.svg"),
+    ] {
+        let failure = place.failure(&[args, &["-model=gpt-4o"]].concat());
+        assert_eq!(failure, format!("error: -out={name} is the log; give the picture another name\n"));
+        assert_eq!(
+            (fs::read(place.path("b.png")).unwrap(), fs::read(place.path("c.jsonl")).unwrap()),
+            (log.clone(), log.clone())
+        );
+    }
+}

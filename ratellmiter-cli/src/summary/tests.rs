@@ -114,12 +114,47 @@ fn a_line_that_is_short_is_bound_by_nothing() {
 #[test]
 fn a_line_that_is_soon_gone_hardly_binds_and_what_is_not_known_is_said_to_be() {
     let verdict = "the line was 50 long at most, and waited for less than 5 % of the time: the limit hardly binds";
-    assert_eq!(run(100, held(4, Held::Rate)).verdict, verdict);
+    let soon_gone = run(100, |row| {
+        if row.at < 104 {
+            held(4, Held::Rate)(row);
+        }
+    });
+    assert_eq!(soon_gone.verdict, verdict);
     assert_eq!(
         run(100, held(30, Held::Other)).verdict,
         "bound for 30 % of the time by something that this version does not know"
     );
     assert_eq!(Summary::of("m", &Series::default()).wait_mean, None);
+}
+
+#[test]
+fn no_advice_and_no_reason_is_given_that_the_log_does_not_bear_out() {
+    // Calls wait all the time, and the log does not say what for.
+    let verdict = run(120, |row| row.overflow = 300).verdict;
+    assert_eq!(
+        verdict,
+        "calls waited for 100 % of the time, 300 at most, and the log does not tell what for; 0 calls came back refused"
+    );
+    let refused = |reason| {
+        run(100, move |row| {
+            held(100, reason)(row);
+            (row.rate_limited, row.in_flight) = (1, 8);
+        })
+        .verdict
+    };
+    assert_eq!(
+        refused(Held::Ramp),
+        "bound by the ramp for 100 % of the time; 100 calls came back refused: find out why before making it steeper"
+    );
+    assert_eq!(
+        refused(Held::InFlight),
+        "bound by the 8 calls in flight for 100 % of the time; 100 calls came back refused: find out why before allowing more"
+    );
+    // Nothing in it says overloaded.
+    assert_eq!(
+        run(120, held(120, Held::Pause)).verdict,
+        "paused for 100 % of the time by refusals that are not in this log"
+    );
 }
 
 #[test]
