@@ -31,6 +31,11 @@ const RIGHT: i32 = 40;
 const RIGHT_AXIS: i32 = 130;
 const TOP: i32 = 140;
 const BOTTOM: i32 = 120;
+/// Of the legend: a row's height, the stroke before a name, the gap behind it, and what is between two names.
+const LEGEND_ROW: i32 = 46;
+const SAMPLE: i32 = 56;
+const SAMPLE_GAP: i32 = 14;
+const BETWEEN: i32 = 48;
 /// How much of its size a text stands too high in pixels.
 const LIFT: f64 = 0.1;
 /// Between the frame and the first and last second.
@@ -218,6 +223,13 @@ impl Frame {
 
 type Drawn = Result<(), Box<dyn Error>>;
 
+/// Some curves with their names and widths, and how wide they are together.
+#[derive(Debug, Default)]
+struct LegendRow<'a> {
+    entries: Vec<(&'a Curve, String, i32)>,
+    width: i32,
+}
+
 struct Drawing<'a, B: DrawingBackend> {
     canvas: &'a DrawingArea<B, Shift>,
     graph: &'a Graph,
@@ -251,7 +263,9 @@ where
         }
     }
 
-    fn draw(&self) -> Drawn {
+    fn draw(mut self) -> Drawn {
+        let (legend, left_out) = self.legend()?;
+        self.frame.top += i32::try_from(legend.len() - 1)? * self.measure(LEGEND_ROW);
         self.canvas.fill(&self.theme.paper())?;
         self.draw_pauses()?;
         self.draw_grid()?;
@@ -259,7 +273,7 @@ where
             self.draw_curve(curve)?;
         }
         self.draw_border()?;
-        self.draw_legend()?;
+        self.draw_legend(&legend, left_out)?;
         let title = self.shortened(&self.graph.title, self.width - self.measure(100), &self.title_style())?;
         self.write(&title, (self.width / 2, self.measure(44)), &self.title_style())?;
         let labels = self.text_style(34);
@@ -341,38 +355,56 @@ where
         Ok(self.canvas.draw(&Rectangle::new(corners, self.theme.ink().stroke_width(self.stroke(2).unsigned_abs())))?)
     }
 
-    /// One row between title and frame, where no line can be under it. What does not fit is told by its number.
-    fn draw_legend(&self) -> Drawn {
-        let (sample, gap, between) = (self.measure(56), self.measure(14), self.measure(48));
-        let y = self.frame.top - self.measure(34);
-        let style = self.text_style(28).pos(Pos::new(HPos::Left, VPos::Center));
+    /// The rows between title and frame, where no line can be under them, and how many curves found no place there.
+    fn legend(&self) -> Result<(Vec<LegendRow<'a>>, usize), Box<dyn Error>> {
         let room = self.width - self.measure(60);
-        let mut entries = Vec::new();
-        let mut all = 0;
-        for curve in &self.graph.curves {
+        let style = self.legend_style();
+        let mut rows: Vec<LegendRow<'a>> = vec![LegendRow::default()];
+        for (index, curve) in self.graph.curves.iter().enumerate() {
             let name = self.shortened(&curve.name, room / 3, &style)?;
-            let width = sample + gap + self.width_of(&name, &style)?;
-            all += width + between;
-            entries.push((curve, name, width));
+            let width = self.measure(SAMPLE + SAMPLE_GAP) + self.width_of(&name, &style)?;
+            let last = rows.last().map_or(0, |row| row.width);
+            if last > 0 && last + self.measure(BETWEEN) + width > room {
+                // More than half of the picture is for the curves.
+                let height = i32::try_from(rows.len())? * self.measure(LEGEND_ROW);
+                if 2 * height >= self.frame.bottom - self.frame.top {
+                    return Ok((rows, self.graph.curves.len() - index));
+                }
+                rows.push(LegendRow::default());
+            }
+            if let Some(row) = rows.last_mut() {
+                row.width += width + if row.entries.is_empty() { 0 } else { self.measure(BETWEEN) };
+                row.entries.push((curve, name, width));
+            }
         }
-        let mut left_out = 0;
-        while all - between > room && entries.len() > 1 {
-            left_out += 1;
-            all -= entries.pop().map_or(0, |(_, _, width)| width + between);
-        }
-        let mut x = self.center() - (all - between) / 2;
-        for (curve, name, width) in entries {
-            let corners = vec![self.scaled((x, y)), self.scaled((x + sample, y))];
-            let stroke = self.stroke(curve.width + 1).unsigned_abs();
-            self.canvas.draw(&PathElement::new(corners, self.curve_color(curve).stroke_width(stroke)))?;
-            self.write(&name, (x + sample + gap, y), &style)?;
-            x += width + between;
-        }
+        Ok((rows, 0))
+    }
+
+    /// Rows that end above the frame. What finds no place is told by its number.
+    fn draw_legend(&self, rows: &[LegendRow<'a>], left_out: usize) -> Drawn {
+        let style = self.legend_style();
+        let (sample, margin) = (self.measure(SAMPLE), self.measure(30));
+        let mut y = self.frame.top - self.measure(34) - i32::try_from(rows.len() - 1)? * self.measure(LEGEND_ROW);
         if left_out > 0 {
             let more = self.text_style(22).pos(Pos::new(HPos::Right, VPos::Center));
             self.write(&format!("and {left_out} more"), (self.width - self.measure(20), y - self.measure(34)), &more)?;
         }
+        for row in rows {
+            let mut x = (self.center() - row.width / 2).min(self.width - margin - row.width).max(margin);
+            for (curve, name, width) in &row.entries {
+                let corners = vec![self.scaled((x, y)), self.scaled((x + sample, y))];
+                let stroke = self.stroke(curve.width + 1).unsigned_abs();
+                self.canvas.draw(&PathElement::new(corners, self.curve_color(curve).stroke_width(stroke)))?;
+                self.write(name, (x + self.measure(SAMPLE + SAMPLE_GAP), y), &style)?;
+                x += width + self.measure(BETWEEN);
+            }
+            y += self.measure(LEGEND_ROW);
+        }
         Ok(())
+    }
+
+    fn legend_style(&self) -> TextStyle<'static> {
+        self.text_style(28).pos(Pos::new(HPos::Left, VPos::Center))
     }
 
     fn curve_color(&self, curve: &Curve) -> RGBColor {

@@ -22,7 +22,7 @@ pub(crate) struct Curve {
     pub(crate) color: Color,
     pub(crate) width: u32,
     pub(crate) axis: Axis,
-    /// Behind the others, and pale: of another run.
+    /// Of another run, or one of so many that the colors begin anew.
     pub(crate) pale: bool,
     pub(crate) corners: Vec<(u64, f64)>,
 }
@@ -43,8 +43,7 @@ impl Graph {
     pub(crate) fn of_model(model: &str, series: &Series, lines: &Lines, columns: u32) -> Self {
         let mut graph = Self::titled(&format!("Request Flow for {model}"), series.length());
         graph.add(series, lines, columns, "", false);
-        graph.pauses =
-            series.pauses().into_iter().map(|(from, to)| (from - series.start(), to - series.start())).collect();
+        graph.shade(series);
         graph
     }
 
@@ -61,7 +60,7 @@ impl Graph {
                 color: MODELS[index % MODELS.len()],
                 width: 4,
                 axis: Axis::Left,
-                pale: false,
+                pale: index / MODELS.len() % 2 == 1,
                 corners: thinned(series.corners('f'), start, graph.last, columns),
             });
         }
@@ -77,7 +76,13 @@ impl Graph {
         );
         graph.add(other, lines, columns, " (other)", true);
         graph.add(this, lines, columns, "", false);
+        graph.shade(this);
         graph
+    }
+
+    fn shade(&mut self, series: &Series) {
+        let offset = |(from, to)| (from - series.start(), to - series.start());
+        self.pauses = series.pauses().into_iter().map(offset).collect();
     }
 
     fn titled(title: &str, length: u64) -> Self {

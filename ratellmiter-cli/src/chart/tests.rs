@@ -133,3 +133,40 @@ fn sizes_have_bounds() {
         assert_eq!(text.parse::<Size>().unwrap_err(), "allowed is WIDTHxHEIGHT in pixels, from 320x200 to 4000x3000");
     }
 }
+
+#[test]
+fn the_legend_names_every_line_in_as_many_rows_as_it_takes() {
+    let (this, other) = (level(), level());
+    let nine: Lines = "riefoawln".parse().unwrap();
+    let models: Vec<_> = (0..20).map(|index| format!("a-model-{index}")).collect();
+    let several: Vec<_> = models.iter().map(|name| (name.as_str(), &this)).collect();
+    for (graph, size) in [
+        (Graph::of_runs("m", [&this, &other], ["a.jsonl", "b.jsonl"], &nine, 2000), Size::DEFAULT),
+        (Graph::of_models(&several, 2000), Size { width: 1200, height: 600 }),
+        (Graph::of_model("m", &this, &nine, 2000), Size { width: 1400, height: 700 }),
+        (Graph::of_model("m", &this, &nine, 2000), Size::LEAST),
+    ] {
+        let text = svg(&graph, size, Theme::Light).unwrap();
+        assert!(!text.contains(" more\n"), "{size:?}");
+        for curve in &graph.curves {
+            assert!(text.contains(&format!("\n{}\n", curve.name)), "{} in {size:?}", curve.name);
+        }
+        // Nothing is beyond the edge: strokes begin and end inside.
+        for points in text.split("points=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+            let xs = points.split_whitespace().filter_map(|point| point.split(',').next()?.parse::<i64>().ok());
+            assert!(xs.into_iter().all(|x| (0..=i64::from(size.width)).contains(&x)), "{points}");
+        }
+    }
+    // So many that they would leave no room are told by their number.
+    let many: Vec<_> = (0..400).map(|_| ("a name of some length", &this)).collect();
+    assert!(svg(&Graph::of_models(&many, 2000), Size::DEFAULT, Theme::Light).unwrap().contains(" more\n"));
+}
+
+#[test]
+fn the_pauses_of_a_run_are_shaded_also_beside_another() {
+    let row = |at| Second::of(&Row { at, issued: 1, rate: if at == 6 { 0.0 } else { 5.0 }, ..Row::default() });
+    let run: Series = (0..10).map(row).collect();
+    let graph = Graph::of_runs("m", [&run, &level()], ["a", "b"], &"i".parse().unwrap(), 2000);
+    assert_eq!(graph.pauses, [(6, 6)]);
+    assert!(svg(&graph, Size::DEFAULT, Theme::Light).unwrap().contains("#FDE8E8"));
+}
