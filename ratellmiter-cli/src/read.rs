@@ -40,6 +40,8 @@ pub(crate) struct Log {
     broken_lines: u64,
     /// Lines that were.
     understood: u64,
+    /// The first line that is too long to be one of a log, and how long lines may be.
+    too_long: Option<(u64, u64)>,
     /// The last line was cut off in the writing.
     torn: bool,
 }
@@ -55,6 +57,8 @@ struct Broken {
 pub(crate) enum Unreadable {
     #[error("cannot read the log {}: {source}", path.display())]
     System { path: PathBuf, source: io::Error },
+    #[error("line {line} of {} is longer than {most} MiB; rows of a log are shorter", path.display())]
+    TooLong { path: PathBuf, line: u64, most: u64 },
     #[error("{} is no log: line {line}: {problem}", path.display())]
     NoLog { path: PathBuf, line: u64, problem: String },
 }
@@ -64,6 +68,9 @@ impl Log {
         let failed = |source| Unreadable::System { path: path.into(), source };
         let file = File::open(path).map_err(failed)?;
         let log = Self::of(BufReader::with_capacity(1 << 18, file)).map_err(failed)?;
+        if let Some((line, longest)) = log.too_long {
+            return Err(Unreadable::TooLong { path: path.into(), line, most: longest >> 20 });
+        }
         if log.understood > 0 || log.broken.is_empty() {
             return Ok(log);
         }
@@ -119,6 +126,7 @@ impl Log {
             seconds.into_iter().for_each(|second| series.add(second));
         }
         self.understood += part.understood;
+        self.too_long = self.too_long.or(part.too_long);
         self.broken_lines += part.broken_lines;
         let room = TOLD - self.broken.len();
         self.broken.extend(part.broken.into_iter().take(room));
@@ -221,6 +229,7 @@ struct Part {
     broken: Vec<Broken>,
     broken_lines: u64,
     understood: u64,
+    too_long: Option<(u64, u64)>,
     /// A last line that has no end and was not understood.
     unfinished: Option<Broken>,
 }
@@ -233,7 +242,10 @@ impl Chunk {
             let said = match place {
                 Ok(place) if self.bytes[place.clone()].iter().all(u8::is_ascii_whitespace) => continue,
                 Ok(place) => parse(&self.bytes[place]),
-                Err(longest) => Err(format!("the line is longer than {} MiB", longest >> 20)),
+                Err(longest) => {
+                    part.too_long = part.too_long.or(Some((line, longest)));
+                    continue;
+                }
             };
             match said {
                 Ok(said) => {
@@ -332,7 +344,7 @@ mod tests {
         let row = b"\n{\"at\":7,\"model\":\"m\",\"issued\":1}\n";
         let endless = io::repeat(b'x').take(3 * LONGEST + 17);
         let log = Log::of(BufReader::new(endless.chain(&row[..]))).unwrap();
-        assert_eq!(log.notes(Path::new("x")), ["line 1 of x is broken and was skipped: the line is longer than 1 MiB"]);
+        assert_eq!(log.too_long, Some((1, LONGEST)));
         assert_eq!(counts(&log, "m"), [(7, [0, 1, 0, 0, 0])]);
     }
 }

@@ -480,6 +480,8 @@ fn the_picture_is_opened_with_the_systems_viewer() {
 #[test]
 fn a_log_without_an_end_is_an_error_and_takes_little_memory() {
     let place = Place::new();
+    place.log("1-1.jsonl", format!("{HEADER}{ROW}{{\"at\":8,\"model\":\"{}\"}}\n{ROW}", "x".repeat(1 << 20)));
+    assert_snapshot!(place.failure(&["-check=calls>=1"]), @"error: line 3 of ratellmiter_logs/1-1.jsonl is longer than 1 MiB; rows of a log are shorter");
     assert_snapshot!(place.failure(&["-file=/dev/zero"]), @"error: cannot read the log /dev/zero: line 1 has no end: 256 MiB and no line break");
 }
 
