@@ -125,6 +125,8 @@ fn verdict(summary: &Summary, seconds: &[Second]) -> String {
             format!("this log does not tell the limit; {} came back refused", counted(refusals, "call"))
         };
     };
+    // The Python package keeps whole tickets a second, whatever is configured.
+    let paced = if summary.overloaded.is_some() { format!("configured {limit}") } else { limit.to_string() };
     let share = |held: Held| {
         let held = seconds.iter().filter(|second| second.held == Some(held)).count();
         (held as f64 / duration as f64 * 100.0).round()
@@ -167,17 +169,14 @@ fn verdict(summary: &Summary, seconds: &[Second]) -> String {
     }
     match held {
         Held::Rate if refusals == 0 => {
-            format!(
-                "bound by the configured {limit} a minute for {part} % of the time; refusals 0: the limit can be raised"
-            )
+            format!("bound by the {paced} a minute for {part} % of the time; refusals 0: the limit can be raised")
         }
         Held::Rate if busy => format!(
-            "bound by the configured {limit} a minute for {part} % of the time; refused only while the server was overloaded: the limit can be raised"
+            "bound by the {paced} a minute for {part} % of the time; refused only while the server was overloaded: the limit can be raised"
         ),
-        Held::Rate => format!(
-            "bound by the configured {limit} a minute for {part} % of the time; {} before raising it",
-            refused()
-        ),
+        Held::Rate => {
+            format!("bound by the {paced} a minute for {part} % of the time; {} before raising it", refused())
+        }
         Held::Learned => format!(
             "bound for {part} % of the time by what earlier refusals taught, below the configured {limit} a minute"
         ),

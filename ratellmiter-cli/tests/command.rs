@@ -300,7 +300,7 @@ fn the_summary_is_text_a_table_or_json_and_alone_on_stdout() {
           wait      20.9 s mean, – p99; the line was at most 99
           latency   – p99
           time      36 s; 300 a minute take at least 21.8 s
-          verdict   bound by the configured 300 a minute for 44 % of the time; 5 calls came back refused: find out why before raising it
+          verdict   bound by the 300 a minute for 44 % of the time; 5 calls came back refused: find out why before raising it
 
         TWENTY, from 2026-11-24 06:40:13
           calls     20: 20 finished, 0 given up
@@ -308,7 +308,7 @@ fn the_summary_is_text_a_table_or_json_and_alone_on_stdout() {
           wait      9.5 s mean, – p99; the line was at most 19
           latency   – p99
           time      20 s; 60 a minute take at least 19.0 s
-          verdict   bound by the configured 60 a minute for 95 % of the time; refusals 0: the limit can be raised
+          verdict   bound by the 60 a minute for 95 % of the time; refusals 0: the limit can be raised
         "#);
 }
 
