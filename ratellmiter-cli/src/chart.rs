@@ -3,7 +3,7 @@
 //! Pixels are drawn at twice their size and then averaged down: that smooths lines and text alike. All measures are those
 //! of a picture of 2000 x 800 and grow with the picture.
 
-use std::{error::Error, str::FromStr, sync::OnceLock};
+use std::{error::Error, sync::OnceLock};
 
 use plotters::{
     backend::{BitMapBackend, DrawingBackend, SVGBackend},
@@ -18,8 +18,9 @@ use plotters::{
 
 use crate::{
     graph::{Curve, Graph, abbreviated, step},
+    paper::{Size, Theme},
     png::Picture,
-    series::{Axis, Color},
+    series::Axis,
 };
 
 /// How many times the size pixels are drawn at.
@@ -40,86 +41,6 @@ const BETWEEN: i32 = 48;
 const LIFT: f64 = 0.1;
 /// Between the frame and the first and last second.
 const INSET: i32 = 24;
-
-/// How large a picture is, in pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Size {
-    pub(crate) width: u32,
-    pub(crate) height: u32,
-}
-
-impl Size {
-    pub(crate) const DEFAULT: Self = Self { width: 2000, height: 800 };
-    const LEAST: Self = Self { width: 320, height: 200 };
-    const MOST: Self = Self { width: 4000, height: 3000 };
-}
-
-impl FromStr for Size {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let parse = || {
-            let (width, height) = text.split_once(['x', 'X'])?;
-            let size = Self { width: width.parse().ok()?, height: height.parse().ok()? };
-            let fits = (Self::LEAST.width..=Self::MOST.width).contains(&size.width)
-                && (Self::LEAST.height..=Self::MOST.height).contains(&size.height);
-            fits.then_some(size)
-        };
-        parse().ok_or_else(|| "allowed is WIDTHxHEIGHT in pixels, from 320x200 to 4000x3000".to_owned())
-    }
-}
-
-/// Which paper a picture is on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Theme {
-    Light,
-    Dark,
-}
-
-impl Theme {
-    fn ink(self) -> RGBColor {
-        match self {
-            Self::Light => RGBColor(25, 25, 25),
-            Self::Dark => RGBColor(225, 225, 230),
-        }
-    }
-
-    fn grid(self) -> RGBColor {
-        match self {
-            Self::Light => RGBColor(218, 218, 218),
-            Self::Dark => RGBColor(62, 64, 72),
-        }
-    }
-
-    fn paper(self) -> RGBColor {
-        match self {
-            Self::Light => RGBColor(255, 255, 255),
-            Self::Dark => RGBColor(24, 26, 32),
-        }
-    }
-
-    fn pause(self) -> RGBColor {
-        match self {
-            Self::Light => RGBColor(253, 232, 232),
-            Self::Dark => RGBColor(70, 34, 40),
-        }
-    }
-
-    fn color(self, color: Color) -> RGBColor {
-        let (red, green, blue) = match self {
-            Self::Light => color.light,
-            Self::Dark => color.dark,
-        };
-        RGBColor(red, green, blue)
-    }
-
-    /// Half way to the paper.
-    fn pale(self, RGBColor(red, green, blue): RGBColor) -> RGBColor {
-        let paper = self.paper();
-        let mix = |one: u8, other: u8| u8::try_from((u16::from(one) * 2 + u16::from(other) * 3) / 5).unwrap_or(other);
-        RGBColor(mix(red, paper.0), mix(green, paper.1), mix(blue, paper.2))
-    }
-}
 
 /// As pixels.
 pub(crate) fn pixels(graph: &Graph, size: Size, theme: Theme) -> Result<Picture, String> {

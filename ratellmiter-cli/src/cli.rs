@@ -9,9 +9,9 @@ use clap::{CommandFactory as _, Parser, ValueEnum, error::ErrorKind};
 use clap_complete::Shell;
 
 use crate::{
-    chart::{Size, Theme},
     check::Conditions,
     figures::Format,
+    paper::{Size, Theme},
     series::Lines,
 };
 

@@ -4,7 +4,10 @@ use std::fmt::Write as _;
 
 use clap::ValueEnum;
 
-use crate::summary::{Summary, counted};
+use crate::{
+    output::printable,
+    summary::{Summary, counted},
+};
 
 /// How a summary is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -92,7 +95,7 @@ pub(crate) fn comparison(format: Format, logs: [&str; 2], runs: [&Summary; 2]) -
             )
         }
         Format::Text => {
-            let mut page = format!("{}\n", line(&this.model));
+            let mut page = format!("{}\n", printable(&this.model));
             let lines: Vec<[String; 4]> =
                 std::iter::once([String::new(), logs[0].into(), logs[1].into(), "ratio".into()])
                     .chain(ROWS.iter().map(|(name, of, unit)| {
@@ -118,7 +121,7 @@ pub(crate) fn comparison(format: Format, logs: [&str; 2], runs: [&Summary; 2]) -
 fn text(run: &Summary) -> String {
     let seconds = |value| Unit::Seconds.display(value);
     let Summary { calls, finished, given_up, refusals, pauses, paused, line: longest, .. } = run;
-    let mut page = format!("{}, from {}\n", line(&run.model), when(run.started));
+    let mut page = format!("{}, from {}\n", printable(&run.model), when(run.started));
     let failed = run.failed.map_or_else(String::new, |failed| format!(", {failed} of them failed"));
     let _ = writeln!(page, "  calls     {calls}: {finished} finished{failed}, {given_up} given up");
     let overloads = match run.overloaded {
@@ -177,14 +180,14 @@ pub(crate) fn when(seconds: u64) -> String {
     time.map_or_else(|| seconds.to_string(), |time| time.strftime("%Y-%m-%d %H:%M:%S").to_string())
 }
 
-/// What would break a line becomes a space.
-pub(crate) fn line(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
-}
-
 /// What would break a table, or begin something else in it, is quoted.
 fn cell(text: &str) -> String {
-    line(text).replace('\\', "\\\\").replace('|', "\\|").replace('<', "&lt;").replace('`', "\\`").replace('*', "\\*")
+    printable(text)
+        .replace('\\', "\\\\")
+        .replace('|', "\\|")
+        .replace('<', "&lt;")
+        .replace('`', "\\`")
+        .replace('*', "\\*")
 }
 
 fn json(value: &serde_json::Value) -> String {

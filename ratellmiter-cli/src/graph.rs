@@ -1,6 +1,9 @@
 //! What is to be drawn, whatever it is drawn with: curves over seconds, and stretches of pauses.
 
-use crate::series::{Axis, Color, Lines, Series};
+use crate::{
+    output::printable,
+    series::{Axis, Color, Lines, Series},
+};
 
 #[derive(Debug, Clone)]
 pub(crate) struct Graph {
@@ -114,11 +117,6 @@ impl Graph {
         let curves = self.curves.iter().filter(|curve| curve.axis == axis);
         curves.map(|curve| curve.corners.iter().map(|(_, height)| *height).fold(0.0, f64::max)).reduce(f64::max)
     }
-}
-
-/// What would break the line becomes a space.
-fn printable(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }
 
 /// Offsets instead of seconds; where several share a column, its first and last stay, and its least and most.

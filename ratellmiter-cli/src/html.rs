@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 use crate::{
-    chart::Theme,
+    paper::Theme,
     series::{Axis, LINES, Lines, Second, Series},
     summary::Summary,
 };

@@ -3,7 +3,7 @@
 //! From the top down: `cli` (what was typed, and what it means); the jobs `report` (pictures, figures, conditions), `list`
 //! and `follow`; `logs` (which log is meant) over `read` (a whole log) and `parse` (a line of either format), and `series` (its rows, by
 //! the second); `summary` (a run in figures and one sentence), written by `figures` and held to conditions by `check`;
-//! `graph` (what is to be drawn, whatever with), drawn by `chart` (all of plotters), by `plot` (into the cells of a terminal)
+//! `graph` (what is to be drawn, whatever with), drawn by `chart` (with plotters, on `paper`), by `plot` (into the cells of a terminal)
 //! and by `html`; `term` (cells as text) and `panel` (cells with the status above); `live` (a run under way) over `tail` (a log
 //! as it grows); `png` (pixels encoded) and `file` (written whole or not at all). All of ratatui is in `plot`, `term`, `panel`
 //! and `follow`.
@@ -22,6 +22,7 @@ mod live;
 mod logs;
 mod output;
 mod panel;
+mod paper;
 mod parse;
 mod plot;
 mod png;

@@ -5,9 +5,9 @@ use std::path::Path;
 use crate::{
     DONE,
     failure::Failure,
-    figures::{line, when},
+    figures::when,
     logs,
-    output::Output,
+    output::{Output, printable},
     read::Log,
     series::Series,
 };
@@ -33,11 +33,11 @@ pub(crate) fn run(directory: Option<&Path>, output: &mut Output<'_>) -> Result<u
 }
 
 fn row(path: &Path, log: &Log) -> [String; 6] {
-    let name = line(&path.file_name().unwrap_or_default().to_string_lossy());
+    let name = printable(&path.file_name().unwrap_or_default().to_string_lossy());
     let start = log.models.values().map(Series::start).min();
     let end = log.models.values().map(|series| series.start().saturating_add(series.length())).max();
     let sum = |of: fn(&Series) -> u64| log.models.values().map(of).fold(0, u64::saturating_add).to_string();
-    let models: Vec<_> = log.models.keys().map(|model| line(model)).collect();
+    let models: Vec<_> = log.models.keys().map(|model| printable(model)).collect();
     [
         name,
         start.map_or_else(|| "–".into(), when),

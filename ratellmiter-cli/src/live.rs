@@ -8,6 +8,7 @@ use crate::{
     graph::{Curve, Graph},
     list::span,
     logs::DEFAULT,
+    output::printable,
     parse::{Parsed, parse},
     series::{Lines, Second, Series},
 };
@@ -211,7 +212,7 @@ impl Live {
                 let mut graph = Graph::of_models(&series, u32::MAX);
                 let offset = series.iter().map(|(_, series)| series.start()).min().unwrap_or(start) - start;
                 for (curve, (name, model)) in graph.curves.iter_mut().zip(&models) {
-                    curve.name = format!("{}: {}", crate::figures::line(name), model.totals[1]);
+                    curve.name = format!("{}: {}", printable(name), model.totals[1]);
                     go_on(curve, 'f', offset, end);
                 }
                 (self.sums(&models, now), graph)

@@ -38,6 +38,11 @@ impl Output<'_> {
     }
 }
 
+/// What would break a line, or do something else to a terminal, becomes a space.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+}
+
 /// Paths and system messages may have line breaks.
 pub(crate) fn one_line(text: &str) -> String {
     text.split(['\n', '\r']).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")

@@ -8,8 +8,8 @@ use ratatui::{
 };
 
 use crate::{
-    figures::line,
     live::{Figure, View},
+    output::printable,
     plot::{ALARM, Paint, Plot, cells, fit, strong, width},
 };
 
@@ -52,7 +52,7 @@ impl Panel<'_> {
         match self.view {
             View::Waiting(text) => {
                 let middle = Rect { y: rest.y + rest.height / 3, height: rest.height - rest.height / 3, ..rest };
-                let text = Paragraph::new(line(text)).alignment(Alignment::Center).wrap(Wrap { trim: true });
+                let text = Paragraph::new(printable(text)).alignment(Alignment::Center).wrap(Wrap { trim: true });
                 text.render(middle, buffer);
             }
             View::Chart(chart) => {
@@ -65,14 +65,14 @@ impl Panel<'_> {
 
     /// The log to the right, and the models in what is left.
     fn draw_models(&self, row: Rect, buffer: &mut Buffer) {
-        let log = fit(&line(self.log), usize::from(row.width) / 2);
+        let log = fit(&printable(self.log), usize::from(row.width) / 2);
         let start = row.right() - cells(width(&log));
         buffer.set_stringn(start, row.y, &log, row.width.into(), self.paint.faint());
         let all = (self.models.len() > 1).then_some("all");
         let names: Vec<_> = self.models.iter().copied().chain(all).collect();
         let entry = |index: usize| {
             let key = if index < 9 && index < self.models.len() { format!("{} ", index + 1) } else { String::new() };
-            fit(&format!(" {key}{} ", line(names[index])), 24)
+            fit(&format!(" {key}{} ", printable(names[index])), 24)
         };
         let room = start.saturating_sub(row.x + 1);
         // The one that is shown is always to be seen: those before it go first.
@@ -138,7 +138,7 @@ impl Panel<'_> {
         let start = row.right() - cells(keys.len());
         buffer.set_stringn(start, row.y, keys, keys.len(), self.paint.faint());
         let room = usize::from(start - row.x - 2);
-        let note = fit(&line(self.note.unwrap_or_default()), room);
+        let note = fit(&printable(self.note.unwrap_or_default()), room);
         buffer.set_stringn(row.x + 1, row.y, note, room, Style::new());
     }
 }

@@ -6,8 +6,7 @@ use std::{
 };
 
 use crate::{
-    BROKEN, DONE,
-    chart::{self, Size},
+    BROKEN, DONE, chart,
     cli::{Kind, Models, Out, Picture, Report, View},
     failure::Failure,
     figures::{self, Format},
@@ -16,6 +15,7 @@ use crate::{
     html::{self, Page},
     logs::{self, DEFAULT},
     output::Output,
+    paper::Size,
     read::Log,
     series::Series,
     summary::Summary,
@@ -34,6 +34,11 @@ pub(crate) fn run(report: &Report, output: &mut Output<'_>) -> Result<u8, Failur
         other.log.notes(&other.path).iter().for_each(|note| output.note(note));
     }
     let run = Run { report, path, log };
+    if report.view.is_some()
+        && let Some(only) = run.only_model()
+    {
+        output.note(&format!("{} has no model {DEFAULT:?}; drawing its only one, {only:?}", run.path.display()));
+    }
     match (&report.view, &other) {
         (Some(View::Terminal), _) => {
             let screen = term::Screen::of_stdout();
@@ -43,7 +48,7 @@ pub(crate) fn run(report: &Report, output: &mut Output<'_>) -> Result<u8, Failur
         (Some(View::Picture(picture)), _) => run.draw(picture, other.as_ref(), output)?,
         (None, _) => {}
     }
-    let summaries = run.summaries(other.is_some(), output)?;
+    let summaries = run.summaries(other.is_some())?;
     if let Some(other) = &other {
         let [this] = &summaries[..] else { return Err(Failure::CompareSeveral(summaries.len())) };
         let that = Summary::of(&this.model, other.series(&this.model)?);
@@ -67,7 +72,7 @@ type Chosen<'a> = Vec<(&'a str, &'a Series)>;
 impl Run<'_> {
     fn draw(&self, picture: &Picture, other: Option<&Other>, output: &mut Output<'_>) -> Result<(), Failure> {
         let (bytes, name) = if picture.kind == Kind::Html {
-            self.page(output)?
+            self.page()?
         } else {
             let (graph, name) = self.graph(other, picture.size.width, output)?;
             (self.picture(picture.kind, &graph, picture.size)?, name)
@@ -108,12 +113,12 @@ impl Run<'_> {
     }
 
     /// Every model, with the chosen one shown first.
-    fn page(&self, output: &mut Output<'_>) -> Result<(Vec<u8>, Named), Failure> {
+    fn page(&self) -> Result<(Vec<u8>, Named), Failure> {
         let models: Chosen<'_> = self.log.models.iter().map(|(model, series)| (model.as_str(), series)).collect();
         let shown = match &self.report.models {
             Models::Default if self.log.models.contains_key(DEFAULT) => DEFAULT,
             Models::Default | Models::All => models[0].0,
-            Models::Named(_) => self.chosen(output)?[0].0,
+            Models::Named(_) => self.chosen()?[0].0,
         };
         let lines = self.report.lines.clone().unwrap_or_default();
         let page = html::page(&Page {
@@ -129,7 +134,7 @@ impl Run<'_> {
 
     /// What is to be drawn, and how it is named.
     fn graph(&self, other: Option<&Other>, columns: u32, output: &mut Output<'_>) -> Result<(Graph, Named), Failure> {
-        let chosen = self.chosen(output)?;
+        let chosen = self.chosen()?;
         let lines = self.report.lines.clone().unwrap_or_default();
         Ok(match (&chosen[..], other) {
             ([(model, series)], None) if self.report.models != Models::All => {
@@ -155,8 +160,14 @@ impl Run<'_> {
         })
     }
 
+    /// The model that is meant by default because it is the only one.
+    fn only_model(&self) -> Option<&str> {
+        let model = self.log.models.keys().next().filter(|model| *model != DEFAULT)?;
+        (self.report.models == Models::Default && self.log.models.len() == 1).then_some(model)
+    }
+
     /// The models that were asked for; by default the one called so, or the only one.
-    fn chosen(&self, output: &mut Output<'_>) -> Result<Chosen<'_>, Failure> {
+    fn chosen(&self) -> Result<Chosen<'_>, Failure> {
         let models = &self.log.models;
         let one = |name: &str| {
             models
@@ -166,16 +177,7 @@ impl Run<'_> {
         };
         match &self.report.models {
             Models::All => Ok(models.iter().map(|(model, series)| (model.as_str(), series)).collect()),
-            Models::Default => match models.iter().next() {
-                Some((model, series)) if models.len() == 1 && model != DEFAULT => {
-                    output.note(&format!(
-                        "{} has no model {DEFAULT:?}; drawing its only one, {model:?}",
-                        self.path.display()
-                    ));
-                    Ok(vec![(model.as_str(), series)])
-                }
-                _ => Ok(vec![one(DEFAULT)?]),
-            },
+            Models::Default => Ok(vec![one(self.only_model().unwrap_or(DEFAULT))?]),
             // A name may have a comma in it.
             Models::Named(names) if models.contains_key(names) => Ok(vec![one(names)?]),
             Models::Named(names) => names.split(',').map(one).collect(),
@@ -183,18 +185,17 @@ impl Run<'_> {
     }
 
     /// The figures that were asked for, or that are checked or compared.
-    fn summaries(&self, compared: bool, output: &mut Output<'_>) -> Result<Vec<Summary>, Failure> {
+    fn summaries(&self, compared: bool) -> Result<Vec<Summary>, Failure> {
         let Report { summary, check, models, .. } = self.report;
         if summary.is_none() && check.is_none() && !compared {
             return Ok(Vec::new());
         }
-        let silent = &mut Output { stdout: output.stdout, stderr: &mut std::io::sink() };
         let chosen = match models {
-            // Figures are of every model, unless one is compared. What is to be noted of it was, with the picture.
+            // Figures are of every model, unless one is compared.
             Models::Default if !compared => {
                 self.log.models.iter().map(|(model, series)| (model.as_str(), series)).collect()
             }
-            _ => self.chosen(silent)?,
+            _ => self.chosen()?,
         };
         Ok(chosen.into_iter().map(|(model, series)| Summary::of(model, series)).collect())
     }

@@ -116,7 +116,7 @@ fn verdict(summary: &Summary, seconds: &[Second]) -> String {
         return format!("too little data: {} in {}", counted(calls, "call"), counted(duration, "second"));
     }
     // Refusals that the rate is not at fault for, and that are all there are.
-    let busy = refusals > 0 && summary.overloaded == Some(refusals);
+    let busy = summary.overloaded == Some(refusals);
     let refused = || format!("{} came back refused: find out why", counted(refusals, "call"));
     let Some(limit) = summary.limit else {
         return if refusals == 0 && line <= SHORT_LINE {

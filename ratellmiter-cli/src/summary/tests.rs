@@ -256,3 +256,12 @@ mod simulated {
         );
     }
 }
+
+#[test]
+fn a_log_that_does_not_tell_overloads_is_not_asked_why_nothing_was_refused() {
+    let ramped = |at| Second { rate: 2.0, limit: 5.0, held: Some(Held::Ramp), ..Second::counted(at, [5, 2, 0, 2, 40]) };
+    assert_eq!(
+        Summary::of("m", &(0..30).map(ramped).collect()).verdict,
+        "bound by the ramp for 100 % of the time: demand comes in bursts; set burst, or a steeper ramp"
+    );
+}

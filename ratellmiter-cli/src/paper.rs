@@ -1,0 +1,87 @@
+//! What a picture is on: how large it is, and in which colors it is kept.
+
+use std::str::FromStr;
+
+use plotters::style::RGBColor;
+
+use crate::series::Color;
+
+/// How large a picture is, in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Size {
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+}
+
+impl Size {
+    pub(crate) const DEFAULT: Self = Self { width: 2000, height: 800 };
+    pub(crate) const LEAST: Self = Self { width: 320, height: 200 };
+    const MOST: Self = Self { width: 4000, height: 3000 };
+}
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parse = || {
+            let (width, height) = text.split_once(['x', 'X'])?;
+            let size = Self { width: width.parse().ok()?, height: height.parse().ok()? };
+            let fits = (Self::LEAST.width..=Self::MOST.width).contains(&size.width)
+                && (Self::LEAST.height..=Self::MOST.height).contains(&size.height);
+            fits.then_some(size)
+        };
+        parse().ok_or_else(|| "allowed is WIDTHxHEIGHT in pixels, from 320x200 to 4000x3000".to_owned())
+    }
+}
+
+/// Which paper a picture is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Theme {
+    Light,
+    Dark,
+}
+
+impl Theme {
+    pub(crate) fn ink(self) -> RGBColor {
+        match self {
+            Self::Light => RGBColor(25, 25, 25),
+            Self::Dark => RGBColor(225, 225, 230),
+        }
+    }
+
+    pub(crate) fn grid(self) -> RGBColor {
+        match self {
+            Self::Light => RGBColor(218, 218, 218),
+            Self::Dark => RGBColor(62, 64, 72),
+        }
+    }
+
+    pub(crate) fn paper(self) -> RGBColor {
+        match self {
+            Self::Light => RGBColor(255, 255, 255),
+            Self::Dark => RGBColor(24, 26, 32),
+        }
+    }
+
+    pub(crate) fn pause(self) -> RGBColor {
+        match self {
+            Self::Light => RGBColor(253, 232, 232),
+            Self::Dark => RGBColor(70, 34, 40),
+        }
+    }
+
+    pub(crate) fn color(self, color: Color) -> RGBColor {
+        let (red, green, blue) = match self {
+            Self::Light => color.light,
+            Self::Dark => color.dark,
+        };
+        RGBColor(red, green, blue)
+    }
+
+    /// Half way to the paper.
+    pub(crate) fn pale(self, RGBColor(red, green, blue): RGBColor) -> RGBColor {
+        let paper = self.paper();
+        let mix = |one: u8, other: u8| u8::try_from((u16::from(one) * 2 + u16::from(other) * 3) / 5).unwrap_or(other);
+        RGBColor(mix(red, paper.0), mix(green, paper.1), mix(blue, paper.2))
+    }
+}
