@@ -4,6 +4,7 @@ mod support;
 
 use std::{num::NonZeroU32, time::Instant};
 
+use ratellmiter_core::{Limiter, Limits};
 use support::{Governor, LeakyBucket, Ours, Peer, Ticker, runtime};
 
 const CALLS: u32 = 200_000;
@@ -19,6 +20,43 @@ fn measure<P: Peer>() -> f64 {
             peer.call().await;
         }
         start.elapsed().as_secs_f64() * 1e9 / f64::from(CALLS)
+    })
+}
+
+/// Ours, with requests, input and output tokens a minute; each call says what it costs and, at its end, what it used.
+fn with_three_meters() -> Limiter {
+    let tokens = std::num::NonZeroU64::MAX;
+    let limits = Limits::per_minute(NonZeroU32::new(3_000_000_000).expect("not zero")).no_ramp();
+    Limiter::new(limits.input_tokens_per_minute(tokens).output_tokens_per_minute(tokens))
+}
+
+fn measure_budgets() -> f64 {
+    let limiter = with_three_meters();
+    runtime().block_on(async {
+        let start = Instant::now();
+        for _ in 0..CALLS {
+            limiter.admit_for((1000, 500)).await.finish_with((900, 100));
+        }
+        start.elapsed().as_secs_f64() * 1e9 / f64::from(CALLS)
+    })
+}
+
+/// The same without what comes after the call.
+fn measure_admission() -> f64 {
+    const TOGETHER: u32 = 1000;
+    let limiter = with_three_meters();
+    runtime().block_on(async {
+        let mut time = std::time::Duration::ZERO;
+        let mut tickets = Vec::with_capacity(TOGETHER as usize);
+        for _ in 0..CALLS / TOGETHER {
+            let start = Instant::now();
+            for _ in 0..TOGETHER {
+                tickets.push(limiter.admit_for((1000, 500)).await);
+            }
+            time += start.elapsed();
+            tickets.drain(..).for_each(|ticket| ticket.finish_with((900, 100)));
+        }
+        time.as_secs_f64() * 1e9 / f64::from(CALLS)
     })
 }
 
@@ -48,8 +86,10 @@ fn measure_governor() -> f64 {
 
 fn main() {
     type Row = (&'static str, fn() -> f64);
-    let rows: [Row; 4] = [
+    let rows: [Row; 6] = [
         (Ours::NAME, measure::<Ours>),
+        ("ours with three meters, settled", measure_budgets),
+        ("its admission alone", measure_admission),
         (LeakyBucket::NAME, measure::<LeakyBucket>),
         (Governor::NAME, measure_governor),
         (Ticker::NAME, measure_semaphore),

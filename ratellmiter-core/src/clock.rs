@@ -16,7 +16,7 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) fn start() -> Self {
-        Self { zero: reading(), shift: Duration::ZERO, last: Duration::ZERO }
+        Self { zero: Self::reading(), shift: Duration::ZERO, last: Duration::ZERO }
     }
 
     /// The wall clock at this clock's zero, which must be now, since the epoch.
@@ -25,7 +25,7 @@ impl Clock {
     }
 
     pub(crate) fn now(&mut self) -> Duration {
-        let now = reading().saturating_duration_since(self.zero) + self.shift;
+        let now = Self::reading().saturating_duration_since(self.zero) + self.shift;
         self.shift += self.last.saturating_sub(now);
         self.last = self.last.max(now);
         self.last
@@ -40,10 +40,11 @@ impl Clock {
     pub(crate) fn instant(&self, time: Duration) -> Instant {
         self.zero + time.saturating_sub(self.shift)
     }
-}
 
-fn reading() -> Instant {
-    tokio::time::Instant::now().into_std()
+    /// What the clock of this thread shows.
+    pub(crate) fn reading() -> Instant {
+        tokio::time::Instant::now().into_std()
+    }
 }
 
 #[cfg(test)]

@@ -10,13 +10,33 @@
 //! attempts = 20
 //! learn = true
 //! burst = 0                           # seconds, up to 60
+//! max_wait = 30                       # seconds, more than 0 and up to 86400
+//! max_line = 1000
 //! enabled = true
 //! ramp = { start = 0.25, step = 0.10 }  # or "off"
 //!
-//! [models."gpt-4o"]                   # what is not said here is as above
+//! [models."claude-sonnet-4-5"]        # what is not said here is as above
+//! provider = "anthropic"              # the tier, as its table says it
+//! requests_per_minute = 50
+//! input_tokens_per_minute = 30_000
+//! output_tokens_per_minute = 8_000
+//!
+//! [models."gpt-4o"]
+//! provider = "openai"
 //! requests_per_minute = 500
+//! tokens_per_minute = 30_000
 //! max_in_flight = 8
 //! ```
+//!
+//! `provider` says how tokens are counted: it is one of [`Contract::names`]. The budgets are `requests_per_day`,
+//! `tokens_per_minute`, `input_tokens_per_minute`, `output_tokens_per_minute` and `tokens_per_day`. Where they stand above
+//! the models they hold for each model apart, as `max_in_flight` does, but for models to which the code gives limits of their
+//! own ([`Monitor::limit`](crate::Monitor::limit)): of those only what stands under their name is changed. With a provider that
+//! does not limit requests, as `deepseek`, they are 60,000 a minute unless you say otherwise.
+//!
+//! A budget of tokens that the provider named beside it never counts, as Gemini does output, is a mistake in the file. One
+//! that comes from elsewhere, or that the provider counts but does not limit, is a warning once it holds; a budget of your
+//! own for a day is neither.
 //!
 //! The environment: `RATELLMITER_LOGS` is the log directory, `RATELLMITER_RATE_LIMIT` the default rate limit, and
 //! `RATELLMITER=off` lets every call through at once.
@@ -26,16 +46,19 @@ use std::{
     env,
     ffi::OsString,
     fs, io,
-    num::NonZeroU32,
+    num::{NonZeroU32, NonZeroU64},
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use serde::Deserialize;
 use thiserror::Error;
+use toml::Spanned;
 
 use crate::{
-    limits::{LONGEST_BURST, Limits, Ramp},
+    budgets,
+    contract::{Contract, UnknownProvider},
+    limits::{DEFAULT_RATE_LIMIT, LONGEST_BURST, Limits, Ramp, UNLIMITED},
     log,
 };
 
@@ -43,6 +66,9 @@ use crate::{
 const FILE: &str = "ratellmiter.toml";
 
 /// What a program asks for. File and environment may say otherwise, see [the module](self).
+///
+/// What differs from model to model, as the budgets of tokens and of days do, is said by
+/// [`Monitor::limit`](crate::Monitor::limit), or in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// Calls a minute for models that have no limit of their own. 300 by default.
@@ -59,6 +85,12 @@ pub struct Config {
     pub learn: bool,
     /// How often one call is sent at most. 20 by default.
     pub attempts: NonZeroU32,
+    /// How the provider counts tokens, for models whose limits do not say it. [`Contract::PLAIN`] by default.
+    pub contract: Contract,
+    /// How long calls that can be told wait at most, see [`Limits::max_wait`]. `None`, the default: as long as it takes.
+    pub max_wait: Option<Duration>,
+    /// How many calls of one model may wait, see [`Limits::max_line`]. `None`, the default: any number.
+    pub max_line: Option<u32>,
 }
 
 impl Default for Config {
@@ -72,12 +104,12 @@ impl Default for Config {
             ramp: limits.ramp,
             learn: limits.learn,
             attempts: limits.attempts,
+            contract: limits.contract,
+            max_wait: limits.max_wait,
+            max_line: limits.max_line,
         }
     }
 }
-
-/// Calls a minute when nobody says anything.
-pub(crate) const DEFAULT_RATE_LIMIT: NonZeroU32 = NonZeroU32::new(300).expect("300 is not 0");
 
 /// A configuration that cannot be used. The message is one line that names the place, what is wrong and what is allowed.
 #[derive(Debug, Error)]
@@ -152,6 +184,9 @@ impl Settings {
         defaults.ramp = config.ramp;
         defaults.burst = config.burst;
         defaults.learn = config.learn;
+        defaults.contract = config.contract;
+        defaults.max_wait = config.max_wait;
+        defaults.max_line = config.max_line;
         file.limits().apply(&mut defaults);
         defaults.requests_per_minute =
             variables.rate_limit.or(file.default_rate_limit).unwrap_or(defaults.requests_per_minute);
@@ -194,13 +229,21 @@ struct File {
     learn: Option<bool>,
     enabled: Option<bool>,
     ramp: Option<RampSetting>,
+    provider: Option<Provider>,
+    requests_per_day: Option<Budget>,
+    tokens_per_minute: Option<Budget>,
+    input_tokens_per_minute: Option<Budget>,
+    output_tokens_per_minute: Option<Budget>,
+    tokens_per_day: Option<Budget>,
+    max_wait: Option<WaitSetting>,
+    max_line: Option<u32>,
     #[serde(default)]
     models: BTreeMap<String, Changes>,
 }
 
 /// What the file changes for one model.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "expected a table of limits")]
 struct Changes {
     requests_per_minute: Option<NonZeroU32>,
     max_in_flight: Option<NonZeroU32>,
@@ -209,10 +252,21 @@ struct Changes {
     learn: Option<bool>,
     enabled: Option<bool>,
     ramp: Option<RampSetting>,
+    provider: Option<Provider>,
+    requests_per_day: Option<Budget>,
+    tokens_per_minute: Option<Budget>,
+    input_tokens_per_minute: Option<Budget>,
+    output_tokens_per_minute: Option<Budget>,
+    tokens_per_day: Option<Budget>,
+    max_wait: Option<WaitSetting>,
+    max_line: Option<u32>,
 }
 
 impl Changes {
     fn apply(&self, limits: &mut Limits) {
+        if self.provider.is_some_and(|provider| !provider.0.limits_requests()) {
+            limits.requests_per_minute = UNLIMITED;
+        }
         limits.requests_per_minute = self.requests_per_minute.unwrap_or(limits.requests_per_minute);
         limits.max_in_flight = self.max_in_flight.or(limits.max_in_flight);
         limits.attempts = self.attempts.unwrap_or(limits.attempts);
@@ -220,18 +274,91 @@ impl Changes {
         limits.learn = self.learn.unwrap_or(limits.learn);
         limits.enabled = self.enabled.unwrap_or(limits.enabled);
         limits.ramp = self.ramp.map_or(limits.ramp, |setting| setting.0);
+        limits.contract = self.provider.map_or(limits.contract, |provider| provider.0);
+        let budget = |said: &Option<Budget>, before| said.as_ref().map_or(before, |said| Some(said.get_ref().0));
+        limits.requests_per_day = budget(&self.requests_per_day, limits.requests_per_day);
+        limits.tokens_per_minute = budget(&self.tokens_per_minute, limits.tokens_per_minute);
+        limits.input_tokens_per_minute = budget(&self.input_tokens_per_minute, limits.input_tokens_per_minute);
+        limits.output_tokens_per_minute = budget(&self.output_tokens_per_minute, limits.output_tokens_per_minute);
+        limits.tokens_per_day = budget(&self.tokens_per_day, limits.tokens_per_day);
+        limits.max_wait = self.max_wait.map_or(limits.max_wait, |setting| Some(setting.0));
+        limits.max_line = self.max_line.or(limits.max_line);
     }
+
+    /// The first budget that the provider named beside it never counts: where it stands, and what is wrong.
+    fn idle(&self) -> Option<(usize, String)> {
+        let contract = self.provider?.0;
+        let said = [
+            (&self.tokens_per_minute, TOKENS_PER_MINUTE),
+            (&self.input_tokens_per_minute, INPUT_TOKENS_PER_MINUTE),
+            (&self.output_tokens_per_minute, OUTPUT_TOKENS_PER_MINUTE),
+            (&self.tokens_per_day, TOKENS_PER_DAY),
+        ];
+        let idle = said.into_iter().filter(|(_, key)| !counts(contract, key));
+        idle.filter_map(|(budget, key)| Some((budget.as_ref()?.span().start, key)))
+            .min()
+            .map(|(at, key)| (at, format!("{contract} counts nothing of {key}; its limits are {}", named(contract))))
+    }
+}
+
+const TOKENS_PER_MINUTE: &str = "tokens_per_minute";
+const INPUT_TOKENS_PER_MINUTE: &str = "input_tokens_per_minute";
+const OUTPUT_TOKENS_PER_MINUTE: &str = "output_tokens_per_minute";
+const TOKENS_PER_DAY: &str = "tokens_per_day";
+
+/// Whether calls can be charged anything in the unit of this key.
+fn counts(contract: Contract, key: &str) -> bool {
+    let charge = contract.reserve(1, 1);
+    let charged = match key {
+        INPUT_TOKENS_PER_MINUTE => charge.input,
+        OUTPUT_TOKENS_PER_MINUTE => charge.output,
+        _ => charge.total,
+    };
+    charged > 0
+}
+
+fn named(contract: Contract) -> String {
+    contract.limits().collect::<Vec<_>>().join(", ")
+}
+
+/// What a user should hear of limits that hold from now on: of budgets that can never bind, and of those a minute that the
+/// provider does not have.
+pub(crate) fn doubts(limits: &Limits) -> Vec<String> {
+    let contract = limits.contract;
+    let said = [
+        (limits.tokens_per_minute, TOKENS_PER_MINUTE),
+        (limits.input_tokens_per_minute, INPUT_TOKENS_PER_MINUTE),
+        (limits.output_tokens_per_minute, OUTPUT_TOKENS_PER_MINUTE),
+        (limits.tokens_per_day, TOKENS_PER_DAY),
+    ];
+    let said = said.into_iter().filter_map(|(limit, key)| limit.map(|_| key));
+    let doubt = |key| {
+        if !counts(contract, key) {
+            Some(format!("{key} never binds: {contract} counts nothing of it; its limits are {}", named(contract)))
+        } else if contract == Contract::PLAIN || key == TOKENS_PER_DAY || contract.limits().any(|has| has == key) {
+            None
+        } else {
+            Some(format!(
+                "{contract} has no {key}, which holds as a limit of your own; its limits are {}",
+                named(contract)
+            ))
+        }
+    };
+    said.filter_map(doubt).collect()
 }
 
 impl File {
     fn read(path: &Path) -> Result<Self, ConfigError> {
         let unreadable = |source| ConfigError::Unreadable { path: path.into(), source };
         let text = fs::read_to_string(path).map_err(unreadable)?;
-        toml::from_str(&text).map_err(|error| ConfigError::Invalid {
-            path: path.into(),
-            place: place(&text, error.span().map_or(0, |span| span.start)),
-            problem: explain(error.message()),
-        })
+        let invalid = |place, problem| ConfigError::Invalid { path: path.into(), place, problem };
+        let file: Self = toml::from_str(&text).map_err(|error| {
+            let place = place(&text, error.span().map_or(0, |span| span.start));
+            let problem = explain(error.message(), &place);
+            invalid(place, problem)
+        })?;
+        let idle = file.models.values().filter_map(Changes::idle).chain(file.limits().idle()).min();
+        idle.map_or(Ok(file), |(at, problem)| Err(invalid(place(&text, at), problem)))
     }
 
     fn limits(&self) -> Changes {
@@ -243,6 +370,14 @@ impl File {
             learn: self.learn,
             enabled: self.enabled,
             ramp: self.ramp,
+            provider: self.provider,
+            requests_per_day: self.requests_per_day.clone(),
+            tokens_per_minute: self.tokens_per_minute.clone(),
+            input_tokens_per_minute: self.input_tokens_per_minute.clone(),
+            output_tokens_per_minute: self.output_tokens_per_minute.clone(),
+            tokens_per_day: self.tokens_per_day.clone(),
+            max_wait: self.max_wait,
+            max_line: self.max_line,
         }
     }
 }
@@ -260,13 +395,74 @@ fn place(text: &str, at: usize) -> String {
     )
 }
 
-/// One line, and in words of what is allowed.
-fn explain(message: &str) -> String {
+/// One line, and in words of what is allowed there.
+fn explain(message: &str, place: &str) -> String {
     let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
-    if message.contains("nonzero u32") {
-        format!("{message}; allowed are whole numbers from 1 to {}", u32::MAX)
-    } else {
-        message
+    let is_budget = || ["_per_day`", "tokens_per_minute`"].iter().any(|end| place.ends_with(end));
+    let allowed = match message.as_str() {
+        text if text.contains("nonzero u64") => Some((1, budgets::MOST)),
+        text if text.contains("nonzero u32") => Some((1, u32::MAX.into())),
+        text if text.contains("expected u32") => Some((0, u32::MAX.into())),
+        // Not even TOML can hold it.
+        "integer number overflowed" if is_budget() => Some((1, budgets::MOST)),
+        "integer number overflowed" => Some((1, u32::MAX.into())),
+        _ => None,
+    };
+    allowed.map_or_else(
+        || message.clone(),
+        |(least, most)| format!("{message}; allowed are whole numbers from {least} to {most}"),
+    )
+}
+
+/// The name of a provider.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+struct Provider(Contract);
+
+impl TryFrom<String> for Provider {
+    type Error = UnknownProvider;
+
+    fn try_from(name: String) -> Result<Self, UnknownProvider> {
+        Contract::named(&name).map(Self)
+    }
+}
+
+/// A limit of tokens or of a day, and where it stands.
+type Budget = Spanned<Amount>;
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "NonZeroU64")]
+struct Amount(NonZeroU64);
+
+impl TryFrom<NonZeroU64> for Amount {
+    type Error = String;
+
+    fn try_from(amount: NonZeroU64) -> Result<Self, String> {
+        if amount.get() <= budgets::MOST {
+            Ok(Self(amount))
+        } else {
+            Err(format!("a limit of {amount}; allowed are whole numbers from 1 to {}", budgets::MOST))
+        }
+    }
+}
+
+/// Seconds that calls may wait.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "f64")]
+struct WaitSetting(Duration);
+
+/// The longest `max_wait` of a file, in seconds: a day.
+const LONGEST_WAIT: f64 = 86_400.0;
+
+impl TryFrom<f64> for WaitSetting {
+    type Error = String;
+
+    fn try_from(seconds: f64) -> Result<Self, String> {
+        let wait = Duration::try_from_secs_f64(seconds).ok();
+        let wait = wait.filter(|wait| !wait.is_zero() && seconds <= LONGEST_WAIT);
+        wait.map(Self).ok_or_else(|| {
+            format!("a wait of {seconds} seconds; allowed are more than 0 and up to {LONGEST_WAIT} seconds")
+        })
     }
 }
 

@@ -21,6 +21,7 @@ use std::{
 use tokio::{runtime::Handle, sync::Notify};
 
 use crate::{
+    ask::Rejected,
     clock::Clock,
     scheduler::{Grant, Id, Scheduler},
 };
@@ -35,11 +36,15 @@ pub(crate) struct Shared {
 pub(crate) struct State {
     pub(crate) clock: Clock,
     pub(crate) scheduler: Scheduler<Waiter>,
-    /// Tickets issued to waiters that have not come for them yet.
-    pub(crate) issued: HashMap<Id, Grant>,
+    /// What waiters got that have not come for it yet: a ticket, or that their time is over.
+    pub(crate) issued: HashMap<Id, Result<Grant, Rejected>>,
     /// How many threads are blocked in the line.
     pub(crate) blocked: usize,
     pub(crate) probe: Option<Probe>,
+    /// Something that cannot be was warned of.
+    pub(crate) doubted: bool,
+    /// How many calls in a row neither said what they cost nor told what they used; at most [`SILENT`].
+    silent: u8,
     driver: Driver,
     /// Counts drivers, so that one that was replaced knows.
     generation: u64,
@@ -47,6 +52,20 @@ pub(crate) struct State {
     armed: Option<Duration>,
     /// A runtime without timers was met: from then on only threads drive.
     without_timers: bool,
+}
+
+/// So many calls of which nothing is said are worth a warning.
+pub(crate) const SILENT: u8 = 20;
+
+impl State {
+    /// Counts calls of which nothing is said. `true`: these are enough for a warning, for the first and last time.
+    pub(crate) fn count_silence(&mut self, is_silent: bool) -> bool {
+        if self.silent == SILENT {
+            return false;
+        }
+        self.silent = if is_silent { self.silent + 1 } else { 0 };
+        self.silent == SILENT
+    }
 }
 
 pub(crate) type Probe = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
@@ -87,6 +106,8 @@ impl Shared {
                 issued: HashMap::new(),
                 blocked: 0,
                 probe: None,
+                doubted: false,
+                silent: 0,
                 driver: Driver::None,
                 generation: 0,
                 armed: None,
@@ -125,10 +146,22 @@ impl Shared {
     fn advance(self: &Arc<Self>, state: &mut State, now: Duration) -> Todo {
         let mut woken = Vec::new();
         let State { scheduler, issued, .. } = state;
-        let ask = scheduler.advance(now, |grant, waiter| {
-            issued.insert(grant.id, grant);
-            woken.push(waiter);
-        });
+        let mut ask = false;
+        loop {
+            ask |= scheduler.advance(now, |grant, waiter| {
+                issued.insert(grant.id, Ok(grant));
+                woken.push(waiter);
+            });
+            // Where one leaves, those behind it may go.
+            let before = woken.len();
+            scheduler.expire(now, |id, rejected, waiter| {
+                issued.insert(id, Err(rejected));
+                woken.push(waiter);
+            });
+            if woken.len() == before {
+                break;
+            }
+        }
         let ask = state.probe.clone().filter(|_| ask);
         Todo { woken, start: None, ask: ask.map(|probe| (Answer { shared: self.clone(), blocked: true }, probe)) }
     }

@@ -1,14 +1,19 @@
-//! What the transport sees during one call: filled by an observer, read when the call is settled.
+//! What is told during one call by its task: what the transport saw, what the call used, and whether a stream goes on after
+//! it. Filled by observers and by the function, read when the call is settled.
 
 use std::{
     future::Future,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::SystemTime,
 };
 
 use http::HeaderMap;
 
-use crate::judge::{Evidence, Opinion, Scope, Verdict, judge};
+use crate::{
+    judge::{Evidence, Opinion, Scope, Verdict, judge},
+    stream::Lease,
+    usage::Usage,
+};
 
 tokio::task_local! {
     static CALL: Facts;
@@ -23,6 +28,10 @@ struct Seen {
     last: Option<Exchange>,
     /// A refusal was followed by another exchange: somebody below us tries again.
     retried: bool,
+    /// What the function says that the call used.
+    usage: Option<Usage>,
+    /// A stream that goes on when the function has returned.
+    lease: Option<Arc<Lease>>,
 }
 
 #[derive(Debug)]
@@ -83,7 +92,7 @@ pub fn observe_headers(headers: &HeaderMap) -> bool {
 /// `false`: there is no call in this task.
 pub(crate) fn saw(status: Option<u16>, headers: &HeaderMap) -> bool {
     CALL.try_with(|facts| {
-        let mut seen = facts.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = facts.lock();
         let refused = seen.last.as_ref().is_some_and(|last| last.verdict(None, SystemTime::now()).is_retried());
         // Headers alone may belong to the exchange that was seen just before.
         seen.retried |= refused && status.is_some();
@@ -97,12 +106,35 @@ pub(crate) fn saw(status: Option<u16>, headers: &HeaderMap) -> bool {
 pub(crate) fn read(status: u16, headers: &HeaderMap, body: Option<String>) {
     // Outside of a call nobody wants to know.
     let _ = CALL.try_with(|facts| {
-        let mut seen = facts.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = facts.lock();
         seen.last = Some(Exchange { status: Some(status), headers: headers.clone(), body });
     });
 }
 
+/// Says what the call of this task used; later parts complete earlier ones. `false`: there is no call in this task.
+pub(crate) fn used(usage: Usage) -> bool {
+    CALL.try_with(|facts| {
+        let mut seen = facts.lock();
+        seen.usage = Usage::of_both(seen.usage, Some(usage));
+    })
+    .is_ok()
+}
+
+/// The part of the call of this task that a stream may have; `None` if there is no call, or another stream has it.
+pub(crate) fn lease() -> Option<Arc<Lease>> {
+    let lease = CALL.try_with(|facts| {
+        let mut seen = facts.lock();
+        let is_new = seen.lease.is_none();
+        is_new.then(|| seen.lease.insert(Arc::default()).clone())
+    });
+    lease.ok().flatten()
+}
+
 impl Facts {
+    fn lock(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Runs one attempt; what is observed in it is found here.
     pub(crate) fn scope<F: Future>(&self, attempt: F) -> impl Future<Output = F::Output> + use<F> {
         CALL.scope(self.clone(), attempt)
@@ -115,8 +147,9 @@ impl Facts {
     /// The verdict on the attempt, from what was seen and from what the ladder made of its outcome; `None` if neither
     /// recognises it. Forgets what was seen.
     pub(crate) fn settle(&self, opinion: &Opinion, now: SystemTime) -> Settled {
-        let Seen { last, retried } = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        let seen = last.map(|last| last.verdict(opinion.verdict, now)).filter(|verdict| *verdict != Verdict::Success);
+        let Seen { last, retried, usage, lease } = std::mem::take(&mut *self.lock());
+        let verdict = |last: &Exchange| last.verdict(opinion.verdict, now);
+        let seen = last.as_ref().map(verdict).filter(|verdict| *verdict != Verdict::Success);
         let verdict = match (opinion.verdict, seen) {
             (told, _) if opinion.is_final => told,
             // Spent is spent, even where the status alone does not show it.
@@ -124,7 +157,7 @@ impl Facts {
             (told, Some(seen)) if seen != Verdict::Failed => Some(completed(seen, told)),
             (told, seen) => told.or(seen),
         };
-        Settled { verdict, retried }
+        Settled { verdict, retried, usage, lease, headers: last.map(|last| last.headers) }
     }
 }
 
@@ -132,6 +165,12 @@ pub(crate) struct Settled {
     pub(crate) verdict: Option<Verdict>,
     /// The client tries again by itself.
     pub(crate) retried: bool,
+    /// What the function said that the call used.
+    pub(crate) usage: Option<Usage>,
+    /// A stream that goes on.
+    pub(crate) lease: Option<Arc<Lease>>,
+    /// Of the last answer that was seen.
+    pub(crate) headers: Option<HeaderMap>,
 }
 
 /// What the transport saw, with what only the error knows: the hint and the scope from its body.
@@ -169,7 +208,7 @@ mod tests {
     }
 
     fn told(verdict: Option<Verdict>) -> Opinion {
-        Opinion { verdict, is_final: false, of: "" }
+        Opinion { verdict, is_final: false, is_early: false, of: "" }
     }
 
     const BY_HEADER: Option<Verdict> =

@@ -30,26 +30,39 @@
 //! 99.5 % once the ramp is over. Calls get their tickets in the order in which they asked. After a refusal nobody goes
 //! until the server's hint has passed, then one refused call goes alone, and when it is accepted the other refused calls
 //! go first. What the server really takes is learned from its refusals, and is never more than what you set
-//! ([`Limits::learn`]). Futures that are dropped give their places back. The log never breaks a call, and holds no
+//! ([`Limits::learn`]). Tokens a minute and requests or tokens a day are budgets beside the rate: what a call may be
+//! charged is held when it goes and settled when it ends, as the provider's [`Contract`] says. Futures that are dropped give their places back. The log never breaks a call, and holds no
 //! prompt, answer, header, key, or text of an error.
 //!
 //! # Architecture
 //!
-//! From the top down, each knowing only those below: `call` (what the attribute expands to) and [`Monitor`]; `limiter`
-//! (the public face) over `driver` (the lock, the waiters, the timer); `scheduler`, a pure state machine that is told
-//! the time; its parts `meter` (the rate), `learn` (what refusals teach), `ramp`, `window` (what really went out),
-//! `recovery` (pauses) and `tally` (the second's counts); [`config`], [`log`], [`record`], `learned` (what is kept for the
-//! next start), `limits`; and `judge`, from the outcome of a call to a [`Verdict`], helped by `facts` and `transport`, what
-//! was seen on the way. Beside them `sim` plays the scheduler against simulated providers.
+//! From the top down, each knowing only those below: [`call`] (what the attribute expands to), `stream` and [`Monitor`];
+//! `limiter` (the public face) over `driver` (the lock, the waiters, the timer); `scheduler`, a pure state machine that is
+//! told the time; its parts `meter` (the rate), `learn` (what refusals teach), `ramp`, `window` (what really went out),
+//! `budgets` (tokens and days: each `budget` a meter and a `ledger`), `served` (what headers show), `recovery` (pauses),
+//! `details` (what calls said) and `tally` (the second's counts); `contract`, `cost`, `estimate` and `usage`, from what a
+//! call is thought to cost to what it was charged; [`config`], [`log`], [`record`], `learned` and `days` (what is kept for
+//! the next start), `limits`, `ask`; and `judge`, from the outcome of a call to a [`Verdict`] and from headers to readings,
+//! helped by `facts` and `transport`, what was seen on the way. Beside them `sim` plays the scheduler against simulated
+//! providers.
 
-mod call;
+mod ask;
+mod budget;
+mod budgets;
+pub mod call;
 mod clock;
 pub mod config;
+mod contract;
+mod cost;
+mod days;
+mod details;
 mod driver;
+mod estimate;
 mod facts;
 mod judge;
 mod learn;
 mod learned;
+mod ledger;
 mod limiter;
 mod limits;
 pub mod log;
@@ -59,22 +72,34 @@ mod ramp;
 pub mod record;
 mod recovery;
 mod scheduler;
+mod served;
 #[cfg(feature = "sim")]
 pub mod sim;
+mod stream;
 mod tally;
+#[cfg(feature = "tiktoken")]
+mod tiktoken;
 #[cfg(any(feature = "reqwest-middleware", feature = "tower"))]
 pub mod transport;
+mod usage;
 mod window;
 
+pub use ask::{Ask, Priority, Reason, Rejected};
 pub use config::{Config, ConfigError};
+pub use contract::{Charge, Contract, GivenBack, UnknownProvider};
+pub use cost::{Cost, Tokens};
 pub use facts::{observe, observe_headers};
 #[cfg(any(feature = "reqwest", feature = "reqwest-012"))]
 pub use judge::clients::{CheckLlm, HttpError};
 pub use judge::{Classify, Evidence, Scope, Verdict, judge};
-pub use limiter::{Admit, Limiter, Snapshot, Ticket};
+pub use limiter::{Admit, Asked, Limiter, Snapshot, Ticket};
 pub use limits::{InvalidRamp, Limits, Ramp};
 pub use monitor::{Monitor, StartError, StopError, monitor};
 pub use ratellmiter_macros::ratellmiter;
+pub use stream::{HeldStream, Seen, hold};
+#[cfg(feature = "tiktoken")]
+pub use tiktoken::count_tokens;
+pub use usage::{HasUsage, Usage, estimate_tokens};
 
 /// What the attribute expands to. No part of the public API.
 #[doc(hidden)]
@@ -89,12 +114,15 @@ pub mod __private {
     };
 
     pub use crate::{
-        __opinion as opinion,
-        call::{Call, classify, limiter, model, when},
+        __opinion as opinion, __usage as usage,
+        ask::{Ask, Priority},
+        call::{Call, classify, giving, limiter, model, turned_away, usage as usage_by, when},
         judge::ladder::{
             AsResult, AsValue, ByClassify, ByNothing, BySource, ByTarget, ByText, Dynamic, OkByNothing, OkByResponse,
-            Opinion, Response, Rung,
+            Opinion, Response, Rung, UsageOfAnswer, UsageOfNothing,
         },
+        stream::{Held, Lazy, Replaced, Rewrap, lazy},
+        usage::HasUsage,
     };
 }
 

@@ -1,23 +1,28 @@
 //! The public face of one limiter: ask for a ticket, say how the call ended, see how things stand.
 
+mod admit;
+mod ticket;
+
 use std::{
     fmt,
-    future::Future,
     hash::{BuildHasher as _, RandomState},
-    pin::Pin,
     sync::Arc,
-    task::{Context, Poll, Waker},
-    thread,
     time::{Duration, Instant},
 };
 
+pub use admit::{Admit, Asked};
+pub use ticket::Ticket;
+
 use crate::{
+    ask::Ask,
     clock::Clock,
-    driver::{Shared, State, Waiter},
-    judge::{Scope, Verdict},
+    cost::Cost,
+    driver::{SILENT, Shared},
+    judge::Verdict,
     learned::Learned,
     limits::Limits,
-    scheduler::{Grant, Place, Scheduler},
+    record::{self, Meter},
+    scheduler::{Scheduler, Wish},
     tally::Second,
 };
 
@@ -54,7 +59,60 @@ impl Limiter {
     /// The call asks when the future is first polled. A future that is dropped gives its place in the line back at
     /// once, and the ticket too if one had just been issued to it. See [`Admit`].
     pub fn admit(&self) -> Admit {
-        Admit { limiter: self.clone(), place: None }
+        Admit(self.ask_for(None))
+    }
+
+    /// Waits for a ticket for a call that is thought to cost so much.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use ratellmiter_core::{Limiter, Limits, Usage};
+    ///
+    /// let limits = Limits::provider("anthropic")?.output_tokens_per_minute(8_000.try_into()?);
+    /// let limiter = Limiter::new(limits);
+    /// let ticket = limiter.admit_for((1_200, 500)).await;
+    /// // ... the call ...
+    /// ticket.finish_with(Usage::new(1_187, 93));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Cancel safety
+    /// As [`admit`](Self::admit).
+    pub fn admit_for(&self, cost: impl Into<Cost>) -> Admit {
+        let wish = Wish { cost: cost.into(), ..Wish::PLAIN };
+        Admit(self.ask_for(Some(Box::new(wish))))
+    }
+
+    /// Waits for a ticket, but no longer than `ask` and the limiter's own [`max_wait`](Limits::max_wait) and
+    /// [`max_line`](Limits::max_line) allow. A call that would exceed a bound, as far as can be told, is turned away at once.
+    ///
+    /// Only waiting counts, all of its tickets taken together, and not the time that the call is out.
+    ///
+    /// # Errors
+    /// [`Rejected`](crate::Rejected), with the bound that would be exceeded and about how long the call would have waited.
+    ///
+    /// # Cancel safety
+    /// As [`admit`](Self::admit).
+    pub fn ask(&self, ask: Ask) -> Asked {
+        self.ask_for(Some(Box::new(self.wish(&ask, true))))
+    }
+
+    pub(crate) fn ask_for(&self, wish: Option<Box<Wish>>) -> Asked {
+        Asked { limiter: self.clone(), wish, place: None }
+    }
+
+    /// As [`ask`](Self::ask). `bounded`: the limiter's own bounds hold as well.
+    pub(crate) fn wish(&self, ask: &Ask, bounded: bool) -> Wish {
+        let mut state = self.0.lock();
+        let limits = bounded.then(|| *state.scheduler.limits());
+        let max_wait = ask.max_wait.into_iter().chain(limits.and_then(|limits| limits.max_wait)).min();
+        let max_line = ask.max_line.into_iter().chain(limits.and_then(|limits| limits.max_line)).min();
+        let deadline = ask.deadline.map(|deadline| {
+            let (now, reading) = (state.clock.now(), Clock::reading());
+            let left = deadline.saturating_duration_since(reading);
+            (now + left).saturating_sub(reading.saturating_duration_since(deadline))
+        });
+        Wish { cost: ask.cost, priority: ask.priority, max_wait, deadline, max_line }
     }
 
     /// Waits for a ticket, blocking the thread. In a runtime this holds up the other tasks of the thread: call it
@@ -69,7 +127,7 @@ impl Limiter {
     pub fn try_admit(&self) -> Option<Ticket> {
         let mut state = self.0.lock();
         let now = state.clock.now();
-        let grant = state.scheduler.try_request(now)?;
+        let grant = state.scheduler.try_request(now, &Wish::PLAIN)?;
         drop(state);
         Some(Ticket::new(self, grant))
     }
@@ -116,6 +174,43 @@ impl Limiter {
         }
     }
 
+    /// Warns, once, of what a server or a program says that cannot be.
+    fn doubt(&self, headers: bool, usage: bool) {
+        if headers && usage {
+            return;
+        }
+        let model = {
+            let mut state = self.0.lock();
+            if std::mem::replace(&mut state.doubted, true) {
+                return;
+            }
+            state.scheduler.model().to_owned()
+        };
+        if headers {
+            tracing::warn!(
+                model,
+                "a call used more than a hundred times the tokens that it was thought to cost; it is charged one whole budget at \
+                 most. Say what calls cost: #[ratellmiter(tokens = ...)]"
+            );
+        } else {
+            tracing::warn!(
+                model,
+                "the rate-limit headers show less than a hundredth of the configured limit, and are not believed"
+            );
+        }
+    }
+
+    /// Warns that nobody says what calls cost or use. Once: what counts them stops there.
+    fn miss(&self) {
+        let model = self.0.lock().scheduler.model().to_owned();
+        tracing::warn!(
+            model,
+            "there are limits of tokens, and none of the last {SILENT} calls said what it costs or told what it used, so each \
+             counts as its even part of them: give #[ratellmiter(tokens = ...)] or #[ratellmiter(usage = ...)], return the \
+             client's own answer, or call ratellmiter_core::call::settle"
+        );
+    }
+
     /// How things stand.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
@@ -132,7 +227,27 @@ impl Limiter {
             learned_in_flight: standing.learned_in_flight,
             paused_until: standing.paused_for.map(|left| Instant::now() + left),
             time_left: standing.time_left.unwrap_or_default(),
+            budgets: standing.budgets,
         }
+    }
+
+    /// Whose calls these are.
+    pub(crate) fn set_model(&self, model: &str) {
+        self.0.lock().scheduler.set_model(model);
+    }
+
+    /// What the budgets of days have taken, by age, oldest first.
+    pub(crate) fn days(&self) -> Vec<(Meter, Vec<(Duration, u64)>)> {
+        let mut state = self.0.lock();
+        let now = state.clock.glance();
+        state.scheduler.days(now)
+    }
+
+    /// Counts what an earlier run took of a day.
+    pub(crate) fn restore_day(&self, meter: Meter, ages: &[(Duration, u64)]) {
+        let mut state = self.0.lock();
+        let now = state.clock.now();
+        ages.iter().for_each(|(age, amount)| state.scheduler.restore_day(now, meter, *age, *amount));
     }
 
     /// Where the server refused last, for the rate in calls a minute and for the calls in flight.
@@ -184,171 +299,12 @@ pub struct Snapshot {
     pub paused_until: Option<Instant>,
     /// How long until the line is empty, if no more calls join it and none is refused.
     pub time_left: Duration,
+    budgets: [Option<record::Budget>; 5],
 }
 
-/// Waiting for a ticket: a future, or [`wait`](Self::wait) for it with the thread.
-///
-/// # Cancel safety
-/// Dropping it gives the place in the line back at once. A ticket that was issued to it and never seen is given back whole:
-/// the next in line goes in its place.
-///
-/// One that is kept but never polled again loses only its own ticket's time: nobody else waits for it.
-#[derive(Debug)]
-#[must_use = "nobody waits unless it is awaited"]
-pub struct Admit {
-    limiter: Limiter,
-    /// Where it stands in the line, once it does.
-    place: Option<Place>,
-}
-
-impl Admit {
-    /// Waits with the thread instead of the task; see [`Limiter::admit_blocking`].
-    pub fn wait(mut self) -> Ticket {
-        let limiter = self.limiter.clone();
-        let waiter = || Waiter::Thread(thread::current());
-        limiter.0.lock().blocked += 1;
-        let ticket = loop {
-            if let Some(ticket) = self.look(waiter) {
-                break ticket;
-            }
-            // The driver wakes us; the bound is for a process that cannot start another thread.
-            thread::park_timeout(Duration::from_secs(1));
-        };
-        limiter.0.lock().blocked -= 1;
-        ticket
-    }
-
-    /// Takes the ticket if it is there; else sees to it that `waiter` is woken when it is.
-    fn look(&mut self, waiter: impl FnOnce() -> Waiter) -> Option<Ticket> {
-        let Self { limiter, place } = self;
-        let ask = |state: &mut State, now| {
-            let Some(standing) = *place else {
-                let grant = state.scheduler.try_request(now);
-                if grant.is_none() {
-                    *place = Some(state.scheduler.enqueue(now, waiter()));
-                }
-                return grant;
-            };
-            let grant = state.issued.remove(&standing.id);
-            if grant.is_some() {
-                *place = None;
-            } else if let Some(payload) = state.scheduler.payload(standing) {
-                let waiter = waiter();
-                if !matches!((&*payload, &waiter), (Waiter::Task(old), Waiter::Task(new)) if old.will_wake(new)) {
-                    *payload = waiter;
-                }
-            }
-            grant
-        };
-        let grant = limiter.0.change_waiting(ask)?;
-        Some(Ticket::new(limiter, grant))
-    }
-}
-
-impl Future for Admit {
-    type Output = Ticket;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Ticket> {
-        match self.look(|| Waiter::Task(context.waker().clone())) {
-            Some(ticket) => Poll::Ready(ticket),
-            None => Poll::Pending,
-        }
-    }
-}
-
-impl Drop for Admit {
-    fn drop(&mut self) {
-        let Some(place) = self.place else { return };
-        self.limiter.0.change(|state, now| {
-            if let Some(grant) = state.issued.remove(&place.id) {
-                state.scheduler.give_back(now, grant);
-            } else {
-                state.scheduler.leave(now, place);
-            }
-        });
-    }
-}
-
-/// Leave for one call. Say how the call ended: [`finish`](Self::finish), [`rate_limited`](Self::rate_limited), or
-/// [`give_back`](Self::give_back) if it was not made after all.
-///
-/// Dropping a ticket gives its place in flight back at once. Its part of the rate stays used, since the request may
-/// have left: the server counts it whether or not anybody waits for the answer.
-#[derive(Debug)]
-#[must_use = "a ticket that is dropped has ended"]
-pub struct Ticket {
-    limiter: Limiter,
-    /// `None` once it has ended.
-    grant: Option<Grant>,
-}
-
-impl Ticket {
-    fn new(limiter: &Limiter, grant: Grant) -> Self {
-        Self { limiter: limiter.clone(), grant: Some(grant) }
-    }
-
-    /// The call ended.
-    pub fn finish(mut self) {
-        self.end(|state, now, grant| state.scheduler.finish(now, grant, false));
-    }
-
-    /// The call ended with an error that is no refusal: as [`finish`](Self::finish), and the log counts it as failed.
-    pub fn fail(mut self) {
-        self.end(|state, now, grant| state.scheduler.finish(now, grant, true));
-    }
-
-    /// The call came back refused. The limiter pauses, and the call is in the line again when this returns, before all that
-    /// were never refused; the returned [`Admit`] waits for its next ticket. Dropping that leaves the line.
-    ///
-    /// `hint` is how long the server asked us to wait. A hint of more than ten minutes is no matter of waiting: the
-    /// limiter pauses as without one, and the caller had better give up.
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
-    /// # use std::{num::NonZeroU32, time::Duration};
-    /// # use ratellmiter_core::{Limiter, Limits};
-    /// # let limiter = Limiter::new(Limits::per_minute(NonZeroU32::new(300).unwrap()));
-    /// # let mut answers = [Err(()), Ok("hello")].into_iter();
-    /// # let mut call = || answers.next().unwrap();
-    /// let mut ticket = limiter.admit().await;
-    /// let answer = loop {
-    ///     match call() {
-    ///         Ok(answer) => break answer,
-    ///         Err(refused) => ticket = ticket.rate_limited(Some(Duration::from_secs(3))).await,
-    ///     }
-    /// };
-    /// ticket.finish();
-    /// # assert_eq!(answer, "hello");
-    /// # }
-    /// ```
-    pub fn rate_limited(self, hint: Option<Duration>) -> Admit {
-        self.refused(Verdict::RateLimited { retry_after: hint, scope: Scope::Unknown })
-    }
-
-    /// Like [`rate_limited`](Self::rate_limited), with all that is known of the refusal. It decides what is learned from it:
-    /// an overloaded server pauses the limiter and does not lower its rate, and too many calls at once lower the calls in
-    /// flight. A verdict that is no refusal counts as one of which nothing is known.
-    pub fn refused(mut self, verdict: Verdict) -> Admit {
-        let verdict = if verdict.is_retried() { verdict } else { Verdict::REFUSED };
-        // Nobody polls yet; whoever does leaves a waker of its own.
-        let waiter = Waiter::Task(Waker::noop().clone());
-        let place = self.end(|state, now, grant| state.scheduler.refuse(now, grant, &verdict, waiter));
-        Admit { limiter: self.limiter.clone(), place }
-    }
-
-    /// The call was not made after all: its part of the rate goes to the next in line at once.
-    pub fn give_back(mut self) {
-        self.end(|state, now, grant| state.scheduler.give_back(now, grant));
-    }
-
-    fn end<T>(&mut self, tell: impl FnOnce(&mut State, Duration, Grant) -> T) -> Option<T> {
-        let grant = self.grant.take()?;
-        Some(self.limiter.0.change(|state, now| tell(state, now, grant)))
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        self.end(|state, now, grant| state.scheduler.abandon(now, grant));
+impl Snapshot {
+    /// How the budgets of tokens and of days stand.
+    pub fn budgets(&self) -> impl Iterator<Item = &record::Budget> {
+        self.budgets.iter().flatten()
     }
 }

@@ -1,10 +1,18 @@
-//! What a user may ask for: calls a minute, calls in flight, the ramp, attempts; validated when made.
+//! What a user may ask for: calls and tokens a minute and a day, calls in flight, the ramp, attempts; validated when made.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::{
+    num::{NonZeroU32, NonZeroU64},
+    time::Duration,
+};
 
 use thiserror::Error;
 
-/// What one limiter allows.
+use crate::{
+    budgets,
+    contract::{Contract, UnknownProvider},
+};
+
+/// What one limiter allows. A ticket is issued when all of it does.
 ///
 /// ```
 /// use std::num::NonZeroU32;
@@ -13,11 +21,36 @@ use thiserror::Error;
 /// let limits = Limits::per_minute(NonZeroU32::new(90).unwrap()).no_ramp();
 /// assert_eq!(limits.requests_per_minute.get(), 90);
 /// ```
+///
+/// A tier table is written down as it stands there, with the provider's way of counting:
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use ratellmiter_core::Limits;
+///
+/// let limits = Limits::provider("anthropic")?
+///     .requests_per_minute(50.try_into()?)
+///     .input_tokens_per_minute(30_000.try_into()?)
+///     .output_tokens_per_minute(8_000.try_into()?);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
     /// Calls a minute. They go out evenly: 90 a minute is three every two seconds, 5 a minute one every twelve.
     pub requests_per_minute: NonZeroU32,
+    /// Calls a day: in any 24 hours, not from midnight on. They are not spread over it. `None`: any number.
+    pub requests_per_day: Option<NonZeroU64>,
+    /// Tokens a minute, as far as the provider counts them: see [`contract`](Self::contract). `None`: any number.
+    pub tokens_per_minute: Option<NonZeroU64>,
+    /// Input tokens a minute, where they have a limit of their own.
+    pub input_tokens_per_minute: Option<NonZeroU64>,
+    /// Output tokens a minute, where they have a limit of their own.
+    pub output_tokens_per_minute: Option<NonZeroU64>,
+    /// Tokens a day: in any 24 hours. They are not spread over it.
+    pub tokens_per_day: Option<NonZeroU64>,
+    /// How the provider counts tokens: what a call is charged when it goes, and what of that is given back.
+    pub contract: Contract,
     /// How many calls may be out at once; the line waits for this as it does for the rate. `None`: any number.
     pub max_in_flight: Option<NonZeroU32>,
     /// How much unused budget may go at once, as the time in which the rate brings it; at most 60 seconds. Zero, the
@@ -32,6 +65,11 @@ pub struct Limits {
     pub learn: bool,
     /// How often one call is sent at most before its refusal goes back to the caller. 20 by default.
     pub attempts: NonZeroU32,
+    /// How long calls wait at most, all their tickets taken together. It binds those that can be told: see
+    /// [`Limiter::ask`](crate::Limiter::ask), and the option `bounded` of the attribute. `None`: as long as it takes.
+    pub max_wait: Option<Duration>,
+    /// How many calls may wait; with 0 each goes at once or not at all. It binds those that can be told. `None`: any number.
+    pub max_line: Option<u32>,
     /// `false` lets everything through at once and retries nothing, for your own tests.
     pub enabled: bool,
 }
@@ -43,13 +81,95 @@ impl Limits {
     pub const fn per_minute(requests: NonZeroU32) -> Self {
         Self {
             requests_per_minute: requests,
+            requests_per_day: None,
+            tokens_per_minute: None,
+            input_tokens_per_minute: None,
+            output_tokens_per_minute: None,
+            tokens_per_day: None,
+            contract: Contract::PLAIN,
             max_in_flight: None,
             burst: Duration::ZERO,
             learn: true,
             ramp: Some(Ramp::DEFAULT),
             attempts: NonZeroU32::new(20).expect("20 is not 0"),
+            max_wait: None,
+            max_line: None,
             enabled: true,
         }
+    }
+
+    /// With the contract of this provider, 300 calls a minute and no other limit yet: say what your account has. Where the provider
+    /// has no limit of requests, as `DeepSeek`, it is 60,000 a minute.
+    ///
+    /// # Errors
+    /// There is no such provider; the error names those that there are.
+    pub fn provider(name: &str) -> Result<Self, UnknownProvider> {
+        let contract = Contract::named(name)?;
+        let requests = if contract.limits_requests() { DEFAULT_RATE_LIMIT } else { UNLIMITED };
+        Ok(Self::per_minute(requests).contract(contract))
+    }
+
+    /// So many calls a minute.
+    #[must_use]
+    pub const fn requests_per_minute(mut self, requests: NonZeroU32) -> Self {
+        self.requests_per_minute = requests;
+        self
+    }
+
+    /// So many calls in any 24 hours.
+    #[must_use]
+    pub const fn requests_per_day(mut self, requests: NonZeroU64) -> Self {
+        self.requests_per_day = Some(requests);
+        self
+    }
+
+    /// So many tokens a minute.
+    #[must_use]
+    pub const fn tokens_per_minute(mut self, tokens: NonZeroU64) -> Self {
+        self.tokens_per_minute = Some(tokens);
+        self
+    }
+
+    /// So many input tokens a minute.
+    #[must_use]
+    pub const fn input_tokens_per_minute(mut self, tokens: NonZeroU64) -> Self {
+        self.input_tokens_per_minute = Some(tokens);
+        self
+    }
+
+    /// So many output tokens a minute.
+    #[must_use]
+    pub const fn output_tokens_per_minute(mut self, tokens: NonZeroU64) -> Self {
+        self.output_tokens_per_minute = Some(tokens);
+        self
+    }
+
+    /// So many tokens in any 24 hours.
+    #[must_use]
+    pub const fn tokens_per_day(mut self, tokens: NonZeroU64) -> Self {
+        self.tokens_per_day = Some(tokens);
+        self
+    }
+
+    /// Tokens are counted by this contract.
+    #[must_use]
+    pub const fn contract(mut self, contract: Contract) -> Self {
+        self.contract = contract;
+        self
+    }
+
+    /// Calls that can be told wait no longer than this.
+    #[must_use]
+    pub const fn max_wait(mut self, wait: Duration) -> Self {
+        self.max_wait = Some(wait);
+        self
+    }
+
+    /// Calls that can be told do not join a line of so many.
+    #[must_use]
+    pub const fn max_line(mut self, calls: u32) -> Self {
+        self.max_line = Some(calls);
+        self
     }
 
     /// At most so many calls out at once.
@@ -66,9 +186,19 @@ impl Limits {
         self
     }
 
-    /// The burst is a field that anybody can set.
+    /// All are fields that anybody can set: what no sum can hold is less.
     pub(crate) fn checked(mut self) -> Self {
         self.burst = self.burst.min(LONGEST_BURST);
+        let budgets = [
+            &mut self.requests_per_day,
+            &mut self.tokens_per_minute,
+            &mut self.input_tokens_per_minute,
+            &mut self.output_tokens_per_minute,
+            &mut self.tokens_per_day,
+        ];
+        for budget in budgets.into_iter().flatten() {
+            *budget = (*budget).min(NonZeroU64::new(budgets::MOST).unwrap_or(*budget));
+        }
         self
     }
 
@@ -107,6 +237,12 @@ impl Limits {
         self
     }
 }
+
+/// Calls a minute when nobody says anything.
+pub(crate) const DEFAULT_RATE_LIMIT: NonZeroU32 = NonZeroU32::new(300).expect("300 is not 0");
+
+/// Calls a minute where nobody counts them.
+pub(crate) const UNLIMITED: NonZeroU32 = NonZeroU32::new(60_000).expect("60,000 is not 0");
 
 /// The longest [`Limits::burst`].
 pub(crate) const LONGEST_BURST: Duration = Duration::from_mins(1);

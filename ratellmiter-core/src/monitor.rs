@@ -5,7 +5,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, OnceLock, PoisonError, RwLock,
+        Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockWriteGuard,
         mpsc::{self, RecvTimeoutError},
     },
     thread,
@@ -16,7 +16,8 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 
 use crate::{
-    config::{Config, ConfigError, Settings},
+    config::{self, Config, ConfigError, Settings},
+    days::{self, Days, Keeper},
     learned::{self, Learned, Memory},
     limiter::{Limiter, Snapshot},
     limits::Limits,
@@ -61,6 +62,8 @@ struct Registry {
     recording: bool,
     /// What earlier runs have learned of models that have no limiter yet.
     memory: Memory,
+    /// What others took of the day.
+    days: Days,
 }
 
 #[derive(Debug)]
@@ -117,6 +120,7 @@ impl Monitor {
             limiters: HashMap::new(),
             recording: false,
             memory: Memory::new(),
+            days: Days::new(),
         };
         Self { registry: Arc::new(RwLock::new(registry)), writer: Mutex::new(None) }
     }
@@ -136,7 +140,10 @@ impl Monitor {
         let failed = |source| StartError::Log { directory: directory.clone(), source };
         let log = Log::create(&directory, SystemTime::now()).map_err(failed)?;
         let path = log.path().to_owned();
-        let memory = learned::read(&directory, epoch_seconds());
+        let now = epoch_seconds();
+        let memory = learned::read(&directory, now);
+        let own = self.write_registry(|registry| registry.days.name().to_owned());
+        let days = days::read(&directory, &own, now);
         let (stop, stopped) = mpsc::channel();
         let registry = self.registry.clone();
         let thread = thread::Builder::new().name("ratellmiter-log".into());
@@ -145,6 +152,7 @@ impl Monitor {
             registry.settings = settings;
             registry.recording = true;
             registry.memory = memory;
+            registry.days.take_in(days, now);
             registry.limiters.values().for_each(|entry| entry.limiter.record(true));
             registry.apply();
             registry.remember();
@@ -242,10 +250,14 @@ impl Drop for Monitor {
 
 impl Registry {
     fn add(&mut self, model: &str) -> &mut Entry {
-        let Self { settings, limiters, recording, memory } = self;
+        let Self { settings, limiters, recording, memory, days } = self;
         limiters.entry(model.into()).or_insert_with(|| {
-            let limiter = Limiter::new(settings.limits(model, None));
+            let limits = settings.limits(model, None);
+            doubt(model, &limits);
+            let limiter = Limiter::new(limits);
+            limiter.set_model(model);
             limiter.record(*recording);
+            days.restore(model, &limiter);
             if let Some(learned) = memory.remove(model) {
                 limiter.restore(&learned);
             }
@@ -262,11 +274,28 @@ impl Registry {
         }
     }
 
-    fn apply(&self) {
+    fn apply(&mut self) {
         for (model, entry) in &self.limiters {
-            entry.limiter.set_limits(self.settings.limits(model, entry.asked));
+            let limits = self.settings.limits(model, entry.asked);
+            if limits != entry.limiter.limits() {
+                doubt(model, &limits);
+            }
+            entry.limiter.set_limits(limits);
+        }
+        self.restore_days();
+    }
+
+    /// Gives budgets what others took of them.
+    fn restore_days(&mut self) {
+        if !self.days.is_empty() {
+            self.limiters.iter().for_each(|(model, entry)| self.days.restore(model, &entry.limiter));
         }
     }
+}
+
+/// Warns of limits that will hardly do what is wanted of them.
+fn doubt(model: &str, limits: &Limits) {
+    config::doubts(limits).into_iter().for_each(|doubt| tracing::warn!(model, "{doubt}"));
 }
 
 fn finished<E>(path: PathBuf, written: Result<io::Result<()>, E>) -> Result<Option<PathBuf>, StopError> {
@@ -280,6 +309,10 @@ fn finished<E>(path: PathBuf, written: Result<io::Result<()>, E>) -> Result<Opti
 fn write(registry: &RwLock<Registry>, mut log: Log, stop: &mpsc::Receiver<oneshot::Sender<io::Result<()>>>) {
     let mut broken = false;
     let mut memory = Memory::new();
+    let mut keeper = log.path().parent().map(|directory| {
+        let registry = registry.read().unwrap_or_else(PoisonError::into_inner);
+        Keeper::new(directory, &registry.days)
+    });
     loop {
         let told = stop.recv_timeout(until_next_second());
         let last = !matches!(told, Err(RecvTimeoutError::Timeout));
@@ -297,6 +330,7 @@ fn write(registry: &RwLock<Registry>, mut log: Log, stop: &mpsc::Receiver<onesho
         }
         broken = written.is_err();
         keep(registry, log.path(), &mut memory);
+        keeper.iter_mut().for_each(|keeper| keep_days(registry, keeper));
         if let Ok(answer) = told {
             let _ = answer.send(written);
         }
@@ -325,6 +359,21 @@ fn keep(registry: &RwLock<Registry>, log: &Path, kept: &mut Memory) {
     {
         kept.extend(new);
     }
+}
+
+/// Writes what has been taken of the day, if it is something new.
+fn keep_days(registry: &RwLock<Registry>, keeper: &mut Keeper) {
+    keeper.look();
+    let registry = {
+        let mut registry = registry.write().unwrap_or_else(PoisonError::into_inner);
+        // Whoever holds a limiter may have given it a budget.
+        registry.restore_days();
+        RwLockWriteGuard::downgrade(registry)
+    };
+    let ledgers = registry.limiters.iter().map(|(model, entry)| (model.clone(), entry.limiter.days())).collect();
+    let changed = keeper.changed(&registry.days, ledgers);
+    drop(registry);
+    changed.into_iter().for_each(|changed| keeper.write(changed));
 }
 
 fn epoch_seconds() -> u64 {

@@ -75,6 +75,18 @@ pub struct Row<'a> {
     /// Calls out when the second ended.
     #[serde(default)]
     pub in_flight: u64,
+    /// Calls that were turned away instead of waiting longer than they may.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rejected: u64,
+    /// Tokens that the tickets issued in this second reserved, in and out.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub reserved_tokens: u64,
+    /// Tokens that the calls that ended in this second used, in and out, as far as they told.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub used_tokens: u64,
+    /// Each budget of tokens or of a day.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub budgets: Vec<Budget>,
     /// How long those who got a ticket in this second had waited for it, in milliseconds.
     #[serde(default)]
     pub wait_ms: Quantiles,
@@ -92,6 +104,39 @@ fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
+/// How one budget of tokens or of a day stood when the second ended.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Budget {
+    /// Which.
+    pub meter: Meter,
+    /// What is configured, for its minute or day.
+    pub limit: u64,
+    /// What counts against it.
+    pub taken: u64,
+    /// What refusals have taught or headers show, where it is less than what is configured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learned: Option<f64>,
+}
+
+/// What a budget counts, and over which time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Meter {
+    /// Requests a day.
+    RequestsPerDay,
+    /// Tokens a minute, in and out.
+    TokensPerMinute,
+    /// Input tokens a minute.
+    InputTokensPerMinute,
+    /// Output tokens a minute.
+    OutputTokensPerMinute,
+    /// Tokens a day, in and out.
+    TokensPerDay,
+    /// Something that a later version knows.
+    #[serde(other)]
+    Other,
+}
+
 /// What holds the line back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -106,6 +151,18 @@ pub enum Held {
     Learned,
     /// The configured rate.
     Rate,
+    /// What the server's headers show to be left.
+    Server,
+    /// The requests of a day.
+    RequestsPerDay,
+    /// The tokens of a minute.
+    TokensPerMinute,
+    /// The input tokens of a minute.
+    InputTokensPerMinute,
+    /// The output tokens of a minute.
+    OutputTokensPerMinute,
+    /// The tokens of a day.
+    TokensPerDay,
     /// Something that a later version knows.
     #[serde(other)]
     Other,
@@ -127,6 +184,7 @@ pub struct Quantiles {
 
 /// One line of a log.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::large_enum_variant)] // Rows are a million to one header.
 pub enum Line<'a> {
     /// The first line.
     Header(Header),
@@ -181,6 +239,26 @@ mod tests {
         assert_eq!(Line::parse(&text).unwrap(), Line::Row(row));
         let Line::Row(row) = Line::parse(r#"{"at":7,"model":"m","held":"tokens"}"#).unwrap() else { panic!("a row") };
         assert_eq!(row.held, Some(Held::Other));
+    }
+
+    #[test]
+    fn tokens_and_budgets_are_told_where_there_are_any() {
+        let budget = |meter, learned| Budget { meter, limit: 80_000, taken: 79_000, learned };
+        let row = Row {
+            held: Some(Held::OutputTokensPerMinute),
+            reserved_tokens: 4096,
+            used_tokens: 400,
+            budgets: vec![budget(Meter::OutputTokensPerMinute, None), budget(Meter::TokensPerDay, Some(500.5))],
+            ..Row::default()
+        };
+        let text = serde_json::to_string(&row).unwrap();
+        let expected = r#""reserved_tokens":4096,"used_tokens":400,"budgets":[{"meter":"output_tokens_per_minute","limit":80000,"taken":79000},{"meter":"tokens_per_day","limit":80000,"taken":79000,"learned":500.5}],"#;
+        assert!(text.contains(expected) && text.contains(r#""held":"output_tokens_per_minute""#), "{text}");
+        assert_eq!(Line::parse(&text).unwrap(), Line::Row(row));
+        let later =
+            r#"{"at":7,"model":"m","held":"server","budgets":[{"meter":"images_per_week","limit":5,"taken":1,"x":2}]}"#;
+        let Line::Row(row) = Line::parse(later).unwrap() else { panic!("a row") };
+        assert_eq!((row.held, row.budgets[0].meter), (Some(Held::Server), Meter::Other));
     }
 
     #[test]

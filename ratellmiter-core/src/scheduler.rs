@@ -6,19 +6,31 @@
 //! [`deadline`](Scheduler::deadline).
 //!
 //! A ticket goes when all of these allow it: the phase (nobody in a pause, one canary after it), the calls in flight,
-//! the meter, the ramp and the window. Meter and ramp count from the schedule and not from when a timer fired.
+//! the meter, the ramp, the window and the budgets of tokens and days. Meters and ramp count from the schedule and not from
+//! when a timer fired.
 
-use std::{collections::BTreeMap, num::NonZeroU32, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    num::{NonZeroU32, NonZeroU64},
+    time::Duration,
+};
 
 use crate::{
-    judge::{Scope, Verdict},
+    ask::{Priority, Reason, Rejected},
+    budgets::{Budgets, Price},
+    contract::Charge,
+    cost::Cost,
+    details::{AllDetails, Details},
+    judge::{Per, Reading, Scope, Unit, Verdict},
     learn::{Learner, Through},
     limits::Limits,
-    meter::Meter,
+    meter::{Meter, nanos},
     ramp::Ramp,
-    record::Held,
+    record::{Held, Meter as Kind},
     recovery::{LONGEST_HINT, Recovery},
+    served::{Configured, Served},
     tally::{Second, Standing, Tally},
+    usage::Usage,
     window::Window,
 };
 
@@ -31,14 +43,27 @@ const MOST_LATENESS: Duration = Duration::from_millis(100);
 /// A place in the line. The order of places is the order of the line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place {
-    class: Class,
+    /// Zero for who was refused, else when it counts as having asked, in nanoseconds, and one.
+    rank: u64,
     pub(crate) id: Id,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Class {
-    Refused,
-    New,
+/// How a call asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Wish {
+    pub(crate) cost: Cost,
+    pub(crate) priority: Priority,
+    /// How long it waits at most, and until when.
+    pub(crate) max_wait: Option<Duration>,
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) max_line: Option<u32>,
+}
+
+/// When a call waits no longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Until {
+    pub(crate) at: Duration,
+    pub(crate) reason: Reason,
 }
 
 /// Leave for one call, as the scheduler sees it.
@@ -99,8 +124,17 @@ pub(crate) struct Scheduler<W> {
     episode: u64,
     /// Whether the user gives a probe, so that no canary is sent.
     has_probe: bool,
+    budgets: Budgets,
+    /// What the server's headers say of requests a minute.
+    served: Served,
     line: BTreeMap<Place, Waiting<W>>,
+    /// What calls said that are in the line or out, if they said anything.
+    details: AllDetails,
+    /// Those of the line who wait no longer than to a time.
+    expiries: BTreeSet<(Duration, Place)>,
     in_flight: u64,
+    /// How long calls are out, in the mean of the last.
+    call_time: Duration,
     next: Id,
     /// When an event last made it possible that somebody goes.
     unblocked: Duration,
@@ -112,7 +146,7 @@ impl<W> Scheduler<W> {
     pub(crate) fn new(limits: Limits, offset: Duration, seed: u64) -> Self {
         let limits = limits.checked();
         let (rate, cap) = learners(&limits);
-        let mut meter = Meter::new(limits.requests_per_minute);
+        let mut meter = Meter::new(limits.requests_per_minute.into());
         meter.set_burst(limits.burst);
         Self {
             limits,
@@ -130,8 +164,13 @@ impl<W> Scheduler<W> {
             phase: Phase::Flowing,
             episode: 0,
             has_probe: false,
+            budgets: Budgets::new(&limits),
+            served: Served::default(),
             line: BTreeMap::new(),
+            details: AllDetails::default(),
+            expiries: BTreeSet::new(),
             in_flight: 0,
+            call_time: Duration::ZERO,
             next: 0,
             unblocked: Duration::ZERO,
             tally: Tally::new(offset),
@@ -152,6 +191,7 @@ impl<W> Scheduler<W> {
         self.rate.set_most(limits.requests_per_minute.get().into());
         self.cap.set_most(most_in_flight(&limits));
         self.relearn(now);
+        self.budgets.set(now, &self.limits);
         self.meter.set_burst(limits.burst);
         self.window.set(limits.requests_per_minute, limits.burst);
         self.ramp.set(now, limits.ramp, limits.requests_per_minute, limits.burst.is_zero());
@@ -163,32 +203,59 @@ impl<W> Scheduler<W> {
         self.has_probe = has_probe;
     }
 
+    pub(crate) fn model(&self) -> &str {
+        self.budgets.model()
+    }
+
+    /// Whether tokens are counted, and the call that is out did not say what it costs.
+    pub(crate) fn is_told_nothing(&self, grant: &Grant) -> bool {
+        self.budgets.count_tokens() && self.details.get(grant.id).cost == Cost::UNKNOWN
+    }
+
+    /// Whose calls these are.
+    pub(crate) fn set_model(&mut self, model: &str) {
+        self.budgets.set_model(model);
+    }
+
     /// A call asks for a ticket and gets it at once, or not at all and is not counted.
-    pub(crate) fn try_request(&mut self, now: Duration) -> Option<Grant> {
+    pub(crate) fn try_request(&mut self, now: Duration, wish: &Wish) -> Option<Grant> {
         self.roll(now);
+        if self.limits.enabled && wish.deadline.is_some_and(|deadline| deadline < now) {
+            return None;
+        }
+        let price = self.budgets.price(wish.cost);
         if self.limits.enabled {
             if !self.line.is_empty() {
                 return None;
             }
             // Nobody was waiting: the schedule begins with this call.
             let before = std::mem::replace(&mut self.unblocked, now);
-            if self.due().is_none_or(|due| due > now) {
+            if self.due(&price).is_none_or(|due| due > now) {
                 self.unblocked = before;
                 return None;
             }
         }
         self.tally.counts.requested += 1;
         let id = self.new_id();
-        Some(self.issue(id, now, now))
+        Some(self.issue(id, now, now, Details { price, ..wish.details() }))
     }
 
     /// A call that did not get a ticket at once joins the line.
-    pub(crate) fn enqueue(&mut self, now: Duration, payload: W) -> Place {
+    ///
+    /// # Errors
+    /// It would wait for longer than it may, as far as can be told.
+    pub(crate) fn enqueue(&mut self, now: Duration, wish: &Wish, payload: W) -> Result<Place, Rejected> {
         self.roll(now);
         self.tally.counts.requested += 1;
-        let place = Place { class: Class::New, id: self.new_id() };
-        self.join(now, place, payload);
-        place
+        let handicap = wish.priority.handicap();
+        let place = Place { rank: nanos(now + handicap) + 1, id: self.new_id() };
+        self.join(now, place, wish.details(), payload);
+        if let Err(rejected) = self.bounded(now, place, wish) {
+            self.leave(now, place);
+            self.tally.counts.rejected += 1;
+            return Err(rejected);
+        }
+        Ok(place)
     }
 
     /// What a waiter left behind; `None` when it waits no longer.
@@ -204,22 +271,74 @@ impl<W> Scheduler<W> {
     /// Somebody leaves the line. `false`: they were not in it.
     pub(crate) fn leave(&mut self, now: Duration, place: Place) -> bool {
         self.roll(now);
-        self.line.remove(&place).is_some()
+        if self.line.remove(&place).is_none() {
+            return false;
+        }
+        if let Some(until) = self.details.take(place.id).until {
+            self.expiries.remove(&(until.at, place));
+        }
+        true
     }
 
-    /// A call ended, well or with an error of its own.
-    pub(crate) fn finish(&mut self, now: Duration, grant: Grant, failed: bool) {
+    /// Takes out of the line all whose time is over by now, and tells each by how much longer it would have waited.
+    pub(crate) fn expire(&mut self, now: Duration, mut expired: impl FnMut(Id, Rejected, W)) {
+        while let Some(&(at, place)) = self.expiries.first()
+            && at <= now
+        {
+            self.roll(now);
+            let estimated_wait = self.wait_of(now, place);
+            self.expiries.pop_first();
+            let until = self.details.take(place.id).until;
+            if let (Some(until), Some(waiting)) = (until, self.line.remove(&place)) {
+                self.tally.counts.rejected += 1;
+                expired(place.id, Rejected { reason: until.reason, estimated_wait }, waiting.payload);
+            }
+            self.unblocked = now;
+        }
+    }
+
+    /// A call ended, well or with an error of its own. `false`: what it says that it used is not to be believed.
+    pub(crate) fn finish(&mut self, now: Duration, grant: Grant, failed: bool, usage: Option<Usage>) -> bool {
         self.roll(now);
+        if let Some(usage) = usage {
+            self.tally.counts.used_tokens += usage.input.saturating_add(usage.output).min(MOST_TOKENS);
+        }
+        let price = self.details.take(grant.id).price;
+        let plausible = !self.limits.enabled || self.budgets.finish(now, grant.at, &price, usage);
         self.tally.counts.finished += 1;
         self.tally.counts.failed += u64::from(failed);
-        self.tally.calls.add(now.saturating_sub(grant.at));
+        let time = now.saturating_sub(grant.at);
+        self.tally.calls.add(time);
+        self.call_time = if self.call_time.is_zero() { time } else { self.call_time * 7 / 8 + time / 8 };
         self.returned(now);
         self.accepted(now, grant.id);
+        plausible
+    }
+
+    /// Reads what the answer to a call shows of limits. `false`: some of it is not to be believed.
+    pub(crate) fn read(&mut self, now: Duration, grant: &Grant, readings: &[Reading]) -> bool {
+        if readings.is_empty() {
+            return true;
+        }
+        self.roll(now);
+        let mut believed = true;
+        for reading in readings {
+            believed &= if reading.unit == Unit::Requests && reading.per != Per::Day {
+                let limits = Configured { limit: u64::from(self.limits.requests_per_minute.get()), rounded: 1 };
+                self.served.read(now, grant.at, reading, limits, self.window.after(grant.at))
+            } else {
+                self.budgets.read(now, grant.at, reading)
+            };
+        }
+        self.relearn(now);
+        believed
     }
 
     /// A call ended and nobody knows how: its future was dropped.
     pub(crate) fn abandon(&mut self, now: Duration, grant: Grant) {
         self.roll(now);
+        // What it was charged stays: the request may have left.
+        self.details.take(grant.id);
         self.returned(now);
         self.canary_lost(now, grant.id);
     }
@@ -228,9 +347,11 @@ impl<W> Scheduler<W> {
     pub(crate) fn give_back(&mut self, now: Duration, grant: Grant) {
         self.roll(now);
         self.returned(now);
-        self.meter.give_back();
+        self.meter.give_back(1);
         self.ramp.give_back();
         self.window.give_back(grant.at);
+        let price = self.details.take(grant.id).price;
+        self.budgets.give_back(grant.at, &price);
         self.canary_lost(now, grant.id);
         self.unblocked = now;
     }
@@ -242,6 +363,8 @@ impl<W> Scheduler<W> {
         self.tally.counts.overloaded += u64::from(matches!(verdict, Verdict::Overloaded { .. }));
         self.recovery.refused_after(now.saturating_sub(grant.at));
         self.through.refused(grant.at);
+        let details = self.details.take(grant.id);
+        self.budgets.refuse(now, grant.at, &details.price);
         self.returned(now);
         let is_new = match self.phase {
             Phase::Flowing => grant.episode == self.episode,
@@ -252,9 +375,15 @@ impl<W> Scheduler<W> {
             self.learn(now, verdict);
         }
         self.pause(now, verdict.retry_after(), is_new);
-        let place = Place { class: Class::Refused, id: grant.id };
-        self.join(now, place, payload);
+        let place = Place { rank: 0, id: grant.id };
+        self.join(now, place, Details { price: Price::default(), ..details }, payload);
         place
+    }
+
+    /// Whether one that waits again after a refusal will have its ticket in time, as far as can be told.
+    pub(crate) fn is_in_time(&self, now: Duration, place: Place) -> bool {
+        let until = self.details.get(place.id).until;
+        until.is_none_or(|until| now + self.wait_of(now, place) <= until.at)
     }
 
     /// A refusal was seen that belongs to no ticket.
@@ -286,7 +415,9 @@ impl<W> Scheduler<W> {
         self.roll(now);
         while let Some((&place, waiting)) = self.line.first_key_value() {
             let since = waiting.since;
-            let scheduled = match (self.scheduled(), self.due()) {
+            let details = self.details.get(place.id);
+            let price = self.budgets.price(details.cost);
+            let scheduled = match (self.scheduled(), self.due(&price)) {
                 _ if !self.limits.enabled => now,
                 (Some(scheduled), Some(due)) if due <= now => scheduled,
                 _ => break,
@@ -298,8 +429,13 @@ impl<W> Scheduler<W> {
             let Some((_, waiting)) = self.line.pop_first() else {
                 break;
             };
+            if let Some(until) = details.until {
+                self.expiries.remove(&(until.at, place));
+            }
             let late = now.saturating_sub(scheduled) > MOST_LATENESS;
-            let grant = self.issue(place.id, if late { now } else { scheduled }, now);
+            let patience = details.patience.map(|left| left.saturating_sub(now.saturating_sub(since)));
+            let details = Details { patience, until: None, ..details };
+            let grant = self.issue(place.id, if late { now } else { scheduled }, now, Details { price, ..details });
             self.tally.waits.add(now.saturating_sub(since));
             issued(grant, waiting.payload);
         }
@@ -308,13 +444,17 @@ impl<W> Scheduler<W> {
 
     /// When to call [`advance`](Self::advance) again if nothing else happens. `None`: not before something does.
     pub(crate) fn deadline(&self) -> Option<Duration> {
-        if self.line.is_empty() {
-            return None;
-        }
-        match self.phase {
+        let (first, _) = self.line.first_key_value()?;
+        let due = match self.phase {
             Phase::Canary { accepted, .. } => Some(accepted),
-            _ => self.due(),
-        }
+            // What headers say holds for a time.
+            _ => self.due(&self.price_of(*first)).map(|due| {
+                let rises = self.budgets.until().into_iter().chain(self.served.until()).min();
+                rises.filter(|rises| *rises > self.rolled).map_or(due, |rises| due.min(rises))
+            }),
+        };
+        let expiry = self.expiries.first().map(|(at, _)| *at);
+        due.into_iter().chain(expiry).min()
     }
 
     /// Keeps the seconds that end, for [`seconds`](Self::seconds) to take, or stops to.
@@ -327,7 +467,8 @@ impl<W> Scheduler<W> {
     pub(crate) fn seconds(&mut self, now: Duration, all: bool) -> Vec<Second> {
         self.roll(now);
         if all {
-            self.tally.close(self.standing(now));
+            let standing = self.standing(now);
+            self.tally.close(&standing);
         }
         self.tally.take()
     }
@@ -359,7 +500,18 @@ impl<W> Scheduler<W> {
         }
     }
 
-    pub(crate) fn standing(&self, now: Duration) -> Standing {
+    /// What the budgets of days have taken, by age, oldest first.
+    pub(crate) fn days(&mut self, now: Duration) -> Vec<(Kind, Vec<(Duration, u64)>)> {
+        self.budgets.days(now)
+    }
+
+    /// Counts what an earlier run took of a day.
+    pub(crate) fn restore_day(&mut self, now: Duration, kind: Kind, age: Duration, amount: u64) {
+        self.roll(now);
+        self.budgets.restore(now, kind, age, amount);
+    }
+
+    pub(crate) fn standing(&mut self, now: Duration) -> Standing {
         Standing {
             overflow: self.line.len() as u64,
             in_flight: self.in_flight,
@@ -367,7 +519,8 @@ impl<W> Scheduler<W> {
             paused_for: self.paused_for(now),
             time_left: (!self.line.is_empty()).then(|| self.time_left(now)),
             limit: f64::from(self.limits.requests_per_minute.get()) / 60.0,
-            held: self.held(),
+            held: self.held(now),
+            budgets: self.budgets.levels(now),
             learned_rate: self.rate.learned().map(|per_minute| per_minute / 60.0),
             learned_in_flight: self.cap.learned().map(f64::round),
         }
@@ -385,13 +538,38 @@ impl<W> Scheduler<W> {
 
     /// How long until the line is empty, if no call is refused and none joins.
     pub(crate) fn time_left(&self, now: Duration) -> Duration {
-        if self.line.is_empty() {
-            return Duration::ZERO;
-        }
-        let calls = self.line.len() as u64;
+        self.line.last_key_value().map_or(Duration::ZERO, |(last, _)| self.wait_of(now, *last))
+    }
+
+    /// How long until this one has its ticket, if no call is refused and all before it wait on.
+    fn wait_of(&self, now: Duration, place: Place) -> Duration {
+        let is_last = self.line.last_key_value().is_some_and(|(last, _)| *last == place);
+        let calls = if is_last { self.line.len() } else { self.line.range(..=place).count() } as u64;
         #[allow(clippy::cast_precision_loss)] // For people to read.
         let learned = Duration::from_secs_f64(calls as f64 * 60.0 / f64::from(self.pace.get()));
-        self.paused_for(now).unwrap_or_default() + self.ramp.time_for(calls).max(learned)
+        // The nearest are looked at, and the others are taken to be like them.
+        let ahead = self.line.range(..=place).take(LOOKED_AT).map(|(place, _)| self.price_of(*place));
+        let budgets = self.budgets.time_for(now, calls, ahead);
+        let rounds = if self.full() { calls.div_ceil(self.room.max(1)) } else { 0 };
+        let out = self.call_time.saturating_mul(u32::try_from(rounds).unwrap_or(u32::MAX));
+        self.paused_for(now).unwrap_or_default() + self.ramp.time_for(calls).max(learned).max(budgets).max(out)
+    }
+
+    /// Whether one that has just joined the line may wait there.
+    fn bounded(&self, now: Duration, place: Place, wish: &Wish) -> Result<(), Rejected> {
+        let until = self.details.get(place.id).until;
+        if !self.limits.enabled || until.is_none() && wish.max_line.is_none() {
+            return Ok(());
+        }
+        let estimated_wait = self.wait_of(now, place);
+        let too_many = wish.max_line.is_some_and(|most| self.line.len() > most as usize);
+        let reason = match until {
+            Some(until) if until.at <= now => until.reason,
+            _ if too_many => Reason::MaxLine,
+            Some(until) if now + estimated_wait > until.at => until.reason,
+            _ => return Ok(()),
+        };
+        Err(Rejected { reason, estimated_wait })
     }
 
     /// Brings ramp, phase and tally to `now`, before anything changes.
@@ -404,31 +582,57 @@ impl<W> Scheduler<W> {
         let flowing = self.phase == Phase::Flowing && !self.line.is_empty();
         self.ramp.roll(now, flowing && !self.full());
         let time = now.saturating_sub(std::mem::replace(&mut self.rolled, now));
+        if !self.budgets.is_empty() {
+            self.budgets.roll(now);
+        }
+        if self.served.roll(now) {
+            self.relearn(now);
+        }
         if flowing && self.full() {
             self.cap.pressed(time);
             self.relearn(now);
+        } else if let Some(kind) = self.held_by_budget().filter(|_| flowing) {
+            self.budgets.pressed(now, kind, time);
         } else if flowing && self.ramp.rate() * 60.0 >= self.rate.allowed() {
             self.rate.pressed(time);
             self.relearn(now);
         }
         if self.tally.is_over(now) {
             let standing = self.standing(now);
-            self.tally.roll(now, standing);
+            self.tally.roll(now, &standing);
         }
     }
 
     /// What the first in the line waits for.
-    fn held(&self) -> Option<Held> {
+    fn held(&self, now: Duration) -> Option<Held> {
         if self.line.is_empty() {
             return None;
         }
+        let rate = self.limits.requests_per_minute;
         Some(match self.phase {
             Phase::Flowing if self.full() => Held::InFlight,
+            Phase::Flowing if let Some(kind) = self.held_by_budget() => self.budgets.held(now, kind),
             Phase::Flowing if self.ramp.due() > self.meter.due() => Held::Ramp,
-            Phase::Flowing if self.pace < self.limits.requests_per_minute => Held::Learned,
+            Phase::Flowing
+                if self.served.pace(now, rate.get().into()) == u64::from(self.pace.get()) && self.pace < rate =>
+            {
+                Held::Server
+            }
+            Phase::Flowing if self.pace < rate => Held::Learned,
             Phase::Flowing => Held::Rate,
             _ => Held::Pause,
         })
+    }
+
+    /// The budget that the first in the line waits for, if it waits for none of the others as long.
+    fn held_by_budget(&self) -> Option<Kind> {
+        if self.budgets.is_empty() {
+            return None;
+        }
+        let (first, _) = self.line.first_key_value()?;
+        let (due, budget) = self.budgets.binding(&self.price_of(*first))?;
+        let others = self.meter.due().max(self.ramp.due()).max(self.window.due());
+        (due > others).then_some(budget.kind)
     }
 
     fn new_id(&mut self) -> Id {
@@ -436,10 +640,20 @@ impl<W> Scheduler<W> {
         self.next
     }
 
-    fn join(&mut self, now: Duration, place: Place, payload: W) {
+    /// What one in the line costs.
+    fn price_of(&self, place: Place) -> Price {
+        self.budgets.price(self.details.get(place.id).cost)
+    }
+
+    fn join(&mut self, now: Duration, place: Place, mut details: Details, payload: W) {
+        details.until = details.until(now);
         if self.line.is_empty() {
             self.unblocked = now;
         }
+        if let Some(until) = details.until {
+            self.expiries.insert((until.at, place));
+        }
+        self.details.keep(place.id, details);
         self.line.insert(place, Waiting { since: now, payload });
     }
 
@@ -450,10 +664,12 @@ impl<W> Scheduler<W> {
     /// Takes over what the learners allow.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // They saturate, and the least is 1.
     fn relearn(&mut self, now: Duration) {
-        let pace = NonZeroU32::new(self.rate.allowed() as u32).unwrap_or(NonZeroU32::MIN);
+        let served = self.served.pace(now, self.limits.requests_per_minute.get().into());
+        let pace = NonZeroU32::new((self.rate.allowed() as u32).min(u32::try_from(served).unwrap_or(u32::MAX)));
+        let pace = pace.unwrap_or(NonZeroU32::MIN);
         if pace != self.pace {
             self.pace = pace;
-            self.meter.set_rate(now, pace);
+            self.meter.set_rate(now, NonZeroU64::from(pace));
         }
         self.room = self.cap.allowed().round() as u64;
     }
@@ -473,6 +689,8 @@ impl<W> Scheduler<W> {
             Scope::Concurrency => self.cap.refused(self.in_flight as f64),
             // The ramp, which starts anew, is the answer to growth; no rate is the answer to a spent day.
             Scope::Acceleration | Scope::Day | Scope::Billing => {}
+            // Fewer tokens are, and not fewer calls, where they are budgeted.
+            scope if self.budgets.learn(now, *scope) => {}
             _ => {
                 let current = self.rate() * 60.0;
                 let through = self.through.rate(now).map(|through| through * 60.0);
@@ -487,12 +705,12 @@ impl<W> Scheduler<W> {
     }
 
     /// When the head of the line may go, whoever it is. `None`: not before something else happens.
-    fn due(&self) -> Option<Duration> {
-        Some(self.scheduled()?.max(self.window.due()))
+    fn due(&self, price: &Price) -> Option<Duration> {
+        Some(self.scheduled()?.max(self.window.due()).max(self.budgets.due(price)))
     }
 
-    /// When the head of the line would go if timers were exact. The window only holds back what was late, and does not
-    /// move the schedule.
+    /// When the head of the line would go if timers were exact. The window and the ledgers of budgets only hold back what
+    /// would be too much, and do not move the schedule.
     fn scheduled(&self) -> Option<Duration> {
         if self.full() {
             return None;
@@ -502,22 +720,27 @@ impl<W> Scheduler<W> {
             Phase::Paused { until } => until,
             Phase::Canary { .. } | Phase::Probing => return None,
         };
-        Some(self.meter.due().max(self.ramp.due()).max(phase).max(self.unblocked))
+        let rate = self.meter.due().max(self.ramp.due());
+        Some(rate.max(self.budgets.scheduled()).max(phase).max(self.unblocked))
     }
 
-    fn issue(&mut self, id: Id, slot: Duration, now: Duration) -> Grant {
+    fn issue(&mut self, id: Id, slot: Duration, now: Duration, mut details: Details) -> Grant {
         let is_canary = matches!(self.phase, Phase::Paused { .. });
         if self.limits.enabled {
             if is_canary {
                 self.phase = Phase::Canary { id, sent: now, accepted: now + self.recovery.patience() };
             }
             self.through.went(now);
-            self.meter.take(slot);
+            self.meter.take(slot, 1);
+            self.budgets.take(now, slot, &mut details.price);
             self.ramp.take(slot);
             self.window.take(now);
         }
         self.in_flight += 1;
         self.tally.counts.issued += 1;
+        let Charge { input, output, total } = details.price.thought;
+        self.tally.counts.reserved_tokens += total.max(input.saturating_add(output));
+        self.details.keep(id, details);
         Grant { id, at: now, episode: self.episode, is_canary }
     }
 
@@ -566,6 +789,22 @@ impl<W> Scheduler<W> {
         self.ramp.resume(sent.max(now.saturating_sub(Duration::from_secs(1))));
         self.through.clear();
         self.unblocked = now;
+    }
+}
+
+/// So many of those before a call are looked at, to tell how long it waits.
+const LOOKED_AT: usize = 256;
+
+/// What a row counts at most of one call.
+const MOST_TOKENS: u64 = 1 << 48;
+
+impl Wish {
+    pub(crate) const PLAIN: Self =
+        Self { cost: Cost::UNKNOWN, priority: Priority::Normal, max_wait: None, deadline: None, max_line: None };
+
+    fn details(&self) -> Details {
+        let Self { cost, max_wait, deadline, .. } = *self;
+        Details { cost, patience: max_wait, deadline, ..Details::default() }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{mem, time::Duration};
 
-use crate::record::{Held, Quantiles, Row};
+use crate::record::{Budget, Held, Quantiles, Row};
 
 /// What is counted within a second.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +15,10 @@ pub(crate) struct Counts {
     pub(crate) finished: u64,
     /// Of those, the ones that ended with an error of their own.
     pub(crate) failed: u64,
+    /// Calls that were turned away.
+    pub(crate) rejected: u64,
+    pub(crate) reserved_tokens: u64,
+    pub(crate) used_tokens: u64,
 }
 
 /// What stands when a second ends.
@@ -33,13 +37,14 @@ pub(crate) struct Standing {
     /// What has been learned, in calls a second and calls.
     pub(crate) learned_rate: Option<f64>,
     pub(crate) learned_in_flight: Option<f64>,
+    pub(crate) budgets: [Option<Budget>; 5],
 }
 
 impl Standing {
     /// How things stood a while before.
-    fn before(self, time: Duration) -> Self {
+    fn before(&self, time: Duration) -> Self {
         let more = |left: Option<Duration>| left.map(|left| left + time);
-        Self { paused_for: more(self.paused_for), time_left: more(self.time_left), ..self }
+        Self { paused_for: more(self.paused_for), time_left: more(self.time_left), ..*self }
     }
 }
 
@@ -94,7 +99,7 @@ impl Tally {
     }
 
     /// Comes to the second that `now` lies in; `standing` is how things have stood since the last event.
-    pub(crate) fn roll(&mut self, now: Duration, standing: Standing) {
+    pub(crate) fn roll(&mut self, now: Duration, standing: &Standing) {
         if !self.is_over(now) {
             return;
         }
@@ -104,7 +109,7 @@ impl Tally {
             let at_end = |at: u64| standing.before((self.offset + now).saturating_sub(Duration::from_secs(at + 1)));
             let empty = (self.at + 1..second).filter(|_| standing.overflow > 0);
             let empty: Vec<_> = empty.map(|at| Second { at, standing: at_end(at), ..Second::empty() }).collect();
-            self.close(at_end(self.at));
+            self.close(&at_end(self.at));
             self.over.extend(empty);
         } else {
             self.clear();
@@ -118,10 +123,10 @@ impl Tally {
     }
 
     /// Closes the second under way as it is; what comes later in it makes a row of its own.
-    pub(crate) fn close(&mut self, standing: Standing) {
+    pub(crate) fn close(&mut self, standing: &Standing) {
         if self.counts != Counts::default() || standing.overflow > 0 {
             let (counts, waits, calls) = (self.counts, self.waits.quantiles(), self.calls.quantiles());
-            self.over.push(Second { at: self.at, counts, standing, waits, calls });
+            self.over.push(Second { at: self.at, counts, standing: *standing, waits, calls });
         }
         self.clear();
     }
@@ -154,6 +159,10 @@ impl Second {
             learned_rate: standing.learned_rate,
             learned_in_flight: standing.learned_in_flight,
             in_flight: standing.in_flight,
+            rejected: counts.rejected,
+            reserved_tokens: counts.reserved_tokens,
+            used_tokens: counts.used_tokens,
+            budgets: standing.budgets.into_iter().flatten().collect(),
             wait_ms: waits,
             call_ms: calls,
         }
@@ -253,13 +262,13 @@ mod tests {
         tally.record(true);
         tally.counts.requested = 3;
         let waiting = Standing { overflow: 2, in_flight: 1, rate: 5.0, ..Standing::default() };
-        tally.roll(Duration::from_millis(499), waiting);
+        tally.roll(Duration::from_millis(499), &waiting);
         assert_eq!(tally.take(), [], "still in second 10");
-        tally.roll(Duration::from_secs(3), waiting);
+        tally.roll(Duration::from_secs(3), &waiting);
         let rows = tally.take();
         assert_eq!(rows.iter().map(|row| row.at).collect::<Vec<_>>(), [10, 11, 12]);
         assert_eq!(rows.iter().map(|row| row.counts.requested).collect::<Vec<_>>(), [3, 0, 0]);
-        tally.roll(Duration::from_secs(9), Standing::default());
+        tally.roll(Duration::from_secs(9), &Standing::default());
         assert_eq!(tally.take(), []);
     }
 
@@ -267,7 +276,7 @@ mod tests {
     fn nothing_is_kept_while_nobody_records() {
         let mut tally = Tally::new(Duration::ZERO);
         tally.counts.requested = 3;
-        tally.roll(Duration::from_secs(1), Standing { overflow: 1, ..Standing::default() });
+        tally.roll(Duration::from_secs(1), &Standing { overflow: 1, ..Standing::default() });
         assert_eq!(tally.take(), []);
         assert_eq!(tally.counts, Counts::default());
     }

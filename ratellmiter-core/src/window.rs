@@ -5,18 +5,26 @@
 //! call sent late and the next sent in time stand closer together than the limit allows. The window sees the times at
 //! which calls really went, and holds the few that would be one too many.
 
-use std::{collections::VecDeque, num::NonZeroU32, time::Duration};
+use std::{num::NonZeroU32, time::Duration};
+
+use crate::ledger::Ledger;
+
+/// Calls that are closer together are counted as one entry.
+const GRAIN: Duration = Duration::from_millis(1);
 
 /// At most the limit in any minute, and at most the next whole number of calls, and one, in any second.
 #[derive(Debug)]
 pub(crate) struct Window {
-    second: Span,
-    minute: Span,
+    second: Ledger,
+    minute: Ledger,
+    per_second: u64,
+    per_minute: u64,
 }
 
 impl Window {
     pub(crate) fn new(per_minute: NonZeroU32, burst: Duration) -> Self {
-        let mut window = Self { second: Span::new(Duration::from_secs(1)), minute: Span::new(Duration::from_mins(1)) };
+        let ledger = |seconds| Ledger::new(Duration::from_secs(seconds), GRAIN);
+        let mut window = Self { second: ledger(1), minute: ledger(60), per_second: 1, per_minute: 1 };
         window.set(per_minute, burst);
         window
     }
@@ -25,102 +33,31 @@ impl Window {
     pub(crate) fn set(&mut self, per_minute: NonZeroU32, burst: Duration) {
         let per_minute = u64::from(per_minute.get());
         let burst = u64::try_from(burst.as_nanos() * u128::from(per_minute) / 60_000_000_000).unwrap_or(per_minute);
-        self.second.limit = per_minute.div_ceil(60) + burst + 1;
-        self.minute.limit = per_minute + burst;
+        self.per_second = per_minute.div_ceil(60) + burst + 1;
+        self.per_minute = per_minute + burst;
     }
 
     /// When one more call is not too many.
     pub(crate) fn due(&self) -> Duration {
-        self.second.due().max(self.minute.due())
+        self.second.due(1, self.per_second).max(self.minute.due(1, self.per_minute))
+    }
+
+    /// Calls of the last minute that went after `at`.
+    pub(crate) fn after(&self, at: Duration) -> u64 {
+        self.minute.after(at)
     }
 
     /// Counts a call that goes now.
     pub(crate) fn take(&mut self, now: Duration) {
-        self.second.take(now);
-        self.minute.take(now);
+        self.second.take(now, 1);
+        self.minute.take(now, 1);
     }
 
     /// Forgets a call counted at `at` that was never made.
     pub(crate) fn give_back(&mut self, at: Duration) {
-        self.second.give_back(at);
-        self.minute.give_back(at);
+        self.second.give_back(at, 1);
+        self.minute.give_back(at, 1);
     }
-}
-
-/// At most `limit` calls in any half-open stretch of time `width` long.
-///
-/// The calls of one millisecond are kept as one entry, at the time of the last: a busy limiter's memory is bounded by
-/// the minute's milliseconds, and the error is on the safe side.
-#[derive(Debug)]
-struct Span {
-    width: Duration,
-    limit: u64,
-    /// Oldest first; the times of the last `limit` calls, and no more entries than that needs.
-    calls: VecDeque<Calls>,
-    total: u64,
-}
-
-#[derive(Debug)]
-struct Calls {
-    at: Duration,
-    count: u64,
-}
-
-impl Span {
-    fn new(width: Duration) -> Self {
-        Self { width, limit: 1, calls: VecDeque::new(), total: 0 }
-    }
-
-    fn due(&self) -> Duration {
-        let mut left = self.total;
-        // While there is room the loop is not entered; else it ends at the entry whose leaving makes room.
-        let full = self.calls.iter().take_while(|calls| {
-            let full = left >= self.limit;
-            left -= calls.count;
-            full
-        });
-        full.last().map_or(Duration::ZERO, |calls| calls.at + self.width)
-    }
-
-    fn take(&mut self, now: Duration) {
-        match self.calls.back_mut() {
-            Some(last) if same_grain(last.at, now) => {
-                last.at = now;
-                last.count += 1;
-            }
-            _ => self.calls.push_back(Calls { at: now, count: 1 }),
-        }
-        self.total += 1;
-        while let Some(oldest) = self.calls.front()
-            && (self.total - oldest.count >= self.limit || oldest.at + self.width <= now)
-        {
-            self.total -= oldest.count;
-            self.calls.pop_front();
-        }
-    }
-
-    fn give_back(&mut self, at: Duration) {
-        // Given back soon or never: the entry is among the last.
-        for index in (0..self.calls.len()).rev() {
-            let calls = &mut self.calls[index];
-            if calls.at < at && !same_grain(calls.at, at) {
-                break;
-            }
-            if same_grain(calls.at, at) {
-                calls.count -= 1;
-                self.total -= 1;
-                if calls.count == 0 {
-                    self.calls.remove(index);
-                }
-                break;
-            }
-        }
-    }
-}
-
-fn same_grain(one: Duration, other: Duration) -> bool {
-    let grain = |at: Duration| (at.as_secs(), at.subsec_millis());
-    grain(one) == grain(other)
 }
 
 #[cfg(test)]
@@ -196,7 +133,7 @@ mod tests {
             times[last..].iter().for_each(|&at| window.give_back(Duration::from_millis(at)));
             let end = Duration::from_millis(*times.last().unwrap());
             let inside = times[..last].iter().filter(|&&at| Duration::from_millis(at) + Duration::from_secs(60) > end).count();
-            prop_assert_eq!(window.minute.total, inside as u64);
+            prop_assert_eq!(window.minute.total(end), inside as u64);
         }
     }
 }

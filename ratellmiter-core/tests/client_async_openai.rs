@@ -14,14 +14,19 @@ use async_openai::{
     config::OpenAIConfig,
     error::OpenAIError,
     types::{
-        chat::{ChatCompletionRequestUserMessage, CreateChatCompletionRequestArgs},
-        responses::{self, CreateResponseArgs},
+        chat::{
+            ChatCompletionRequestUserMessage, ChatCompletionResponseStream, ChatCompletionStreamOptions,
+            CreateChatCompletionRequestArgs, CreateChatCompletionResponse,
+        },
+        responses::{self, CreateResponseArgs, ResponseStream, ResponseStreamEvent},
     },
 };
+use futures::StreamExt as _;
 use ratellmiter_core::{Limiter, Limits, ratellmiter, transport::openai_service};
+use serde_json::{Value, json};
 use support::{
-    Answer, Server,
-    vectors::{check, refusals, success},
+    Answer, Server, budget, taken,
+    vectors::{check, example, refusals, success},
 };
 use tokio::time::Instant;
 
@@ -87,20 +92,182 @@ async fn a_refusal_inside_of_a_200_is_tried_again() {
         let request = CreateResponseArgs::default().model("gpt-4o").input("hi").build()?;
         client.responses().create(request).await
     }
-    let answer = |status: &str, error: serde_json::Value| {
-        let body = serde_json::json!({
+    let answer = |status: &str, error: Value| {
+        let body = json!({
             "id": "resp_1", "object": "response", "created_at": 1_795_502_400, "model": "gpt-4o", "output": [],
             "status": status, "error": error
         });
         Answer::new(200, &[("content-type", "application/json")], body.to_string())
     };
     for (code, requests) in [("rate_limit_exceeded", 2), ("insufficient_quota", 1), ("server_error", 1)] {
-        let error = serde_json::json!({ "code": code, "message": "Rate limit reached. Please try again in 3s." });
-        let server = Server::start(vec![answer("failed", error), answer("completed", serde_json::Value::Null)]);
+        let error = json!({ "code": code, "message": "Rate limit reached. Please try again in 3s." });
+        let server = Server::start(vec![answer("failed", error), answer("completed", Value::Null)]);
         let client = client(&server.url()).with_http_service(openai_service(http()));
         let start = Instant::now();
         let response = respond(&limiter(), &client).await.unwrap();
         assert_eq!((response.error.is_none(), server.requests()), (requests == 2, requests), "{code}");
         assert_eq!(start.elapsed().as_secs() == 3, requests == 2, "{code}");
+    }
+}
+
+mod usage {
+    use super::*;
+
+    fn served(answers: Vec<Answer>) -> (Server, Client<OpenAIConfig>) {
+        let server = Server::start(answers);
+        let client = client(&server.url()).with_http_service(openai_service(http()));
+        (server, client)
+    }
+
+    fn messages() -> [async_openai::types::chat::ChatCompletionRequestMessage; 1] {
+        [ChatCompletionRequestUserMessage::from("hi").into()]
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_chat_completion_settles_its_call() {
+        #[ratellmiter(limiter = limiter, tokens = (5000, 5000))]
+        async fn chat(
+            limiter: &Limiter,
+            client: &Client<OpenAIConfig>,
+        ) -> Result<CreateChatCompletionResponse, OpenAIError> {
+            assert_eq!(taken(limiter), (10_000, 1));
+            let request = CreateChatCompletionRequestArgs::default().model("gpt-4o").messages(messages()).build()?;
+            client.chat().create(request).await
+        }
+        let mut answer: Value = serde_json::from_slice(&success().body).unwrap();
+        answer["usage"] = json!({ "prompt_tokens": 900, "completion_tokens": 120, "total_tokens": 1020 });
+        let (_server, client) = served(vec![Answer::json(&answer)]);
+        let limiter = budget();
+        chat(&limiter, &client).await.unwrap();
+        assert_eq!(taken(&limiter), (1020, 0));
+    }
+
+    fn response(status: &str) -> Value {
+        json!({
+            "id": "resp_1", "object": "response", "created_at": 1_795_502_400, "model": "gpt-4o", "output": [],
+            "status": status,
+        })
+    }
+
+    /// A response that has ended.
+    fn used(status: &str) -> Value {
+        let mut ended = response(status);
+        ended["usage"] = json!({
+            "input_tokens": 900, "input_tokens_details": { "cached_tokens": 400, "cache_write_tokens": 0 },
+            "output_tokens": 120, "output_tokens_details": { "reasoning_tokens": 100 }, "total_tokens": 1020
+        });
+        ended
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_response_settles_its_call() {
+        #[ratellmiter(limiter = limiter, tokens = (5000, 5000))]
+        async fn respond(limiter: &Limiter, client: &Client<OpenAIConfig>) -> Result<responses::Response, OpenAIError> {
+            let request = CreateResponseArgs::default().model("gpt-4o").input("hi").build()?;
+            client.responses().create(request).await
+        }
+        let (_server, client) = served(vec![Answer::json(&used("completed"))]);
+        let limiter = budget();
+        respond(&limiter, &client).await.unwrap();
+        assert_eq!(taken(&limiter), (1020, 0));
+    }
+
+    #[ratellmiter(limiter = limiter, tokens = (5000, 5000), stream)]
+    async fn streamed(
+        limiter: &Limiter,
+        client: &Client<OpenAIConfig>,
+    ) -> Result<ChatCompletionResponseStream, OpenAIError> {
+        let options = ChatCompletionStreamOptions { include_usage: Some(true), include_obfuscation: None };
+        let request = CreateChatCompletionRequestArgs::default()
+            .model("gpt-4o")
+            .messages(messages())
+            .stream_options(options)
+            .build()?;
+        client.chat().create_stream(request).await
+    }
+
+    fn chunk(choices: &Value, usage: &Value) -> Value {
+        json!({
+            "id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1_795_502_400, "model": "gpt-4o",
+            "choices": choices, "usage": usage
+        })
+    }
+
+    fn word(word: &str) -> Value {
+        chunk(&json!([{ "index": 0, "delta": { "content": word }, "finish_reason": null }]), &Value::Null)
+    }
+
+    fn chunks() -> Answer {
+        let usage = json!({ "prompt_tokens": 900, "completion_tokens": 120, "total_tokens": 1020 });
+        Answer::events(&[word("hel"), word("lo"), chunk(&json!([]), &usage)])
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_is_tried_again_before_it_begins_and_settles_with_its_last_part() {
+        let (server, client) = served(vec![example(), chunks()]);
+        let limiter = budget();
+        let start = Instant::now();
+        let mut answer = streamed(&limiter, &client).await.unwrap();
+        assert_eq!((server.requests(), start.elapsed().as_millis() / 100), (2, 7), "the hint of the refusal");
+        let mut text = String::new();
+        while let Some(part) = answer.next().await {
+            assert!(taken(&limiter).1 == 1 || text == "hello");
+            text.extend(part.unwrap().choices.iter().filter_map(|choice| choice.delta.content.clone()));
+        }
+        assert_eq!((text.as_str(), taken(&limiter)), ("hello", (11_020, 0)), "what was refused stays charged");
+    }
+
+    /// The client cannot read such a part, and gives it back as text inside of an error.
+    #[tokio::test(start_paused = true)]
+    async fn an_error_in_a_stream_is_a_refusal() {
+        let refused = json!({ "error": {
+            "message": "Rate limit reached. Please try again in 3s.", "type": "tokens", "code": "rate_limit_exceeded"
+        }});
+        let (server, client) = served(vec![Answer::events(std::slice::from_ref(&refused)), chunks()]);
+        let limiter = budget();
+        let start = Instant::now();
+        let parts: Vec<_> = streamed(&limiter, &client).await.unwrap().collect().await;
+        assert_eq!((server.requests(), start.elapsed().as_secs(), parts.len()), (2, 3, 3), "before anything else");
+
+        let (server, client) = served(vec![Answer::events(&[word("hel"), refused])]);
+        let parts: Vec<_> = streamed(&limiter, &client).await.unwrap().collect().await;
+        assert!(matches!(&parts[..], [Ok(_), Err(OpenAIError::JSONDeserialize(..))]), "the caller has it");
+        assert!(limiter.snapshot().paused_until.is_some());
+        assert_eq!((server.requests(), taken(&limiter).1), (1, 0));
+    }
+
+    #[ratellmiter(limiter = limiter, tokens = (5000, 5000), stream)]
+    async fn response_events(limiter: &Limiter, client: &Client<OpenAIConfig>) -> Result<ResponseStream, OpenAIError> {
+        let request = CreateResponseArgs::default().model("gpt-4o").input("hi").build()?;
+        client.responses().create_stream(request).await
+    }
+
+    fn event(kind: &str, response: &Value) -> Value {
+        json!({ "type": kind, "sequence_number": 0, "response": response })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_events_of_a_response_tell_of_its_usage_and_of_refusals() {
+        let created = event("response.created", &response("in_progress"));
+        for (kind, status) in [("response.completed", "completed"), ("response.incomplete", "incomplete")] {
+            let (_server, client) = served(vec![Answer::events(&[created.clone(), event(kind, &used(status))])]);
+            let limiter = budget();
+            assert_eq!(response_events(&limiter, &client).await.unwrap().count().await, 2);
+            assert_eq!(taken(&limiter), (1020, 0), "{kind}");
+        }
+        let mut failed = response("failed");
+        failed["error"] = json!({ "code": "rate_limit_exceeded", "message": "Slow down" });
+        let error = json!({
+            "type": "error", "sequence_number": 1, "code": "server_is_overloaded", "message": "busy", "param": null
+        });
+        for last in [event("response.failed", &failed), error] {
+            let (server, client) = served(vec![Answer::events(&[created.clone(), last])]);
+            let limiter = budget();
+            let events: Vec<_> = response_events(&limiter, &client).await.unwrap().collect().await;
+            let last = events[1].as_ref().unwrap();
+            assert!(matches!(last, ResponseStreamEvent::ResponseFailed(_) | ResponseStreamEvent::ResponseError(_)));
+            assert!(limiter.snapshot().paused_until.is_some(), "{last:?}");
+            assert_eq!((server.requests(), taken(&limiter).1), (1, 0));
+        }
     }
 }

@@ -6,15 +6,17 @@ mod support;
 
 use std::num::NonZeroU32;
 
+use futures::{Stream, StreamExt as _, stream::BoxStream};
 use genai::{
     Client, ModelIden, ServiceTarget,
     adapter::AdapterKind,
-    chat::{ChatMessage, ChatRequest},
+    chat::{ChatMessage, ChatOptions, ChatRequest, ChatResponse, ChatStreamEvent},
     resolver::{AuthData, Endpoint, ServiceTargetResolver},
 };
-use ratellmiter_core::{Limiter, Limits, ratellmiter};
+use ratellmiter_core::{Limiter, Limits, Seen, call, ratellmiter};
+use serde_json::{Value, json};
 use support::{
-    Server,
+    Answer, Server, budget, taken,
     vectors::{check, refusals, success},
 };
 use tokio::time::Instant;
@@ -29,9 +31,13 @@ fn limiter() -> Limiter {
 }
 
 fn client(url: &str) -> Client {
+    client_of(AdapterKind::OpenAI, url)
+}
+
+fn client_of(provider: AdapterKind, url: &str) -> Client {
     let endpoint = Endpoint::from_owned(format!("{url}/"));
     let resolve = move |target: ServiceTarget| -> Result<ServiceTarget, genai::resolver::Error> {
-        let model = ModelIden::new(AdapterKind::OpenAI, target.model.model_name);
+        let model = ModelIden::new(provider, target.model.model_name);
         Ok(ServiceTarget { endpoint: endpoint.clone(), auth: AuthData::from_single("k"), model })
     };
     let resolver = ServiceTargetResolver::from_resolver_fn(resolve);
@@ -54,5 +60,128 @@ async fn its_error_has_all_that_is_needed() {
         let result = ask(&limiter(), &client).await;
         check(&refusal, result.is_ok(), server.requests(), start.elapsed());
         assert!(result.is_err() || result.is_ok_and(|text| text == "hello"));
+    }
+}
+
+mod usage {
+    use super::*;
+
+    fn request() -> ChatRequest {
+        ChatRequest::new(vec![ChatMessage::user("hi")])
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_chat_response_settles_its_call() {
+        #[ratellmiter(limiter = limiter, tokens = (5000, 5000))]
+        async fn chat(limiter: &Limiter, client: &Client) -> genai::Result<ChatResponse> {
+            assert_eq!(taken(limiter), (10_000, 1));
+            client.exec_chat("gpt-4o", request(), None).await
+        }
+        let mut answer: Value = serde_json::from_slice(&success().body).unwrap();
+        answer["usage"] = json!({ "prompt_tokens": 900, "completion_tokens": 120, "total_tokens": 1020 });
+        let server = Server::start(vec![Answer::json(&answer)]);
+        let limiter = budget();
+        chat(&limiter, &client(&server.url())).await.unwrap();
+        assert_eq!(taken(&limiter), (1020, 0));
+    }
+
+    /// The stream itself, so that a refusal can be tried again.
+    #[ratellmiter(limiter = limiter, tokens = (5000, 5000), stream)]
+    async fn streamed(
+        limiter: &Limiter,
+        client: &Client,
+    ) -> genai::Result<impl Stream<Item = genai::Result<ChatStreamEvent>> + use<>> {
+        let options = ChatOptions::default().with_capture_usage(true);
+        Ok(client.exec_chat_stream("gpt-4o", request(), Some(&options)).await?.stream)
+    }
+
+    fn word(word: &str) -> Value {
+        json!({ "choices": [{ "index": 0, "delta": { "content": word }, "finish_reason": null }] })
+    }
+
+    fn chunks() -> Answer {
+        let end = json!({ "choices": [{ "index": 0, "delta": {}, "finish_reason": "stop" }] });
+        let usage = json!({ "prompt_tokens": 900, "completion_tokens": 120, "total_tokens": 1020 });
+        Answer::events(&[word("hel"), word("lo"), end, json!({ "choices": [], "usage": usage })])
+    }
+
+    async fn text(events: impl Stream<Item = genai::Result<ChatStreamEvent>>) -> String {
+        let words = events.filter_map(|event| async {
+            match event.unwrap() {
+                ChatStreamEvent::Chunk(chunk) => Some(chunk.content),
+                _ => None,
+            }
+        });
+        words.collect().await
+    }
+
+    /// Its first event comes before the request has gone: what counts is the one after it.
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_is_tried_again_before_it_begins_and_settles_with_its_end() {
+        for refusal in refusals() {
+            let server = Server::start(vec![refusal.answer.clone(), chunks()]);
+            let client = client(&server.url());
+            let limiter = budget();
+            let start = Instant::now();
+            let events = streamed(&limiter, &client).await.unwrap();
+            check(&refusal, refusal.retried, server.requests(), start.elapsed());
+            if refusal.retried {
+                assert_eq!(taken(&limiter), (20_000, 1), "what was refused stays charged");
+                assert_eq!((text(events).await.as_str(), taken(&limiter)), ("hello", (11_020, 0)));
+            } else {
+                let events: Vec<_> = events.collect().await;
+                assert!(matches!(&events[..], [Ok(ChatStreamEvent::Start), Err(_)]), "{}", refusal.id);
+                assert_eq!(taken(&limiter).1, 0);
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_error_in_a_stream_is_a_refusal() {
+        let openai = json!({ "error": { "message": "Slow down", "type": "tokens", "code": "rate_limit_exceeded" } });
+        let anthropic = json!({ "type": "error", "error": { "type": "overloaded_error", "message": "Overloaded" } });
+        let start = json!({ "type": "message_start", "message": {
+            "role": "assistant", "content": [], "model": "claude", "usage": { "input_tokens": 25, "output_tokens": 1 }
+        }});
+        let delta = json!({
+            "type": "content_block_delta", "index": 0, "delta": { "type": "text_delta", "text": "hel" }
+        });
+        for (provider, events) in
+            [(AdapterKind::OpenAI, vec![word("hel"), openai]), (AdapterKind::Anthropic, vec![start, delta, anthropic])]
+        {
+            let server = Server::start(vec![Answer::events(&events)]);
+            let limiter = budget();
+            let events: Vec<_> = streamed(&limiter, &client_of(provider, &server.url())).await.unwrap().collect().await;
+            // Some adapters go on after it.
+            let refused = |event: &Result<_, _>| matches!(event, Err(genai::Error::ChatResponse { .. }));
+            assert!(events.iter().any(refused), "{events:?}");
+            assert!(limiter.snapshot().paused_until.is_some(), "{provider}");
+            assert_eq!((server.requests(), taken(&limiter).1), (1, 0));
+        }
+    }
+
+    /// A type of one's own around the stream. The function has returned before the request goes, so a refusal is not
+    /// tried again: the caller has it, and the limiter pauses.
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_can_be_held_inside_of_another_type() {
+        struct Reply {
+            model: ModelIden,
+            events: BoxStream<'static, genai::Result<ChatStreamEvent>>,
+        }
+        #[ratellmiter(limiter = limiter, tokens = (5000, 5000))]
+        async fn reply(limiter: &Limiter, client: &Client) -> genai::Result<Reply> {
+            let options = ChatOptions::default().with_capture_usage(true);
+            let response = client.exec_chat_stream("gpt-4o", request(), Some(&options)).await?;
+            let events = call::hold(response.stream).look(Seen::of);
+            Ok(Reply { model: response.model_iden, events: events.boxed() })
+        }
+        let server = Server::start(vec![chunks(), Answer::new(429, &[], "")]);
+        let (limiter, client) = (budget(), client(&server.url()));
+        let answered = reply(&limiter, &client).await.unwrap();
+        assert_eq!((&*answered.model.model_name, taken(&limiter)), ("gpt-4o", (10_000, 1)));
+        assert_eq!((text(answered.events).await.as_str(), taken(&limiter)), ("hello", (1020, 0)));
+        let refused = reply(&limiter, &client).await.unwrap();
+        assert!(refused.events.any(|event| async move { event.is_err() }).await);
+        assert!(limiter.snapshot().paused_until.is_some() && taken(&limiter).1 == 0);
     }
 }

@@ -7,10 +7,12 @@ mod support;
 
 use std::num::NonZeroU32;
 
-use ratellmiter_core::{CheckLlm as _, HttpError, Limiter, Limits, ratellmiter, transport::ObserveMiddleware};
+use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
+use ratellmiter_core::{CheckLlm as _, HttpError, Limiter, Limits, Usage, ratellmiter, transport::ObserveMiddleware};
+use serde_json::{Value, json};
 use support::{
-    Answer, Server,
-    vectors::{check, refusals, success},
+    Answer, Server, budget, taken,
+    vectors::{check, example, refusals, success},
 };
 use tokio::time::Instant;
 
@@ -179,4 +181,118 @@ async fn garbage_is_a_failure_or_a_refusal_but_never_a_panic_or_a_hang() {
     let talk = Server::start(vec![Answer::new(200, &[], "the page said 429 Too Many Requests")]);
     assert!(checked(&limiter(), &talk.url()).await.is_ok());
     assert_eq!(talk.requests(), 1);
+}
+
+mod usage {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_settles_its_call_whoever_wrote_it() {
+        #[ratellmiter(limiter = limiter, tokens = (5000, 5000))]
+        async fn body(limiter: &Limiter, url: &str) -> Result<Value, AskError> {
+            assert_eq!(taken(limiter), (10_000, 1));
+            Ok(reqwest::get(url).await?.check_llm().await?.json().await?)
+        }
+        for (name, answer) in [
+            ("openai", json!({ "choices": [], "usage": { "prompt_tokens": 900, "completion_tokens": 120 } })),
+            (
+                "anthropic",
+                json!({ "content": [], "usage": {
+                    "input_tokens": 100, "cache_read_input_tokens": 800, "output_tokens": 120
+                }}),
+            ),
+            (
+                "gemini",
+                json!({ "candidates": [], "usageMetadata": {
+                    "promptTokenCount": 900, "candidatesTokenCount": 20, "thoughtsTokenCount": 100
+                }}),
+            ),
+        ] {
+            let server = Server::start(vec![Answer::json(&answer)]);
+            let limiter = budget();
+            body(&limiter, &server.url()).await.unwrap();
+            assert_eq!(taken(&limiter), (1020, 0), "{name}");
+        }
+    }
+
+    /// What is read of a piece of a body. An event that two pieces share is not found: see [`events`].
+    fn told(piece: &impl AsRef<[u8]>) -> Option<Usage> {
+        Usage::of_text(std::str::from_utf8(piece.as_ref()).ok()?)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_streams_keeps_its_ticket_and_settles() {
+        #[ratellmiter(limiter = limiter, tokens = (5000, 5000), stream, usage = told)]
+        async fn pieces(
+            limiter: &Limiter,
+            url: &str,
+        ) -> Result<impl Stream<Item = reqwest::Result<impl AsRef<[u8]> + use<>>> + use<>, AskError> {
+            Ok(reqwest::get(url).await?.check_llm().await?.bytes_stream())
+        }
+        let end = json!({ "choices": [], "usage": { "prompt_tokens": 900, "completion_tokens": 120 } });
+        let server = Server::start(vec![example(), Answer::events(&[json!({ "choices": [] }), end])]);
+        let limiter = budget();
+        let start = Instant::now();
+        let pieces = pieces(&limiter, &server.url()).await.unwrap();
+        assert_eq!((server.requests(), start.elapsed().as_millis() / 100), (2, 7), "the hint of the refusal");
+        assert_eq!(taken(&limiter), (20_000, 1), "what was refused stays charged");
+        let body: Vec<_> = pieces.map_ok(|piece| piece.as_ref().to_vec()).try_collect().await.unwrap();
+        assert!(String::from_utf8(body.concat()).unwrap().ends_with("data: [DONE]\n\n"));
+        assert_eq!(taken(&limiter), (11_020, 0));
+    }
+
+    /// The events of a body, whole, however it comes in pieces.
+    fn events(response: reqwest::Response) -> impl Stream<Item = Result<Value, AskError>> {
+        let pieces = response.bytes_stream().map_err(AskError::from);
+        let events = pieces.scan(Vec::new(), |rest: &mut Vec<u8>, piece| {
+            let events = piece.map(|piece| {
+                rest.extend_from_slice(&piece);
+                let end = rest.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+                let lines: Vec<u8> = rest.drain(..end).collect();
+                let data = lines.split(|byte| *byte == b'\n').filter_map(|line| line.strip_prefix(b"data: "));
+                data.filter_map(|data| serde_json::from_slice(data).ok()).collect::<Vec<Value>>()
+            });
+            std::future::ready(Some(events))
+        });
+        events.map_ok(|events| stream::iter(events.into_iter().map(Ok))).try_flatten()
+    }
+
+    #[ratellmiter(limiter = limiter, tokens = (5000, 5000), stream)]
+    async fn messages(
+        limiter: &Limiter,
+        url: &str,
+    ) -> Result<impl Stream<Item = Result<Value, AskError>> + use<>, AskError> {
+        Ok(events(reqwest::get(url).await?.check_llm().await?))
+    }
+
+    fn message_start() -> Value {
+        json!({ "type": "message_start", "message": { "usage": { "input_tokens": 900, "output_tokens": 1 } } })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn anthropics_events_tell_the_input_first_and_the_output_last() {
+        let end = json!({ "type": "message_delta", "delta": {}, "usage": { "output_tokens": 120 } });
+        let stop = json!({ "type": "message_stop" });
+        let server = Server::start(vec![Answer::events(&[message_start(), json!({ "type": "ping" }), end, stop])]);
+        let limiter = budget();
+        let events = messages(&limiter, &server.url()).await.unwrap();
+        assert_eq!(taken(&limiter), (10_000, 1));
+        assert_eq!((events.count().await, taken(&limiter)), (4, (1020, 0)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_overloaded_server_may_say_so_after_a_200() {
+        let overloaded = json!({ "type": "error", "error": { "type": "overloaded_error", "message": "Overloaded" } });
+        let server =
+            Server::start(vec![Answer::events(std::slice::from_ref(&overloaded)), Answer::events(&[message_start()])]);
+        let limiter = budget();
+        let events: Vec<_> = messages(&limiter, &server.url()).await.unwrap().collect().await;
+        assert_eq!((server.requests(), events.len()), (2, 1), "as the first event it is tried again");
+
+        let server = Server::start(vec![Answer::events(&[message_start(), overloaded])]);
+        let events: Vec<_> = messages(&limiter, &server.url()).await.unwrap().collect().await;
+        assert_eq!((server.requests(), events.len(), taken(&limiter).1), (1, 2, 0));
+        assert!(limiter.snapshot().paused_until.is_some());
+        assert_eq!(limiter.snapshot().learned_rate, None, "it is not our rate that was too high");
+    }
 }

@@ -7,9 +7,14 @@ mod support;
 use std::num::NonZeroU32;
 
 use ratellmiter_core::{Limiter, Limits, ratellmiter};
-use rig_core::{completion::CompletionRequest, error::ProviderError, providers::openai::OpenAIConfig};
+use rig_core::{
+    completion::{CompletionRequest, CompletionResponse},
+    error::ProviderError,
+    providers::openai::OpenAIConfig,
+};
+use serde_json::{Value, json};
 use support::{
-    Server,
+    Answer, Server, budget, taken,
     vectors::{check, refusals, success},
 };
 use tokio::time::Instant;
@@ -41,4 +46,22 @@ async fn its_error_has_all_that_is_needed() {
         check(&refusal, result.is_ok(), server.requests(), start.elapsed());
         assert!(result.is_err() || result.is_ok_and(|text| text == "hello"));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn its_response_settles_its_call() {
+    #[ratellmiter(limiter = limiter, tokens = (5000, 5000))]
+    async fn complete(limiter: &Limiter, url: &str) -> Result<CompletionResponse, ProviderError> {
+        assert_eq!(taken(limiter), (10_000, 1));
+        let http = rig_reqwest::ReqwestClient::from(http());
+        let mut config = OpenAIConfig::new("k");
+        url.clone_into(&mut config.base_url);
+        config.connect(http).chat("gpt-4o").call(CompletionRequest::new("hi")).await
+    }
+    let mut answer: Value = serde_json::from_slice(&success().body).unwrap();
+    answer["usage"] = json!({ "prompt_tokens": 900, "completion_tokens": 120, "total_tokens": 1020 });
+    let server = Server::start(vec![Answer::json(&answer)]);
+    let limiter = budget();
+    complete(&limiter, &server.url()).await.unwrap();
+    assert_eq!(taken(&limiter), (1020, 0));
 }

@@ -1,18 +1,26 @@
 //! Start, stop, the log on a real disk, a real process killed.
 
 use std::{
-    env, fs,
+    env,
+    fmt::{self, Write as _},
+    fs,
     io::{BufRead, BufReader, Write},
-    num::NonZeroU32,
+    num::{NonZeroU32, NonZeroU64},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::{Arc, Mutex},
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use ratellmiter_core::{
     Config, Limits, Monitor, StartError, monitor,
     record::{Line, Row},
+};
+use tracing::{
+    Event, Metadata, Subscriber,
+    field::{Field, Visit},
+    span,
 };
 
 fn config(directory: &Path) -> Config {
@@ -249,4 +257,220 @@ fn an_operator_retunes_and_switches_off_without_a_rebuild() {
     assert_eq!(says(&[("RATELLMITER_RATE_LIMIT", "80"), ("RATELLMITER_LOGS", "yours")]), "says 500 80 true");
     assert_eq!(fs::read_dir(directory.path().join("yours")).unwrap().count(), 1);
     assert_eq!(says(&[("RATELLMITER", "off")]), "says 500 40 false");
+}
+
+/// A thousand calls a day, and as many tokens as one likes.
+fn per_day() -> Limits {
+    per_minute(60_000).requests_per_day(NonZeroU64::new(1000).unwrap()).tokens_per_day(NonZeroU64::MAX)
+}
+
+/// What the budgets of days have taken: requests and tokens.
+fn taken(monitor: &Monitor, model: &str) -> Vec<u64> {
+    let snapshot = monitor.limiter(model).snapshot();
+    snapshot.budgets().map(|budget| budget.taken).collect()
+}
+
+fn calls(monitor: &Monitor, model: &str, count: usize) {
+    (0..count).for_each(|_| monitor.limiter(model).admit_for((7, 3)).wait().finish());
+}
+
+fn journals(directory: &Path) -> Vec<PathBuf> {
+    let paths = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    paths.filter(|path| path.file_name().unwrap().to_str().unwrap().contains("days-")).collect()
+}
+
+#[test]
+fn what_was_taken_of_a_day_survives_restarts() {
+    let directory = tempfile::tempdir().unwrap();
+    for run in 1..=3 {
+        let before = [4 * (run - 1), 40 * (run - 1)];
+        let monitor = Monitor::new();
+        // One has its limits before the start, one is made and told later.
+        monitor.limit("before", per_day());
+        monitor.start(config(directory.path())).unwrap();
+        assert_eq!(taken(&monitor, "before"), before, "run {run}");
+        assert_eq!(taken(&monitor, "after"), [0; 0], "it has no limits yet");
+        monitor.limit("after", per_day());
+        assert_eq!(taken(&monitor, "after"), before, "run {run}");
+        for model in ["before", "after"] {
+            calls(&monitor, model, 3);
+        }
+        // A stop and a start in the same run count nothing twice, and lose nothing that goes between them.
+        monitor.stop_blocking().unwrap();
+        for model in ["before", "after"] {
+            calls(&monitor, model, 1);
+        }
+        monitor.start(config(directory.path())).unwrap();
+        for model in ["before", "after"] {
+            assert_eq!(taken(&monitor, model), [4 * run, 40 * run], "{model}, run {run}");
+        }
+        monitor.stop_blocking().unwrap();
+        assert_eq!(journals(directory.path()).len(), usize::try_from(run).unwrap());
+    }
+    let text: String = journals(directory.path()).iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    assert!(text.len() < 1000, "names, times and amounts: {text}");
+}
+
+#[test]
+fn a_budget_that_a_limiter_is_given_by_itself_begins_with_what_was_taken() {
+    let directory = tempfile::tempdir().unwrap();
+    for before in [[0, 0], [3, 30]] {
+        let monitor = Monitor::new();
+        monitor.start(config(directory.path())).unwrap();
+        monitor.limiter("m").set_limits(per_day());
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while taken(&monitor, "m") != before && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(50));
+        }
+        assert_eq!(taken(&monitor, "m"), before);
+        calls(&monitor, "m", 3);
+    }
+}
+
+#[test]
+fn monitors_that_share_a_directory_lose_nothing_of_each_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let [one, other, third] = [(); 3].map(|()| Monitor::new());
+    for monitor in [&one, &other, &third] {
+        monitor.limit("m", per_day());
+    }
+    one.start(config(directory.path())).unwrap();
+    other.start(config(directory.path())).unwrap();
+    calls(&one, "m", 5);
+    calls(&other, "m", 7);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while journals(directory.path()).len() < 2 && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(50));
+    }
+    third.start(config(directory.path())).unwrap();
+    assert_eq!(taken(&third, "m"), [12, 120], "of those that run");
+    calls(&third, "m", 1);
+    one.stop_blocking().unwrap();
+    one.start(config(directory.path())).unwrap();
+    assert_eq!(taken(&one, "m")[..1], [12], "what the third took is not a second old");
+    for monitor in [one, other, third] {
+        monitor.stop_blocking().unwrap();
+    }
+    let last = Monitor::new();
+    last.limit("m", per_day());
+    last.start(config(directory.path())).unwrap();
+    assert_eq!(taken(&last, "m"), [13, 130], "of those that have ended");
+}
+
+#[test]
+fn what_was_taken_of_a_day_survives_a_kill() {
+    const CHILD: &str = "RATELLMITER_TEST_DAYS";
+    if let Some(directory) = env::var_os(CHILD) {
+        monitor().limit("m", per_day());
+        monitor().start(config(Path::new(&directory))).unwrap();
+        calls(monitor(), "m", 9);
+        thread::sleep(Duration::from_secs(60));
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let mut child = Command::new(env::current_exe().unwrap())
+        .args(["--exact", "what_was_taken_of_a_day_survives_a_kill"])
+        .env(CHILD, directory.path())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    // It is written within a second, though nobody stops.
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let is_written = || {
+        let texts = journals(directory.path()).into_iter().filter_map(|path| fs::read_to_string(path).ok());
+        texts.into_iter().any(|text| text.contains(",90]"))
+    };
+    while !is_written() && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(20));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let monitor = Monitor::new();
+    monitor.limit("m", per_day());
+    monitor.start(config(directory.path())).unwrap();
+    assert_eq!(taken(&monitor, "m"), [9, 90]);
+}
+
+#[test]
+fn a_journal_that_cannot_be_written_breaks_no_call() {
+    let directory = tempfile::tempdir().unwrap();
+    let logs = directory.path().join("logs");
+    let monitor = Monitor::new();
+    monitor.limit("m", per_day());
+    monitor.start(config(&logs)).unwrap();
+    fs::remove_dir_all(&logs).unwrap();
+    fs::write(&logs, "in the way").unwrap();
+    calls(&monitor, "m", 2);
+    thread::sleep(Duration::from_millis(1100));
+    calls(&monitor, "m", 1);
+    assert_eq!(taken(&monitor, "m"), [3, 30]);
+    fs::remove_file(&logs).unwrap();
+    monitor.stop_blocking().unwrap();
+    let next = Monitor::new();
+    next.limit("m", per_day());
+    next.start(config(&logs)).unwrap();
+    assert_eq!(taken(&next, "m"), [3, 30], "it was tried again");
+}
+
+/// Keeps what is warned of on one thread.
+#[derive(Clone, Default)]
+struct Warnings(Arc<Mutex<String>>);
+
+struct Text<'a>(&'a mut String);
+
+impl Visit for Text<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let _ = write!(self.0, "{field}={value:?} ");
+    }
+}
+
+impl Subscriber for Warnings {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("ratellmiter_core")
+    }
+    fn event(&self, event: &Event<'_>) {
+        let mut said = self.0.lock().unwrap();
+        event.record(&mut Text(&mut said));
+        said.push('\n');
+    }
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+    fn enter(&self, _: &span::Id) {}
+    fn exit(&self, _: &span::Id) {}
+}
+
+#[test]
+fn a_torn_journal_is_one_warning_that_shows_nothing_of_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let torn = directory.path().join("days-1-1-1.json");
+    fs::write(&torn, "{\n\"sk-secret\":{\"requests_per_day\":[[1795502413,").unwrap();
+    fs::write(directory.path().join("days-2-2-2.json"), format!("{{\"m\":{{\"requests_per_day\":[[{now},6]]}}}}"))
+        .unwrap();
+    let monitor = Monitor::new();
+    monitor.limit("m", per_day());
+    let warnings = Warnings::default();
+    tracing::subscriber::with_default(warnings.clone(), || monitor.start(config(directory.path())).unwrap());
+    assert_eq!(taken(&monitor, "m"), [6, 0], "the others count");
+    let said = warnings.0.lock().unwrap();
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(said.contains("days-1-1-1.json") && said.contains("line=2"), "{said}");
+    assert!(!said.contains("secret") && !said.contains("1795502413"), "{said}");
+}
+
+#[test]
+fn a_budget_that_its_provider_never_counts_is_one_warning() {
+    let monitor = Monitor::new();
+    let warnings = Warnings::default();
+    let limits = Limits::provider("gemini").unwrap().output_tokens_per_minute(NonZeroU64::new(8000).unwrap());
+    tracing::subscriber::with_default(warnings.clone(), || {
+        (0..3).for_each(|_| monitor.limit("gemini-2.5-pro", limits));
+        monitor.limit("other", per_day());
+    });
+    let said = warnings.0.lock().unwrap();
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(said.contains("gemini-2.5-pro") && said.contains("output_tokens_per_minute never binds"), "{said}");
 }

@@ -52,6 +52,28 @@ type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 mod futures_returned {
     use super::*;
 
+    impl From<std::fmt::Error> for Refused {
+        fn from(_: std::fmt::Error) -> Self {
+            Self
+        }
+    }
+
+    /// What its future gives is known from the signature alone.
+    #[ratellmiter(limiter = FAST)]
+    fn inferred(server: &Server) -> impl Future<Output = Result<String, Refused>> {
+        let answer = server.answer();
+        async move {
+            let mut text = String::new();
+            std::fmt::Write::write_fmt(&mut text, format_args!("{}", answer?))?;
+            Ok(text)
+        }
+    }
+
+    #[tokio::test]
+    async fn its_error_is_that_of_the_signature() {
+        assert_eq!(inferred(&Server::default()).await, Ok("2".to_owned()));
+    }
+
     #[ratellmiter(limiter = FAST)]
     fn pinned_opaque(server: &Server) -> Pin<Box<impl Future<Output = Result<u32, Refused>> + Send>> {
         let answer = server.answer();

@@ -4,8 +4,10 @@
 #[test]
 fn mistakes_are_told_where_they_are() {
     let cases = trybuild::TestCases::new();
-    cases.pass("tests/ui/pass.rs");
-    for case in ["options", "items", "values", "arguments", "body", "unused", "dead"] {
+    for case in ["pass", "budgets"] {
+        cases.pass(format!("tests/ui/{case}.rs"));
+    }
+    for case in ["options", "items", "values", "arguments", "body", "unused", "dead", "bounds", "streams"] {
         cases.compile_fail(format!("tests/ui/{case}.rs"));
     }
 }

@@ -1,7 +1,11 @@
 //! The options of the attribute.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
-use syn::{Error, Expr, ExprLit, Lit, Path, Result, Token, meta::ParseNestedMeta, parse::Parser as _};
+use quote::quote_spanned;
+use syn::{
+    Error, Expr, ExprLit, Ident, Lit, Path, Result, Token, ext::IdentExt as _, meta::ParseNestedMeta,
+    parse::Parser as _,
+};
 
 #[derive(Default)]
 pub(crate) struct Args {
@@ -11,9 +15,29 @@ pub(crate) struct Args {
     pub(crate) when: Option<Expr>,
     pub(crate) classify: Option<Expr>,
     pub(crate) krate: Option<Path>,
+    pub(crate) tokens: Option<Expr>,
+    pub(crate) usage: Option<Expr>,
+    pub(crate) priority: Option<Priority>,
+    /// How long it may wait, and how it is said.
+    pub(crate) bounds: Vec<Bound>,
+    /// Where `stream` stands.
+    pub(crate) stream: Option<Span>,
 }
 
-const KNOWN: &str = "`model`, `limiter`, `max_attempts`, `when`, `classify` and `crate`";
+pub(crate) enum Priority {
+    /// One of the three words, as the variant is called.
+    Named(Ident),
+    Given(Expr),
+}
+
+/// `max_wait`, `max_line`, `deadline`, or `bounded`, which has no value.
+pub(crate) struct Bound {
+    pub(crate) name: Ident,
+    pub(crate) value: Option<Expr>,
+}
+
+const KNOWN: &str = "`model`, `limiter`, `max_attempts`, `when`, `classify`, `tokens`, `usage`, `stream`, `priority`, \
+                     `max_wait`, `max_line`, `deadline`, `bounded` and `crate`";
 
 impl Args {
     pub(crate) fn parse(options: TokenStream) -> Result<Self> {
@@ -39,12 +63,90 @@ impl Args {
             set(&mut self.when, meta, expression)
         } else if meta.path.is_ident("classify") {
             refuse_both(meta, self.when.is_some(), "when")?;
+            refuse_both(meta, self.stream.is_some(), "stream")?;
             set(&mut self.classify, meta, expression)
+        } else if meta.path.is_ident("tokens") {
+            set(&mut self.tokens, meta, expression)
+        } else if meta.path.is_ident("usage") {
+            set(&mut self.usage, meta, expression)
+        } else if meta.path.is_ident("priority") {
+            set(&mut self.priority, meta, priority)
+        } else if meta.path.is_ident("max_wait") || meta.path.is_ident("max_line") || meta.path.is_ident("deadline") {
+            self.bound(meta, |meta| {
+                let mut value = None;
+                set(&mut value, meta, expression)?;
+                Ok(value)
+            })
+        } else if meta.path.is_ident("bounded") {
+            self.bound(meta, |meta| flag(meta).map(|_| None))
+        } else if meta.path.is_ident("stream") {
+            refuse_both(meta, self.classify.is_some(), "classify")?;
+            if self.stream.is_some() {
+                return Err(meta.error("`stream` is given twice"));
+            }
+            self.stream = Some(flag(meta)?);
+            Ok(())
         } else if meta.path.is_ident("crate") {
             set(&mut self.krate, meta, path)
         } else {
             Err(meta.error(format!("unknown option `{}`; known are {KNOWN}", name(meta))))
         }
+    }
+}
+
+impl Args {
+    fn bound(
+        &mut self,
+        meta: &ParseNestedMeta<'_>,
+        value: impl FnOnce(&ParseNestedMeta<'_>) -> Result<Option<Expr>>,
+    ) -> Result<()> {
+        let name = meta.path.require_ident()?.clone();
+        if self.bounds.iter().any(|bound| bound.name == name) {
+            return Err(meta.error(format!("`{name}` is given twice")));
+        }
+        self.bounds.push(Bound { name, value: value(meta)? });
+        Ok(())
+    }
+}
+
+/// An option that has no value.
+fn flag(meta: &ParseNestedMeta<'_>) -> Result<Span> {
+    if !meta.input.is_empty() && !meta.input.peek(Token![,]) {
+        return Err(meta.error(format!("`{}` has no value: write it alone", name(meta))));
+    }
+    Ok(meta.path.require_ident()?.span())
+}
+
+/// `high`, `normal` or `low`; anything else is an expression.
+fn priority(meta: &ParseNestedMeta<'_>) -> Result<Priority> {
+    let value = meta.value()?;
+    let ahead = value.fork();
+    if let Ok(word) = ahead.call(Ident::parse_any)
+        && (ahead.is_empty() || ahead.peek(Token![,]))
+        && let Some(variant) = [("high", "High"), ("normal", "Normal"), ("low", "Low")]
+            .iter()
+            .find_map(|(known, variant)| (word == known).then_some(variant))
+    {
+        value.call(Ident::parse_any)?;
+        return Ok(Priority::Named(Ident::new(variant, word.span())));
+    }
+    let given: Expr = value.parse()?;
+    if let Expr::Lit(_) = given {
+        return Err(Error::new_spanned(given, "a priority is `high`, `normal` or `low`, or a `Priority`"));
+    }
+    Ok(Priority::Given(given))
+}
+
+/// A number is so many seconds.
+pub(crate) fn seconds(value: &Expr) -> TokenStream {
+    match value {
+        Expr::Lit(ExprLit { lit: lit @ Lit::Int(number), .. }) if number.suffix().is_empty() => {
+            quote_spanned!(lit.span()=> ::core::time::Duration::from_secs(#lit))
+        }
+        Expr::Lit(ExprLit { lit: lit @ Lit::Float(number), .. }) if number.suffix().is_empty() => {
+            quote_spanned!(lit.span()=> ::core::time::Duration::from_secs_f64(#lit))
+        }
+        other => quote_spanned!(syn::spanned::Spanned::span(other)=> #other),
     }
 }
 
@@ -95,6 +197,6 @@ fn name(meta: &ParseNestedMeta<'_>) -> String {
 }
 
 /// Generated names never meet the user's.
-pub(crate) fn ident(name: &str) -> syn::Ident {
-    syn::Ident::new(name, Span::mixed_site())
+pub(crate) fn ident(name: &str) -> Ident {
+    Ident::new(name, Span::mixed_site())
 }

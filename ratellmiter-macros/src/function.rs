@@ -8,7 +8,7 @@ use syn::{
     parse2,
 };
 
-use crate::types::bare;
+use crate::types::{bare, is_result};
 
 /// A function, with its body apart: what is in there concerns the compiler alone.
 pub(crate) struct Function {
@@ -79,6 +79,46 @@ impl Function {
         }
     }
 
+    /// What a call comes to: the output, or that of the future that it is.
+    pub(crate) fn produced(&self) -> Option<&Type> {
+        let output = self.output()?;
+        match self.shape {
+            Shape::Async | Shape::Plain => Some(output),
+            Shape::Opaque => future_output(output),
+            Shape::Pinned | Shape::Boxed => {
+                let mut ty = output;
+                loop {
+                    if let Some(produced) = future_output(ty) {
+                        return Some(produced);
+                    }
+                    let (name, argument) = generic(ty)?;
+                    match name.as_str() {
+                        "BoxFuture" | "LocalBoxFuture" => return argument,
+                        _ => ty = argument?,
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether it can give a stream that keeps its ticket. `stream` is where that is asked for.
+    pub(crate) fn check_stream(&self, stream: Span, bounded: bool) -> Result<()> {
+        match self.produced() {
+            None => {
+                Err(Error::new(stream, "`stream` keeps the ticket until a stream ends, and this function returns none"))
+            }
+            Some(produced) if self.shape == Shape::Plain && is_result(produced) => Err(Error::new(
+                stream,
+                "a plain function that returns a `Result` of a stream would have to wait for its first item: make it an `async fn`, or return the stream alone",
+            )),
+            Some(_) if self.shape == Shape::Plain && bounded => Err(Error::new(
+                stream,
+                "a plain function with `stream` begins when the stream is polled, and has no error to turn the call away with: make it an `async fn` that returns a `Result`",
+            )),
+            Some(_) => Ok(()),
+        }
+    }
+
     /// Whether it is said to return nothing but `!`.
     pub(crate) fn diverges(&self) -> bool {
         matches!(self.output(), Some(Type::Never(_)))
@@ -139,6 +179,23 @@ fn generic(ty: &Type) -> Option<(String, Option<&Type>)> {
         _ => None,
     };
     Some((last.ident.to_string(), argument))
+}
+
+/// The `Output` of a `dyn Future` or `impl Future`.
+fn future_output(ty: &Type) -> Option<&Type> {
+    let bounds = match ty {
+        Type::ImplTrait(ty) => &ty.bounds,
+        Type::TraitObject(ty) => &ty.bounds,
+        _ => return None,
+    };
+    bounds.iter().find_map(|bound| {
+        let TypeParamBound::Trait(bound) = bound else { return None };
+        let PathArguments::AngleBracketed(arguments) = &bound.path.segments.last()?.arguments else { return None };
+        arguments.args.iter().find_map(|argument| match argument {
+            GenericArgument::AssocType(output) if output.ident == "Output" => Some(bare(&output.ty)),
+            _ => None,
+        })
+    })
 }
 
 /// `dyn Future` or `impl Future`.

@@ -1,7 +1,7 @@
 //! Types of the signature, as one attempt needs them.
 
 use syn::{
-    BoundLifetimes, GenericParam, Ident, Lifetime, Type,
+    BoundLifetimes, GenericArgument, GenericParam, Ident, Lifetime, PathArguments, Type, TypePath,
     spanned::Spanned as _,
     visit_mut::{self, VisitMut},
 };
@@ -15,6 +15,25 @@ pub(crate) fn bare(mut ty: &Type) -> &Type {
             ty => return ty,
         }
     }
+}
+
+/// Whether it is called a `Result`, whoever's.
+pub(crate) fn is_result(ty: &Type) -> bool {
+    matches!(ty, Type::Path(TypePath { path, .. }) if path.segments.last().is_some_and(|last| last.ident == "Result"))
+}
+
+/// `T` of a `some::Name<T, E>`.
+pub(crate) fn first_argument(ty: &Type) -> Option<&Type> {
+    let Type::Path(TypePath { path, .. }) = ty else {
+        return None;
+    };
+    let PathArguments::AngleBracketed(arguments) = &path.segments.last()?.arguments else {
+        return None;
+    };
+    arguments.args.iter().find_map(|argument| match argument {
+        GenericArgument::Type(ty) => Some(bare(ty)),
+        _ => None,
+    })
 }
 
 /// The type with `_` for each `impl Trait`, which cannot be named.

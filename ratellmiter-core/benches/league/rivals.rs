@@ -17,7 +17,7 @@ use governor::{
     state::{InMemoryState, NotKeyed},
 };
 use rand::{RngExt as _, SeedableRng as _, rngs::ChaCha8Rng};
-use ratellmiter_core::sim::{Answer, Client};
+use ratellmiter_core::sim::{Answer, Client, Size};
 
 /// When one that was refused may be sent again.
 pub(crate) type Backoff = Box<dyn FnMut(u32, Option<Duration>) -> Duration + Send>;
@@ -80,7 +80,7 @@ impl Rival {
 }
 
 impl Client for Rival {
-    fn request(&mut self, now: Duration, call: usize) {
+    fn request(&mut self, now: Duration, call: usize, _: Size) {
         self.ready.push_back(call);
         self.next = Some(now);
     }
@@ -331,7 +331,7 @@ impl Original {
 }
 
 impl Client for Original {
-    fn request(&mut self, _: Duration, call: usize) {
+    fn request(&mut self, _: Duration, call: usize, _: Size) {
         self.new.push_back(call);
     }
 

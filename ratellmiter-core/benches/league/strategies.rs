@@ -120,7 +120,7 @@ fn on_tokio(provider: Provider, workload: &Workload, processes: usize, process: 
         let start = Instant::now();
         let processes: Vec<_> = (0..processes).map(|_| process()).collect();
         let calls = workload.arrivals().iter().enumerate().map(|(call, arrival)| {
-            let (at, tokens) = (start + arrival.at, arrival.tokens);
+            let (at, size) = (start + arrival.at, arrival.size);
             let (shared, process) = (shared.clone(), processes[call % processes.len()].clone());
             tokio::spawn(async move {
                 sleep_until(at).await;
@@ -129,7 +129,7 @@ fn on_tokio(provider: Provider, workload: &Workload, processes: usize, process: 
                     let (provider, report) = &mut *shared;
                     let now = start.elapsed();
                     report.sent(now, call);
-                    provider.call(now, tokens)
+                    provider.call(now, size)
                 };
                 let answer = |answer| {
                     let now = start.elapsed();

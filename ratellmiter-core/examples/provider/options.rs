@@ -18,7 +18,7 @@ pub(crate) struct Options {
     /// Over how many seconds they are counted: the depth of the bucket, the width of the window.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     horizon: u64,
-    /// Tokens a minute, by a bucket of a minute: a third of the body's bytes, and `max_tokens`.
+    /// Tokens a minute, by a bucket of a minute: a third of the body's bytes, and `max_tokens`, 16 if unset.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     tpm: Option<u32>,
     /// Requests in flight.

@@ -18,8 +18,8 @@ use axum::{
     routing::any,
 };
 use ratellmiter_core::{
-    Scope,
-    sim::{Answer, Provider},
+    Scope, Usage,
+    sim::{Answer, Provider, Size},
 };
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, time::Instant};
@@ -55,39 +55,52 @@ pub(crate) async fn start(provider: Provider, port: u16) -> std::io::Result<(Soc
 
 async fn answer(State(server): State<Arc<Server>>, uri: Uri, body: Bytes) -> Response {
     let request: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let tokens = body.len() as u64 / 3 + request["max_tokens"].as_u64().unwrap_or(0);
+    let size = Size::new(body.len() as u64 / 3, request["max_tokens"].as_u64().unwrap_or(16), 10);
     let answer = {
         // One lock for both: the provider's times must not go back.
         let mut provider = server.provider.lock().unwrap_or_else(PoisonError::into_inner);
         let now =
             server.first.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(Instant::now).elapsed();
-        provider.call(now, tokens)
+        provider.call(now, size)
     };
     server.counts.requests.fetch_add(1, Ordering::Relaxed);
     tokio::time::sleep(answer.after()).await;
-    match answer {
-        Answer::Finished { .. } => Json(success(uri.path(), &request)).into_response(),
+    let told = {
+        let mut provider = server.provider.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = *server.first.lock().unwrap_or_else(PoisonError::into_inner);
+        provider.headers_at(first.map_or(Duration::ZERO, |first| first.elapsed()))
+    };
+    let mut response = match answer {
+        Answer::Finished { usage, .. } => Json(success(uri.path(), &request, usage)).into_response(),
         Answer::Refused { status, scope, hint, .. } => {
             let count = if status == 429 { &server.counts.too_many } else { &server.counts.overloaded };
             count.fetch_add(1, Ordering::Relaxed);
             refusal(uri.path(), status, scope, hint)
         }
-    }
+    };
+    response.headers_mut().extend(told);
+    response
 }
 
 /// In the shape of Anthropic's messages where the path says so, else of `OpenAI`'s chat completions.
-fn success(path: &str, request: &Value) -> Value {
+fn success(path: &str, request: &Value, usage: Usage) -> Value {
+    let (input, cached, output) = (usage.input, usage.cached, usage.output);
     let text = format!("an answer to {}", request["messages"][0]["content"]);
     if path.ends_with("/messages") {
         json!({
             "id": "msg_1", "type": "message", "role": "assistant", "model": request["model"], "stop_reason": "end_turn",
-            "content": [{ "type": "text", "text": text }], "usage": { "input_tokens": 10, "output_tokens": 10 }
+            "content": [{ "type": "text", "text": text }], "usage": {
+                "input_tokens": input - cached, "cache_read_input_tokens": cached, "output_tokens": output
+            }
         })
     } else {
         json!({
             "id": "chatcmpl-1", "object": "chat.completion", "created": 1_795_502_400, "model": request["model"],
             "choices": [{ "index": 0, "finish_reason": "stop", "message": { "role": "assistant", "content": text } }],
-            "usage": { "prompt_tokens": 10, "completion_tokens": 10, "total_tokens": 20 }
+            "usage": {
+                "prompt_tokens": input, "completion_tokens": output, "total_tokens": input + output,
+                "prompt_tokens_details": { "cached_tokens": cached }
+            }
         })
     }
 }
@@ -95,6 +108,9 @@ fn success(path: &str, request: &Value) -> Value {
 fn refusal(path: &str, status: u16, scope: Scope, hint: Option<Duration>) -> Response {
     let (kind, code, message) = match scope {
         _ if status != 429 => ("overloaded_error", "overloaded", "Overloaded"),
+        Scope::Tokens | Scope::InputTokens | Scope::OutputTokens => {
+            ("tokens", "rate_limit_exceeded", "Rate limit reached for tokens")
+        }
         Scope::Concurrency => ("concurrency", "concurrency_limit_exceeded", "Too many concurrent requests"),
         _ => ("requests", "rate_limit_exceeded", "Rate limit reached for requests"),
     };

@@ -78,7 +78,7 @@ fn off_is_off_for_all() {
 fn a_mistake_in_the_file_is_one_line_with_place_key_and_what_is_allowed() {
     assert_eq!(
         complaint("\n[models.m]\nrequests = 5"),
-        "line 3, column 1, key `requests`: unknown field `requests`, expected one of `requests_per_minute`, `max_in_flight`, `attempts`, `burst`, `learn`, `enabled`, `ramp`"
+        "line 3, column 1, key `requests`: unknown field `requests`, expected one of `requests_per_minute`, `max_in_flight`, `attempts`, `burst`, `learn`, `enabled`, `ramp`, `provider`, `requests_per_day`, `tokens_per_minute`, `input_tokens_per_minute`, `output_tokens_per_minute`, `tokens_per_day`, `max_wait`, `max_line`"
     );
     for (text, start) in [
         ("default_rate_limit = 0", "line 1, column 22, key `default_rate_limit`: "),
@@ -129,4 +129,190 @@ fn a_program_that_asks_for_no_calls_is_told() {
     let none = Config { default_rate_limit: 0, ..Config::default() };
     let error = Settings::combine(none, File::default(), Variables::default()).unwrap_err();
     assert_eq!(error.to_string(), "Config::default_rate_limit is 0; allowed are 1 to 4294967295 calls a minute");
+}
+
+/// Every budget, and the bounds of waiting.
+fn said(limits: &Limits) -> [Option<u64>; 7] {
+    let budgets = [
+        limits.requests_per_day,
+        limits.tokens_per_minute,
+        limits.input_tokens_per_minute,
+        limits.output_tokens_per_minute,
+        limits.tokens_per_day,
+    ];
+    let wait = limits.max_wait.map(|wait| u64::try_from(wait.as_millis()).unwrap());
+    let bounds = [wait, limits.max_line.map(u64::from)];
+    let mut all = budgets.map(|budget| budget.map(NonZeroU64::get)).into_iter().chain(bounds);
+    std::array::from_fn(|_| all.next().unwrap())
+}
+
+const KEYS: [&str; 7] = [
+    "requests_per_day",
+    "tokens_per_minute",
+    "input_tokens_per_minute",
+    "output_tokens_per_minute",
+    "tokens_per_day",
+    "max_wait",
+    "max_line",
+];
+
+#[test]
+fn each_budget_and_bound_is_set_for_all_or_for_one() {
+    for (index, key) in KEYS.into_iter().enumerate() {
+        let (five, seven) = if key == "max_wait" { (5000, 7250) } else { (5, 7) };
+        let one = if key == "max_wait" { "7.25" } else { "7" };
+        let text = format!("{key} = 5\n[models.m]\n{key} = {one}");
+        let settings = settings(&Config::default(), &text, &[]);
+        let only = |value| std::array::from_fn(|at| (at == index).then_some(value));
+        assert_eq!(said(&settings.limits("m", None)), only(seven), "{key}");
+        assert_eq!(said(&settings.limits("n", None)), only(five), "{key}");
+        let asked = Limits::per_minute(NonZeroU32::MIN);
+        assert_eq!(said(&settings.limits("m", Some(asked))), only(seven), "{key}: the file wins");
+        assert_eq!(said(&settings.limits("n", Some(asked))), [None; 7], "{key}: the code does not ask for it");
+    }
+}
+
+#[test]
+fn the_provider_and_the_bounds_of_waiting_come_from_code_then_file_then_the_model() {
+    let openai = Contract::named("openai").unwrap();
+    let code =
+        Config { contract: openai, max_wait: Some(Duration::from_secs(9)), max_line: Some(8), ..Config::default() };
+    let limits = settings(&code, "", &[]).limits("m", None);
+    assert_eq!((limits.contract, said(&limits)[5..].to_vec()), (openai, vec![Some(9000), Some(8)]));
+    let text = "provider = \"groq\"\nmax_wait = 0.5\n[models.m]\nprovider = \"azure\"\nmax_line = 3";
+    let settings = settings(&code, text, &[]);
+    let (one, other) = (settings.limits("m", None), settings.limits("n", None));
+    assert_eq!((one.contract.name(), said(&one)[5..].to_vec()), ("azure", vec![Some(500), Some(3)]));
+    assert_eq!((other.contract.name(), said(&other)[5..].to_vec()), ("groq", vec![Some(500), Some(8)]));
+    let asked = Limits::per_minute(NonZeroU32::MIN).contract(openai);
+    assert_eq!(settings.limits("m", Some(asked)).contract.name(), "azure");
+    assert_eq!(settings.limits("n", Some(asked)).contract, openai);
+}
+
+#[test]
+fn a_tier_table_is_written_down_as_it_stands_there() {
+    let text = include_str!("../config.rs");
+    let example: Vec<_> = text.lines().map_while(|line| line.strip_prefix("//!")).collect();
+    let mut parts = example.split(|line| line.contains("```"));
+    let example = parts.nth(1).unwrap().iter().map(|line| line.trim()).collect::<Vec<_>>().join("\n");
+    let settings = settings(&Config::default(), &example, &[]);
+    let claude = settings.limits("claude-sonnet-4-5", None);
+    let gpt = settings.limits("gpt-4o", None);
+    assert_eq!((rate(claude), claude.contract.name()), (50, "anthropic"));
+    assert_eq!(said(&claude), [None, None, Some(30_000), Some(8000), None, Some(30_000), Some(1000)]);
+    assert_eq!((rate(gpt), gpt.contract.name()), (500, "openai"));
+    assert_eq!(said(&gpt), [None, Some(30_000), None, None, None, Some(30_000), Some(1000)]);
+    assert!(doubts(&claude).is_empty() && doubts(&gpt).is_empty());
+}
+
+#[test]
+fn a_budget_or_bound_that_cannot_be_is_one_line_with_place_key_and_what_is_allowed() {
+    let budgets = "allowed are whole numbers from 1 to 281474976710656";
+    for key in &KEYS[..5] {
+        for before in ["", "[models.m]\n"] {
+            let place = |column| format!("line {}, column {column}, key `{key}`: ", before.lines().count() + 1);
+            let column = key.len() + 4;
+            for (value, problem) in [
+                ("0", "invalid value: integer `0`, expected a nonzero u64; "),
+                ("-5", "invalid value: integer `-5`, expected a nonzero u64; "),
+                ("2.5", "invalid type: floating point `2.5`, expected a nonzero u64; "),
+                ("\"30k\"", "invalid type: string \"30k\", expected a nonzero u64; "),
+                ("281474976710657", "a limit of 281474976710657; "),
+                (
+                    "99999999999999999999",
+                    "invalid type: integer `99999999999999999999` as i128, expected a nonzero u64; ",
+                ),
+            ] {
+                let text = format!("{before}{key} = {value}");
+                assert_eq!(complaint(&text), format!("{}{problem}{budgets}", place(column)));
+            }
+        }
+    }
+    for (value, said) in
+        [("0", "0"), ("-1", "-1"), ("86400.5", "86400.5"), ("nan", "NaN"), ("inf", "inf"), ("1e-12", "0.000000000001")]
+    {
+        assert_eq!(
+            complaint(&format!("max_wait = {value}")),
+            format!(
+                "line 1, column 12, key `max_wait`: a wait of {said} seconds; allowed are more than 0 and up to 86400 seconds"
+            )
+        );
+    }
+    // Larger than TOML's own numbers.
+    let large = format!("1{}", "0".repeat(60));
+    for key in &KEYS[..5] {
+        let complaint = complaint(&format!("{key} = {large}"));
+        let start = format!("line 1, column {}, key `{key}`: integer number overflowed; ", key.len() + 4);
+        assert_eq!(complaint, format!("{start}{budgets}"));
+    }
+    assert_eq!(
+        complaint(&format!("attempts = {large}")),
+        "line 1, column 12, key `attempts`: integer number overflowed; allowed are whole numbers from 1 to 4294967295"
+    );
+    let line = complaint("max_line = -1");
+    assert!(line.starts_with("line 1, column 12, key `max_line`: invalid value: integer `-1`, expected "), "{line}");
+    assert!(line.ends_with(" to 4294967295"), "{line}");
+    assert_eq!(
+        complaint("[models.m]\nprovider = \"antropic\""),
+        format!("line 2, column 12, key `provider`: {}", Contract::named("antropic").unwrap_err())
+    );
+    assert_eq!(
+        complaint("provider = 5"),
+        "line 1, column 12, key `provider`: invalid type: integer `5`, expected a string"
+    );
+}
+
+#[test]
+fn a_budget_that_its_provider_never_counts_is_a_mistake_where_both_are_said() {
+    assert_eq!(
+        complaint(
+            "[models.\"gemini-2.5-pro\"]\nprovider = \"gemini\"\ntokens_per_minute = 250_000\noutput_tokens_per_minute = 8_000"
+        ),
+        "line 4, column 28, key `output_tokens_per_minute`: gemini counts nothing of output_tokens_per_minute; its limits are requests_per_minute, requests_per_day, tokens_per_minute"
+    );
+    assert_eq!(
+        complaint("tokens_per_day = 5\ntokens_per_minute = 5\nprovider = \"deepseek\""),
+        "line 1, column 18, key `tokens_per_day`: deepseek counts nothing of tokens_per_day; its limits are max_in_flight"
+    );
+    // Whose it is cannot be told here.
+    let text = "output_tokens_per_minute = 8_000\n[models.m]\nprovider = \"gemini\"";
+    let settings = settings(&Config::default(), text, &[]);
+    assert_eq!(
+        doubts(&settings.limits("m", None)),
+        [
+            "output_tokens_per_minute never binds: gemini counts nothing of it; its limits are requests_per_minute, requests_per_day, tokens_per_minute"
+        ]
+    );
+    assert_eq!(doubts(&settings.limits("n", None)), [""; 0], "nobody knows the provider");
+}
+
+#[test]
+fn a_budget_a_minute_that_its_provider_does_not_have_is_doubted_and_one_of_a_day_is_not() {
+    let text =
+        "provider = \"anthropic\"\ntokens_per_minute = 38_000\ntokens_per_day = 1_000_000\nrequests_per_day = 10_000";
+    assert_eq!(
+        doubts(&settings(&Config::default(), text, &[]).limits("m", None)),
+        [
+            "anthropic has no tokens_per_minute, which holds as a limit of your own; its limits are requests_per_minute, input_tokens_per_minute, output_tokens_per_minute"
+        ]
+    );
+}
+
+#[test]
+fn where_the_provider_does_not_limit_requests_none_of_note_is_set() {
+    let text = "[models.m]\nprovider = \"DeepSeek\"\nmax_in_flight = 500\n[models.n]\nprovider = \"deepseek\"\nrequests_per_minute = 7";
+    let settings = settings(&Config::default(), text, &[]);
+    assert_eq!((rate(settings.limits("m", None)), rate(settings.limits("n", None))), (60_000, 7));
+    assert_eq!(rate(settings.limits("others", None)), 300);
+}
+
+#[test]
+fn the_files_of_the_readme_are_as_they_must_be() {
+    let readme = include_str!("../../../README.md");
+    let files: Vec<_> = readme.split("```toml\n").skip(1).filter_map(|rest| rest.split_once("```")).collect();
+    assert!(files.len() >= 2, "{} files", files.len());
+    for (text, _) in files {
+        let settings = settings(&Config::default(), text, &[]);
+        assert_eq!(settings.limits("gpt-4o", None).contract.name(), "openai", "{text}");
+    }
 }

@@ -101,10 +101,13 @@ impl Body {
     }
 }
 
-/// The error that an answer tells of: its own, or that of its only choice (`OpenRouter`, where a provider broke off).
+/// The error that an answer, or one event of a stream, tells of: its own, that of its only choice (`OpenRouter`, where a
+/// provider broke off), that of the response which the event is about, or the event itself (`OpenAI`'s Responses).
 pub(super) fn error_in(answer: &Value) -> Option<&Value> {
-    let is_told = |error: &&Value| !error.is_null();
-    answer.get("error").filter(is_told).or_else(|| answer.pointer("/choices/0/error").filter(is_told))
+    let places = ["/error", "/choices/0/error", "/response/error"];
+    let told = places.iter().find_map(|place| answer.pointer(place).filter(|error| !error.is_null()));
+    let is_event = || answer.get("type").is_some_and(|kind| kind == "error") && answer.get("code").is_some();
+    told.or_else(|| is_event().then_some(answer))
 }
 
 /// Of a body that is no JSON, so many characters are looked at.

@@ -35,43 +35,66 @@ pub(crate) fn reset_after(headers: &HeaderMap, now: SystemTime) -> Option<Durati
     text(headers, "x-ratelimit-reset").and_then(|value| reset(value, now)).or_else(exhausted)
 }
 
-/// One of several limits, as the IETF's draft tells it.
+/// One of several limits, as the IETF's drafts tell it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Policy {
+    pub(crate) quota: Option<u64>,
+    pub(crate) window: Option<Duration>,
     pub(crate) remaining: Option<u64>,
     pub(crate) reset: Option<Duration>,
+    /// It counts something else than requests.
+    pub(crate) is_other_unit: bool,
 }
 
-/// The items of a `RateLimit` field by name: `"name";r=50;t=30`, or `limit=100, remaining=50, reset=30` of older drafts,
-/// which has none.
-pub(crate) fn policies(value: &str) -> Vec<(String, Policy)> {
-    let parameter = |part: &str, names: [&str; 2]| {
-        let (key, value) = part.split_once('=')?;
-        names.contains(&key.trim()).then(|| value.trim().parse::<u64>().ok()).flatten()
-    };
-    let policy = |name: &str, parts: &mut dyn Iterator<Item = &str>| {
-        let mut policy = Policy::default();
-        for part in parts {
-            policy.remaining = parameter(part, ["r", "remaining"]).or(policy.remaining);
-            let reset = parameter(part, ["t", "reset"]).map(Duration::from_secs);
-            policy.reset = reset.map(|reset| reset.min(LONGEST)).or(policy.reset);
+impl Policy {
+    /// Takes in a parameter, if it is a known one and well formed.
+    fn take(&mut self, parameter: &str) {
+        let Some((key, value)) = parameter.split_once('=') else { return };
+        let value = value.trim();
+        let time = || number(value).and_then(seconds);
+        match key.trim() {
+            "q" | "limit" => self.quota = count(value).or(self.quota),
+            "w" => self.window = time().or(self.window),
+            "r" | "remaining" => self.remaining = count(value).or(self.remaining),
+            "t" | "reset" => self.reset = time().or(self.reset),
+            "qu" => self.is_other_unit = value.trim_matches('"') != "requests",
+            _ => {}
         }
-        (policy != Policy::default()).then(|| (name.to_owned(), policy))
-    };
-    if !value.contains('"') {
-        return policy("", &mut value.split(',')).into_iter().collect();
     }
-    let named = value.split(',').filter_map(|item| {
+}
+
+/// The items of a `RateLimit` or `RateLimit-Policy` field by name: `"name";r=50;t=30` and `"name";q=100;w=60`. In older
+/// drafts they have none: `limit=100, remaining=50, reset=30` and `100;w=60`.
+pub(crate) fn policies(value: &str) -> Vec<(String, Policy)> {
+    let mut single = Policy::default();
+    if !value.contains('"') {
+        value.split(',').for_each(|part| single.take(part));
+    }
+    if single != Policy::default() {
+        return vec![(String::new(), single)];
+    }
+    let item = |item: &str| {
         let mut parts = item.split(';');
-        let name = parts.next()?.trim().strip_prefix('"')?.strip_suffix('"')?;
-        policy(name, &mut parts)
-    });
-    named.collect()
+        let first = parts.next()?.trim();
+        let mut policy = Policy::default();
+        let name = first.strip_prefix('"').and_then(|name| name.strip_suffix('"'));
+        if name.is_none() {
+            policy.quota = Some(count(first)?);
+        }
+        parts.for_each(|part| policy.take(part));
+        (policy != Policy::default()).then(|| (name.unwrap_or_default().to_owned(), policy))
+    };
+    value.split(',').filter_map(item).collect()
 }
 
 /// The header, if it is there and is text.
 pub(crate) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok().map(str::trim)
+}
+
+/// The header as often as it is there and is text.
+pub(crate) fn texts<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a str> {
+    headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).map(str::trim)
 }
 
 /// A `Retry-After`: seconds, a Go duration, or a date; a date that is past asks for no wait.
@@ -138,6 +161,12 @@ fn number(value: &str) -> Option<f64> {
     if plain { value.parse().ok() } else { None }
 }
 
+/// A whole number; what is behind the point is cut off, since half a request is none. One too large is none either.
+pub(crate) fn count(value: &str) -> Option<u64> {
+    number(value)?;
+    value.split('.').next()?.parse().ok()
+}
+
 /// Rounded up to the millisecond, so that nobody comes too early, and clamped.
 fn seconds(seconds: f64) -> Option<Duration> {
     // A billionth is the error of the sum, not time.
@@ -178,6 +207,16 @@ mod tests {
         let header = headers(&[("ratelimit", "\"minute\";r=0;t=30, \"day\";r=500;t=40000")]);
         assert_eq!(reset_after(&header, now()), Some(Duration::from_secs(30)));
         assert_eq!(reset_after(&headers(&[("ratelimit", "limit=9, remaining=3, reset=7")]), now()), None);
+    }
+
+    #[test]
+    fn policies_of_all_drafts_are_read() {
+        let minute = Policy { quota: Some(100), window: Some(Duration::from_secs(60)), ..Policy::default() };
+        let bytes = Policy { is_other_unit: true, ..minute.clone() };
+        let named = policies("\"minute\";q=100;w=60;qu=\"requests\", \"size\"; q=100; w=60; qu=\"content-bytes\"");
+        assert_eq!(named, [("minute".to_owned(), minute.clone()), ("size".to_owned(), bytes)]);
+        assert_eq!(policies("100;w=60, ten;w=1"), [(String::new(), minute)]);
+        assert_eq!(policies("\"a,b\";r=0, \"c;r=0\", \"d\";r=-1, \"e\""), []);
     }
 
     #[test]

@@ -16,6 +16,7 @@ use std::{
 };
 
 use super::{Evidence, Verdict, body, clients, judge, text};
+use crate::usage::{HasUsage, Usage};
 
 /// Says what an error of yours means for the limiter.
 ///
@@ -70,6 +71,8 @@ pub struct Opinion {
     pub(crate) verdict: Option<Verdict>,
     /// It is the user's last word, or needs no other.
     pub(crate) is_final: bool,
+    /// It is no part of an answer: the client made it up before it had one.
+    pub(crate) is_early: bool,
     /// The type of the error, to warn of when nothing else is known.
     pub(crate) of: &'static str,
 }
@@ -77,11 +80,11 @@ pub struct Opinion {
 impl Opinion {
     /// The user's word on this call.
     pub(crate) fn decided(verdict: Verdict) -> Self {
-        Self { verdict: Some(verdict), is_final: true, of: "" }
+        Self { verdict: Some(verdict), is_final: true, is_early: false, of: "" }
     }
 
     fn of<E: ?Sized>(verdict: Option<Verdict>) -> Self {
-        Self { verdict, is_final: false, of: type_name::<E>() }
+        Self { verdict, is_final: false, is_early: false, of: type_name::<E>() }
     }
 }
 
@@ -89,6 +92,11 @@ impl Opinion {
 pub trait Response {
     /// What it tells.
     fn evidence(&self) -> Evidence<'_>;
+
+    /// It is no answer yet: the client gives it before it has sent the request.
+    fn is_early(&self) -> bool {
+        false
+    }
 }
 
 impl<B> Response for http::Response<B> {
@@ -158,7 +166,8 @@ pub trait OkByResponse {
 
 impl<T: Response> OkByResponse for &Rung<'_, T> {
     fn opinion_of_ok(&self) -> Opinion {
-        Opinion::decided(judge(&self.0.evidence(), SystemTime::now()))
+        let verdict = judge(&self.0.evidence(), SystemTime::now());
+        Opinion { is_early: self.0.is_early(), ..Opinion::decided(verdict) }
     }
 }
 
@@ -171,6 +180,30 @@ pub trait OkByNothing {
 impl<T> OkByNothing for Rung<'_, T> {
     fn opinion_of_ok(&self) -> Opinion {
         Opinion::decided(Verdict::Success)
+    }
+}
+
+/// A success that tells what it used.
+pub trait UsageOfAnswer {
+    /// What it tells.
+    fn usage_of_ok(&self) -> Option<Usage>;
+}
+
+impl<T: HasUsage> UsageOfAnswer for &Rung<'_, T> {
+    fn usage_of_ok(&self) -> Option<Usage> {
+        self.0.usage()
+    }
+}
+
+/// Any other success.
+pub trait UsageOfNothing {
+    /// Nothing.
+    fn usage_of_ok(&self) -> Option<Usage>;
+}
+
+impl<T> UsageOfNothing for Rung<'_, T> {
+    fn usage_of_ok(&self) -> Option<Usage> {
+        None
     }
 }
 
@@ -275,10 +308,32 @@ macro_rules! __opinion {
     }};
 }
 
+/// What the call of the value that the reference `$out` points to used; `$by` is said of its good side, `$value`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __usage {
+    ($out:expr) => {{
+        #[allow(unused_imports)]
+        use $crate::__private::{AsResult as _, AsValue as _, Rung, UsageOfAnswer as _, UsageOfNothing as _};
+        match (&&Rung($out)).sides() {
+            $crate::__private::Ok(value) => (&&Rung(value)).usage_of_ok(),
+            $crate::__private::Err(_) => $crate::__private::Option::None,
+        }
+    }};
+    ($out:expr, $value:ident => $by:expr) => {{
+        #[allow(unused_imports)]
+        use $crate::__private::{AsResult as _, AsValue as _, Rung};
+        match (&&Rung($out)).sides() {
+            $crate::__private::Ok($value) => $by,
+            $crate::__private::Err(_) => $crate::__private::Option::None,
+        }
+    }};
+}
+
 /// A chain that is longer goes in a circle.
 const LONGEST_CHAIN: usize = 64;
 
-fn by_chain(error: &(dyn Error + 'static)) -> Option<Verdict> {
+pub(crate) fn by_chain(error: &(dyn Error + 'static)) -> Option<Verdict> {
     let chain = || iter::successors(Some(error), |&error| error.source()).take(LONGEST_CHAIN);
     chain().find_map(clients::verdict).or_else(|| chain().find_map(by_text))
 }

@@ -13,6 +13,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod asking;
+
 const NOBODY: () = ();
 
 fn per_minute(calls: u32) -> Limits {
@@ -33,6 +35,27 @@ fn seconds(seconds: u64) -> Duration {
 
 fn refused(hint: Option<Duration>) -> Verdict {
     Verdict::RateLimited { retry_after: hint, scope: Scope::Unknown }
+}
+
+/// Calls of which nothing is said.
+trait Plain {
+    fn joins(&mut self, now: Duration) -> Place;
+    fn tries(&mut self, now: Duration) -> Option<Grant>;
+    fn ends(&mut self, now: Duration, grant: Grant, failed: bool);
+}
+
+impl Plain for Scheduler<()> {
+    fn joins(&mut self, now: Duration) -> Place {
+        self.enqueue(now, &Wish::PLAIN, NOBODY).expect("nothing bounds its wait")
+    }
+
+    fn tries(&mut self, now: Duration) -> Option<Grant> {
+        self.try_request(now, &Wish::PLAIN)
+    }
+
+    fn ends(&mut self, now: Duration, grant: Grant, failed: bool) {
+        assert!(self.finish(now, grant, failed, None));
+    }
 }
 
 /// Issues what is due at `now`.
@@ -65,13 +88,13 @@ fn run(
 /// The times at which `calls` calls that all ask at zero are issued, in the order of asking.
 fn times(limits: Limits, calls: usize, late: impl FnMut() -> Duration) -> Vec<Duration> {
     let mut scheduler = scheduler(limits);
-    let places: Vec<_> = (0..calls).map(|_| scheduler.enqueue(Duration::ZERO, NOBODY)).collect();
+    let places: Vec<_> = (0..calls).map(|_| scheduler.joins(Duration::ZERO)).collect();
     let mut times = Vec::new();
     let mut ids = Vec::new();
     run(&mut scheduler, Duration::MAX, late, |scheduler, now, grant| {
         times.push(now);
         ids.push(grant.id);
-        scheduler.finish(now, grant, false);
+        scheduler.ends(now, grant, false);
     });
     assert_eq!(ids, places.iter().map(|place| place.id).collect::<Vec<_>>(), "first come, first served");
     times
@@ -164,7 +187,7 @@ mod pace {
     #[test]
     fn a_new_limit_holds_from_the_next_ticket_on_and_the_line_keeps_its_order() {
         let mut scheduler = scheduler(per_minute(60).no_ramp());
-        let places: Vec<_> = (0..8).map(|_| scheduler.enqueue(Duration::ZERO, NOBODY)).collect();
+        let places: Vec<_> = (0..8).map(|_| scheduler.joins(Duration::ZERO)).collect();
         let mut went = Vec::new();
         run(
             &mut scheduler,
@@ -190,13 +213,13 @@ mod pace {
     #[test]
     fn calls_in_flight_are_capped_and_the_next_goes_when_one_ends() {
         let mut scheduler = scheduler(per_minute(6000).no_ramp().max_in_flight(NonZeroU32::new(2).unwrap()));
-        (0..4).for_each(|_| _ = scheduler.enqueue(Duration::ZERO, NOBODY));
+        (0..4).for_each(|_| _ = scheduler.joins(Duration::ZERO));
         let mut out = advance(&mut scheduler, Duration::ZERO);
         out.extend(advance(&mut scheduler, millis(10)));
         assert_eq!(out.len(), 2);
         assert_eq!(scheduler.deadline(), None, "nothing but an end helps");
         assert!(advance(&mut scheduler, seconds(5)).is_empty());
-        scheduler.finish(seconds(6), out[0], false);
+        scheduler.ends(seconds(6), out[0], false);
         assert_eq!(advance(&mut scheduler, seconds(6)).len(), 1);
         scheduler.abandon(seconds(7), out[1]);
         assert_eq!(advance(&mut scheduler, seconds(7)).len(), 1);
@@ -205,22 +228,22 @@ mod pace {
     #[test]
     fn disabled_lets_everything_through() {
         let mut scheduler = scheduler(per_minute(1));
-        (0..5).for_each(|_| _ = scheduler.enqueue(Duration::ZERO, NOBODY));
+        (0..5).for_each(|_| _ = scheduler.joins(Duration::ZERO));
         assert_eq!(advance(&mut scheduler, Duration::ZERO).len(), 1);
         scheduler.set_limits(Duration::ZERO, per_minute(1).enabled(false));
         assert_eq!(advance(&mut scheduler, Duration::ZERO).len(), 4);
-        assert!(scheduler.try_request(Duration::ZERO).is_some());
+        assert!(scheduler.tries(Duration::ZERO).is_some());
     }
 
     #[test]
     fn an_immediate_ticket_overtakes_nobody() {
         let mut scheduler = scheduler(per_minute(60).no_ramp());
-        assert!(scheduler.try_request(Duration::ZERO).is_some());
-        assert!(scheduler.try_request(millis(999)).is_none());
-        let place = scheduler.enqueue(millis(999), NOBODY);
-        assert!(scheduler.try_request(seconds(1)).is_none(), "somebody waits");
+        assert!(scheduler.tries(Duration::ZERO).is_some());
+        assert!(scheduler.tries(millis(999)).is_none());
+        let place = scheduler.joins(millis(999));
+        assert!(scheduler.tries(seconds(1)).is_none(), "somebody waits");
         assert!(scheduler.leave(seconds(1), place));
-        assert!(scheduler.try_request(seconds(1)).is_some());
+        assert!(scheduler.tries(seconds(1)).is_some());
     }
 }
 
@@ -230,7 +253,7 @@ mod refusals {
     /// A scheduler at full rate with `calls` calls out and three waiting, at `now`.
     fn busy(limits: Limits, calls: usize) -> (Scheduler<()>, Vec<Grant>, Duration) {
         let mut scheduler = scheduler(limits);
-        (0..calls + 3).for_each(|_| _ = scheduler.enqueue(Duration::ZERO, NOBODY));
+        (0..calls + 3).for_each(|_| _ = scheduler.joins(Duration::ZERO));
         let mut out = Vec::new();
         let mut now = Duration::ZERO;
         while out.len() < calls {
@@ -254,7 +277,7 @@ mod refusals {
         for index in [2, 0, 1] {
             scheduler.refuse(now, out[index], &refused(Some(seconds(5))), NOBODY);
         }
-        scheduler.finish(now, out[3], false);
+        scheduler.ends(now, out[3], false);
         let until = until(&scheduler);
         assert!(until > now + seconds(5) && until <= now + millis(5500), "hint plus a small jitter: {until:?}");
         assert_eq!(scheduler.deadline(), Some(until));
@@ -262,7 +285,7 @@ mod refusals {
         let canary = advance(&mut scheduler, until);
         assert_eq!(canary.iter().map(|grant| grant.id).collect::<Vec<_>>(), [out[0].id], "the eldest goes alone");
         assert!(advance(&mut scheduler, until + millis(900)).is_empty());
-        scheduler.finish(until + millis(900), canary[0], false);
+        scheduler.ends(until + millis(900), canary[0], false);
         let mut order = Vec::new();
         run(&mut scheduler, Duration::MAX, || Duration::ZERO, |_, _, grant| order.push(grant.id));
         assert_eq!(order, [2, 3, 5, 6, 7]);
@@ -278,7 +301,7 @@ mod refusals {
         scheduler.refuse(now + millis(200), out[2], &refused(Some(seconds(30))), NOBODY);
         assert_eq!(until(&scheduler), now + millis(200) + seconds(30), "a hint may show that it lasts longer");
         let canary = advance(&mut scheduler, now + millis(30_200));
-        scheduler.finish(now + millis(30_300), canary[0], false);
+        scheduler.ends(now + millis(30_300), canary[0], false);
         // The fourth was sent before the pause and comes back after it.
         scheduler.refuse(now + millis(30_400), out[3], &refused(Some(seconds(9))), NOBODY);
         assert_eq!(scheduler.phase, Phase::Flowing);
@@ -301,7 +324,7 @@ mod refusals {
         for (pause, least) in pauses.iter().zip([2000, 3000, 4500, 6750, 10_125]) {
             assert!((least..=least * 11 / 10).contains(pause), "{pauses:?}");
         }
-        scheduler.finish(at, sent, false);
+        scheduler.ends(at, sent, false);
         let next = advance(&mut scheduler, at + seconds(1))[0];
         scheduler.refuse(at + seconds(2), next, &refused(None), NOBODY);
         let pause = until(&scheduler) - at - seconds(2);
@@ -325,13 +348,13 @@ mod refusals {
     #[test]
     fn the_ramp_starts_anew_after_a_pause_and_is_steeper() {
         let (mut scheduler, out, now) = busy(per_minute(6000).learn(false), 400);
-        (0..400).for_each(|_| _ = scheduler.enqueue(now, NOBODY));
+        (0..400).for_each(|_| _ = scheduler.joins(now));
         assert!((scheduler.rate() - 75.0).abs() > 1e-9, "past the start of the ramp");
         scheduler.refuse(now, out[0], &refused(Some(seconds(1))), NOBODY);
         assert!(scheduler.rate().abs() < 1e-9, "nobody goes");
         let sent = until(&scheduler);
         let canary = advance(&mut scheduler, sent)[0];
-        scheduler.finish(sent + millis(300), canary, false);
+        scheduler.ends(sent + millis(300), canary, false);
         // The canary is the first of its second, which may carry three quarters of the rate.
         let mut carried = BTreeMap::from([(0, 1)]);
         run(
@@ -363,16 +386,13 @@ mod refusals {
     #[test]
     fn if_all_that_were_refused_left_the_next_that_asks_is_the_canary() {
         let mut scheduler = scheduler(per_minute(300));
-        let grant = scheduler.try_request(Duration::ZERO).unwrap();
+        let grant = scheduler.tries(Duration::ZERO).unwrap();
         let place = scheduler.refuse(millis(100), grant, &refused(Some(seconds(1))), NOBODY);
         assert!(scheduler.leave(millis(200), place));
-        assert!(scheduler.try_request(millis(500)).is_none(), "paused");
-        assert!(scheduler.try_request(seconds(9)).is_some());
+        assert!(scheduler.tries(millis(500)).is_none(), "paused");
+        assert!(scheduler.tries(seconds(9)).is_some());
         assert!(matches!(scheduler.phase, Phase::Canary { .. }));
-        assert!(
-            scheduler.try_request(seconds(9) + millis(250)).is_none(),
-            "alone, for three times what a refusal took"
-        );
+        assert!(scheduler.tries(seconds(9) + millis(250)).is_none(), "alone, for three times what a refusal took");
     }
 
     #[test]
@@ -425,7 +445,7 @@ mod learning {
     /// At full rate for ten seconds, with a long line.
     fn flowing(limits: Limits) -> (Scheduler<()>, Vec<Grant>) {
         let mut scheduler = scheduler(limits);
-        (0..10_000).for_each(|_| _ = scheduler.enqueue(Duration::ZERO, NOBODY));
+        (0..10_000).for_each(|_| _ = scheduler.joins(Duration::ZERO));
         let mut out = Vec::new();
         run(&mut scheduler, seconds(10), || Duration::ZERO, |_, _, grant| out.push(grant));
         assert_eq!(out.len(), 100);
@@ -448,7 +468,7 @@ mod learning {
         scheduler.refuse(seconds(12) + millis(50), canary, &refused(Some(seconds(1))), NOBODY);
         assert_eq!(allowed(&scheduler), cut, "a refused canary makes the pause longer and nothing else");
         let canary = advance(&mut scheduler, seconds(30))[0];
-        scheduler.finish(seconds(31), canary, false);
+        scheduler.ends(seconds(31), canary, false);
         // Sent before the cut, refused after it.
         scheduler.refuse(seconds(31), out[97], &refused(None), NOBODY);
         assert!(allowed(&scheduler) >= cut && scheduler.phase == Phase::Flowing);
@@ -479,7 +499,7 @@ mod learning {
             "0.85 of the 99 that were not refused"
         );
         assert!(advance(&mut scheduler, seconds(60)).is_empty(), "99 are out");
-        out[..20].iter().for_each(|grant| scheduler.finish(seconds(60), *grant, false));
+        out[..20].iter().for_each(|grant| scheduler.ends(seconds(60), *grant, false));
         assert_eq!(advance(&mut scheduler, seconds(60)).len(), 1, "the canary");
     }
 
@@ -488,7 +508,7 @@ mod learning {
         let (mut scheduler, out) = flowing(per_minute(600).no_ramp());
         scheduler.refuse(seconds(10), out[99], &refused(Some(seconds(1))), NOBODY);
         let canary = advance(&mut scheduler, seconds(12))[0];
-        scheduler.finish(seconds(13), canary, false);
+        scheduler.ends(seconds(13), canary, false);
         let cut = allowed(&scheduler);
         let mut idle = Vec::new();
         // Everybody leaves.
@@ -497,7 +517,7 @@ mod learning {
         }
         scheduler.roll(seconds(100));
         assert_eq!(allowed(&scheduler), cut, "nobody waited");
-        (0..10_000).for_each(|_| _ = scheduler.enqueue(seconds(100), NOBODY));
+        (0..10_000).for_each(|_| _ = scheduler.joins(seconds(100)));
         let mut at = seconds(100);
         while at < seconds(104) {
             at = at.max(scheduler.deadline().unwrap());
@@ -514,7 +534,7 @@ mod learning {
         let mut now = seconds(12);
         for expected_cut in [false, true] {
             let canary = advance(&mut scheduler, now)[0];
-            scheduler.finish(now + millis(100), canary, false);
+            scheduler.ends(now + millis(100), canary, false);
             let next = loop {
                 now = now.max(scheduler.deadline().unwrap());
                 if let Some(grant) = advance(&mut scheduler, now).first() {
@@ -555,22 +575,22 @@ mod held {
     #[test]
     fn it_is_told_what_the_line_waits_for() {
         let mut ramping = scheduler(per_minute(300));
-        (0..100).for_each(|_| _ = ramping.enqueue(Duration::ZERO, NOBODY));
+        (0..100).for_each(|_| _ = ramping.joins(Duration::ZERO));
         advance(&mut ramping, Duration::ZERO);
-        assert_eq!(ramping.held(), Some(Held::Ramp));
+        assert_eq!(ramping.held(Duration::ZERO), Some(Held::Ramp));
         let mut full = scheduler(per_minute(300).no_ramp().max_in_flight(NonZeroU32::MIN));
-        (0..2).for_each(|_| _ = full.enqueue(Duration::ZERO, NOBODY));
+        (0..2).for_each(|_| _ = full.joins(Duration::ZERO));
         advance(&mut full, Duration::ZERO);
-        assert_eq!(full.held(), Some(Held::InFlight));
+        assert_eq!(full.held(Duration::ZERO), Some(Held::InFlight));
         let mut even = scheduler(per_minute(300).no_ramp());
-        (0..100).for_each(|_| _ = even.enqueue(Duration::ZERO, NOBODY));
+        (0..100).for_each(|_| _ = even.joins(Duration::ZERO));
         let grant = advance(&mut even, Duration::ZERO)[0];
-        assert_eq!(even.held(), Some(Held::Rate));
+        assert_eq!(even.held(Duration::ZERO), Some(Held::Rate));
         even.restore(Duration::ZERO, Some(200.0), None);
-        assert_eq!(even.held(), Some(Held::Learned));
+        assert_eq!(even.held(Duration::ZERO), Some(Held::Learned));
         even.refuse(millis(100), grant, &refused(None), NOBODY);
-        assert_eq!(even.held(), Some(Held::Pause));
-        assert_eq!(scheduler(per_minute(300)).held(), None, "nobody waits");
+        assert_eq!(even.held(Duration::ZERO), Some(Held::Pause));
+        assert_eq!(scheduler(per_minute(300)).held(Duration::ZERO), None, "nobody waits");
     }
 }
 
@@ -592,7 +612,7 @@ mod bursts {
     #[test]
     fn a_refusal_shows_that_nothing_is_saved_up() {
         let mut scheduler = scheduler(per_minute(300).burst(seconds(60)).learn(false));
-        (0..400).for_each(|_| _ = scheduler.enqueue(Duration::ZERO, NOBODY));
+        (0..400).for_each(|_| _ = scheduler.joins(Duration::ZERO));
         scheduler.set_limits(Duration::ZERO, per_minute(300).burst(seconds(20)).learn(false));
         let out = advance(&mut scheduler, Duration::ZERO);
         assert_eq!(out.len(), 100);
@@ -600,7 +620,7 @@ mod bursts {
         let resumed = scheduler.deadline().unwrap();
         let canary = advance(&mut scheduler, resumed);
         assert_eq!(canary.len(), 1);
-        scheduler.finish(resumed + millis(200), canary[0], false);
+        scheduler.ends(resumed + millis(200), canary[0], false);
         let mut first_second = 0;
         let mut at = resumed;
         while at < resumed + seconds(1) {
@@ -628,10 +648,10 @@ mod counts {
     fn the_seconds_say_what_happened() {
         let mut scheduler = scheduler(per_minute(60).no_ramp());
         scheduler.record(Duration::ZERO, true);
-        let first = scheduler.try_request(Duration::ZERO).unwrap();
-        scheduler.enqueue(millis(100), NOBODY);
-        scheduler.enqueue(millis(200), NOBODY);
-        scheduler.finish(millis(700), first, false);
+        let first = scheduler.tries(Duration::ZERO).unwrap();
+        scheduler.joins(millis(100));
+        scheduler.joins(millis(200));
+        scheduler.ends(millis(700), first, false);
         let second = advance(&mut scheduler, seconds(1))[0];
         scheduler.refuse(millis(1300), second, &refused(Some(seconds(1))), NOBODY);
         let rows = scheduler.seconds(seconds(2), true);
@@ -714,12 +734,12 @@ proptest! {
         for step in steps.into_iter().chain([Step::Sleep(1)]) {
             let pick = |index: usize, of: usize| (of > 0).then(|| index % of);
             match step {
-                Step::Ask => line.push(scheduler.enqueue(now, NOBODY)),
-                Step::Try => if let Some(grant) = scheduler.try_request(now) {
+                Step::Ask => line.push(scheduler.joins(now)),
+                Step::Try => if let Some(grant) = scheduler.tries(now) {
                     went.insert((now, grant.id));
                     out.push(grant);
                 },
-                Step::Finish(index) => if let Some(index) = pick(index, out.len()) { scheduler.finish(now, out.swap_remove(index), false); },
+                Step::Finish(index) => if let Some(index) = pick(index, out.len()) { scheduler.ends(now, out.swap_remove(index), false); },
                 Step::Abandon(index) => if let Some(index) = pick(index, out.len()) { scheduler.abandon(now, out.swap_remove(index)); },
                 Step::GiveBack(index) => if let Some(index) = pick(index, out.len()) {
                     let grant = out.swap_remove(index);
@@ -759,12 +779,12 @@ proptest! {
         while scheduler.line_length() > 0 {
             rounds += 1;
             prop_assert!(rounds < 2000, "somebody is left asleep: {:?}", scheduler);
-            out.drain(..).for_each(|grant| scheduler.finish(now, grant, false));
+            out.drain(..).for_each(|grant| scheduler.ends(now, grant, false));
             settled(&mut scheduler, now, &mut out, &mut line, &mut went);
             now = scheduler.deadline().unwrap_or(now).max(now);
             settled(&mut scheduler, now, &mut out, &mut line, &mut went);
         }
-        out.drain(..).for_each(|grant| scheduler.finish(now, grant, false));
+        out.drain(..).for_each(|grant| scheduler.ends(now, grant, false));
         prop_assert_eq!(scheduler.in_flight, 0);
         prop_assert_eq!(scheduler.line_length(), 0);
     }

@@ -2,7 +2,8 @@
 //!
 //! A [`Provider`] is put together from what real ones do: rates that are enforced by buckets and windows, tokens, limits on
 //! growth and on concurrency, refusals that cost, hints that are exact, rounded, wrong or missing, outages, and other
-//! tenants. A [`Workload`] says when calls are made. [`run`] brings both together with one or more [`Client`]s and tells
+//! tenants. [`Charging`] says what tokens are charged, and presets such as
+//! [`Provider::anthropic`] follow documentation. A [`Workload`] says when calls are made and how large they are. [`run`] brings both together with one or more [`Client`]s and tells
 //! what came of it. [`Paced`] is this library's client, with the scheduler that paces real calls; implement
 //! [`Client`] to set your own strategy beside it.
 //!
@@ -22,26 +23,41 @@
 //! Nothing here is random but for the seeds, and no time passes but what is simulated. Timers are exact, servers judge at
 //! the instant of sending, and a refusal takes no longer than it is told to.
 
+mod answer;
+mod charging;
+mod flights;
+mod headers;
+mod ledger;
 mod paced;
+mod presets;
 mod provider;
 mod report;
 mod rules;
+mod size;
 mod workload;
 
 use std::{collections::BTreeMap, time::Duration};
 
+pub use answer::{Answer, Hint};
+pub use charging::{Charging, Unit};
+pub use headers::{HeaderSet, Lie};
 pub use paced::Paced;
-pub use provider::{Answer, Hint, Provider};
+pub use presets::Quota;
+pub use provider::Provider;
 pub use report::Report;
+pub use size::Size;
 pub use workload::{Arrival, Workload};
 
 /// Decides when calls are sent. All times are since the start of the run.
 pub trait Client {
-    /// The program makes a call.
-    fn request(&mut self, now: Duration, call: usize);
+    /// The program makes a call. What it will produce is not for the client to know.
+    fn request(&mut self, now: Duration, call: usize, size: Size);
 
     /// A call that was sent has been answered. Unless a refused one is sent again, it is lost.
     fn answered(&mut self, now: Duration, call: usize, answer: Answer);
+
+    /// What the headers of an answer tell of limits, before [`answered`](Self::answered). Clients that do not look do nothing.
+    fn headers(&mut self, _now: Duration, _call: usize, _headers: &http::HeaderMap) {}
 
     /// Adds the calls that go now to `sent`.
     fn advance(&mut self, now: Duration, sent: &mut Vec<usize>);
@@ -62,6 +78,7 @@ pub fn run(provider: &mut Provider, workload: &Workload, clients: &mut [&mut dyn
     while let Some(now) = run.next(clients).filter(|now| *now <= end) {
         run.step(now, clients);
     }
+    run.provider.come_to(run.report.last());
     run.report
 }
 
@@ -76,16 +93,17 @@ pub fn oracle(provider: &mut Provider, workload: &Workload) -> Report {
     for (call, arrival) in workload.arrivals().iter().enumerate() {
         now = now.max(arrival.at);
         loop {
-            let wait = provider.wait(now, arrival.tokens);
+            let wait = provider.wait(now, arrival.size);
             if wait.is_zero() {
                 break;
             }
             now += wait;
         }
         report.sent(now, call);
-        let answer = provider.call(now, arrival.tokens);
+        let answer = provider.call(now, arrival.size);
         report.answered(now + answer.after(), call, answer);
     }
+    provider.come_to(report.last());
     report
 }
 
@@ -119,8 +137,11 @@ impl Run<'_> {
     fn step(&mut self, now: Duration, clients: &mut [&mut dyn Client]) {
         while let Some(event) = self.events.first_entry().filter(|event| event.key().0 <= now) {
             match event.remove() {
-                Event::Requested { call } => clients[call % clients.len()].request(now, call),
+                Event::Requested { call } => clients[call % clients.len()].request(now, call, self.report.size(call)),
                 Event::Answered { client, call, answer } => {
+                    if self.provider.has_headers() {
+                        clients[client].headers(now, call, &self.provider.headers_at(now));
+                    }
                     clients[client].answered(now, call, answer);
                     self.report.answered(now, call, answer);
                 }
@@ -131,7 +152,7 @@ impl Run<'_> {
             paced.advance(now, &mut sent);
             for call in sent.drain(..) {
                 self.report.sent(now, call);
-                let answer = self.provider.call(now, self.report.tokens(call));
+                let answer = self.provider.call(now, self.report.size(call));
                 self.add(now + answer.after(), Event::Answered { client, call, answer });
             }
             self.sent = sent;
@@ -141,3 +162,5 @@ impl Run<'_> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod token_tests;

@@ -1,12 +1,18 @@
 //! This library as a client: the scheduler that paces real calls.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap,
+    time::{Duration, SystemTime},
+};
 
-use super::{Answer, Client};
+use super::{Answer, Client, Size};
 use crate::{
+    cost::Cost,
+    judge::readings,
     limits::Limits,
     record::Row,
-    scheduler::{Grant, Scheduler},
+    scheduler::{Grant, Scheduler, Wish},
+    usage::Usage,
 };
 
 /// Calls paced by this library, with the scheduler that paces real ones.
@@ -15,13 +21,29 @@ pub struct Paced {
     scheduler: Scheduler<usize>,
     out: HashMap<usize, Grant>,
     attempts: HashMap<usize, u32>,
+    is_told: bool,
 }
 
 impl Paced {
     /// One process with these limits. The seed spreads the ends of pauses, as it does between real processes.
     #[must_use]
     pub fn new(limits: Limits, seed: u64) -> Self {
-        Self { scheduler: Scheduler::new(limits, Duration::ZERO, seed), out: HashMap::new(), attempts: HashMap::new() }
+        let scheduler = Scheduler::new(limits, Duration::ZERO, seed);
+        Self { scheduler, out: HashMap::new(), attempts: HashMap::new(), is_told: true }
+    }
+
+    /// The program says nothing of what its calls cost: it is estimated from what those before used.
+    #[must_use]
+    pub fn untold(mut self) -> Self {
+        self.is_told = false;
+        self
+    }
+
+    /// The name of the model, which decides what some providers charge.
+    #[must_use]
+    pub fn model(mut self, name: &str) -> Self {
+        self.scheduler.set_model(name);
+        self
     }
 
     /// Keeps what a log would say, for [`rows`](Self::rows) to take.
@@ -40,8 +62,12 @@ impl Paced {
 }
 
 impl Client for Paced {
-    fn request(&mut self, now: Duration, call: usize) {
-        self.scheduler.enqueue(now, call);
+    fn request(&mut self, now: Duration, call: usize, size: Size) {
+        // What comes back is not known yet.
+        let is_told = self.is_told && size != Size::default();
+        let cost = if is_told { Cost::new(size.input, size.max_output) } else { Cost::UNKNOWN };
+        let joined = self.scheduler.enqueue(now, &Wish { cost, ..Wish::PLAIN }, call);
+        debug_assert!(joined.is_ok(), "nothing bounds the wait");
     }
 
     fn answered(&mut self, now: Duration, call: usize, answer: Answer) {
@@ -49,7 +75,11 @@ impl Client for Paced {
             return;
         };
         let Some(verdict) = answer.verdict() else {
-            self.scheduler.finish(now, grant, false);
+            let usage = match answer {
+                Answer::Finished { usage, .. } if usage != Usage::default() => Some(usage),
+                _ => None,
+            };
+            self.scheduler.finish(now, grant, false, usage);
             return;
         };
         let place = self.scheduler.refuse(now, grant, &verdict, call);
@@ -58,6 +88,14 @@ impl Client for Paced {
         if *attempts >= self.scheduler.limits().attempts.get() {
             self.scheduler.leave(now, place);
         }
+    }
+
+    fn headers(&mut self, now: Duration, call: usize, headers: &http::HeaderMap) {
+        let Some(grant) = self.out.get(&call) else { return };
+        let by_day = self.scheduler.limits().contract.requests_header_is_per_day();
+        // Resets that are points in time count from the start of the run.
+        let readings = readings(headers, SystemTime::UNIX_EPOCH + now, by_day);
+        self.scheduler.read(now, grant, &readings);
     }
 
     fn advance(&mut self, now: Duration, sent: &mut Vec<usize>) {

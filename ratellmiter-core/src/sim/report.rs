@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Answer, Workload};
+use super::{Answer, Size, Workload};
+use crate::usage::Usage;
 
 /// What came of a run. Times are since its start, waits since the call was made.
 #[derive(Debug, Clone)]
@@ -15,7 +16,7 @@ pub struct Report {
 #[derive(Debug, Clone, Copy)]
 struct Call {
     made: Duration,
-    tokens: u64,
+    size: Size,
     sent: Duration,
     finished: Option<Duration>,
 }
@@ -27,15 +28,15 @@ impl Report {
     pub fn of(workload: &Workload) -> Self {
         let call = |arrival: &super::Arrival| Call {
             made: arrival.at,
-            tokens: arrival.tokens,
+            size: arrival.size,
             sent: Duration::ZERO,
             finished: None,
         };
         Self { calls: workload.arrivals().iter().map(call).collect(), requests: 0, refusals: 0 }
     }
 
-    pub(super) fn tokens(&self, call: usize) -> u64 {
-        self.calls[call].tokens
+    pub(super) fn size(&self, call: usize) -> Size {
+        self.calls[call].size
     }
 
     /// A call was sent, for the first time or again.
@@ -88,6 +89,15 @@ impl Report {
     #[allow(clippy::cast_precision_loss)]
     pub fn refusals_per_call(&self) -> f64 {
         self.refusals as f64 / self.calls.len().max(1) as f64
+    }
+
+    /// The tokens of all calls that were answered.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        let answered = self.calls.iter().filter(|call| call.finished.is_some()).map(|call| call.size.usage());
+        answered.fold(Usage::default(), |sum, usage| {
+            Usage::new(sum.input + usage.input, sum.output + usage.output).cached(sum.cached + usage.cached)
+        })
     }
 
     /// Calls that never got an answer but refusals.

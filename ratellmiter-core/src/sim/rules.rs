@@ -2,12 +2,13 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-/// What a limit counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unit {
-    Requests,
-    Tokens,
-}
+use super::{
+    Unit,
+    charging::{Charge, Charging},
+};
+use crate::judge::Scope;
+
+pub(super) const DAY: Duration = Duration::from_hours(24);
 
 #[derive(Debug)]
 pub(super) enum Rule {
@@ -16,33 +17,92 @@ pub(super) enum Rule {
     Slope(Slope),
 }
 
+/// What a provider tells of a limit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct State {
+    /// A minute, or in the width of a window that is longer.
+    pub(super) limit: f64,
+    /// What would be taken now.
+    pub(super) remaining: f64,
+    /// The time until all of it is there again.
+    pub(super) reset: Duration,
+}
+
 impl Rule {
-    /// How long until a call of this cost would be taken; zero if it would now. `factor` is what the limit is multiplied with
-    /// at this time.
-    pub(super) fn wait(&mut self, now: Duration, factor: f64, tokens: u64) -> Duration {
+    /// How long until a call of this charge would be taken; zero if it would now. `factor` is what the limit is multiplied
+    /// with at this time. What calls that are out will be charged is not foreseen.
+    pub(super) fn wait(&mut self, now: Duration, factor: f64, charge: &Charge, charging: Charging) -> Duration {
         match self {
-            Self::Bucket(bucket) => bucket.wait(now, factor, tokens),
-            Self::Window(window) => window.wait(now, factor, tokens),
+            Self::Bucket(bucket) => bucket.wait(now, factor, amount(charging.needs(charge, bucket.unit))),
+            Self::Window(window) => window.wait(now, factor, amount(charging.needs(charge, window.unit))),
             Self::Slope(slope) => slope.wait(now),
         }
     }
 
-    pub(super) fn take(&mut self, now: Duration, tokens: u64) {
-        match self {
-            Self::Bucket(bucket) => bucket.level -= bucket.cost(tokens),
-            Self::Window(window) => window.take(now, tokens),
-            Self::Slope(slope) => slope.take(),
+    /// Takes a call.
+    pub(super) fn take(&mut self, now: Duration, factor: f64, charge: &Charge) {
+        if let Self::Slope(slope) = self {
+            slope.take();
+        } else {
+            self.charge(now, factor, charge, now);
         }
     }
 
-    /// Charges a refused call so much of a request.
-    pub(super) fn penalise(&mut self, part: f64) {
-        if let Self::Bucket(bucket) = self
-            && bucket.unit == Unit::Requests
-        {
-            bucket.level = (bucket.level - part).max(0.0);
+    /// Charges a call that was sent at `sent` so much more, or gives it back.
+    pub(super) fn charge(&mut self, now: Duration, factor: f64, charge: &Charge, sent: Duration) {
+        match self {
+            Self::Bucket(bucket) => {
+                bucket.fill(now, factor);
+                // More than full it is never.
+                bucket.level = (bucket.level - amount(charge.of(bucket.unit))).min(bucket.full(factor));
+            }
+            Self::Window(window) => match charge.of(window.unit) {
+                0 => {}
+                back @ ..0 => window.give_back(sent, amount(-back)),
+                more => window.take(now, amount(more)),
+            },
+            Self::Slope(_) => {}
         }
     }
+
+    /// Charges a refused call so much of a request. Limits go no lower than empty by it.
+    pub(super) fn penalise(&mut self, now: Duration, part: f64) {
+        match self {
+            Self::Bucket(bucket) if bucket.unit == Unit::Requests => bucket.level = (bucket.level - part).max(0.0),
+            Self::Window(window) if window.unit == Unit::Requests => {
+                let part = part.min(window.limit - window.total);
+                if part > 0.0 {
+                    window.take(now, part);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The limit that a refusal names.
+    pub(super) fn scope(&self) -> Scope {
+        match self {
+            Self::Bucket(bucket) => bucket.unit.scope(Duration::ZERO),
+            Self::Window(window) => window.unit.scope(window.width),
+            Self::Slope(_) => Scope::Unknown,
+        }
+    }
+
+    /// What is told of it in headers, if it counts this unit, by the day or not.
+    pub(super) fn state(&mut self, now: Duration, factor: f64, unit: Unit, by_the_day: bool) -> Option<State> {
+        match self {
+            Self::Bucket(bucket) if bucket.unit == unit && !by_the_day => Some(bucket.state(now, factor)),
+            Self::Window(window) if window.unit == unit && by_the_day == (window.width >= DAY) => {
+                Some(window.state(now, factor))
+            }
+            _ => None,
+        }
+    }
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn amount(tokens: i64) -> f64 {
+    tokens as f64
 }
 
 /// A token bucket that refills evenly.
@@ -61,22 +121,32 @@ impl Bucket {
         Self { unit, per_second, horizon, level: (per_second * horizon).max(1.0), at: Duration::ZERO }
     }
 
-    #[allow(clippy::cast_precision_loss)]
-    fn cost(&self, tokens: u64) -> f64 {
-        match self.unit {
-            Unit::Requests => 1.0,
-            Unit::Tokens => tokens as f64,
-        }
+    fn full(&self, factor: f64) -> f64 {
+        (self.per_second * factor * self.horizon).max(1.0)
     }
 
-    fn wait(&mut self, now: Duration, factor: f64, tokens: u64) -> Duration {
-        let rate = self.per_second * factor;
-        let full = (rate * self.horizon).max(1.0);
-        self.level = (self.level + rate * now.saturating_sub(self.at).as_secs_f64()).min(full);
+    fn fill(&mut self, now: Duration, factor: f64) {
+        let more = self.per_second * factor * now.saturating_sub(self.at).as_secs_f64();
+        self.level = (self.level + more).min(self.full(factor));
         self.at = now;
-        // What is larger than the bucket goes when it is full. The refill of many small steps is off by rounding errors.
-        let missing = self.cost(tokens).min(full) - self.level;
-        if missing <= 1e-6 { Duration::ZERO } else { Duration::from_secs_f64(missing / rate) }
+    }
+
+    fn wait(&mut self, now: Duration, factor: f64, needs: f64) -> Duration {
+        self.fill(now, factor);
+        let rate = self.per_second * factor;
+        // What is larger than the bucket goes when it is full. The refill of many small steps is off by rounding errors, and
+        // a time that was told by part of a nanosecond.
+        let missing = needs.min(self.full(factor)) - self.level;
+        if missing <= 1e-6_f64.max(2e-9 * rate) { Duration::ZERO } else { Duration::from_secs_f64(missing / rate) }
+    }
+
+    fn state(&mut self, now: Duration, factor: f64) -> State {
+        self.fill(now, factor);
+        let rate = self.per_second * factor;
+        let reset = Duration::from_secs_f64((self.full(factor) - self.level) / rate);
+        // As limits are told, by the minute, whatever they are counted over.
+        let minutes = (60.0 / self.horizon).max(1.0);
+        State { limit: rate * 60.0, remaining: self.level * minutes, reset }
     }
 }
 
@@ -92,20 +162,12 @@ pub(super) struct Window {
 }
 
 impl Window {
-    pub(super) fn new(unit: Unit, per_minute: f64, width: Duration, slides: bool) -> Self {
-        let limit = per_minute / 60.0 * width.as_secs_f64();
+    /// Takes so many in its width.
+    pub(super) fn new(unit: Unit, limit: f64, width: Duration, slides: bool) -> Self {
         Self { unit, limit, width, slides, taken: VecDeque::new(), total: 0.0 }
     }
 
-    #[allow(clippy::cast_precision_loss)]
-    fn cost(&self, tokens: u64) -> f64 {
-        match self.unit {
-            Unit::Requests => 1.0,
-            Unit::Tokens => tokens as f64,
-        }
-    }
-
-    fn wait(&mut self, now: Duration, factor: f64, tokens: u64) -> Duration {
+    fn forget(&mut self, now: Duration) {
         let begin = if self.slides { now.saturating_sub(self.width) } else { self.tick(now) };
         while let Some(&(at, cost)) = self.taken.front()
             && (at < begin || (self.slides && now >= self.width && at <= begin))
@@ -113,8 +175,12 @@ impl Window {
             self.total -= cost;
             self.taken.pop_front();
         }
+    }
+
+    fn wait(&mut self, now: Duration, factor: f64, needs: f64) -> Duration {
+        self.forget(now);
         let limit = (self.limit * factor).max(1.0);
-        let mut excess = self.total + self.cost(tokens).min(limit) - limit;
+        let mut excess = self.total + needs.min(limit) - limit;
         if excess <= 1e-6 {
             return Duration::ZERO;
         }
@@ -133,10 +199,29 @@ impl Window {
         self.width * u32::try_from(now.as_nanos() / self.width.as_nanos()).unwrap_or(u32::MAX)
     }
 
-    fn take(&mut self, now: Duration, tokens: u64) {
-        let cost = self.cost(tokens);
+    fn take(&mut self, now: Duration, cost: f64) {
         self.total += cost;
         self.taken.push_back((now, cost));
+    }
+
+    /// Takes it off what was taken at that time, as long as that is counted.
+    fn give_back(&mut self, sent: Duration, mut cost: f64) {
+        let first = self.taken.partition_point(|(at, _)| *at < sent);
+        for (_, taken) in self.taken.iter_mut().skip(first).take_while(|(at, _)| *at == sent) {
+            let part = cost.min(*taken);
+            *taken -= part;
+            self.total -= part;
+            cost -= part;
+        }
+    }
+
+    fn state(&mut self, now: Duration, factor: f64) -> State {
+        self.forget(now);
+        let limit = (self.limit * factor).max(1.0);
+        let minutes = (60.0 / self.width.as_secs_f64()).max(1.0);
+        let counted = if self.slides { self.taken.back().map(|(at, _)| *at) } else { Some(self.tick(now)) };
+        let reset = counted.map_or(Duration::ZERO, |at| (at + self.width).saturating_sub(now));
+        State { limit: limit * minutes, remaining: (limit - self.total) * minutes, reset }
     }
 }
 
@@ -174,65 +259,4 @@ impl Slope {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn millis(millis: u64) -> Duration {
-        Duration::from_millis(millis)
-    }
-
-    /// How many of 10 calls at once are taken at each of `times`.
-    fn taken(mut rule: Rule, times: &[u64]) -> Vec<usize> {
-        let at = |rule: &mut Rule, now| {
-            let mut taken = 0;
-            while taken < 10 && rule.wait(now, 1.0, 1).is_zero() {
-                rule.take(now, 1);
-                taken += 1;
-            }
-            taken
-        };
-        times.iter().map(|&time| at(&mut rule, millis(time))).collect()
-    }
-
-    #[test]
-    fn a_bucket_refills_evenly_up_to_its_horizon() {
-        let bucket = || Rule::Bucket(Bucket::new(Unit::Requests, 300.0, Duration::from_secs(1)));
-        assert_eq!(taken(bucket(), &[0, 199, 200, 1000, 60_000]), [5, 0, 1, 4, 5]);
-        let mut empty = bucket();
-        (0..5).for_each(|_| empty.take(Duration::ZERO, 1));
-        assert_eq!(empty.wait(millis(50), 1.0, 1), millis(150));
-        assert_eq!(empty.wait(millis(50), 0.5, 1), millis(300), "at half the rate");
-        empty.penalise(0.2);
-        assert_eq!(empty.wait(millis(50), 1.0, 1), millis(190), "a fifth of a request more");
-    }
-
-    #[test]
-    fn windows_slide_or_begin_anew() {
-        let window = |slides| Rule::Window(Window::new(Unit::Requests, 300.0, Duration::from_secs(1), slides));
-        assert_eq!(taken(window(true), &[600, 1000, 1599, 1600]), [5, 0, 0, 5]);
-        assert_eq!(taken(window(false), &[600, 999, 1000, 1600]), [5, 0, 5, 0]);
-        let mut sliding = window(true);
-        assert!(sliding.wait(millis(600), 1.0, 1).is_zero());
-        (0..5).for_each(|_| sliding.take(millis(600), 1));
-        assert_eq!(sliding.wait(millis(700), 1.0, 1), millis(900));
-    }
-
-    #[test]
-    fn tokens_are_counted_by_the_call_and_what_is_too_large_goes_alone() {
-        let mut bucket = Rule::Bucket(Bucket::new(Unit::Tokens, 6000.0, Duration::from_secs(10)));
-        assert!(bucket.wait(Duration::ZERO, 1.0, 5000).is_zero(), "larger than the bucket, and the bucket is full");
-        bucket.take(Duration::ZERO, 900);
-        assert_eq!(bucket.wait(Duration::ZERO, 1.0, 200), Duration::from_secs(1));
-        let mut window = Rule::Window(Window::new(Unit::Tokens, 6000.0, Duration::from_secs(10), true));
-        window.take(Duration::ZERO, 900);
-        window.take(millis(500), 50);
-        assert_eq!(window.wait(Duration::from_secs(1), 1.0, 100), Duration::from_secs(9));
-    }
-
-    #[test]
-    fn a_slope_is_measured_against_the_five_seconds_before() {
-        let slope = Rule::Slope(Slope::new(1.5, 2.0));
-        // 2; 1.5 x 2/5 + 2 = 2.6; 1.5 x 4/5 + 2 = 3.2; 1.5 x 7/5 + 2 = 4.1; then five idle seconds.
-        assert_eq!(taken(slope, &[0, 1000, 2000, 3000, 9500]), [2, 2, 3, 4, 2]);
-    }
-}
+mod tests;

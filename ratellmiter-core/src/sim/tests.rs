@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use super::*;
-use crate::{judge::Scope, limits::Limits};
+use crate::{judge::Scope, limits::Limits, usage::Usage};
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -33,55 +33,64 @@ fn hints_are_exact_rounded_wrong_or_missing() {
         (Hint::Missing, None),
     ] {
         let mut provider = Provider::new(1).bucket(300, seconds(1)).hint(hint);
-        assert!((0..5).all(|_| is_taken(provider.call(Duration::ZERO, 0))));
-        assert_eq!(refused(provider.call(Duration::ZERO, 0)), (429, Scope::Unknown, told));
+        assert!((0..5).all(|_| is_taken(provider.call(Duration::ZERO, Size::default()))));
+        assert_eq!(refused(provider.call(Duration::ZERO, Size::default())), (429, Scope::Requests, told));
     }
 }
 
 #[test]
 fn all_limits_must_take_a_call_and_none_is_charged_for_one_that_is_refused() {
     let mut provider = Provider::new(1).bucket(60, seconds(10)).sliding_window(60, seconds(2));
-    assert!((0..2).all(|_| is_taken(provider.call(Duration::ZERO, 0))));
-    assert!((0..50).all(|_| !is_taken(provider.call(Duration::ZERO, 0))));
-    assert!((0..2).all(|_| is_taken(provider.call(seconds(2), 0))), "the bucket is not empty");
+    assert!((0..2).all(|_| is_taken(provider.call(Duration::ZERO, Size::default()))));
+    assert!((0..50).all(|_| !is_taken(provider.call(Duration::ZERO, Size::default()))));
+    assert!((0..2).all(|_| is_taken(provider.call(seconds(2), Size::default()))), "the bucket is not empty");
 }
 
 #[test]
 fn calls_in_flight_are_counted_until_they_end() {
     let mut provider = Provider::new(1).concurrency(2).latency(seconds(4), 0.0, 0.0).hint(Hint::Exact);
-    assert_eq!(provider.call(Duration::ZERO, 0), Answer::Finished { after: seconds(4) });
-    assert!(is_taken(provider.call(seconds(1), 0)));
-    assert_eq!(refused(provider.call(seconds(2), 0)), (429, Scope::Concurrency, Some(seconds(2))));
-    assert!(is_taken(provider.call(seconds(4), 0)));
+    assert_eq!(
+        provider.call(Duration::ZERO, Size::default()),
+        Answer::Finished { after: seconds(4), usage: Usage::default() }
+    );
+    assert!(is_taken(provider.call(seconds(1), Size::default())));
+    assert_eq!(refused(provider.call(seconds(2), Size::default())), (429, Scope::Concurrency, Some(seconds(2))));
+    assert!(is_taken(provider.call(seconds(4), Size::default())));
     let mut busy = Provider::new(1).latency(seconds(4), 0.0, 0.5);
-    busy.call(Duration::ZERO, 0);
-    assert_eq!(busy.call(Duration::ZERO, 0).after(), seconds(6), "half longer for each that is out");
+    busy.call(Duration::ZERO, Size::default());
+    assert_eq!(busy.call(Duration::ZERO, Size::default()).after(), seconds(6), "half longer for each that is out");
 }
 
 #[test]
 fn refusals_cost_and_too_many_buy_a_ban() {
     let mut provider = Provider::new(1).bucket(60, seconds(2)).penalty(0.5).hint(Hint::Exact);
-    (0..2).for_each(|_| assert!(is_taken(provider.call(Duration::ZERO, 0))));
-    refused(provider.call(Duration::from_millis(500), 0));
-    assert_eq!(refused(provider.call(Duration::from_millis(500), 0)).2, Some(seconds(1)), "half a call was charged");
+    (0..2).for_each(|_| assert!(is_taken(provider.call(Duration::ZERO, Size::default()))));
+    refused(provider.call(Duration::from_millis(500), Size::default()));
+    assert_eq!(
+        refused(provider.call(Duration::from_millis(500), Size::default())).2,
+        Some(seconds(1)),
+        "half a call was charged"
+    );
     let mut provider = Provider::new(1).bucket(60, seconds(1)).ban(3, seconds(10), seconds(30)).hint(Hint::Exact);
-    assert!(is_taken(provider.call(Duration::ZERO, 0)));
-    (0..3).for_each(|_| assert_eq!(refused(provider.call(Duration::ZERO, 0)).2, Some(seconds(1))));
-    assert_eq!(refused(provider.call(seconds(10), 0)).2, Some(seconds(20)));
-    assert!(is_taken(provider.call(seconds(30), 0)));
+    assert!(is_taken(provider.call(Duration::ZERO, Size::default())));
+    (0..3).for_each(|_| assert_eq!(refused(provider.call(Duration::ZERO, Size::default())).2, Some(seconds(1))));
+    assert_eq!(refused(provider.call(seconds(10), Size::default())).2, Some(seconds(20)));
+    assert!(is_taken(provider.call(seconds(30), Size::default())));
 }
 
 #[test]
 fn limits_move() {
     let mut provider = Provider::new(1).bucket(60, seconds(10)).then(seconds(100), 0.5).then(seconds(200), 2.0);
-    let mut taken = |from: u64| (0..50).filter(|_| is_taken(provider.call(seconds(from), 0))).count();
+    let mut taken = |from: u64| (0..50).filter(|_| is_taken(provider.call(seconds(from), Size::default()))).count();
     assert_eq!([taken(0), taken(100), taken(200), taken(300)], [10, 5, 20, 20]);
 }
 
 #[test]
 fn others_use_the_same_limit_on_and_off() {
     let mut provider = Provider::new(1).bucket(60, seconds(60)).tenants(6000, seconds(10), seconds(50));
-    let taken = |provider: &mut Provider, at| (0..100).filter(|_| is_taken(provider.call(seconds(at), 0))).count();
+    let taken = |provider: &mut Provider, at| {
+        (0..100).filter(|_| is_taken(provider.call(seconds(at), Size::default()))).count()
+    };
     assert!(taken(&mut provider, 10) <= 1, "a hundred a second took it all");
     assert!((48..=50).contains(&taken(&mut provider, 59)), "nobody else asked");
 }
@@ -108,7 +117,7 @@ fn workloads_are_as_they_say() {
     let mean = gaps.iter().sum::<f64>() / count;
     let deviation = (gaps.iter().map(|gap| (gap - mean).powi(2)).sum::<f64>() / count).sqrt();
     assert!((mean - 0.1).abs() < 0.01 && (deviation / mean - 3.0).abs() < 0.2, "{mean} {deviation}");
-    let mut sizes: Vec<_> = clumps.tokens(500, 1.0, 1).arrivals().iter().map(|arrival| arrival.tokens).collect();
+    let mut sizes: Vec<_> = clumps.tokens(500, 1.0, 1).arrivals().iter().map(|arrival| arrival.size.input).collect();
     sizes.sort_unstable();
     assert!(sizes[10_000].abs_diff(500) < 20, "{}", sizes[10_000]);
     assert_eq!(Workload::steady(3, 60.0).arrivals()[2].at, seconds(2));

@@ -5,14 +5,16 @@ use std::time::Duration;
 use rand::{SeedableRng as _, rngs::ChaCha8Rng};
 use rand_distr::{Distribution as _, Gamma, LogNormal};
 
+use super::Size;
+
 /// One call that a program makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Arrival {
     /// When, since the start of the run.
     pub at: Duration,
-    /// How many tokens it costs; 0 if nobody counts them.
-    pub tokens: u64,
+    /// Its tokens; none if nobody counts them.
+    pub size: Size,
 }
 
 /// All calls of a run, in the order in which they are made.
@@ -25,7 +27,7 @@ impl Workload {
     /// So many calls, all at once.
     #[must_use]
     pub fn burst(calls: usize) -> Self {
-        Self { arrivals: vec![Arrival { at: Duration::ZERO, tokens: 0 }; calls] }
+        Self { arrivals: vec![Arrival { at: Duration::ZERO, size: Size::default() }; calls] }
     }
 
     /// So many calls, evenly, at so many a minute.
@@ -37,7 +39,7 @@ impl Workload {
     pub fn steady(calls: usize, per_minute: f64) -> Self {
         assert!(per_minute > 0.0, "calls at {per_minute} a minute never come");
         let at = |call: usize| Duration::from_secs_f64(60.0 / per_minute * call as f64);
-        Self { arrivals: (0..calls).map(|call| Arrival { at: at(call), tokens: 0 }).collect() }
+        Self { arrivals: (0..calls).map(|call| Arrival { at: at(call), size: Size::default() }).collect() }
     }
 
     /// So many calls, at so many a minute in the mean, in clumps: the gaps are gamma distributed, and their standard deviation is
@@ -53,23 +55,52 @@ impl Workload {
         let mut at = Duration::ZERO;
         let arrival = |_| {
             at += Duration::from_secs_f64(gaps.sample(&mut random));
-            Arrival { at, tokens: 0 }
+            Arrival { at, size: Size::default() }
         };
         Self { arrivals: (0..calls).map(arrival).collect() }
     }
 
-    /// Gives the calls sizes: log-normal, with this median and this sigma.
+    /// Gives all calls the same size.
+    #[must_use]
+    pub fn sized(mut self, size: Size) -> Self {
+        self.arrivals.iter_mut().for_each(|arrival| arrival.size = size);
+        self
+    }
+
+    /// Gives the calls input tokens, and no output: log-normal, with this median and this sigma.
     ///
     /// # Panics
     /// If the median is zero, or sigma negative.
     #[must_use]
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
     pub fn tokens(mut self, median: u64, sigma: f64, seed: u64) -> Self {
-        let sizes =
-            LogNormal::new((median as f64).ln(), sigma).expect("a median above zero and a sigma of at least zero");
+        let (sizes, mut random) = (sizes(median, sigma), ChaCha8Rng::seed_from_u64(seed));
+        for arrival in &mut self.arrivals {
+            arrival.size = Size::new(sample(&sizes, &mut random), 0, 0);
+        }
+        self
+    }
+
+    /// Gives the calls input and output tokens: log-normal, with these medians and this sigma. All ask for `max_output`, and
+    /// get no more.
+    ///
+    /// # Panics
+    /// If a median is zero, or sigma negative.
+    #[must_use]
+    pub fn sizes(mut self, input_median: u64, output_median: u64, sigma: f64, max_output: u64, seed: u64) -> Self {
+        let (input, output) = (sizes(input_median, sigma), sizes(output_median, sigma));
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         for arrival in &mut self.arrivals {
-            arrival.tokens = sizes.sample(&mut random).ceil() as u64;
+            arrival.size = Size::new(sample(&input, &mut random), max_output, sample(&output, &mut random));
+        }
+        self
+    }
+
+    /// So large a part of the input of each call is in the provider's cache, rounded down.
+    #[must_use]
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
+    pub fn cached(mut self, part: f64) -> Self {
+        for arrival in &mut self.arrivals {
+            arrival.size = arrival.size.cached((arrival.size.input as f64 * part) as u64);
         }
         self
     }
@@ -79,4 +110,14 @@ impl Workload {
     pub fn arrivals(&self) -> &[Arrival] {
         &self.arrivals
     }
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn sizes(median: u64, sigma: f64) -> LogNormal<f64> {
+    LogNormal::new((median as f64).ln(), sigma).expect("a median above zero and a sigma of at least zero")
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn sample(sizes: &LogNormal<f64>, random: &mut ChaCha8Rng) -> u64 {
+    sizes.sample(random).ceil() as u64
 }

@@ -3,14 +3,19 @@
 #![allow(dead_code, unreachable_pub)] // Each test uses a part.
 
 use std::{
+    fmt::Write as _,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},
+    num::{NonZeroU32, NonZeroU64},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
 };
+
+use ratellmiter_core::{Limiter, Limits};
+use serde_json::Value;
 
 /// More requests than any test makes: a client that never stops ends the server, not the machine.
 const MOST: usize = 1000;
@@ -60,6 +65,38 @@ impl Answer {
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         Self { status, headers, body: body.into() }
     }
+
+    /// A success with a body of JSON.
+    pub fn json(body: &Value) -> Self {
+        Self::new(200, &[("content-type", "application/json")], body.to_string())
+    }
+
+    /// A success with events, named by their types as Anthropic and `OpenAI`'s Responses do, and `OpenAI`'s end of a chat.
+    pub fn events(events: &[Value]) -> Self {
+        let mut body = String::new();
+        for event in events {
+            if let Some(name) = event["type"].as_str() {
+                writeln!(body, "event: {name}").unwrap();
+            }
+            write!(body, "data: {event}\n\n").unwrap();
+        }
+        if events.iter().all(|event| event["type"].is_null()) {
+            body.push_str("data: [DONE]\n\n");
+        }
+        Self::new(200, &[("content-type", "text/event-stream")], body)
+    }
+}
+
+/// A limiter with a budget of tokens, of which [`taken`] tells: so large that no call waits for it.
+pub fn budget() -> Limiter {
+    let limits = Limits::per_minute(NonZeroU32::new(600_000).unwrap()).no_ramp();
+    Limiter::new(limits.tokens_per_minute(NonZeroU64::new(1_000_000_000).unwrap()))
+}
+
+/// What counts against the budget, and how many calls are out.
+pub fn taken(limiter: &Limiter) -> (u64, u64) {
+    let now = limiter.snapshot();
+    (now.budgets().map(|budget| budget.taken).sum(), now.in_flight)
 }
 
 /// Answers the requests of one connection.

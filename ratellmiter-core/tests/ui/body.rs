@@ -1,4 +1,4 @@
-//! Mistakes in the body read as they do without the attribute.
+//! Mistakes in the body, and names that are not there, read as they do without the attribute.
 
 use ratellmiter_core::ratellmiter;
 
@@ -12,6 +12,12 @@ fn wrong_type_too() -> Result<String, std::fmt::Error> {
     Ok(7)
 }
 
+#[ratellmiter(priority = urgent)]
+async fn unknown_word() {}
+
+#[ratellmiter(tokens = prompts.len())]
+async fn unknown_name(prompt: &str) {}
+
 fn main() {
-    let _ = (wrong_type(), wrong_type_too());
+    let _ = (wrong_type(), wrong_type_too(), unknown_word(), unknown_name(""));
 }

@@ -1,11 +1,19 @@
 //! `async-openai` 0.43: status, type, code and message; the headers are lost, so put
-//! [`observe`](crate::observe) under it where hints matter. A body that is not of its shape comes back as text.
+//! [`observe`](crate::observe) under it where hints matter. A body that is not of its shape comes back as text, and so does an
+//! error in a stream of chat completions; the Responses API has events of its own for that.
 
 use std::error::Error;
 
-use ::async_openai::{error::OpenAIError, types::responses};
+use ::async_openai::{
+    error::OpenAIError,
+    types::{chat, responses},
+};
+use serde::Serialize;
 
-use crate::judge::{Evidence, ladder::Response};
+use crate::{
+    judge::{Evidence, ladder::Response},
+    usage::{HasUsage, Usage},
+};
 
 pub(super) fn evidence<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<'a>> {
     match error.downcast_ref::<OpenAIError>()? {
@@ -30,13 +38,63 @@ pub(super) fn evidence<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<
 /// The Responses API refuses inside of a success.
 impl Response for responses::Response {
     fn evidence(&self) -> Evidence<'_> {
-        let success = Evidence::new().status(200);
         match &self.error {
-            Some(error) => {
-                let error = serde_json::json!({ "code": error.code, "type": error.r#type, "message": error.message });
-                success.body(serde_json::json!({ "error": error }).to_string())
-            }
-            None => success,
+            Some(error) => in_success(&error.code, error.r#type.as_deref(), &error.message),
+            None => Evidence::new().status(200),
         }
     }
+}
+
+/// So does its stream, in an event.
+impl Response for responses::ResponseStreamEvent {
+    fn evidence(&self) -> Evidence<'_> {
+        match self {
+            Self::ResponseFailed(failed) => failed.response.evidence(),
+            Self::ResponseError(error) => in_success(&error.code, None, &error.message),
+            _ => Evidence::new().status(200),
+        }
+    }
+}
+
+fn in_success(code: &impl Serialize, kind: Option<&str>, message: &str) -> Evidence<'static> {
+    let body = serde_json::json!({ "error": { "code": code, "type": kind, "message": message } });
+    Evidence::new().status(200).body(body.to_string())
+}
+
+impl HasUsage for responses::Response {
+    fn usage(&self) -> Option<Usage> {
+        let usage = self.usage.as_ref()?;
+        let cached = usage.input_tokens_details.cached_tokens.into();
+        Some(Usage::new(usage.input_tokens.into(), usage.output_tokens.into()).cached(cached))
+    }
+}
+
+/// The last event of a stream tells, however it ended.
+impl HasUsage for responses::ResponseStreamEvent {
+    fn usage(&self) -> Option<Usage> {
+        match self {
+            Self::ResponseCompleted(end) => end.response.usage(),
+            Self::ResponseIncomplete(end) => end.response.usage(),
+            Self::ResponseFailed(end) => end.response.usage(),
+            _ => None,
+        }
+    }
+}
+
+impl HasUsage for chat::CreateChatCompletionResponse {
+    fn usage(&self) -> Option<Usage> {
+        self.usage.as_ref().map(of_chat)
+    }
+}
+
+/// One part of a stream; the last one tells, if `stream_options.include_usage` was asked for.
+impl HasUsage for chat::CreateChatCompletionStreamResponse {
+    fn usage(&self) -> Option<Usage> {
+        self.usage.as_ref().map(of_chat)
+    }
+}
+
+fn of_chat(usage: &chat::CompletionUsage) -> Usage {
+    let cached = usage.prompt_tokens_details.as_ref().and_then(|details| details.cached_tokens);
+    Usage::new(usage.prompt_tokens.into(), usage.completion_tokens.into()).cached(cached.unwrap_or_default().into())
 }

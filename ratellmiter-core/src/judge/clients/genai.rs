@@ -1,13 +1,29 @@
-//! `genai` 0.7: status, headers and body are all in the error.
+//! `genai` 0.7: status, headers and body are all in the error. A stream sends its request when it is first polled, and gives a
+//! first event before that.
 
 use std::error::Error;
 
-use ::genai::webc;
+use ::genai::{chat, webc};
 
-use crate::judge::Evidence;
+use crate::{
+    judge::{Evidence, ladder::Response},
+    usage::{HasUsage, Usage},
+};
 
 pub(super) fn evidence<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<'a>> {
     let error = error.downcast_ref::<::genai::Error>()?;
+    match error {
+        // What it wraps is not in the chain. Without a status it was no answer of a server: zero is judged as a failure.
+        ::genai::Error::WebStream { error, .. } => {
+            return evidence(&**error).or_else(|| Some(Evidence::new().status(0)));
+        }
+        // An event in a stream: with Anthropic the whole of it, else the error alone.
+        ::genai::Error::ChatResponse { body, .. } => {
+            let event = if body.get("error").is_some() { body.clone() } else { serde_json::json!({ "error": body }) };
+            return Some(Evidence::new().status(200).body(event.to_string()));
+        }
+        _ => {}
+    }
     let evidence = Evidence::new().status(error.status()?.as_u16());
     let evidence = match error.headers() {
         Some(headers) => evidence.headers(headers),
@@ -18,6 +34,50 @@ pub(super) fn evidence<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<
         | ::genai::Error::WebAdapterCall { webc_error: webc::Error::ResponseFailedStatus { body, .. }, .. } => {
             evidence.body(&**body)
         }
+        ::genai::Error::HttpError { body, .. } => evidence.body(&**body),
         _ => evidence,
     })
+}
+
+impl HasUsage for chat::ChatResponse {
+    fn usage(&self) -> Option<Usage> {
+        of(&self.usage)
+    }
+}
+
+impl HasUsage for ::genai::embed::EmbedResponse {
+    fn usage(&self) -> Option<Usage> {
+        of(&self.usage)
+    }
+}
+
+/// A success; an error is no event.
+impl Response for chat::ChatStreamEvent {
+    fn evidence(&self) -> Evidence<'_> {
+        Evidence::new().status(200)
+    }
+
+    fn is_early(&self) -> bool {
+        matches!(self, Self::Start)
+    }
+}
+
+/// The last event of a stream tells, if `ChatOptions::with_capture_usage` was asked for.
+impl HasUsage for chat::ChatStreamEvent {
+    fn usage(&self) -> Option<Usage> {
+        match self {
+            Self::End(end) => of(end.captured_usage.as_ref()?),
+            _ => None,
+        }
+    }
+}
+
+fn of(usage: &chat::Usage) -> Option<Usage> {
+    let count = |tokens: Option<i32>| tokens.and_then(|tokens| u64::try_from(tokens).ok());
+    let (input, output) = (count(usage.prompt_tokens), count(usage.completion_tokens));
+    if input.is_none() && output.is_none() {
+        return None;
+    }
+    let cached = usage.prompt_tokens_details.as_ref().and_then(|details| count(details.cached_tokens));
+    Some(Usage::new(input.unwrap_or_default(), output.unwrap_or_default()).cached(cached.unwrap_or_default()))
 }

@@ -1,10 +1,14 @@
-//! `rig-core` 0.44: the provider's reply is kept whole. Its own `is_retryable` takes a spent quota for a refusal.
+//! `rig-core` 0.44: the provider's reply is kept whole. Its own `is_retryable` takes a spent quota for a refusal. The events of
+//! a stream tell no usage; what its `finish` gives does.
 
 use std::error::Error;
 
-use rig_core::error::ProviderError;
+use rig_core::{completion, error::ProviderError};
 
-use crate::judge::Evidence;
+use crate::{
+    judge::Evidence,
+    usage::{HasUsage, Usage},
+};
 
 pub(super) fn evidence<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<'a>> {
     match error.downcast_ref::<ProviderError>()? {
@@ -20,5 +24,14 @@ pub(super) fn evidence<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<
             })
         }
         _ => None,
+    }
+}
+
+impl HasUsage for completion::CompletionResponse {
+    fn usage(&self) -> Option<Usage> {
+        let completion::Usage { input_tokens: input, output_tokens: output, cached_input_tokens: cached, .. } =
+            self.usage;
+        input.or(output)?;
+        Some(Usage::new(input.unwrap_or_default(), output.unwrap_or_default()).cached(cached.unwrap_or_default()))
     }
 }

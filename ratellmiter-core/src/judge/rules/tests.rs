@@ -161,6 +161,21 @@ fn an_error_in_a_success_is_recognised_and_talk_of_one_is_not() {
 }
 
 #[test]
+fn an_event_of_a_stream_is_recognised_as_an_error_is() {
+    let failed = json!({ "type": "response.failed", "response": { "error": { "code": "rate_limit_exceeded" } } });
+    assert!(is_refused(judged(200, &[], &failed), Scope::Unknown));
+    let error = json!({ "type": "error", "code": "server_is_overloaded", "message": "busy", "sequence_number": 3 });
+    assert_eq!(judged(200, &[], &error), Verdict::Overloaded { retry_after: None });
+    for answer in [
+        json!({ "type": "response.completed", "response": { "error": null, "output": [] } }),
+        json!({ "type": "error" }),
+        json!({ "type": "message", "code": "rate_limit_exceeded" }),
+    ] {
+        assert_eq!(judged(200, &[], &answer), Verdict::Success, "{answer}");
+    }
+}
+
+#[test]
 fn scopes_are_told_apart() {
     let scoped = |message: &str| judged(429, &[], &json!({ "error": { "message": message } }));
     for (message, scope) in [

@@ -1,0 +1,258 @@
+//! One budget of tokens or of a day: a meter that spreads what calls are expected to be charged, and a ledger of what they
+//! may be charged at most.
+
+use std::{num::NonZeroU64, time::Duration};
+
+use crate::{
+    contract::Charge,
+    judge::{Reading, Scope, Unit},
+    learn::Learner,
+    ledger::Ledger,
+    meter::Meter,
+    record::{self, Meter as Kind},
+    served::{Configured, Served},
+};
+
+/// What calls did not use after all goes to others, even if the time for it has passed; no more than this part of a minute.
+const CREDIT: u64 = 6;
+/// So much unused time may be made up for: a call that waited for another limit loses nothing of this one.
+const SLACK: Duration = Duration::from_millis(250);
+const MINUTE: Duration = Duration::from_mins(1);
+const DAY: Duration = Duration::from_hours(24);
+/// No estimate is longer.
+const LONGEST: Duration = Duration::from_hours(24 * 365);
+
+#[derive(Debug)]
+pub(crate) struct Budget {
+    pub(crate) kind: Kind,
+    /// What is configured.
+    limit: NonZeroU64,
+    /// A day's budget is not spread: it goes as it is needed.
+    meter: Option<Meter>,
+    pace: NonZeroU64,
+    /// What calls did not use after all, though its time has passed.
+    credit: u64,
+    ledger: Ledger,
+    learner: Learner,
+    served: Served,
+}
+
+impl Budget {
+    pub(crate) fn new(kind: Kind, limit: NonZeroU64, burst: Duration) -> Self {
+        let (width, grain) = match kind {
+            // A thousandth: a day's ledger is kept on disk.
+            Kind::RequestsPerDay | Kind::TokensPerDay => (DAY, DAY / 1000),
+            _ => (MINUTE, Duration::from_millis(1)),
+        };
+        let mut meter = (width == MINUTE).then(|| Meter::new(limit));
+        meter.iter_mut().for_each(|meter| meter.set_burst(burst.max(SLACK)));
+        Self {
+            kind,
+            limit,
+            meter,
+            pace: limit,
+            credit: 0,
+            ledger: Ledger::new(width, grain),
+            learner: learner(limit),
+            served: Served::default(),
+        }
+    }
+
+    pub(crate) fn limit(&self) -> u64 {
+        self.limit.get()
+    }
+
+    pub(crate) fn set(&mut self, now: Duration, limit: NonZeroU64, burst: Duration, learn: bool) {
+        if !learn {
+            self.learner = learner(limit);
+        }
+        #[allow(clippy::cast_precision_loss)]
+        self.learner.set_most(limit.get() as f64);
+        self.limit = limit;
+        self.meter.iter_mut().for_each(|meter| meter.set_burst(burst.max(SLACK)));
+        self.relearn(now);
+    }
+
+    /// What of a charge counts here.
+    pub(crate) fn of(&self, charge: &Charge) -> u64 {
+        match self.kind {
+            Kind::RequestsPerDay => 1,
+            Kind::InputTokensPerMinute => charge.input,
+            Kind::OutputTokensPerMinute => charge.output,
+            _ => charge.total,
+        }
+    }
+
+    pub(crate) fn is_of_day(&self) -> bool {
+        self.meter.is_none()
+    }
+
+    /// When a call would go if only the pace counted.
+    pub(crate) fn scheduled(&self) -> Duration {
+        self.meter.as_ref().map_or(Duration::ZERO, Meter::due)
+    }
+
+    /// When there is room for a call that may be charged so much.
+    pub(crate) fn due(&self, most: u64) -> Duration {
+        self.scheduled().max(self.ledger.due(most, self.served.limit(self.limit.get())))
+    }
+
+    /// Takes what a call that goes now, and by the schedule at `slot`, is expected to be charged, and at most.
+    pub(crate) fn take(&mut self, now: Duration, slot: Duration, expected: u64, most: u64) {
+        let credit = self.credit.min(expected);
+        self.credit -= credit;
+        self.meter.iter_mut().for_each(|meter| meter.take(slot, expected - credit));
+        self.ledger.take(now, most);
+    }
+
+    /// A call that was to go at `at` was never made.
+    pub(crate) fn give_back(&mut self, at: Duration, expected: u64, most: u64) {
+        self.meter.iter_mut().for_each(|meter| meter.give_back(expected));
+        self.ledger.give_back(at, most);
+    }
+
+    /// A call that went at `at` is charged this instead.
+    pub(crate) fn settle(&mut self, now: Duration, at: Duration, expected: u64, most: u64, charged: u64) {
+        if let Some(meter) = &mut self.meter {
+            if charged > expected {
+                meter.charge(charged - expected);
+            } else {
+                let before = meter.unused(now);
+                meter.give_back(expected - charged);
+                let late = meter.unused(now).saturating_sub(before);
+                self.credit = (self.credit + late).min(self.pace.get() / CREDIT);
+            }
+        }
+        if charged > most {
+            self.ledger.take(now, charged - most);
+        } else {
+            self.ledger.give_back(at, most - charged);
+        }
+    }
+
+    /// What counts now.
+    pub(crate) fn taken(&mut self, now: Duration) -> u64 {
+        self.ledger.total(now)
+    }
+
+    /// How much less the server counts than we do, as the answer that is being settled shows it.
+    pub(crate) fn unseen(&mut self, now: Duration) -> u64 {
+        self.served.counted(now).map_or(0, |counted| self.ledger.total(now).saturating_sub(counted))
+    }
+
+    /// The server refused because of this budget.
+    #[allow(clippy::cast_precision_loss)]
+    pub(crate) fn refused(&mut self, now: Duration) {
+        let pace = self.pace.get() as f64;
+        let since = self.ledger.since().unwrap_or(now);
+        let over = now.saturating_sub(since).max(Duration::from_secs(5)).as_secs_f64();
+        let through = self.ledger.total(now) as f64 * 60.0 / over;
+        self.learner.refused(through.min(pace));
+        self.relearn(now);
+    }
+
+    /// Calls have waited for this budget for so long.
+    pub(crate) fn pressed(&mut self, now: Duration, time: Duration) {
+        self.learner.pressed(time);
+        self.relearn(now);
+    }
+
+    /// Reads what the answer to a call that went at `at` shows.
+    pub(crate) fn read(&mut self, now: Duration, at: Duration, reading: &Reading, rounded: u64) -> bool {
+        let out = self.ledger.after(at);
+        let believed = self.served.read(now, at, reading, Configured { limit: self.limit.get(), rounded }, out);
+        self.relearn(now);
+        believed
+    }
+
+    /// Whether a reading is about this budget.
+    pub(crate) fn is_of(&self, unit: Unit, is_day: bool) -> bool {
+        is_day == self.is_of_day() && self.unit() == unit
+    }
+
+    /// Whether a refusal may be about this budget.
+    pub(crate) fn is_meant(&self, scope: Scope) -> bool {
+        !self.is_of_day()
+            && match scope {
+                Scope::Tokens => true,
+                Scope::InputTokens => self.unit() != Unit::OutputTokens,
+                Scope::OutputTokens => self.unit() != Unit::InputTokens,
+                _ => false,
+            }
+    }
+
+    fn unit(&self) -> Unit {
+        match self.kind {
+            Kind::RequestsPerDay => Unit::Requests,
+            Kind::InputTokensPerMinute => Unit::InputTokens,
+            Kind::OutputTokensPerMinute => Unit::OutputTokens,
+            _ => Unit::Tokens,
+        }
+    }
+
+    /// Whether it is the server's headers that set the pace.
+    pub(crate) fn is_served(&self, now: Duration) -> bool {
+        self.pace < self.limit && self.pace.get() == self.served.pace(now, self.limit.get())
+    }
+
+    /// How long until a call has gone, before which others are expected to be charged so much, and all of them at most.
+    #[allow(clippy::cast_precision_loss)] // For people to read.
+    pub(crate) fn time_for(&self, now: Duration, before: u64, most: u64) -> Duration {
+        let minutes = before as f64 / self.pace.get() as f64;
+        let spread = Duration::try_from_secs_f64(minutes * 60.0).unwrap_or(LONGEST);
+        let paced = if self.is_of_day() { Duration::ZERO } else { self.scheduled().saturating_sub(now) + spread };
+        let limit = self.served.limit(self.limit.get());
+        let width = if self.is_of_day() { DAY } else { MINUTE };
+        let rounds = u32::try_from(most.saturating_sub(1) / limit).unwrap_or(u32::MAX);
+        let room = self.ledger.due(most.min(limit), limit).saturating_sub(now);
+        paced.max(room.saturating_add(width.saturating_mul(rounds))).min(LONGEST)
+    }
+
+    /// When the pace rises by itself.
+    pub(crate) fn until(&self) -> Option<Duration> {
+        self.served.until()
+    }
+
+    /// Lets go of what headers said of a time that is over.
+    pub(crate) fn roll(&mut self, now: Duration) {
+        if self.served.roll(now) {
+            self.relearn(now);
+        }
+    }
+
+    /// What is taken by its age, oldest first.
+    pub(crate) fn ages(&mut self, now: Duration) -> impl Iterator<Item = (Duration, u64)> {
+        self.ledger.ages(now)
+    }
+
+    /// Counts what an earlier run took.
+    pub(crate) fn restore(&mut self, now: Duration, age: Duration, amount: u64) {
+        self.ledger.restore(now, age, amount);
+    }
+
+    /// How it stands, for the log.
+    #[allow(clippy::cast_precision_loss)]
+    pub(crate) fn level(&mut self, now: Duration) -> record::Budget {
+        let limit = self.limit.get();
+        // A pace that only spreads what is left is no other limit.
+        let learned = self.learner.learned().into_iter().chain([self.served.limit(limit) as f64]).reduce(f64::min);
+        let learned = learned.filter(|learned| *learned < limit as f64);
+        record::Budget { meter: self.kind, limit, taken: self.ledger.total(now), learned }
+    }
+
+    /// Takes over what the learner and the headers allow.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // It saturates.
+    fn relearn(&mut self, now: Duration) {
+        let pace = (self.learner.allowed() as u64).min(self.served.pace(now, self.limit.get()));
+        let pace = NonZeroU64::new(pace).unwrap_or(NonZeroU64::MIN);
+        if pace != self.pace {
+            self.pace = pace;
+            self.meter.iter_mut().for_each(|meter| meter.set_rate(now, pace));
+        }
+    }
+}
+
+#[allow(clippy::cast_precision_loss)] // Limits are at most 2^48.
+fn learner(limit: NonZeroU64) -> Learner {
+    Learner::new(limit.get() as f64, (limit.get() as f64 / 100.0).max(1.0))
+}

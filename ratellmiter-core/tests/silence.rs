@@ -1,0 +1,123 @@
+//! A limiter with budgets of tokens that nobody tells of tokens says so, once.
+
+use std::{
+    fmt::{self, Write as _},
+    num::{NonZeroU32, NonZeroU64},
+    sync::{Mutex, PoisonError},
+};
+
+use ratellmiter_core::{Config, Limiter, Limits, Monitor, Usage, call, ratellmiter};
+use tracing::{
+    Event, Metadata, Subscriber,
+    field::{Field, Visit},
+    span,
+};
+
+/// Keeps the warnings of the whole process.
+struct Warnings;
+
+static SAID: Mutex<String> = Mutex::new(String::new());
+
+struct Text<'a>(&'a mut String);
+
+impl Visit for Text<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let _ = write!(self.0, "{field}={value:?} ");
+    }
+}
+
+impl Subscriber for Warnings {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("ratellmiter_core")
+    }
+    fn event(&self, event: &Event<'_>) {
+        let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+        event.record(&mut Text(&mut said));
+        said.push('\n');
+    }
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+    fn enter(&self, _: &span::Id) {}
+    fn exit(&self, _: &span::Id) {}
+}
+
+fn said() -> String {
+    SAID.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+#[ratellmiter(limiter = limiter)]
+async fn silent(limiter: &Limiter) -> Result<u8, String> {
+    Ok(1)
+}
+
+#[ratellmiter(limiter = limiter)]
+async fn broken(limiter: &Limiter) -> Result<u8, String> {
+    Err("400 Bad Request".to_owned())
+}
+
+#[ratellmiter(limiter = limiter, tokens = 10)]
+async fn by_cost(limiter: &Limiter) -> Result<u8, String> {
+    Ok(1)
+}
+
+#[ratellmiter(limiter = limiter)]
+async fn by_value(limiter: &Limiter) -> Result<Usage, String> {
+    Ok(Usage::new(10, 1))
+}
+
+#[ratellmiter(limiter = limiter)]
+async fn by_itself(limiter: &Limiter) -> Result<u8, String> {
+    assert!(call::settle((10, 1)));
+    Ok(1)
+}
+
+fn limits() -> Limits {
+    Limits::per_minute(NonZeroU32::new(600_000).unwrap()).no_ramp()
+}
+
+fn with_tokens() -> Limits {
+    limits().tokens_per_minute(NonZeroU64::new(1_000_000_000).unwrap())
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_never_speak_of_tokens_are_told_so_once() {
+    tracing::subscriber::set_global_default(Warnings).unwrap();
+    let plain = Limiter::new(limits().requests_per_day(NonZeroU64::new(1_000_000).unwrap()));
+    let limiter = Limiter::new(with_tokens());
+    for _ in 0..50 {
+        silent(&plain).await.unwrap();
+        broken(&limiter).await.unwrap_err();
+        by_cost(&limiter).await.unwrap();
+        by_value(&limiter).await.unwrap();
+        by_itself(&limiter).await.unwrap();
+        drop(limiter.admit().await);
+    }
+    for _ in 0..19 {
+        silent(&limiter).await.unwrap();
+    }
+    by_cost(&limiter).await.unwrap();
+    assert_eq!(said(), "", "whoever speaks, or has no tokens to speak of");
+
+    let directory = tempfile::tempdir().unwrap();
+    let monitor = Monitor::new();
+    let log_directory = directory.path().to_owned();
+    monitor.start(Config { log_directory, default_rate_limit: 600_000, ..Config::default() }).unwrap();
+    let limiter = monitor.limiter("gpt-4o");
+    limiter.set_limits(with_tokens());
+    for call in 1..=100 {
+        silent(&limiter).await.unwrap();
+        assert_eq!(said().lines().count(), usize::from(call >= 20), "{call}: {}", said());
+    }
+    for words in ["gpt-4o", "tokens = ...", "usage = ...", "call::settle"] {
+        assert!(said().contains(words), "{}", said());
+    }
+    by_value(&limiter).await.unwrap();
+    for _ in 0..30 {
+        limiter.admit().await.finish();
+    }
+    assert_eq!(said().lines().count(), 1, "{}", said());
+    monitor.stop().await.unwrap();
+}

@@ -1,0 +1,79 @@
+//! `stream` on functions that give none, or none whose place can be taken: the error is at the option or at the type.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use futures::{
+    Stream,
+    stream::{self, BoxStream},
+};
+use ratellmiter_core::ratellmiter;
+
+#[derive(Debug)]
+struct ApiError;
+
+struct Own;
+
+impl Stream for Own {
+    type Item = u8;
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<u8>> {
+        Poll::Ready(None)
+    }
+}
+
+type Alias = Result<BoxStream<'static, u8>, ApiError>;
+
+#[ratellmiter(stream)]
+async fn nothing() {}
+
+#[ratellmiter(stream)]
+fn plain_nothing() {}
+
+#[ratellmiter(stream)]
+async fn no_stream() -> u8 {
+    1
+}
+
+#[ratellmiter(stream)]
+async fn result_of_no_stream() -> Result<u8, ApiError> {
+    Ok(1)
+}
+
+#[ratellmiter(stream)]
+async fn own_type() -> Result<Own, ApiError> {
+    Ok(Own)
+}
+
+#[ratellmiter(stream)]
+fn plain_own_type() -> Own {
+    Own
+}
+
+#[ratellmiter(stream)]
+async fn alias() -> Alias {
+    Ok(Box::pin(stream::empty()))
+}
+
+#[ratellmiter(stream)]
+fn waiting() -> Result<BoxStream<'static, u8>, ApiError> {
+    Ok(Box::pin(stream::empty()))
+}
+
+#[ratellmiter(stream, bounded)]
+fn turned_away() -> BoxStream<'static, u8> {
+    Box::pin(stream::empty())
+}
+
+#[ratellmiter(stream, usage = 7)]
+async fn usage() -> Result<BoxStream<'static, Result<u8, ApiError>>, ApiError> {
+    Ok(Box::pin(stream::empty()))
+}
+
+#[ratellmiter(stream, bounded)]
+async fn other_error() -> Result<BoxStream<'static, u8>, ApiError> {
+    Ok(Box::pin(stream::empty()))
+}
+
+fn main() {}
