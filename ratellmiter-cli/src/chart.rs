@@ -17,7 +17,7 @@ use plotters::{
 };
 
 use crate::{
-    graph::{Curve, Graph, abbreviated, step},
+    graph::{Curve, Graph, abbreviated, step, tick},
     paper::{Size, Theme},
     png::Picture,
     series::Axis,
@@ -28,8 +28,9 @@ const SCALE: u32 = 2;
 
 const LEFT: i32 = 150;
 const RIGHT: i32 = 40;
-/// With an axis on the right.
+/// Of each axis on the right, and how far from its outer end the middle of its title is.
 const RIGHT_AXIS: i32 = 130;
+const RIGHT_TITLE: i32 = 28;
 const TOP: i32 = 140;
 const BOTTOM: i32 = 120;
 /// Of the legend: a row's height, the stroke before a name, the gap behind it, and what is between two names.
@@ -84,8 +85,8 @@ struct Frame {
     bottom: i32,
     inset: i32,
     last: u64,
-    calls: Scale,
-    seconds: Option<Scale>,
+    /// The axes that there are, the left one first.
+    axes: Vec<(Axis, Scale)>,
 }
 
 /// What is at the upper edge, and how far apart ticks are.
@@ -112,17 +113,20 @@ impl Frame {
     #[allow(clippy::cast_possible_truncation)] // A few thousand pixels.
     fn of(graph: &Graph, size: Size, unit: f64) -> Self {
         let measure = |pixels: i32| (f64::from(pixels) * unit).round() as i32;
-        let seconds = graph.largest(Axis::Right).map(|largest| Scale::of(largest, 7, 0.01));
-        let right = if seconds.is_some() { RIGHT_AXIS } else { RIGHT };
+        let scale = |axis: Axis| Some((axis, Scale::of(graph.largest(axis)?, 7, axis.least_step())));
+        let mut axes: Vec<_> = [Axis::Calls].into_iter().chain(Axis::RIGHT).filter_map(scale).collect();
+        if axes.is_empty() {
+            axes.push((Axis::Calls, Scale::of(0.0, 7, 1.0)));
+        }
+        let right = i32::try_from(axes.len() - 1).unwrap_or(0) * RIGHT_AXIS;
         Self {
             left: measure(LEFT),
-            right: size.width.cast_signed() - measure(right),
+            right: size.width.cast_signed() - measure(right.max(RIGHT)),
             top: measure(TOP),
             bottom: size.height.cast_signed() - measure(BOTTOM),
             inset: measure(INSET),
             last: graph.last,
-            calls: Scale::of(graph.largest(Axis::Left).unwrap_or(0.0), 7, 1.0),
-            seconds,
+            axes,
         }
     }
 
@@ -134,10 +138,7 @@ impl Frame {
 
     #[allow(clippy::cast_possible_truncation)]
     fn y(&self, axis: Axis, height: f64) -> i32 {
-        let scale = match axis {
-            Axis::Left => self.calls,
-            Axis::Right => self.seconds.unwrap_or(self.calls),
-        };
+        let (_, scale) = self.axes.iter().find(|(other, _)| *other == axis).unwrap_or(&self.axes[0]);
         self.bottom - (height / scale.top * f64::from(self.bottom - self.top)).round() as i32
     }
 }
@@ -201,9 +202,13 @@ where
         let middle = i32::midpoint(self.frame.top, self.frame.bottom);
         self.write("Offset in seconds", (self.center(), self.height - self.measure(34)), &labels)?;
         let upright = labels.clone().transform(FontTransform::Rotate270);
-        self.write(self.graph.unit, (self.measure(34), middle), &upright)?;
-        if self.frame.seconds.is_some() {
-            self.write("Seconds", (self.width - self.measure(28), middle), &upright)?;
+        for (index, (axis, _)) in self.frame.axes.iter().enumerate() {
+            let title = if *axis == Axis::Calls { self.graph.unit } else { axis.title() };
+            let x = match index {
+                0 => self.measure(34),
+                _ => self.right_axis(index) + self.measure(RIGHT_AXIS - RIGHT_TITLE),
+            };
+            self.write(title, (x, middle), &upright)?;
         }
         Ok(())
     }
@@ -223,20 +228,22 @@ where
     fn draw_grid(&self) -> Drawn {
         let Frame { left, right, top, bottom, .. } = self.frame;
         let (grid, ink) = (self.theme.grid(), self.theme.ink());
-        let (tick, gap) = (self.measure(10), self.measure(18));
-        for height in self.frame.calls.ticks() {
-            let y = self.frame.y(Axis::Left, height);
-            self.rule((left, y), (right, y), grid)?;
-            self.rule((left - tick, y), (left, y), ink)?;
-            let style = self.text_style(30).pos(Pos::new(HPos::Right, VPos::Center));
-            self.write(&abbreviated(height, self.frame.calls.step), (left - gap, y), &style)?;
-        }
-        if let Some(seconds) = self.frame.seconds {
-            for height in seconds.ticks() {
-                let y = self.frame.y(Axis::Right, height);
-                self.rule((right, y), (right + tick, y), ink)?;
-                let style = self.text_style(30).pos(Pos::new(HPos::Left, VPos::Center));
-                self.write(&abbreviated(height, seconds.step), (right + gap, y), &style)?;
+        let (tick_length, gap) = (self.measure(10), self.measure(18));
+        for (index, (axis, scale)) in self.frame.axes.iter().enumerate() {
+            // The left one has lines through all of the picture; what is beyond the first on the right has a line of its own.
+            let at = if index == 0 { left } else { self.right_axis(index) };
+            if index > 1 {
+                self.rule((at, top), (at, bottom), ink)?;
+            }
+            let (out, side) = if index == 0 { (-1, HPos::Right) } else { (1, HPos::Left) };
+            let style = self.text_style(30).pos(Pos::new(side, VPos::Center));
+            for height in scale.ticks() {
+                let y = self.frame.y(*axis, height);
+                if index == 0 {
+                    self.rule((left, y), (right, y), grid)?;
+                }
+                self.rule((at, y), (at + out * tick_length, y), ink)?;
+                self.write(&tick(*axis, height, scale.step), (at + out * gap, y), &style)?;
             }
         }
         #[allow(clippy::cast_precision_loss)]
@@ -244,7 +251,7 @@ where
         for offset in offsets.ticks() {
             let x = self.frame.x(offset);
             self.rule((x, top), (x, bottom), grid)?;
-            self.rule((x, bottom), (x, bottom + tick), ink)?;
+            self.rule((x, bottom), (x, bottom + tick_length), ink)?;
             self.write(&abbreviated(offset, offsets.step), (x, bottom + self.measure(34)), &self.text_style(30))?;
         }
         Ok(())
@@ -381,6 +388,11 @@ where
     fn width_of(&self, text: &str, style: &TextStyle<'_>) -> Result<i32, Box<dyn Error>> {
         let (width, _) = self.canvas.estimate_text_size(text, style)?;
         Ok(i32::try_from(width)? / self.scale)
+    }
+
+    /// Where the axis is that is so many to the right of the left one.
+    fn right_axis(&self, index: usize) -> i32 {
+        self.frame.right + i32::try_from(index - 1).unwrap_or(0) * self.measure(RIGHT_AXIS)
     }
 
     fn center(&self) -> i32 {

@@ -51,7 +51,7 @@ impl fmt::Debug for Figure {
 }
 
 #[allow(clippy::cast_precision_loss)] // Counts of a log.
-const FIGURES: [Figure; 15] = {
+const FIGURES: [Figure; 21] = {
     const fn number(name: &'static str, of: fn(&Summary) -> Option<f64>) -> Figure {
         Figure { name, unit: Unit::Number, of }
     }
@@ -63,6 +63,7 @@ const FIGURES: [Figure; 15] = {
         number("finished", |run| Some(run.finished as f64)),
         number("failed", |run| run.failed.map(|failed| failed as f64)),
         number("given_up", |run| Some(run.given_up as f64)),
+        number("turned_away", |run| Some(run.turned_away as f64)),
         number("refusals", |run| Some(run.refusals as f64)),
         number("overloads", |run| run.overloaded.map(|overloaded| overloaded as f64)),
         number("refusals_per_call", |run| Some(run.refusals_per_call)),
@@ -73,6 +74,11 @@ const FIGURES: [Figure; 15] = {
         seconds("wait_p99", |run| run.wait_p99),
         seconds("call_p99", |run| run.call_p99),
         seconds("duration", |run| Some(run.duration as f64)),
+        number("in_flight", |run| run.in_flight_most.map(f64::from)),
+        number("reserved_tokens", |run| run.reserved_tokens.map(|tokens| tokens as f64)),
+        number("used_tokens", |run| run.used_tokens.map(|tokens| tokens as f64)),
+        number("budget_mean", |run| run.budget_mean),
+        number("budget_peak", |run| run.budget_peak),
         number("slowdown", |run| run.physical.filter(|least| *least > 0.0).map(|least| run.duration as f64 / least)),
     ]
 };
@@ -171,7 +177,7 @@ impl Unit {
 
 #[cfg(test)]
 mod tests {
-    use ratellmiter_core::record::Row;
+    use ratellmiter_core::record::{Budget, Meter, Row};
 
     use super::*;
     use crate::series::{Second, Series};
@@ -207,6 +213,30 @@ mod tests {
         let counted = Summary::of("m", &(0..20).map(|at| Second::counted(at, [1; 5])).collect());
         let conditions: Conditions = "wait_p99<=5s".parse().unwrap();
         assert_eq!(conditions.broken_by(&counted), ["wait_p99<=5s: the log does not tell"]);
+    }
+
+    #[test]
+    fn tokens_budgets_and_calls_in_flight_can_be_asked_for() {
+        let row = |at| Row {
+            at,
+            requested: 5,
+            in_flight: at,
+            used_tokens: 10,
+            reserved_tokens: 50,
+            budgets: vec![Budget { meter: Meter::TokensPerMinute, limit: 1000, taken: 50 * at, learned: None }],
+            ..Row::default()
+        };
+        let run = Summary::of("m", &(0..20).map(row).collect());
+        let broken_by = |text: &str| text.parse::<Conditions>().unwrap().broken_by(&run);
+        assert!(
+            broken_by("in_flight<=19,used_tokens==200,reserved_tokens==1000,budget_mean<0.5,budget_peak<=0.95")
+                .is_empty()
+        );
+        assert_eq!(
+            broken_by("budget_peak<=0.9,in_flight<8"),
+            ["budget_peak<=0.9: it is 0.95", "in_flight<8: it is 19"]
+        );
+        assert_eq!(broken("budget_peak<=1"), ["budget_peak<=1: the log does not tell"]);
     }
 
     #[test]

@@ -194,6 +194,7 @@ Picture  -out=FILE    ends in .png, .svg or .html; - is stdout
          -format=term in the terminal; png, svg or html: a file of that kind
          -lines=riefo r requested i issued e rate limited f finished o overflow
                       a allowed rate n in flight w wait p99 l latency p99
+                      t tokens reserved u tokens used b token budget
          -size=2000x800 -theme=light|dark -open
 Figures  -summary[=text|md|json] -check=CONDITIONS -compare=LOG
 Live     -follow

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use clap::ValueEnum;
+use ratellmiter_core::record::Meter;
 
 use crate::{
     output::printable,
@@ -25,6 +26,9 @@ enum Unit {
     Count,
     PerCall,
     Seconds,
+    /// Of something counted.
+    Mean,
+    Percent,
 }
 
 #[allow(clippy::cast_precision_loss)] // For people to read.
@@ -45,6 +49,27 @@ const ROWS: [Row; 14] = [
     ("duration", |run| Some(run.duration as f64), Unit::Seconds),
 ];
 
+/// Those that are there only where a log tells them.
+#[allow(clippy::cast_precision_loss)]
+const MORE: [Row; 10] = [
+    ("turned away", |run| (run.turned_away > 0).then_some(run.turned_away as f64), Unit::Count),
+    ("mean in flight", |run| run.in_flight_mean, Unit::Mean),
+    ("most in flight", |run| run.in_flight_most.map(f64::from), Unit::Count),
+    ("reserved tokens", |run| run.reserved_tokens.map(|tokens| tokens as f64), Unit::Count),
+    ("used tokens", |run| run.used_tokens.map(|tokens| tokens as f64), Unit::Count),
+    ("reserved tokens per call", |run| run.reserved_per_call, Unit::Mean),
+    ("used tokens per call", |run| run.used_per_call, Unit::Mean),
+    ("tokens a minute, used", |run| run.used_share, Unit::Percent),
+    ("fullest budget, mean", |run| run.budget_mean, Unit::Percent),
+    ("fullest budget, peak", |run| run.budget_peak, Unit::Percent),
+];
+
+/// What there is to tell of some runs.
+fn rows<'a>(runs: &'a [&Summary]) -> impl Iterator<Item = &'static Row> + 'a {
+    let told = |(_, of, _): &&Row| runs.iter().any(|run| of(run).is_some());
+    ROWS.iter().chain(MORE.iter().filter(told))
+}
+
 impl Unit {
     fn display(self, value: Option<f64>) -> String {
         match (self, value) {
@@ -52,8 +77,15 @@ impl Unit {
             (Self::Count, Some(value)) => format!("{value}"),
             (Self::PerCall, Some(value)) => format!("{value:.3}"),
             (Self::Seconds, Some(value)) => format!("{value:.1} s"),
+            (Self::Mean, Some(value)) => format!("{value:.1}"),
+            (Self::Percent, Some(value)) => format!("{:.0} %", value * 100.0),
         }
     }
+}
+
+/// A name as a key of JSON.
+fn key(name: &str) -> String {
+    name.replace(',', "").replace(' ', "_")
 }
 
 /// All summaries of one log.
@@ -79,7 +111,7 @@ pub(crate) fn comparison(format: Format, logs: [&str; 2], runs: [&Summary; 2]) -
     match format {
         Format::Json => {
             let ratios: serde_json::Map<_, _> =
-                ROWS.iter().map(|(name, of, _)| (name.replace(' ', "_"), ratio(of(this), of(other)).into())).collect();
+                rows(&runs).map(|(name, of, _)| (key(name), ratio(of(this), of(other)).into())).collect();
             json(&serde_json::json!({ "logs": logs, "models": runs, "ratios": ratios }))
         }
         Format::Md => {
@@ -98,7 +130,7 @@ pub(crate) fn comparison(format: Format, logs: [&str; 2], runs: [&Summary; 2]) -
             let mut page = format!("{}\n", printable(&this.model));
             let lines: Vec<[String; 4]> =
                 std::iter::once([String::new(), logs[0].into(), logs[1].into(), "ratio".into()])
-                    .chain(ROWS.iter().map(|(name, of, unit)| {
+                    .chain(rows(&runs).map(|(name, of, unit)| {
                         let (one, two) = (of(this), of(other));
                         [(*name).into(), unit.display(one), unit.display(two), display_ratio(ratio(one, two))]
                     }))
@@ -123,7 +155,11 @@ fn text(run: &Summary) -> String {
     let Summary { calls, finished, given_up, refusals, pauses, paused, line: longest, .. } = run;
     let mut page = format!("{}, from {}\n", printable(&run.model), when(run.started));
     let failed = run.failed.map_or_else(String::new, |failed| format!(", {failed} of them failed"));
-    let _ = writeln!(page, "  calls     {calls}: {finished} finished{failed}, {given_up} given up");
+    let turned_away = match run.turned_away {
+        0 => String::new(),
+        turned_away => format!(", {turned_away} turned away"),
+    };
+    let _ = writeln!(page, "  calls     {calls}: {finished} finished{failed}, {given_up} given up{turned_away}");
     let overloads = match run.overloaded {
         Some(overloaded @ 1..) => format!(" ({overloaded} of them overloads)"),
         _ => String::new(),
@@ -141,6 +177,22 @@ fn text(run: &Summary) -> String {
         seconds(run.wait_p99)
     );
     let _ = writeln!(page, "  latency   {} p99", seconds(run.call_p99));
+    if let Some((mean, most)) = run.in_flight_mean.zip(run.in_flight_most) {
+        let _ = writeln!(page, "  in flight {mean:.1} mean, {most} at most");
+    }
+    if let Some((reserved, used)) = run.reserved_tokens.zip(run.used_tokens) {
+        let rounded = |tokens: Option<f64>| tokens.map_or_else(|| "–".into(), |tokens| format!("{tokens:.0}"));
+        let (a_ticket, a_call) = (rounded(run.reserved_per_call), rounded(run.used_per_call));
+        let _ = writeln!(page, "  tokens    {reserved} reserved, {a_ticket} a call; {used} used, {a_call} a call");
+    }
+    for budget in &run.budgets {
+        let percent = |share| Unit::Percent.display(Some(share));
+        let learned = budget.learned.map_or_else(String::new, |learned| format!(", {learned:.0} learned"));
+        let used = run.used_share.filter(|_| budget.meter == Meter::TokensPerMinute);
+        let used = used.map_or_else(String::new, |share| format!("; {} used", percent(share)));
+        let (name, mean, peak) = (budget.name(), percent(budget.mean), percent(budget.peak));
+        let _ = writeln!(page, "  budget    {name}{learned}: taken to {mean} in the mean, to {peak} at most{used}");
+    }
     let least = match (run.limit, run.physical) {
         (Some(limit), Some(least)) => format!("; {limit} a minute take at least {least:.1} s"),
         _ => String::new(),
@@ -155,7 +207,7 @@ fn table(heads: &[String], runs: &[&Summary], ratios: bool) -> String {
     heads.iter().for_each(|head| _ = write!(table, " | {head}"));
     let last = if ratios { " | ratio |" } else { " |" };
     let _ = writeln!(table, "{last}\n| --- {}|", "| --: ".repeat(heads.len() + usize::from(ratios)));
-    for (name, of, unit) in ROWS {
+    for (name, of, unit) in rows(runs) {
         let _ = write!(table, "| {name}");
         runs.iter().for_each(|run| _ = write!(table, " | {}", unit.display(of(run))));
         if let ([one, two], true) = (runs, ratios) {
@@ -198,7 +250,7 @@ fn json(value: &serde_json::Value) -> String {
 mod tests {
     use super::*;
     use crate::series::{Second, Series};
-    use ratellmiter_core::record::Row;
+    use ratellmiter_core::record::{Budget, Row};
 
     fn run(model: &str, calls: u64) -> Summary {
         let row = |at: u64| Row {
@@ -216,12 +268,13 @@ mod tests {
     #[test]
     fn text_is_for_people() {
         let text = summaries(Format::Text, "x.jsonl", &[run("gpt-4o", 5), run("a\nb", 1)]);
-        insta::assert_snapshot!(text, @r"
+        insta::assert_snapshot!(text, @r#"
         gpt-4o, from 2026-11-24 06:40:00
           calls     100: 100 finished, 0 of them failed, 0 given up
           refusals  0, 0.000 a call; 0 pauses, 0 s in all
           wait      0.0 s mean, 0.0 s p99; the line was at most 0
           latency   0.0 s p99
+          in flight 0.0 mean, 0 at most
           time      20 s; 300 a minute take at least 19.8 s
           verdict   the line was never longer than 0: the limit does not bind
 
@@ -230,9 +283,58 @@ mod tests {
           refusals  0, 0.000 a call; 0 pauses, 0 s in all
           wait      0.0 s mean, 0.0 s p99; the line was at most 0
           latency   0.0 s p99
+          in flight 0.0 mean, 0 at most
           time      20 s; 300 a minute take at least 3.8 s
           verdict   the line was never longer than 0: the limit does not bind
-        ");
+        "#);
+    }
+
+    #[test]
+    fn tokens_and_budgets_are_told_where_there_are_any() {
+        let row = |at: u64| Row {
+            at: 1_795_502_400 + at,
+            requested: 2,
+            issued: 2,
+            finished: 2,
+            in_flight: 4,
+            rate: 5.0,
+            reserved_tokens: 8192,
+            used_tokens: 4500,
+            budgets: vec![Budget {
+                meter: Meter::TokensPerMinute,
+                limit: 600_000,
+                taken: 300_000,
+                learned: Some(400_000.0),
+            }],
+            ..Row::default()
+        };
+        let run = Summary::of("m", &(0..100).map(row).collect());
+        insta::assert_snapshot!(text(&run), @r#"
+        m, from 2026-11-24 06:40:00
+          calls     200: 200 finished, 0 of them failed, 0 given up
+          refusals  0, 0.000 a call; 0 pauses, 0 s in all
+          wait      0.0 s mean, 0.0 s p99; the line was at most 0
+          latency   0.0 s p99
+          in flight 4.0 mean, 4 at most
+          tokens    819200 reserved, 4096 a call; 450000 used, 2250 a call
+          budget    600000 tokens a minute, 400000 learned: taken to 75 % in the mean, to 75 % at most; 45 % used
+          time      100 s
+          verdict   the line was never longer than 0: the limit does not bind
+        "#);
+        insta::assert_snapshot!(table(&["m".into()], &[&run], false).split_once("| mean in").unwrap().1, @r#"
+         flight | 4.0 |
+        | most in flight | 4 |
+        | reserved tokens | 819200 |
+        | used tokens | 450000 |
+        | reserved tokens per call | 4096.0 |
+        | used tokens per call | 2250.0 |
+        | tokens a minute, used | 45 % |
+        | fullest budget, mean | 75 % |
+        | fullest budget, peak | 75 % |
+        "#);
+        let value: serde_json::Value = serde_json::from_str(&summaries(Format::Json, "x", &[run])).unwrap();
+        let budget = &value["models"][0]["budgets"][0];
+        assert_eq!((&budget["meter"], &budget["peak"]), (&"tokens_per_minute".into(), &0.75.into()));
     }
 
     #[test]

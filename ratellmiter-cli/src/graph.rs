@@ -62,7 +62,7 @@ impl Graph {
                 letter: ('a'..='z').chain('A'..='Z').nth(index).unwrap_or('*'),
                 color: MODELS[index % MODELS.len()],
                 width: 4,
-                axis: Axis::Left,
+                axis: Axis::Calls,
                 pale: index / MODELS.len() % 2 == 1,
                 corners: thinned(series.corners('f'), start, graph.last, columns),
             });
@@ -166,6 +166,14 @@ pub(crate) fn abbreviated(value: f64, step: f64) -> String {
     format!("{value:.decimals$}")
 }
 
+/// What is written at a tick. Tokens come by the thousand.
+pub(crate) fn tick(axis: Axis, value: f64, step: f64) -> String {
+    match axis {
+        Axis::Tokens if (1e3..1e6).contains(&value) => format!("{}k", (value / 100.0).round() / 10.0),
+        _ => abbreviated(value, step),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,8 +195,8 @@ mod tests {
         assert!(corners.len() <= 4 * 1001, "{}", corners.len());
         assert!(corners.contains(&(54_321, 99.0)));
         assert!(corners.is_sorted_by_key(|(offset, _)| *offset));
-        assert_eq!(graph.largest(Axis::Left), Some(99.0));
-        assert_eq!(graph.largest(Axis::Right), None);
+        assert_eq!(graph.largest(Axis::Calls), Some(99.0));
+        assert_eq!(graph.largest(Axis::Seconds), None);
     }
 
     #[test]
@@ -236,6 +244,9 @@ mod tests {
             (0.25, 0.05, "0.25"),
         ] {
             assert_eq!(abbreviated(value, step), text);
+        }
+        for (value, text) in [(0.0, "0"), (500.0, "500"), (1500.0, "1.5k"), (20_000.0, "20k"), (2e6, "2M")] {
+            assert_eq!(tick(Axis::Tokens, value, 500.0), text);
         }
     }
 }

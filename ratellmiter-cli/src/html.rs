@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::{
     paper::Theme,
-    series::{Axis, LINES, Lines, Second, Series},
+    series::{Axis, LINES, Line, Lines, Second, Series},
     summary::Summary,
 };
 
@@ -55,8 +55,8 @@ struct Data<'a> {
     shown: usize,
     /// The letters of the lines that are switched on.
     on: &'a str,
-    /// In the order of drawing.
-    lines: [Drawn; LINES.len()],
+    /// In the order of drawing. Those of tokens only where any model tells of some.
+    lines: Vec<Drawn>,
     models: Vec<Model<'a>>,
 }
 
@@ -67,8 +67,7 @@ struct Drawn {
     light: String,
     dark: String,
     width: u32,
-    /// On the axis of seconds.
-    right: bool,
+    axis: &'static str,
 }
 
 #[derive(Debug, Serialize)]
@@ -109,27 +108,33 @@ enum Number {
 impl Data<'_> {
     fn of<'a>(page: &Page<'a>) -> Data<'a> {
         let color = |(red, green, blue): (u8, u8, u8)| format!("rgb({red}, {green}, {blue})");
-        let lines = LINES.map(|line| Drawn {
+        let tells_tokens = page.models.iter().any(|(_, series)| series.tells_tokens());
+        let told = |line: &Line| line.axis != Axis::Tokens || tells_tokens;
+        let drawn = |line: &Line| Drawn {
             letter: line.letter,
             name: line.name,
             light: color(line.color.light),
             dark: color(line.color.dark),
             width: line.width,
-            right: line.axis == Axis::Right,
-        });
+            axis: match line.axis {
+                Axis::Calls => "calls",
+                Axis::Seconds => "seconds",
+                Axis::Tokens => "tokens",
+            },
+        };
         let models = page.models.iter().zip(page.summaries);
         Data {
             log: page.log,
             shown: page.shown,
             on: page.lines.letters(),
-            lines,
-            models: models.map(|((name, series), summary)| Model::of(name, series, summary)).collect(),
+            lines: LINES.iter().filter(|line| told(line)).map(drawn).collect(),
+            models: models.map(|((name, series), summary)| Model::of(name, series, summary, told)).collect(),
         }
     }
 }
 
 impl<'a> Model<'a> {
-    fn of(name: &'a str, series: &Series, summary: &'a Summary) -> Self {
+    fn of(name: &'a str, series: &Series, summary: &'a Summary, told: impl Fn(&Line) -> bool) -> Self {
         let length = series.length();
         let short = length.min(series.seconds().len() as u64) <= STRETCHES;
         let stretch = if short { 1 } else { length.div_ceil(STRETCHES) };
@@ -142,7 +147,7 @@ impl<'a> Model<'a> {
             stretch,
             cells: cells.len(),
             seconds: Column::of(cells.iter().map(|cell| cell.seconds)),
-            heights: (0..LINES.len()).map(|line| columns(&cells, line)).collect(),
+            heights: (0..LINES.len()).filter(|line| told(&LINES[*line])).map(|line| columns(&cells, line)).collect(),
             pauses: pauses(series, stretch),
         }
     }
@@ -230,16 +235,19 @@ fn cells(series: &Series, stretch: u64) -> Vec<Cell> {
             // Nothing is counted there, calls in flight stay out, and of the others nothing is known.
             let (in_flight, measured) = (last.in_flight, last.measured);
             let nothing = Second { in_flight, measured, ..Second::counted(last.at + 1, [0; 5]) };
-            add(&mut cells, stretch, nothing.at - series.start(), second.at - nothing.at, &nothing);
+            add(&mut cells, stretch, nothing.at - series.start(), second.at - nothing.at, heights(series, &nothing));
         }
-        add(&mut cells, stretch, second.at - series.start(), 1, second);
+        add(&mut cells, stretch, second.at - series.start(), 1, heights(series, second));
     }
     cells
 }
 
+fn heights(series: &Series, second: &Second) -> [f64; LINES.len()] {
+    LINES.map(|line| series.value(second, line.letter).unwrap_or(f64::NAN))
+}
+
 /// Adds so many seconds that are all alike. They come in order.
-fn add(cells: &mut Vec<Cell>, stretch: u64, mut offset: u64, mut seconds: u64, like: &Second) {
-    let heights = LINES.map(|line| like.value(line.letter).unwrap_or(f64::NAN));
+fn add(cells: &mut Vec<Cell>, stretch: u64, mut offset: u64, mut seconds: u64, heights: [f64; LINES.len()]) {
     while seconds > 0 {
         let place = offset % stretch;
         let mut taken = seconds.min(stretch - place);

@@ -8,6 +8,7 @@
 //! as it grows); `png` (pixels encoded) and `file` (written whole or not at all). All of ratatui is in `plot`, `term`, `panel`
 //! and `follow`.
 
+mod budgets;
 mod chart;
 mod check;
 mod cli;

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, fmt::Display, time::Duration};
 use ratellmiter_core::record::Row;
 
 use crate::{
+    budgets,
     graph::{Curve, Graph},
     list::span,
     logs::DEFAULT,
@@ -58,6 +59,8 @@ struct Last {
     is_paused: bool,
     paused_for: Option<f64>,
     time_left: Option<f64>,
+    /// How much is taken of the fullest budget.
+    budget: Option<f64>,
 }
 
 /// Which model is shown.
@@ -130,6 +133,7 @@ impl Live {
             limit: row.limit,
             paused_for: row.paused_for,
             time_left: row.time_left,
+            budget: budgets::fullest(&row.budgets),
             ..Last::counted(&second)
         };
         self.add_second(&row.model, second, last, now);
@@ -293,6 +297,10 @@ impl Live {
             figure("time left", time_left),
         ];
         figures[3].alarms = self.is_paused(model);
+        figures.extend(last.budget.map(|taken| {
+            // It has refilled since, nobody knows how far.
+            figure("budget", if self.rests(model) { "–".into() } else { format!("{:.0} %", taken * 100.0) })
+        }));
         figures.extend(totals(model.totals));
         figures
     }
@@ -362,7 +370,7 @@ fn go_on(curve: &mut Curve, letter: char, offset: u64, end: u64) {
     curve.corners.iter_mut().for_each(|(at, _)| *at += offset);
     let Some((last, height)) = curve.corners.last().copied().filter(|(last, _)| *last < end) else { return };
     match letter {
-        'r' | 'i' | 'e' | 'f' | 'o' => curve.corners.extend([(last + 1, 0.0), (end, 0.0)]),
+        'r' | 'i' | 'e' | 'f' | 'o' | 't' | 'u' => curve.corners.extend([(last + 1, 0.0), (end, 0.0)]),
         'n' => curve.corners.push((end, height)),
         _ => {}
     }

@@ -12,6 +12,7 @@ use crate::series::{Counts, Second};
 
 /// What a line says.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant)] // Rows are a million to one header.
 pub(crate) enum Parsed<'a> {
     Header,
     Row(Row<'a>),

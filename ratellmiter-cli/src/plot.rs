@@ -15,7 +15,7 @@ use ratatui::{
 };
 
 use crate::{
-    graph::{Curve, Graph, abbreviated, step},
+    graph::{Curve, Graph, abbreviated, step, tick},
     series::{Axis, Color},
 };
 
@@ -196,8 +196,8 @@ impl Plot<'_> {
         // Under the curves, where there is nothing else.
         if self.paint.is_colored() {
             let grid = Style::new().fg(self.paint.ink(GRID));
-            let Some(scale) = frame.calls.or(frame.seconds) else { return };
-            for (row, _) in frame.ticks(scale) {
+            let Some(axis) = frame.axes.first() else { return };
+            for (row, _) in frame.ticks(axis.scale) {
                 for x in frame.plot.left()..frame.plot.right() {
                     let cell = &mut buffer[(x, row)];
                     if cell.symbol() == " " {
@@ -233,38 +233,39 @@ impl Plot<'_> {
     fn draw_axes(&self, frame: &Frame, buffer: &mut Buffer) {
         let plot = frame.plot;
         let faint = self.paint.faint();
-        let (left, right) = (plot.x - 1, plot.right());
+        let left = plot.x - 1;
         for y in plot.top()..plot.bottom() {
             buffer.set_stringn(left, y, "│", 1, faint);
-            if frame.seconds.is_some() {
-                buffer.set_stringn(right, y, "│", 1, faint);
+            for axis in &frame.axes {
+                buffer.set_stringn(axis.x, y, "│", 1, faint);
             }
         }
-        let end = if frame.seconds.is_some() { "┘" } else { "" };
+        let end = if frame.axes.len() > 1 { "┘" } else { "" };
         let line = format!("└{}{end}", "─".repeat(plot.width.into()));
         buffer.set_stringn(left, plot.bottom(), line, usize::from(plot.width) + 2, faint);
-        let room = usize::from(left - frame.area.x);
-        let unit = if frame.calls.is_some() { self.graph.unit } else { "" };
-        if frame.titled {
-            buffer.set_stringn(frame.area.x, frame.area.y, unit, frame.area.width.into(), faint);
+        for axis in frame.axes.iter().skip(2) {
+            buffer.set_stringn(axis.x, plot.bottom(), "╵", 1, faint);
         }
-        if let Some(scale) = frame.calls {
-            for (y, value) in frame.ticks(scale) {
-                let label = abbreviated(value, scale.step);
-                let start = left - cells(width(&label).min(room));
+        // On the right from the outermost inwards, and no title over another.
+        let mut free = frame.area.right();
+        for axis in frame.axes.iter().rev() {
+            let is_left = axis.x == left;
+            let title = if axis.of == Axis::Calls { self.graph.unit } else { axis.of.title() };
+            let length = cells(title.len());
+            if frame.titled && is_left {
+                buffer.set_stringn(frame.area.x, frame.area.y, title, usize::from(free - frame.area.x), faint);
+            } else if frame.titled && frame.area.width > 40 {
+                let start = (free - length).min(axis.x);
+                buffer.set_stringn(start, frame.area.y, title, title.len(), faint);
+                free = start - 1;
+            }
+            for (y, value) in frame.ticks(axis.scale) {
+                let label = tick(axis.of, value, axis.scale.step);
+                let length = cells(width(&label));
+                let start = if is_left { left - length.min(left - frame.area.x) } else { axis.x + 1 };
+                let room = usize::from(if is_left { left } else { frame.area.right() } - start);
                 buffer.set_stringn(start, y, label, room, Style::new());
-                buffer.set_stringn(left, y, "┤", 1, faint);
-            }
-        }
-        if let Some(scale) = frame.seconds {
-            let unit = "Seconds";
-            if frame.titled && frame.area.width > 40 {
-                buffer.set_stringn(frame.area.right() - cells(unit.len()), frame.area.y, unit, unit.len(), faint);
-            }
-            for (y, value) in frame.ticks(scale) {
-                buffer.set_stringn(right, y, "├", 1, faint);
-                let room = usize::from(frame.area.right() - right - 1);
-                buffer.set_stringn(right + 1, y, abbreviated(value, scale.step), room, Style::new());
+                buffer.set_stringn(axis.x, y, if is_left { "┤" } else { "├" }, 1, faint);
             }
         }
     }
@@ -306,10 +307,18 @@ struct Frame {
     /// Whether there is a row for the units, and one for the words below.
     titled: bool,
     captioned: bool,
-    calls: Option<Scale>,
-    seconds: Option<Scale>,
+    /// The axes that there are, the left one first.
+    axes: Vec<Scaled>,
     /// How many dots there are in a cell, across and down.
     dots: (u16, u16),
+}
+
+/// An axis and the column that it is in.
+#[derive(Debug)]
+struct Scaled {
+    of: Axis,
+    scale: Scale,
+    x: u16,
 }
 
 /// What is at the upper edge, and how far apart ticks are.
@@ -327,29 +336,31 @@ impl Frame {
         let around = 2 + u16::from(captioned) + u16::from(titled);
         let height = area.height.checked_sub(around).filter(|height| *height >= 2)?;
         let ticks = u32::from(height / 2).clamp(1, 7);
-        let scale = |axis: Axis, least_step: f64| {
-            let largest = plot.graph.largest(axis)?;
+        let scale = |of: Axis| {
+            let (largest, least_step) = (plot.graph.largest(of)?, of.least_step());
             let (step, top) = (step(largest.max(least_step), ticks).max(least_step), largest.max(least_step));
-            Some(Scale { top, step })
+            Some(Scaled { of, scale: Scale { top, step }, x: 0 })
         };
-        let (calls, seconds) = (scale(Axis::Left, 1.0), scale(Axis::Right, 0.01));
-        let label = |scale: Option<Scale>| {
-            let labels = scale.into_iter().flat_map(Scale::ticks).map(|(value, step)| abbreviated(value, step).len());
-            labels.max().map_or(0, cells)
+        let mut axes: Vec<_> = [Axis::Calls].into_iter().chain(Axis::RIGHT).filter_map(scale).collect();
+        // With a cell for the line.
+        let taken = |axis: &Scaled| {
+            let labels = axis.scale.ticks().map(|(value, step)| tick(axis.of, value, step).len());
+            labels.max().map_or(0, cells) + 1
         };
-        let left = label(calls) + 2;
-        let right = if seconds.is_some() { label(seconds) + 1 } else { 1 };
+        let left = axes.first().map_or(1, taken) + 1;
+        let right = axes.iter().skip(1).map(taken).sum::<u16>().max(1);
         let width = area.width.checked_sub(left + right).filter(|width| *width >= 4)?;
         let rect = Rect { x: area.x + left, y: area.y + u16::from(titled), width, height };
+        let mut x = rect.right();
+        for (index, axis) in axes.iter_mut().enumerate() {
+            (axis.x, x) = if index == 0 { (rect.x - 1, x) } else { (x, x + taken(axis)) };
+        }
         let dots = if plot.paint.is_colored() { (2, 4) } else { (1, 1) };
-        Some(Self { area, plot: rect, titled, captioned, calls, seconds, dots })
+        Some(Self { area, plot: rect, titled, captioned, axes, dots })
     }
 
     fn scale(&self, axis: Axis) -> Option<Scale> {
-        match axis {
-            Axis::Left => self.calls,
-            Axis::Right => self.seconds,
-        }
+        self.axes.iter().find(|scaled| scaled.of == axis).map(|scaled| scaled.scale)
     }
 
     /// In which column an offset is, from the left edge of the plot on.

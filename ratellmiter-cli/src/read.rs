@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use crate::{
     parse::{Parsed, parse},
-    series::{Second, Series},
+    series::Series,
 };
 
 /// The longest line that is read.
@@ -121,9 +121,8 @@ impl Log {
     }
 
     fn add(&mut self, part: Part) {
-        for (model, seconds) in part.models {
-            let series = self.models.entry(model).or_default();
-            seconds.into_iter().for_each(|second| series.add(second));
+        for (model, series) in part.models {
+            self.models.entry(model).or_default().append(series);
         }
         self.understood += part.understood;
         self.too_long = self.too_long.or(part.too_long);
@@ -225,7 +224,7 @@ fn skip_line(source: &mut impl BufRead, line: u64) -> io::Result<()> {
 /// What some lines say, in their order.
 #[derive(Debug, Default)]
 struct Part {
-    models: HashMap<String, Vec<Second>>,
+    models: HashMap<String, Series>,
     broken: Vec<Broken>,
     broken_lines: u64,
     understood: u64,
@@ -267,14 +266,17 @@ impl Part {
     fn add(&mut self, said: Parsed<'_>) {
         match said {
             Parsed::Header => {}
-            Parsed::Row(row) => self.seconds(&row.model).push(Second::of(&row)),
-            Parsed::Minute(model, seconds) => self.seconds(&model).extend(seconds),
+            Parsed::Row(row) => self.series(&row.model).add_row(&row),
+            Parsed::Minute(model, seconds) => {
+                let series = self.series(&model);
+                seconds.into_iter().for_each(|second| series.add(second));
+            }
         }
     }
 
-    fn seconds(&mut self, model: &str) -> &mut Vec<Second> {
+    fn series(&mut self, model: &str) -> &mut Series {
         if !self.models.contains_key(model) {
-            self.models.insert(model.to_owned(), Vec::new());
+            self.models.insert(model.to_owned(), Series::default());
         }
         self.models.get_mut(model).expect("it was just inserted")
     }

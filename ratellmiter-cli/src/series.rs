@@ -4,6 +4,8 @@ use std::str::FromStr;
 
 use ratellmiter_core::record::{Held, Quantiles, Row};
 
+use crate::budgets::{self, Budgets};
+
 /// One line that can be drawn.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Line {
@@ -24,10 +26,31 @@ pub(crate) struct Color {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Axis {
-    /// Calls.
-    Left,
-    /// Seconds.
-    Right,
+    Calls,
+    Seconds,
+    Tokens,
+}
+
+impl Axis {
+    /// Those that are on the right, from the frame outwards.
+    pub(crate) const RIGHT: [Self; 2] = [Self::Seconds, Self::Tokens];
+
+    /// What is on it.
+    pub(crate) const fn title(self) -> &'static str {
+        match self {
+            Self::Calls => "Calls",
+            Self::Seconds => "Seconds",
+            Self::Tokens => "Tokens",
+        }
+    }
+
+    /// The least that there is between two of its ticks.
+    pub(crate) const fn least_step(self) -> f64 {
+        match self {
+            Self::Calls | Self::Tokens => 1.0,
+            Self::Seconds => 0.01,
+        }
+    }
 }
 
 const fn line(
@@ -42,16 +65,19 @@ const fn line(
 }
 
 /// All lines, from the one that is drawn first to the one on top.
-pub(crate) const LINES: [Line; 9] = [
-    line('o', "overflow, waiting", (150, 170, 255), (96, 122, 230), 6, Axis::Left),
-    line('r', "requested", (255, 150, 0), (255, 166, 43), 6, Axis::Left),
-    line('n', "in flight", (0, 150, 160), (64, 200, 208), 4, Axis::Left),
-    line('a', "allowed rate", (120, 120, 120), (165, 165, 165), 4, Axis::Left),
-    line('i', "issued", (0, 135, 30), (62, 190, 88), 5, Axis::Left),
-    line('f', "finished", (140, 50, 160), (204, 120, 222), 3, Axis::Left),
-    line('e', "rate limited", (225, 0, 0), (255, 92, 92), 3, Axis::Left),
-    line('w', "wait p99, s", (180, 120, 60), (214, 164, 110), 3, Axis::Right),
-    line('l', "latency p99, s", (30, 80, 160), (120, 170, 250), 3, Axis::Right),
+pub(crate) const LINES: [Line; 12] = [
+    line('t', "tokens reserved", (170, 200, 0), (178, 206, 40), 6, Axis::Tokens),
+    line('b', "token budget", (80, 60, 0), (250, 240, 180), 4, Axis::Tokens),
+    line('u', "tokens used", (230, 0, 140), (255, 80, 190), 4, Axis::Tokens),
+    line('o', "overflow, waiting", (150, 170, 255), (96, 122, 230), 6, Axis::Calls),
+    line('r', "requested", (255, 150, 0), (255, 166, 43), 6, Axis::Calls),
+    line('n', "in flight", (0, 150, 160), (64, 200, 208), 4, Axis::Calls),
+    line('a', "allowed rate", (120, 120, 120), (165, 165, 165), 4, Axis::Calls),
+    line('i', "issued", (0, 135, 30), (62, 190, 88), 5, Axis::Calls),
+    line('f', "finished", (140, 50, 160), (204, 120, 222), 3, Axis::Calls),
+    line('e', "rate limited", (225, 0, 0), (255, 92, 92), 3, Axis::Calls),
+    line('w', "wait p99, s", (180, 120, 60), (214, 164, 110), 3, Axis::Seconds),
+    line('l', "latency p99, s", (30, 80, 160), (120, 170, 250), 3, Axis::Seconds),
 ];
 
 /// The lines that were asked for, by their letters.
@@ -80,7 +106,7 @@ impl FromStr for Lines {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let known = "r requested, i issued, e rate limited, f finished, o overflow, a allowed rate, w wait, l latency, n in flight";
+        let known = "r requested, i issued, e rate limited, f finished, o overflow, a allowed rate, w wait, l latency, n in flight, t tokens reserved, u tokens used, b token budget";
         if text.is_empty() {
             return Err(format!("no letter; choose from {known}"));
         }
@@ -101,7 +127,14 @@ pub(crate) struct Second {
     pub(crate) counts: Counts,
     pub(crate) failed: u64,
     pub(crate) overloaded: u32,
+    /// Turned away.
+    pub(crate) rejected: u32,
     pub(crate) in_flight: u32,
+    /// In and out.
+    pub(crate) reserved: u32,
+    pub(crate) used: u32,
+    /// The tightest budget of tokens a minute, by the second.
+    pub(crate) budget: f32,
     /// Calls a second: allowed, and configured.
     pub(crate) rate: f32,
     pub(crate) limit: f32,
@@ -117,13 +150,17 @@ pub(crate) struct Second {
 impl Second {
     /// Of a log that has counts alone.
     pub(crate) fn counted(at: u64, counts: Counts) -> Self {
-        let (in_flight, failed, overloaded, waits, calls) = Default::default();
+        let (in_flight, reserved, used, failed, overloaded, rejected, waits, calls) = Default::default();
         Self {
             at,
             counts,
             failed,
             overloaded,
+            rejected,
             in_flight,
+            reserved,
+            used,
+            budget: f32::NAN,
             rate: f32::NAN,
             limit: f32::NAN,
             held: None,
@@ -135,14 +172,18 @@ impl Second {
 
     #[allow(clippy::cast_possible_truncation)] // For a picture.
     pub(crate) fn of(row: &Row<'_>) -> Self {
-        let millis =
-            |Quantiles { p50, p99, max }| [p50, p99, max].map(|value| u32::try_from(value).unwrap_or(u32::MAX));
+        let short = |value| u32::try_from(value).unwrap_or(u32::MAX);
+        let millis = |Quantiles { p50, p99, max }| [p50, p99, max].map(short);
         Self {
             at: row.at,
             counts: [row.requested, row.issued, row.rate_limited, row.finished, row.overflow],
             failed: row.failed,
-            overloaded: u32::try_from(row.overloaded).unwrap_or(u32::MAX),
-            in_flight: u32::try_from(row.in_flight).unwrap_or(u32::MAX),
+            overloaded: short(row.overloaded),
+            rejected: short(row.rejected),
+            in_flight: short(row.in_flight),
+            reserved: short(row.reserved_tokens),
+            used: short(row.used_tokens),
+            budget: budgets::tightest(&row.budgets).map_or(f32::NAN, |budget| (budget / 60.0) as f32),
             rate: row.rate as f32,
             limit: row.limit.map_or(f32::NAN, |limit| limit as f32),
             held: row.held,
@@ -162,17 +203,26 @@ impl Second {
         self.counts.iter_mut().zip(other.counts).for_each(|(sum, count)| *sum = sum.saturating_add(count));
         self.failed = self.failed.saturating_add(other.failed);
         self.overloaded = self.overloaded.saturating_add(other.overloaded);
+        self.rejected = self.rejected.saturating_add(other.rejected);
+        self.reserved = self.reserved.saturating_add(other.reserved);
+        self.used = self.used.saturating_add(other.used);
         let larger = |one: &mut [u32; 3], other: [u32; 3]| {
             one.iter_mut().zip(other).for_each(|(one, other)| *one = other.max(*one));
         };
         larger(&mut self.waits, other.waits);
         larger(&mut self.calls, other.calls);
         (self.in_flight, self.rate, self.limit, self.held) = (other.in_flight, other.rate, other.limit, other.held);
+        self.budget = other.budget;
+    }
+
+    /// It says something of tokens.
+    fn tells_tokens(&self) -> bool {
+        self.reserved > 0 || self.used > 0 || self.budget.is_finite()
     }
 
     /// The height of a line, if this second has one.
     #[allow(clippy::cast_precision_loss)]
-    pub(crate) fn value(&self, letter: char) -> Option<f64> {
+    fn value(&self, letter: char) -> Option<f64> {
         let [requested, issued, limited, finished, overflow] = self.counts;
         let seconds = |millis: u32| f64::from(millis) / 1000.0;
         match letter {
@@ -183,6 +233,9 @@ impl Second {
             'o' => Some(overflow as f64),
             'n' => self.measured.then(|| f64::from(self.in_flight)),
             'a' => Some(f64::from(self.rate)).filter(|rate| rate.is_finite()),
+            't' => Some(self.reserved.into()),
+            'u' => Some(self.used.into()),
+            'b' => Some(f64::from(self.budget)).filter(|budget| budget.is_finite()),
             'w' => (issued > 0 && self.measured).then(|| seconds(self.waits[1])),
             _ => (finished > 0 && self.measured).then(|| seconds(self.calls[1])),
         }
@@ -191,42 +244,68 @@ impl Second {
 
 /// One model's seconds, in order. Seconds without a row are left out: nothing happened in them, and nobody waited.
 #[derive(Debug, Default, PartialEq)]
-pub(crate) struct Series(Vec<Second>);
+pub(crate) struct Series {
+    seconds: Vec<Second>,
+    budgets: Budgets,
+    /// Whether any second says something of tokens. In a log that does not, none being used means nothing.
+    tells_tokens: bool,
+}
 
 impl Series {
-    /// Adds a row. Rows of the same second add up.
+    pub(crate) fn add_row(&mut self, row: &Row<'_>) {
+        self.add(Second::of(row));
+        self.budgets.add(row);
+    }
+
+    /// Adds what came later.
+    pub(crate) fn append(&mut self, later: Self) {
+        later.seconds.into_iter().for_each(|second| self.add(second));
+        self.budgets.append(&later.budgets);
+    }
+
+    /// Adds a second. Those of the same time add up.
     pub(crate) fn add(&mut self, second: Second) {
+        self.tells_tokens |= second.tells_tokens();
         // Logs are in order, so this is nearly always the end.
-        match self.0.last_mut() {
+        let seconds = &mut self.seconds;
+        match seconds.last_mut() {
             Some(last) if last.at == second.at => last.add(&second),
-            Some(last) if last.at > second.at => match self.0.binary_search_by_key(&second.at, |second| second.at) {
-                Ok(index) => self.0[index].add(&second),
-                Err(index) => self.0.insert(index, second),
+            Some(last) if last.at > second.at => match seconds.binary_search_by_key(&second.at, |second| second.at) {
+                Ok(index) => seconds[index].add(&second),
+                Err(index) => seconds.insert(index, second),
             },
-            _ => self.0.push(second),
+            _ => seconds.push(second),
         }
     }
 
     /// Forgets the oldest rows and keeps so many, once there are twice as many.
     pub(crate) fn keep_last(&mut self, rows: usize) {
-        if self.0.len() >= 2 * rows {
-            self.0.drain(..self.0.len() - rows);
+        if self.seconds.len() >= 2 * rows {
+            self.seconds.drain(..self.seconds.len() - rows);
         }
     }
 
     pub(crate) fn seconds(&self) -> &[Second] {
-        &self.0
+        &self.seconds
+    }
+
+    pub(crate) fn budgets(&self) -> &Budgets {
+        &self.budgets
+    }
+
+    pub(crate) fn tells_tokens(&self) -> bool {
+        self.tells_tokens
     }
 
     /// How many calls there were.
     pub(crate) fn calls(&self) -> u64 {
-        self.0.iter().fold(0, |sum, second| sum.saturating_add(second.counts[0]))
+        self.seconds.iter().fold(0, |sum, second| sum.saturating_add(second.counts[0]))
     }
 
     /// How many calls came back refused. Where the log tells how many wait again, at least as many as joined those.
     pub(crate) fn refusals(&self) -> u64 {
         let mut waited = 0;
-        self.0.iter().fold(0, |sum: u64, second| {
+        self.seconds.iter().fold(0, |sum: u64, second| {
             let before = if second.measured { 0 } else { std::mem::replace(&mut waited, second.counts[2]) };
             sum.saturating_add(second.counts[2].saturating_sub(before))
         })
@@ -234,34 +313,41 @@ impl Series {
 
     /// The first second, since the epoch.
     pub(crate) fn start(&self) -> u64 {
-        self.0.first().map_or(0, |second| second.at)
+        self.seconds.first().map_or(0, |second| second.at)
     }
 
     /// How many seconds there are from the first to the last, both counted.
     pub(crate) fn length(&self) -> u64 {
-        self.0.last().map_or(0, |last| (last.at - self.start()).saturating_add(1))
+        self.seconds.last().map_or(0, |last| (last.at - self.start()).saturating_add(1))
+    }
+
+    /// The height of a line in one of its seconds, if it has one.
+    pub(crate) fn value(&self, second: &Second, letter: char) -> Option<f64> {
+        let told = self.tells_tokens || !matches!(letter, 't' | 'u');
+        second.value(letter).filter(|_| told)
     }
 
     /// The corners of one line as seconds and heights: along a stretch of seconds without rows there are only its ends.
     pub(crate) fn corners(&self, letter: char) -> impl Iterator<Item = (u64, f64)> {
         let mut before: Option<&Second> = None;
-        self.0.iter().flat_map(move |second| {
+        self.seconds.iter().flat_map(move |second| {
             let gap = before.replace(second).filter(|last| last.at + 1 < second.at);
             // What is counted is zero then, calls in flight stay out, and of the others nothing is known.
             let height = match letter {
                 'r' | 'i' | 'e' | 'f' | 'o' => Some(0.0),
+                't' | 'u' => self.tells_tokens.then_some(0.0),
                 'n' => gap.and_then(|last| last.value(letter)),
                 _ => None,
             };
             let ends = gap.zip(height).map(|(last, height)| [(last.at + 1, height), (second.at - 1, height)]);
-            ends.into_iter().flatten().chain(second.value(letter).map(|height| (second.at, height)))
+            ends.into_iter().flatten().chain(self.value(second, letter).map(|height| (second.at, height)))
         })
     }
 
     /// The stretches in which nobody was allowed to go: first and last second.
     pub(crate) fn pauses(&self) -> Vec<(u64, u64)> {
         let mut pauses: Vec<(u64, u64)> = Vec::new();
-        for second in self.0.iter().filter(|second| second.is_paused()) {
+        for second in self.seconds.iter().filter(|second| second.is_paused()) {
             match pauses.last_mut() {
                 Some((_, last)) if *last + 1 == second.at => *last = second.at,
                 _ => pauses.push((second.at, second.at)),
@@ -279,8 +365,18 @@ impl FromIterator<Second> for Series {
     }
 }
 
+impl<'a> FromIterator<Row<'a>> for Series {
+    fn from_iter<T: IntoIterator<Item = Row<'a>>>(rows: T) -> Self {
+        let mut series = Self::default();
+        rows.into_iter().for_each(|row| series.add_row(&row));
+        series
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use ratellmiter_core::record::{Budget, Meter};
+
     use super::*;
 
     fn series(rows: &[(u64, Counts)]) -> Series {
@@ -322,6 +418,22 @@ mod tests {
         assert_eq!(series.corners('n').collect::<Vec<_>>(), [(10, 4.0), (11, 4.0), (19, 4.0), (20, 4.0)]);
         assert_eq!(series.corners('a').collect::<Vec<_>>(), [(10, 5.0), (20, 2.5)]);
         assert_eq!(series.corners('l').count(), 0, "no call ended");
+    }
+
+    #[test]
+    fn tokens_are_none_between_rows_and_unknown_in_a_log_that_tells_of_none() {
+        let budget = |meter, limit| Budget { meter, limit, taken: 0, learned: None };
+        let budgets = vec![budget(Meter::TokensPerMinute, 60_000), budget(Meter::OutputTokensPerMinute, 6000)];
+        let row =
+            |at, used_tokens| Row { at, used_tokens, reserved_tokens: 9, budgets: budgets.clone(), ..Row::default() };
+        let mut series: Series = [row(10, 4), row(10, 1)].into_iter().collect();
+        series.append([row(20, 7)].into_iter().collect());
+        assert_eq!(series.corners('u').collect::<Vec<_>>(), [(10, 5.0), (11, 0.0), (19, 0.0), (20, 7.0)]);
+        assert_eq!(series.corners('t').next(), Some((10, 18.0)));
+        assert_eq!(series.corners('b').collect::<Vec<_>>(), [(10, 100.0), (20, 100.0)]);
+        assert_eq!(series.budgets().filled().len(), 2);
+        let quiet: Series = [Row { at: 1, ..Row::default() }, Row { at: 5, ..Row::default() }].into_iter().collect();
+        assert_eq!(['t', 'u', 'b'].map(|letter| quiet.corners(letter).count()), [0; 3]);
     }
 
     #[test]

@@ -229,6 +229,62 @@ mod tests {
     }
 
     #[test]
+    fn seconds_and_tokens_have_their_axes_side_by_side() {
+        use ratellmiter_core::record::Row;
+        let mut series = series();
+        series.append(
+            (0..30)
+                .map(|at| Row {
+                    at: at + 1_795_502_413,
+                    used_tokens: at * 700,
+                    overflow: 30 - at,
+                    rate: 1.0,
+                    ..Row::default()
+                })
+                .collect(),
+        );
+        let screen = Screen::fitting(60, 16, PLAIN);
+        let page = |lines: &str| {
+            let graph = Graph::of_model("m", &series, &lines.parse().unwrap(), screen.columns());
+            framed(&draw(&graph, screen))
+        };
+        assert_snapshot!(page("owu"), @r#"
+        |                     Request Flow for m
+        | uuu tokens used   ooo overflow, waiting   www wait p99, s
+        |Number of requests                            Seconds Tokens
+        |   │ooo                                           www│  ├20k
+        |   │   ooooooo                              wwwwww   │  │
+        |   │          ooooooo                wwwwwww         ├10│
+        | 40┤                 oooooo     wwwww                │  │
+        |   │                      wwwwwwooooo                │  ├10k
+        | 20┤                 wwwww           ooooooo         ├5 │
+        |   │          wwwwwww                       ooooo    │  │
+        |   │   wwwwwww                                   oooo│  │
+        |  0┤www                                              ├0 ├0
+        |   └┬────────────────┬───────────────┬───────────────┘  ╵
+        |    0                10              20
+        |                    Offset in seconds
+        "#);
+        assert_snapshot!(page("u"), @r#"
+        |                     Request Flow for m
+        |                      uuu tokens used
+        |Tokens
+        | 20k┤                                                   uuu
+        |    │                                            uuuuuuu
+        |    │                                     uuuuuuu
+        |    │                               uuuuuu
+        | 10k┤                        uuuuuuu
+        |    │                  uuuuuu
+        |    │           uuuuuuu
+        |    │    uuuuuuu
+        |   0┤uuuu
+        |    └┬────────┬────────┬────────┬─────────┬────────┬───────
+        |     0        5        10       15        20       25
+        |                       Offset in seconds
+        "#);
+    }
+
+    #[test]
     fn with_colors_curves_are_dots_and_pauses_are_shaded() {
         let page = drawn("riefo", 120, 24, COLORED);
         assert_snapshot!(framed(&bare(&page)), @r"

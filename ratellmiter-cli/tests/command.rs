@@ -107,7 +107,7 @@ fn the_directory_is_the_options_or_the_environments_or_the_configurations() {
     assert_eq!(output.stdout, b"1-1-default_riefo.png\n");
     assert_eq!(place.drawn(&["-dir=option"]).0, "0-1-default_riefo.png");
     fs::write(place.path("ratellmiter.toml"), "log_dir = \"configured\"").unwrap();
-    assert_snapshot!(place.failure(&[]), @"error: in the configuration ratellmiter.toml, line 1, column 1, key `log_dir`: unknown field `log_dir`, expected one of `default_rate_limit`, `log_directory`, `max_in_flight`, `attempts`, `burst`, `learn`, `enabled`, `ramp`, `models`");
+    assert_snapshot!(place.failure(&[]), @"error: in the configuration ratellmiter.toml, line 1, column 1, key `log_dir`: unknown field `log_dir`, expected one of `default_rate_limit`, `log_directory`, `max_in_flight`, `attempts`, `burst`, `learn`, `enabled`, `ramp`, `provider`, `requests_per_day`, `tokens_per_minute`, `input_tokens_per_minute`, `output_tokens_per_minute`, `tokens_per_day`, `max_wait`, `max_line`, `models`");
 }
 
 #[test]
@@ -183,8 +183,8 @@ fn what_was_typed_wrongly_exits_with_2_and_says_what_is_allowed() {
         assert_eq!((code, stdout.as_str(), stderr.lines().count()), (2, "", 1), "{stderr}");
         stderr
     };
-    assert_snapshot!(wrong(&["-lines=rx"]), @"error: invalid value 'rx' for '--lines <LETTERS>': unknown letter 'x'; choose from r requested, i issued, e rate limited, f finished, o overflow, a allowed rate, w wait, l latency, n in flight");
-    assert_snapshot!(wrong(&["-lines="]), @"error: invalid value '' for '--lines <LETTERS>': no letter; choose from r requested, i issued, e rate limited, f finished, o overflow, a allowed rate, w wait, l latency, n in flight");
+    assert_snapshot!(wrong(&["-lines=rx"]), @"error: invalid value 'rx' for '--lines <LETTERS>': unknown letter 'x'; choose from r requested, i issued, e rate limited, f finished, o overflow, a allowed rate, w wait, l latency, n in flight, t tokens reserved, u tokens used, b token budget");
+    assert_snapshot!(wrong(&["-lines="]), @"error: invalid value '' for '--lines <LETTERS>': no letter; choose from r requested, i issued, e rate limited, f finished, o overflow, a allowed rate, w wait, l latency, n in flight, t tokens reserved, u tokens used, b token budget");
     assert_snapshot!(wrong(&["-modle=x"]), @"error: unexpected argument '--modle' found; tip: a similar argument exists: '--model'");
     assert_snapshot!(wrong(&["gpt-4o"]), @"error: unexpected argument 'gpt-4o' found");
     assert_snapshot!(wrong(&["-model=a", "-model=b"]), @"error: the argument '--model <NAME>' cannot be used multiple times");
@@ -237,6 +237,7 @@ fn help_fits_a_screen() {
                  -format=term in the terminal; png, svg or html: a file of that kind
                  -lines=riefo r requested i issued e rate limited f finished o overflow
                               a allowed rate n in flight w wait p99 l latency p99
+                              t tokens reserved u tokens used b token budget
                  -size=2000x800 -theme=light|dark -open
         Figures  -summary[=text|md|json] -check=CONDITIONS -compare=LOG
         Live     -follow
@@ -260,6 +261,7 @@ fn the_summary_is_text_a_table_or_json_and_alone_on_stdout() {
           refusals  2 (2 of them overloads), 0.017 a call; 1 pause, 5 s in all
           wait      19.0 s mean, 32.8 s p99; the line was at most 119
           latency   1.7 s p99
+          in flight 2.8 mean, 6 at most
           time      35 s; 300 a minute take at least 24.2 s
           verdict   bound by the configured 300 a minute for 57 % of the time; refused only while the server was overloaded: the limit can be raised
         "#);
@@ -283,6 +285,8 @@ fn the_summary_is_text_a_table_or_json_and_alone_on_stdout() {
         | p99 wait | 32.8 s |
         | p99 latency | 1.7 s |
         | duration | 35.0 s |
+        | mean in flight | 2.8 |
+        | most in flight | 6 |
 
         **gpt-4o**: bound by the configured 300 a minute for 57 % of the time; refused only while the server was overloaded: the limit can be raised.
         "#);
@@ -310,6 +314,45 @@ fn the_summary_is_text_a_table_or_json_and_alone_on_stdout() {
           time      20 s; 60 a minute take at least 19.0 s
           verdict   bound by the 60 a minute for 95 % of the time; refusals 0: the limit can be raised
         "#);
+}
+
+#[test]
+fn tokens_are_drawn_and_judged_where_a_log_tells_of_them() {
+    let place = Place::new();
+    let log: String = (0..60)
+        .map(|at| {
+            let row = json!({
+                "at": 1_795_502_413 + at, "model": "m", "requested": 2, "issued": 1, "finished": 1, "overflow": at + 5, "rate": 5.0,
+                "limit": 5.0, "held": "output_tokens_per_minute", "in_flight": 3, "reserved_tokens": 4200, "used_tokens": 500,
+                "budgets": [{"meter": "output_tokens_per_minute", "limit": 80_000, "taken": 79_000 + 16 * at}],
+            });
+            row.to_string() + "\n"
+        })
+        .collect();
+    place.log("1-1.jsonl", log);
+    assert_eq!(place.drawn(&["-model=m", "-lines=rtub"]), ("1-1-m_rtub.png".into(), String::new()));
+    let (_, svg, _) = place.run(&["-model=m", "-lines=tubw", "-out=-", "-format=svg"]);
+    assert!(svg.contains("token budget") && svg.contains("\nTokens\n") && svg.contains("\nSeconds\n"), "{svg}");
+    let (code, text, _) = place.run(&["-summary"]);
+    assert_eq!(code, 0);
+    assert_snapshot!(text, @r#"
+        m, from 2026-11-24 06:40:13
+          calls     120: 60 finished, 0 of them failed, 0 given up
+          refusals  0, 0.000 a call; 0 pauses, 0 s in all
+          wait      17.2 s mean, 0.0 s p99; the line was at most 64
+          latency   0.0 s p99
+          in flight 3.0 mean, 3 at most
+          tokens    252000 reserved, 4200 a call; 30000 used, 500 a call
+          budget    80000 output tokens a minute: taken to 99 % in the mean, to 100 % at most
+          time      60 s; 300 a minute take at least 11.8 s
+          verdict   bound by the budget of 80000 output tokens a minute for 100 % of the time; a call reserved 4200 tokens and used 500, as far as calls told: lower max_tokens
+        "#);
+    let (code, _, stderr) = place.run(&["-check=budget_peak<=0.9,used_tokens>=30000"]);
+    assert_eq!(code, 3);
+    assert_snapshot!(stderr, @r#"check failed: "m": budget_peak<=0.9: it is 0.999"#);
+    // A log that tells of none has nothing to draw of them, and breaks nothing.
+    place.log("2-1.jsonl", ROW);
+    assert_eq!(place.drawn(&["-lines=tub"]).0, "2-1-default_tub.png");
 }
 
 #[test]
@@ -390,6 +433,8 @@ fn two_runs_are_compared() {
           p99 wait               0.0 s      0.0 s      –
           p99 latency            0.0 s      0.0 s      –
           duration              20.0 s     30.0 s   0.67
+          mean in flight           0.0        0.0      –
+          most in flight             0          0      –
           1-1.jsonl: the line was never longer than 0: the limit does not bind
           2-1.jsonl: the line was never longer than 0: the limit does not bind
         "#);

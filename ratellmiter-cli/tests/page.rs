@@ -240,7 +240,7 @@ fn lines_are_switched_and_seconds_are_told() {
     ] {
         assert_eq!(figures[figure], expected, "{figure}");
     }
-    assert_eq!(figures.as_object().unwrap().len(), 12);
+    assert_eq!(figures.as_object().unwrap().len(), 14);
     assert_eq!((&seen["tabs"], &seen["theme"], &seen["shade"]), (&0.into(), &"light".into(), &true.into()));
 
     let start = &seen["start"];
@@ -274,6 +274,44 @@ fn lines_are_switched_and_seconds_are_told() {
     assert_eq!(seen["end"], json!(["34 s", "34", "34"]));
     assert_eq!((&seen["left"]["when"], &seen["left"]["values"]), (&"Peaks".into(), &start["values"]));
     assert_eq!(seen["dark"], json!(["dark", "riefonawl", true]));
+}
+
+#[test]
+fn tokens_have_lines_figures_and_an_axis_of_their_own_where_a_log_tells_of_them() {
+    let place = Place::new();
+    let row = |at: u64| {
+        json!({
+            "at": at, "model": "m", "requested": 2, "issued": 2, "finished": 2, "rate": 5.0, "in_flight": 1,
+            "reserved_tokens": 9000, "used_tokens": 3000 + at, "wait_ms": {"p50": 600, "p99": 700, "max": 700},
+            "budgets": [{"meter": "tokens_per_minute", "limit": 300_000, "taken": 150_000 + 1000 * at}],
+        })
+    };
+    let rows: String = (0..20).map(|at| row(at).to_string() + "\n").collect();
+    fs::write(place.path("x.jsonl"), rows).unwrap();
+    let seen = place.used(
+        &place.path("x.jsonl"),
+        &["-lines=r"],
+        "seen.start = { drawn: drawn(), values: values(), figures: figures() };
+        seen.calls = press(line('t'));
+        seen.both = [...'wub'].map((letter) => press(line(letter))).pop();
+        seen.alone = [...'rw'].map((letter) => press(line(letter))).pop();
+        seen.at_7 = moveTo('7 s').values;",
+    );
+    let axes = |step: &str| {
+        let texts = seen[step]["axes"].as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned());
+        texts
+            .filter(|text| ["calls", "seconds", "tokens", "8,000", "5,000"].contains(&text.as_str()))
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    assert_eq!((axes("calls"), axes("both")), ("calls 8,000 tokens".into(), "calls seconds 8,000 tokens".into()));
+    assert_eq!((axes("alone"), &seen["alone"]["drawn"]), ("8,000 tokens".into(), &"tub".into()));
+    assert_eq!((&seen["both"]["pressed"], &seen["both"]["drawn"]), (&"rwtub".into(), &"rwtub".into()));
+    let figures = &seen["start"]["figures"];
+    assert_eq!((&figures["used_tokens"], &figures["reserved_per_call"]), (&"60,190".into(), &"4,500".into()));
+    assert_eq!((&figures["budget_mean"], &figures["budget_peak"]), (&"53 %".into(), &"56 %".into()));
+    let values = ["t", "u", "b"].map(|letter| seen["at_7"][letter].as_str().unwrap());
+    assert_eq!(values, ["9,000", "3,007", "5,000"]);
 }
 
 #[test]

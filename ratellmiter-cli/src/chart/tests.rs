@@ -42,7 +42,7 @@ fn each_line_that_was_asked_for_is_there_in_its_color_and_no_other() {
         let (picture, frame) = draw(&graph(&series, &letters));
         assert_eq!((picture.width, picture.height, picture.pixels.len()), (2000, 800, 4_800_000));
         for (letter, height) in heights {
-            let there = color(&picture, frame.x(5.0), frame.y(Axis::Left, height)) == color_of(letter);
+            let there = color(&picture, frame.x(5.0), frame.y(Axis::Calls, height)) == color_of(letter);
             assert_eq!(there, letters.contains(letter), "{letter} in {letters}");
         }
     }
@@ -60,23 +60,41 @@ fn seconds_have_an_axis_of_their_own_and_pauses_a_shade() {
     let graph = graph(&series, "anwl");
     assert_eq!(graph.pauses, [(6, 7)]);
     let (picture, frame) = draw(&graph);
-    let scale = frame.seconds.unwrap();
+    let [(Axis::Calls, _), (Axis::Seconds, scale)] = frame.axes[..] else { panic!("{frame:?}") };
     assert!((4.0..4.5).contains(&scale.top), "{scale:?}");
-    assert_eq!(color(&picture, frame.x(3.5), frame.y(Axis::Right, 4.0)), color_of('w'));
-    assert_eq!(color(&picture, frame.x(3.5), frame.y(Axis::Right, 3.0)), color_of('l'));
-    assert_eq!(color(&picture, frame.x(3.5), frame.y(Axis::Left, 50.0)), color_of('n'));
-    assert_eq!(color(&picture, frame.x(3.5), frame.y(Axis::Left, 5.0)), color_of('a'));
+    assert_eq!(color(&picture, frame.x(3.5), frame.y(Axis::Seconds, 4.0)), color_of('w'));
+    assert_eq!(color(&picture, frame.x(3.5), frame.y(Axis::Seconds, 3.0)), color_of('l'));
+    assert_eq!(color(&picture, frame.x(3.5), frame.y(Axis::Calls, 50.0)), color_of('n'));
+    assert_eq!(color(&picture, frame.x(3.5), frame.y(Axis::Calls, 5.0)), color_of('a'));
     let shade = Theme::Light.pause();
-    let inside = color(&picture, frame.x(6.5), frame.y(Axis::Left, 33.0));
+    let inside = color(&picture, frame.x(6.5), frame.y(Axis::Calls, 33.0));
     assert_eq!(inside, (shade.0, shade.1, shade.2));
-    assert_eq!(color(&picture, frame.x(4.5), frame.y(Axis::Left, 33.0)), (255, 255, 255));
+    assert_eq!(color(&picture, frame.x(4.5), frame.y(Axis::Calls, 33.0)), (255, 255, 255));
+}
+
+#[test]
+fn tokens_have_an_axis_of_their_own_beyond_that_of_seconds_or_the_left_one() {
+    let row = |at| Row { at, issued: 10, rate: 5.0, reserved_tokens: 20_000, used_tokens: 5000, ..Row::default() };
+    let mut series: Series = (0..10).map(row).collect();
+    series.append((10..20).map(|at| Second { waits: [0, 4000, 0], ..Second::of(&row(at)) }).collect());
+    let (picture, frame) = draw(&graph(&series, "rtwu"));
+    let axes: Vec<_> = frame.axes.iter().map(|(axis, _)| *axis).collect();
+    assert_eq!(axes, [Axis::Calls, Axis::Seconds, Axis::Tokens]);
+    assert_eq!(color(&picture, frame.x(3.5), frame.y(Axis::Tokens, 20_000.0)), color_of('t'));
+    assert_eq!(color(&picture, frame.x(3.5), frame.y(Axis::Tokens, 5000.0)), color_of('u'));
+    let text = svg(&graph(&series, "rtwu"), Size::DEFAULT, Theme::Light).unwrap();
+    for words in ["Number of requests", "Seconds", "Tokens", "20k"] {
+        assert!(text.contains(&format!("\n{words}\n")), "{words}");
+    }
+    let alone = svg(&graph(&series, "tu"), Size::DEFAULT, Theme::Light).unwrap();
+    assert!(alone.contains("\nTokens\n") && !alone.contains("Number of requests") && !alone.contains("Seconds"));
 }
 
 #[test]
 fn a_peak_of_one_second_in_a_day_is_still_there() {
     let day: Vec<_> = (0..86_400).map(|at| (at, [0, if at == 54_321 { 99 } else { 1 }, 0, 0, 0])).collect();
     let (picture, frame) = draw(&graph(&series(&day), "i"));
-    let at = |offset| color(&picture, frame.x(offset), frame.y(Axis::Left, 60.0));
+    let at = |offset| color(&picture, frame.x(offset), frame.y(Axis::Calls, 60.0));
     assert_eq!((at(54_321.0) == color_of('i'), at(50_000.0) == color_of('i')), (true, false));
 }
 
@@ -84,7 +102,7 @@ fn a_peak_of_one_second_in_a_day_is_still_there() {
 fn a_log_of_one_second_shows_its_dots() {
     let (picture, frame) = draw(&graph(&series(&[(7, [3, 1, 0, 0, 2])]), "riefo"));
     for (letter, count) in [('r', 3.0), ('i', 1.0), ('o', 2.0)] {
-        assert_eq!(color(&picture, frame.x(0.0), frame.y(Axis::Left, count)), color_of(letter), "{letter}");
+        assert_eq!(color(&picture, frame.x(0.0), frame.y(Axis::Calls, count)), color_of(letter), "{letter}");
     }
 }
 
@@ -95,7 +113,7 @@ fn dark_paper_is_dark_and_its_lines_are_its_own() {
     let frame = Frame::of(&graph, Size { width: 1000, height: 400 }, 0.5);
     assert_eq!((picture.width, picture.pixels.len()), (1000, 1_200_000));
     let dark = LINES.iter().find(|line| line.letter == 'o').unwrap().color.dark;
-    assert_eq!(color(&picture, frame.x(5.0), frame.y(Axis::Left, 50.0)), dark);
+    assert_eq!(color(&picture, frame.x(5.0), frame.y(Axis::Calls, 50.0)), dark);
     assert_eq!(color(&picture, 3, 3), (24, 26, 32));
 }
 
@@ -113,7 +131,7 @@ fn anything_can_be_drawn() {
     let extreme = series(&[(0, [u64::MAX; 5]), (u64::MAX, [0; 5])]);
     for series in [Series::default(), series(&[(5, [0; 5])]), extreme] {
         for model in ["", "🦀 /..\n\u{7}", &"long ".repeat(100)] {
-            let graph = Graph::of_model(model, &series, &"riefoawln".parse().unwrap(), 2000);
+            let graph = Graph::of_model(model, &series, &"riefoawlntub".parse().unwrap(), 2000);
             for size in [Size::DEFAULT, Size::LEAST, Size { width: 320, height: 3000 }] {
                 assert!(pixels(&graph, size, Theme::Dark).is_ok());
             }
@@ -137,14 +155,14 @@ fn sizes_have_bounds() {
 #[test]
 fn the_legend_names_every_line_in_as_many_rows_as_it_takes() {
     let (this, other) = (level(), level());
-    let nine: Lines = "riefoawln".parse().unwrap();
+    let all: Lines = "riefoawlntub".parse().unwrap();
     let models: Vec<_> = (0..20).map(|index| format!("a-model-{index}")).collect();
     let several: Vec<_> = models.iter().map(|name| (name.as_str(), &this)).collect();
     for (graph, size) in [
-        (Graph::of_runs("m", [&this, &other], ["a.jsonl", "b.jsonl"], &nine, 2000), Size::DEFAULT),
+        (Graph::of_runs("m", [&this, &other], ["a.jsonl", "b.jsonl"], &all, 2000), Size::DEFAULT),
         (Graph::of_models(&several, 2000), Size { width: 1200, height: 600 }),
-        (Graph::of_model("m", &this, &nine, 2000), Size { width: 1400, height: 700 }),
-        (Graph::of_model("m", &this, &nine, 2000), Size::LEAST),
+        (Graph::of_model("m", &this, &all, 2000), Size { width: 1400, height: 700 }),
+        (Graph::of_model("m", &this, &all, 2000), Size::LEAST),
     ] {
         let text = svg(&graph, size, Theme::Light).unwrap();
         assert!(!text.contains(" more\n"), "{size:?}");

@@ -132,7 +132,7 @@ fn what_contradicts_itself_is_told() {
     -size=5x5: error: invalid value '5x5' for '--size <WxH>': allowed is WIDTHxHEIGHT in pixels, from 320x200 to 4000x3000
     -summary=xml: error: invalid value 'xml' for '--summary[=<FORMAT>]'; [possible values: text, md, json]
     -completions=cmd: error: invalid value 'cmd' for '--completions <SHELL>'; [possible values: bash, elvish, fish, powershell, zsh]
-    -check=refusals: error: invalid value 'refusals' for '--check <CONDITIONS>': "refusals" compares nothing; allowed is FIGURE<=VALUE, also with >=, <, > and ==, more of them after commas; figures are calls, finished, failed, given_up, refusals, overloads, refusals_per_call, pauses, line, paused, wait_mean, wait_p99, call_p99, duration, slowdown
+    -check=refusals: error: invalid value 'refusals' for '--check <CONDITIONS>': "refusals" compares nothing; allowed is FIGURE<=VALUE, also with >=, <, > and ==, more of them after commas; figures are calls, finished, failed, given_up, turned_away, refusals, overloads, refusals_per_call, pauses, line, paused, wait_mean, wait_p99, call_p99, duration, in_flight, reserved_tokens, used_tokens, budget_mean, budget_peak, slowdown
     "#
     );
 }

@@ -1,7 +1,7 @@
 'use strict';
 
 /** The order of the buttons; lines are drawn in the order in which they come. */
-const BUTTONS = 'riefonawl';
+const BUTTONS = 'riefonawltub';
 /** More models than this are chosen from a list. */
 const TABS = 8;
 const UNKNOWN = '–';
@@ -39,6 +39,8 @@ const fixed = (decimals, unit) => (value) => {
   return `${value.toLocaleString('en-US', digits)}${unit}`;
 };
 const whole = (unit) => (value) => (value === null ? UNKNOWN : `${brief(value, 0, 1e8)}${unit}`);
+
+const percent = (share) => whole(' %')(share === null ? null : share * 100);
 
 /** Date and time, UTC; a second beyond all calendars as it is. */
 const clock = (second) => {
@@ -139,6 +141,14 @@ const FIGURES = [
   ['p99 latency', 'call_p99', fixed(1, ' s')],
   ['duration', 'duration', whole(' s')],
   ['physical limit', 'physical', fixed(1, ' s')],
+  ['in flight, mean', 'in_flight_mean', fixed(1, '')],
+  ['in flight, most', 'in_flight_most', whole('')],
+  ['tokens reserved', 'reserved_tokens', whole('')],
+  ['tokens used', 'used_tokens', whole('')],
+  ['reserved per call', 'reserved_per_call', whole('')],
+  ['used per call', 'used_per_call', whole('')],
+  ['budget taken, mean', 'budget_mean', percent],
+  ['budget taken, most', 'budget_peak', percent],
 ];
 
 const showModel = () => {
@@ -147,7 +157,8 @@ const showModel = () => {
   by('started').textContent = `from ${utc(start)}`;
   by('verdict').textContent = summary.verdict;
   by('figures').replaceChildren(
-    ...FIGURES.map(([title, key, written]) => {
+    // Of tokens and the like only what there is.
+    ...FIGURES.filter(([, key]) => summary[key] !== undefined).map(([title, key, written]) => {
       const value = summary[key];
       const known = value === null ? 'this log does not tell' : String(value);
       const figure = make('dd', { textContent: written(value), title: known });
@@ -204,6 +215,8 @@ const makeSelect = () => {
 
 const makeLegend = () => {
   const lines = [...data.lines].sort((one, other) => BUTTONS.indexOf(one.letter) - BUTTONS.indexOf(other.letter));
+  // In one row, or in two of the same length.
+  by('legend').style.setProperty('--columns', String(lines.length > 9 ? lines.length / 2 : lines.length));
   by('legend').append(
     ...lines.map((line) => {
       const value = make('output');
@@ -248,20 +261,25 @@ const axis = (context, unit, lines, height) => {
   const decimals = Math.min(3, Math.max(0, -Math.floor(Math.log10(step))));
   const labels = ticks(top, step).map((value) => [value, brief(value, decimals)]);
   const widths = [unit, ...labels.map(([, text]) => text)].map((text) => context.measureText(text).width);
-  return { top, labels, width: Math.max(...widths) };
+  return { unit, top, labels, width: Math.max(...widths) };
 };
 
 /** Where everything is: the frame, and how seconds and heights become places. */
 const layout = (context, width, height, model) => {
   const on = model.lines.filter(isOn);
   const [frameTop, frameBottom] = [28, height - 26];
-  const scale = (unit, right) => {
-    const lines = on.filter((line) => line.right === right);
+  const scale = (unit) => {
+    const lines = on.filter((line) => line.axis === unit);
     return lines.length > 0 ? axis(context, unit, lines, frameBottom - frameTop) : null;
   };
-  const [calls, seconds] = [scale('calls', false), scale('seconds', true)];
-  const beside = (axis) => MARGIN + (axis ? axis.width + LABEL : 0);
-  const [left, right] = [beside(calls), width - beside(seconds)];
+  const [calls, seconds, tokens] = ['calls', 'seconds', 'tokens'].map(scale);
+  const beside = (axis) => (axis ? axis.width + LABEL : 0);
+  const right = width - MARGIN - beside(seconds) - beside(tokens) - (seconds && tokens ? LABEL : 0);
+  const left = MARGIN + beside(calls);
+  /** The axes on the right, from the frame outwards. */
+  const beyond = [];
+  if (seconds) beyond.push({ ...seconds, at: right });
+  if (tokens) beyond.push({ ...tokens, at: right + (seconds ? beside(seconds) + LABEL : 0) });
   const last = Math.max(model.length - 1, 0);
   const inset = 6;
   const x = (offset) => (last === 0 ? (left + right) / 2 : left + inset + (offset / last) * (right - left - 2 * inset));
@@ -271,8 +289,8 @@ const layout = (context, width, height, model) => {
     const [from, to] = [offset(place - 0.5), offset(place + 0.5)];
     return last > right - left ? [from, Math.max(from, to - 1)] : [offset(place), offset(place)];
   };
-  const y = (line, value) => frameBottom - (Math.max(0, value) / (line.right ? seconds : calls).top) * (frameBottom - frameTop);
-  return { on, calls, seconds, width, left, right, top: frameTop, bottom: frameBottom, last, x, y, under };
+  const y = (line, value) => frameBottom - (Math.max(0, value) / { calls, seconds, tokens }[line.axis].top) * (frameBottom - frameTop);
+  return { on, calls, beyond, width, left, right, top: frameTop, bottom: frameBottom, last, x, y, under };
 };
 
 const drawPauses = (context, place, model, color) => {
@@ -286,18 +304,25 @@ const drawPauses = (context, place, model, color) => {
 };
 
 const drawAxes = (context, place, color) => {
-  const { calls, seconds, width, left, right, top, bottom } = place;
+  const { calls, beyond, width, left, right, top, bottom } = place;
+  const main = calls ?? beyond[0];
   const height = (scale, value) => bottom - (value / scale.top) * (bottom - top);
   context.lineWidth = 1;
   context.strokeStyle = color('--hair');
   context.beginPath();
-  for (const [value] of (calls ?? seconds ?? { labels: [] }).labels) {
-    context.moveTo(left, crisp(height(calls ?? seconds, value)));
-    context.lineTo(right, crisp(height(calls ?? seconds, value)));
+  for (const [value] of main?.labels ?? []) {
+    context.moveTo(left, crisp(height(main, value)));
+    context.lineTo(right, crisp(height(main, value)));
   }
-  for (const [value] of seconds?.labels ?? []) {
-    context.moveTo(right, crisp(height(seconds, value)));
-    context.lineTo(right + 4, crisp(height(seconds, value)));
+  for (const scale of beyond) {
+    if (scale.at > right) {
+      context.moveTo(crisp(scale.at), top);
+      context.lineTo(crisp(scale.at), bottom);
+    }
+    for (const [value] of scale.labels) {
+      context.moveTo(scale.at, crisp(height(scale, value)));
+      context.lineTo(scale.at + 4, crisp(height(scale, value)));
+    }
   }
   const widest = context.measureText(brief(place.last, 0, 1e9)).width;
   const step = roundStep(place.last, Math.max(1, Math.min(14, Math.floor((right - left) / (widest + 28)))), 1);
@@ -313,8 +338,10 @@ const drawAxes = (context, place, color) => {
   calls?.labels.forEach(([value, text]) => context.fillText(text, left - LABEL, height(calls, value)));
   if (calls) context.fillText('calls', left - LABEL, 8);
   context.textAlign = 'left';
-  seconds?.labels.forEach(([value, text]) => context.fillText(text, right + LABEL, height(seconds, value)));
-  if (seconds) context.fillText('seconds', right + LABEL, 8);
+  for (const scale of beyond) {
+    scale.labels.forEach(([value, text]) => context.fillText(text, scale.at + LABEL, height(scale, value)));
+    context.fillText(scale.unit, scale.at + LABEL, 8);
+  }
   context.textBaseline = 'top';
   context.textAlign = 'center';
   for (const mark of marks) {

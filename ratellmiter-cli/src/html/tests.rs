@@ -1,6 +1,6 @@
 //! Tests of `html`.
 
-use ratellmiter_core::record::{Held, Quantiles, Row};
+use ratellmiter_core::record::{Budget, Held, Meter, Quantiles, Row};
 use serde_json::Value;
 
 use super::*;
@@ -21,9 +21,15 @@ fn model(series: &Series) -> Value {
     data(&html("x.jsonl", &[("m", series)]))["models"][0].clone()
 }
 
+/// Those of tokens come first, and only where there are any.
+fn lines(model: &Value) -> &'static [Line] {
+    &LINES[LINES.len() - model["heights"].as_array().unwrap().len()..]
+}
+
 /// One of the columns of a line, cell by cell.
 fn column(model: &Value, letter: char, column: usize) -> Vec<Option<f64>> {
-    let line = LINES.iter().position(|line| line.letter == letter).unwrap();
+    let told = lines(model);
+    let line = told.iter().position(|line| line.letter == letter).unwrap();
     let columns = model["heights"][line].as_array().unwrap();
     let cells = model["cells"].as_u64().unwrap();
     match columns.get(column).unwrap_or(&columns[0]) {
@@ -91,9 +97,28 @@ fn short_logs_are_kept_whole_with_their_gaps() {
 }
 
 #[test]
+fn tokens_are_there_where_any_model_tells_of_some() {
+    let quiet: Series = [row(10), row(11)].into_iter().collect();
+    let budget = Budget { meter: Meter::TokensPerMinute, limit: 6000, taken: 0, learned: None };
+    let told: Series =
+        [Row { budgets: vec![budget], ..row(10) }, Row { used_tokens: 5, ..row(14) }].into_iter().collect();
+    let both = data(&html("x.jsonl", &[("quiet", &quiet), ("told", &told)]));
+    let (quiet_too, told) = (&both["models"][0], &both["models"][1]);
+    assert_eq!((column(quiet_too, 't', 0), column(quiet_too, 'b', 0)), (vec![None; 2], vec![None; 2]));
+    assert_eq!(column(told, 'u', 0), [0.0, 0.0, 5.0].map(Some));
+    assert_eq!(column(told, 'b', 0), [Some(100.0), None, None]);
+    assert_eq!((&both["lines"][0]["axis"], &both["lines"][11]["axis"]), (&"tokens".into(), &"seconds".into()));
+    let quiet = data(&html("x.jsonl", &[("quiet", &quiet)]));
+    assert_eq!((quiet["lines"].as_array().unwrap().len(), lines(&quiet["models"][0]).len()), (9, 9));
+    assert_eq!(quiet["models"][0]["summary"].get("used_tokens"), None);
+}
+
+#[test]
 fn what_is_drawn_of_gaps_is_what_other_pictures_draw() {
-    let series: Series = [3, 4, 9, 11].map(row).iter().map(Second::of).collect();
+    let series: Series =
+        [3, 4, 9, 11].map(|at| Row { reserved_tokens: 7, used_tokens: 5, ..row(at) }).into_iter().collect();
     let model = model(&series);
+    assert_eq!(lines(&model).len(), LINES.len());
     for line in LINES {
         let heights = column(&model, line.letter, 0);
         let mut offset = 0;

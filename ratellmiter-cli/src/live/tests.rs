@@ -55,6 +55,15 @@ fn figures_are_the_last_rows_and_count_down_between_rows() {
 }
 
 #[test]
+fn the_fullest_budget_is_told_where_there_is_one() {
+    let budgets = r#""overflow":3,"rate":5.0,"budgets":[{"meter":"tokens_per_minute","limit":1000,"taken":200},{"meter":"requests_per_day","limit":50,"taken":31}]"#;
+    let told = live(&[(0, "m", budgets)]);
+    assert!(figures(&chart(&told, &Shown::Any, 100, 1.0)).contains("time left ~1s, budget 62 %, calls 0"));
+    let rests = live(&[(0, "m", budgets), (9, "other", r#""requested":1"#)]);
+    assert!(figures(&chart(&rests, &Shown::Named("m".into()), 100, 10.0)).contains("time left –, budget –, calls 0"));
+}
+
+#[test]
 fn a_model_without_rows_rests_while_others_have_some() {
     let live = live(&[
         (0, "m", r#""overflow":8,"rate":0.0,"paused_for":7.5,"in_flight":2"#),

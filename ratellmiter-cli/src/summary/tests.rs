@@ -1,6 +1,6 @@
 //! Tests of `summary`.
 
-use ratellmiter_core::record::{Quantiles, Row};
+use ratellmiter_core::record::{Budget, Quantiles, Row};
 
 use super::*;
 
@@ -10,9 +10,14 @@ fn run(seconds: u64, change: impl Fn(&mut Row<'static>)) -> Summary {
         let mut row =
             Row { at: 100 + at, requested: 5, issued: 5, finished: 5, rate: 5.0, limit: Some(5.0), ..Row::default() };
         change(&mut row);
-        Second::of(&row)
+        row
     });
     Summary::of("m", &rows.collect())
+}
+
+/// A budget of which so much is taken.
+fn budget(meter: Meter, limit: u64, taken: u64) -> Budget {
+    Budget { meter, limit, taken, learned: None }
 }
 
 fn held(share: u64, held: Held) -> impl Fn(&mut Row<'static>) {
@@ -42,6 +47,30 @@ fn the_figures() {
     assert!((summary.wait_mean.unwrap() - 1.91).abs() < 1e-9 && (summary.refusals_per_call - 0.02).abs() < 1e-9);
     assert!((summary.physical.unwrap() - 19.8).abs() < 1e-6);
     assert!((summary.wait_p99.unwrap() - 2.0).abs() < 0.01 && (summary.call_p99.unwrap() - 0.8).abs() < 0.01);
+}
+
+#[test]
+fn the_figures_of_tokens_budgets_and_calls_in_flight() {
+    let summary = run(120, |row| {
+        (row.reserved_tokens, row.used_tokens) = (500, if row.at < 200 { 0 } else { 100 });
+        (row.in_flight, row.failed) = (if row.at < 160 { 2 } else { 8 }, 1);
+        row.budgets = vec![
+            budget(Meter::TokensPerMinute, 60_000, 6000),
+            budget(Meter::OutputTokensPerMinute, 1000, row.at - 100),
+        ];
+    });
+    assert_eq!((summary.in_flight_mean, summary.in_flight_most), (Some(5.0), Some(8)));
+    assert_eq!((summary.reserved_tokens, summary.used_tokens), (Some(60_000), Some(2000)));
+    // Only seconds that tell, and only calls that may have told.
+    assert_eq!((summary.reserved_per_call, summary.used_per_call), (Some(100.0), Some(25.0)));
+    assert!((summary.used_share.unwrap() - 1.0 / 60.0).abs() < 1e-9, "{:?}", summary.used_share);
+    assert!((summary.budget_mean.unwrap() - 0.1).abs() < 1e-9 && (summary.budget_peak.unwrap() - 0.119).abs() < 1e-9);
+    // Calls stay out between rows, and of what is not told there is nothing.
+    let gap = [0, 9].map(|at| Row { at, in_flight: 3 - at / 3, ..Row::default() });
+    let summary = Summary::of("m", &gap.into_iter().collect());
+    assert_eq!((summary.in_flight_mean, summary.used_tokens, summary.budget_mean), (Some(2.7), None, None));
+    let counted = Summary::of("m", &(0..9).map(|at| Second::counted(at, [1; 5])).collect());
+    assert_eq!((counted.in_flight_mean, counted.in_flight_most, counted.reserved_per_call), (None, None, None));
 }
 
 #[test]
@@ -198,6 +227,126 @@ fn a_log_that_counts_and_tells_nothing_else_gets_what_can_be_said() {
     assert_eq!((summary.failed, summary.wait_p99, summary.limit, summary.given_up), (None, None, None, 0));
     let quiet: Series = (0..30).map(|at| Second::counted(at, [5, 5, 0, 5, 1])).collect();
     assert_eq!(Summary::of("m", &quiet).verdict, "the line was never longer than 1: the limit does not bind");
+}
+
+#[test]
+fn a_budget_that_binds_is_named_with_what_would_help() {
+    let output = |change: fn(&mut Row<'static>)| {
+        let summary = run(100, move |row| {
+            held(93, Held::OutputTokensPerMinute)(row);
+            (row.reserved_tokens, row.used_tokens) = (5 * 4096, 5 * 400);
+            row.budgets = vec![budget(Meter::OutputTokensPerMinute, 80_000, 79_000)];
+            change(row);
+        });
+        summary.verdict
+    };
+    let bound = "bound by the budget of 80000 output tokens a minute for 93 % of the time";
+    assert_eq!(
+        output(|_| {}),
+        format!("{bound}; a call reserved 4096 tokens and used 400, as far as calls told: lower max_tokens")
+    );
+    assert_eq!(
+        output(|row| row.used_tokens = 5 * 2048),
+        format!("{bound}; refusals 0: raise it if the account has more")
+    );
+    assert_eq!(output(|row| row.used_tokens = 0), format!("{bound}; refusals 0: raise it if the account has more"));
+    assert_eq!(
+        output(|row| (row.used_tokens, row.rate_limited) = (5 * 4000, u64::from(row.at == 110))),
+        format!("{bound}; 1 call came back refused: find out why before raising it")
+    );
+    assert_eq!(
+        output(|row| (row.used_tokens, row.rate_limited, row.overloaded) = (0, 1, 1)),
+        format!("{bound}; refused only while the server was overloaded: raise it if the account has more")
+    );
+    assert_eq!(
+        output(|row| (row.used_tokens, row.budgets[0].learned) = (0, Some(60_000.4))),
+        "bound by the 60000 output tokens a minute that were learned, below the configured 80000, for 93 % of the time"
+    );
+    // The calls in the line are those of one who asks for one after the other; and the log may lack the budget, or the limit.
+    assert_eq!(
+        output(|row| (row.overflow, row.limit, row.used_tokens, row.budgets) = (1, None, 0, Vec::new())),
+        "bound by the budget of output tokens a minute for 93 % of the time; refusals 0: raise it if the account has more"
+    );
+    // Shorter answers do not help those who send long prompts.
+    let input = run(100, |row| {
+        held(50, Held::InputTokensPerMinute)(row);
+        (row.reserved_tokens, row.used_tokens) = (5 * 4096, 5 * 400);
+        row.budgets = vec![budget(Meter::InputTokensPerMinute, 400_000, 400_000)];
+    });
+    assert_eq!(
+        input.verdict,
+        "bound by the budget of 400000 input tokens a minute for 50 % of the time; refusals 0: raise it if the account has more"
+    );
+}
+
+#[test]
+fn a_budget_that_hardly_binds_is_not_blamed() {
+    let summary = run(100, |row| {
+        held(60, Held::Rate)(row);
+        if row.at >= 160 {
+            row.held = Some(Held::TokensPerMinute);
+        }
+        row.budgets = vec![budget(Meter::TokensPerMinute, 80_000, 80_000)];
+    });
+    let verdict = "bound by the configured 300 a minute for 60 % of the time; refusals 0: the limit can be raised";
+    assert_eq!(summary.verdict, verdict);
+    let soon_gone = run(100, |row| {
+        if row.at < 104 {
+            held(4, Held::TokensPerMinute)(row);
+        }
+    });
+    assert_eq!(
+        soon_gone.verdict,
+        "the line was 50 long at most, and waited for less than 5 % of the time: the limit hardly binds"
+    );
+}
+
+#[test]
+fn a_day_that_was_spent_is_told_with_its_time() {
+    let day = |start: u64, taken: fn(u64) -> u64, waits: bool| {
+        let row = |at| Row {
+            at: start + at,
+            requested: 5,
+            overflow: if waits { 50 } else { 0 },
+            limit: Some(5.0),
+            held: (waits && at >= 50).then_some(Held::RequestsPerDay),
+            budgets: vec![budget(Meter::RequestsPerDay, 1000, taken(at))],
+            ..Row::default()
+        };
+        Summary::of("m", &(0..100).map(row).collect()).verdict
+    };
+    let noon = 1_795_564_800 + 2 * 3600 + 150;
+    let spent = |at| if at < 50 { 950 + at } else { 1000 };
+    assert_eq!(
+        day(noon, spent, true),
+        "the day's 1000 requests were spent at 02:03 UTC, and calls waited for more for 50 % of the time"
+    );
+    assert_eq!(
+        day(noon, |_| 1000, true),
+        "the day's 1000 requests were spent by the end of the first second, and calls waited for more for 50 % of the time"
+    );
+    // On the next day.
+    assert!(
+        day(1_795_564_800 - 20, spent, true)
+            .starts_with("the day's 1000 requests were spent at 2026-11-25 00:00:30 UTC")
+    );
+    // It may be too small for the next call and not be spent.
+    assert_eq!(
+        day(noon, |_| 997, true),
+        "bound by the budget of 1000 requests a day for 50 % of the time; refusals 0: raise it if the account has more"
+    );
+    assert_eq!(
+        day(noon, spent, false),
+        "the line was never longer than 0: the limit does not bind; the day's 1000 requests were spent at 02:03 UTC"
+    );
+}
+
+#[test]
+fn what_the_servers_headers_said_is_told() {
+    assert_eq!(
+        run(50, held(20, Held::Server)).verdict,
+        "bound for 40 % of the time by what the server's headers said: its limits are lower than what is configured, or others use them too"
+    );
 }
 
 #[test]
