@@ -1,52 +1,12 @@
 //! A limiter with budgets of tokens that nobody tells of tokens says so, once.
 
-use std::{
-    fmt::{self, Write as _},
-    num::{NonZeroU32, NonZeroU64},
-    sync::{Mutex, PoisonError},
-};
+#[path = "support/warnings.rs"]
+mod warnings;
+
+use std::num::{NonZeroU32, NonZeroU64};
 
 use ratellmiter_core::{Config, Limiter, Limits, Monitor, Usage, call, ratellmiter};
-use tracing::{
-    Event, Metadata, Subscriber,
-    field::{Field, Visit},
-    span,
-};
-
-/// Keeps the warnings of the whole process.
-struct Warnings;
-
-static SAID: Mutex<String> = Mutex::new(String::new());
-
-struct Text<'a>(&'a mut String);
-
-impl Visit for Text<'_> {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        let _ = write!(self.0, "{field}={value:?} ");
-    }
-}
-
-impl Subscriber for Warnings {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target().starts_with("ratellmiter_core")
-    }
-    fn event(&self, event: &Event<'_>) {
-        let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
-        event.record(&mut Text(&mut said));
-        said.push('\n');
-    }
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-    fn enter(&self, _: &span::Id) {}
-    fn exit(&self, _: &span::Id) {}
-}
-
-fn said() -> String {
-    SAID.lock().unwrap_or_else(PoisonError::into_inner).clone()
-}
+use warnings::{Warnings, said};
 
 #[ratellmiter(limiter = limiter)]
 async fn silent(limiter: &Limiter) -> Result<u8, String> {

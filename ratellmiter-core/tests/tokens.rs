@@ -183,6 +183,40 @@ mod costs {
         }
     }
 
+    /// Dropped before their turn, with a ticket that they never saw, or in the middle of the call.
+    #[tokio::test(start_paused = true)]
+    async fn ten_thousand_cancellations_leave_nothing_behind() {
+        let limits = limits(60_000).requests_per_day(count(1_000_000)).max_in_flight(NonZeroU32::new(50).unwrap());
+        let limiter =
+            Limiter::new(limits.input_tokens_per_minute(count(900_000)).output_tokens_per_minute(count(90_000)));
+        let calls = (0..10_000_u64).map(|call| {
+            let limiter = limiter.clone();
+            let (wait, stays) = (call * 7919 % 30_000, call * 104_729 % 500);
+            async move {
+                let whole = async {
+                    let ticket = limiter.admit_for((call % 2000, call % 200)).await;
+                    sleep(Duration::from_millis(stays)).await;
+                    ticket.give_back();
+                };
+                let _ = tokio::time::timeout(Duration::from_millis(wait), whole).await;
+            }
+        });
+        join_all(calls.map(tokio::spawn)).await;
+        let snapshot = limiter.snapshot();
+        assert_eq!((snapshot.line, snapshot.in_flight), (0, 0));
+        sleep(Duration::from_secs(61)).await;
+        assert_eq!(taken(&limiter, Meter::InputTokensPerMinute), 0);
+        assert_eq!(taken(&limiter, Meter::OutputTokensPerMinute), 0);
+        // A minute's budget is there again, and not more than that.
+        let start = Instant::now();
+        let calls = (0..100).map(|_| async {
+            let ticket = limiter.admit_for((9000, 900)).await;
+            (start.elapsed(), ticket.finish_with((9000, 900))).0
+        });
+        let last = join_all(calls).await.into_iter().max().unwrap();
+        assert!((55..=60).contains(&last.as_secs()), "{last:?}");
+    }
+
     /// As a program starts: all calls at once, none of which says what it costs, and answers that take long.
     #[tokio::test(start_paused = true)]
     async fn before_anything_is_known_no_minute_is_overdrawn() {

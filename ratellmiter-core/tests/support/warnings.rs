@@ -1,0 +1,48 @@
+//! What the library warns of, as a program's subscriber hears it.
+
+use std::{
+    fmt::{self, Write as _},
+    sync::{Mutex, PoisonError},
+};
+
+use tracing::{
+    Event, Metadata, Subscriber,
+    field::{Field, Visit},
+    span,
+};
+
+/// Keeps the warnings of the whole process.
+pub(crate) struct Warnings;
+
+static SAID: Mutex<String> = Mutex::new(String::new());
+
+struct Text<'a>(&'a mut String);
+
+impl Visit for Text<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let _ = write!(self.0, "{field}={value:?} ");
+    }
+}
+
+impl Subscriber for Warnings {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("ratellmiter_core")
+    }
+    fn event(&self, event: &Event<'_>) {
+        let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+        event.record(&mut Text(&mut said));
+        said.push('\n');
+    }
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+    fn enter(&self, _: &span::Id) {}
+    fn exit(&self, _: &span::Id) {}
+}
+
+/// All of it so far, a line each.
+pub(crate) fn said() -> String {
+    SAID.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
