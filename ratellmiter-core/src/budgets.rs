@@ -99,15 +99,14 @@ impl Budgets {
                 (None, None) => {}
             }
         }
-        let cap = |of: fn(&Charge) -> u64, one: Charge| {
+        let cap = |one: Charge| {
             let caps = self.all.iter().filter(|budget| budget.kind != Kind::RequestsPerDay && budget.of(&one) > 0);
-            debug_assert!(of(&one) > 0, "the unit that is asked for");
             caps.map(Budget::limit).min().unwrap_or(MOST)
         };
         self.caps = Charge {
-            input: cap(|charge| charge.input, Charge { input: 1, ..Charge::default() }),
-            output: cap(|charge| charge.output, Charge { output: 1, ..Charge::default() }),
-            total: cap(|charge| charge.total, Charge { total: 1, ..Charge::default() }),
+            input: cap(Charge { input: 1, ..Charge::default() }),
+            output: cap(Charge { output: 1, ..Charge::default() }),
+            total: cap(Charge { total: 1, ..Charge::default() }),
         };
         self.share = share(limits, limits.requests_per_minute.get().into());
         self.careful = share(limits, FIRST.min(limits.requests_per_minute.get().into()));
@@ -301,7 +300,6 @@ impl Budgets {
     }
 
     /// How long until the last of so many calls has gone, of which the first cost so much.
-    #[allow(clippy::cast_precision_loss)] // For people to read.
     pub(crate) fn time_for(&self, now: Duration, calls: u64, first: impl Iterator<Item = Price>) -> Duration {
         if self.all.is_empty() {
             return Duration::ZERO;
