@@ -6,7 +6,7 @@ mod warnings;
 use std::num::{NonZeroU32, NonZeroU64};
 
 use ratellmiter_core::{Limiter, Limits};
-use warnings::{Warnings, said};
+use warnings::Warnings;
 
 fn limiter() -> Limiter {
     let limits = Limits::per_minute(NonZeroU32::new(600).unwrap()).no_ramp();
@@ -15,7 +15,8 @@ fn limiter() -> Limiter {
 
 #[tokio::test(start_paused = true)]
 async fn headers_that_lie_and_usage_without_measure_are_told_of_once() {
-    tracing::subscriber::set_global_default(Warnings).unwrap();
+    let warnings = Warnings::default();
+    tracing::subscriber::set_global_default(warnings.clone()).unwrap();
     let start = tokio::time::Instant::now();
     let (by_headers, by_usage) = (limiter(), limiter());
     let mut lies = http::HeaderMap::new();
@@ -32,7 +33,7 @@ async fn headers_that_lie_and_usage_without_measure_are_told_of_once() {
         by_usage.admit_for((100, 100)).await.finish_with((u64::MAX, u64::MAX));
     }
     assert!(start.elapsed().as_secs() <= 122, "a budget for each of the first two: {:?}", start.elapsed());
-    let said = said();
+    let said = warnings.said();
     assert_eq!(said.lines().count(), 2, "{said}");
     assert!(said.lines().next().unwrap().contains("less than a hundredth of the configured limit"), "{said}");
     assert!(said.lines().nth(1).unwrap().contains("more than a hundred times the tokens"), "{said}");

@@ -1,14 +1,14 @@
 //! Start, stop, the log on a real disk, a real process killed.
 
+#[path = "support/warnings.rs"]
+mod warnings;
+
 use std::{
-    env,
-    fmt::{self, Write as _},
-    fs,
+    env, fs,
     io::{BufRead, BufReader, Write},
     num::{NonZeroU32, NonZeroU64},
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::{Arc, Mutex},
     thread,
     time::{Duration, Instant, SystemTime},
 };
@@ -17,11 +17,7 @@ use ratellmiter_core::{
     Config, Limits, Monitor, StartError, monitor,
     record::{Line, Row},
 };
-use tracing::{
-    Event, Metadata, Subscriber,
-    field::{Field, Visit},
-    span,
-};
+use warnings::Warnings;
 
 fn config(directory: &Path) -> Config {
     Config { log_directory: directory.into(), ..Config::default() }
@@ -412,36 +408,6 @@ fn a_journal_that_cannot_be_written_breaks_no_call() {
     assert_eq!(taken(&next, "m"), [3, 30], "it was tried again");
 }
 
-/// Keeps what is warned of on one thread.
-#[derive(Clone, Default)]
-struct Warnings(Arc<Mutex<String>>);
-
-struct Text<'a>(&'a mut String);
-
-impl Visit for Text<'_> {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        let _ = write!(self.0, "{field}={value:?} ");
-    }
-}
-
-impl Subscriber for Warnings {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target().starts_with("ratellmiter_core")
-    }
-    fn event(&self, event: &Event<'_>) {
-        let mut said = self.0.lock().unwrap();
-        event.record(&mut Text(&mut said));
-        said.push('\n');
-    }
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-    fn enter(&self, _: &span::Id) {}
-    fn exit(&self, _: &span::Id) {}
-}
-
 #[test]
 fn a_torn_journal_is_one_warning_that_shows_nothing_of_it() {
     let directory = tempfile::tempdir().unwrap();
@@ -455,7 +421,7 @@ fn a_torn_journal_is_one_warning_that_shows_nothing_of_it() {
     let warnings = Warnings::default();
     tracing::subscriber::with_default(warnings.clone(), || monitor.start(config(directory.path())).unwrap());
     assert_eq!(taken(&monitor, "m"), [6, 0], "the others count");
-    let said = warnings.0.lock().unwrap();
+    let said = warnings.said();
     assert_eq!(said.lines().count(), 1, "{said}");
     assert!(said.contains("days-1-1-1.json") && said.contains("line=2"), "{said}");
     assert!(!said.contains("secret") && !said.contains("1795502413"), "{said}");
@@ -470,7 +436,7 @@ fn a_budget_that_its_provider_never_counts_is_one_warning() {
         (0..3).for_each(|_| monitor.limit("gemini-2.5-pro", limits));
         monitor.limit("other", per_day());
     });
-    let said = warnings.0.lock().unwrap();
+    let said = warnings.said();
     assert_eq!(said.lines().count(), 1, "{said}");
     assert!(said.contains("gemini-2.5-pro") && said.contains("output_tokens_per_minute never binds"), "{said}");
 }

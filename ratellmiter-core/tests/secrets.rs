@@ -1,53 +1,12 @@
 //! What is written, to the log and through `tracing`: enough to know, once, and nothing of what was asked or answered.
 
-use std::{
-    fmt::{self, Write as _},
-    fs,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+#[path = "support/warnings.rs"]
+mod warnings;
+
+use std::{fmt, fs, time::Duration};
 
 use ratellmiter_core::{Config, Limiter, Monitor, observe, ratellmiter};
-use tracing::{
-    Event, Metadata, Subscriber,
-    field::{Field, Visit},
-    span,
-};
-
-/// Keeps the warnings of the whole process.
-struct Warnings;
-
-static SAID: Mutex<String> = Mutex::new(String::new());
-
-struct Text<'a>(&'a mut String);
-
-impl Visit for Text<'_> {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        let _ = write!(self.0, "{field}={value:?} ");
-    }
-}
-
-impl Subscriber for Warnings {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target().starts_with("ratellmiter_core")
-    }
-    fn event(&self, event: &Event<'_>) {
-        let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
-        event.record(&mut Text(&mut said));
-        said.push('\n');
-    }
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-    fn enter(&self, _: &span::Id) {}
-    fn exit(&self, _: &span::Id) {}
-}
-
-fn said() -> String {
-    SAID.lock().unwrap_or_else(PoisonError::into_inner).clone()
-}
+use warnings::Warnings;
 
 #[derive(Debug)]
 struct Foreign(String);
@@ -74,7 +33,8 @@ async fn retries_by_itself(limiter: &Limiter) {
 
 #[tokio::test]
 async fn nothing_that_was_asked_or_answered_is_written_and_a_warning_is_given_once() {
-    tracing::subscriber::set_global_default(Warnings).unwrap();
+    let warnings = Warnings::default();
+    tracing::subscriber::set_global_default(warnings.clone()).unwrap();
     let directory = tempfile::tempdir().unwrap();
     let logs = directory.path().join("logs");
     let monitor = Monitor::new();
@@ -83,7 +43,7 @@ async fn nothing_that_was_asked_or_answered_is_written_and_a_warning_is_given_on
     for _ in 0..3 {
         ask(&monitor.limiter("m"), "the secret prompt").await.unwrap_err();
     }
-    let warned = said();
+    let warned = warnings.said();
     assert_eq!(warned.matches("cannot tell whether this error is a refusal").count(), 1, "{warned}");
     assert!(warned.contains("secrets::Foreign"), "{warned}");
 
@@ -91,21 +51,22 @@ async fn nothing_that_was_asked_or_answered_is_written_and_a_warning_is_given_on
     for _ in 0..2 {
         retries_by_itself(&monitor.limiter("m")).await;
     }
-    assert_eq!(said().matches("tries refused requests again by itself").count(), 1, "{}", said());
-    assert!(said().contains("transport::openai_service"));
+    assert_eq!(warnings.said().matches("tries refused requests again by itself").count(), 1, "{}", warnings.said());
+    assert!(warnings.said().contains("transport::openai_service"));
 
     // A disk that refuses is told of once, and again when it takes rows.
     let aside = directory.path().join("aside");
     fs::rename(&logs, &aside).unwrap();
     fs::write(&logs, "in the way").unwrap();
+    let heard = &warnings;
     let until = |words: &'static str| async move {
         for _ in 0..400 {
-            if said().contains(words) {
+            if heard.said().contains(words) {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(25)).await;
         }
-        panic!("{words} was not said: {}", said());
+        panic!("{words} was not said: {}", heard.said());
     };
     ask(&monitor.limiter("m"), "the secret prompt").await.unwrap_err();
     until("cannot write the log").await;
@@ -114,7 +75,7 @@ async fn nothing_that_was_asked_or_answered_is_written_and_a_warning_is_given_on
     fs::remove_file(&logs).unwrap();
     fs::rename(&aside, &logs).unwrap();
     until("the log is written again").await;
-    assert_eq!(said().matches("cannot write the log").count(), 1, "{}", said());
+    assert_eq!(warnings.said().matches("cannot write the log").count(), 1, "{}", warnings.said());
     monitor.stop().await.unwrap();
 
     let text = fs::read_to_string(log).unwrap();
@@ -124,7 +85,7 @@ async fn nothing_that_was_asked_or_answered_is_written_and_a_warning_is_given_on
         .filter_map(|row| row["finished"].as_u64())
         .sum();
     assert_eq!(finished, 7, "{text}");
-    for written in [text, said()] {
+    for written in [text, warnings.said()] {
         assert!(!written.contains("secret prompt") && !written.contains("sk-12345"), "{written}");
     }
 }

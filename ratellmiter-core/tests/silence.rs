@@ -6,7 +6,7 @@ mod warnings;
 use std::num::{NonZeroU32, NonZeroU64};
 
 use ratellmiter_core::{Config, Limiter, Limits, Monitor, Usage, call, ratellmiter};
-use warnings::{Warnings, said};
+use warnings::Warnings;
 
 #[ratellmiter(limiter = limiter)]
 async fn silent(limiter: &Limiter) -> Result<u8, String> {
@@ -44,7 +44,8 @@ fn with_tokens() -> Limits {
 
 #[tokio::test(start_paused = true)]
 async fn calls_that_never_speak_of_tokens_are_told_so_once() {
-    tracing::subscriber::set_global_default(Warnings).unwrap();
+    let warnings = Warnings::default();
+    tracing::subscriber::set_global_default(warnings.clone()).unwrap();
     let plain = Limiter::new(limits().requests_per_day(NonZeroU64::new(1_000_000).unwrap()));
     let limiter = Limiter::new(with_tokens());
     for _ in 0..50 {
@@ -59,7 +60,7 @@ async fn calls_that_never_speak_of_tokens_are_told_so_once() {
         silent(&limiter).await.unwrap();
     }
     by_cost(&limiter).await.unwrap();
-    assert_eq!(said(), "", "whoever speaks, or has no tokens to speak of");
+    assert_eq!(warnings.said(), "", "whoever speaks, or has no tokens to speak of");
 
     let directory = tempfile::tempdir().unwrap();
     let monitor = Monitor::new();
@@ -69,15 +70,15 @@ async fn calls_that_never_speak_of_tokens_are_told_so_once() {
     limiter.set_limits(with_tokens());
     for call in 1..=100 {
         silent(&limiter).await.unwrap();
-        assert_eq!(said().lines().count(), usize::from(call >= 20), "{call}: {}", said());
+        assert_eq!(warnings.said().lines().count(), usize::from(call >= 20), "{call}: {}", warnings.said());
     }
     for words in ["gpt-4o", "tokens = ...", "usage = ...", "call::settle"] {
-        assert!(said().contains(words), "{}", said());
+        assert!(warnings.said().contains(words), "{}", warnings.said());
     }
     by_value(&limiter).await.unwrap();
     for _ in 0..30 {
         limiter.admit().await.finish();
     }
-    assert_eq!(said().lines().count(), 1, "{}", said());
+    assert_eq!(warnings.said().lines().count(), 1, "{}", warnings.said());
     monitor.stop().await.unwrap();
 }

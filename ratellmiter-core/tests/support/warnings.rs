@@ -2,7 +2,7 @@
 
 use std::{
     fmt::{self, Write as _},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use tracing::{
@@ -11,10 +11,16 @@ use tracing::{
     span,
 };
 
-/// Keeps the warnings of the whole process.
-pub(crate) struct Warnings;
+/// Keeps what is warned of, a line each.
+#[derive(Clone, Default)]
+pub(crate) struct Warnings(Arc<Mutex<String>>);
 
-static SAID: Mutex<String> = Mutex::new(String::new());
+impl Warnings {
+    /// All of it so far.
+    pub(crate) fn said(&self) -> String {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
 
 struct Text<'a>(&'a mut String);
 
@@ -29,7 +35,7 @@ impl Subscriber for Warnings {
         metadata.target().starts_with("ratellmiter_core")
     }
     fn event(&self, event: &Event<'_>) {
-        let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         event.record(&mut Text(&mut said));
         said.push('\n');
     }
@@ -40,9 +46,4 @@ impl Subscriber for Warnings {
     fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
     fn enter(&self, _: &span::Id) {}
     fn exit(&self, _: &span::Id) {}
-}
-
-/// All of it so far, a line each.
-pub(crate) fn said() -> String {
-    SAID.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
