@@ -58,14 +58,6 @@ impl Contract {
         }
     }
 
-    /// What stays charged of a call of which nobody knows how it ended, as when its future is dropped: all of it. The server
-    /// may be working on it still.
-    #[must_use]
-    #[allow(clippy::unused_self)] // No provider stops counting when nobody listens; one that does would differ here.
-    pub fn unknown(&self, reserved: Charge) -> Charge {
-        reserved
-    }
-
     /// Whether output is charged as it is produced, so that the maximum asked for plays no part.
     #[must_use]
     pub fn is_produced(&self) -> bool {
