@@ -1,6 +1,6 @@
 //! What counted against the budgets of a run, over all of its seconds.
 
-use ratellmiter_core::record::{Budget, Meter, Row};
+use ratellmiter_core::record::{Budget, Meter};
 use serde::Serialize;
 
 /// What became of one budget.
@@ -36,10 +36,11 @@ struct Tally {
 }
 
 impl Budgets {
-    pub(crate) fn add(&mut self, row: &Row<'_>) {
-        for budget in row.budgets.iter().filter(|budget| budget.meter != Meter::Other) {
+    /// As they stood when the second ended.
+    pub(crate) fn add(&mut self, at: u64, budgets: &[Budget]) {
+        for budget in budgets.iter().filter(|budget| budget.meter != Meter::Other) {
             let Some(share) = share(budget) else { continue };
-            let spent = (per(budget.meter) == "day" && share >= 1.0).then_some(row.at);
+            let spent = (per(budget.meter) == "day" && share >= 1.0).then_some(at);
             self.add_tally(&Tally { last: *budget, taken: budget.taken, peak: share, sum: share, rows: 1, spent });
         }
     }
@@ -143,7 +144,7 @@ mod tests {
 
     fn budgets(rows: &[(u64, &[Budget])]) -> Budgets {
         let mut all = Budgets::default();
-        rows.iter().for_each(|(at, budgets)| all.add(&Row { at: *at, budgets: budgets.to_vec(), ..Row::default() }));
+        rows.iter().for_each(|(at, budgets)| all.add(*at, budgets));
         all
     }
 

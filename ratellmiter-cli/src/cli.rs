@@ -40,7 +40,8 @@ pub(crate) struct Report {
 /// Where the log is.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Source {
-    pub(crate) file: Option<PathBuf>,
+    /// Several are summed.
+    pub(crate) files: Vec<PathBuf>,
     pub(crate) directory: Option<PathBuf>,
 }
 
@@ -113,9 +114,9 @@ struct Typed {
     #[arg(long, value_name = "NAME")]
     model: Option<String>,
 
-    /// The log, ours or the Python package's
-    #[arg(long, value_name = "LOG")]
-    file: Option<PathBuf>,
+    /// The log, ours or the Python package's; several of one namespace are summed
+    #[arg(long, value_name = "LOG", num_args = 1..)]
+    file: Vec<PathBuf>,
 
     /// Where logs are
     #[arg(long, value_name = "DIR")]
@@ -187,7 +188,7 @@ Draws what a rateLLMiter log says, and says what bound the run
   ratellmiter -follow                            while the program runs
 
 Log      -model=NAME  one, a,b, or all       [default: default, or the only one]
-         -file=LOG    ours or the Python package's    [default: the newest one]
+         -file=LOG    ours or Python's; several are summed [default: the newest]
          -dir=DIR     where logs are [RATELLMITER_LOGS, else the configuration]
          -list        the logs there are
 Picture  -out=FILE    ends in .png, .svg or .html; - is stdout
@@ -231,6 +232,10 @@ impl Typed {
         }
         if self.follow {
             self.alone("-follow", &["-dir", "-file", "-model", "-lines"])?;
+            self.of_one_log("-follow")?;
+        }
+        if self.compare.is_some() {
+            self.of_one_log("-compare")?;
         }
         let view = self.view()?;
         let models = match self.model {
@@ -238,7 +243,7 @@ impl Typed {
             Some(name) if name == "all" => Models::All,
             Some(name) => Models::Named(name),
         };
-        let source = Source { file: self.file, directory: self.dir };
+        let source = Source { files: self.file, directory: self.dir };
         let lines = self.lines;
         if self.follow {
             return Ok(Job::Follow { source, models, lines: lines.unwrap_or_default() });
@@ -308,11 +313,19 @@ impl Typed {
         Ok(Some(View::Picture(Picture { kind, out, size: self.size.unwrap_or(Size::DEFAULT), open: self.open })))
     }
 
+    /// Refuses the sum of several logs.
+    fn of_one_log(&self, flag: &str) -> Result<(), String> {
+        match self.file.len() {
+            0 | 1 => Ok(()),
+            several => Err(format!("{flag} is of one log, and -file names {several}; allowed is one")),
+        }
+    }
+
     /// Refuses flags that would be passed over in silence.
     fn alone(&self, flag: &str, allowed: &[&str]) -> Result<(), String> {
         let there = [
             ("-model", self.model.is_some()),
-            ("-file", self.file.is_some()),
+            ("-file", !self.file.is_empty()),
             ("-dir", self.dir.is_some()),
             ("-lines", self.lines.is_some()),
             ("-out", self.out.is_some()),

@@ -5,7 +5,7 @@ use std::{io, path::PathBuf};
 use ratellmiter_core::config;
 use thiserror::Error;
 
-use crate::read::Unreadable;
+use crate::{merge::Apart, read::Unreadable};
 
 #[derive(Debug, Error)]
 pub(crate) enum Failure {
@@ -21,8 +21,10 @@ pub(crate) enum Failure {
     Empty(PathBuf),
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
-    #[error("no model {model:?} in {}; it has {present}: choose by -model=NAME, or -model=all", log.display())]
-    NoModel { model: String, log: PathBuf, present: String },
+    #[error(transparent)]
+    Apart(#[from] Apart),
+    #[error("no model {model:?} in {log}; it has {present}: choose by -model=NAME, or -model=all")]
+    NoModel { model: String, log: String, present: String },
     #[error("-compare takes one model; -model names {0}")]
     CompareSeveral(usize),
     #[error("cannot write the picture {}: {source}", path.display())]

@@ -51,7 +51,7 @@ const ROWS: [Row; 14] = [
 
 /// Those that are there only where a log tells them.
 #[allow(clippy::cast_precision_loss)]
-const MORE: [Row; 10] = [
+const MORE: [Row; 13] = [
     ("turned away", |run| (run.turned_away > 0).then_some(run.turned_away as f64), Unit::Count),
     ("mean in flight", |run| run.in_flight_mean, Unit::Mean),
     ("most in flight", |run| run.in_flight_most.map(f64::from), Unit::Count),
@@ -62,6 +62,9 @@ const MORE: [Row; 10] = [
     ("tokens a minute, used", |run| run.used_share, Unit::Percent),
     ("fullest budget, mean", |run| run.budget_mean, Unit::Percent),
     ("fullest budget, peak", |run| run.budget_peak, Unit::Percent),
+    ("processes", |run| run.processes.map(|processes| processes.members.into()), Unit::Count),
+    ("logs", |run| run.processes.map(|processes| processes.logs.into()), Unit::Count),
+    ("server out of reach", |run| run.processes.map(|processes| processes.lost as f64), Unit::Seconds),
 ];
 
 /// What there is to tell of some runs.
@@ -198,6 +201,9 @@ fn text(run: &Summary) -> String {
         _ => String::new(),
     };
     let _ = writeln!(page, "  time      {} s{least}", run.duration);
+    if let Some(processes) = run.processes {
+        let _ = writeln!(page, "  processes {}", processes.told());
+    }
     let _ = writeln!(page, "  verdict   {}", run.verdict);
     page
 }

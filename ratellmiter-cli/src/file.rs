@@ -11,10 +11,11 @@ use std::{
 /// The longest file name that common systems take, in bytes.
 const LONGEST_NAME: usize = 255;
 
-/// The name of a picture that was given none: `<log>-<model>_<lines>.<ending>`.
-pub(crate) fn name(log: &Path, model: &str, lines: &str, ending: &str) -> String {
+/// The name of a picture that was given none: `<log>-<model>_<lines>.<ending>`, with how many others are summed behind `<log>`.
+pub(crate) fn name(log: &Path, others: usize, model: &str, lines: &str, ending: &str) -> String {
     let log = log.file_stem().map_or(Cow::Borrowed("log"), |stem| stem.to_string_lossy());
-    let mut name: String = format!("{log}-{model}")
+    let others = if others == 0 { String::new() } else { format!("+{others}") };
+    let mut name: String = format!("{log}{others}-{model}")
         .chars()
         // What separates paths somewhere, and what cannot be typed.
         .map(|letter| if matches!(letter, '/' | '\\' | ':') || letter.is_control() { '-' } else { letter })
@@ -61,7 +62,7 @@ mod tests {
     use super::*;
 
     fn named(log: &str, model: &str) -> String {
-        name(Path::new(log), model, "ri", "png")
+        name(Path::new(log), 0, model, "ri", "png")
     }
 
     #[test]
@@ -69,6 +70,7 @@ mod tests {
         assert_eq!(named("logs/17-4.jsonl", "gpt-4o"), "17-4-gpt-4o_ri.png");
         assert_eq!(named("17-4.jsonl", "mistral/large"), "17-4-mistral-large_ri.png");
         assert_eq!(named("17-4.jsonl", "../../etc/🦀\n"), "17-4-..-..-etc-🦀-_ri.png");
+        assert_eq!(name(Path::new("logs/17-4.jsonl"), 3, "m", "ri", "svg"), "17-4+3-m_ri.svg");
     }
 
     #[test]

@@ -245,7 +245,7 @@ enum Place {
 
 impl Watch {
     fn of(source: &Source) -> Result<Self, Failure> {
-        let place = match &source.file {
+        let place = match source.files.first() {
             // As `logs::located` has it, but it may come later.
             Some(file) if file.components().count() == 1 => {
                 let among_logs = logs::directory(source.directory.as_deref())?.join(file);

@@ -2,6 +2,7 @@
 
 use crate::{
     output::printable,
+    processes::Processes,
     series::{Axis, Color, Lines, Series},
 };
 
@@ -44,7 +45,8 @@ const MODELS: [Color; 7] = [
 impl Graph {
     /// The lines of one model, thinned to so many columns.
     pub(crate) fn of_model(model: &str, series: &Series, lines: &Lines, columns: u32) -> Self {
-        let mut graph = Self::titled(&format!("Request Flow for {model}"), series.length());
+        let title = format!("Request Flow for {model}{}", by(Processes::of(series)));
+        let mut graph = Self::titled(&title, series.length());
         graph.add(series, lines, columns, "", false);
         graph.shade(series);
         graph
@@ -54,7 +56,9 @@ impl Graph {
     pub(crate) fn of_models(models: &[(&str, &Series)], columns: u32) -> Self {
         let start = models.iter().map(|(_, series)| series.start()).min().unwrap_or(0);
         let end = models.iter().map(|(_, series)| series.start().saturating_add(series.length())).max().unwrap_or(0);
-        let mut graph = Self::titled("Finished calls by model", end - start);
+        // What shared the most says how many they were.
+        let processes = models.iter().filter_map(|(_, series)| Processes::of(series)).max_by_key(|all| all.members);
+        let mut graph = Self::titled(&format!("Finished calls by model{}", by(processes)), end - start);
         for (index, (model, series)) in models.iter().enumerate() {
             let total = series.seconds().iter().fold(0_u64, |sum, second| sum.saturating_add(second.counts[3]));
             graph.curves.push(Curve {
@@ -117,6 +121,11 @@ impl Graph {
         let curves = self.curves.iter().filter(|curve| curve.axis == axis);
         curves.map(|curve| curve.corners.iter().map(|(_, height)| *height).fold(0.0, f64::max)).reduce(f64::max)
     }
+}
+
+/// How many processes a run tells of, behind what a title says.
+fn by(processes: Option<Processes>) -> String {
+    processes.and_then(Processes::title).map_or_else(String::new, |processes| format!(": {processes}"))
 }
 
 /// Offsets instead of seconds; where several share a column, its first and last stay, and its least and most.

@@ -1,12 +1,12 @@
 //! The `ratellmiter` command: draws what a rateLLMiter log says, and says what bound the run.
 //!
 //! From the top down: `cli` (what was typed, and what it means); the jobs `report` (pictures, figures, conditions), `list`
-//! and `follow`; `logs` (which log is meant) over `read` (a whole log) and `parse` (a line of either format), and `series` (its rows, by
-//! the second); `summary` (a run in figures and one sentence), written by `figures` and held to conditions by `check`;
-//! `graph` (what is to be drawn, whatever with), drawn by `chart` (with plotters, on `paper`), by `plot` (into the cells of a terminal)
-//! and by `html`; `term` (cells as text) and `panel` (cells with the status above); `live` (a run under way) over `tail` (a log
-//! as it grows); `png` (pixels encoded) and `file` (written whole or not at all). All of ratatui is in `plot`, `term`, `panel`
-//! and `follow`.
+//! and `follow`; `logs` (which log is meant, or which several, summed by `merge`) over `read` (a whole log) and `parse` (a line
+//! of either format), and `series` (its rows, by the second); `summary` (a run in figures and one sentence, with how many
+//! `processes` it tells of), written by `figures` and held to conditions by `check`; `graph` (what is to be drawn, whatever
+//! with), drawn by `chart` (with plotters, on `paper`), by `plot` (into the cells of a terminal) and by `html`; `term` (cells as
+//! text) and `panel` (cells with the status above); `live` (a run under way) over `tail` (a log as it grows); `png` (pixels
+//! encoded) and `file` (written whole or not at all). All of ratatui is in `plot`, `term`, `panel` and `follow`.
 
 mod budgets;
 mod chart;
@@ -21,12 +21,14 @@ mod html;
 mod list;
 mod live;
 mod logs;
+mod merge;
 mod output;
 mod panel;
 mod paper;
 mod parse;
 mod plot;
 mod png;
+mod processes;
 mod read;
 mod report;
 mod series;

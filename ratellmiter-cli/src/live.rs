@@ -103,7 +103,7 @@ impl Live {
     /// Adds a line of the log, which came now.
     pub(crate) fn add(&mut self, line: &[u8], now: Duration) {
         match parse(line) {
-            Ok(Parsed::Header) => {}
+            Ok(Parsed::Header(_)) => {}
             Ok(Parsed::Row(row)) => self.add_row(&row, now),
             Ok(Parsed::Minute(model, seconds)) => {
                 for second in seconds {

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt};
 
-use ratellmiter_core::record::{Held, Line, Row};
+use ratellmiter_core::record::{Header, Held, Line, Row};
 use serde::{
     Deserialize,
     de::{Deserializer, IgnoredAny, SeqAccess, Visitor},
@@ -14,7 +14,7 @@ use crate::series::{Counts, Second};
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant)] // Rows are a million to one header.
 pub(crate) enum Parsed<'a> {
-    Header,
+    Header(Header),
     Row(Row<'a>),
     /// The seconds of a minute in which something happened.
     Minute(Cow<'a, str>, Vec<Second>),
@@ -25,7 +25,7 @@ pub(crate) fn parse(line: &[u8]) -> Result<Parsed<'_>, String> {
     let line = str::from_utf8(line).map_err(|_| "it is not UTF-8".to_owned())?;
     match Line::parse(line) {
         Ok(Line::Row(row)) => Ok(Parsed::Row(row)),
-        Ok(Line::Header(_)) => Ok(Parsed::Header),
+        Ok(Line::Header(header)) => Ok(Parsed::Header(header)),
         // One of ours is complained of if it is neither.
         Err(error) => match serde_json::from_str::<Minute<'_>>(line) {
             Ok(minute) => {

@@ -44,6 +44,10 @@ pub(crate) struct Log {
     too_long: Option<(u64, u64)>,
     /// The last line was cut off in the writing.
     torn: bool,
+    /// Under which its process shares its limiters, if it does.
+    pub(crate) namespace: Option<String>,
+    /// It has lines of the Python package's.
+    pub(crate) is_python: bool,
 }
 
 #[derive(Debug)]
@@ -65,27 +69,36 @@ pub(crate) enum Unreadable {
 
 impl Log {
     pub(crate) fn read(path: &Path) -> Result<Self, Unreadable> {
+        Self::open(path, false)
+    }
+
+    /// With the budgets of each row.
+    pub(crate) fn read_to_sum(path: &Path) -> Result<Self, Unreadable> {
+        Self::open(path, true)
+    }
+
+    fn open(path: &Path, keeps: bool) -> Result<Self, Unreadable> {
         let failed = |source| Unreadable::System { path: path.into(), source };
         let file = File::open(path).map_err(failed)?;
-        let log = Self::of(BufReader::with_capacity(1 << 18, file)).map_err(failed)?;
+        let log = Self::of(BufReader::with_capacity(1 << 18, file), keeps).map_err(failed)?;
         if let Some((line, longest)) = log.too_long {
             return Err(Unreadable::TooLong { path: path.into(), line, most: longest >> 20 });
         }
         if log.understood > 0 || log.broken.is_empty() {
             return Ok(log);
         }
-        log.into_unreadable(path).map_or_else(|| Ok(Self::default()), Err)
+        log.unreadable(path).map_or_else(|| Ok(Self::default()), Err)
     }
 
     /// What is wrong with the first line that was not understood.
-    pub(crate) fn into_unreadable(self, path: &Path) -> Option<Unreadable> {
-        let Broken { line, problem } = self.broken.into_iter().next()?;
-        Some(Unreadable::NoLog { path: path.into(), line, problem })
+    pub(crate) fn unreadable(&self, path: &Path) -> Option<Unreadable> {
+        let Broken { line, problem } = self.broken.first()?;
+        Some(Unreadable::NoLog { path: path.into(), line: *line, problem: problem.clone() })
     }
 
-    fn of(source: impl BufRead) -> io::Result<Self> {
+    fn of(source: impl BufRead, keeps: bool) -> io::Result<Self> {
         let mut log = Self::default();
-        let mut chunks = Chunks { source, line: 0 };
+        let mut chunks = Chunks { source, line: 0, keeps };
         let workers = thread::available_parallelism().map_or(1, usize::from);
         // What is parsed is added in the order of the lines.
         thread::scope(|scope| {
@@ -125,6 +138,8 @@ impl Log {
             self.models.entry(model).or_default().append(series);
         }
         self.understood += part.understood;
+        self.is_python |= part.is_python;
+        self.namespace = self.namespace.take().or(part.namespace);
         self.too_long = self.too_long.or(part.too_long);
         self.broken_lines += part.broken_lines;
         let room = TOLD - self.broken.len();
@@ -156,6 +171,8 @@ struct Chunks<R> {
     source: R,
     /// How many lines there were.
     line: u64,
+    /// The budgets of each row are kept.
+    keeps: bool,
 }
 
 /// Some lines.
@@ -166,11 +183,12 @@ struct Chunk {
     lines: Vec<(u64, Result<Range<usize>, u64>)>,
     /// The last of them has no line break.
     unfinished: bool,
+    keeps: bool,
 }
 
 impl<R: BufRead> Chunks<R> {
     fn next(&mut self) -> io::Result<Option<Chunk>> {
-        let mut chunk = Chunk { bytes: Vec::with_capacity(CHUNK + CHUNK / 8), ..Chunk::default() };
+        let mut chunk = Chunk { bytes: Vec::with_capacity(CHUNK + CHUNK / 8), keeps: self.keeps, ..Chunk::default() };
         while chunk.bytes.len() < CHUNK {
             let start = chunk.bytes.len();
             let mut length = (&mut self.source).take(LONGEST).read_until(b'\n', &mut chunk.bytes)?;
@@ -231,11 +249,14 @@ struct Part {
     too_long: Option<(u64, u64)>,
     /// A last line that has no end and was not understood.
     unfinished: Option<Broken>,
+    namespace: Option<String>,
+    is_python: bool,
+    keeps: bool,
 }
 
 impl Chunk {
     fn parse(self) -> Part {
-        let mut part = Part::default();
+        let mut part = Part { keeps: self.keeps, ..Part::default() };
         let last = self.lines.len() - 1;
         for (index, (line, place)) in self.lines.into_iter().enumerate() {
             let said = match place {
@@ -265,9 +286,17 @@ impl Chunk {
 impl Part {
     fn add(&mut self, said: Parsed<'_>) {
         match said {
-            Parsed::Header => {}
-            Parsed::Row(row) => self.series(&row.model).add_row(&row),
+            Parsed::Header(header) => self.namespace = self.namespace.take().or(header.namespace),
+            Parsed::Row(row) => {
+                let keeps = self.keeps;
+                let series = self.series(&row.model);
+                series.add_row(&row);
+                if keeps {
+                    series.keep(&row);
+                }
+            }
             Parsed::Minute(model, seconds) => {
+                self.is_python = true;
                 let series = self.series(&model);
                 seconds.into_iter().for_each(|second| series.add(second));
             }
@@ -292,7 +321,7 @@ mod tests {
     }
 
     fn read(text: &[u8]) -> Log {
-        Log::of(text).unwrap()
+        Log::of(text, false).unwrap()
     }
 
     const HEADER: &str = r#"{"format":1,"started":7,"library":"0.1.0"}"#;
@@ -312,12 +341,26 @@ mod tests {
     }
 
     #[test]
+    fn the_header_says_the_namespace_and_budgets_are_kept_for_a_sum_alone() {
+        let row = r#"{"at":7,"model":"m","budgets":[{"meter":"tokens_per_day","limit":9,"taken":1}]}"#;
+        let text = format!("{}\n{row}\n", HEADER.replace('}', r#","namespace":"team-a"}"#));
+        let kept = |keeps| {
+            let log = Log::of(text.as_bytes(), keeps).unwrap();
+            assert_eq!((log.namespace.as_deref(), log.is_python), (Some("team-a"), false));
+            log.models["m"].kept().len()
+        };
+        assert_eq!((kept(true), kept(false)), (1, 0));
+        assert_eq!(read(HEADER.as_bytes()).namespace, None);
+    }
+
+    #[test]
     fn a_minute_of_the_python_package_is_counted_by_the_length_of_its_lists() {
         let text = r#"{"rate_limiter_name":"a\/b","second_bucket_list":[
             {"second_bucket_id":5,"second_requested_ticket_count":4,"issued_ticket_count":2,"issued_ticket_list":[{},{}],
              "overflow_request_list":[{"request_id":1},{"x":[1,2,3]}],"rate_limited_request_list":[{}],"finished_ticket_list":[]}]}"#;
         let log = read(text.replace('\n', "").as_bytes());
         assert_eq!(counts(&log, "a/b"), [(5, [4, 2, 1, 0, 2])]);
+        assert!(log.is_python);
     }
 
     #[test]
@@ -345,7 +388,7 @@ mod tests {
     fn a_line_without_end_takes_no_more_than_its_bound() {
         let row = b"\n{\"at\":7,\"model\":\"m\",\"issued\":1}\n";
         let endless = io::repeat(b'x').take(3 * LONGEST + 17);
-        let log = Log::of(BufReader::new(endless.chain(&row[..]))).unwrap();
+        let log = Log::of(BufReader::new(endless.chain(&row[..])), false).unwrap();
         assert_eq!(log.too_long, Some((1, LONGEST)));
         assert_eq!(counts(&log, "m"), [(7, [0, 1, 0, 0, 0])]);
     }

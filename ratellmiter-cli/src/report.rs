@@ -1,9 +1,6 @@
 //! Pictures and figures of a log, and whether conditions hold.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::fs;
 
 use crate::{
     BROKEN, DONE, chart,
@@ -13,10 +10,9 @@ use crate::{
     file,
     graph::Graph,
     html::{self, Page},
-    logs::{self, DEFAULT},
+    logs::{self, DEFAULT, Logs},
     output::Output,
     paper::Size,
-    read::Log,
     series::Series,
     summary::Summary,
     term,
@@ -24,20 +20,20 @@ use crate::{
 
 /// Does what was asked for; gives the exit code.
 pub(crate) fn run(report: &Report, output: &mut Output<'_>) -> Result<u8, Failure> {
-    let (path, log) = logs::read(&report.source)?;
-    log.notes(&path).iter().for_each(|note| output.note(note));
+    let logs = logs::read(&report.source)?;
+    logs.notes.iter().for_each(|note| output.note(note));
     let other = match &report.compare {
-        Some(other) => Some(Other::read(other, report)?),
+        Some(other) => Some(Other(logs::named(other, &report.source)?)),
         None => None,
     };
-    if let Some(other) = &other {
-        other.log.notes(&other.path).iter().for_each(|note| output.note(note));
+    if let Some(Other(other)) = &other {
+        other.notes.iter().for_each(|note| output.note(note));
     }
-    let run = Run { report, path, log };
+    let run = Run { report, logs };
     if report.view.is_some()
         && let Some(only) = run.only_model()
     {
-        output.note(&format!("{} has no model {DEFAULT:?}; drawing its only one, {only:?}", run.path.display()));
+        output.note(&format!("{} has no model {DEFAULT:?}; drawing its only one, {only:?}", run.logs.place()));
     }
     match (&report.view, &other) {
         (Some(View::Terminal), _) => {
@@ -52,19 +48,18 @@ pub(crate) fn run(report: &Report, output: &mut Output<'_>) -> Result<u8, Failur
     if let Some(other) = &other {
         let [this] = &summaries[..] else { return Err(Failure::CompareSeveral(summaries.len())) };
         let that = Summary::of(&this.model, other.series(&this.model)?);
-        let names = other.names(&run.path);
+        let names = other.names(&run.logs);
         let format = report.summary.unwrap_or(Format::Text);
         output.print(figures::comparison(format, [&names[0], &names[1]], [this, &that]))?;
     } else if let Some(format) = report.summary {
-        output.print(figures::summaries(format, &name_of(&run.path), &summaries))?;
+        output.print(figures::summaries(format, &run.logs.name(), &summaries))?;
     }
     Ok(run.check(&summaries, output))
 }
 
 struct Run<'a> {
     report: &'a Report,
-    path: PathBuf,
-    log: Log,
+    logs: Logs,
 }
 
 type Chosen<'a> = Vec<(&'a str, &'a Series)>;
@@ -82,11 +77,11 @@ impl Run<'_> {
             Out::File(path) => path.clone(),
             Out::Named => {
                 let (model, lines) = name;
-                file::name(&self.path, &model, &lines, picture.kind.ending()).into()
+                file::name(self.logs.path(), self.logs.others(), &model, &lines, picture.kind.ending()).into()
             }
         };
-        let logs = std::iter::once(&self.path).chain(other.map(|other| &other.path));
-        if logs.into_iter().any(|log| file::same(log, &path)) {
+        let mut logs = self.logs.paths.iter().chain(other.iter().flat_map(|Other(other)| &other.paths));
+        if logs.any(|log| file::same(log, &path)) {
             return Err(Failure::OverLog(path));
         }
         file::write(&bytes, &path).map_err(|source| Failure::Write { path: path.clone(), source })?;
@@ -114,15 +109,15 @@ impl Run<'_> {
 
     /// Every model, with the chosen one shown first.
     fn page(&self) -> Result<(Vec<u8>, Named), Failure> {
-        let models: Chosen<'_> = self.log.models.iter().map(|(model, series)| (model.as_str(), series)).collect();
+        let models: Chosen<'_> = self.logs.models.iter().map(|(model, series)| (model.as_str(), series)).collect();
         let shown = match &self.report.models {
-            Models::Default if self.log.models.contains_key(DEFAULT) => DEFAULT,
+            Models::Default if self.logs.models.contains_key(DEFAULT) => DEFAULT,
             Models::Default | Models::All => models[0].0,
             Models::Named(_) => self.chosen()?[0].0,
         };
         let lines = self.report.lines.clone().unwrap_or_default();
         let page = html::page(&Page {
-            log: &name_of(&self.path),
+            log: &self.logs.name(),
             models: &models,
             summaries: &models.iter().map(|(model, series)| Summary::of(model, series)).collect::<Vec<_>>(),
             shown: models.iter().position(|(model, _)| *model == shown).unwrap_or(0),
@@ -141,7 +136,7 @@ impl Run<'_> {
                 (Graph::of_model(model, series, &lines, columns), ((*model).to_owned(), lines.letters().to_owned()))
             }
             ([(model, series)], Some(other)) => {
-                let names = other.names(&self.path);
+                let names = other.names(&self.logs);
                 let series = [*series, other.series(model)?];
                 let graph = Graph::of_runs(model, series, [&names[0], &names[1]], &lines, columns);
                 (graph, ((*model).to_owned(), format!("{}_compared", lines.letters())))
@@ -162,18 +157,19 @@ impl Run<'_> {
 
     /// The model that is meant by default because it is the only one.
     fn only_model(&self) -> Option<&str> {
-        let model = self.log.models.keys().next().filter(|model| *model != DEFAULT)?;
-        (self.report.models == Models::Default && self.log.models.len() == 1).then_some(model)
+        let models = &self.logs.models;
+        let model = models.keys().next().filter(|model| *model != DEFAULT)?;
+        (self.report.models == Models::Default && models.len() == 1).then_some(model)
     }
 
     /// The models that were asked for; by default the one called so, or the only one.
     fn chosen(&self) -> Result<Chosen<'_>, Failure> {
-        let models = &self.log.models;
+        let models = &self.logs.models;
         let one = |name: &str| {
             models
                 .get_key_value(name)
                 .map(|(model, series)| (model.as_str(), series))
-                .ok_or_else(|| no_model(name, &self.path, &self.log))
+                .ok_or_else(|| no_model(name, &self.logs))
         };
         match &self.report.models {
             Models::All => Ok(models.iter().map(|(model, series)| (model.as_str(), series)).collect()),
@@ -193,7 +189,7 @@ impl Run<'_> {
         let chosen = match models {
             // Figures are of every model, unless one is compared.
             Models::Default if !compared => {
-                self.log.models.iter().map(|(model, series)| (model.as_str(), series)).collect()
+                self.logs.models.iter().map(|(model, series)| (model.as_str(), series)).collect()
             }
             _ => self.chosen()?,
         };
@@ -202,10 +198,14 @@ impl Run<'_> {
 
     fn check(&self, summaries: &[Summary], output: &mut Output<'_>) -> u8 {
         let Some(conditions) = &self.report.check else { return DONE };
+        let of = match self.logs.paths.len() {
+            1 => String::new(),
+            several => format!(", in {several} logs"),
+        };
         let mut code = DONE;
         for summary in summaries {
             for broken in conditions.broken_by(summary) {
-                output.complain(&format!("check failed: {:?}: {broken}\n", summary.model));
+                output.complain(&format!("check failed: {:?}: {broken}{of}\n", summary.model));
                 code = BROKEN;
             }
         }
@@ -217,33 +217,21 @@ impl Run<'_> {
 type Named = (String, String);
 
 /// The run that is compared with.
-struct Other {
-    path: PathBuf,
-    log: Log,
-}
+struct Other(Logs);
 
 impl Other {
-    fn read(file: &Path, report: &Report) -> Result<Self, Failure> {
-        let (path, log) = logs::named(file, &report.source)?;
-        Ok(Self { path, log })
-    }
-
     fn series(&self, model: &str) -> Result<&Series, Failure> {
-        self.log.models.get(model).ok_or_else(|| no_model(model, &self.path, &self.log))
+        self.0.models.get(model).ok_or_else(|| no_model(model, &self.0))
     }
 
     /// What tells the two logs apart.
-    fn names(&self, this: &Path) -> [String; 2] {
-        let names = [name_of(this), name_of(&self.path)];
-        if names[0] == names[1] { [this, &self.path].map(|path| path.display().to_string()) } else { names }
+    fn names(&self, this: &Logs) -> [String; 2] {
+        let names = [this.name(), self.0.name()];
+        if names[0] == names[1] { [this.place(), self.0.place()] } else { names }
     }
 }
 
-fn no_model(model: &str, path: &Path, log: &Log) -> Failure {
-    let present = log.models.keys().map(|model| format!("{model:?}")).collect::<Vec<_>>().join(", ");
-    Failure::NoModel { model: model.to_owned(), log: path.to_owned(), present }
-}
-
-fn name_of(path: &Path) -> String {
-    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+fn no_model(model: &str, logs: &Logs) -> Failure {
+    let present = logs.models.keys().map(|model| format!("{model:?}")).collect::<Vec<_>>().join(", ");
+    Failure::NoModel { model: model.to_owned(), log: logs.place(), present }
 }

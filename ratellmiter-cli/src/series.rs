@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use ratellmiter_core::record::{Held, Quantiles, Row};
+use ratellmiter_core::record::{Budget, Held, Quantiles, Row};
 
 use crate::budgets::{self, Budgets};
 
@@ -142,6 +142,10 @@ pub(crate) struct Second {
     /// Whether the log tells waits, latencies, failures and calls in flight. In one that does not, refusals are those who
     /// wait again.
     pub(crate) measured: bool,
+    /// How many processes shared the limiter; 0 if it was not shared.
+    pub(crate) members: u32,
+    /// The server that it is shared on was out of reach.
+    pub(crate) is_lost: bool,
     /// Milliseconds: the median, the 99th percentile, the largest.
     pub(crate) waits: [u32; 3],
     pub(crate) calls: [u32; 3],
@@ -150,7 +154,8 @@ pub(crate) struct Second {
 impl Second {
     /// Of a log that has counts alone.
     pub(crate) fn counted(at: u64, counts: Counts) -> Self {
-        let (in_flight, reserved, used, failed, overloaded, rejected, waits, calls) = Default::default();
+        let (in_flight, reserved, used, failed, overloaded, rejected, members, is_lost, waits, calls) =
+            Default::default();
         Self {
             at,
             counts,
@@ -165,6 +170,8 @@ impl Second {
             limit: f32::NAN,
             held: None,
             measured: false,
+            members,
+            is_lost,
             waits,
             calls,
         }
@@ -188,6 +195,8 @@ impl Second {
             limit: row.limit.map_or(f32::NAN, |limit| limit as f32),
             held: row.held,
             measured: true,
+            members: short(row.members.unwrap_or(0)),
+            is_lost: row.is_lost,
             waits: millis(row.wait_ms),
             calls: millis(row.call_ms),
         }
@@ -212,7 +221,8 @@ impl Second {
         larger(&mut self.waits, other.waits);
         larger(&mut self.calls, other.calls);
         (self.in_flight, self.rate, self.limit, self.held) = (other.in_flight, other.rate, other.limit, other.held);
-        self.budget = other.budget;
+        (self.budget, self.members) = (other.budget, other.members);
+        self.is_lost |= other.is_lost;
     }
 
     /// It says something of tokens.
@@ -249,18 +259,38 @@ pub(crate) struct Series {
     budgets: Budgets,
     /// Whether any second says something of tokens. In a log that does not, none being used means nothing.
     tells_tokens: bool,
+    /// How many other logs are in it: it is the sum of one more.
+    others: u32,
+    /// The budgets of each row, where they are to be summed with those of other logs.
+    kept: Vec<(u64, Budget)>,
 }
 
 impl Series {
+    /// An empty sum of so many logs.
+    pub(crate) fn of_logs(logs: usize) -> Self {
+        Self { others: u32::try_from(logs.saturating_sub(1)).unwrap_or(u32::MAX), ..Self::default() }
+    }
+
     pub(crate) fn add_row(&mut self, row: &Row<'_>) {
-        self.add(Second::of(row));
-        self.budgets.add(row);
+        self.add_with(Second::of(row), &row.budgets);
+    }
+
+    /// Adds a second and its budgets.
+    pub(crate) fn add_with(&mut self, second: Second, budgets: &[Budget]) {
+        self.budgets.add(second.at, budgets);
+        self.add(second);
+    }
+
+    /// Keeps the budgets of a row that is added, for a sum.
+    pub(crate) fn keep(&mut self, row: &Row<'_>) {
+        self.kept.extend(row.budgets.iter().map(|budget| (row.at, *budget)));
     }
 
     /// Adds what came later.
     pub(crate) fn append(&mut self, later: Self) {
         later.seconds.into_iter().for_each(|second| self.add(second));
         self.budgets.append(&later.budgets);
+        self.kept.extend(later.kept);
     }
 
     /// Adds a second. Those of the same time add up.
@@ -295,6 +325,16 @@ impl Series {
 
     pub(crate) fn tells_tokens(&self) -> bool {
         self.tells_tokens
+    }
+
+    /// Of how many logs it is the sum.
+    pub(crate) fn logs(&self) -> u32 {
+        self.others.saturating_add(1)
+    }
+
+    /// The budgets of each row that were kept.
+    pub(crate) fn kept(&self) -> &[(u64, Budget)] {
+        &self.kept
     }
 
     /// How many calls there were.

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::{
     budgets::{Filled, counts, per},
     figures::when,
+    processes::Processes,
     series::{Second, Series},
 };
 
@@ -66,6 +67,9 @@ pub(crate) struct Summary {
     pub(crate) budget_peak: Option<f64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) budgets: Vec<Filled>,
+    /// Where processes shared the limiter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) processes: Option<Processes>,
     pub(crate) verdict: String,
 }
 
@@ -126,9 +130,11 @@ impl Summary {
             budget_mean: fullest(|budget| budget.mean),
             budget_peak: fullest(|budget| budget.peak),
             budgets,
+            processes: Processes::of(series),
             verdict: String::new(),
         };
-        summary.verdict = verdict(&summary, seconds);
+        let remarks = summary.processes.into_iter().flat_map(Processes::remarks);
+        summary.verdict = remarks.fold(verdict(&summary, seconds), |said, remark| format!("{said}; {remark}"));
         summary
     }
 }
@@ -322,6 +328,9 @@ fn bound_by_calls(summary: &Summary, seconds: &[Second], shares: &Shares) -> Str
     let paced = if summary.overloaded.is_some() { format!("configured {limit}") } else { limit.to_string() };
     if refusals > 0 && seconds.iter().any(|second| second.held == Some(Held::Learned)) {
         let at = refused_at(seconds);
+        if summary.processes.is_some_and(Processes::is_part) {
+            return format!("the server refused while {at:.1}/s went from here: sum all logs to see what to set");
+        }
         return format!("the server refused from {at:.1}/s on: set {} a minute", suggested(at));
     }
     let (held, part) = shares.most();

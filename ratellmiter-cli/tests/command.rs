@@ -230,7 +230,7 @@ fn help_fits_a_screen() {
           ratellmiter -follow                            while the program runs
 
         Log      -model=NAME  one, a,b, or all       [default: default, or the only one]
-                 -file=LOG    ours or the Python package's    [default: the newest one]
+                 -file=LOG    ours or Python's; several are summed [default: the newest]
                  -dir=DIR     where logs are [RATELLMITER_LOGS, else the configuration]
                  -list        the logs there are
         Picture  -out=FILE    ends in .png, .svg or .html; - is stdout
@@ -549,4 +549,158 @@ fn a_picture_is_never_written_over_the_log_that_it_is_of() {
             (log.clone(), log.clone())
         );
     }
+}
+
+/// The log of one of four that share 240 calls a minute and 8000 tokens: a second of it for each of `seconds`.
+fn shared_log(namespace: &str, seconds: std::ops::Range<u64>, lost: std::ops::Range<u64>) -> String {
+    let header = json!({"format": 1, "started": 1_795_502_413, "library": "0.1.0", "namespace": namespace});
+    let row = |at: u64| {
+        let waiting = 30_u64.saturating_sub(at);
+        json!({
+            "at": 1_795_502_413 + at, "model": "m", "requested": if at == 0 { 31 } else { 0 }, "issued": 1, "finished": at.min(1),
+            "overflow": waiting, "rate": 1.0, "limit": 4.0, "in_flight": 1, "used_tokens": 20, "reserved_tokens": 30,
+            "budgets": [{"meter": "tokens_per_minute", "limit": 8000, "taken": 30 * (at + 1)}],
+            "held": if waiting > 0 { json!("rate") } else { Value::Null }, "members": 4, "is_lost": lost.contains(&at),
+            "wait_ms": {"p50": 900 * at, "p99": 900 * at, "max": 900 * at},
+            "call_ms": {"p50": 800, "p99": 800, "max": 800},
+        })
+    };
+    std::iter::once(header).chain(seconds.map(row)).map(|line| line.to_string() + "\n").collect()
+}
+
+#[test]
+fn the_logs_of_processes_that_share_a_limiter_are_summed() {
+    let place = Place::new();
+    for (name, seconds, lost) in
+        [("1-1", 0..31, 0..0), ("1-2", 0..31, 3..9), ("1-3", 0..31, 5..15), ("1-4", 0..20, 0..0)]
+    {
+        place.log(&format!("{name}.jsonl"), shared_log("team-a", seconds, lost));
+    }
+    let four = ["-file=1-1.jsonl", "-file=1-2.jsonl", "-file=1-3.jsonl", "-file=1-4.jsonl"];
+    let with = |args: &[&'static str]| [&four, args].concat();
+    let (code, text, notes) = place.run(&with(&["-summary"]));
+    assert_eq!((code, notes.as_str()), (0, ""));
+    assert_snapshot!(text, @r#"
+        m, from 2026-11-24 06:40:13
+          calls     124: 109 finished, 0 of them failed, 12 given up
+          refusals  0, 0.000 a call; 0 pauses, 0 s in all
+          wait      14.6 s mean, 27.0 s p99; the line was at most 120
+          latency   0.8 s p99
+          in flight 3.6 mean, 4 at most
+          tokens    3390 reserved, 30 a call; 2260 used, 21 a call
+          budget    8000 tokens a minute: taken to 23 % in the mean, to 41 % at most
+          time      31 s; 240 a minute take at least 28.0 s
+          processes 4, summed from 4 logs
+          verdict   bound by the configured 240 a minute for 97 % of the time; refusals 0: the limit can be raised; for 12 s the server that the limiter is shared on was out of reach
+        "#);
+    // As a shell spreads `ratellmiter_logs/*.jsonl`.
+    let spread = ["1-1", "1-2", "1-3", "1-4"].map(|name| format!("ratellmiter_logs/{name}.jsonl"));
+    let spread: Vec<&str> = ["-summary", "-file"].into_iter().chain(spread.iter().map(String::as_str)).collect();
+    assert_eq!(place.run(&spread).1, text);
+    let (_, page, _) = place.run(&with(&["-summary=md"]));
+    assert_snapshot!(page, @r#"
+        ### rateLLMiter: 1-1.jsonl and 3 more
+
+        | | m |
+        | --- | --: |
+        | calls | 124 |
+        | finished | 109 |
+        | failed | 0 |
+        | given up | 12 |
+        | refusals | 0 |
+        | overloads | 0 |
+        | refusals per call | 0.000 |
+        | pauses | 0 |
+        | paused | 0.0 s |
+        | longest line | 120 |
+        | mean wait | 14.6 s |
+        | p99 wait | 27.0 s |
+        | p99 latency | 0.8 s |
+        | duration | 31.0 s |
+        | mean in flight | 3.6 |
+        | most in flight | 4 |
+        | reserved tokens | 3390 |
+        | used tokens | 2260 |
+        | reserved tokens per call | 30.0 |
+        | used tokens per call | 20.5 |
+        | fullest budget, mean | 23 % |
+        | fullest budget, peak | 41 % |
+        | processes | 4 |
+        | logs | 4 |
+        | server out of reach | 12.0 s |
+
+        **m**: bound by the configured 240 a minute for 97 % of the time; refusals 0: the limit can be raised; for 12 s the server that the limiter is shared on was out of reach.
+        "#);
+    let (_, json, _) = place.run(&with(&["-summary=json"]));
+    let value: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(value["log"], "1-1.jsonl and 3 more");
+    assert_eq!(value["models"][0]["processes"], json!({"logs": 4, "members": 4, "lost": 12}));
+    let (code, _, stderr) = place.run(&with(&["-check=finished>=200,calls==124"]));
+    assert_eq!(code, 3);
+    assert_snapshot!(stderr, @r#"check failed: "m": finished>=200: it is 109, in 4 logs"#);
+    // Pictures of it have names and titles of their own.
+    assert_eq!(place.drawn(&with(&["-model=m", "-lines=rio"])).0, "1-1+3-m_rio.png");
+    let (_, svg, _) = place.run(&with(&["-model=m", "-out=-", "-format=svg"]));
+    assert!(svg.contains("Request Flow for m: 4 processes"), "{svg}");
+    let (_, svg, _) = place.run(&with(&["-model=all", "-out=-", "-format=svg"]));
+    assert!(svg.contains("Finished calls by model: 4 processes") && svg.contains("m: 109"), "{svg}");
+    let (_, svg, _) =
+        place.run(&["-file=1-1.jsonl", "-file=1-2.jsonl", "-file=1-3.jsonl", "-model=m", "-out=-", "-format=svg"]);
+    assert!(svg.contains("Request Flow for m: 3 of 4 processes"), "{svg}");
+    let (_, page, _) = place.run(&with(&["-out=-", "-format=html"]));
+    assert!(page.contains("\"log\":\"1-1.jsonl and 3 more\""));
+    assert_snapshot!(place.failure(&with(&["-model=x"])), @r#"error: no model "x" in ratellmiter_logs/1-1.jsonl and 3 more; it has "m": choose by -model=NAME, or -model=all"#);
+    assert_snapshot!(place.failure(&with(&["-model=m", "-out=ratellmiter_logs/1-3.jsonl", "-format=png"])), @"error: -out=ratellmiter_logs/1-3.jsonl is the log; give the picture another name");
+}
+
+#[test]
+fn one_log_of_several_that_share_says_so() {
+    let place = Place::new();
+    place.log("1-1.jsonl", shared_log("team-a", 0..31, 3..4));
+    let (_, svg, _) = place.run(&["-model=m", "-out=-", "-format=svg"]);
+    assert!(svg.contains("Request Flow for m: 1 of 4 processes"), "{svg}");
+    let (_, text, _) = place.run(&["-summary"]);
+    assert_snapshot!(text, @r#"
+        m, from 2026-11-24 06:40:13
+          calls     31: 30 finished, 0 of them failed, 0 given up
+          refusals  0, 0.000 a call; 0 pauses, 0 s in all
+          wait      15.0 s mean, 27.0 s p99; the line was at most 30
+          latency   0.8 s p99
+          in flight 1.0 mean, 1 at most
+          tokens    930 reserved, 30 a call; 620 used, 20 a call
+          budget    8000 tokens a minute: taken to 6 % in the mean, to 12 % at most
+          time      31 s; 240 a minute take at least 7.5 s
+          processes 1 of 4; the limits are what all of them share
+          verdict   bound by the configured 240 a minute for 97 % of the time; refusals 0: the limit can be raised; seen by 1 of the 4 processes that share it; for 1 s the server that the limiter is shared on was out of reach
+        "#);
+}
+
+#[test]
+fn logs_that_do_not_belong_together_are_not_summed() {
+    let place = Place::new();
+    place.log("a.jsonl", shared_log("team-a", 0..9, 0..0));
+    place.log("b.jsonl", shared_log("team-b", 0..9, 0..0));
+    place.log("c.jsonl", format!("{HEADER}{ROW}"));
+    place.log("d.jsonl", ROW);
+    place.log("python.jsonl", fs::read(sample("python-four-models.jsonl")).unwrap());
+    fs::hard_link(place.path("ratellmiter_logs/a.jsonl"), place.path("same.jsonl")).unwrap();
+    let failure = |files: &[&str]| place.failure(&[&["-summary", "-file"], files].concat());
+    assert_snapshot!(failure(&["a.jsonl", "b.jsonl"]), @r#"error: ratellmiter_logs/a.jsonl is of the namespace "team-a", and ratellmiter_logs/b.jsonl of "team-b"; only logs of one namespace are summed"#);
+    assert_snapshot!(failure(&["a.jsonl", "c.jsonl"]), @r#"error: ratellmiter_logs/c.jsonl has no namespace, and ratellmiter_logs/a.jsonl is of "team-a"; only logs of one namespace are summed"#);
+    assert_snapshot!(failure(&["c.jsonl", "d.jsonl"]), @"error: ratellmiter_logs/c.jsonl has no namespace: its process shared no limiter; only logs of one namespace are summed, give it alone");
+    assert_snapshot!(failure(&["a.jsonl", "same.jsonl"]), @"error: same.jsonl is given twice; each log is summed once");
+    assert_snapshot!(failure(&["a.jsonl", "python.jsonl"]), @"error: ratellmiter_logs/python.jsonl is a log of the Python package, which shares no limiters; only logs of one namespace are summed");
+    assert_snapshot!(failure(&["a.jsonl", "none.jsonl"]), @"error: cannot read the log none.jsonl: No such file or directory (os error 2)");
+    place.log("e.jsonl", "hello\n");
+    assert_snapshot!(failure(&["a.jsonl", "e.jsonl"]), @"error: ratellmiter_logs/e.jsonl is no log: line 1: expected value at line 1 column 1");
+    let nothing = shared_log("team-a", 0..0, 0..0);
+    place.log("f.jsonl", &nothing);
+    place.log("g.jsonl", &nothing);
+    assert_snapshot!(failure(&["f.jsonl", "g.jsonl"]), @"error: ratellmiter_logs/f.jsonl is empty: no model did anything in it");
+    // A process that did nothing adds nothing, and is one of them.
+    let (code, text, _) = place.run(&["-summary", "-file", "f.jsonl", "a.jsonl"]);
+    assert!(
+        code == 0 && text.contains("  processes 2 of 4, summed from 2 logs; the limits are what all of them share\n"),
+        "{text}"
+    );
 }

@@ -35,6 +35,17 @@ pub(crate) struct Budget {
     ledger: Ledger,
     learner: Learner,
     served: Served,
+    /// What of it is ours, where it is shared with other processes.
+    leased: Option<Leased>,
+}
+
+/// A process's part of a budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Leased {
+    /// How much a minute may be spread.
+    pub(crate) pace: u64,
+    /// How much may count against the budget.
+    pub(crate) room: u64,
 }
 
 impl Budget {
@@ -55,7 +66,35 @@ impl Budget {
             ledger: Ledger::new(width, grain),
             learner: learner(limit),
             served: Served::default(),
+            leased: None,
         }
+    }
+
+    /// Takes over our part of it; `None`: it is shared no longer.
+    pub(crate) fn lease(&mut self, now: Duration, leased: Option<Leased>) {
+        self.leased = leased;
+        self.relearn(now);
+    }
+
+    /// No more than is taken already may count, until our part is known again.
+    pub(crate) fn hold_room(&mut self) {
+        let taken = self.ledger.counted();
+        self.leased.iter_mut().for_each(|leased| leased.room = leased.room.min(taken));
+    }
+
+    /// Whether a call that may be charged so much fits into our part.
+    pub(crate) fn fits(&self, most: u64) -> bool {
+        let fits = |Leased { room, .. }| {
+            let taken = self.ledger.counted();
+            taken.saturating_add(most) <= room || taken == 0 && room >= self.limit.get()
+        };
+        self.leased.is_none_or(fits)
+    }
+
+    /// Its limit as far as the headers of answers leave it, and what of that may be spread over a minute.
+    pub(crate) fn limits_now(&self, now: Duration) -> (u64, u64) {
+        let limit = self.limit.get();
+        (self.served.limit(limit), self.served.pace(now, limit))
     }
 
     pub(crate) fn limit(&self) -> u64 {
@@ -215,6 +254,9 @@ impl Budget {
 
     /// Lets go of what headers said of a time that is over.
     pub(crate) fn roll(&mut self, now: Duration) {
+        if self.leased.is_some() {
+            self.ledger.total(now);
+        }
         if self.served.roll(now) {
             self.relearn(now);
         }
@@ -243,7 +285,8 @@ impl Budget {
     /// Takes over what the learner and the headers allow.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // It saturates.
     fn relearn(&mut self, now: Duration) {
-        let pace = (self.learner.allowed() as u64).min(self.served.pace(now, self.limit.get()));
+        let learned = self.leased.map_or_else(|| self.learner.allowed() as u64, |leased| leased.pace);
+        let pace = learned.min(self.served.pace(now, self.limit.get()));
         let pace = NonZeroU64::new(pace).unwrap_or(NonZeroU64::MIN);
         if pace != self.pace {
             self.pace = pace;

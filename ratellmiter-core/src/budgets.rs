@@ -9,11 +9,12 @@
 use std::{num::NonZeroU64, time::Duration};
 
 use crate::{
-    budget::Budget,
+    budget::{Budget, Leased},
     contract::{Charge, Contract, GivenBack},
     cost::Cost,
     estimate::{Estimate, Ratio},
     judge::{Per, Reading, Scope, Unit},
+    lease::{Pace, Report, Space, Told, whole},
     limits::Limits,
     record::{self, Held, Meter as Kind},
     usage::Usage,
@@ -336,6 +337,57 @@ impl Budgets {
     pub(crate) fn restore(&mut self, now: Duration, kind: Kind, age: Duration, amount: u64) {
         let of_day = self.all.iter_mut().filter(|budget| budget.kind == kind && budget.is_of_day());
         of_day.for_each(|budget| budget.restore(now, age, amount));
+    }
+
+    /// The first budget of whose part that is ours a call does not fit.
+    pub(crate) fn lacking(&self, price: &Price) -> Option<Kind> {
+        self.all.iter().find(|budget| !budget.fits(budget.of(&price.most))).map(|budget| budget.kind)
+    }
+
+    /// Takes over our part of each: what it may hold, and what of it we may spread a minute. `None`: they are ours alone.
+    pub(crate) fn lease(&mut self, now: Duration, parts: Option<(&Told, &Told)>) {
+        for budget in &mut self.all {
+            let part = |told: &Told| told.get(budget.kind.key()).map_or(0, |part| whole(*part));
+            let leased = parts.map(|(rooms, paces)| Leased { pace: part(paces), room: part(rooms) });
+            budget.lease(now, leased);
+        }
+    }
+
+    /// No more than is taken already may count, until our part is known again.
+    pub(crate) fn hold_rooms(&mut self) {
+        self.all.iter_mut().for_each(Budget::hold_room);
+    }
+
+    /// What the others who share them are told, of so many calls that are to come, of which these are the first.
+    pub(crate) fn tell(&mut self, now: Duration, calls: u64, first: &[Price], report: &mut Report) {
+        let usual = self.price(Cost::UNKNOWN);
+        let first = if first.is_empty() { std::slice::from_ref(&usual) } else { first };
+        for budget in &mut self.all {
+            let mean = |of: &dyn Fn(&Price) -> u64| {
+                let sum: u64 = first.iter().map(of).sum();
+                sum.div_ceil(first.len() as u64)
+            };
+            let most = mean(&|price| budget.of(&price.most)).saturating_mul(calls);
+            let expected = mean(&|price| budget.of(&price.expected)).saturating_mul(calls);
+            let head = first.first().map_or(0, |price| budget.of(&price.most));
+            let (limit, pace) = budget.limits_now(now);
+            let space = Space { limit, taken: budget.taken(now), wants: most.max(head.min(calls * MOST)), head };
+            report.spaces.insert(budget.kind.key(), space);
+            if budget.is_of_day() {
+                let mut hours = vec![0; 24];
+                for (age, amount) in budget.ages(now) {
+                    hours[usize::try_from(age.as_secs() / 3600).unwrap_or(23).min(23)] += amount;
+                }
+                report.hours.insert(budget.kind.key(), hours);
+            } else {
+                report.paces.insert(budget.kind.key(), Pace { limit: pace, wants: expected });
+            }
+        }
+    }
+
+    /// The budgets that a refusal may be about.
+    pub(crate) fn meant(&self, scope: Scope) -> Vec<&'static str> {
+        self.all.iter().filter(|budget| budget.is_meant(scope)).map(|budget| budget.kind.key()).collect()
     }
 
     fn capped(&self, charge: Charge) -> Charge {

@@ -14,6 +14,9 @@
 //! max_line = 1000
 //! enabled = true
 //! ramp = { start = 0.25, step = 0.10 }  # or "off"
+//! shared = "redis://127.0.0.1:6379"   # one budget with all other processes that say so
+//! shared_namespace = "default"
+//! shared_on_loss = "degrade"          # or "closed", "open"
 //!
 //! [models."claude-sonnet-4-5"]        # what is not said here is as above
 //! provider = "anthropic"              # the tier, as its table says it
@@ -38,8 +41,12 @@
 //! that comes from elsewhere, or that the provider counts but does not limit, is a warning once it holds; a budget of your
 //! own for a day is neither.
 //!
-//! The environment: `RATELLMITER_LOGS` is the log directory, `RATELLMITER_RATE_LIMIT` the default rate limit, and
-//! `RATELLMITER=off` lets every call through at once.
+//! `shared` needs the feature `redis`; see [`Monitor::shared`](crate::Monitor).
+//!
+//! The environment: `RATELLMITER_LOGS` is the log directory, `RATELLMITER_RATE_LIMIT` the default rate limit,
+//! `RATELLMITER_SHARED` the URL of `shared`, and `RATELLMITER=off` lets every call through at once.
+
+mod sharing;
 
 use std::{
     collections::BTreeMap,
@@ -54,6 +61,9 @@ use std::{
 use serde::Deserialize;
 use thiserror::Error;
 use toml::Spanned;
+
+pub(crate) use sharing::Sharing;
+use sharing::{Loss, Url};
 
 use crate::{
     budgets,
@@ -143,6 +153,11 @@ pub enum ConfigError {
         /// What it may be.
         allowed: &'static str,
     },
+    /// Limiters are to be shared with other processes, and this program cannot do that.
+    #[error(
+        "limiters are to be shared (`shared`), but this program is built without the feature `redis` of ratellmiter-core"
+    )]
+    CannotShare,
     /// The program asked for no calls at all.
     #[error("Config::default_rate_limit is 0; allowed are 1 to 4294967295 calls a minute")]
     ZeroRate,
@@ -156,6 +171,7 @@ pub(crate) struct Settings {
     models: BTreeMap<String, Changes>,
     /// `RATELLMITER=off`.
     off: bool,
+    pub(crate) sharing: Sharing,
 }
 
 impl Settings {
@@ -168,6 +184,7 @@ impl Settings {
             defaults: Limits::per_minute(DEFAULT_RATE_LIMIT),
             models: BTreeMap::new(),
             off,
+            sharing: Sharing::default(),
         }
     }
 
@@ -195,6 +212,11 @@ impl Settings {
             defaults,
             models: file.models,
             off: variables.off,
+            sharing: Sharing {
+                url: variables.shared.or(file.shared),
+                namespace: file.shared_namespace,
+                loss: file.shared_on_loss,
+            },
         })
     }
 
@@ -237,6 +259,9 @@ struct File {
     tokens_per_day: Option<Budget>,
     max_wait: Option<WaitSetting>,
     max_line: Option<u32>,
+    shared: Option<Url>,
+    shared_namespace: Option<String>,
+    shared_on_loss: Option<Loss>,
     #[serde(default)]
     models: BTreeMap<String, Changes>,
 }
@@ -528,6 +553,7 @@ struct Variables {
     logs: Option<PathBuf>,
     rate_limit: Option<NonZeroU32>,
     config: Option<PathBuf>,
+    shared: Option<Url>,
     off: bool,
 }
 
@@ -544,6 +570,7 @@ impl Variables {
         Ok(Self {
             logs: get("RATELLMITER_LOGS").map(Into::into),
             config: get("RATELLMITER_CONFIG").map(Into::into),
+            shared: Sharing::variable(get(Sharing::VARIABLE))?,
             rate_limit: match get(rate_limit) {
                 None => None,
                 Some(value) => match value.to_str().and_then(|text| text.trim().parse().ok()) {

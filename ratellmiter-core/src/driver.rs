@@ -41,6 +41,8 @@ pub(crate) struct State {
     /// How many threads are blocked in the line.
     pub(crate) blocked: usize,
     pub(crate) probe: Option<Probe>,
+    /// Where it is shared with other processes.
+    pub(crate) fleet: Option<InFleet>,
     /// Something that cannot be was warned of.
     pub(crate) doubted: bool,
     /// How many calls in a row neither said what they cost nor told what they used; at most [`SILENT`].
@@ -58,6 +60,17 @@ pub(crate) struct State {
 pub(crate) const SILENT: u8 = 20;
 
 impl State {
+    /// Wakes whoever asks the server that the limiter is shared on, if that is to be earlier than they think.
+    pub(crate) fn poke_fleet(&mut self) {
+        if let Some(fleet) = &mut self.fleet
+            && let Some(asks_at) = self.scheduler.asks_at()
+            && asks_at < fleet.asks_at
+        {
+            fleet.asks_at = asks_at;
+            fleet.poke.notify_one();
+        }
+    }
+
     /// Counts calls of which nothing is said. `true`: these are enough for a warning, for the first and last time.
     pub(crate) fn count_silence(&mut self, is_silent: bool) -> bool {
         if self.silent == SILENT {
@@ -66,6 +79,17 @@ impl State {
         self.silent = if is_silent { self.silent + 1 } else { 0 };
         self.silent == SILENT
     }
+}
+
+/// How to wake whoever asks the server that a limiter is shared on.
+#[derive(Debug)]
+pub(crate) struct InFleet {
+    pub(crate) poke: Arc<Notify>,
+    /// When it asks next.
+    pub(crate) asks_at: Duration,
+    /// How it stands with the others.
+    #[cfg(feature = "redis")]
+    pub(crate) standing: tokio::sync::watch::Receiver<crate::fleet::Standing>,
 }
 
 pub(crate) type Probe = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
@@ -106,6 +130,7 @@ impl Shared {
                 issued: HashMap::new(),
                 blocked: 0,
                 probe: None,
+                fleet: None,
                 doubted: false,
                 silent: 0,
                 driver: Driver::None,
@@ -162,6 +187,7 @@ impl Shared {
                 break;
             }
         }
+        state.poke_fleet();
         let ask = state.probe.clone().filter(|_| ask);
         Todo { woken, start: None, ask: ask.map(|probe| (Answer { shared: self.clone(), blocked: true }, probe)) }
     }

@@ -39,6 +39,11 @@ impl Ledger {
         self.total
     }
 
+    /// What counted when this was last looked at, or a little more than counts now.
+    pub(crate) fn counted(&self) -> u64 {
+        self.total
+    }
+
     /// When there is room for `cost` within `limit`. What is more than the limit goes when there is nothing else.
     pub(crate) fn due(&self, cost: u64, limit: u64) -> Duration {
         let fits = |left: u64| left == 0 || left.saturating_add(cost) <= limit;

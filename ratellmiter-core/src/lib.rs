@@ -40,11 +40,15 @@
 //! `limiter` (the public face) over `driver` (the lock, the waiters, the timer); `scheduler`, a pure state machine that is
 //! told the time; its parts `meter` (the rate), `learn` (what refusals teach), `ramp`, `window` (what really went out),
 //! `budgets` (tokens and days: each `budget` a meter and a `ledger`), `served` (what headers show), `recovery` (pauses),
-//! `details` (what calls said) and `tally` (the second's counts); `contract`, `cost`, `estimate` and `usage`, from what a
+//! `lease` (a process's part of a limiter that is shared, for which `fleet` asks a server), `details` (what calls said) and
+//! `tally` (the second's counts); `contract`, `cost`, `estimate` and `usage`, from what a
 //! call is thought to cost to what it was charged; [`config`], [`log`], [`record`], `learned` and `days` (what is kept for
 //! the next start), `limits`, `ask`; and `judge`, from the outcome of a call to a [`Verdict`] and from headers to readings,
 //! helped by `facts` and `transport`, what was seen on the way. Beside them `sim` plays the scheduler against simulated
 //! providers.
+
+// Without it nobody asks for what a limiter tells those who share it.
+#![cfg_attr(not(feature = "redis"), allow(dead_code))]
 
 mod ask;
 mod budget;
@@ -59,9 +63,12 @@ mod details;
 mod driver;
 mod estimate;
 mod facts;
+#[cfg(feature = "redis")]
+mod fleet;
 mod judge;
 mod learn;
 mod learned;
+mod lease;
 mod ledger;
 mod limiter;
 mod limits;
@@ -89,9 +96,12 @@ pub use config::{Config, ConfigError};
 pub use contract::{Charge, Contract, GivenBack, UnknownProvider};
 pub use cost::{Cost, Tokens};
 pub use facts::{observe, observe_headers};
+#[cfg(feature = "redis")]
+pub use fleet::{InvalidUrl, Loss, Shared, SharedError};
 #[cfg(any(feature = "reqwest", feature = "reqwest-012"))]
 pub use judge::clients::{CheckLlm, HttpError};
 pub use judge::{Classify, Evidence, Scope, Verdict, judge};
+pub use lease::Fleet;
 pub use limiter::{Admit, Asked, Limiter, Snapshot, Ticket};
 pub use limits::{InvalidRamp, Limits, Ramp};
 pub use monitor::{Monitor, StartError, StopError, monitor};

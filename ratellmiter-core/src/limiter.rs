@@ -1,6 +1,8 @@
 //! The public face of one limiter: ask for a ticket, say how the call ended, see how things stand.
 
 mod admit;
+#[cfg(feature = "redis")]
+mod shared;
 mod ticket;
 
 use std::{
@@ -20,6 +22,7 @@ use crate::{
     driver::{SILENT, Shared},
     judge::Verdict,
     learned::Learned,
+    lease::Fleet,
     limits::Limits,
     record::{self, Meter},
     scheduler::{Scheduler, Wish},
@@ -127,7 +130,12 @@ impl Limiter {
     pub fn try_admit(&self) -> Option<Ticket> {
         let mut state = self.0.lock();
         let now = state.clock.now();
-        let grant = state.scheduler.try_request(now, &Wish::PLAIN)?;
+        let Some(grant) = state.scheduler.try_request(now, &Wish::PLAIN) else {
+            state.scheduler.tried(now);
+            state.poke_fleet();
+            return None;
+        };
+        state.poke_fleet();
         drop(state);
         Some(Ticket::new(self, grant))
     }
@@ -227,6 +235,7 @@ impl Limiter {
             learned_in_flight: standing.learned_in_flight,
             paused_until: standing.paused_for.map(|left| Instant::now() + left),
             time_left: standing.time_left.unwrap_or_default(),
+            fleet: standing.fleet,
             budgets: standing.budgets,
         }
     }
@@ -299,6 +308,8 @@ pub struct Snapshot {
     pub paused_until: Option<Instant>,
     /// How long until the line is empty, if no more calls join it and none is refused.
     pub time_left: Duration,
+    /// The processes that share the limiter, where it is shared.
+    pub fleet: Option<Fleet>,
     budgets: [Option<record::Budget>; 5],
 }
 

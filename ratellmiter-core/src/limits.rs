@@ -209,6 +209,47 @@ impl Limits {
         self
     }
 
+    /// All that must be the same in processes that share a limiter.
+    pub(crate) fn in_words(&self) -> String {
+        let named = |limit: Option<u64>, unit: &str| limit.map(|limit| format!(", {limit} {unit}")).unwrap_or_default();
+        let of = |limit: Option<NonZeroU64>, unit| named(limit.map(NonZeroU64::get), unit);
+        let ramp = self.ramp.map_or_else(
+            || ", no ramp".to_owned(),
+            |ramp| format!(", ramp {} + {}", f64::from(ramp.start) / 1000.0, f64::from(ramp.step) / 1000.0),
+        );
+        [
+            format!("{} requests a minute", self.requests_per_minute),
+            of(self.requests_per_day, "requests a day"),
+            of(self.tokens_per_minute, "tokens a minute"),
+            of(self.input_tokens_per_minute, "input tokens a minute"),
+            of(self.output_tokens_per_minute, "output tokens a minute"),
+            of(self.tokens_per_day, "tokens a day"),
+            named(self.max_in_flight.map(|most| most.get().into()), "in flight"),
+            if self.contract == Contract::PLAIN { String::new() } else { format!(", counted as by {}", self.contract) },
+            if self.burst.is_zero() { String::new() } else { format!(", a burst of {} s", self.burst.as_secs_f64()) },
+            ramp,
+            if self.learn { String::new() } else { ", never learning".to_owned() },
+        ]
+        .concat()
+    }
+
+    /// The part of all limits that is one process's, where many share them.
+    #[must_use]
+    pub(crate) fn part(mut self, share: f64) -> Self {
+        #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let part = |limit: u64| ((limit as f64 * share.clamp(0.0, 1.0)) as u64).max(1);
+        let small = |limit: NonZeroU32| NonZeroU32::new(u32::try_from(part(limit.get().into())).unwrap_or(u32::MAX));
+        let large = |limit: NonZeroU64| NonZeroU64::new(part(limit.get()));
+        self.requests_per_minute = small(self.requests_per_minute).unwrap_or(NonZeroU32::MIN);
+        self.max_in_flight = self.max_in_flight.and_then(small);
+        self.requests_per_day = self.requests_per_day.and_then(large);
+        self.tokens_per_minute = self.tokens_per_minute.and_then(large);
+        self.input_tokens_per_minute = self.input_tokens_per_minute.and_then(large);
+        self.output_tokens_per_minute = self.output_tokens_per_minute.and_then(large);
+        self.tokens_per_day = self.tokens_per_day.and_then(large);
+        self
+    }
+
     /// Takes a jump in demand by this ramp.
     #[must_use]
     pub const fn ramp(mut self, ramp: Ramp) -> Self {

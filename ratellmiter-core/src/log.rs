@@ -41,8 +41,13 @@ impl Log {
     /// # Errors
     /// The directory or the file cannot be made; nothing is left behind in the directory then.
     pub fn create(directory: &Path, started: SystemTime) -> io::Result<Self> {
+        Self::of(directory, started, None)
+    }
+
+    /// The same for a process that shares its limiters under this name, if it does.
+    pub(crate) fn of(directory: &Path, started: SystemTime, namespace: Option<String>) -> io::Result<Self> {
         let started = started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-        let header = Header { format: FORMAT, started, library: env!("CARGO_PKG_VERSION").into() };
+        let header = Header { format: FORMAT, started, library: env!("CARGO_PKG_VERSION").into(), namespace };
         let mut log = Self {
             path: unused(directory, started),
             header: line(&header),
@@ -193,7 +198,8 @@ mod tests {
         assert_eq!(log.path(), directory.path().join(format!("a/b/5-{}.jsonl", std::process::id())));
         log.append(&[row(7), row(8)]).unwrap();
         let text = fs::read_to_string(log.path()).unwrap();
-        let header = Header { format: FORMAT, started: 5, library: env!("CARGO_PKG_VERSION").into() };
+        let library = env!("CARGO_PKG_VERSION").into();
+        let header = Header { format: FORMAT, started: 5, library, namespace: None };
         assert_eq!(Line::parse(text.lines().next().unwrap()).unwrap(), Line::Header(header));
         assert_eq!(rows(log.path()), [7, 8]);
         let second = Log::create(&directory.path().join("a/b"), start).unwrap();

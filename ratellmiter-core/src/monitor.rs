@@ -15,6 +15,8 @@ use std::{
 use thiserror::Error;
 use tokio::sync::oneshot;
 
+#[cfg(feature = "redis")]
+use crate::fleet::{Fleet, InvalidUrl, Shared};
 use crate::{
     config::{self, Config, ConfigError, Settings},
     days::{self, Days, Keeper},
@@ -64,6 +66,11 @@ struct Registry {
     memory: Memory,
     /// What others took of the day.
     days: Days,
+    /// What the code asked for by [`Monitor::shared`].
+    #[cfg(feature = "redis")]
+    shared: Option<Shared>,
+    #[cfg(feature = "redis")]
+    fleet: Option<Fleet>,
 }
 
 #[derive(Debug)]
@@ -121,6 +128,10 @@ impl Monitor {
             recording: false,
             memory: Memory::new(),
             days: Days::new(),
+            #[cfg(feature = "redis")]
+            shared: None,
+            #[cfg(feature = "redis")]
+            fleet: None,
         };
         Self { registry: Arc::new(RwLock::new(registry)), writer: Mutex::new(None) }
     }
@@ -136,9 +147,17 @@ impl Monitor {
             return Err(StartError::AlreadyStarted { path: path.clone() });
         }
         let settings = Settings::load(config)?;
+        settings.sharing.check()?;
         let directory = settings.log_directory.clone();
         let failed = |source| StartError::Log { directory: directory.clone(), source };
-        let log = Log::create(&directory, SystemTime::now()).map_err(failed)?;
+        #[cfg(feature = "redis")]
+        let namespace = {
+            let registry = self.registry.read().unwrap_or_else(PoisonError::into_inner);
+            settings.sharing.over(registry.shared.as_ref()).map(|shared| shared.namespace)
+        };
+        #[cfg(not(feature = "redis"))]
+        let namespace = None;
+        let log = Log::of(&directory, SystemTime::now(), namespace).map_err(failed)?;
         let path = log.path().to_owned();
         let now = epoch_seconds();
         let memory = learned::read(&directory, now);
@@ -156,6 +175,8 @@ impl Monitor {
             registry.limiters.values().for_each(|entry| entry.limiter.record(true));
             registry.apply();
             registry.remember();
+            #[cfg(feature = "redis")]
+            registry.share();
         });
         *writer = Some(Writer { stop, path: path.clone() });
         Ok(path)
@@ -198,9 +219,33 @@ impl Monitor {
     /// Sets the limits of one model, also while calls wait. The configuration file wins where it names the model.
     pub fn limit(&self, model: &str, limits: Limits) {
         self.write_registry(|registry| {
-            registry.add(model).asked = Some(limits);
+            // One that is new has these limits from the first moment: others may share it.
+            registry.add(model, Some(limits)).asked = Some(limits);
             registry.apply();
         });
+    }
+
+    /// Shares all limiters with the processes that use the same namespace on the same server: a URL as
+    /// `redis://127.0.0.1:6379`, or a [`Shared`]. They have one budget then, and pause as one. The configuration file and the
+    /// environment win where they say something else.
+    ///
+    /// Nothing is connected before this returns, and no call fails because of the server: see [`Loss`](crate::Loss) and
+    /// [`Limiter::joined`].
+    ///
+    /// # Errors
+    /// It is no URL of such a server. Then nothing has changed.
+    #[cfg(feature = "redis")]
+    pub fn shared<S>(&self, shared: S) -> Result<(), InvalidUrl>
+    where
+        S: TryInto<Shared>,
+        InvalidUrl: From<S::Error>,
+    {
+        let shared = shared.try_into()?;
+        self.write_registry(|registry| {
+            registry.shared = Some(shared);
+            registry.share();
+        });
+        Ok(())
     }
 
     /// The limiter of one model, made when it is first asked for.
@@ -211,7 +256,7 @@ impl Monitor {
             return entry.limiter.clone();
         }
         drop(registry);
-        self.write_registry(|registry| registry.add(model).limiter.clone())
+        self.write_registry(|registry| registry.add(model, None).limiter.clone())
     }
 
     /// How each model stands, by name.
@@ -227,6 +272,10 @@ impl Monitor {
 
     /// Tells the writer to end.
     fn end(&self) -> Option<(PathBuf, oneshot::Receiver<io::Result<()>>)> {
+        #[cfg(feature = "redis")]
+        if let Some(fleet) = &self.registry.read().unwrap_or_else(PoisonError::into_inner).fleet {
+            fleet.rest();
+        }
         let Writer { stop, path } = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take()?;
         let (answer, written) = oneshot::channel();
         // A writer that is gone answers by dropping this.
@@ -249,20 +298,47 @@ impl Drop for Monitor {
 }
 
 impl Registry {
-    fn add(&mut self, model: &str) -> &mut Entry {
-        let Self { settings, limiters, recording, memory, days } = self;
-        limiters.entry(model.into()).or_insert_with(|| {
-            let limits = settings.limits(model, None);
+    /// The limiter of this name, made as `asked` if it is not there.
+    fn add(&mut self, model: &str, asked: Option<Limits>) -> &mut Entry {
+        let is_shared = self.is_shared();
+        let Self { settings, limiters, recording, memory, days, .. } = self;
+        #[cfg(feature = "redis")]
+        let fleet = self.fleet.as_ref();
+        limiters.entry(model.into()).or_insert_with_key(|model| {
+            let limits = settings.limits(model, asked);
             doubt(model, &limits);
             let limiter = Limiter::new(limits);
             limiter.set_model(model);
             limiter.record(*recording);
-            days.restore(model, &limiter);
-            if let Some(learned) = memory.remove(model) {
+            if !is_shared {
+                days.restore(model, &limiter);
+            }
+            if let Some(learned) = memory.remove(&**model) {
                 limiter.restore(&learned);
             }
-            Entry { limiter, asked: None }
+            #[cfg(feature = "redis")]
+            if let Some(fleet) = fleet.filter(|_| limits.enabled) {
+                fleet.join(model, &limiter);
+            }
+            Entry { limiter, asked }
         })
+    }
+
+    /// Shares limiters as it is asked for now.
+    #[cfg(feature = "redis")]
+    fn share(&mut self) {
+        let shared = self.settings.sharing.over(self.shared.as_ref());
+        if self.fleet.as_ref().map(|fleet| &fleet.shared) == shared.as_ref() {
+            return;
+        }
+        // All have left before any joins elsewhere.
+        drop(self.fleet.take());
+        let fleet = shared.map(Fleet::start);
+        if let Some(fleet) = &fleet {
+            let limiters = self.limiters.iter().filter(|(_, entry)| entry.limiter.limits().enabled);
+            limiters.for_each(|(model, entry)| fleet.join(model, &entry.limiter));
+        }
+        self.fleet = fleet;
     }
 
     /// Gives limiters that exist already what earlier runs have learned.
@@ -285,9 +361,17 @@ impl Registry {
         self.restore_days();
     }
 
+    /// Whether limiters are shared: then the server knows what others took.
+    fn is_shared(&self) -> bool {
+        #[cfg(feature = "redis")]
+        return self.fleet.is_some();
+        #[cfg(not(feature = "redis"))]
+        return false;
+    }
+
     /// Gives budgets what others took of them.
     fn restore_days(&mut self) {
-        if !self.days.is_empty() {
+        if !self.is_shared() && !self.days.is_empty() {
             self.limiters.iter().for_each(|(model, entry)| self.days.restore(model, &entry.limiter));
         }
     }

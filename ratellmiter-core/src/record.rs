@@ -20,6 +20,9 @@ pub struct Header {
     pub started: u64,
     /// The version of the library that wrote the log.
     pub library: String,
+    /// The namespace under which its limiters are shared with other processes, if they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
 }
 
 /// What one model did in one second.
@@ -87,6 +90,13 @@ pub struct Row<'a> {
     /// Each budget of tokens or of a day.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub budgets: Vec<Budget>,
+    /// How many processes shared the limiter when the second ended, this one included, if it is shared. The limits, `limit`
+    /// and those of `budgets`, and what was learned are then what all of them share; everything else is this process's part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub members: Option<u64>,
+    /// The server that it is shared on was out of reach then: `members` were there when it was last seen.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_lost: bool,
     /// How long those who got a ticket in this second had waited for it, in milliseconds.
     #[serde(default)]
     pub wait_ms: Quantiles,
@@ -102,6 +112,11 @@ fn not_told() -> f64 {
 #[allow(clippy::trivially_copy_pass_by_ref)] // As serde calls it.
 fn is_zero(count: &u64) -> bool {
     *count == 0
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // As serde calls it.
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// How one budget of tokens or of a day stood when the second ended.
@@ -135,6 +150,20 @@ pub enum Meter {
     /// Something that a later version knows.
     #[serde(other)]
     Other,
+}
+
+impl Meter {
+    /// As it stands in configuration and logs.
+    pub(crate) const fn key(self) -> &'static str {
+        match self {
+            Self::RequestsPerDay => "requests_per_day",
+            Self::TokensPerMinute => "tokens_per_minute",
+            Self::InputTokensPerMinute => "input_tokens_per_minute",
+            Self::OutputTokensPerMinute => "output_tokens_per_minute",
+            Self::TokensPerDay => "tokens_per_day",
+            Self::Other => "other",
+        }
+    }
 }
 
 /// What holds the line back.
@@ -272,7 +301,7 @@ mod tests {
 
     #[test]
     fn a_header_is_told_from_a_row_and_junk_from_both() {
-        let header = Header { format: FORMAT, started: 5, library: "0.1.0".into() };
+        let header = Header { format: FORMAT, started: 5, library: "0.1.0".into(), namespace: None };
         let text = serde_json::to_string(&header).unwrap();
         assert_eq!(Line::parse(&text).unwrap(), Line::Header(header));
         assert!(Line::parse(r#"{"hello":1}"#).is_err());

@@ -9,6 +9,7 @@
 //! the meter, the ramp, the window and the budgets of tokens and days. Meters and ramp count from the schedule and not from
 //! when a timer fired.
 
+mod fleet;
 mod waits;
 
 use std::{
@@ -25,6 +26,7 @@ use crate::{
     details::{AllDetails, Details},
     judge::{Per, Reading, Scope, Unit, Verdict},
     learn::{Learner, Through},
+    lease::{Fleet, IN_FLIGHT, Lease},
     limits::Limits,
     meter::{Meter, nanos},
     ramp::Ramp,
@@ -124,6 +126,11 @@ pub(crate) struct Scheduler<W> {
     phase: Phase,
     /// How many pauses have begun.
     episode: u64,
+    /// Where the limiter is shared: then this says what ramp, learners and phase say of one that is not.
+    lease: Option<Box<Lease>>,
+    /// Who shares it. While they are out of reach, all of its limits, of which this part holds.
+    fleet: Option<Fleet>,
+    degraded: Option<(Limits, f64)>,
     /// Whether the user gives a probe, so that no canary is sent.
     has_probe: bool,
     budgets: Budgets,
@@ -165,6 +172,9 @@ impl<W> Scheduler<W> {
             recovery: Recovery::new(seed),
             phase: Phase::Flowing,
             episode: 0,
+            lease: None,
+            fleet: None,
+            degraded: None,
             has_probe: false,
             budgets: Budgets::new(&limits),
             served: Served::default(),
@@ -179,14 +189,20 @@ impl<W> Scheduler<W> {
         }
     }
 
+    /// As they are configured.
     pub(crate) fn limits(&self) -> &Limits {
-        &self.limits
+        self.degraded.as_ref().map_or(&self.limits, |(limits, _)| limits)
     }
 
     /// Changes the limits. The line keeps its order; the new rate holds from the next ticket on.
     pub(crate) fn set_limits(&mut self, now: Duration, limits: Limits) {
         self.roll(now);
-        self.limits = limits.checked();
+        let mut limits = limits.checked();
+        if let Some((whole, share)) = &mut self.degraded {
+            *whole = limits;
+            limits = limits.part(*share);
+        }
+        self.limits = limits;
         if !limits.learn {
             (self.rate, self.cap) = learners(&limits);
         }
@@ -238,6 +254,7 @@ impl<W> Scheduler<W> {
             }
         }
         self.tally.counts.requested += 1;
+        self.lease.iter_mut().for_each(|lease| lease.asked());
         let id = self.new_id();
         Some(self.issue(id, now, now, Details { price, ..wish.details() }))
     }
@@ -249,6 +266,7 @@ impl<W> Scheduler<W> {
     pub(crate) fn enqueue(&mut self, now: Duration, wish: &Wish, payload: W) -> Result<Place, Rejected> {
         self.roll(now);
         self.tally.counts.requested += 1;
+        self.lease.iter_mut().for_each(|lease| lease.asked());
         let handicap = wish.priority.handicap();
         let place = Place { rank: nanos(now + handicap) + 1, id: self.new_id() };
         self.join(now, place, wish.details(), payload);
@@ -350,7 +368,10 @@ impl<W> Scheduler<W> {
         self.roll(now);
         self.returned(now);
         self.meter.give_back(1);
-        self.ramp.give_back();
+        match &mut self.lease {
+            Some(lease) => lease.give_back(now, grant.id),
+            None => self.ramp.give_back(),
+        }
         self.window.give_back(grant.at);
         let price = self.details.take(grant.id).price;
         self.budgets.give_back(grant.at, &price);
@@ -368,6 +389,13 @@ impl<W> Scheduler<W> {
         let details = self.details.take(grant.id);
         self.budgets.refuse(now, grant.at, &details.price);
         self.returned(now);
+        let place = Place { rank: 0, id: grant.id };
+        let details = Details { price: Price::default(), ..details };
+        if self.lease.is_some() {
+            self.refused_in_fleet(Some((&grant, now.saturating_sub(grant.at))), now, verdict);
+            self.join(now, place, details, payload);
+            return place;
+        }
         let is_new = match self.phase {
             Phase::Flowing => grant.episode == self.episode,
             Phase::Canary { id, .. } => id == grant.id,
@@ -377,14 +405,17 @@ impl<W> Scheduler<W> {
             self.learn(now, verdict);
         }
         self.pause(now, verdict.retry_after(), is_new);
-        let place = Place { rank: 0, id: grant.id };
-        self.join(now, place, Details { price: Price::default(), ..details }, payload);
+        self.join(now, place, details, payload);
         place
     }
 
     /// A refusal was seen that belongs to no ticket.
     pub(crate) fn refused_elsewhere(&mut self, now: Duration, verdict: &Verdict) {
         self.roll(now);
+        if self.lease.is_some() {
+            self.refused_in_fleet(None, now, verdict);
+            return;
+        }
         let is_new = self.phase == Phase::Flowing;
         if is_new {
             self.learn(now, verdict);
@@ -395,6 +426,7 @@ impl<W> Scheduler<W> {
     /// The user's probe has answered; `blocked`: the server still refuses.
     pub(crate) fn probed(&mut self, now: Duration, blocked: bool) {
         self.roll(now);
+        self.lease.iter_mut().for_each(|lease| lease.probed(blocked));
         if self.phase == Phase::Probing {
             if blocked {
                 self.phase = Phase::Paused { until: now + self.recovery.pause(None) };
@@ -418,6 +450,9 @@ impl<W> Scheduler<W> {
                 (Some(scheduled), Some(due)) if due <= now => scheduled,
                 _ => break,
             };
+            if self.has_probe && self.lease.as_mut().is_some_and(|lease| lease.probe()) {
+                return true;
+            }
             if self.has_probe && matches!(self.phase, Phase::Paused { .. }) {
                 self.phase = Phase::Probing;
                 return true;
@@ -476,6 +511,7 @@ impl<W> Scheduler<W> {
     /// The rate allowed now, in calls a second; zero while paused.
     pub(crate) fn rate(&self) -> f64 {
         match self.phase {
+            _ if let Some(lease) = &self.lease => lease.rate() * lease.share() / 60.0,
             Phase::Flowing => self.ramp.rate().min(f64::from(self.pace.get()) / 60.0),
             _ => 0.0,
         }
@@ -483,13 +519,17 @@ impl<W> Scheduler<W> {
 
     /// Where the server refused last, for the rate in calls a minute and for the calls in flight.
     pub(crate) fn ceilings(&self) -> (Option<f64>, Option<f64>) {
-        (self.rate.ceiling(), self.cap.ceiling())
+        match &self.lease {
+            Some(lease) => (lease.ceiling(REQUESTS), lease.ceiling(IN_FLIGHT)),
+            None => (self.rate.ceiling(), self.cap.ceiling()),
+        }
     }
 
     /// Begins with the ceilings of an earlier run.
     pub(crate) fn restore(&mut self, now: Duration, rate: Option<f64>, in_flight: Option<f64>) {
         self.roll(now);
-        if self.limits.learn {
+        // Those who share know better than an earlier run.
+        if self.limits.learn && self.lease.is_none() {
             rate.into_iter().for_each(|ceiling| self.rate.restore(ceiling));
             in_flight.into_iter().for_each(|ceiling| self.cap.restore(ceiling));
             self.relearn(now);
@@ -517,14 +557,16 @@ impl<W> Scheduler<W> {
             limit: f64::from(self.limits.requests_per_minute.get()) / 60.0,
             held: self.held(now),
             budgets: self.budgets.levels(now),
-            learned_rate: self.rate.learned().map(|per_minute| per_minute / 60.0),
-            learned_in_flight: self.cap.learned().map(f64::round),
+            fleet: self.fleet,
+            learned_rate: self.learned_rate().map(|per_minute| per_minute / 60.0),
+            learned_in_flight: self.learned_in_flight().map(f64::round),
         }
     }
 
     /// What is left of a pause.
     pub(crate) fn paused_for(&self, now: Duration) -> Option<Duration> {
         match self.phase {
+            _ if let Some(lease) = &self.lease => lease.paused_for(now),
             Phase::Flowing => None,
             Phase::Paused { until } => Some(until.saturating_sub(now)),
             Phase::Canary { accepted, .. } => Some(accepted.saturating_sub(now)),
@@ -538,6 +580,10 @@ impl<W> Scheduler<W> {
             && accepted <= now
         {
             self.resume(accepted, sent);
+        }
+        if self.lease.is_some() {
+            self.roll_in_fleet(now);
+            return;
         }
         let flowing = self.phase == Phase::Flowing && !self.line.is_empty();
         self.ramp.roll(now, flowing && !self.full());
@@ -557,6 +603,10 @@ impl<W> Scheduler<W> {
             self.rate.pressed(time);
             self.relearn(now);
         }
+        self.roll_tally(now);
+    }
+
+    fn roll_tally(&mut self, now: Duration) {
         if self.tally.is_over(now) {
             let standing = self.standing(now);
             self.tally.roll(now, &standing);
@@ -570,6 +620,7 @@ impl<W> Scheduler<W> {
         }
         let rate = self.limits.requests_per_minute;
         Some(match self.phase {
+            _ if let Some(lease) = &self.lease => self.held_in_fleet(now, lease),
             Phase::Flowing if self.full() => Held::InFlight,
             Phase::Flowing if let Some(kind) = self.held_by_budget() => self.budgets.held(now, kind),
             Phase::Flowing if self.ramp.due() > self.meter.due() => Held::Ramp,
@@ -590,6 +641,9 @@ impl<W> Scheduler<W> {
             return None;
         }
         let (first, _) = self.line.first_key_value()?;
+        if let Some(kind) = self.budgets.lacking(&self.price_of(*first)) {
+            return Some(kind);
+        }
         let (due, budget) = self.budgets.binding(&self.price_of(*first))?;
         let others = self.meter.due().max(self.ramp.due()).max(self.window.due());
         (due > others).then_some(budget.kind)
@@ -618,12 +672,20 @@ impl<W> Scheduler<W> {
     }
 
     fn full(&self) -> bool {
-        self.in_flight >= self.room
+        match &self.lease {
+            Some(lease) => lease.is_full(self.in_flight),
+            None => self.in_flight >= self.room,
+        }
     }
 
     /// Takes over what the learners allow.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // They saturate, and the least is 1.
     fn relearn(&mut self, now: Duration) {
+        if self.lease.is_some() {
+            self.pace = self.limits.requests_per_minute;
+            self.meter.set_rate(now, NonZeroU64::from(self.pace));
+            return;
+        }
         let served = self.served.pace(now, self.limits.requests_per_minute.get().into());
         let pace = NonZeroU32::new((self.rate.allowed() as u32).min(u32::try_from(served).unwrap_or(u32::MAX)));
         let pace = pace.unwrap_or(NonZeroU32::MIN);
@@ -666,6 +728,9 @@ impl<W> Scheduler<W> {
 
     /// When the head of the line may go, whoever it is. `None`: not before something else happens.
     fn due(&self, price: &Price) -> Option<Duration> {
+        if self.budgets.lacking(price).is_some() {
+            return None;
+        }
         Some(self.scheduled()?.max(self.window.due()).max(self.budgets.due(price)))
     }
 
@@ -676,24 +741,31 @@ impl<W> Scheduler<W> {
             return None;
         }
         let phase = match self.phase {
+            _ if let Some(lease) = &self.lease => lease.due()?,
             Phase::Flowing => Duration::ZERO,
             Phase::Paused { until } => until,
             Phase::Canary { .. } | Phase::Probing => return None,
         };
-        let rate = self.meter.due().max(self.ramp.due());
+        let ramp = if self.lease.is_some() { Duration::ZERO } else { self.ramp.due() };
+        let rate = self.meter.due().max(ramp);
         Some(rate.max(self.budgets.scheduled()).max(phase).max(self.unblocked))
     }
 
     fn issue(&mut self, id: Id, slot: Duration, now: Duration, mut details: Details) -> Grant {
-        let is_canary = matches!(self.phase, Phase::Paused { .. });
+        let mut is_canary = matches!(self.phase, Phase::Paused { .. });
+        let mut episode = self.episode;
         if self.limits.enabled {
-            if is_canary {
-                self.phase = Phase::Canary { id, sent: now, accepted: now + self.recovery.patience() };
+            if let Some(lease) = &mut self.lease {
+                (episode, is_canary) = (lease.episode(), lease.take(id));
+            } else {
+                if is_canary {
+                    self.phase = Phase::Canary { id, sent: now, accepted: now + self.recovery.patience() };
+                }
+                self.through.went(now);
+                self.ramp.take(slot);
             }
-            self.through.went(now);
             self.meter.take(slot, 1);
             self.budgets.take(now, slot, &mut details.price);
-            self.ramp.take(slot);
             self.window.take(now);
         }
         self.in_flight += 1;
@@ -701,7 +773,7 @@ impl<W> Scheduler<W> {
         let Charge { input, output, total } = details.price.thought;
         self.tally.counts.reserved_tokens += total.max(input.saturating_add(output));
         self.details.keep(id, details);
-        Grant { id, at: now, episode: self.episode, is_canary }
+        Grant { id, at: now, episode, is_canary }
     }
 
     /// Nobody goes. `is_new`: the refusal begins an episode, or shows that it goes on; else it came from before the pause and
@@ -728,6 +800,7 @@ impl<W> Scheduler<W> {
     }
 
     fn accepted(&mut self, now: Duration, canary: Id) {
+        self.lease.iter_mut().for_each(|lease| lease.ended(canary));
         if let Phase::Canary { id, sent, .. } = self.phase
             && id == canary
         {
@@ -737,6 +810,7 @@ impl<W> Scheduler<W> {
 
     /// The canary was dropped: the next in line goes in its place, at once.
     fn canary_lost(&mut self, now: Duration, canary: Id) {
+        self.lease.iter_mut().for_each(|lease| lease.lost(canary));
         if matches!(self.phase, Phase::Canary { id, .. } if id == canary) {
             self.phase = Phase::Paused { until: now };
         }
@@ -751,6 +825,9 @@ impl<W> Scheduler<W> {
         self.unblocked = now;
     }
 }
+
+/// The name of the rate, where the others are those of budgets.
+const REQUESTS: &str = "requests";
 
 /// What a row counts at most of one call.
 const MOST_TOKENS: u64 = 1 << 48;

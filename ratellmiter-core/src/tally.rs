@@ -2,7 +2,10 @@
 
 use std::{mem, time::Duration};
 
-use crate::record::{Budget, Held, Quantiles, Row};
+use crate::{
+    lease::Fleet,
+    record::{Budget, Held, Quantiles, Row},
+};
 
 /// What is counted within a second.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +41,8 @@ pub(crate) struct Standing {
     pub(crate) learned_rate: Option<f64>,
     pub(crate) learned_in_flight: Option<f64>,
     pub(crate) budgets: [Option<Budget>; 5],
+    /// Who shares the limiter, if it is shared.
+    pub(crate) fleet: Option<Fleet>,
 }
 
 impl Standing {
@@ -163,6 +168,8 @@ impl Second {
             reserved_tokens: counts.reserved_tokens,
             used_tokens: counts.used_tokens,
             budgets: standing.budgets.into_iter().flatten().collect(),
+            members: standing.fleet.map(|fleet| fleet.members),
+            is_lost: standing.fleet.is_some_and(|fleet| fleet.is_lost),
             wait_ms: waits,
             call_ms: calls,
         }

@@ -48,7 +48,7 @@ fn the_options_are_sound_and_the_help_names_them_all() {
 fn one_dash_and_two_equals_and_space_are_the_same() {
     let expected = report(&["--model=gpt4", "--file=x", "--lines=ri", "--dir=d", "--out=o.png"]);
     assert_eq!(expected.models, Models::Named("gpt4".into()));
-    assert_eq!(expected.source, Source { file: Some("x".into()), directory: Some("d".into()) });
+    assert_eq!(expected.source, Source { files: vec!["x".into()], directory: Some("d".into()) });
     for args in [
         ["-model=gpt4", "-file=x", "-lines=ri", "-dir=d", "-out=o.png"].as_slice(),
         &["-model", "gpt4", "--file", "x", "-lines", "ri", "-dir", "d", "--out", "o.png"],
@@ -64,6 +64,17 @@ fn a_value_may_be_nearly_anything() {
     assert_eq!(report(&["-model=-x=y"]).models, Models::Named("-x=y".into()));
     assert_eq!(report(&["-model", "a b/c"]).models, Models::Named("a b/c".into()));
     assert_eq!(report(&["-model=all"]).models, Models::All);
+}
+
+#[test]
+fn several_files_are_said_one_by_one_or_as_a_shell_spreads_them() {
+    let files = |args: &[&str]| report(args).source.files;
+    let expected: Vec<PathBuf> = ["a,b.jsonl", "c*.jsonl"].map(PathBuf::from).into();
+    assert_eq!(files(&["-file=a,b.jsonl", "-file=c*.jsonl"]), expected);
+    assert_eq!(files(&["-file", "a,b.jsonl", "c*.jsonl", "-model=m"]), expected);
+    assert_eq!(files(&["-file", "a,b.jsonl", "-model", "m", "-file=c*.jsonl"]), expected);
+    assert!(files(&[]).is_empty());
+    assert_eq!(wrong(&["-file=a", "b"]), "error: unexpected argument 'b' found");
 }
 
 #[test]
@@ -103,6 +114,8 @@ fn what_contradicts_itself_is_told() {
             &["-out=a.html", "-size=400x300"],
             &["-compare=b", "-model=all"],
             &["-compare=b", "-out=a.html"],
+            &["-compare=c", "-file=a", "-file=b"],
+            &["-follow", "-file", "a", "b"],
             &["-list", "-model=a"],
             &["-follow", "-out=a.png"],
             &["-list", "-follow"],
@@ -124,6 +137,8 @@ fn what_contradicts_itself_is_told() {
     -out=a.html -size=400x300: error: -size is for .png and .svg; a page is as large as its window
     -compare=b -model=all: error: -compare takes one model; allowed is -model=NAME
     -compare=b -out=a.html: error: -compare draws .png and .svg, no page
+    -compare=c -file=a -file=b: error: -compare is of one log, and -file names 2; allowed is one
+    -follow -file a b: error: -follow is of one log, and -file names 2; allowed is one
     -list -model=a: error: -model makes no sense with -list; allowed beside it: -dir
     -follow -out=a.png: error: -out makes no sense with -follow; allowed beside it: -dir, -file, -model, -lines
     -list -follow: error: -follow makes no sense with -list; allowed beside it: -dir

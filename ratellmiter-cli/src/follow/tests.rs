@@ -11,7 +11,10 @@ struct Place(tempfile::TempDir, Watch, Live, Duration);
 impl Place {
     fn of(file: Option<&str>) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let source = Source { file: file.map(Into::into), directory: Some(directory.path().join("logs")) };
+        let source = Source {
+            files: file.map(Into::into).into_iter().collect(),
+            directory: Some(directory.path().join("logs")),
+        };
         let watch = Watch::of(&source).unwrap();
         Self(directory, watch, Live::default(), Duration::from_secs(1_795_502_414))
     }

@@ -316,3 +316,48 @@ fn the_files_of_the_readme_are_as_they_must_be() {
         assert_eq!(settings.limits("gpt-4o", None).contract.name(), "openai", "{text}");
     }
 }
+
+#[cfg(feature = "redis")]
+#[test]
+fn limiters_are_shared_as_the_environment_the_file_and_the_code_say() {
+    use crate::fleet::{Loss, Shared};
+
+    let shared = |text: &str, pairs: &[(&str, &str)], code: Option<&Shared>| {
+        settings(&Config::default(), text, pairs).sharing.over(code)
+    };
+    let url = |url: &str| Shared::new(url).unwrap();
+    let code = url("redis://code").namespace("mine").on_loss(Loss::Open);
+    assert_eq!(shared("", &[], None), None);
+    assert_eq!(shared("", &[], Some(&code)), Some(code.clone()));
+    let text = "shared = \"redis://file\"";
+    assert_eq!(shared(text, &[], None), Some(url("redis://file")));
+    assert_eq!(shared(text, &[], Some(&code)), Some(url("redis://file").namespace("mine").on_loss(Loss::Open)));
+    let whole = format!("{text}\nshared_namespace = \"theirs\"\nshared_on_loss = \"closed\"");
+    let pairs = [("RATELLMITER_SHARED", "rediss://u:p@variable:1/2")];
+    let expected = url("rediss://u:p@variable:1/2").namespace("theirs").on_loss(Loss::Closed);
+    assert_eq!(shared(&whole, &pairs, Some(&code)), Some(expected));
+    assert_eq!(
+        shared("shared_namespace = \"theirs\"", &[], Some(&code)),
+        Some(url("redis://code").namespace("theirs").on_loss(Loss::Open))
+    );
+}
+
+#[cfg(feature = "redis")]
+#[test]
+fn a_server_that_is_none_is_told_without_its_password() {
+    let wrong = complaint("shared = \"http://:hunter2@host\"");
+    assert!(wrong.starts_with("line 1, column 10, key `shared`: no URL of a Redis or Valkey server"), "{wrong}");
+    assert!(wrong.contains("allowed are redis://HOST:PORT") && !wrong.contains("hunter2"), "{wrong}");
+    let variable = variables(&[("RATELLMITER_SHARED", "hunter2")]).unwrap_err().to_string();
+    assert!(variable.starts_with("the environment variable RATELLMITER_SHARED is \"(not shown)\"; allowed is redis:"));
+    let loss = complaint("shared_on_loss = \"shut\"");
+    assert!(loss.contains("degrade") && loss.contains("closed") && loss.contains("open"), "{loss}");
+}
+
+#[cfg(not(feature = "redis"))]
+#[test]
+fn a_program_that_cannot_share_reads_the_file_and_does_not_start_with_it() {
+    let sharing = settings(&Config::default(), "shared = \"redis://h\"\nshared_on_loss = \"closed\"", &[]).sharing;
+    let error = sharing.check().unwrap_err().to_string();
+    assert!(error.contains("the feature `redis`") && error.lines().count() == 1, "{error}");
+}

@@ -1,0 +1,26 @@
+//! The example of four processes, as the README runs it.
+
+#[path = "../../ratellmiter-core/tests/support/redis.rs"]
+mod redis;
+
+use std::{env, path::PathBuf, process::Command};
+
+/// Cargo builds it beside the tests.
+fn example() -> PathBuf {
+    let test = env::current_exe().unwrap();
+    test.parent().unwrap().parent().unwrap().join("examples/fleet")
+}
+
+#[test]
+fn four_processes_keep_one_limit_and_are_drawn_as_one() {
+    let (server, place) = (redis::Redis::start(), tempfile::tempdir().unwrap());
+    let output = Command::new(example()).arg(server.url()).current_dir(&place).output().unwrap();
+    let (said, complained) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert!(output.status.success(), "{said}{complained}");
+    println!("{said}");
+    assert!(said.contains("calls      160 answered, 40 in each of 4 processes"), "{said}");
+    let refused = said.split_once("refusals   ").unwrap().1.split(' ').next().unwrap().parse::<u32>().unwrap();
+    assert!(refused <= 3, "at most 0.02 a call: {said}");
+    let picture = said.split_once("picture    ").unwrap().1.trim();
+    assert!(std::fs::read(place.path().join(picture)).unwrap().starts_with(b"\x89PNG"), "{picture}");
+}

@@ -1,0 +1,157 @@
+//! One limiter in many processes: each takes leases from a Redis or Valkey server.
+//!
+//! The server keeps one document for each limiter, which `step.lua` reads and writes in one go: who is there and what each has,
+//! the one schedule, ramp, pause and learned rate of all. A process asks four times a second while it is busy, and once a
+//! second while it is not; its calls go by the [lease](crate::lease) that it has and wait for no answer.
+
+mod link;
+mod member;
+mod settings;
+
+use std::{
+    sync::{Arc, Mutex, mpsc},
+    thread,
+    time::Duration,
+};
+
+use thiserror::Error;
+use tokio::{
+    sync::{
+        Notify, broadcast,
+        mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+        watch,
+    },
+    task::JoinSet,
+};
+
+pub(crate) use self::member::Standing;
+pub use self::settings::{InvalidUrl, Loss, Shared};
+use self::{link::Link, member::Member};
+use crate::limiter::Limiter;
+
+/// How long those who leave are waited for.
+const FAREWELL: Duration = Duration::from_millis(500);
+
+/// Why a limiter is not shared though it should be.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum SharedError {
+    /// Another process has other limits.
+    #[error("{model} has other limits in {name}: {theirs}; here: {ours}")]
+    Conflict {
+        /// The limiter's name.
+        model: String,
+        /// The limits of this process.
+        ours: String,
+        /// The other process.
+        name: String,
+        /// Its limits.
+        theirs: String,
+    },
+    /// The server does not do what it is asked to.
+    #[error("{model} cannot be shared: the server says {reason}")]
+    Refused {
+        /// The limiter's name.
+        model: String,
+        /// What the server says.
+        reason: String,
+    },
+    /// The server is out of reach.
+    #[error("the server that limiters are shared on is out of reach: {reason}")]
+    Lost {
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// What the thread is told.
+enum Order {
+    Join(Member),
+    /// Dropped by each member that rests.
+    Rest(mpsc::Sender<()>),
+}
+
+/// Dropped when a member rests.
+#[derive(Debug, Clone)]
+pub(crate) struct Done(#[allow(dead_code)] Arc<mpsc::Sender<()>>);
+
+/// All limiters of one monitor that are shared, and the thread that asks for them.
+#[derive(Debug)]
+pub(crate) struct Fleet {
+    pub(crate) shared: Shared,
+    /// `None` once it is left.
+    members: Option<UnboundedSender<Order>>,
+    ended: Mutex<mpsc::Receiver<()>>,
+}
+
+impl Fleet {
+    pub(crate) fn start(shared: Shared) -> Self {
+        let (members, orders) = unbounded_channel();
+        let (end, ended) = mpsc::channel();
+        let server = shared.clone();
+        let run = move || {
+            let _end = end;
+            match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => runtime.block_on(serve(&server, orders)),
+                Err(error) => tracing::warn!(%error, "no runtime to share limiters from; calls wait"),
+            }
+        };
+        if let Err(error) = thread::Builder::new().name("ratellmiter-fleet".into()).spawn(run) {
+            tracing::warn!(%error, "no thread to share limiters from");
+        }
+        Self { shared, members: Some(members), ended: Mutex::new(ended) }
+    }
+
+    /// From now on this limiter is shared under its name.
+    pub(crate) fn join(&self, model: &Arc<str>, limiter: &Limiter) {
+        let poke = Arc::new(Notify::new());
+        let standing = limiter.join_fleet(poke.clone());
+        let member = Member { model: model.clone(), limiter: limiter.clone(), poke, standing };
+        let sent = self.members.as_ref().map(|members| members.send(Order::Join(member)));
+        // There is no thread, which was warned of.
+        if sent.is_none_or(|sent| sent.is_err()) {
+            limiter.leave_fleet();
+        }
+    }
+}
+
+/// Runs all members until no more can come, and those that are there have left.
+async fn serve(shared: &Shared, mut orders: UnboundedReceiver<Order>) {
+    let link = Link::new(shared).map(Arc::new);
+    if let Err(error) = &link {
+        tracing::warn!(reason = error.category(), "limiters cannot be shared; each process has all of them");
+    }
+    let (stop, stopped) = watch::channel(false);
+    let resting = broadcast::Sender::new(4);
+    let mut tasks = JoinSet::new();
+    while let Some(order) = orders.recv().await {
+        match (order, &link) {
+            (Order::Join(member), Ok(link)) => {
+                tasks.spawn(member.run(link.clone(), shared.loss, stopped.clone(), resting.subscribe()));
+            }
+            (Order::Join(member), Err(_)) => member.limiter.leave_fleet(),
+            (Order::Rest(done), _) => _ = resting.send(Done(Arc::new(done))),
+        }
+    }
+    stop.send_replace(true);
+    while tasks.join_next().await.is_some() {}
+}
+
+impl Fleet {
+    /// Nobody makes calls for now, and the process may be about to end: what is leased goes back, and the others are told. The
+    /// next call takes part again.
+    pub(crate) fn rest(&self) {
+        let (done, all) = mpsc::channel();
+        if self.members.as_ref().is_some_and(|members| members.send(Order::Rest(done)).is_ok()) {
+            // Until the last of them has dropped its end.
+            let _ = all.recv_timeout(FAREWELL);
+        }
+    }
+}
+
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        self.members = None;
+        let _ = self.ended.get_mut().map(|ended| ended.recv_timeout(FAREWELL));
+    }
+}

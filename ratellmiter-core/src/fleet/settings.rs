@@ -1,0 +1,162 @@
+//! Where a limiter is shared, under which name, and what happens when that place is out of reach.
+
+use std::{convert::Infallible, fmt};
+
+use redis::{ConnectionInfo, IntoConnectionInfo as _};
+use serde::Deserialize;
+use thiserror::Error;
+
+/// The namespace of those who name none.
+pub(crate) const NAMESPACE: &str = "default";
+
+/// Where limiters are shared with other processes: a Redis or Valkey server, and a namespace on it.
+///
+/// Limiters of the same namespace and name are one, in whatever process and on whatever machine.
+///
+/// ```
+/// use ratellmiter_core::{Loss, Shared};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let shared = Shared::new("rediss://worker:secret@redis.example:6380/2")?.namespace("team-a").on_loss(Loss::Closed);
+/// assert!(!format!("{shared:?}").contains("secret"));
+/// # Ok(()) }
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Shared {
+    url: String,
+    pub(crate) namespace: String,
+    pub(crate) loss: Loss,
+}
+
+/// What happens to calls while the server that limiters are shared on is out of reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase", expecting = "allowed are \"degrade\", \"closed\" and \"open\"")]
+#[non_exhaustive]
+pub enum Loss {
+    /// Each process goes on with its last share of the limits; with all of them if it never had one.
+    #[default]
+    Degrade,
+    /// Calls wait until the server is back.
+    Closed,
+    /// Each process goes on with all of the limits, as if it were alone.
+    Open,
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Degrade => "this process goes on with its last share, or with all of the limits if it never had one",
+            Self::Closed => "calls wait until it can be shared again",
+            Self::Open => "this process goes on with all of the limits",
+        })
+    }
+}
+
+/// A URL that names no server.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error(
+    "no URL of a Redis or Valkey server: {problem}; allowed are redis://HOST:PORT and rediss://HOST:PORT (TLS), with \
+     USER:PASSWORD@ before the host and /DATABASE behind it if need be"
+)]
+pub struct InvalidUrl {
+    problem: &'static str,
+}
+
+impl Shared {
+    /// On the server at this URL: `redis://127.0.0.1:6379`, or `rediss://USER:PASSWORD@HOST:PORT/DATABASE` with TLS. Nothing is
+    /// connected yet.
+    ///
+    /// # Errors
+    /// It is no such URL. The error does not show it, since there may be a password in it.
+    pub fn new(url: impl Into<String>) -> Result<Self, InvalidUrl> {
+        let url = url.into();
+        let scheme = url.split_once("://").map(|(scheme, _)| scheme);
+        let problem = match scheme {
+            None => Some("there is no scheme"),
+            Some("redis" | "rediss" | "valkey" | "valkeys") => None,
+            Some(_) => Some("the scheme is neither redis nor rediss"),
+        };
+        if let Some(problem) = problem {
+            return Err(InvalidUrl { problem });
+        }
+        let shared = Self { url, namespace: NAMESPACE.to_owned(), loss: Loss::default() };
+        shared.connection().map_err(|_| InvalidUrl { problem: "it cannot be read" })?;
+        Ok(shared)
+    }
+
+    /// Under this name: limiters of other namespaces are others. `default` if it is not said.
+    #[must_use]
+    pub fn namespace(mut self, name: impl Into<String>) -> Self {
+        self.namespace = name.into();
+        self
+    }
+
+    /// What happens while the server is out of reach. [`Loss::Degrade`] if it is not said.
+    #[must_use]
+    pub fn on_loss(mut self, loss: Loss) -> Self {
+        self.loss = loss;
+        self
+    }
+
+    /// Whether the connection is to be encrypted.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.url.starts_with("rediss:") || self.url.starts_with("valkeys:")
+    }
+
+    pub(crate) fn connection(&self) -> redis::RedisResult<ConnectionInfo> {
+        self.url.as_str().into_connection_info()
+    }
+}
+
+/// Without the URL: there may be a password in it.
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { namespace, loss, .. } = self;
+        f.debug_struct("Shared").field("namespace", namespace).field("loss", loss).finish_non_exhaustive()
+    }
+}
+
+impl TryFrom<&str> for Shared {
+    type Error = InvalidUrl;
+
+    fn try_from(url: &str) -> Result<Self, InvalidUrl> {
+        Self::new(url)
+    }
+}
+
+impl TryFrom<String> for Shared {
+    type Error = InvalidUrl;
+
+    fn try_from(url: String) -> Result<Self, InvalidUrl> {
+        Self::new(url)
+    }
+}
+
+impl From<Infallible> for InvalidUrl {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_read_when_they_are_given_and_never_shown() {
+        for url in ["redis://127.0.0.1:6379", "rediss://:hunter2@localhost:7000/3", "redis://u:hunter2@[::1]/"] {
+            let shared = Shared::new(url).unwrap();
+            assert_eq!(format!("{shared:?}"), r#"Shared { namespace: "default", loss: Degrade, .. }"#);
+        }
+        for (url, problem) in [
+            ("127.0.0.1:6379", "there is no scheme"),
+            ("http://:hunter2@localhost", "the scheme is neither redis nor rediss"),
+            ("redis://:hunter2@localhost:port", "it cannot be read"),
+            ("redis://localhost/hunter2", "it cannot be read"),
+        ] {
+            let error = Shared::new(url).unwrap_err();
+            assert_eq!(error, InvalidUrl { problem }, "{url}");
+            assert!(!error.to_string().contains("hunter2") && !error.to_string().contains('\n'));
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What a process tells, and what it is told: both are JSON. Times are microseconds.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// By the name of what is counted.
+pub(crate) type Told = BTreeMap<String, f64>;
+
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub(crate) struct Report {
+    /// The document that the lease is from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) epoch: Option<String>,
+    /// All limits, in words: all processes must have the same.
+    pub(crate) limits: String,
+    /// Calls a minute.
+    pub(crate) rate: u32,
+    pub(crate) burst: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ramp: Option<Ramp>,
+    pub(crate) learns: bool,
+    /// Calls that wait, those of them that were refused, and how many ask within a period.
+    pub(crate) line: u64,
+    pub(crate) refused: u64,
+    pub(crate) recent: u64,
+    /// Slots that are asked for, and those that come back.
+    pub(crate) wants: u64,
+    pub(crate) unused: u64,
+    #[serde(skip)]
+    pub(crate) held_slots: u64,
+    pub(crate) lag: u64,
+    /// What headers leave of calls a minute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) served: Option<f64>,
+    /// The space that the first in the line waits for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) held: Option<&'static str>,
+    pub(crate) spaces: BTreeMap<&'static str, Space>,
+    pub(crate) paces: BTreeMap<&'static str, Pace>,
+    /// What was taken of a day, by the hour, the last first.
+    pub(crate) hours: BTreeMap<&'static str, Vec<u64>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) refusals: Vec<Refusal>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) canary: Option<Outcome>,
+    /// For a server that knows of nothing: what is left of a pause, and what was learned.
+    pub(crate) paused: u64,
+    pub(crate) ceilings: Told,
+    /// From 0 to 1.
+    pub(crate) jitter: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub(crate) struct Ramp {
+    pub(crate) start: u32,
+    pub(crate) step: u32,
+}
+
+/// What all may take together, as it stands in one process.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub(crate) struct Space {
+    pub(crate) limit: u64,
+    pub(crate) taken: u64,
+    /// How much more could be taken until the next report, and by the first in the line.
+    pub(crate) wants: u64,
+    pub(crate) head: u64,
+}
+
+/// What is spread over a minute: the limit that one process knows of, and what it would spread.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub(crate) struct Pace {
+    pub(crate) limit: u64,
+    pub(crate) wants: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub(crate) struct Refusal {
+    /// In which the call went; none if it was not one of ours, or went before the document was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) episode: Option<u64>,
+    pub(crate) is_canary: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) hint: Option<u64>,
+    /// How long it took to come.
+    pub(crate) after: u64,
+    /// `requests` or `in_flight`, if anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) teaches: Option<&'static str>,
+    /// The budgets that may be meant.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) budgets: Vec<&'static str>,
+}
+
+/// How the canary fares that was this process's to send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Outcome {
+    Accepted,
+    Lost,
+    /// It has not gone yet.
+    Kept,
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+pub(crate) struct Answer {
+    pub(crate) epoch: String,
+    pub(crate) episode: u64,
+    /// Slots: after how long the first is, how far they are apart, how many there are.
+    #[serde(default)]
+    pub(crate) spans: Vec<[f64; 3]>,
+    #[serde(default)]
+    pub(crate) is_canary: bool,
+    /// Until when.
+    #[serde(default)]
+    pub(crate) paused: Option<f64>,
+    pub(crate) again: f64,
+    pub(crate) spaces: Told,
+    pub(crate) paces: Told,
+    pub(crate) members: f64,
+    pub(crate) share: f64,
+    pub(crate) pace: f64,
+    pub(crate) rate: f64,
+    pub(crate) is_ramping: bool,
+    #[serde(default)]
+    pub(crate) is_room_limited: bool,
+    pub(crate) ceilings: Told,
+    pub(crate) learned: Told,
+}
+
+/// Another process has other limits.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct Conflict {
+    pub(crate) name: String,
+    pub(crate) limits: String,
+}

@@ -1,0 +1,231 @@
+//! A limiter that is shared: what its lease says instead of ramp, learners and phase, and what it tells and is told.
+
+use std::time::Duration;
+
+use super::{Grant, Phase, Price, REQUESTS, Scheduler};
+use crate::{
+    judge::{Scope, Verdict},
+    lease::{Answer, Fleet, IN_FLIGHT, Lease, Need, Ramp, Refusal, Report, Space, Told, micros},
+    record::{Held, Meter as Kind},
+};
+
+/// So many of the line are looked at, to tell what the next calls cost.
+const LOOKED_AT: usize = 64;
+/// Where nobody limits the calls in flight.
+const ANY: u64 = 1_000_000_000;
+
+impl<W> Scheduler<W> {
+    /// From now on it is shared, and all of its limits hold: nobody goes before the first answer.
+    pub(crate) fn join_fleet(&mut self, now: Duration) {
+        self.roll(now);
+        if let Some((limits, _)) = self.degraded.take() {
+            self.set_limits(now, limits);
+        }
+        let mut lease = Lease::new((self.rate.ceiling(), self.cap.ceiling()));
+        if let Phase::Paused { until } = self.phase {
+            lease.pause(until);
+        }
+        self.phase = Phase::Flowing;
+        self.lease = Some(Box::new(lease));
+        let members = self.fleet.map_or(0, |fleet| fleet.members);
+        self.fleet = Some(Fleet { members, is_lost: self.fleet.is_some_and(|fleet| fleet.is_lost) });
+        self.relearn(now);
+        self.budgets.lease(now, Some((&Told::new(), &Told::new())));
+    }
+
+    /// Those who share it are out of reach: `part` says what part of the limits holds meanwhile, none lets all wait.
+    pub(crate) fn lose_fleet(&mut self, now: Duration, part: Option<impl FnOnce(f64) -> f64>) {
+        self.roll(now);
+        self.fleet.iter_mut().for_each(|fleet| fleet.is_lost = true);
+        let Some(part) = part else {
+            self.lease.iter_mut().for_each(|lease| lease.drop_slots());
+            return;
+        };
+        self.go_alone(now, part);
+    }
+
+    /// It is shared no longer, and all of its limits hold.
+    pub(crate) fn leave_fleet(&mut self, now: Duration) {
+        self.roll(now);
+        self.go_alone(now, |_| 1.0);
+        if let Some((limits, _)) = self.degraded.take() {
+            self.set_limits(now, limits);
+        }
+        self.fleet = None;
+    }
+
+    fn go_alone(&mut self, now: Duration, part: impl FnOnce(f64) -> f64) {
+        let Some(lease) = self.lease.take() else { return };
+        self.budgets.lease(now, None);
+        self.episode = lease.episode();
+        if let Some(left) = lease.paused_for(now) {
+            self.phase = Phase::Paused { until: now + left };
+        }
+        for (learner, key) in [(&mut self.rate, REQUESTS), (&mut self.cap, IN_FLIGHT)] {
+            if let Some(ceiling) = lease.ceiling(key).filter(|_| self.limits.learn) {
+                learner.restore(ceiling);
+            }
+        }
+        let limits = self.limits;
+        self.degraded = Some((limits, part(lease.share())));
+        self.set_limits(now, limits);
+    }
+
+    /// When the server is to be asked again, if nothing else happens.
+    pub(crate) fn asks_at(&self) -> Option<Duration> {
+        let lease = self.lease.as_ref()?;
+        let is_held = self.full() || self.lacks_budget();
+        Some(lease.asks_at(&self.need(), is_held))
+    }
+
+    fn lacks_budget(&self) -> bool {
+        let first = self.line.first_key_value();
+        first.is_some_and(|(first, _)| self.budgets.lacking(&self.price_of(*first)).is_some())
+    }
+
+    fn need(&self) -> Need {
+        let refused = self.line.keys().take_while(|place| place.rank == 0).count() as u64;
+        Need { line: self.line.len() as u64, refused }
+    }
+
+    /// What the others who share it are told.
+    pub(crate) fn report(&mut self, now: Duration) -> Option<Report> {
+        self.roll(now);
+        let need = self.need();
+        let mut report = self.lease.as_mut()?.report(now, need);
+        report.limits = self.limits.in_words();
+        report.rate = self.limits.requests_per_minute.get();
+        report.burst = micros(self.limits.burst);
+        report.ramp = self.limits.ramp.map(|ramp| Ramp { start: ramp.start, step: ramp.step });
+        report.learns = self.limits.learn;
+        let most = u64::from(report.rate);
+        #[allow(clippy::cast_precision_loss)]
+        {
+            report.served = Some(self.served.pace(now, most)).filter(|pace| *pace < most).map(|pace| pace as f64);
+        }
+        report.held = if self.line.is_empty() {
+            None
+        } else if self.full() {
+            Some(IN_FLIGHT)
+        } else {
+            self.held_by_budget().map(Kind::key)
+        };
+        let calls = report.wants + report.held_slots;
+        let limit = self.limits.max_in_flight.map_or(ANY, |most| most.get().into());
+        let head = u64::from(calls > 0);
+        report.spaces.insert(IN_FLIGHT, Space { limit, taken: self.in_flight, wants: calls, head });
+        let first: Vec<Price> = self.line.keys().take(LOOKED_AT).map(|place| self.price_of(*place)).collect();
+        self.budgets.tell(now, calls, &first, &mut report);
+        // What the server takes away is not used while its answer is on its way.
+        self.lease.iter_mut().for_each(|lease| lease.hold_room(self.in_flight));
+        self.budgets.hold_rooms();
+        Some(report)
+    }
+
+    /// Nobody makes calls for now: what is to be told to that end. `None`: somebody does.
+    pub(crate) fn rest(&mut self, now: Duration) -> Option<Report> {
+        if !self.line.is_empty() || self.in_flight > 0 {
+            return None;
+        }
+        self.lease.as_mut()?.drop_slots();
+        let report = self.report(now)?;
+        self.lease.iter_mut().for_each(|lease| lease.rest());
+        Some(report)
+    }
+
+    /// Somebody would have gone at once, and could not.
+    pub(crate) fn tried(&mut self, now: Duration) {
+        self.lease.iter_mut().for_each(|lease| lease.tried(now));
+    }
+
+    /// Takes over what the server answers.
+    pub(crate) fn renew(&mut self, now: Duration, answer: &Answer) {
+        self.roll(now);
+        let Some(lease) = &mut self.lease else { return };
+        lease.renew(now, answer);
+        self.fleet = Some(Fleet { members: lease.members(), is_lost: false });
+        self.budgets.lease(now, Some((&answer.spaces, &answer.paces)));
+        self.unblocked = now;
+    }
+
+    pub(super) fn roll_in_fleet(&mut self, now: Duration) {
+        self.lease.iter_mut().for_each(|lease| lease.roll(now));
+        self.rolled = now;
+        if !self.budgets.is_empty() {
+            self.budgets.roll(now);
+        }
+        self.served.roll(now);
+        self.roll_tally(now);
+    }
+
+    /// A call came back refused, or, without one, it was seen that the server refuses.
+    pub(super) fn refused_in_fleet(&mut self, of: Option<(&Grant, Duration)>, now: Duration, verdict: &Verdict) {
+        self.meter.forget_saved(now);
+        let (teaches, budgets) = match verdict {
+            Verdict::RateLimited { scope, .. } if self.limits.learn => match scope {
+                Scope::Concurrency => (Some(IN_FLIGHT), Vec::new()),
+                Scope::Acceleration | Scope::Day | Scope::Billing => (None, Vec::new()),
+                scope => (Some(REQUESTS), self.budgets.meant(*scope)),
+            },
+            _ => (None, Vec::new()),
+        };
+        let refusal = Refusal {
+            episode: of.filter(|(grant, _)| self.is_from_fleet(grant)).map(|(grant, _)| grant.episode),
+            hint: verdict.retry_after().map(micros),
+            after: of.map_or(0, |(_, after)| micros(after)),
+            teaches,
+            budgets,
+            ..Refusal::default()
+        };
+        self.lease.iter_mut().for_each(|lease| lease.refused(of.map(|(grant, _)| grant.id), refusal.clone()));
+    }
+
+    fn is_from_fleet(&self, grant: &Grant) -> bool {
+        self.lease.as_ref().is_some_and(|lease| lease.is_from_here(grant.at))
+    }
+
+    /// What the first in the line waits for.
+    pub(super) fn held_in_fleet(&self, now: Duration, lease: &Lease) -> Held {
+        let limit = f64::from(self.limits.requests_per_minute.get());
+        match self.held_by_budget() {
+            _ if lease.paused_for(now).is_some() => Held::Pause,
+            _ if self.full() => Held::InFlight,
+            Some(kind) => self.budgets.held(now, kind),
+            None if lease.is_ramping() => Held::Ramp,
+            None if lease.pace() >= limit => Held::Rate,
+            None if lease.learned(REQUESTS).is_some_and(|learned| learned <= lease.pace()) => Held::Learned,
+            None => Held::Server,
+        }
+    }
+
+    pub(super) fn learned_rate(&self) -> Option<f64> {
+        match &self.lease {
+            Some(lease) => lease.learned(REQUESTS),
+            None => self.rate.learned(),
+        }
+    }
+
+    pub(super) fn learned_in_flight(&self) -> Option<f64> {
+        match &self.lease {
+            Some(lease) => lease.learned(IN_FLIGHT),
+            None => self.cap.learned(),
+        }
+    }
+
+    /// The rate at which our line is served, in calls a minute.
+    pub(super) fn expected_pace(&self) -> f64 {
+        match &self.lease {
+            Some(lease) if lease.members() > 0 => (lease.pace() * lease.share()).max(1e-3),
+            _ => self.pace.get().into(),
+        }
+    }
+
+    /// How many of our calls may be out.
+    pub(super) fn places(&self) -> u64 {
+        self.lease.as_ref().map_or(self.room, |lease| lease.room())
+    }
+
+    pub(super) fn time_of_ramp(&self, calls: u64) -> Duration {
+        if self.lease.is_some() { Duration::ZERO } else { self.ramp.time_for(calls) }
+    }
+}

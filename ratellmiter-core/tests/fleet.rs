@@ -1,0 +1,280 @@
+//! One limiter in several real processes, on a real server: the promises of one process hold for all of them together.
+
+#![cfg(all(feature = "redis", feature = "sim"))]
+
+#[path = "support/redis.rs"]
+mod redis;
+#[path = "../examples/provider/server.rs"]
+mod server;
+#[path = "support/warnings.rs"]
+mod warnings;
+#[path = "support/worker.rs"]
+mod worker;
+
+use std::{
+    iter::repeat_n,
+    sync::{Mutex, MutexGuard, PoisonError, atomic::Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use ratellmiter_core::sim::{Hint, Provider};
+use redis::{Redis, programs};
+use worker::{Event, Job, Worker, all_tickets, finish_all, most_within, run_if_worker, soon, span, speed, start};
+
+const SECOND: Duration = Duration::from_secs(1);
+/// A worker that needs longer is broken.
+const LONG: Duration = Duration::from_secs(150);
+
+/// Those that keep the machine busy go one after another.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The process that each worker is.
+#[test]
+fn a_worker() {
+    run_if_worker();
+}
+
+#[test]
+fn four_processes_have_one_rate_which_is_even_and_used_on_every_server_there_is() {
+    let _turn = turn();
+    for program in programs() {
+        let redis = Redis::of(program, &[]);
+        let job = Job { url: redis.url(), per_minute: 6000, calls: 250, begins: soon(), ..Job::default() };
+        let mut workers = start(repeat_n(job.clone(), 4));
+        finish_all(&mut workers, &job, LONG);
+        let tickets = all_tickets(&workers);
+        eprintln!("{program}: {:.1} of 100 a second, {} at most", speed(&tickets), most_within(SECOND, &tickets));
+        assert!(speed(&tickets) >= 98.0 && most_within(SECOND, &tickets) <= 103);
+        assert_eq!(
+            redis.ask("KEYS *").lines().nth(2),
+            Some("{ratellmiter:test:model}"),
+            "one key, which is all hash tag"
+        );
+    }
+}
+
+#[test]
+#[allow(clippy::cast_precision_loss)]
+fn eight_processes_take_a_thousand_tickets_a_second_with_few_questions_and_in_fair_parts() {
+    let _turn = turn();
+    let redis = Redis::start();
+    let job = Job { url: redis.url(), per_minute: 60_000, calls: 1000, begins: soon(), ..Job::default() };
+    let mut workers = start(repeat_n(job.clone(), 8));
+    finish_all(&mut workers, &job, LONG);
+    let tickets = all_tickets(&workers);
+    let steps = redis.steps() as f64 / span(&tickets).as_secs_f64();
+    // While all have calls waiting.
+    let end = workers.iter().map(|worker| *worker.tickets().last().unwrap()).min().unwrap();
+    let begin = workers.iter().map(|worker| worker.tickets()[0]).max().unwrap();
+    let parts = workers.iter().map(|worker| worker.tickets().iter().filter(|at| (begin..end).contains(*at)).count());
+    let parts: Vec<f64> = parts.map(|part| part as f64).collect();
+    let sum: f64 = parts.iter().sum();
+    let jain = sum * sum / (8.0 * parts.iter().map(|part| part * part).sum::<f64>());
+    eprintln!("{:.1} of 1000 a second; {steps:.1} questions a second; Jain {jain:.4}; {parts:?}", speed(&tickets));
+    assert!(steps < 50.0, "{steps}");
+    assert!(jain >= 0.98, "{jain}: {parts:?}");
+    assert!(speed(&tickets) >= 970.0, "{}", speed(&tickets));
+    assert!(most_within(SECOND, &tickets) <= 1050, "{}", most_within(SECOND, &tickets));
+}
+
+#[test]
+fn the_first_ticket_of_an_idle_fleet_takes_one_question() {
+    let _turn = turn();
+    let redis = Redis::start();
+    let job = Job { url: redis.url(), calls: 1, waits: 2500, stays: 500, ..Job::default() };
+    let worker = Worker::start("a_worker", &job);
+    worker.wait_for(LONG, |events| events.iter().any(|event| matches!(event, Event::Fleet { members: 1, .. })));
+    let mut before = redis.steps();
+    // Its own questions of an idle second are between one and the next.
+    let ticket = loop {
+        let steps = redis.steps();
+        match worker.tickets().first() {
+            Some(_) => break steps,
+            None => before = steps,
+        }
+        thread::sleep(Duration::from_millis(2));
+    };
+    assert!(ticket - before <= 2, "{} questions between two looks", ticket - before);
+}
+
+#[test]
+fn a_slow_rate_is_one_for_all() {
+    let _turn = turn();
+    let redis = Redis::start();
+    let job = Job { url: redis.url(), per_minute: 60, calls: 3, ..Job::default() };
+    let mut workers = start(repeat_n(job.clone(), 4));
+    finish_all(&mut workers, &job, LONG);
+    let tickets = all_tickets(&workers);
+    eprintln!("{:.3} of 1 a second", speed(&tickets));
+    assert!(most_within(SECOND, &tickets) <= 2 && most_within(4 * SECOND, &tickets) <= 5);
+    assert!(speed(&tickets) >= 0.93, "{}", speed(&tickets));
+}
+
+#[test]
+fn a_jump_in_demand_is_ramped_up_by_all_together() {
+    let _turn = turn();
+    let redis = Redis::start();
+    let job = Job { url: redis.url(), per_minute: 6000, ramp: true, calls: 100, ..Job::default() };
+    let mut workers = start(repeat_n(job.clone(), 4));
+    finish_all(&mut workers, &job, LONG);
+    let tickets = all_tickets(&workers);
+    let by_second: Vec<_> = (0..5_u32)
+        .map(|second| {
+            let from = tickets[0] + SECOND * second;
+            tickets.iter().filter(|at| (from..from + SECOND).contains(*at)).count()
+        })
+        .collect();
+    eprintln!("{by_second:?}");
+    for (second, count) in by_second.iter().enumerate() {
+        let allowed = 25 + 10 * second;
+        assert!(*count <= allowed + 3, "{by_second:?}");
+        assert!(*count + 8 >= allowed, "{by_second:?}");
+    }
+}
+
+#[test]
+fn a_refusal_in_one_pauses_all_and_that_call_goes_first_and_alone() {
+    let _turn = turn();
+    let redis = Redis::start();
+    let job = Job { url: redis.url(), per_minute: 3000, calls: 150, takes: 400, hint: 1500, ..Job::default() };
+    let one = Job { refused: vec![40], ..job.clone() };
+    let mut workers = start([one, job.clone(), job.clone(), job.clone()]);
+    finish_all(&mut workers, &job, LONG);
+    let refused = workers[0].events().iter().find_map(|event| match event {
+        Event::Refused { at, .. } => Some(*at),
+        _ => None,
+    });
+    let refused = refused.unwrap();
+    let tickets = all_tickets(&workers);
+    let canary = *workers[0].tickets().iter().find(|at| **at > refused + SECOND).unwrap();
+    let in_pause = tickets.iter().filter(|at| (refused + Duration::from_millis(450)..canary).contains(*at)).count();
+    assert_eq!(in_pause, 0, "a period after the refusal all of them know");
+    let hint = canary.saturating_sub(refused);
+    assert!((1500..2300).contains(&hint.as_millis()), "{hint:?}");
+    let events = workers[0].events();
+    assert!(events.contains(&Event::Ticket { call: 40, at: canary }), "the refused call is the canary");
+    let next = *tickets.iter().find(|at| **at > canary).unwrap();
+    assert!(next.saturating_sub(canary) >= Duration::from_millis(350), "it is out alone until it ends");
+}
+
+#[test]
+fn so_many_calls_are_out_in_all_processes_together() {
+    let _turn = turn();
+    for (cap, share) in [(4, 0.4), (1, 0.3)] {
+        let redis = Redis::start();
+        let job = Job {
+            url: redis.url(),
+            per_minute: 6000,
+            max_in_flight: Some(cap),
+            calls: 10,
+            takes: 150,
+            ..Job::default()
+        };
+        let mut workers = start(repeat_n(job.clone(), 4));
+        finish_all(&mut workers, &job, LONG);
+        let mut changes: Vec<(Duration, i32)> = Vec::new();
+        for event in workers.iter().flat_map(Worker::events) {
+            match event {
+                Event::Ticket { at, .. } => changes.push((at, 1)),
+                Event::Done { at, .. } => changes.push((at, -1)),
+                _ => {}
+            }
+        }
+        changes.sort_unstable();
+        let (mut out, mut most) = (0, 0);
+        for (_, change) in &changes {
+            out += change;
+            most = most.max(out);
+        }
+        let time = changes.last().unwrap().0.saturating_sub(changes[0].0).as_secs_f64();
+        let used = 40.0 * 0.15 / (time * f64::from(cap));
+        eprintln!("{most} of {cap} at most, {:.0} % of the places used", used * 100.0);
+        // What a worker tells of an end comes a little after the limiter knows it.
+        assert!(most <= i32::try_from(cap).unwrap() + 1, "{most} of {cap}");
+        assert!(used >= share, "{used}");
+    }
+}
+
+#[test]
+fn tokens_and_days_are_budgets_of_all() {
+    let _turn = turn();
+    let redis = Redis::start();
+    // 100 tokens a second; a second's worth may be taken at once, as in one process.
+    let job = Job { url: redis.url(), tokens_per_minute: Some(6000), tokens: 20, calls: 15, ..Job::default() };
+    let mut workers = start(repeat_n(job.clone(), 4));
+    finish_all(&mut workers, &job, LONG);
+    let tickets = all_tickets(&workers);
+    let tokens = (speed(&tickets) * 20.0).round();
+    eprintln!("{tokens} of 100 tokens a second in {:?}", span(&tickets));
+    assert!((85.0..=112.0).contains(&tokens), "{tokens}");
+
+    let redis = Redis::start();
+    let job = Job { url: redis.url(), requests_per_day: Some(30), calls: 20, ..Job::default() };
+    let workers = start(repeat_n(job, 4));
+    let began = Instant::now();
+    while all_tickets(&workers).len() < 30 {
+        assert!(began.elapsed() < LONG, "{}", all_tickets(&workers).len());
+        thread::sleep(Duration::from_millis(20));
+    }
+    thread::sleep(2 * SECOND);
+    assert_eq!(all_tickets(&workers).len(), 30, "of 30 a day");
+}
+
+/// Against a simulated provider over HTTP: how much it accepted a second, how much of what was sent it refused.
+fn play(provider: Provider, processes: usize, job: &Job) -> (Vec<Duration>, f64, Duration) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let (address, counts) = runtime.block_on(server::start(provider, 0)).unwrap();
+    let redis = Redis::start();
+    let job = Job { url: redis.url(), provider: Some(format!("http://{address}/v1/chat/completions")), ..job.clone() };
+    let mut workers = start(repeat_n(job.clone(), processes));
+    finish_all(&mut workers, &job, LONG);
+    let tickets = all_tickets(&workers);
+    let done = workers.iter().flat_map(Worker::events).filter_map(|event| match event {
+        Event::Done { at, .. } => Some(at),
+        _ => None,
+    });
+    let time = done.max().unwrap().saturating_sub(tickets[0]);
+    #[allow(clippy::cast_precision_loss)]
+    let calls = job.calls as f64 * processes as f64;
+    let refusals = f64::from(u32::try_from(counts.too_many.load(Ordering::Relaxed)).unwrap()) / calls;
+    (tickets, refusals, time)
+}
+
+#[test]
+fn a_provider_accepts_the_whole_limit_from_four_and_from_eight_processes_and_refuses_hardly_any() {
+    let _turn = turn();
+    for processes in [4, 8] {
+        let provider =
+            Provider::new(3).bucket(3000, SECOND).latency(Duration::from_millis(200), 0.3, 0.0).hint(Hint::Exact);
+        let job = Job { per_minute: 3000, calls: 1000 / processes as u64, begins: soon(), ..Job::default() };
+        let (tickets, refusals, _) = play(provider, processes, &job);
+        eprintln!(
+            "{processes} processes: {:.2} of 50 a second, {refusals:.4} refusals a call, {} within a second at most",
+            speed(&tickets),
+            most_within(SECOND, &tickets)
+        );
+        assert!(speed(&tickets) >= 49.0 && refusals <= 0.02, "{} {refusals}", speed(&tickets));
+        assert!(most_within(10 * SECOND, &tickets) <= 505);
+    }
+}
+
+/// Scenario G of the league, with one limiter in place of four.
+#[test]
+fn four_processes_that_share_are_as_quick_as_one_and_hardly_refused() {
+    let provider = Provider::new(7)
+        .bucket(300, SECOND)
+        .latency(Duration::from_millis(2500), 0.6, 0.0)
+        .refused_after(Duration::from_millis(100))
+        .hint(Hint::Seconds);
+    let job = Job { per_minute: 300, ramp: true, calls: 125, ..Job::default() };
+    let (tickets, refusals, time) = play(provider, 4, &job);
+    let minute = most_within(Duration::from_mins(1), &tickets);
+    eprintln!("the last call ends after {time:?}; {refusals:.4} refusals a call; {minute} within a minute");
+    assert!(time <= Duration::from_secs(112), "{time:?}");
+    assert!(refusals <= 0.02, "{refusals}");
+    assert!(minute <= 300, "{minute}");
+}

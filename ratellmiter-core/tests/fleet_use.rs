@@ -1,0 +1,161 @@
+//! What a program meets that shares its limiters: with and without a runtime, at its end, and where the server will not do it.
+
+#![cfg(feature = "redis")]
+
+#[path = "support/redis.rs"]
+mod redis;
+
+use std::{
+    num::NonZeroU32,
+    thread,
+    time::{Duration, Instant},
+};
+
+use ratellmiter_core::{Config, Limiter, Limits, Monitor, Shared, SharedError};
+use redis::Redis;
+
+const LONG: Duration = Duration::from_secs(20);
+
+/// A monitor that stands for a process of its own.
+fn sharing(redis: &Redis) -> Monitor {
+    let monitor = Monitor::new();
+    monitor.shared(redis.url()).unwrap();
+    monitor
+}
+
+fn limits() -> Limits {
+    Limits::per_minute(NonZeroU32::new(6000).unwrap()).no_ramp()
+}
+
+fn until(what: &str, is: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is() {
+        assert!(began.elapsed() < LONG, "not {what}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn members(limiter: &Limiter) -> u64 {
+    limiter.snapshot().fleet.map_or(0, |fleet| fleet.members)
+}
+
+#[test]
+fn a_program_without_a_runtime_shares_as_any_other() {
+    let redis = Redis::start();
+    let monitor = sharing(&redis);
+    let limiter = monitor.limiter("m");
+    (0..3).for_each(|_| limiter.admit_blocking().finish());
+    assert_eq!((members(&limiter), limiter.snapshot().in_flight), (1, 0));
+}
+
+#[test]
+fn who_does_not_wait_gets_a_slot_as_long_as_one_comes_again() {
+    let redis = Redis::start();
+    let monitor = sharing(&redis);
+    let limiter = monitor.limiter("m");
+    let tries: Vec<_> = (0..8)
+        .map(|_| {
+            thread::sleep(Duration::from_millis(600));
+            limiter.try_admit().is_some_and(|ticket| {
+                ticket.finish();
+                true
+            })
+        })
+        .collect();
+    assert!(tries.iter().filter(|is_issued| **is_issued).count() >= 6, "{tries:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_stops_leaves_its_places_at_once_and_takes_part_again_when_it_calls() {
+    let redis = Redis::start();
+    let logs = tempfile::tempdir().unwrap();
+    let limits = limits().max_in_flight(NonZeroU32::MIN);
+    let (one, other) = (sharing(&redis), sharing(&redis));
+    [&one, &other].into_iter().for_each(|monitor| monitor.limit("m", limits));
+    let log = one.start(Config { log_directory: logs.path().into(), ..Config::default() }).unwrap();
+    one.limiter("m").admit().await.finish();
+    let other = other.limiter("m");
+    until("two", || members(&other) == 2);
+    one.stop().await.unwrap();
+    let began = Instant::now();
+    other.admit().await.finish();
+    assert!(began.elapsed() < Duration::from_millis(1500), "{:?}", began.elapsed());
+    until("alone", || members(&other) == 1);
+    one.limiter("m").admit().await.finish();
+    until("two again", || members(&other) == 2);
+    let text = std::fs::read_to_string(log).unwrap();
+    assert!(text.contains(r#""namespace":"default""#) && text.contains(r#""members":"#), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_forgets_breaks_no_cap_of_calls_in_flight() {
+    let redis = Redis::start();
+    let monitors = [sharing(&redis), sharing(&redis), sharing(&redis)];
+    let limiters = monitors.each_ref().map(|monitor| {
+        monitor.limit("m", limits().max_in_flight(NonZeroU32::new(2).unwrap()));
+        monitor.limiter("m")
+    });
+    let out = || limiters.iter().map(|limiter| limiter.snapshot().in_flight).sum::<u64>();
+    let calls = limiters.iter().flat_map(|limiter| std::iter::repeat_n(limiter, 8)).map(|limiter| {
+        let limiter = limiter.clone();
+        tokio::spawn(async move {
+            let ticket = limiter.admit().await;
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            ticket.finish();
+        })
+    });
+    let calls: Vec<_> = calls.collect();
+    let began = Instant::now();
+    let mut flushed = 0;
+    while calls.iter().any(|call| !call.is_finished()) {
+        assert!(began.elapsed() < LONG * 3, "calls do not end");
+        if flushed < 3 && began.elapsed() > Duration::from_millis(700 + 1900 * flushed) {
+            redis.ask("FLUSHALL");
+            flushed += 1;
+        }
+        assert!(out() <= 2, "{} are out", out());
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    for call in calls {
+        call.await.unwrap();
+    }
+    assert_eq!(flushed, 3);
+}
+
+#[tokio::test]
+async fn names_do_not_run_into_one_another_and_a_key_that_is_none_of_ours_is_told() {
+    let redis = Redis::start();
+    let [one, other] = [("a:b", "c"), ("a", "b:c")].map(|(namespace, model)| {
+        let monitor = Monitor::new();
+        monitor.shared(Shared::new(redis.url()).unwrap().namespace(namespace)).unwrap();
+        let limiter = monitor.limiter(model);
+        (monitor, limiter)
+    });
+    one.1.admit().await.finish();
+    other.1.admit().await.finish();
+    assert_eq!((members(&one.1), members(&other.1)), (1, 1));
+    redis.ask("LPUSH {ratellmiter:default:m} x");
+    let monitor = sharing(&redis);
+    let limiter = monitor.limiter("m");
+    let error = limiter.joined().await.unwrap_err();
+    assert!(matches!(error, SharedError::Refused { .. }), "{error}");
+    assert!(error.to_string().starts_with("m cannot be shared: the server says WRONGTYPE"), "{error}");
+    limiter.admit().await.finish();
+    assert!(limiter.snapshot().fleet.is_some_and(|fleet| fleet.is_lost));
+    redis.ask("DEL {ratellmiter:default:m}");
+    until("shared", || limiter.snapshot().fleet.is_some_and(|fleet| !fleet.is_lost));
+}
+
+#[test]
+fn one_that_is_shared_elsewhere_leaves_where_it_was() {
+    let (here, there) = (Redis::start(), Redis::start());
+    let monitor = sharing(&here);
+    let limiter = monitor.limiter("m");
+    limiter.admit_blocking().finish();
+    monitor.shared(there.url()).unwrap();
+    limiter.admit_blocking().finish();
+    assert!(there.steps() > 0);
+    let error = monitor.shared("http://:hunter2@host").unwrap_err();
+    assert!(!error.to_string().contains("hunter2"), "{error}");
+    limiter.admit_blocking().finish();
+}
