@@ -48,7 +48,7 @@ fn four_processes_have_one_rate_which_is_even_and_used_on_every_server_there_is(
         finish_all(&mut workers, &job, LONG);
         let tickets = all_tickets(&workers);
         eprintln!("{program}: {:.1} of 100 a second, {} at most", speed(&tickets), most_within(SECOND, &tickets));
-        assert!(speed(&tickets) >= 96.0 && most_within(SECOND, &tickets) <= 103);
+        assert!(speed(&tickets) >= 98.0 && most_within(SECOND, &tickets) <= 103);
         assert_eq!(
             redis.ask("KEYS *").lines().nth(2),
             Some("{ratellmiter:test:model}"),
@@ -76,9 +76,9 @@ fn eight_processes_take_a_thousand_tickets_a_second_with_few_questions_and_in_fa
     let jain = sum * sum / (8.0 * parts.iter().map(|part| part * part).sum::<f64>());
     eprintln!("{:.1} of 1000 a second; {steps:.1} questions a second; Jain {jain:.4}; {parts:?}", speed(&tickets));
     assert!(steps < 50.0, "{steps}");
-    // 0.98 is wanted; on two cores that ten processes share one of them is now and then behind.
+    // Not what is wanted, which is 0.98: one process may get about 0.6 of the others' part, and it is not known why.
     assert!(jain >= 0.92, "{jain}: {parts:?}");
-    assert!(speed(&tickets) >= 930.0, "{}", speed(&tickets));
+    assert!(speed(&tickets) >= 970.0, "{}", speed(&tickets));
     assert!(most_within(SECOND, &tickets) <= 1050, "{}", most_within(SECOND, &tickets));
 }
 
@@ -165,7 +165,7 @@ fn a_refusal_in_one_pauses_all_and_that_call_goes_first_and_alone() {
 #[test]
 fn so_many_calls_are_out_in_all_processes_together() {
     let _turn = turn();
-    for (cap, share) in [(4, 0.4), (1, 0.3)] {
+    for (cap, share) in [(4, 0.6), (1, 0.4)] {
         let redis = Redis::start();
         let job = Job {
             url: redis.url(),
@@ -258,7 +258,7 @@ fn a_provider_accepts_the_whole_limit_from_four_and_from_eight_processes_and_ref
             speed(&tickets),
             most_within(SECOND, &tickets)
         );
-        assert!(speed(&tickets) >= 48.0 && refusals <= 0.02, "{} {refusals}", speed(&tickets));
+        assert!(speed(&tickets) >= 49.0 && refusals <= 0.02, "{} {refusals}", speed(&tickets));
         assert!(most_within(10 * SECOND, &tickets) <= 505);
     }
 }
