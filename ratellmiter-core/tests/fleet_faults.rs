@@ -428,3 +428,45 @@ fn a_line_is_encrypted_and_a_password_is_never_shown() {
     }
     assert!(wrong.warnings()[0].contains("authentication failed"), "{:?}", wrong.warnings());
 }
+
+/// As a router does that has forgotten them: no end of the connections is told.
+#[test]
+fn connections_that_hang_for_ever_are_given_up() {
+    let redis = Redis::start();
+    let proxy = Proxy::start(redis.port);
+    let mut workers = start(iter::repeat_n(job(proxy.url(), 60), 2));
+    wait_for_members(&workers, 2);
+    sleep(SECOND);
+    let forgotten = now();
+    proxy.forget_open();
+    let tickets_after = |span| count(&tickets(&workers), forgotten, span);
+    sleep(RETURN);
+    let meanwhile = tickets_after(RETURN);
+    finish_all(&mut workers, 60);
+    eprintln!("{meanwhile} in the {RETURN:?} after");
+    // One second, in which nothing answers, is bridged by what was leased before or lost.
+    assert!(meanwhile >= RATE * 7 / 2, "{meanwhile}");
+    assert!(workers.iter().all(|worker| losses(worker) <= 1));
+    let shared = |worker: &Worker| {
+        worker.events().into_iter().rev().find_map(|event| match event {
+            Event::Fleet { is_lost, .. } => Some(!is_lost),
+            _ => None,
+        })
+    };
+    assert!(workers.iter().all(|worker| shared(worker) == Some(true)));
+}
+
+#[test]
+fn a_password_that_is_put_right_is_taken_at_once() {
+    let redis = Redis::of("redis-server", &["--requirepass", "hunter2"]);
+    let url = format!("redis://:swordfish@127.0.0.1:{}", redis.port);
+    let mut worker = Worker::start(WORKER, &job(url, 80));
+    wait_for_loss(&worker, Duration::ZERO);
+    sleep(SECOND);
+    let answers = redis.ask("AUTH hunter2\r\nCONFIG SET requirepass swordfish");
+    assert_eq!(answers.matches("+OK").count(), 2, "{answers}");
+    let back = wait_for_return(&worker, now());
+    finish(&mut worker, 80);
+    eprintln!("shared {back:?} after");
+    assert_eq!(losses(&worker), 1, "{:?}", worker.warnings());
+}

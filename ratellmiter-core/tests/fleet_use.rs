@@ -159,3 +159,36 @@ fn one_that_is_shared_elsewhere_leaves_where_it_was() {
     assert!(!error.to_string().contains("hunter2"), "{error}");
     limiter.admit_blocking().finish();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_refusal_taught_one_all_know_and_so_does_who_comes_later() {
+    let redis = Redis::start();
+    let monitors = [sharing(&redis), sharing(&redis), sharing(&redis)];
+    let join = |monitor: &Monitor| {
+        monitor.limit("m", Limits::per_minute(NonZeroU32::new(3000).unwrap()).no_ramp());
+        monitor.limiter("m")
+    };
+    let (one, other) = (join(&monitors[0]), join(&monitors[1]));
+    let calls: Vec<_> = (0..150)
+        .map(|call| {
+            let limiter = [&one, &other][call % 2].clone();
+            tokio::spawn(async move {
+                let mut ticket = limiter.admit().await;
+                if call == 120 {
+                    ticket = ticket.rate_limited(Some(Duration::from_millis(300))).await;
+                }
+                ticket.finish();
+            })
+        })
+        .collect();
+    for call in calls {
+        call.await.unwrap();
+    }
+    let learned = |limiter: &Limiter| limiter.snapshot().learned_rate;
+    until("told to both", || learned(&one).is_some() && learned(&other).is_some());
+    let later = join(&monitors[2]);
+    later.admit().await.finish();
+    let all = [&one, &other, &later].map(|limiter| learned(limiter).unwrap());
+    // 50 a second went, of which it leaves 85 % and goes back up.
+    assert!(all.iter().all(|rate| (35.0..50.0).contains(rate)), "{all:?}");
+}

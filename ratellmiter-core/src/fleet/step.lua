@@ -359,12 +359,14 @@ if not credit then
     end
     credit = others > 0 and math.max(sum / others, 1) or 1
 end
-local elapsed = me and math.min(now - me.seen, MEMORY + report.lag) or PERIOD
+-- One whose demand begins does not know who else's does: it gets little, and asks again when all have said so.
+local begins = not me or me.line + me.recent == 0
+local elapsed = me and not me.begins and math.min(now - me.seen, MEMORY + report.lag) or PERIOD
 credit = credit + unused
 me = {
     seen = now, epoch = doc.zero, step = report.step, name = report.name, limits = report.limits, line = report.line,
     recent = report.recent, refused = report.refused, served = report.served, spaces = {}, paces = {}, hours = report.hours,
-    unmet = unmet, hungry = me and me.hungry or {}, fed = me and me.fed or {}, held = report.held,
+    unmet = unmet, begins = begins, hungry = me and me.hungry or {}, fed = me and me.fed or {}, held = report.held,
 }
 members[report.id] = me
 
@@ -381,6 +383,7 @@ local function weight(member)
     if refused > 0 and doc.phase == 'flowing' then return member.refused end
     return math.max(member.line, member.recent)
 end
+if begins then elapsed = PERIOD / count end
 local weights = 0
 for _, member in pairs(members) do weights = weights + weight(member) end
 local part = weights > 0 and weight(me) / weights or 1 / count
@@ -530,12 +533,13 @@ if doc.phase == 'flowing' then
     end
     allot(math.min(may, math.floor(credit)), horizon)
     -- What others leave goes to whoever asks, and is counted.
-    if given < may then allot(may, is_first and now + PERIOD / 2 or now) end
+    if given < may then allot(may, is_first and now + (begins and elapsed or PERIOD / 2) or now) end
     credit = credit - given
     went(given)
     if given < wants then
         again = math.max(PERIOD, doc.tat - now - (is_first and PERIOD / 2 or 0))
         if steps and ramp.level < FULL then again = math.min(again, PERIOD) end
+        if begins then again = math.min(again, elapsed) end
     end
 elseif doc.phase == 'paused' then
     again = doc.paused - now

@@ -87,7 +87,7 @@ impl Redis {
         }
     }
 
-    /// What it answers to one command, its lines together.
+    /// What it answers to a command, or to one a line, its lines together.
     pub fn ask(&self, command: &str) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -145,6 +145,8 @@ struct State {
     delay: AtomicU64,
     /// The next answer is lost, and its connection with it.
     loses: AtomicBool,
+    /// Connections of an earlier age hang.
+    age: AtomicU64,
     open: Mutex<Vec<TcpStream>>,
 }
 
@@ -157,6 +159,7 @@ impl Proxy {
             is_cut: AtomicBool::new(false),
             delay: AtomicU64::new(0),
             loses: AtomicBool::new(false),
+            age: AtomicU64::new(0),
             open: Mutex::new(Vec::new()),
         });
         let shared = state.clone();
@@ -190,6 +193,11 @@ impl Proxy {
         self.state.loses.store(true, Ordering::SeqCst);
     }
 
+    /// Nothing will ever go through what is open now; what comes is served.
+    pub fn forget_open(&self) {
+        self.state.age.fetch_add(1, Ordering::SeqCst);
+    }
+
     /// Answers come so much later.
     pub fn delay(&self, delay: Duration) {
         self.state.delay.store(u64::try_from(delay.as_millis()).unwrap(), Ordering::SeqCst);
@@ -202,13 +210,18 @@ impl State {
         client.set_nodelay(true).unwrap();
         server.set_nodelay(true).unwrap();
         self.open.lock().unwrap().extend([client.try_clone().unwrap(), server.try_clone().unwrap()]);
+        let age = self.age.load(Ordering::SeqCst);
         thread::scope(|scope| {
-            scope.spawn(|| self.carry(client, &server, false));
-            scope.spawn(|| self.carry(&server, client, true));
+            scope.spawn(|| self.carry(client, &server, age, false));
+            scope.spawn(|| self.carry(&server, client, age, true));
         });
     }
 
-    fn carry(&self, mut from: &TcpStream, mut to: &TcpStream, is_answer: bool) {
+    fn hangs(&self, age: u64) -> bool {
+        self.is_cut.load(Ordering::SeqCst) || self.age.load(Ordering::SeqCst) > age
+    }
+
+    fn carry(&self, mut from: &TcpStream, mut to: &TcpStream, age: u64, is_answer: bool) {
         let mut buffer = vec![0; 1 << 16];
         while let Ok(count) = from.read(&mut buffer) {
             if count == 0 {
@@ -219,7 +232,7 @@ impl State {
                 thread::sleep(Duration::from_millis(delay));
             }
             let began = Instant::now();
-            while self.is_cut.load(Ordering::SeqCst) && began.elapsed() < PATIENCE * 6 {
+            while self.hangs(age) && began.elapsed() < PATIENCE * 6 {
                 thread::sleep(Duration::from_millis(5));
             }
             if is_answer && self.loses.swap(false, Ordering::SeqCst) {
