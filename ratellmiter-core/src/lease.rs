@@ -148,11 +148,6 @@ impl Lease {
         self.spans.front().map(|span| span.next)
     }
 
-    /// Whether so many calls out are all there may be.
-    pub(crate) fn is_full(&self, out: u64) -> bool {
-        out >= self.room
-    }
-
     /// How many calls may be out.
     pub(crate) fn room(&self) -> u64 {
         self.room

@@ -65,6 +65,7 @@ mod estimate;
 mod facts;
 #[cfg(feature = "redis")]
 mod fleet;
+mod gate;
 mod judge;
 mod learn;
 mod learned;

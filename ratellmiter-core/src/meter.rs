@@ -93,6 +93,9 @@ impl Meter {
 
     /// Changes the rate from `now` on; what is owed stays the same cost.
     pub(crate) fn set_rate(&mut self, now: Duration, per_minute: NonZeroU64) {
+        if per_minute.get() == self.per_minute {
+            return;
+        }
         let now = nanos(now);
         let owed = match self.nanos.checked_sub(now) {
             Some(left) => u128::from(left) * u128::from(self.per_minute) + u128::from(self.part),

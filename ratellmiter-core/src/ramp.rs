@@ -60,6 +60,15 @@ impl Ramp {
         self.used = 1;
     }
 
+    /// Begins where another was that is left behind: as from idle, or at the top.
+    pub(crate) fn begin(&mut self, now: Duration, is_ramping: bool) {
+        self.restart(now);
+        if !is_ramping {
+            self.level = FULL;
+            self.begin_second(now);
+        }
+    }
+
     /// Begins anew, as from idle.
     fn restart(&mut self, now: Duration) {
         self.start(now, 1);

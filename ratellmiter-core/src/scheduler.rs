@@ -5,16 +5,14 @@
 //! [`advance`](Scheduler::advance) hands out with the ticket. The rule is: mutate, then `advance`, then sleep until
 //! [`deadline`](Scheduler::deadline).
 //!
-//! A ticket goes when all of these allow it: the phase (nobody in a pause, one canary after it), the calls in flight,
-//! the meter, the ramp, the window and the budgets of tokens and days. Meters and ramp count from the schedule and not from
-//! when a timer fired.
+//! A ticket goes when all of these allow it: the [gate](crate::gate) (pauses, ramp, calls in flight), the meter, the window and
+//! the budgets of tokens and days. Meters and ramp count from the schedule and not from when a timer fired.
 
 mod fleet;
 mod waits;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    num::{NonZeroU32, NonZeroU64},
     time::Duration,
 };
 
@@ -24,14 +22,12 @@ use crate::{
     contract::Charge,
     cost::Cost,
     details::{AllDetails, Details},
+    gate::{Gate, Passage},
     judge::{Per, Reading, Scope, Unit, Verdict},
-    learn::{Learner, Through},
-    lease::{Fleet, IN_FLIGHT, Lease},
+    lease::Fleet,
     limits::Limits,
     meter::{Meter, nanos},
-    ramp::Ramp,
     record::{Held, Meter as Kind},
-    recovery::{LONGEST_HINT, Recovery},
     served::{Configured, Served},
     tally::{Second, Standing, Tally},
     usage::Usage,
@@ -76,10 +72,7 @@ pub(crate) struct Grant {
     pub(crate) id: Id,
     /// When it was issued.
     at: Duration,
-    /// How many pauses had begun by then.
-    episode: u64,
-    /// Whether it was sent to see if the way is free: its refusal teaches nothing about the rate.
-    is_canary: bool,
+    passage: Passage,
 }
 
 #[derive(Debug)]
@@ -88,46 +81,14 @@ struct Waiting<W> {
     payload: W,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Flowing,
-    /// Nobody goes; after `until` one call goes as the canary, or the user's probe is asked.
-    Paused {
-        until: Duration,
-    },
-    /// One call is out alone; if nothing is heard of it until `accepted` it has been accepted.
-    Canary {
-        id: Id,
-        sent: Duration,
-        accepted: Duration,
-    },
-    /// The user's probe is out.
-    Probing,
-}
-
 #[derive(Debug)]
 pub(crate) struct Scheduler<W> {
     limits: Limits,
     meter: Meter,
     window: Window,
-    ramp: Ramp,
-    /// The rate in calls a minute, and the calls in flight, that the server has taught us.
-    rate: Learner,
-    cap: Learner,
-    /// What both allow, in whole calls.
-    pace: NonZeroU32,
-    room: u64,
-    through: Through,
-    /// The last refusal that began an episode came too early to teach anything.
-    unexplained: bool,
+    gate: Gate,
     /// When time under pressure was last counted.
     rolled: Duration,
-    recovery: Recovery,
-    phase: Phase,
-    /// How many pauses have begun.
-    episode: u64,
-    /// Where the limiter is shared: then this says what ramp, learners and phase say of one that is not.
-    lease: Option<Box<Lease>>,
     /// Who shares it. While they are out of reach, all of its limits, of which this part holds.
     fleet: Option<Fleet>,
     degraded: Option<(Limits, f64)>,
@@ -154,25 +115,14 @@ impl<W> Scheduler<W> {
     /// `offset` is the wall clock at time zero, `seed` spreads the pauses of many processes.
     pub(crate) fn new(limits: Limits, offset: Duration, seed: u64) -> Self {
         let limits = limits.checked();
-        let (rate, cap) = learners(&limits);
         let mut meter = Meter::new(limits.requests_per_minute.into());
         meter.set_burst(limits.burst);
         Self {
             limits,
             meter,
             window: Window::new(limits.requests_per_minute, limits.burst),
-            ramp: Ramp::new(limits.ramp, limits.requests_per_minute, limits.burst.is_zero()),
-            rate,
-            cap,
-            pace: limits.requests_per_minute,
-            room: limits.max_in_flight.map_or(u64::MAX, |most| most.get().into()),
-            through: Through::default(),
-            unexplained: false,
+            gate: Gate::new(&limits, seed),
             rolled: Duration::ZERO,
-            recovery: Recovery::new(seed),
-            phase: Phase::Flowing,
-            episode: 0,
-            lease: None,
             fleet: None,
             degraded: None,
             has_probe: false,
@@ -203,16 +153,11 @@ impl<W> Scheduler<W> {
             limits = limits.part(*share);
         }
         self.limits = limits;
-        if !limits.learn {
-            (self.rate, self.cap) = learners(&limits);
-        }
-        self.rate.set_most(limits.requests_per_minute.get().into());
-        self.cap.set_most(most_in_flight(&limits));
+        self.gate.set(now, &limits);
         self.relearn(now);
         self.budgets.set(now, &self.limits);
         self.meter.set_burst(limits.burst);
         self.window.set(limits.requests_per_minute, limits.burst);
-        self.ramp.set(now, limits.ramp, limits.requests_per_minute, limits.burst.is_zero());
         self.unblocked = now;
     }
 
@@ -254,7 +199,7 @@ impl<W> Scheduler<W> {
             }
         }
         self.tally.counts.requested += 1;
-        self.lease.iter_mut().for_each(|lease| lease.asked());
+        self.gate.asked();
         let id = self.new_id();
         Some(self.issue(id, now, now, Details { price, ..wish.details() }))
     }
@@ -266,7 +211,7 @@ impl<W> Scheduler<W> {
     pub(crate) fn enqueue(&mut self, now: Duration, wish: &Wish, payload: W) -> Result<Place, Rejected> {
         self.roll(now);
         self.tally.counts.requested += 1;
-        self.lease.iter_mut().for_each(|lease| lease.asked());
+        self.gate.asked();
         let handicap = wish.priority.handicap();
         let place = Place { rank: nanos(now + handicap) + 1, id: self.new_id() };
         self.join(now, place, wish.details(), payload);
@@ -331,7 +276,9 @@ impl<W> Scheduler<W> {
         self.tally.calls.add(time);
         self.call_time = if self.call_time.is_zero() { time } else { self.call_time * 7 / 8 + time / 8 };
         self.returned(now);
-        self.accepted(now, grant.id);
+        if self.gate.ended(now, grant.id) {
+            self.unblocked = now;
+        }
         plausible
     }
 
@@ -360,7 +307,7 @@ impl<W> Scheduler<W> {
         // What it was charged stays: the request may have left.
         self.details.take(grant.id);
         self.returned(now);
-        self.canary_lost(now, grant.id);
+        self.gate.lost(now, grant.id);
     }
 
     /// A ticket was issued, and then the call was not made at all: its part of the rate is given back too.
@@ -368,14 +315,10 @@ impl<W> Scheduler<W> {
         self.roll(now);
         self.returned(now);
         self.meter.give_back(1);
-        match &mut self.lease {
-            Some(lease) => lease.give_back(now, grant.id),
-            None => self.ramp.give_back(),
-        }
+        self.gate.give_back(now, grant.id);
         self.window.give_back(grant.at);
         let price = self.details.take(grant.id).price;
         self.budgets.give_back(grant.at, &price);
-        self.canary_lost(now, grant.id);
         self.unblocked = now;
     }
 
@@ -384,27 +327,13 @@ impl<W> Scheduler<W> {
         self.roll(now);
         self.tally.counts.rate_limited += 1;
         self.tally.counts.overloaded += u64::from(matches!(verdict, Verdict::Overloaded { .. }));
-        self.recovery.refused_after(now.saturating_sub(grant.at));
-        self.through.refused(grant.at);
+        self.gate.saw_refusal(now, grant.at);
         let details = self.details.take(grant.id);
         self.budgets.refuse(now, grant.at, &details.price);
         self.returned(now);
         let place = Place { rank: 0, id: grant.id };
         let details = Details { price: Price::default(), ..details };
-        if self.lease.is_some() {
-            self.refused_in_fleet(Some((&grant, now.saturating_sub(grant.at))), now, verdict);
-            self.join(now, place, details, payload);
-            return place;
-        }
-        let is_new = match self.phase {
-            Phase::Flowing => grant.episode == self.episode,
-            Phase::Canary { id, .. } => id == grant.id,
-            _ => false,
-        };
-        if is_new && !grant.is_canary {
-            self.learn(now, verdict);
-        }
-        self.pause(now, verdict.retry_after(), is_new);
+        self.pause(now, Some(&grant), verdict);
         self.join(now, place, details, payload);
         place
     }
@@ -412,27 +341,14 @@ impl<W> Scheduler<W> {
     /// A refusal was seen that belongs to no ticket.
     pub(crate) fn refused_elsewhere(&mut self, now: Duration, verdict: &Verdict) {
         self.roll(now);
-        if self.lease.is_some() {
-            self.refused_in_fleet(None, now, verdict);
-            return;
-        }
-        let is_new = self.phase == Phase::Flowing;
-        if is_new {
-            self.learn(now, verdict);
-        }
-        self.pause(now, verdict.retry_after(), is_new);
+        self.pause(now, None, verdict);
     }
 
     /// The user's probe has answered; `blocked`: the server still refuses.
     pub(crate) fn probed(&mut self, now: Duration, blocked: bool) {
         self.roll(now);
-        self.lease.iter_mut().for_each(|lease| lease.probed(blocked));
-        if self.phase == Phase::Probing {
-            if blocked {
-                self.phase = Phase::Paused { until: now + self.recovery.pause(None) };
-            } else {
-                self.resume(now, now);
-            }
+        if self.gate.probed(now, blocked) {
+            self.unblocked = now;
         }
     }
 
@@ -450,11 +366,7 @@ impl<W> Scheduler<W> {
                 (Some(scheduled), Some(due)) if due <= now => scheduled,
                 _ => break,
             };
-            if self.has_probe && self.lease.as_mut().is_some_and(|lease| lease.probe()) {
-                return true;
-            }
-            if self.has_probe && matches!(self.phase, Phase::Paused { .. }) {
-                self.phase = Phase::Probing;
+            if self.has_probe && self.gate.probe() {
                 return true;
             }
             let Some((_, waiting)) = self.line.pop_first() else {
@@ -476,14 +388,12 @@ impl<W> Scheduler<W> {
     /// When to call [`advance`](Self::advance) again if nothing else happens. `None`: not before something does.
     pub(crate) fn deadline(&self) -> Option<Duration> {
         let (first, _) = self.line.first_key_value()?;
-        let due = match self.phase {
-            Phase::Canary { accepted, .. } => Some(accepted),
+        let due = self.gate.accepted_at().or_else(|| {
+            let due = self.due(&self.price_of(*first))?;
             // What headers say holds for a time.
-            _ => self.due(&self.price_of(*first)).map(|due| {
-                let rises = self.budgets.until().into_iter().chain(self.served.until()).min();
-                rises.filter(|rises| *rises > self.rolled).map_or(due, |rises| due.min(rises))
-            }),
-        };
+            let rises = self.budgets.until().into_iter().chain(self.served.until()).min();
+            Some(rises.filter(|rises| *rises > self.rolled).map_or(due, |rises| due.min(rises)))
+        });
         let expiry = self.expiries.first().map(|(at, _)| *at);
         due.into_iter().chain(expiry).min()
     }
@@ -510,28 +420,22 @@ impl<W> Scheduler<W> {
 
     /// The rate allowed now, in calls a second; zero while paused.
     pub(crate) fn rate(&self) -> f64 {
-        match self.phase {
-            _ if let Some(lease) = &self.lease => lease.rate() * lease.share() / 60.0,
-            Phase::Flowing => self.ramp.rate().min(f64::from(self.pace.get()) / 60.0),
-            _ => 0.0,
-        }
+        self.gate.rate()
     }
 
     /// Where the server refused last, for the rate in calls a minute and for the calls in flight.
     pub(crate) fn ceilings(&self) -> (Option<f64>, Option<f64>) {
-        match &self.lease {
-            Some(lease) => (lease.ceiling(REQUESTS), lease.ceiling(IN_FLIGHT)),
-            None => (self.rate.ceiling(), self.cap.ceiling()),
-        }
+        self.gate.ceilings()
     }
 
     /// Begins with the ceilings of an earlier run.
     pub(crate) fn restore(&mut self, now: Duration, rate: Option<f64>, in_flight: Option<f64>) {
         self.roll(now);
         // Those who share know better than an earlier run.
-        if self.limits.learn && self.lease.is_none() {
-            rate.into_iter().for_each(|ceiling| self.rate.restore(ceiling));
-            in_flight.into_iter().for_each(|ceiling| self.cap.restore(ceiling));
+        if self.limits.learn
+            && let Some(own) = self.gate.own()
+        {
+            own.restore(rate, in_flight);
             self.relearn(now);
         }
     }
@@ -558,35 +462,23 @@ impl<W> Scheduler<W> {
             held: self.held(now),
             budgets: self.budgets.levels(now),
             fleet: self.fleet,
-            learned_rate: self.learned_rate().map(|per_minute| per_minute / 60.0),
-            learned_in_flight: self.learned_in_flight().map(f64::round),
+            learned_rate: self.gate.learned_rate().map(|per_minute| per_minute / 60.0),
+            learned_in_flight: self.gate.learned_in_flight().map(f64::round),
         }
     }
 
     /// What is left of a pause.
     pub(crate) fn paused_for(&self, now: Duration) -> Option<Duration> {
-        match self.phase {
-            _ if let Some(lease) = &self.lease => lease.paused_for(now),
-            Phase::Flowing => None,
-            Phase::Paused { until } => Some(until.saturating_sub(now)),
-            Phase::Canary { accepted, .. } => Some(accepted.saturating_sub(now)),
-            Phase::Probing => Some(Duration::ZERO),
-        }
+        self.gate.paused_for(now)
     }
 
-    /// Brings ramp, phase and tally to `now`, before anything changes.
+    /// Brings gate, budgets and tally to `now`, before anything changes.
     pub(crate) fn roll(&mut self, now: Duration) {
-        if let Phase::Canary { sent, accepted, .. } = self.phase
-            && accepted <= now
-        {
-            self.resume(accepted, sent);
+        if let Some(at) = self.gate.own().and_then(|own| own.settle(now)) {
+            self.unblocked = at;
         }
-        if self.lease.is_some() {
-            self.roll_in_fleet(now);
-            return;
-        }
-        let flowing = self.phase == Phase::Flowing && !self.line.is_empty();
-        self.ramp.roll(now, flowing && !self.full());
+        let flowing = self.gate.is_flowing(now) && !self.line.is_empty();
+        self.gate.roll(now, flowing && !self.full());
         let time = now.saturating_sub(std::mem::replace(&mut self.rolled, now));
         if !self.budgets.is_empty() {
             self.budgets.roll(now);
@@ -594,23 +486,25 @@ impl<W> Scheduler<W> {
         if self.served.roll(now) {
             self.relearn(now);
         }
-        if flowing && self.full() {
-            self.cap.pressed(time);
-            self.relearn(now);
-        } else if let Some(kind) = self.held_by_budget().filter(|_| flowing) {
-            self.budgets.pressed(now, kind, time);
-        } else if flowing && self.ramp.rate() * 60.0 >= self.rate.allowed() {
-            self.rate.pressed(time);
-            self.relearn(now);
+        if flowing {
+            self.pressed(now, time);
         }
-        self.roll_tally(now);
-    }
-
-    fn roll_tally(&mut self, now: Duration) {
         if self.tally.is_over(now) {
             let standing = self.standing(now);
             self.tally.roll(now, &standing);
         }
+    }
+
+    /// Calls have waited for such a time. Those who share a limiter count that together.
+    fn pressed(&mut self, now: Duration, time: Duration) {
+        let (is_full, budget) = (self.full(), self.held_by_budget());
+        let Some(own) = self.gate.own() else { return };
+        match budget {
+            _ if is_full => own.pressed_in_flight(time),
+            Some(kind) => return self.budgets.pressed(now, kind, time),
+            None => own.pressed_rate(time),
+        }
+        self.relearn(now);
     }
 
     /// What the first in the line waits for.
@@ -618,20 +512,12 @@ impl<W> Scheduler<W> {
         if self.line.is_empty() {
             return None;
         }
-        let rate = self.limits.requests_per_minute;
-        Some(match self.phase {
-            _ if let Some(lease) = &self.lease => self.held_in_fleet(now, lease),
-            Phase::Flowing if self.full() => Held::InFlight,
-            Phase::Flowing if let Some(kind) = self.held_by_budget() => self.budgets.held(now, kind),
-            Phase::Flowing if self.ramp.due() > self.meter.due() => Held::Ramp,
-            Phase::Flowing
-                if self.served.pace(now, rate.get().into()) == u64::from(self.pace.get()) && self.pace < rate =>
-            {
-                Held::Server
-            }
-            Phase::Flowing if self.pace < rate => Held::Learned,
-            Phase::Flowing => Held::Rate,
-            _ => Held::Pause,
+        let limit = self.limits.requests_per_minute;
+        Some(match self.held_by_budget() {
+            _ if !self.gate.is_flowing(now) => Held::Pause,
+            _ if self.full() => Held::InFlight,
+            Some(kind) => self.budgets.held(now, kind),
+            None => self.gate.held(self.meter.due(), limit, self.served.pace(now, limit.get().into())),
         })
     }
 
@@ -645,7 +531,7 @@ impl<W> Scheduler<W> {
             return Some(kind);
         }
         let (due, budget) = self.budgets.binding(&self.price_of(*first))?;
-        let others = self.meter.due().max(self.ramp.due()).max(self.window.due());
+        let others = self.meter.due().max(self.gate.opens()).max(self.window.due());
         (due > others).then_some(budget.kind)
     }
 
@@ -672,28 +558,15 @@ impl<W> Scheduler<W> {
     }
 
     fn full(&self) -> bool {
-        match &self.lease {
-            Some(lease) => lease.is_full(self.in_flight),
-            None => self.in_flight >= self.room,
-        }
+        self.gate.is_full(self.in_flight)
     }
 
-    /// Takes over what the learners allow.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // They saturate, and the least is 1.
+    /// Takes over what was learned.
     fn relearn(&mut self, now: Duration) {
-        if self.lease.is_some() {
-            self.pace = self.limits.requests_per_minute;
-            self.meter.set_rate(now, NonZeroU64::from(self.pace));
-            return;
-        }
-        let served = self.served.pace(now, self.limits.requests_per_minute.get().into());
-        let pace = NonZeroU32::new((self.rate.allowed() as u32).min(u32::try_from(served).unwrap_or(u32::MAX)));
-        let pace = pace.unwrap_or(NonZeroU32::MIN);
-        if pace != self.pace {
-            self.pace = pace;
-            self.meter.set_rate(now, NonZeroU64::from(pace));
-        }
-        self.room = self.cap.allowed().round() as u64;
+        let limit = self.limits.requests_per_minute;
+        let served = self.served.pace(now, limit.get().into());
+        let pace = self.gate.relearn(limit, served);
+        self.meter.set_rate(now, pace.into());
     }
 
     /// Takes from a refusal that begins an episode what it teaches.
@@ -706,22 +579,14 @@ impl<W> Scheduler<W> {
         if !self.limits.learn {
             return;
         }
+        let Some(own) = self.gate.own() else { return };
         match scope {
-            #[allow(clippy::cast_precision_loss)]
-            Scope::Concurrency => self.cap.refused(self.in_flight as f64),
+            Scope::Concurrency => own.learn_in_flight(self.in_flight),
             // The ramp, which starts anew, is the answer to growth; no rate is the answer to a spent day.
             Scope::Acceleration | Scope::Day | Scope::Billing => {}
             // Fewer tokens are, and not fewer calls, where they are budgeted.
             scope if self.budgets.learn(now, *scope) => {}
-            _ => {
-                let current = self.rate() * 60.0;
-                let through = self.through.rate(now).map(|through| through * 60.0);
-                // Refused before enough went to tell how much goes: once that is an accident.
-                self.unexplained = through.is_none() && !self.unexplained;
-                if !self.unexplained {
-                    self.rate.refused(through.map_or(current, |through| through.min(current)));
-                }
-            }
+            _ => own.learn_rate(now),
         }
         self.relearn(now);
     }
@@ -740,30 +605,14 @@ impl<W> Scheduler<W> {
         if self.full() {
             return None;
         }
-        let phase = match self.phase {
-            _ if let Some(lease) = &self.lease => lease.due()?,
-            Phase::Flowing => Duration::ZERO,
-            Phase::Paused { until } => until,
-            Phase::Canary { .. } | Phase::Probing => return None,
-        };
-        let ramp = if self.lease.is_some() { Duration::ZERO } else { self.ramp.due() };
-        let rate = self.meter.due().max(ramp);
-        Some(rate.max(self.budgets.scheduled()).max(phase).max(self.unblocked))
+        let rate = self.meter.due().max(self.gate.due()?);
+        Some(rate.max(self.budgets.scheduled()).max(self.unblocked))
     }
 
     fn issue(&mut self, id: Id, slot: Duration, now: Duration, mut details: Details) -> Grant {
-        let mut is_canary = matches!(self.phase, Phase::Paused { .. });
-        let mut episode = self.episode;
+        let mut passage = self.gate.pass();
         if self.limits.enabled {
-            if let Some(lease) = &mut self.lease {
-                (episode, is_canary) = (lease.episode(), lease.take(id));
-            } else {
-                if is_canary {
-                    self.phase = Phase::Canary { id, sent: now, accepted: now + self.recovery.patience() };
-                }
-                self.through.went(now);
-                self.ramp.take(slot);
-            }
+            passage = self.gate.take(now, slot, id);
             self.meter.take(slot, 1);
             self.budgets.take(now, slot, &mut details.price);
             self.window.take(now);
@@ -773,21 +622,21 @@ impl<W> Scheduler<W> {
         let Charge { input, output, total } = details.price.thought;
         self.tally.counts.reserved_tokens += total.max(input.saturating_add(output));
         self.details.keep(id, details);
-        Grant { id, at: now, episode, is_canary }
+        Grant { id, at: now, passage }
     }
 
-    /// Nobody goes. `is_new`: the refusal begins an episode, or shows that it goes on; else it came from before the pause and
-    /// may only show that it lasts longer.
-    fn pause(&mut self, now: Duration, hint: Option<Duration>, is_new: bool) {
-        let hint = hint.filter(|&hint| hint <= LONGEST_HINT);
-        if !self.limits.enabled {
-            return;
+    /// The server refused a call, or one that is none of ours: nobody goes.
+    fn pause(&mut self, now: Duration, of: Option<&Grant>, verdict: &Verdict) {
+        let Some(own) = self.gate.own() else {
+            return self.refused_in_fleet(of.map(|grant| (grant, now.saturating_sub(grant.at))), now, verdict);
+        };
+        let is_new = own.is_new(of.map(|grant| (grant.id, grant.passage.episode)));
+        // That a canary is refused teaches nothing of the rate.
+        if is_new && of.is_none_or(|grant| !grant.passage.is_canary) {
+            self.learn(now, verdict);
         }
-        if is_new {
-            self.episode += u64::from(self.phase == Phase::Flowing);
-            self.phase = Phase::Paused { until: now + self.recovery.pause(hint) };
-        } else if let Phase::Paused { until } = &mut self.phase {
-            *until = (*until).max(now + hint.unwrap_or_default());
+        if let Some(own) = self.gate.own().filter(|_| self.limits.enabled) {
+            own.pause(now, verdict.retry_after(), is_new);
         }
     }
 
@@ -798,36 +647,7 @@ impl<W> Scheduler<W> {
         }
         self.in_flight -= 1;
     }
-
-    fn accepted(&mut self, now: Duration, canary: Id) {
-        self.lease.iter_mut().for_each(|lease| lease.ended(canary));
-        if let Phase::Canary { id, sent, .. } = self.phase
-            && id == canary
-        {
-            self.resume(now, sent);
-        }
-    }
-
-    /// The canary was dropped: the next in line goes in its place, at once.
-    fn canary_lost(&mut self, now: Duration, canary: Id) {
-        self.lease.iter_mut().for_each(|lease| lease.lost(canary));
-        if matches!(self.phase, Phase::Canary { id, .. } if id == canary) {
-            self.phase = Phase::Paused { until: now };
-        }
-    }
-
-    /// The way is free: the first to have gone it went at `sent`.
-    fn resume(&mut self, now: Duration, sent: Duration) {
-        self.phase = Phase::Flowing;
-        self.recovery.over();
-        self.ramp.resume(sent.max(now.saturating_sub(Duration::from_secs(1))));
-        self.through.clear();
-        self.unblocked = now;
-    }
 }
-
-/// The name of the rate, where the others are those of budgets.
-const REQUESTS: &str = "requests";
 
 /// What a row counts at most of one call.
 const MOST_TOKENS: u64 = 1 << 48;
@@ -840,15 +660,6 @@ impl Wish {
         let Self { cost, max_wait, deadline, .. } = *self;
         Details { cost, patience: max_wait, deadline, ..Details::default() }
     }
-}
-
-/// For the rate in calls a minute, and for the calls in flight.
-fn learners(limits: &Limits) -> (Learner, Learner) {
-    (Learner::new(limits.requests_per_minute.get().into(), 1.0), Learner::new(most_in_flight(limits), 1.0))
-}
-
-fn most_in_flight(limits: &Limits) -> f64 {
-    limits.max_in_flight.map_or(f64::INFINITY, |most| f64::from(most.get()))
 }
 
 #[cfg(test)]

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use super::{Grant, Phase, Price, REQUESTS, Scheduler};
+use super::{Grant, Price, Scheduler};
 use crate::{
+    gate::REQUESTS,
     judge::{Scope, Verdict},
     lease::{Answer, Fleet, IN_FLIGHT, Lease, Need, Ramp, Refusal, Report, Space, Told, micros},
-    record::{Held, Meter as Kind},
+    record::Meter as Kind,
 };
 
 /// So many of the line are looked at, to tell what the next calls cost.
@@ -18,15 +19,11 @@ impl<W> Scheduler<W> {
     /// From now on it is shared, and all of its limits hold: nobody goes before the first answer.
     pub(crate) fn join_fleet(&mut self, now: Duration) {
         self.roll(now);
-        if let Some((limits, _)) = self.degraded.take() {
+        let degraded = self.degraded.take();
+        if let Some((limits, _)) = degraded {
             self.set_limits(now, limits);
         }
-        let mut lease = Lease::new((self.rate.ceiling(), self.cap.ceiling()));
-        if let Phase::Paused { until } = self.phase {
-            lease.pause(until);
-        }
-        self.phase = Phase::Flowing;
-        self.lease = Some(Box::new(lease));
+        self.gate.share(degraded.map_or(1.0, |(_, part)| part));
         let members = self.fleet.map_or(0, |fleet| fleet.members);
         self.fleet = Some(Fleet { members, is_lost: self.fleet.is_some_and(|fleet| fleet.is_lost) });
         self.relearn(now);
@@ -38,7 +35,7 @@ impl<W> Scheduler<W> {
         self.roll(now);
         self.fleet.iter_mut().for_each(|fleet| fleet.is_lost = true);
         let Some(part) = part else {
-            self.lease.iter_mut().for_each(|lease| lease.drop_slots());
+            self.gate.lease_mut().into_iter().for_each(Lease::drop_slots);
             return;
         };
         self.go_alone(now, part);
@@ -55,25 +52,20 @@ impl<W> Scheduler<W> {
     }
 
     fn go_alone(&mut self, now: Duration, part: impl FnOnce(f64) -> f64) {
-        let Some(lease) = self.lease.take() else { return };
+        let Some(lease) = self.gate.unshare() else { return };
         self.budgets.lease(now, None);
-        self.episode = lease.episode();
-        if let Some(left) = lease.paused_for(now) {
-            self.phase = Phase::Paused { until: now + left };
+        let part = part(lease.share());
+        self.degraded = Some((self.limits, part));
+        self.set_limits(now, self.limits);
+        if let Some(own) = self.gate.own() {
+            own.begin(now, &self.limits, &lease, part);
         }
-        for (learner, key) in [(&mut self.rate, REQUESTS), (&mut self.cap, IN_FLIGHT)] {
-            if let Some(ceiling) = lease.ceiling(key).filter(|_| self.limits.learn) {
-                learner.restore(ceiling);
-            }
-        }
-        let limits = self.limits;
-        self.degraded = Some((limits, part(lease.share())));
-        self.set_limits(now, limits);
+        self.relearn(now);
     }
 
     /// When the server is to be asked again, if nothing else happens.
     pub(crate) fn asks_at(&self) -> Option<Duration> {
-        let lease = self.lease.as_ref()?;
+        let lease = self.gate.lease()?;
         let is_held = self.full() || self.lacks_budget();
         Some(lease.asks_at(&self.need(), is_held))
     }
@@ -92,7 +84,7 @@ impl<W> Scheduler<W> {
     pub(crate) fn report(&mut self, now: Duration) -> Option<Report> {
         self.roll(now);
         let need = self.need();
-        let mut report = self.lease.as_mut()?.report(now, need);
+        let mut report = self.gate.lease_mut()?.report(now, need);
         report.limits = self.limits.in_words();
         report.rate = self.limits.requests_per_minute.get();
         report.burst = micros(self.limits.burst);
@@ -117,7 +109,7 @@ impl<W> Scheduler<W> {
         let first: Vec<Price> = self.line.keys().take(LOOKED_AT).map(|place| self.price_of(*place)).collect();
         self.budgets.tell(now, calls, &first, &mut report);
         // What the server takes away is not used while its answer is on its way.
-        self.lease.iter_mut().for_each(|lease| lease.hold_room(self.in_flight));
+        self.gate.lease_mut().into_iter().for_each(|lease| lease.hold_room(self.in_flight));
         self.budgets.hold_rooms();
         Some(report)
     }
@@ -127,35 +119,25 @@ impl<W> Scheduler<W> {
         if !self.line.is_empty() || self.in_flight > 0 {
             return None;
         }
-        self.lease.as_mut()?.drop_slots();
+        self.gate.lease_mut()?.drop_slots();
         let report = self.report(now)?;
-        self.lease.iter_mut().for_each(|lease| lease.rest());
+        self.gate.lease_mut().into_iter().for_each(Lease::rest);
         Some(report)
     }
 
     /// Somebody would have gone at once, and could not.
     pub(crate) fn tried(&mut self, now: Duration) {
-        self.lease.iter_mut().for_each(|lease| lease.tried(now));
+        self.gate.lease_mut().into_iter().for_each(|lease| lease.tried(now));
     }
 
     /// Takes over what the server answers.
     pub(crate) fn renew(&mut self, now: Duration, answer: &Answer) {
         self.roll(now);
-        let Some(lease) = &mut self.lease else { return };
+        let Some(lease) = self.gate.lease_mut() else { return };
         lease.renew(now, answer);
         self.fleet = Some(Fleet { members: lease.members(), is_lost: false });
         self.budgets.lease(now, Some((&answer.spaces, &answer.paces)));
         self.unblocked = now;
-    }
-
-    pub(super) fn roll_in_fleet(&mut self, now: Duration) {
-        self.lease.iter_mut().for_each(|lease| lease.roll(now));
-        self.rolled = now;
-        if !self.budgets.is_empty() {
-            self.budgets.roll(now);
-        }
-        self.served.roll(now);
-        self.roll_tally(now);
     }
 
     /// A call came back refused, or, without one, it was seen that the server refuses.
@@ -170,62 +152,18 @@ impl<W> Scheduler<W> {
             _ => (None, Vec::new()),
         };
         let refusal = Refusal {
-            episode: of.filter(|(grant, _)| self.is_from_fleet(grant)).map(|(grant, _)| grant.episode),
+            episode: of.filter(|(grant, _)| self.is_from_fleet(grant)).map(|(grant, _)| grant.passage.episode),
             hint: verdict.retry_after().map(micros),
             after: of.map_or(0, |(_, after)| micros(after)),
             teaches,
             budgets,
             ..Refusal::default()
         };
-        self.lease.iter_mut().for_each(|lease| lease.refused(of.map(|(grant, _)| grant.id), refusal.clone()));
+        let id = of.map(|(grant, _)| grant.id);
+        self.gate.lease_mut().into_iter().for_each(|lease| lease.refused(id, refusal.clone()));
     }
 
     fn is_from_fleet(&self, grant: &Grant) -> bool {
-        self.lease.as_ref().is_some_and(|lease| lease.is_from_here(grant.at))
-    }
-
-    /// What the first in the line waits for.
-    pub(super) fn held_in_fleet(&self, now: Duration, lease: &Lease) -> Held {
-        let limit = f64::from(self.limits.requests_per_minute.get());
-        match self.held_by_budget() {
-            _ if lease.paused_for(now).is_some() => Held::Pause,
-            _ if self.full() => Held::InFlight,
-            Some(kind) => self.budgets.held(now, kind),
-            None if lease.is_ramping() => Held::Ramp,
-            None if lease.pace() >= limit => Held::Rate,
-            None if lease.learned(REQUESTS).is_some_and(|learned| learned <= lease.pace()) => Held::Learned,
-            None => Held::Server,
-        }
-    }
-
-    pub(super) fn learned_rate(&self) -> Option<f64> {
-        match &self.lease {
-            Some(lease) => lease.learned(REQUESTS),
-            None => self.rate.learned(),
-        }
-    }
-
-    pub(super) fn learned_in_flight(&self) -> Option<f64> {
-        match &self.lease {
-            Some(lease) => lease.learned(IN_FLIGHT),
-            None => self.cap.learned(),
-        }
-    }
-
-    /// The rate at which our line is served, in calls a minute.
-    pub(super) fn expected_pace(&self) -> f64 {
-        match &self.lease {
-            Some(lease) if lease.members() > 0 => (lease.pace() * lease.share()).max(1e-3),
-            _ => self.pace.get().into(),
-        }
-    }
-
-    /// How many of our calls may be out.
-    pub(super) fn places(&self) -> u64 {
-        self.lease.as_ref().map_or(self.room, |lease| lease.room())
-    }
-
-    pub(super) fn time_of_ramp(&self, calls: u64) -> Duration {
-        if self.lease.is_some() { Duration::ZERO } else { self.ramp.time_for(calls) }
+        self.gate.lease().is_some_and(|lease| lease.is_from_here(grant.at))
     }
 }

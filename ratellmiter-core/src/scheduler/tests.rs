@@ -12,8 +12,10 @@ use std::{
 use proptest::prelude::*;
 
 use super::*;
+use crate::gate::Phase;
 
 mod asking;
+mod fleet;
 
 const NOBODY: () = ();
 
@@ -264,7 +266,7 @@ mod refusals {
     }
 
     fn until(scheduler: &Scheduler<()>) -> Duration {
-        match scheduler.phase {
+        match scheduler.gate.phase() {
             Phase::Paused { until } => until,
             phase => panic!("not paused: {phase:?}"),
         }
@@ -304,8 +306,8 @@ mod refusals {
         scheduler.ends(now + millis(30_300), canary[0], false);
         // The fourth was sent before the pause and comes back after it.
         scheduler.refuse(now + millis(30_400), out[3], &refused(Some(seconds(9))), NOBODY);
-        assert_eq!(scheduler.phase, Phase::Flowing);
-        assert_eq!(scheduler.episode, 1);
+        assert_eq!(scheduler.gate.phase(), Phase::Flowing);
+        assert_eq!(scheduler.gate.pass().episode, 1);
     }
 
     #[test]
@@ -342,7 +344,7 @@ mod refusals {
         assert_eq!(advance(&mut scheduler, sent + millis(1800)).len(), 1, "accepted, though it is still out");
         // If it is refused after all, that is a new episode.
         scheduler.refuse(sent + seconds(3), canary, &refused(None), NOBODY);
-        assert_eq!(scheduler.episode, 2);
+        assert_eq!(scheduler.gate.pass().episode, 2);
     }
 
     #[test]
@@ -380,7 +382,7 @@ mod refusals {
         assert_eq!(second.iter().map(|grant| grant.id).collect::<Vec<_>>(), [out[1].id]);
         scheduler.give_back(sent + millis(30), second[0]);
         assert_eq!(advance(&mut scheduler, sent + millis(30)).len(), 1, "one that was never refused, if need be");
-        assert!(matches!(scheduler.phase, Phase::Canary { .. }));
+        assert!(matches!(scheduler.gate.phase(), Phase::Canary { .. }));
     }
 
     #[test]
@@ -391,7 +393,7 @@ mod refusals {
         assert!(scheduler.leave(millis(200), place));
         assert!(scheduler.tries(millis(500)).is_none(), "paused");
         assert!(scheduler.tries(seconds(9)).is_some());
-        assert!(matches!(scheduler.phase, Phase::Canary { .. }));
+        assert!(matches!(scheduler.gate.phase(), Phase::Canary { .. }));
         assert!(scheduler.tries(seconds(9) + millis(250)).is_none(), "alone, for three times what a refusal took");
     }
 
@@ -412,7 +414,7 @@ mod refusals {
         assert!(scheduler.advance(end, nobody));
         scheduler.probed(end, false);
         assert_eq!(advance(&mut scheduler, end)[0].id, out[0].id);
-        assert_eq!(scheduler.phase, Phase::Flowing);
+        assert_eq!(scheduler.gate.phase(), Phase::Flowing);
     }
 
     #[test]
@@ -438,8 +440,9 @@ mod learning {
     use super::*;
 
     /// What is allowed, in calls a minute.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // It is whole.
     fn allowed(scheduler: &Scheduler<()>) -> u32 {
-        scheduler.pace.get()
+        scheduler.gate.expected_pace() as u32
     }
 
     /// At full rate for ten seconds, with a long line.
@@ -471,14 +474,14 @@ mod learning {
         scheduler.ends(seconds(31), canary, false);
         // Sent before the cut, refused after it.
         scheduler.refuse(seconds(31), out[97], &refused(None), NOBODY);
-        assert!(allowed(&scheduler) >= cut && scheduler.phase == Phase::Flowing);
+        assert!(allowed(&scheduler) >= cut && scheduler.gate.phase() == Phase::Flowing);
     }
 
     #[test]
     fn an_overloaded_server_pauses_and_teaches_nothing() {
         let (mut scheduler, out) = busy();
         scheduler.refuse(seconds(10), out[99], &Verdict::Overloaded { retry_after: None }, NOBODY);
-        assert!(matches!(scheduler.phase, Phase::Paused { .. }));
+        assert!(matches!(scheduler.gate.phase(), Phase::Paused { .. }));
         assert_eq!(allowed(&scheduler), 600);
         for scope in [Scope::Day, Scope::Acceleration] {
             let (mut scheduler, out) = busy();

@@ -288,12 +288,14 @@ async fn work(job: Job) {
                 tell(&format!("refused {call} {}", micros()));
                 ticket = ticket.rate_limited(hint).await;
             }
+            // Its place is another's from then on.
+            let ended = micros();
             if job.tokens > 0 {
                 ticket.finish_with((job.tokens, 0));
             } else {
                 ticket.finish();
             }
-            tell(&format!("done {call} {}", micros()));
+            tell(&format!("done {call} {ended}"));
         })
     });
     for call in calls.collect::<Vec<_>>() {
