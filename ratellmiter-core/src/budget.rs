@@ -33,6 +33,8 @@ pub(crate) struct Budget {
     /// What calls did not use after all, though its time has passed.
     credit: u64,
     ledger: Ledger,
+    /// What calls have cost in all, as far as it was spread. What counts is by how much it changes.
+    spread: i64,
     learner: Learner,
     served: Served,
     /// What of it is ours, where it is shared with other processes.
@@ -40,11 +42,12 @@ pub(crate) struct Budget {
 }
 
 /// A process's part of a budget.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Leased {
-    /// How much a minute may be spread.
+    /// How much a minute all may spread together, which slots see to, and what part of that is about ours.
     pub(crate) pace: u64,
-    /// How much may count against the budget.
+    pub(crate) share: f64,
+    /// How much of ours may count against the budget.
     pub(crate) room: u64,
 }
 
@@ -64,6 +67,7 @@ impl Budget {
             pace: limit,
             credit: 0,
             ledger: Ledger::new(width, grain),
+            spread: 0,
             learner: learner(limit),
             served: Served::default(),
             leased: None,
@@ -140,18 +144,21 @@ impl Budget {
     pub(crate) fn take(&mut self, now: Duration, slot: Duration, expected: u64, most: u64) {
         let credit = self.credit.min(expected);
         self.credit -= credit;
+        self.spread = self.spread.saturating_add_unsigned(expected);
         self.meter.iter_mut().for_each(|meter| meter.take(slot, expected - credit));
         self.ledger.take(now, most);
     }
 
     /// A call that was to go at `at` was never made.
     pub(crate) fn give_back(&mut self, at: Duration, expected: u64, most: u64) {
+        self.spread = self.spread.saturating_sub_unsigned(expected);
         self.meter.iter_mut().for_each(|meter| meter.give_back(expected));
         self.ledger.give_back(at, most);
     }
 
     /// A call that went at `at` is charged this instead.
     pub(crate) fn settle(&mut self, now: Duration, at: Duration, expected: u64, most: u64, charged: u64) {
+        self.spread = self.spread.saturating_add_unsigned(charged).saturating_sub_unsigned(expected);
         if let Some(meter) = &mut self.meter {
             if charged > expected {
                 meter.charge(charged - expected);
@@ -167,6 +174,11 @@ impl Budget {
         } else {
             self.ledger.give_back(at, most - charged);
         }
+    }
+
+    /// What calls have cost in all, as far as it was spread, with so much that is to come.
+    pub(crate) fn spread(&self, ahead: u64) -> i64 {
+        self.spread.saturating_add_unsigned(ahead)
     }
 
     /// What counts now.
@@ -237,7 +249,8 @@ impl Budget {
     /// How long until a call has gone, before which others are expected to be charged so much, and all of them at most.
     #[allow(clippy::cast_precision_loss)] // For people to read.
     pub(crate) fn time_for(&self, now: Duration, before: u64, most: u64) -> Duration {
-        let minutes = before as f64 / self.pace.get() as f64;
+        let share = self.leased.map_or(1.0, |leased| leased.share.max(1e-3));
+        let minutes = before as f64 / (self.pace.get() as f64 * share);
         let spread = Duration::try_from_secs_f64(minutes * 60.0).unwrap_or(LONGEST);
         let paced = if self.is_of_day() { Duration::ZERO } else { self.scheduled().saturating_sub(now) + spread };
         let limit = self.served.limit(self.limit.get());

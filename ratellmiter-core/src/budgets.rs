@@ -339,16 +339,22 @@ impl Budgets {
         of_day.for_each(|budget| budget.restore(now, age, amount));
     }
 
+    /// The budget of this name.
+    pub(crate) fn named(&self, key: &str) -> Option<Kind> {
+        self.all.iter().map(|budget| budget.kind).find(|kind| kind.key() == key)
+    }
+
     /// The first budget of whose part that is ours a call does not fit.
     pub(crate) fn lacking(&self, price: &Price) -> Option<Kind> {
         self.all.iter().find(|budget| !budget.fits(budget.of(&price.most))).map(|budget| budget.kind)
     }
 
-    /// Takes over our part of each: what it may hold, and what of it we may spread a minute. `None`: they are ours alone.
-    pub(crate) fn lease(&mut self, now: Duration, parts: Option<(&Told, &Told)>) {
+    /// Takes over our part of each: what it may hold, what all may spread a minute, and what part of that is about ours. `None`:
+    /// they are ours alone.
+    pub(crate) fn lease(&mut self, now: Duration, parts: Option<(&Told, &Told, f64)>) {
         for budget in &mut self.all {
             let part = |told: &Told| told.get(budget.kind.key()).map_or(0, |part| whole(*part));
-            let leased = parts.map(|(rooms, paces)| Leased { pace: part(paces), room: part(rooms) });
+            let leased = parts.map(|(rooms, paces, share)| Leased { pace: part(paces), share, room: part(rooms) });
             budget.lease(now, leased);
         }
     }
@@ -358,8 +364,9 @@ impl Budgets {
         self.all.iter_mut().for_each(Budget::hold_room);
     }
 
-    /// What the others who share them are told, of so many calls that are to come, of which these are the first.
-    pub(crate) fn tell(&mut self, now: Duration, calls: u64, first: &[Price], report: &mut Report) {
+    /// What the others who share them are told, of so many calls that are to come, for so many of which there are slots, and of
+    /// which these are the first.
+    pub(crate) fn tell(&mut self, now: Duration, calls: u64, slots: u64, first: &[Price], report: &mut Report) {
         let usual = self.price(Cost::UNKNOWN);
         let first = if first.is_empty() { std::slice::from_ref(&usual) } else { first };
         for budget in &mut self.all {
@@ -368,7 +375,7 @@ impl Budgets {
                 sum.div_ceil(first.len() as u64)
             };
             let most = mean(&|price| budget.of(&price.most)).saturating_mul(calls);
-            let expected = mean(&|price| budget.of(&price.expected)).saturating_mul(calls);
+            let each = mean(&|price| budget.of(&price.expected));
             let head = first.first().map_or(0, |price| budget.of(&price.most));
             let (limit, pace) = budget.limits_now(now);
             let space = Space { limit, taken: budget.taken(now), wants: most.max(head.min(calls * MOST)), head };
@@ -380,7 +387,8 @@ impl Budgets {
                 }
                 report.hours.insert(budget.kind.key(), hours);
             } else {
-                report.paces.insert(budget.kind.key(), Pace { limit: pace, wants: expected });
+                let reserved = budget.spread(each.saturating_mul(slots));
+                report.paces.insert(budget.kind.key(), Pace { limit: pace, each, reserved });
             }
         }
     }

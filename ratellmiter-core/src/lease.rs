@@ -1,8 +1,8 @@
 //! What one process may do for a while, of what it shares with others.
 //!
 //! A limiter that is shared has one schedule, on a server that all its processes ask. A *lease* is a process's part of it: slots,
-//! which are the times at which its next calls may go; the rooms that it has in what all take together, calls out and the
-//! ledgers of budgets; its part of the pace of tokens; and whether all pause. It tells in its next [`Report`] what came of it.
+//! which are the times at which its next calls may go, by the pace of calls and of tokens; the rooms that it has in what all take
+//! together, calls out and the ledgers of budgets; and whether all pause. It tells in its next [`Report`] what came of it.
 //!
 //! There is no clock and no server in here either: whoever holds it brings reports away and answers back.
 
@@ -74,6 +74,8 @@ pub(crate) struct Lease {
     pace: f64,
     learned: Told,
     ceilings: Told,
+    /// The budget that there were no more slots for.
+    bound: Option<String>,
     is_ramping: bool,
     share: f64,
     members: u64,
@@ -121,6 +123,7 @@ impl Lease {
             rate: 0.0,
             pace: 0.0,
             learned: Told::default(),
+            bound: None,
             ceilings: [("requests", requests), (IN_FLIGHT, in_flight)]
                 .into_iter()
                 .filter_map(|(key, ceiling)| Some((key.to_owned(), ceiling?)))
@@ -400,6 +403,7 @@ impl Lease {
         (self.share, self.members) = (answer.share, whole(answer.members));
         self.learned.clone_from(&answer.learned);
         self.ceilings.clone_from(&answer.ceilings);
+        self.bound.clone_from(&answer.bound);
         self.again = now + duration(answer.again);
         if answer.is_canary {
             self.canary = Canary::Granted;
@@ -432,6 +436,11 @@ impl Lease {
 
     pub(crate) fn ceiling(&self, key: &str) -> Option<f64> {
         self.ceilings.get(key).copied()
+    }
+
+    /// The budget that calls wait for which have no slots.
+    pub(crate) fn bound(&self) -> Option<&str> {
+        self.bound.as_deref().filter(|_| self.spans.is_empty())
     }
 
     pub(crate) fn is_ramping(&self) -> bool {

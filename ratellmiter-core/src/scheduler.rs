@@ -24,7 +24,7 @@ use crate::{
     details::{AllDetails, Details},
     gate::{Gate, Passage},
     judge::{Per, Reading, Scope, Unit, Verdict},
-    lease::Fleet,
+    lease::{Fleet, Lease},
     limits::Limits,
     meter::{Meter, nanos},
     record::{Held, Meter as Kind},
@@ -529,6 +529,9 @@ impl<W> Scheduler<W> {
         let (first, _) = self.line.first_key_value()?;
         if let Some(kind) = self.budgets.lacking(&self.price_of(*first)) {
             return Some(kind);
+        }
+        if let Some(key) = self.gate.lease().and_then(Lease::bound) {
+            return self.budgets.named(key);
         }
         let (due, budget) = self.budgets.binding(&self.price_of(*first))?;
         let others = self.meter.due().max(self.gate.opens()).max(self.window.due());

@@ -20,7 +20,9 @@ use std::{
 
 use ratellmiter_core::sim::{Hint, Provider};
 use redis::{Redis, programs};
-use worker::{Event, Job, Worker, all_tickets, finish_all, most_within, run_if_worker, soon, span, speed, start};
+use worker::{
+    Event, Job, Worker, all_tickets, check, finish_all, most_within, run_if_worker, soon, span, speed, start,
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 /// A worker that needs longer is broken.
@@ -276,4 +278,41 @@ fn four_processes_that_share_are_as_quick_as_one_and_hardly_refused() {
     assert!(time <= Duration::from_secs(112), "{time:?}");
     assert!(refusals <= 0.02, "{refusals}");
     assert!(minute <= 300, "{minute}");
+}
+
+#[test]
+fn tokens_go_as_evenly_as_calls() {
+    let _turn = turn();
+    // A fifth of a second, or two seconds, for each call.
+    for (tokens, calls) in [(20, 10), (200, 1)] {
+        let redis = Redis::start();
+        let job =
+            Job { url: redis.url(), tokens_per_minute: Some(6000), tokens, calls, begins: soon(), ..Job::default() };
+        let mut workers = start(repeat_n(job.clone(), 8));
+        finish_all(&mut workers, &job, LONG);
+        let tickets = all_tickets(&workers);
+        let within = |seconds: u32| most_within(SECOND * seconds, &tickets) as u64 * tokens;
+        let most = [within(1), within(2), within(10)];
+        eprintln!("{tokens} a call: {most:?} tokens within 1, 2 and 10 s at most, in {:?}", span(&tickets));
+        // A call counts as a whole where it begins, a quarter of a second is made up for, and a timer may be late.
+        for (most, seconds) in most.into_iter().zip([1, 2, 10]) {
+            assert!(most <= 100 * seconds + 2 * tokens + 25, "{most} within {seconds} s");
+        }
+    }
+}
+
+#[test]
+fn cheap_calls_and_dear_ones_use_the_whole_budget_together() {
+    let _turn = turn();
+    let redis = Redis::start();
+    let job = |tokens| {
+        let (url, tokens_per_minute) = (redis.url(), Some(6000));
+        Job { url, per_minute: 1200, tokens_per_minute, tokens, calls: 40, begins: soon(), ..Job::default() }
+    };
+    let mut workers = start([1, 1, 20, 20].map(job));
+    workers.iter_mut().for_each(|worker| check(&worker.finish(LONG), &job(1)));
+    let time = span(&all_tickets(&workers));
+    // 1,680 tokens at 100 a second, but for the last call.
+    eprintln!("{time:?} in place of 16.6 s");
+    assert!(time <= Duration::from_millis(17_500), "{time:?}");
 }

@@ -11,6 +11,8 @@ local SPARE = 0.005        -- Of the rate: what may go too early because it trav
 local KEPT = 90000         -- Seconds for which nobody need ask before all is forgotten: a day, and an hour.
 local MINUTE, HOUR = 60e6, 3600e6
 local ANY = 1e9            -- Where nobody limits the calls in flight.
+local SLACK = 250000       -- So much unused time of a budget may be made up for.
+local CREDIT = 6           -- What calls did not use after all is kept, up to this part of a minute's budget.
 local GRACE = 1300000      -- In which all who have a part of a document that was lost have told.
 local FULL = 1000          -- The whole rate, for the ramp.
 
@@ -24,7 +26,7 @@ if doc and doc.format ~= 1 then
 end
 if not doc then
     doc = {
-        format = 1, zero = string.format('%.0f', wall), now = 0, tat = 0, members = {}, ghosts = {}, learned = {}, through = {},
+        format = 1, zero = string.format('%.0f', wall), now = 0, tat = 0, flows = {}, members = {}, ghosts = {}, learned = {}, through = {},
         episode = 0, phase = 'flowing', own = 2e6, first = true, slowest = 0, unexplained = false,
         ramp = { level = FULL, second = -4e6, allowed = 0, used = 0, carry = 0, steep = false },
     }
@@ -239,6 +241,7 @@ end
 
 -- What the process tells.
 
+local before = not is_new and me or nil
 local unused = is_new and 0 or report.unused
 local interval = MINUTE / (rate() * (1 - SPARE))
 if unused > 0 then
@@ -370,12 +373,13 @@ me = {
 }
 members[report.id] = me
 
-local count, refused, lines, is_waiting = 0, 0, 0, false
+local count, refused, lines, is_waiting, is_pressed = 0, 0, 0, false, false
 for id, member in pairs(members) do
     count = count + 1
     refused = refused + member.refused
     lines = lines + member.line + member.recent
     is_waiting = is_waiting or member.unmet
+    is_pressed = is_pressed or member.unmet and not member.held
     if member.held then press(member.held, member.spaces[member.held] and member.spaces[member.held].limit or math.huge) end
 end
 -- While any call that was refused waits, those go and no others.
@@ -391,7 +395,7 @@ local share = 0.9 * (lines > 0 and (me.line + me.recent) / lines or 1 / count) +
 
 if doc.phase == 'flowing' then
     roll_ramp(now, is_waiting)
-    if is_waiting and ramp.level / FULL * per_minute >= rate() then press('requests', per_minute) end
+    if is_pressed and ramp.level / FULL * per_minute >= rate() then press('requests', per_minute) end
 end
 
 -- Places in a space that all share: calls out, or what a minute or a day holds.
@@ -447,28 +451,64 @@ for key, mine in pairs(report.spaces) do
     spaces[key] = room
 end
 
--- Parts of a pace: what is left to spread is spread by all in proportion to what each has waiting.
+-- The pace of what a minute holds: a schedule of its own, on which a slot takes what a call of this process costs. What its
+-- calls really cost is told later, and moves the schedule by the difference.
 
-local paces = {}
+local paces, flows, slack = {}, {}, math.max(report.burst, SLACK)
 for key, mine in pairs(report.paces) do
-    local limit = learned(key, report.spaces[key].limit)
-    local held, demand = 0, mine.wants
-    limit = math.min(limit, mine.limit)
+    local limit = math.min(learned(key, report.spaces[key].limit), mine.limit)
+    local each, among = mine.each * math.max(weight(me), 1), math.max(weight(me), 1)
     for id, member in pairs(members) do
         local other = id ~= report.id and member.paces[key]
         if other then
-            held, demand, limit = held + other.pace, demand + other.wants, math.min(limit, other.limit)
+            limit = math.min(limit, other.limit)
+            each, among = each + other.each * weight(member), among + weight(member)
         end
     end
-    local pace = demand > 0 and limit * mine.wants / demand or 0
-    pace = math.floor(math.max(math.min(pace, limit - held), 0))
-    me.paces[key] = { wants = mine.wants, limit = mine.limit, pace = pace }
-    paces[key] = pace
+    local flow = doc.flows[key] or { tat = 0, credit = 0 }
+    local token = MINUTE / (math.max(limit, 1) * (1 - SPARE))
+    local earliest = now - slack
+    flow.tat = math.max(flow.tat, earliest)
+    local told = before and before.paces[key]
+    if told then
+        flow.tat = flow.tat + (mine.reserved - told.reserved) * token
+        if flow.tat < earliest then
+            flow.credit = math.min(flow.credit + (earliest - flow.tat) / token, limit / CREDIT)
+            flow.tat = earliest
+        end
+    end
+    doc.flows[key] = flow
+    me.paces[key] = { limit = mine.limit, each = mine.each, reserved = mine.reserved }
+    paces[key] = limit
+    if mine.each > 0 then
+        local this = { key = key, flow = flow, told = me.paces[key], each = mine.each, token = token }
+        this.gap, this.usual = mine.each * token, each / among * token
+        table.insert(flows, this)
+    end
+end
+
+-- The budget that has its next slot last, and when.
+local function flow_due()
+    local due, bound = 0, nil
+    for _, this in ipairs(flows) do
+        if this.flow.tat > due then due, bound = this.flow.tat, this.key end
+    end
+    return due, bound
+end
+
+local function flow_take(first, slots)
+    for _, this in ipairs(flows) do
+        local flow, cost = this.flow, slots * this.each
+        local credit = math.min(flow.credit, cost)
+        flow.credit = flow.credit - credit
+        flow.tat = math.max(flow.tat, first - slack) + (cost - credit) * this.token
+        this.told.reserved = this.told.reserved + cost
+    end
 end
 
 -- Slots on the one schedule that all share.
 
-local wants, spans, given, is_canary, again = report.wants, {}, 0, false, 0
+local wants, spans, given, is_canary, again, bound = report.wants, {}, 0, false, 0, nil
 local horizon = now + 2 * PERIOD + report.lag
 interval = MINUTE / (rate() * (1 - SPARE))
 
@@ -476,6 +516,9 @@ local function allot(most, latest)
     local tolerance = math.max(report.burst - interval, 0)
     while given < most do
         local first = math.max(now, doc.tat - tolerance)
+        local due, key = flow_due()
+        bound = due > first and key or nil
+        first = math.max(first, due)
         roll_ramp(first, true)
         local left, gap = math.huge, interval
         if steps and ramp.level < FULL then
@@ -494,14 +537,20 @@ local function allot(most, latest)
         end
         if first > latest then break end
         local here = math.min(most - given, left)
-        if doc.tat <= now + tolerance and tolerance > 0 then
+        if doc.tat <= now + tolerance and tolerance > 0 and first <= now then
             -- Saved up: all at once.
             here = math.min(here, math.floor((now + tolerance - math.max(doc.tat, now)) / interval) + 1)
+            for _, this in ipairs(flows) do
+                here = math.min(here, math.floor((now - this.flow.tat) / this.gap) + 1)
+            end
             doc.tat, gap = math.max(doc.tat, now) + here * interval, 0
         else
+            local spacing = gap
+            for _, this in ipairs(flows) do gap = math.max(gap, this.gap) end
             here = math.min(here, math.floor((latest - first) / gap) + 1)
-            doc.tat = first + tolerance + (here - 1) * gap + interval
+            doc.tat = first + tolerance + (here - 1) * spacing + interval
         end
+        flow_take(first, here)
         ramp.used = ramp.used + here
         given = given + here
         table.insert(spans, { first - now, gap, here })
@@ -511,6 +560,7 @@ end
 if doc.phase == 'flowing' then
     -- At the rate that the ramp allows: what nobody may have is nobody's.
     local pace = MINUTE / math.max(math.min(ramp.level / FULL * per_minute, rate()), 1) / (1 - SPARE)
+    for _, this in ipairs(flows) do pace = math.max(pace, this.usual) end
     credit = credit + part * elapsed / pace
     local most = part * (MEMORY + report.lag) / pace + 1
     credit = math.min(math.max(credit, -most), most)
@@ -537,7 +587,8 @@ if doc.phase == 'flowing' then
     credit = credit - given
     went(given)
     if given < wants then
-        again = math.max(PERIOD, doc.tat - now - (is_first and PERIOD / 2 or 0))
+        local due = math.max(doc.tat, (flow_due()))
+        again = math.max(PERIOD, due - now - (is_first and PERIOD / 2 or 0))
         if steps and ramp.level < FULL then again = math.min(again, PERIOD) end
         if begins then again = math.min(again, elapsed) end
     end
@@ -567,7 +618,7 @@ me.credit = credit
 local pace = learned('requests', per_minute)
 local answer = {
     epoch = doc.zero, episode = doc.episode, spans = #spans > 0 and spans or nil, is_canary = is_canary, again = again,
-    spaces = spaces, paces = paces, members = count, share = share, pace = rate(),
+    spaces = spaces, paces = paces, bound = given < wants and bound or nil, members = count, share = share, pace = rate(),
     rate = doc.phase == 'flowing' and math.min(ramp.level / FULL * per_minute, rate()) or 0,
     is_ramping = ramp.level < FULL, is_room_limited = report.spaces.in_flight.limit < ANY, ceilings = {}, learned = {},
 }

@@ -67,11 +67,13 @@ pub(crate) struct Space {
     pub(crate) head: u64,
 }
 
-/// What is spread over a minute: the limit that one process knows of, and what it would spread.
+/// What is spread over a minute: the limit that one process knows of, what each of its next calls is expected to cost, and what
+/// its calls have cost in all, with those for which it has slots.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(crate) struct Pace {
     pub(crate) limit: u64,
-    pub(crate) wants: u64,
+    pub(crate) each: u64,
+    pub(crate) reserved: i64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -116,7 +118,10 @@ pub(crate) struct Answer {
     pub(crate) paused: Option<f64>,
     pub(crate) again: f64,
     pub(crate) spaces: Told,
+    /// What all spread over a minute together, and the one of them that there were no more slots for.
     pub(crate) paces: Told,
+    #[serde(default)]
+    pub(crate) bound: Option<String>,
     pub(crate) members: f64,
     pub(crate) share: f64,
     pub(crate) pace: f64,

@@ -27,7 +27,7 @@ impl<W> Scheduler<W> {
         let members = self.fleet.map_or(0, |fleet| fleet.members);
         self.fleet = Some(Fleet { members, is_lost: self.fleet.is_some_and(|fleet| fleet.is_lost) });
         self.relearn(now);
-        self.budgets.lease(now, Some((&Told::new(), &Told::new())));
+        self.budgets.lease(now, Some((&Told::new(), &Told::new(), 1.0)));
     }
 
     /// Those who share it are out of reach: `part` says what part of the limits holds meanwhile, none lets all wait.
@@ -107,7 +107,7 @@ impl<W> Scheduler<W> {
         let head = u64::from(calls > 0);
         report.spaces.insert(IN_FLIGHT, Space { limit, taken: self.in_flight, wants: calls, head });
         let first: Vec<Price> = self.line.keys().take(LOOKED_AT).map(|place| self.price_of(*place)).collect();
-        self.budgets.tell(now, calls, &first, &mut report);
+        self.budgets.tell(now, calls, report.held_slots, &first, &mut report);
         // What the server takes away is not used while its answer is on its way.
         self.gate.lease_mut().into_iter().for_each(|lease| lease.hold_room(self.in_flight));
         self.budgets.hold_rooms();
@@ -136,7 +136,7 @@ impl<W> Scheduler<W> {
         let Some(lease) = self.gate.lease_mut() else { return };
         lease.renew(now, answer);
         self.fleet = Some(Fleet { members: lease.members(), is_lost: false });
-        self.budgets.lease(now, Some((&answer.spaces, &answer.paces)));
+        self.budgets.lease(now, Some((&answer.spaces, &answer.paces, answer.share)));
         self.unblocked = now;
     }
 

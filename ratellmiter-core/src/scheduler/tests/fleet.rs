@@ -1,6 +1,8 @@
 //! A limiter that is shared, without a server: what is left of it when the lease is lost.
 
 use super::*;
+use std::num::NonZeroU64;
+
 use crate::lease::{Answer, Told};
 
 /// Shared by four, of whom a quarter of the demand is ours.
@@ -67,4 +69,54 @@ fn a_pause_of_all_goes_on_in_one_who_loses_them() {
     let canary = advance(&mut scheduler, seconds(5))[0];
     scheduler.ends(seconds(6), canary, false);
     assert_eq!(scheduler.gate.phase(), Phase::Flowing);
+}
+
+fn with_tokens() -> Limits {
+    per_minute(6000).tokens_per_minute(NonZeroU64::new(60_000).unwrap())
+}
+
+/// With slots for so many calls now, and room for all tokens.
+fn slots(count: u32) -> Answer {
+    let mut answer = Answer { spans: vec![[0.0, 0.0, f64::from(count)]], rate: 6000.0, pace: 6000.0, ..answer() };
+    answer.spaces.insert("tokens_per_minute".to_owned(), 60_000.0);
+    answer.paces.insert("tokens_per_minute".to_owned(), 60_000.0);
+    answer
+}
+
+/// What the next call is said to cost, and what all have cost with those that there are slots for.
+fn told(scheduler: &mut Scheduler<()>, now: Duration) -> (u64, i64) {
+    let pace = scheduler.report(now).unwrap().paces["tokens_per_minute"];
+    (pace.each, pace.reserved)
+}
+
+#[test]
+fn what_calls_cost_is_told_with_what_the_slots_are_for() {
+    let mut scheduler = shared(with_tokens(), &answer());
+    let wish = Wish { cost: Cost::new(30, 10), ..Wish::PLAIN };
+    (0..5).for_each(|_| _ = scheduler.enqueue(Duration::ZERO, &wish, NOBODY).unwrap());
+    assert_eq!(told(&mut scheduler, Duration::ZERO), (40, 0));
+    scheduler.renew(Duration::ZERO, &slots(3));
+    let now = seconds(1);
+    let out = advance(&mut scheduler, Duration::ZERO);
+    assert_eq!(out.len(), 1, "of our own we send none sooner than all may");
+    assert_eq!(told(&mut scheduler, millis(1)), (40, 3 * 40), "one that went, and two that may");
+    scheduler.renew(millis(1), &slots(0));
+    assert!(scheduler.finish(now, out[0], false, Some(Usage::new(20, 5))));
+    assert_eq!(told(&mut scheduler, now), (25, 25 + 2 * 25), "what it really cost, as the next are then expected to");
+    scheduler.renew(now, &slots(0));
+    let next = advance(&mut scheduler, now)[0];
+    scheduler.give_back(now, next);
+    assert_eq!(told(&mut scheduler, now), (25, 25 + 2 * 25), "one that was never made");
+}
+
+#[test]
+fn who_has_no_slots_for_want_of_tokens_says_so() {
+    let mut scheduler = shared(with_tokens(), &answer());
+    scheduler.joins(Duration::ZERO);
+    scheduler.renew(Duration::ZERO, &Answer { bound: Some("tokens_per_minute".to_owned()), ..slots(0) });
+    assert_eq!(scheduler.standing(Duration::ZERO).held, Some(Held::TokensPerMinute));
+    assert_eq!(scheduler.report(Duration::ZERO).unwrap().held, Some("tokens_per_minute"));
+    scheduler.renew(Duration::ZERO, &slots(0));
+    assert_eq!(scheduler.standing(Duration::ZERO).held, Some(Held::Rate));
+    assert_eq!(scheduler.report(Duration::ZERO).unwrap().held, None);
 }
