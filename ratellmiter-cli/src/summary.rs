@@ -215,8 +215,9 @@ struct Shares(Vec<(Held, f64)>);
 impl Shares {
     #[allow(clippy::cast_precision_loss)]
     fn of(seconds: &[Second], duration: u64) -> Self {
-        let reasons = [Held::Pause, Held::InFlight, Held::Rate, Held::Ramp, Held::Learned, Held::Server, Held::Other];
-        let reasons = reasons.into_iter().chain(METERS.map(|(_, held)| held));
+        let calls = [Held::Pause, Held::InFlight, Held::Rate, Held::Ramp, Held::Learned, Held::Server];
+        let reasons = calls.into_iter().chain([Held::Fleet, Held::Other]);
+        let reasons = reasons.chain(METERS.map(|(_, held)| held));
         let share = |held: Held| {
             let held = seconds.iter().filter(|second| second.held == Some(held)).count();
             (held as f64 / duration as f64 * 100.0).round()
@@ -383,6 +384,7 @@ fn bound_by_calls(summary: &Summary, seconds: &[Second], shares: &Shares) -> Str
         }
         Held::Ramp => format!("bound by the ramp for {part} % of the time; {} before making it steeper", refused()),
         Held::Server => bound_by_server(part),
+        Held::Fleet => format!("waited for {part} % of the time for the server that the limiter is shared on"),
         Held::RequestsPerDay
         | Held::TokensPerMinute
         | Held::InputTokensPerMinute

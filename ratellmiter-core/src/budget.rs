@@ -47,8 +47,10 @@ pub(crate) struct Leased {
     /// How much a minute all may spread together, which slots see to, and what part of that is about ours.
     pub(crate) pace: u64,
     pub(crate) share: f64,
-    /// How much of ours may count against the budget.
+    /// How much of ours may count against the budget, how much of others does, and when a call like our next may fit.
     pub(crate) room: u64,
+    pub(crate) others: u64,
+    pub(crate) frees: Duration,
 }
 
 impl Budget {
@@ -256,8 +258,14 @@ impl Budget {
         let limit = self.served.limit(self.limit.get());
         let width = if self.is_of_day() { DAY } else { MINUTE };
         let rounds = u32::try_from(most.saturating_sub(1) / limit).unwrap_or(u32::MAX);
-        let room = self.ledger.due(most.min(limit), limit).saturating_sub(now);
+        let frees = self.leased.map_or(Duration::ZERO, |leased| leased.frees);
+        let room = self.ledger.due(most.min(limit), limit).max(frees).saturating_sub(now);
         paced.max(room.saturating_add(width.saturating_mul(rounds))).min(LONGEST)
+    }
+
+    /// Until when no call like our next fits, since it is a day's and others took it.
+    pub(crate) fn spent_until(&self) -> Option<Duration> {
+        self.leased.map(|leased| leased.frees).filter(|_| self.is_of_day())
     }
 
     /// When the pace rises by itself.
@@ -292,7 +300,8 @@ impl Budget {
         // A pace that only spreads what is left is no other limit.
         let learned = self.learner.learned().into_iter().chain([self.served.limit(limit) as f64]).reduce(f64::min);
         let learned = learned.filter(|learned| *learned < limit as f64);
-        record::Budget { meter: self.kind, limit, taken: self.ledger.total(now), learned }
+        let others = self.leased.map_or(0, |leased| leased.others);
+        record::Budget { meter: self.kind, limit, taken: self.ledger.total(now).saturating_add(others), learned }
     }
 
     /// Takes over what the learner and the headers allow.

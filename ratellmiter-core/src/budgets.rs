@@ -14,7 +14,7 @@ use crate::{
     cost::Cost,
     estimate::{Estimate, Ratio},
     judge::{Per, Reading, Scope, Unit},
-    lease::{Pace, Report, Space, Told, whole},
+    lease::{Answer, Pace, Report, Space, Told, duration, whole},
     limits::Limits,
     record::{self, Held, Meter as Kind},
     usage::Usage,
@@ -52,6 +52,8 @@ pub(crate) struct Budgets {
     share: Cost,
     untold: u32,
     estimate: Estimate,
+    /// What those who share the limiter know of it.
+    told: Option<Cost>,
     /// Of input, output and total.
     ratios: [Ratio; 3],
 }
@@ -67,6 +69,7 @@ impl Budgets {
             share: Cost::UNKNOWN,
             untold: 0,
             estimate: Estimate::default(),
+            told: None,
             ratios: <[Ratio; 3]>::default(),
         };
         budgets.set(Duration::ZERO, limits);
@@ -127,10 +130,8 @@ impl Budgets {
         if self.all.is_empty() && cost == Cost::UNKNOWN {
             return Price::default();
         }
-        let known = self.estimate.most().map(|(input, output)| Cost::new(input, output));
-        let is_guess = known.is_none() && (cost.input.is_none() || cost.output.is_none());
-        let guess = if self.untold < SILENT { self.careful } else { self.share };
-        let usual = known.unwrap_or(guess);
+        let is_guess = self.estimate.most().is_none() && (cost.input.is_none() || cost.output.is_none());
+        let usual = self.known().or(self.told).unwrap_or(self.careful);
         let usual_output = usual.output.unwrap_or_default();
         let input = cost.input.or(usual.input).unwrap_or_default();
         let output = match cost.output {
@@ -157,6 +158,18 @@ impl Budgets {
             total: most(thought.total, expected.total),
         };
         Price { thought, expected, most, is_guess, taken: 0 }
+    }
+
+    /// What a call uses of which nothing is said, as far as ours have shown it.
+    fn known(&self) -> Option<Cost> {
+        let used = self.estimate.most().map(|(input, output)| Cost::new(input, output));
+        // Who never tells what calls use has them share all that there is.
+        used.or_else(|| (self.untold >= SILENT).then_some(self.share))
+    }
+
+    /// Until when no call like our next fits into what others left of a day.
+    pub(crate) fn spent_until(&self) -> Duration {
+        self.all.iter().filter_map(Budget::spent_until).max().unwrap_or_default()
     }
 
     /// When a call would go if only the paces counted.
@@ -349,12 +362,20 @@ impl Budgets {
         self.all.iter().find(|budget| !budget.fits(budget.of(&price.most))).map(|budget| budget.kind)
     }
 
-    /// Takes over our part of each: what it may hold, what all may spread a minute, and what part of that is about ours. `None`:
-    /// they are ours alone.
-    pub(crate) fn lease(&mut self, now: Duration, parts: Option<(&Told, &Told, f64)>) {
+    /// Takes over our part of each. `None`: they are ours alone.
+    pub(crate) fn lease(&mut self, now: Duration, answer: Option<&Answer>) {
+        self.told =
+            answer.and_then(|answer| answer.usual).map(|[input, output]| Cost::new(whole(input), whole(output)));
         for budget in &mut self.all {
-            let part = |told: &Told| told.get(budget.kind.key()).map_or(0, |part| whole(*part));
-            let leased = parts.map(|(rooms, paces, share)| Leased { pace: part(paces), share, room: part(rooms) });
+            let key = budget.kind.key();
+            let part = |told: &Told| told.get(key).map_or(0, |part| whole(*part));
+            let leased = answer.map(|answer| Leased {
+                pace: part(&answer.paces),
+                share: answer.share,
+                room: part(&answer.spaces),
+                others: part(&answer.others),
+                frees: answer.frees.get(key).map_or(Duration::ZERO, |frees| now + duration(*frees)),
+            });
             budget.lease(now, leased);
         }
     }
@@ -367,6 +388,7 @@ impl Budgets {
     /// What the others who share them are told, of so many calls that are to come, for so many of which there are slots, and of
     /// which these are the first.
     pub(crate) fn tell(&mut self, now: Duration, calls: u64, slots: u64, first: &[Price], report: &mut Report) {
+        report.usual = self.known().map(|cost| [cost.input, cost.output].map(Option::unwrap_or_default));
         let usual = self.price(Cost::UNKNOWN);
         let first = if first.is_empty() { std::slice::from_ref(&usual) } else { first };
         for budget in &mut self.all {

@@ -183,8 +183,8 @@ impl Gate {
     /// The rate allowed now, in calls a second; zero while paused.
     pub(crate) fn rate(&self) -> f64 {
         match &self.lease {
-            Some(lease) => lease.rate() * lease.share() / 60.0,
-            None => self.own.rate(),
+            Some(lease) if lease.is_known() => lease.rate() * lease.share() / 60.0,
+            _ => self.own.rate(),
         }
     }
 

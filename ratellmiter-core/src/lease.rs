@@ -203,10 +203,11 @@ impl Lease {
         }
     }
 
-    /// Nobody makes calls for now: nothing is asked for before somebody does.
+    /// Nobody makes calls for now: nothing is asked for before somebody does. What is allowed is said to be as it was.
     pub(crate) fn rest(&mut self) {
-        *self = Self::new((self.ceiling("requests"), self.ceiling(IN_FLIGHT)));
-        self.is_resting = true;
+        let (rate, pace, share) = (self.rate, self.pace, self.share);
+        let new = Self::new((self.ceiling("requests"), self.ceiling(IN_FLIGHT)));
+        *self = Self { rate, pace, share, is_resting: true, ..new };
     }
 
     /// Somebody would have gone at once, and could not.
@@ -421,6 +422,11 @@ impl Lease {
         self.is_paused.then(|| self.paused_until.saturating_sub(now))
     }
 
+    /// Whether anything is known of what all may do.
+    pub(crate) fn is_known(&self) -> bool {
+        self.pace > 0.0
+    }
+
     /// The fleet's rate and limit at present, in calls a minute, of which [`share`](Self::share) is ours.
     pub(crate) fn rate(&self) -> f64 {
         if self.is_paused { 0.0 } else { self.rate }
@@ -470,7 +476,7 @@ pub(crate) fn micros(time: Duration) -> u64 {
     nanos(time) / 1000
 }
 
-fn duration(micros: f64) -> Duration {
+pub(crate) fn duration(micros: f64) -> Duration {
     Duration::try_from_secs_f64(micros / 1e6).unwrap_or_default()
 }
 

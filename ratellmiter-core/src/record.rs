@@ -192,6 +192,8 @@ pub enum Held {
     OutputTokensPerMinute,
     /// The tokens of a day.
     TokensPerDay,
+    /// The server that the limiter is shared on, which does not answer.
+    Fleet,
     /// Something that a later version knows.
     #[serde(other)]
     Other,

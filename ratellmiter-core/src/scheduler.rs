@@ -245,10 +245,12 @@ impl<W> Scheduler<W> {
         true
     }
 
-    /// Takes out of the line all whose time is over by now, and tells each by how much longer it would have waited.
+    /// Takes out of the line all whose time is over by now, or before what others left of a day is enough, and tells each by how
+    /// much longer it would have waited.
     pub(crate) fn expire(&mut self, now: Duration, mut expired: impl FnMut(Id, Rejected, W)) {
+        let over = now.max(self.budgets.spent_until());
         while let Some(&(at, place)) = self.expiries.first()
-            && at <= now
+            && at <= over
         {
             self.roll(now);
             let estimated_wait = self.wait_of(now, place);
@@ -514,6 +516,7 @@ impl<W> Scheduler<W> {
         }
         let limit = self.limits.requests_per_minute;
         Some(match self.held_by_budget() {
+            _ if self.waits_for_fleet() => Held::Fleet,
             _ if !self.gate.is_flowing(now) => Held::Pause,
             _ if self.full() => Held::InFlight,
             Some(kind) => self.budgets.held(now, kind),

@@ -470,3 +470,27 @@ fn a_password_that_is_put_right_is_taken_at_once() {
     eprintln!("shared {back:?} after");
     assert_eq!(losses(&worker), 1, "{:?}", worker.warnings());
 }
+
+/// As a server does that was made a replica, or whose memory is full.
+#[test]
+fn a_server_that_answers_but_keeps_nothing_is_as_good_as_none() {
+    let redis = Redis::start();
+    let mut workers = start(iter::repeat_n(job(redis.url(), 50), 2));
+    wait_for_members(&workers, 2);
+    sleep(SECOND);
+    let began = now();
+    assert_eq!(redis.ask("REPLICAOF 127.0.0.1 1"), "+OK\r\n");
+    workers.iter().for_each(|worker| wait_for_loss(worker, began));
+    sleep(3 * SECOND);
+    let mended = now();
+    assert_eq!(redis.ask("REPLICAOF NO ONE"), "+OK\r\n");
+    wait_for_returns(&workers, mended);
+    finish_all(&mut workers, 50);
+    let meanwhile = count(&tickets(&workers), began + SECOND, 2 * SECOND);
+    eprintln!("{meanwhile} in 2 s while it kept nothing");
+    assert!((2 * RATE * 3 / 4..=2 * RATE + 4).contains(&meanwhile), "{meanwhile}");
+    for worker in &workers {
+        let said = worker.warnings();
+        assert!(said.len() == 1 && said[0].contains("READONLY"), "{said:?}");
+    }
+}

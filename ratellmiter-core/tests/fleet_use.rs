@@ -6,12 +6,12 @@
 mod redis;
 
 use std::{
-    num::NonZeroU32,
+    num::{NonZeroU32, NonZeroU64},
     thread,
     time::{Duration, Instant},
 };
 
-use ratellmiter_core::{Config, Limiter, Limits, Monitor, Shared, SharedError};
+use ratellmiter_core::{Ask, Config, Limiter, Limits, Monitor, Shared, SharedError};
 use redis::Redis;
 
 const LONG: Duration = Duration::from_secs(20);
@@ -191,4 +191,26 @@ async fn what_a_refusal_taught_one_all_know_and_so_does_who_comes_later() {
     let all = [&one, &other, &later].map(|limiter| learned(limiter).unwrap());
     // 50 a second went, of which it leaves 85 % and goes back up.
     assert!(all.iter().all(|rate| (35.0..50.0).contains(rate)), "{all:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_that_others_spent_is_told_at_once() {
+    let redis = Redis::start();
+    let day = limits().requests_per_day(NonZeroU64::new(5).unwrap());
+    {
+        let one = sharing(&redis);
+        one.limit("m", day);
+        for _ in 0..5 {
+            one.limiter("m").admit().await.finish();
+        }
+        // It has ended.
+    }
+    let other = sharing(&redis);
+    other.limit("m", day);
+    let limiter = other.limiter("m");
+    let began = Instant::now();
+    let rejected = limiter.ask(Ask::new().max_wait(Duration::from_secs(10))).await.unwrap_err();
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    assert!(rejected.estimated_wait > Duration::from_hours(22), "{rejected:?}");
+    assert_eq!(limiter.snapshot().budgets().next().unwrap().taken, 5);
 }

@@ -123,7 +123,11 @@ for id, member in pairs(members) do
     end
 end
 
-if report.intent == 'looks' then return cjson.encode({ welcome = true }) end
+if report.intent == 'looks' then
+    -- One that answers but cannot keep anything is as good as none: this fails there.
+    save()
+    return cjson.encode({ welcome = true })
+end
 
 -- The rate, in calls a minute: what was learned, and what the headers that anybody saw leave.
 
@@ -158,6 +162,7 @@ local per_minute = report.rate
 local steps = report.ramp
 local from_idle = report.burst == 0
 if not report.learns then doc.learned = {} end
+doc.usual = report.usual or doc.usual
 
 local function rate()
     local allowed = learned('requests', per_minute)
@@ -344,9 +349,8 @@ end
 if doc.phase == 'canary' and doc.canary.by <= now then resume(doc.canary.by, doc.canary.sent) end
 
 if report.intent == 'leaves' then
-    if me then remove(report.id, {
-        seen = now, spaces = report.spaces, hours = report.hours,
-    }) end
+    -- Also of one who rests already: it took what it took.
+    remove(report.id, { seen = now, spaces = report.spaces, hours = report.hours })
     save()
     return cjson.encode({ welcome = false })
 end
@@ -409,16 +413,44 @@ local function share_of(space, demand, limit)
     return math.ceil(limit * (space.taken + space.wants) / demand)
 end
 
-local spaces = {}
+-- Until so much of what counts in a space has left it: what a day holds is known by the hour; what a minute holds is taken to
+-- be spread over it.
+local function time_until_free(key, excess)
+    local leaving = {}
+    local function leaves(amount, ends)
+        if amount > 0 then table.insert(leaving, { math.max(ends, now), amount }) end
+    end
+    for _, ghost in pairs(doc.ghosts) do
+        for at, amount in pairs(ghost[key] or {}) do leaves(amount, tonumber(at)) end
+    end
+    for _, member in pairs(members) do
+        if member.hours[key] then
+            for age, amount in ipairs(member.hours[key]) do leaves(amount, member.seen + (25 - age) * HOUR) end
+        elseif member.spaces[key] then
+            for part = 1, 6 do leaves(member.spaces[key].taken / 6, member.seen + part * MINUTE / 6) end
+        end
+    end
+    table.sort(leaving, function(one, other) return one[1] < other[1] end)
+    local last = now
+    for _, this in ipairs(leaving) do
+        if excess <= 0 then break end
+        excess, last = excess - this[2], this[1]
+    end
+    return last - now
+end
+
+local spaces, others, frees = {}, {}, {}
 for key, mine in pairs(report.spaces) do
     local limit = math.floor(learned(key, mine.limit) + 0.5)
     local held, demand = ghosts_in(key), mine.taken + mine.wants
     local hungriest, since
+    local took = held
     local has_longest = me.fed[key] ~= nil
     for id, member in pairs(members) do
         local other = id ~= report.id and member.spaces[key]
         if other then
             held = held + math.max(other.room, other.taken)
+            took = took + other.taken
             demand = demand + other.taken + other.wants
             local hungry, fed = member.hungry[key], member.fed[key]
             if hungry and hungry < now - 1e6 and (not since or hungry < since) then hungriest, since = other, hungry end
@@ -449,6 +481,11 @@ for key, mine in pairs(report.spaces) do
         me.hungry[key], me.fed[key] = nil, mine.wants > 0 and (me.fed[key] or now) or nil
     end
     spaces[key] = room
+    if key ~= 'in_flight' then
+        others[key] = took
+        local excess = math.min(took + mine.taken + mine.head - limit, took + mine.taken)
+        if excess > 0 then frees[key] = time_until_free(key, excess) end
+    end
 end
 
 -- The pace of what a minute holds: a schedule of its own, on which a slot takes what a call of this process costs. What its
@@ -618,7 +655,7 @@ me.credit = credit
 local pace = learned('requests', per_minute)
 local answer = {
     epoch = doc.zero, episode = doc.episode, spans = #spans > 0 and spans or nil, is_canary = is_canary, again = again,
-    spaces = spaces, paces = paces, bound = given < wants and bound or nil, members = count, share = share, pace = rate(),
+    spaces = spaces, others = others, frees = frees, usual = doc.usual, paces = paces, bound = given < wants and bound or nil, members = count, share = share, pace = rate(),
     rate = doc.phase == 'flowing' and math.min(ramp.level / FULL * per_minute, rate()) or 0,
     is_ramping = ramp.level < FULL, is_room_limited = report.spaces.in_flight.limit < ANY, ceilings = {}, learned = {},
 }

@@ -44,6 +44,9 @@ pub(crate) struct Report {
     pub(crate) refusals: Vec<Refusal>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) canary: Option<Outcome>,
+    /// What a call uses of which nothing is said, input and output, if this process knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) usual: Option<[u64; 2]>,
     /// For a server that knows of nothing: what is left of a pause, and what was learned.
     pub(crate) paused: u64,
     pub(crate) ceilings: Told,
@@ -118,6 +121,14 @@ pub(crate) struct Answer {
     pub(crate) paused: Option<f64>,
     pub(crate) again: f64,
     pub(crate) spaces: Told,
+    /// What others took of the budgets; and where a call like our next does not fit, how long until it may.
+    #[serde(default)]
+    pub(crate) others: Told,
+    #[serde(default)]
+    pub(crate) frees: Told,
+    /// What a call uses of which nothing is said, if anybody knows.
+    #[serde(default)]
+    pub(crate) usual: Option<[f64; 2]>,
     /// What all spread over a minute together, and the one of them that there were no more slots for.
     pub(crate) paces: Told,
     #[serde(default)]

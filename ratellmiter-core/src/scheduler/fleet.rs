@@ -6,7 +6,7 @@ use super::{Grant, Price, Scheduler};
 use crate::{
     gate::REQUESTS,
     judge::{Scope, Verdict},
-    lease::{Answer, Fleet, IN_FLIGHT, Lease, Need, Ramp, Refusal, Report, Space, Told, micros},
+    lease::{Answer, Fleet, IN_FLIGHT, Lease, Need, Ramp, Refusal, Report, Space, micros},
     record::Meter as Kind,
 };
 
@@ -27,7 +27,7 @@ impl<W> Scheduler<W> {
         let members = self.fleet.map_or(0, |fleet| fleet.members);
         self.fleet = Some(Fleet { members, is_lost: self.fleet.is_some_and(|fleet| fleet.is_lost) });
         self.relearn(now);
-        self.budgets.lease(now, Some((&Told::new(), &Told::new(), 1.0)));
+        self.budgets.lease(now, Some(&Answer::default()));
     }
 
     /// Those who share it are out of reach: `part` says what part of the limits holds meanwhile, none lets all wait.
@@ -68,6 +68,12 @@ impl<W> Scheduler<W> {
         let lease = self.gate.lease()?;
         let is_held = self.full() || self.lacks_budget();
         Some(lease.asks_at(&self.need(), is_held))
+    }
+
+    /// The server does not answer, and nothing goes before it does.
+    pub(super) fn waits_for_fleet(&self) -> bool {
+        let is_lost = self.fleet.is_some_and(|fleet| fleet.is_lost);
+        self.gate.lease().is_some_and(|lease| is_lost || !lease.is_known())
     }
 
     fn lacks_budget(&self) -> bool {
@@ -136,7 +142,7 @@ impl<W> Scheduler<W> {
         let Some(lease) = self.gate.lease_mut() else { return };
         lease.renew(now, answer);
         self.fleet = Some(Fleet { members: lease.members(), is_lost: false });
-        self.budgets.lease(now, Some((&answer.spaces, &answer.paces, answer.share)));
+        self.budgets.lease(now, Some(answer));
         self.unblocked = now;
     }
 

@@ -120,3 +120,66 @@ fn who_has_no_slots_for_want_of_tokens_says_so() {
     assert_eq!(scheduler.standing(Duration::ZERO).held, Some(Held::Rate));
     assert_eq!(scheduler.report(Duration::ZERO).unwrap().held, None);
 }
+
+/// What others took of a day, which is all there is for the next two hours.
+fn spent() -> Answer {
+    let mut answer = Answer { rate: 6000.0, pace: 6000.0, ..answer() };
+    answer.others.insert("requests_per_day".to_owned(), 5.0);
+    answer.frees.insert("requests_per_day".to_owned(), 7200e6);
+    answer
+}
+
+#[test]
+fn what_others_took_of_a_day_is_known_to_those_who_ask_and_to_those_who_wait() {
+    let limits = per_minute(6000).requests_per_day(NonZeroU64::new(5).unwrap());
+    let wish = Wish { max_wait: Some(seconds(3)), ..Wish::PLAIN };
+    let mut scheduler = shared(limits, &spent());
+    let rejected = scheduler.enqueue(seconds(1), &wish, NOBODY).unwrap_err();
+    assert_eq!((rejected.reason, rejected.estimated_wait), (Reason::MaxWait, seconds(7199)));
+    assert_eq!(scheduler.standing(seconds(1)).budgets[0].unwrap().taken, 5);
+
+    // Nobody knew when it asked.
+    let mut scheduler = self::scheduler(limits);
+    scheduler.join_fleet(Duration::ZERO);
+    let hasty = scheduler.enqueue(Duration::ZERO, &wish, NOBODY).unwrap();
+    let patient = scheduler.joins(Duration::ZERO);
+    scheduler.report(Duration::ZERO);
+    scheduler.renew(millis(1), &spent());
+    let mut out = Vec::new();
+    scheduler.expire(millis(1), |id, rejected, ()| out.push((id, rejected.estimated_wait)));
+    assert_eq!(out, [(hasty.id, seconds(7200))]);
+    assert!(scheduler.leave(millis(1), patient));
+}
+
+#[test]
+fn what_others_know_of_what_calls_use_is_believed_until_ours_show_it() {
+    let mut scheduler = shared(with_tokens(), &answer());
+    assert_eq!(told(&mut scheduler, Duration::ZERO).0, 6000, "a tenth of a minute, while nothing is known");
+    assert_eq!(scheduler.report(Duration::ZERO).unwrap().usual, None);
+    scheduler.renew(Duration::ZERO, &Answer { usual: Some([100.0, 20.0]), ..slots(1) });
+    assert_eq!(told(&mut scheduler, Duration::ZERO).0, 120);
+    scheduler.renew(Duration::ZERO, &Answer { usual: Some([100.0, 20.0]), ..slots(1) });
+    scheduler.joins(Duration::ZERO);
+    let grant = advance(&mut scheduler, Duration::ZERO)[0];
+    assert!(scheduler.finish(Duration::ZERO, grant, false, Some(Usage::new(30, 5))));
+    assert_eq!(scheduler.report(Duration::ZERO).unwrap().usual, Some([30, 5]), "the others are told");
+    assert_eq!(told(&mut scheduler, Duration::ZERO).0, 35);
+}
+
+#[test]
+fn what_is_allowed_is_zero_in_a_pause_alone() {
+    let mut scheduler = scheduler(per_minute(6000).no_ramp());
+    scheduler.join_fleet(Duration::ZERO);
+    let rate = |scheduler: &Scheduler<()>| scheduler.rate().round();
+    assert!(rate(&scheduler) > 0.0, "nothing is known");
+    scheduler.joins(Duration::ZERO);
+    assert_eq!(scheduler.standing(Duration::ZERO).held, Some(Held::Fleet));
+    scheduler.report(Duration::ZERO);
+    scheduler.renew(Duration::ZERO, &slots(1));
+    let grant = advance(&mut scheduler, Duration::ZERO)[0];
+    scheduler.ends(Duration::ZERO, grant, false);
+    assert!(scheduler.rest(Duration::ZERO).is_some());
+    assert!((rate(&scheduler) - 25.0).abs() < 1e-9, "a quarter, also when it was given back");
+    scheduler.renew(Duration::ZERO, &Answer { paused: Some(1e6), rate: 0.0, ..slots(0) });
+    assert!(rate(&scheduler).abs() < 1e-9);
+}
