@@ -33,7 +33,7 @@ pub(crate) fn run(report: &Report, output: &mut Output<'_>) -> Result<u8, Failur
     if report.view.is_some()
         && let Some(only) = run.only_model()
     {
-        output.note(&format!("{} has no model {DEFAULT:?}; drawing its only one, {only:?}", run.logs.place()));
+        output.note(&format!("no model {DEFAULT:?} in {}; drawing the only one, {only:?}", run.logs.place()));
     }
     match (&report.view, &other) {
         (Some(View::Terminal), _) => {

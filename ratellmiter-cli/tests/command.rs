@@ -160,7 +160,7 @@ fn the_only_model_is_drawn_with_a_note() {
     place.log("1-1.jsonl", ROW.replace("default", "mistral/large"));
     let (path, note) = place.drawn(&[]);
     assert_eq!(path, "1-1-mistral-large_riefo.png");
-    assert_snapshot!(note, @r#"note: ratellmiter_logs/1-1.jsonl has no model "default"; drawing its only one, "mistral/large""#);
+    assert_snapshot!(note, @r#"note: no model "default" in ratellmiter_logs/1-1.jsonl; drawing the only one, "mistral/large""#);
 }
 
 #[test]
@@ -439,7 +439,7 @@ fn two_runs_are_compared() {
           2-1.jsonl: the line was never longer than 0: the limit does not bind
         "#);
     assert_snapshot!(notes, @r#"
-        note: ratellmiter_logs/1-1.jsonl has no model "default"; drawing its only one, "m"
+        note: no model "default" in ratellmiter_logs/1-1.jsonl; drawing the only one, "m"
         note: drew 1-1-m_f_compared.png
         "#);
     assert!(place.path("1-1-m_f_compared.png").exists());

@@ -3,7 +3,7 @@
 #[path = "../../ratellmiter-core/tests/support/redis.rs"]
 mod redis;
 
-use std::{env, path::PathBuf, process::Command};
+use std::{env, fs, path::PathBuf, process::Command};
 
 /// Cargo builds it beside the tests.
 fn example() -> PathBuf {
@@ -22,5 +22,12 @@ fn four_processes_keep_one_limit_and_are_drawn_as_one() {
     let refused = said.split_once("refusals   ").unwrap().1.split(' ').next().unwrap().parse::<u32>().unwrap();
     assert!(refused <= 3, "at most 0.02 a call: {said}");
     let picture = said.split_once("picture    ").unwrap().1.trim();
-    assert!(std::fs::read(place.path().join(picture)).unwrap().starts_with(b"\x89PNG"), "{picture}");
+    assert!(fs::read(place.path().join(picture)).unwrap().starts_with(b"\x89PNG"), "{picture}");
+    // One outage is one pause, also where processes end one after another.
+    let logs = fs::read_dir(place.path().join("ratellmiter_logs")).unwrap().map(|log| log.unwrap().path());
+    let logs = logs.filter(|path| path.extension().is_some_and(|ending| ending == "jsonl"));
+    let files = logs.map(|path| format!("-file={}", path.display()));
+    let mut check = Command::new(env!("CARGO_BIN_EXE_ratellmiter"));
+    let checked = check.args(["-model=gpt-4o", "-check=pauses==1"]).args(files).current_dir(&place).output().unwrap();
+    assert!(checked.status.success(), "{checked:?}");
 }

@@ -63,7 +63,7 @@ use thiserror::Error;
 use toml::Spanned;
 
 pub(crate) use sharing::Sharing;
-use sharing::{Loss, Url};
+use sharing::{Loss, Namespace, Url};
 
 use crate::{
     budgets,
@@ -153,11 +153,20 @@ pub enum ConfigError {
         /// What it may be.
         allowed: &'static str,
     },
+    /// An environment variable has a value that is not allowed, and not shown, as there may be a password in it.
+    #[error("the environment variable {name} is {problem}")]
+    HiddenVariable {
+        /// The variable.
+        name: &'static str,
+        /// What is wrong with its value, and what it may be.
+        problem: String,
+    },
     /// Limiters are to be shared with other processes, and this program cannot do that.
-    #[error(
-        "limiters are to be shared (`shared`), but this program is built without the feature `redis` of ratellmiter-core"
-    )]
-    CannotShare,
+    #[error("{place} has limiters shared, but this program is built without the feature `redis` of ratellmiter-core")]
+    CannotShare {
+        /// Where that is said.
+        place: &'static str,
+    },
     /// The program asked for no calls at all.
     #[error("Config::default_rate_limit is 0; allowed are 1 to 4294967295 calls a minute")]
     ZeroRate,
@@ -213,6 +222,7 @@ impl Settings {
             models: file.models,
             off: variables.off,
             sharing: Sharing {
+                by_variable: variables.shared.is_some(),
                 url: variables.shared.or(file.shared),
                 namespace: file.shared_namespace,
                 loss: file.shared_on_loss,
@@ -260,7 +270,7 @@ struct File {
     max_wait: Option<WaitSetting>,
     max_line: Option<u32>,
     shared: Option<Url>,
-    shared_namespace: Option<String>,
+    shared_namespace: Option<Namespace>,
     shared_on_loss: Option<Loss>,
     #[serde(default)]
     models: BTreeMap<String, Changes>,

@@ -139,7 +139,12 @@ async fn names_do_not_run_into_one_another_and_a_key_that_is_none_of_ours_is_tol
     let limiter = monitor.limiter("m");
     let error = limiter.joined().await.unwrap_err();
     assert!(matches!(error, SharedError::Refused { .. }), "{error}");
-    assert!(error.to_string().starts_with("m cannot be shared: the server says WRONGTYPE"), "{error}");
+    let expected = format!(
+        "m cannot be shared on 127.0.0.1:{}, which says that it cannot read what is kept under {{ratellmiter:default:m}}, which is \
+         not ours or damaged",
+        redis.port
+    );
+    assert_eq!(error.to_string(), expected);
     limiter.admit().await.finish();
     assert!(limiter.snapshot().fleet.is_some_and(|fleet| fleet.is_lost));
     redis.ask("DEL {ratellmiter:default:m}");
@@ -213,4 +218,27 @@ async fn a_day_that_others_spent_is_told_at_once() {
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     assert!(rejected.estimated_wait > Duration::from_hours(22), "{rejected:?}");
     assert_eq!(limiter.snapshot().budgets().next().unwrap().taken, 5);
+}
+
+/// Each limiter is on the node that the cluster keeps its key on, whichever node the URL names.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_is_shared_on_as_one_server_is() {
+    let node = || Redis::of("redis-server", &["--cluster-enabled", "yes"]);
+    let nodes = [node(), node()];
+    for (node, slots) in nodes.iter().zip(["0 8191", "8192 16383"]) {
+        assert_eq!(node.ask(&format!("CLUSTER ADDSLOTSRANGE {slots}")), "+OK\r\n");
+    }
+    assert_eq!(nodes[0].ask(&format!("CLUSTER MEET 127.0.0.1 {}", nodes[1].port)), "+OK\r\n");
+    until("a cluster", || nodes.iter().all(|node| node.ask("CLUSTER INFO").contains("cluster_state:ok")));
+    let models = ["one", "two", "three", "four", "five", "six"];
+    for node in &nodes {
+        let monitor = sharing(node);
+        for model in models {
+            let limiter = monitor.limiter(model);
+            limiter.joined().await.unwrap();
+            limiter.admit().await.finish();
+        }
+    }
+    let keys = nodes.each_ref().map(|node| node.ask("DBSIZE").trim().trim_start_matches(':').parse::<usize>().unwrap());
+    assert!(keys.iter().sum::<usize>() == models.len() && keys.iter().all(|count| *count > 0), "{keys:?}");
 }

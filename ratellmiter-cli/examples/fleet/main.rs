@@ -11,7 +11,7 @@ use std::{
     env,
     error::Error,
     ops::Range,
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitCode, Stdio},
     sync::atomic::Ordering,
     time::Duration,
 };
@@ -37,7 +37,13 @@ async fn answer(client: &reqwest::Client, url: &str, prompt: String) -> Result<V
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    let Err(error) = run().await else { return ExitCode::SUCCESS };
+    eprintln!("fleet: {error}");
+    ExitCode::FAILURE
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<_> = env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => lead("redis://127.0.0.1:6379").await,
@@ -66,6 +72,9 @@ async fn lead(redis: &str) -> Result<(), Box<dyn Error>> {
     let (address, server) = server::start(provider, 0).await?;
     let url = format!("http://{address}/v1/chat/completions");
     let namespace = format!("fleet-example-{}", std::process::id());
+    // Workers would go on without it, each for itself.
+    monitor().shared(Shared::new(redis)?.namespace(format!("{namespace}-leader")))?;
+    monitor().limiter(MODEL).joined().await?;
     let start = Instant::now();
     let mut workers = Vec::new();
     for _ in 0..WORKERS {

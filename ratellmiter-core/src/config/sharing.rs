@@ -3,35 +3,96 @@
 //! Without the feature `redis` it is read all the same, since the command reads the file of a program that may have it; but
 //! nobody can start with it.
 
-use serde::Deserialize;
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, de};
 
 use super::ConfigError;
 
-/// The environment variable that names the server, and what it may be.
+/// The environment variable that names the server.
 const VARIABLE: &str = "RATELLMITER_SHARED";
-const ALLOWED: &str = "redis://HOST:PORT or rediss://HOST:PORT (TLS), with USER:PASSWORD@ before the host and /DATABASE behind \
-                       it if need be";
 
 #[cfg(feature = "redis")]
 type Server = crate::fleet::Shared;
 #[cfg(feature = "redis")]
-pub(super) type Loss = crate::fleet::Loss;
+type Policy = crate::fleet::Loss;
 
 /// Nobody can use it.
 #[cfg(not(feature = "redis"))]
 type Server = ();
 #[cfg(not(feature = "redis"))]
-pub(super) type Loss = serde::de::IgnoredAny;
+type Policy = ();
 
 /// The URL of a server. It is never shown.
-#[derive(Clone, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone)]
 pub(super) struct Url(Server);
 
-impl std::fmt::Debug for Url {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+/// A name that is not empty.
+#[derive(Debug, Clone)]
+pub(super) struct Namespace(String);
+
+/// What happens while the server is out of reach.
+#[derive(Debug, Clone, Copy)]
+#[cfg_attr(not(feature = "redis"), allow(dead_code))] // Nobody can use it.
+pub(super) struct Loss(Policy);
+
+impl fmt::Debug for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Url(..)")
     }
+}
+
+/// A text, and what is expected where there is another thing.
+struct Text(&'static str);
+
+impl de::Visitor<'_> for Text {
+    type Value = String;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<String, E> {
+        Ok(text.to_owned())
+    }
+}
+
+impl<'de> Deserialize<'de> for Url {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text =
+            deserializer.deserialize_str(Text("the URL of a Redis or Valkey server, as \"redis://HOST:PORT\""))?;
+        Self::try_from(text).map_err(de::Error::custom)
+    }
+}
+
+impl<'de> Deserialize<'de> for Namespace {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = deserializer.deserialize_str(Text("a name"))?;
+        if name.is_empty() { Err(de::Error::custom("a namespace is not empty")) } else { Ok(Self(name)) }
+    }
+}
+
+impl<'de> Deserialize<'de> for Loss {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        const ALLOWED: &str = "\"degrade\", \"closed\" or \"open\"";
+        let policy = deserializer.deserialize_str(Text(ALLOWED))?;
+        policy_of(&policy).map(Self).ok_or_else(|| de::Error::custom(format!("{policy:?} is not {ALLOWED}")))
+    }
+}
+
+#[cfg(feature = "redis")]
+fn policy_of(name: &str) -> Option<Policy> {
+    Some(match name {
+        "degrade" => Policy::Degrade,
+        "closed" => Policy::Closed,
+        "open" => Policy::Open,
+        _ => return None,
+    })
+}
+
+#[cfg(not(feature = "redis"))]
+fn policy_of(name: &str) -> Option<Policy> {
+    matches!(name, "degrade" | "closed" | "open").then_some(())
 }
 
 impl TryFrom<String> for Url {
@@ -53,7 +114,9 @@ impl TryFrom<String> for Url {
 #[cfg_attr(not(feature = "redis"), allow(dead_code))] // Nobody can use it.
 pub(crate) struct Sharing {
     pub(super) url: Option<Url>,
-    pub(super) namespace: Option<String>,
+    /// The environment says so.
+    pub(super) by_variable: bool,
+    pub(super) namespace: Option<Namespace>,
     pub(super) loss: Option<Loss>,
 }
 
@@ -61,17 +124,25 @@ impl Sharing {
     /// The environment wins.
     pub(super) fn variable(value: Option<std::ffi::OsString>) -> Result<Option<Url>, ConfigError> {
         let Some(value) = value else { return Ok(None) };
-        let url = value.into_string().ok().and_then(|text| Url::try_from(text).ok());
+        let text = value.into_string().map_err(|_| "no text".to_owned());
         // There may be a password in it.
-        let hidden = || "(not shown)".to_owned();
-        url.map(Some).ok_or_else(|| ConfigError::Variable { name: VARIABLE, value: hidden(), allowed: ALLOWED })
+        let hidden = |problem| ConfigError::HiddenVariable { name: VARIABLE, problem };
+        text.and_then(Url::try_from).map(Some).map_err(hidden)
     }
 
     pub(super) const VARIABLE: &str = VARIABLE;
 
     /// Whether this program can do what is asked for.
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
-        if cfg!(feature = "redis") || self.url.is_none() { Ok(()) } else { Err(ConfigError::CannotShare) }
+        if cfg!(feature = "redis") || self.url.is_none() {
+            return Ok(());
+        }
+        let place = if self.by_variable {
+            "the environment variable RATELLMITER_SHARED"
+        } else {
+            "`shared` in the configuration"
+        };
+        Err(ConfigError::CannotShare { place })
     }
 
     /// Where limiters are shared, if the code says this of it.
@@ -82,10 +153,10 @@ impl Sharing {
             None => server.clone(),
         });
         let mut shared = url.or_else(|| code.cloned())?;
-        if let Some(namespace) = &self.namespace {
+        if let Some(Namespace(namespace)) = &self.namespace {
             shared = shared.namespace(namespace);
         }
-        if let Some(loss) = self.loss {
+        if let Some(Loss(loss)) = self.loss {
             shared = shared.on_loss(loss);
         }
         Some(shared)

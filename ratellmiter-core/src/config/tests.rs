@@ -349,9 +349,22 @@ fn a_server_that_is_none_is_told_without_its_password() {
     assert!(wrong.starts_with("line 1, column 10, key `shared`: no URL of a Redis or Valkey server"), "{wrong}");
     assert!(wrong.contains("allowed are redis://HOST:PORT") && !wrong.contains("hunter2"), "{wrong}");
     let variable = variables(&[("RATELLMITER_SHARED", "hunter2")]).unwrap_err().to_string();
-    assert!(variable.starts_with("the environment variable RATELLMITER_SHARED is \"(not shown)\"; allowed is redis:"));
-    let loss = complaint("shared_on_loss = \"shut\"");
-    assert!(loss.contains("degrade") && loss.contains("closed") && loss.contains("open"), "{loss}");
+    assert!(
+        variable.starts_with(
+            "the environment variable RATELLMITER_SHARED is no URL of a Redis or Valkey server: there is no scheme; allowed are"
+        ),
+        "{variable}"
+    );
+    assert!(!variable.contains("hunter2"));
+    for (text, problem) in [
+        ("shared_on_loss = \"shut\"", "\"shut\" is not \"degrade\", \"closed\" or \"open\""),
+        ("shared_on_loss = true", "expected \"degrade\", \"closed\" or \"open\""),
+        ("shared = 6379", "expected the URL of a Redis or Valkey server, as \"redis://HOST:PORT\""),
+        ("shared_namespace = \"\"", "a namespace is not empty"),
+    ] {
+        let said = complaint(text);
+        assert!(said.contains(problem) && said.lines().count() == 1, "{said}");
+    }
 }
 
 #[cfg(not(feature = "redis"))]
@@ -359,5 +372,6 @@ fn a_server_that_is_none_is_told_without_its_password() {
 fn a_program_that_cannot_share_reads_the_file_and_does_not_start_with_it() {
     let sharing = settings(&Config::default(), "shared = \"redis://h\"\nshared_on_loss = \"closed\"", &[]).sharing;
     let error = sharing.check().unwrap_err().to_string();
+    assert!(error.starts_with("`shared` in the configuration has limiters shared, but"), "{error}");
     assert!(error.contains("the feature `redis`") && error.lines().count() == 1, "{error}");
 }

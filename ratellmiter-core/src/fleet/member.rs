@@ -46,7 +46,9 @@ impl Member {
         let process = std::process::id();
         let random = RandomState::new();
         let id = format!("{process}-{:016x}", random.hash_one(process));
-        let mut identity = Identity { id, name: format!("process {process}"), step: 0 };
+        let host = gethostname::gethostname();
+        let name = format!("process {process} on {}", host.to_string_lossy().escape_debug());
+        let mut identity = Identity { id, name, step: 0 };
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => {}
             () = self.share(&link, loss, &mut identity, &random, rest) => {}
@@ -140,14 +142,14 @@ impl Member {
                     theirs,
                 }
             }
-            Ok(_) => self.refused("nothing that is an answer".to_owned()),
-            Err(Unanswered::Refused(reason)) => self.refused(reason),
-            Err(Unanswered::Lost(reason)) => SharedError::Lost { reason },
+            Ok(_) => self.refused(link, "nothing that is an answer".to_owned()),
+            Err(Unanswered::Refused(reason)) => self.refused(link, reason),
+            Err(Unanswered::Lost(reason)) => SharedError::Lost { server: link.server(), reason },
         };
         let is_new = self.stand(Err(error.clone()));
-        if let SharedError::Lost { reason } = &error {
+        if matches!(error, SharedError::Lost { .. }) {
             if link.is_lost_now() {
-                tracing::warn!(reason, "{error}; {loss}");
+                tracing::warn!("{error}; {loss}");
             }
         } else if is_new && matches!(error, SharedError::Refused { .. }) {
             tracing::warn!(model = &*self.model, "{error}; {loss}");
@@ -159,8 +161,8 @@ impl Member {
         }
     }
 
-    fn refused(&self, reason: String) -> SharedError {
-        SharedError::Refused { model: self.model.to_string(), reason }
+    fn refused(&self, link: &Link, reason: String) -> SharedError {
+        SharedError::Refused { model: self.model.to_string(), server: link.server(), reason }
     }
 
     /// `true`: that is new.

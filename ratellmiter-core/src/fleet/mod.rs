@@ -37,7 +37,7 @@ const FAREWELL: Duration = Duration::from_millis(500);
 #[non_exhaustive]
 pub enum SharedError {
     /// Another process has other limits.
-    #[error("{model} has other limits in {name}: {theirs}; here: {ours}")]
+    #[error("{} has other limits in {name}: {theirs}; here: {ours}", .model.escape_debug())]
     Conflict {
         /// The limiter's name.
         model: String,
@@ -49,16 +49,20 @@ pub enum SharedError {
         theirs: String,
     },
     /// The server does not do what it is asked to.
-    #[error("{model} cannot be shared: the server says {reason}")]
+    #[error("{} cannot be shared on {server}, which says {reason}", .model.escape_debug())]
     Refused {
         /// The limiter's name.
         model: String,
+        /// The server's host and port.
+        server: String,
         /// What the server says.
         reason: String,
     },
     /// The server is out of reach.
-    #[error("the server that limiters are shared on is out of reach: {reason}")]
+    #[error("the server that limiters are shared on, {server}, is out of reach: {reason}")]
     Lost {
+        /// The server's host and port.
+        server: String,
         /// What is wrong with it.
         reason: String,
     },

@@ -3,7 +3,6 @@
 use std::{convert::Infallible, fmt};
 
 use redis::{ConnectionInfo, IntoConnectionInfo as _};
-use serde::Deserialize;
 use thiserror::Error;
 
 /// The namespace of those who name none.
@@ -29,8 +28,7 @@ pub struct Shared {
 }
 
 /// What happens to calls while the server that limiters are shared on is out of reach.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase", expecting = "allowed are \"degrade\", \"closed\" and \"open\"")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Loss {
     /// Each process goes on with its last share of the limits; with all of them if it never had one.
@@ -54,13 +52,14 @@ impl fmt::Display for Loss {
 
 /// A URL that names no server.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error(
-    "no URL of a Redis or Valkey server: {problem}; allowed are redis://HOST:PORT and rediss://HOST:PORT (TLS), with \
-     USER:PASSWORD@ before the host and /DATABASE behind it if need be"
-)]
+#[error("no URL of a Redis or Valkey server: {problem}; allowed are {ALLOWED}")]
 pub struct InvalidUrl {
-    problem: &'static str,
+    problem: String,
 }
+
+/// What a URL may be.
+pub(crate) const ALLOWED: &str = "redis://HOST:PORT and rediss://HOST:PORT (TLS), or valkey and valkeys, with USER:PASSWORD@ \
+                                  before the host and /DATABASE behind it if need be";
 
 impl Shared {
     /// On the server at this URL: `redis://127.0.0.1:6379`, or `rediss://USER:PASSWORD@HOST:PORT/DATABASE` with TLS. Nothing is
@@ -70,17 +69,10 @@ impl Shared {
     /// It is no such URL. The error does not show it, since there may be a password in it.
     pub fn new(url: impl Into<String>) -> Result<Self, InvalidUrl> {
         let url = url.into();
-        let scheme = url.split_once("://").map(|(scheme, _)| scheme);
-        let problem = match scheme {
-            None => Some("there is no scheme"),
-            Some("redis" | "rediss" | "valkey" | "valkeys") => None,
-            Some(_) => Some("the scheme is neither redis nor rediss"),
-        };
-        if let Some(problem) = problem {
-            return Err(InvalidUrl { problem });
-        }
+        check(&url).map_err(|problem| InvalidUrl { problem })?;
         let shared = Self { url, namespace: NAMESPACE.to_owned(), loss: Loss::default() };
-        shared.connection().map_err(|_| InvalidUrl { problem: "it cannot be read" })?;
+        // These words are its own, and not the URL's.
+        shared.connection().map_err(|error| InvalidUrl { problem: error.category().to_owned() })?;
         Ok(shared)
     }
 
@@ -100,12 +92,35 @@ impl Shared {
 
     /// Whether the connection is to be encrypted.
     pub(crate) fn is_encrypted(&self) -> bool {
-        self.url.starts_with("rediss:") || self.url.starts_with("valkeys:")
+        url::Url::parse(&self.url).is_ok_and(|url| matches!(url.scheme(), "rediss" | "valkeys"))
     }
 
     pub(crate) fn connection(&self) -> redis::RedisResult<ConnectionInfo> {
         self.url.as_str().into_connection_info()
     }
+}
+
+/// What is wrong with a URL, if anything, in words that show nothing of it.
+fn check(url: &str) -> Result<(), String> {
+    if !url.contains("://") {
+        return Err("there is no scheme".to_owned());
+    }
+    let url = url::Url::parse(url).map_err(|error| {
+        format!("{error}; special characters of a user name or password are written with %, as %2F for /")
+    })?;
+    let database = url.path().trim_matches('/');
+    let problem = if !matches!(url.scheme(), "redis" | "rediss" | "valkey" | "valkeys") {
+        "the scheme is neither redis nor rediss"
+    } else if url.host_str().is_none_or(str::is_empty) {
+        "there is no host"
+    } else if !database.is_empty() && database.parse::<u32>().is_err() {
+        "the database is not a number"
+    } else if url.query().is_some_and(|query| !matches!(query, "protocol=resp2" | "protocol=resp3")) {
+        "behind the ? only protocol=resp2 and protocol=resp3 are known"
+    } else {
+        return Ok(());
+    };
+    Err(problem.to_owned())
 }
 
 /// Without the URL: there may be a password in it.
@@ -144,18 +159,31 @@ mod tests {
 
     #[test]
     fn urls_are_read_when_they_are_given_and_never_shown() {
-        for url in ["redis://127.0.0.1:6379", "rediss://:hunter2@localhost:7000/3", "redis://u:hunter2@[::1]/"] {
+        for url in [
+            "redis://127.0.0.1:6379",
+            "rediss://:hunter2@localhost:7000/3",
+            "redis://u:hunter2@[::1]/",
+            "REDIS://u:hunter2%2F@h?protocol=resp3",
+            "valkeys://u:hunter2@h",
+        ] {
             let shared = Shared::new(url).unwrap();
             assert_eq!(format!("{shared:?}"), r#"Shared { namespace: "default", loss: Degrade, .. }"#);
         }
         for (url, problem) in [
             ("127.0.0.1:6379", "there is no scheme"),
             ("http://:hunter2@localhost", "the scheme is neither redis nor rediss"),
-            ("redis://:hunter2@localhost:port", "it cannot be read"),
-            ("redis://localhost/hunter2", "it cannot be read"),
+            ("redis://:hunter2@localhost:port", "invalid port number; special characters"),
+            ("redis://:hunter2/x@localhost", "empty host; special characters"),
+            ("redis://:hunter2@localhost:99999", "invalid port number; special characters"),
+            ("redis://one:1,two:2", "invalid port number; special characters"),
+            ("redis://localhost/hunter2", "the database is not a number"),
+            ("redis://localhost/-1", "the database is not a number"),
+            ("redis:///1", "there is no host"),
+            ("redis://h?password=hunter2", "behind the ? only protocol=resp2"),
+            ("redis://h?protocol=hunter2", "behind the ? only protocol=resp2"),
         ] {
             let error = Shared::new(url).unwrap_err();
-            assert_eq!(error, InvalidUrl { problem }, "{url}");
+            assert!(error.problem.starts_with(problem), "{url}: {error}");
             assert!(!error.to_string().contains("hunter2") && !error.to_string().contains('\n'));
         }
     }
