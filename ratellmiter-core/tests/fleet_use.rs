@@ -242,3 +242,18 @@ async fn a_cluster_is_shared_on_as_one_server_is() {
     let keys = nodes.each_ref().map(|node| node.ask("DBSIZE").trim().trim_start_matches(':').parse::<usize>().unwrap());
     assert!(keys.iter().sum::<usize>() == models.len() && keys.iter().all(|count| *count > 0), "{keys:?}");
 }
+
+/// What the README says that a user must be allowed, and nothing else.
+#[tokio::test]
+async fn a_user_needs_five_commands() {
+    let redis = Redis::start();
+    let commands = "+evalsha +script|load +time +get +set";
+    let allowed = format!("ACL SETUSER worker on >hunter2 resetkeys ~{{ratellmiter:* nocommands {commands}");
+    assert_eq!(redis.ask(&allowed), "+OK\r\n");
+    let monitor = Monitor::new();
+    monitor.shared(format!("redis://worker:hunter2@127.0.0.1:{}", redis.port)).unwrap();
+    let limiter = monitor.limiter("m");
+    limiter.joined().await.unwrap();
+    limiter.admit().await.finish();
+    assert_eq!(members(&limiter), 1);
+}
