@@ -16,7 +16,7 @@ pub(crate) use terms::{Answer, Outcome, Pace, Ramp, Refusal, Report, Space, Told
 
 use crate::meter::nanos;
 
-/// How often a busy process asks.
+/// How often a busy process asks, if it is not told to do so less often.
 pub(crate) const PERIOD: Duration = Duration::from_millis(250);
 /// How often one asks that has nothing to do, so that the others know that it is there.
 pub(crate) const KEEPALIVE: Duration = Duration::from_secs(1);
@@ -82,6 +82,7 @@ pub(crate) struct Lease {
     /// When it was last asked for, and when lack of slots is a reason to ask again.
     asked: Option<Duration>,
     again: Duration,
+    period: Duration,
     /// What the next report tells.
     refusals: Vec<Refusal>,
     outcome: Option<Outcome>,
@@ -133,6 +134,7 @@ impl Lease {
             members: 0,
             asked: None,
             again: Duration::ZERO,
+            period: PERIOD,
             refusals: Vec::new(),
             outcome: None,
             arrived: 0,
@@ -311,7 +313,7 @@ impl Lease {
             || self.arrived > 0
             || self.has_changed
         {
-            PERIOD
+            self.period
         } else {
             KEEPALIVE
         };
@@ -322,13 +324,13 @@ impl Lease {
     /// What the server is told of slots; `served` is what headers leave of calls a minute.
     pub(crate) fn report(&mut self, now: Duration, need: Need) -> Report {
         self.roll(now);
-        let since = self.asked.map_or(PERIOD, |asked| now.saturating_sub(asked)).max(Duration::from_millis(1));
+        let since = self.asked.map_or(self.period, |asked| now.saturating_sub(asked)).max(Duration::from_millis(1));
         #[allow(clippy::cast_precision_loss)]
         let arriving = std::mem::take(&mut self.arrived) as f64 / since.as_secs_f64();
         // Quick to rise, slow to fall, over about a second.
         let weight = (since.as_secs_f64() / 0.5).min(1.0);
         self.demand += (arriving - self.demand) * weight;
-        let ahead = (self.demand * (PERIOD + self.lag).as_secs_f64() * AHEAD).min(1e12);
+        let ahead = (self.demand * (self.period + self.lag).as_secs_f64() * AHEAD).min(1e12);
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // It is not negative, and small.
         let ahead = if ahead < 0.5 { 0 } else { ahead.ceil() as u64 };
         // One slot is kept for those who do not wait, for as long as they come.
@@ -358,7 +360,7 @@ impl Lease {
         self.asked = Some(now);
         self.has_changed = false;
         #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let recent = (self.demand * PERIOD.as_secs_f64()).round() as u64;
+        let recent = (self.demand * self.period.as_secs_f64()).round() as u64;
         let is_kept = matches!(self.canary, Canary::Granted | Canary::Probing);
         let canary = self.outcome.take().or(if is_kept { Some(Outcome::Kept) } else { None });
         Report {
@@ -406,6 +408,7 @@ impl Lease {
         self.ceilings.clone_from(&answer.ceilings);
         self.bound.clone_from(&answer.bound);
         self.again = now + duration(answer.again);
+        self.period = answer.period.map_or(PERIOD, duration).clamp(PERIOD, KEEPALIVE);
         if answer.is_canary {
             self.canary = Canary::Granted;
         }

@@ -1,12 +1,13 @@
 -- One step of one process: what it tells is counted, and it gets what it may do until it asks again.
 --
--- KEYS[1] is a limiter, one JSON document. ARGV[1] is the report of one process. Times are microseconds since `zero`, the
--- server's clock when the document was made; no clock of a process plays a part, only spans of time that it measured.
+-- KEYS[1] is a limiter: a hash of one packed document, and of what only one process has need of, its last answer and its name.
+-- ARGV[1] is the report of one process. Times are microseconds since `zero`, the server's clock when the document was made; no
+-- clock of a process plays a part, only spans of time that it measured.
 
-local PERIOD = 250000      -- How often a busy process asks.
+local SHORTEST, LONGEST = 250000, 1e6 -- How often a busy process asks, which is less often
+local MANY = 64            -- where they are more than so many.
 local WATCH = 10000        -- How often those look, taken together, who wait for a place that any call may leave.
 local PATIENCE = 3000000   -- One that is not heard of for so long is gone.
-local MEMORY = 2 * PERIOD  -- For so long one who asked late is owed its part.
 local SPARE = 0.005        -- Of the rate: what may go too early because it travels.
 local KEPT = 90000         -- Seconds for which nobody need ask before all is forgotten: a day, and an hour.
 local MINUTE, HOUR = 60e6, 3600e6
@@ -19,8 +20,8 @@ local FULL = 1000          -- The whole rate, for the ramp.
 local report = cjson.decode(ARGV[1])
 local clock = redis.call('TIME')
 local wall = clock[1] * 1e6 + clock[2]
-local text = redis.call('GET', KEYS[1])
-local doc = text and cjson.decode(text)
+local kept = redis.call('HMGET', KEYS[1], 'doc', report.id)
+local doc = kept[1] and cmsgpack.unpack(kept[1])
 if doc and doc.format ~= 1 then
     return redis.error_reply('ERR ' .. KEYS[1] .. ' was written by another version of ratellmiter')
 end
@@ -37,10 +38,14 @@ local passed = now - doc.now
 doc.now = now
 
 local members = doc.members
+local crew = 0
+for _ in pairs(members) do crew = crew + 1 end
+local PERIOD = math.min(math.max(SHORTEST * crew / MANY, SHORTEST), LONGEST)
+local MEMORY = 2 * PERIOD  -- For so long one who asked late is owed its part.
 local me = members[report.id]
 if me and me.epoch ~= doc.zero then me = nil end
 -- The answer to this step was lost on its way.
-if me and me.step == report.step then return me.answer end
+if me and me.step == report.step then return kept[2] end
 local is_new = not me or report.epoch ~= doc.zero
 if report.epoch and report.epoch ~= doc.zero then doc.grace = GRACE end
 
@@ -67,9 +72,12 @@ local function lose_canary(id)
     end
 end
 
+local function name_of(id) return id .. ' name' end
+
 -- What a process took counts for its minute or day, whether or not it lives; its calls out do not.
 local function remove(id, member)
     members[id] = nil
+    redis.call('HDEL', KEYS[1], id, name_of(id))
     lose_canary(id)
     local ghost = {}
     for key, space in pairs(member.spaces) do
@@ -111,15 +119,16 @@ if crowd > 32 then
 end
 
 local function save()
-    redis.call('SET', KEYS[1], cjson.encode(doc), 'EX', KEPT)
+    redis.call('HSET', KEYS[1], 'doc', cmsgpack.pack(doc))
+    redis.call('EXPIRE', KEYS[1], KEPT)
 end
 
 -- Limits that differ are nobody's to choose between. A process that is alone may have changed its mind.
-for id, member in pairs(members) do
-    if id ~= report.id and member.limits ~= report.limits then
+for id in pairs(members) do
+    if id ~= report.id and doc.limits ~= report.limits then
         if me then remove(report.id, me) end
         save()
-        return cjson.encode({ conflict = { name = member.name, limits = member.limits } })
+        return cjson.encode({ conflict = { name = redis.call('HGET', KEYS[1], name_of(id)), limits = doc.limits } })
     end
 end
 
@@ -162,7 +171,7 @@ local per_minute = report.rate
 local steps = report.ramp
 local from_idle = report.burst == 0
 if not report.learns then doc.learned = {} end
-doc.usual = report.usual or doc.usual
+doc.limits, doc.usual = report.limits, report.usual or doc.usual
 
 local function rate()
     local allowed = learned('requests', per_minute)
@@ -371,8 +380,8 @@ local begins = not me or me.line + me.recent == 0
 local elapsed = me and not me.begins and math.min(now - me.seen, MEMORY + report.lag) or PERIOD
 credit = credit + unused
 me = {
-    seen = now, epoch = doc.zero, step = report.step, name = report.name, limits = report.limits, line = report.line,
-    recent = report.recent, refused = report.refused, served = report.served, spaces = {}, paces = {}, hours = report.hours,
+    seen = now, epoch = doc.zero, step = report.step, line = report.line, recent = report.recent, refused = report.refused,
+    served = report.served, spaces = {}, paces = {}, hours = report.hours,
     unmet = unmet, begins = begins, hungry = me and me.hungry or {}, fed = me and me.fed or {}, held = report.held,
 }
 members[report.id] = me
@@ -654,7 +663,7 @@ me.credit = credit
 
 local pace = learned('requests', per_minute)
 local answer = {
-    epoch = doc.zero, episode = doc.episode, spans = #spans > 0 and spans or nil, is_canary = is_canary, again = again,
+    epoch = doc.zero, episode = doc.episode, period = PERIOD, spans = #spans > 0 and spans or nil, is_canary = is_canary, again = again,
     spaces = spaces, others = others, frees = frees, usual = doc.usual, paces = paces, bound = given < wants and bound or nil, members = count, share = share, pace = rate(),
     rate = doc.phase == 'flowing' and math.min(ramp.level / FULL * per_minute, rate()) or 0,
     is_ramping = ramp.level < FULL, is_room_limited = report.spaces.in_flight.limit < ANY, ceilings = {}, learned = {},
@@ -667,6 +676,8 @@ for key, known in pairs(doc.learned) do
         answer.ceilings[key], answer.learned[key] = known.ceiling, learned(key, most)
     end
 end
-me.answer = cjson.encode(answer)
+local words = cjson.encode(answer)
 save()
-return me.answer
+redis.call('HSET', KEYS[1], report.id, words)
+if is_new then redis.call('HSET', KEYS[1], name_of(report.id), report.name) end
+return words

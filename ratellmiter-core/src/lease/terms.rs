@@ -111,6 +111,9 @@ pub(crate) enum Outcome {
 pub(crate) struct Answer {
     pub(crate) epoch: String,
     pub(crate) episode: u64,
+    /// How often to ask while there is something to do.
+    #[serde(default)]
+    pub(crate) period: Option<f64>,
     /// Slots: after how long the first is, how far they are apart, how many there are.
     #[serde(default)]
     pub(crate) spans: Vec<[f64; 3]>,

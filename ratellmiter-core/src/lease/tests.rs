@@ -169,3 +169,15 @@ fn what_an_earlier_run_has_learned_is_told_to_the_others() {
     assert_eq!(told, Told::from([("requests".to_owned(), 120.5)]));
     assert_eq!((lease.ceiling("requests"), lease.learned("requests")), (Some(120.5), None));
 }
+
+#[test]
+fn where_they_are_many_each_asks_less_often_and_leases_for_longer() {
+    let mut lease = lease(&Answer { period: Some(500e3), ..answer(&[[0, 0, 9]]) });
+    assert_eq!(lease.asks_at(&need(1), false), millis(500));
+    // A hundred a second.
+    (0..50).for_each(|_| lease.asked());
+    let report = lease.report(millis(500), need(0));
+    assert_eq!((report.wants + report.held_slots, report.recent), (63, 50));
+    lease.renew(millis(500), &answer(&[]));
+    assert_eq!(lease.asks_at(&need(1), false), millis(750), "as often as a few");
+}
