@@ -11,7 +11,6 @@ mod warnings;
 mod worker;
 
 use std::{
-    collections::BTreeMap,
     fs, iter,
     path::Path,
     thread::sleep,
@@ -19,7 +18,7 @@ use std::{
 };
 
 use redis::{Proxy, Redis, free_port};
-use worker::{Event, Job, Worker, run_if_worker};
+use worker::{Event, Job, Worker, all_tickets as tickets, check, most_within, run_if_worker, start};
 
 /// The test by which workers are run.
 const WORKER: &str = "a_worker";
@@ -38,10 +37,6 @@ fn a_worker() {
     run_if_worker();
 }
 
-fn start(jobs: impl IntoIterator<Item = Job>) -> Vec<Worker> {
-    jobs.into_iter().map(|job| Worker::start(WORKER, &job)).collect()
-}
-
 fn job(url: String, calls: u64) -> Job {
     Job { url, per_minute: PER_MINUTE, calls, ..Job::default() }
 }
@@ -53,46 +48,16 @@ fn now() -> Duration {
 
 /// Each of its calls went once, and once more for each refusal, and ended.
 fn finish(worker: &mut Worker, calls: u64) {
-    let mut counts: BTreeMap<u64, (u64, u64, u64)> = BTreeMap::new();
-    for event in worker.finish(LONG) {
-        match event {
-            Event::Ticket { call, .. } => counts.entry(call).or_default().0 += 1,
-            Event::Refused { call, .. } => counts.entry(call).or_default().1 += 1,
-            Event::Done { call, .. } => counts.entry(call).or_default().2 += 1,
-            _ => {}
-        }
-    }
-    assert_eq!(counts.len() as u64, calls);
-    for (call, (tickets, refusals, done)) in counts {
-        assert_eq!((tickets, done), (1 + refusals, 1), "call {call}");
-    }
+    check(&worker.finish(LONG), &Job { calls, ..Job::default() });
 }
 
 fn finish_all(workers: &mut [Worker], calls: u64) {
     workers.iter_mut().for_each(|worker| finish(worker, calls));
 }
 
-fn tickets(workers: &[Worker]) -> Vec<Duration> {
-    let mut tickets: Vec<_> = workers.iter().flat_map(Worker::tickets).collect();
-    tickets.sort_unstable();
-    tickets
-}
-
 /// How many went from `since` on, for so long.
 fn count(tickets: &[Duration], since: Duration, span: Duration) -> usize {
     tickets.iter().filter(|at| (since..since + span).contains(*at)).count()
-}
-
-/// The most tickets that went within any stretch so long.
-fn most_within(width: Duration, tickets: &[Duration]) -> usize {
-    let mut first = 0;
-    let stretches = tickets.iter().enumerate().map(|(index, at)| {
-        while *at >= tickets[first] + width {
-            first += 1;
-        }
-        index + 1 - first
-    });
-    stretches.max().unwrap_or_default()
 }
 
 /// How often it said that it lost the server.

@@ -115,7 +115,7 @@ impl Link {
     /// Tells the server something. If no answer comes it is told the same once more, which counts once.
     ///
     /// # Errors
-    /// Why there is no answer, in words that show no address and no password.
+    /// Why there is no answer, in words that show no password.
     pub(crate) async fn tell(&self, limiter: &str, message: &Message<'_>) -> Result<Reply, Unanswered> {
         let text = serde_json::to_string(message).expect("names and finite numbers");
         let key = format!("{{{PREFIX}:{}:{limiter}}}", self.namespace);
@@ -184,7 +184,7 @@ impl Link {
     }
 }
 
-/// Why there is no answer, in words that show no address and no password.
+/// Why there is no answer, in words that show no password.
 #[derive(Debug)]
 pub(crate) enum Unanswered {
     /// The server is out of reach.
