@@ -12,7 +12,9 @@ use crate::{
     series::Series,
 };
 
-const HEADS: [&str; 6] = ["log", "start (UTC)", "length", "calls", "refusals", "models"];
+const HEADS: [&str; 7] = ["log", "start (UTC)", "length", "calls", "refusals", "namespace", "models"];
+/// Told only where a log has one.
+const NAMESPACE: usize = 5;
 
 pub(crate) fn run(directory: Option<&Path>, output: &mut Output<'_>) -> Result<u8, Failure> {
     let directory = logs::directory(directory)?;
@@ -32,7 +34,7 @@ pub(crate) fn run(directory: Option<&Path>, output: &mut Output<'_>) -> Result<u
     Ok(DONE)
 }
 
-fn row(path: &Path, log: &Log) -> [String; 6] {
+fn row(path: &Path, log: &Log) -> [String; 7] {
     let name = printable(&path.file_name().unwrap_or_default().to_string_lossy());
     let start = log.models.values().map(Series::start).min();
     let end = log.models.values().map(|series| series.start().saturating_add(series.length())).max();
@@ -44,6 +46,7 @@ fn row(path: &Path, log: &Log) -> [String; 6] {
         start.zip(end).map_or_else(|| "–".into(), |(start, end)| span(end - start)),
         sum(Series::calls),
         sum(Series::refusals),
+        log.namespace.as_deref().map(printable).unwrap_or_default(),
         if models.is_empty() { "–".into() } else { models.join(", ") },
     ]
 }
@@ -58,12 +61,14 @@ pub(crate) fn span(seconds: u64) -> String {
 }
 
 /// Figures to the right, words to the left.
-fn table(lines: &[[String; 6]]) -> String {
+fn table(lines: &[[String; 7]]) -> String {
+    let is_told = |column: usize| column != NAMESPACE || lines[1..].iter().any(|line| !line[column].is_empty());
     let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-    let widths: [usize; 6] = std::array::from_fn(width);
+    let widths: [usize; 7] = std::array::from_fn(width);
     let mut page = String::new();
     for line in lines {
-        let cells = line.iter().zip(widths).enumerate().map(|(column, (cell, width))| match column {
+        let cells = line.iter().zip(widths).enumerate().filter(|(column, _)| is_told(*column));
+        let cells = cells.map(|(column, (cell, width))| match column {
             2..=4 => format!("{cell:>width$}"),
             _ => format!("{cell:<width$}"),
         });

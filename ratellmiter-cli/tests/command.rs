@@ -468,6 +468,14 @@ fn logs_are_listed_as_a_table() {
         1795502000-7.jsonl  –                         –      0         0  –
         "#);
     assert_snapshot!(notes, @"note: ratellmiter_logs/1795501000-7.jsonl is no log: line 1: expected value at line 1 column 1");
+    place.log("1795502300-7.jsonl", format!("{}{ROW}", HEADER.replace('}', ",\"namespace\":\"team-a\"}")));
+    assert_snapshot!(place.run(&["-list"]).1, @r#"
+        log                 start (UTC)          length  calls  refusals  namespace  models
+        1795531603-9.jsonl  2026-11-25 21:02:34     35s    120         2             gpt-4o
+        1795502413-7.jsonl  2026-11-24 06:40:13   1m27s    200         0             a b, default
+        1795502300-7.jsonl  2026-11-24 06:40:13      1s    100         0  team-a     default
+        1795502000-7.jsonl  –                         –      0         0             –
+        "#);
     assert_snapshot!(place.failure(&["-list", "-dir=nowhere"]), @"error: cannot look for logs in nowhere: No such file or directory (os error 2)");
 }
 
