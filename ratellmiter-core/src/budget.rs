@@ -51,6 +51,8 @@ pub(crate) struct Leased {
     pub(crate) room: u64,
     pub(crate) others: u64,
     pub(crate) frees: Duration,
+    /// What refusals taught all of its limit.
+    pub(crate) learned: Option<f64>,
 }
 
 impl Budget {
@@ -204,6 +206,18 @@ impl Budget {
         self.relearn(now);
     }
 
+    /// Where the server refused last.
+    pub(crate) fn ceiling(&self) -> Option<f64> {
+        self.learner.ceiling()
+    }
+
+    /// Begins anew with where the server refused others last.
+    pub(crate) fn restore_ceiling(&mut self, now: Duration, ceiling: Option<f64>) {
+        self.learner = learner(self.limit);
+        ceiling.into_iter().for_each(|ceiling| self.learner.restore(ceiling));
+        self.relearn(now);
+    }
+
     /// Calls have waited for this budget for so long.
     pub(crate) fn pressed(&mut self, now: Duration, time: Duration) {
         self.learner.pressed(time);
@@ -298,7 +312,8 @@ impl Budget {
     pub(crate) fn level(&mut self, now: Duration) -> record::Budget {
         let limit = self.limit.get();
         // A pace that only spreads what is left is no other limit.
-        let learned = self.learner.learned().into_iter().chain([self.served.limit(limit) as f64]).reduce(f64::min);
+        let learned = self.leased.map_or_else(|| self.learner.learned(), |leased| leased.learned);
+        let learned = learned.into_iter().chain([self.served.limit(limit) as f64]).reduce(f64::min);
         let learned = learned.filter(|learned| *learned < limit as f64);
         let others = self.leased.map_or(0, |leased| leased.others);
         record::Budget { meter: self.kind, limit, taken: self.ledger.total(now).saturating_add(others), learned }

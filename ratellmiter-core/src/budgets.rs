@@ -374,10 +374,21 @@ impl Budgets {
                 share: answer.share,
                 room: part(&answer.spaces),
                 others: part(&answer.others),
+                learned: answer.learned.get(key).copied(),
                 frees: answer.frees.get(key).map_or(Duration::ZERO, |frees| now + duration(*frees)),
             });
             budget.lease(now, leased);
         }
+    }
+
+    /// Where the server refused last.
+    pub(crate) fn ceilings(&self) -> impl Iterator<Item = (&'static str, f64)> {
+        self.all.iter().filter_map(|budget| Some((budget.kind.key(), budget.ceiling()?)))
+    }
+
+    /// Begins anew with where the server refused others last.
+    pub(crate) fn restore_ceilings(&mut self, now: Duration, ceiling: impl Fn(&str) -> Option<f64>) {
+        self.all.iter_mut().for_each(|budget| budget.restore_ceiling(now, ceiling(budget.kind.key())));
     }
 
     /// No more than is taken already may count, until our part is known again.

@@ -110,8 +110,7 @@ pub(crate) struct Need {
 
 impl Lease {
     /// Of nothing yet. What an earlier run has learned is told to the others.
-    pub(crate) fn new(ceilings: (Option<f64>, Option<f64>)) -> Self {
-        let (requests, in_flight) = ceilings;
+    pub(crate) fn new(ceilings: Told) -> Self {
         Self {
             spans: VecDeque::new(),
             epoch: None,
@@ -125,10 +124,7 @@ impl Lease {
             pace: 0.0,
             learned: Told::default(),
             bound: None,
-            ceilings: [("requests", requests), (IN_FLIGHT, in_flight)]
-                .into_iter()
-                .filter_map(|(key, ceiling)| Some((key.to_owned(), ceiling?)))
-                .collect(),
+            ceilings,
             is_ramping: false,
             share: 1.0,
             members: 0,
@@ -208,7 +204,7 @@ impl Lease {
     /// Nobody makes calls for now: nothing is asked for before somebody does. What is allowed is said to be as it was.
     pub(crate) fn rest(&mut self) {
         let (rate, pace, share) = (self.rate, self.pace, self.share);
-        let new = Self::new((self.ceiling("requests"), self.ceiling(IN_FLIGHT)));
+        let new = Self::new(std::mem::take(&mut self.ceilings));
         *self = Self { rate, pace, share, is_resting: true, ..new };
     }
 

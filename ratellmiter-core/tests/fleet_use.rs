@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ratellmiter_core::{Ask, Config, Limiter, Limits, Monitor, Shared, SharedError};
+use ratellmiter_core::{Ask, Config, Limiter, Limits, Monitor, Scope, Shared, SharedError, Verdict};
 use redis::Redis;
 
 const LONG: Duration = Duration::from_secs(20);
@@ -256,4 +256,41 @@ async fn a_user_needs_few_commands() {
     limiter.joined().await.unwrap();
     limiter.admit().await.finish();
     assert_eq!(members(&limiter), 1);
+}
+
+/// What was learned grows back with the time that calls wait for it, in however many processes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_in_which_many_wait_is_a_second() {
+    let redis = Redis::start();
+    let tokens = NonZeroU64::new(60_000).unwrap();
+    let monitors = [sharing(&redis), sharing(&redis), sharing(&redis), sharing(&redis)];
+    let limiters = monitors.each_ref().map(|monitor| {
+        monitor.limit("m", limits().tokens_per_minute(tokens));
+        monitor.limiter("m")
+    });
+    let calls = limiters.iter().flat_map(|limiter| std::iter::repeat_n(limiter, 60)).enumerate();
+    let calls: Vec<_> = calls
+        .map(|(number, limiter)| {
+            let limiter = limiter.clone();
+            tokio::spawn(async move {
+                let mut ticket = limiter.admit_for((100, 0)).await;
+                if number == 5 {
+                    let retry_after = Some(Duration::from_millis(300));
+                    ticket = ticket.refused(Verdict::RateLimited { retry_after, scope: Scope::Tokens }).await;
+                }
+                ticket.finish_with((100, 0));
+            })
+        })
+        .collect();
+    let learned = || limiters.each_ref().map(|limiter| limiter.snapshot().budgets().next()?.learned);
+    until("learned", || learned().iter().all(Option::is_some));
+    let low = learned()[0].unwrap();
+    let began = Instant::now();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let now = learned()[0].unwrap();
+    // It takes six seconds of waiting to come back from 0.85 of what went.
+    let ceiling = low / 0.85;
+    eprintln!("from {low:.0} to {now:.0} of {ceiling:.0} in {:?}", began.elapsed());
+    assert!(now > low * 1.02 && now < ceiling, "{low} {now}");
+    calls.iter().for_each(tokio::task::JoinHandle::abort);
 }

@@ -386,15 +386,18 @@ me = {
 }
 members[report.id] = me
 
-local count, refused, lines, is_waiting, is_pressed = 0, 0, 0, false, false
+local count, refused, lines, is_waiting, is_pressed, pressed = 0, 0, 0, false, false, {}
 for id, member in pairs(members) do
     count = count + 1
     refused = refused + member.refused
     lines = lines + member.line + member.recent
     is_waiting = is_waiting or member.unmet
     is_pressed = is_pressed or member.unmet and not member.held
-    if member.held then press(member.held, member.spaces[member.held] and member.spaces[member.held].limit or math.huge) end
+    local space = member.held and member.spaces[member.held]
+    if member.held then pressed[member.held] = space and space.limit or math.huge end
 end
+-- A second in which many wait for the same is a second.
+for key, most in pairs(pressed) do press(key, most) end
 -- While any call that was refused waits, those go and no others.
 local function weight(member)
     if refused > 0 and doc.phase == 'flowing' then return member.refused end

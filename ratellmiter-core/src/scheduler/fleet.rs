@@ -23,7 +23,7 @@ impl<W> Scheduler<W> {
         if let Some((limits, _)) = degraded {
             self.set_limits(now, limits);
         }
-        self.gate.share(degraded.map_or(1.0, |(_, part)| part));
+        self.gate.share(degraded.map_or(1.0, |(_, part)| part), self.budgets.ceilings());
         let members = self.fleet.map_or(0, |fleet| fleet.members);
         self.fleet = Some(Fleet { members, is_lost: self.fleet.is_some_and(|fleet| fleet.is_lost) });
         self.relearn(now);
@@ -59,6 +59,9 @@ impl<W> Scheduler<W> {
         self.set_limits(now, self.limits);
         if let Some(own) = self.gate.own() {
             own.begin(now, &self.limits, &lease, part);
+        }
+        if self.limits.learn {
+            self.budgets.restore_ceilings(now, |key| Some(lease.ceiling(key)? * part));
         }
         self.relearn(now);
     }

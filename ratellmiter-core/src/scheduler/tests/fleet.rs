@@ -44,19 +44,25 @@ fn who_loses_the_others_goes_on_with_its_part_at_once() {
 
 #[test]
 fn who_loses_the_others_has_its_part_of_what_all_have_learned_and_tells_of_the_whole_when_they_are_back() {
-    let ceilings = Told::from([("requests".to_owned(), 4000.0), ("in_flight".to_owned(), 8.0)]);
-    let limits = per_minute(6000).max_in_flight(NonZeroU32::new(40).unwrap());
-    let mut scheduler = shared(limits, &Answer { rate: 3400.0, pace: 3400.0, ceilings, ..answer() });
+    let ceilings = [("requests", 4000.0), ("in_flight", 8.0), ("tokens_per_minute", 40_000.0)];
+    let ceilings: Told = ceilings.map(|(key, ceiling)| (key.to_owned(), ceiling)).into();
+    let limits = with_tokens().max_in_flight(NonZeroU32::new(40).unwrap());
+    let answer = Answer { rate: 3400.0, pace: 3400.0, ceilings: ceilings.clone(), ..answer() };
+    let mut scheduler = shared(limits, &answer);
     let at = seconds(60);
     lose(&mut scheduler, at);
     let standing = scheduler.standing(at);
     // 85 % of a quarter of each.
     assert!((standing.rate - 850.0 / 60.0).abs() < 1e-6, "{}", standing.rate);
     assert_eq!(standing.learned_in_flight, Some(2.0));
+    let tokens = standing.budgets[0].unwrap();
+    assert_eq!((tokens.limit, tokens.learned), (15_000, Some(8500.0)));
     scheduler.join_fleet(seconds(70));
-    let told = scheduler.report(seconds(70)).unwrap().ceilings;
-    assert_eq!(told, Told::from([("requests".to_owned(), 4000.0), ("in_flight".to_owned(), 8.0)]));
+    assert_eq!(scheduler.report(seconds(70)).unwrap().ceilings, ceilings, "of the whole");
     assert_eq!(scheduler.limits().requests_per_minute, limits.requests_per_minute);
+    let learned = Told::from([("tokens_per_minute".to_owned(), 34_000.0)]);
+    scheduler.renew(seconds(70), &Answer { learned, ..answer });
+    assert_eq!(scheduler.standing(seconds(70)).budgets[0].unwrap().learned, Some(34_000.0));
 }
 
 #[test]
