@@ -375,14 +375,16 @@ if not credit then
     end
     credit = others > 0 and math.max(sum / others, 1) or 1
 end
--- One whose demand begins does not know who else's does: it gets little, and asks again when all have said so.
-local begins = not me or me.line + me.recent == 0
-local elapsed = me and not me.begins and math.min(now - me.seen, MEMORY + report.lag) or PERIOD
+-- One whose demand begins does not know who else's does: it gets little at first, and asks again soon, when others may have said
+-- so, for twice as much; until that is as much as anybody gets.
+local begins
+if not me or me.line + me.recent == 0 then begins = 1 elseif me.begins then begins = 2 * me.begins end
+local elapsed = me and math.min(now - me.seen, MEMORY + report.lag) or PERIOD
 credit = credit + unused
 me = {
     seen = now, epoch = doc.zero, step = report.step, line = report.line, recent = report.recent, refused = report.refused,
     served = report.served, spaces = {}, paces = {}, hours = report.hours,
-    unmet = unmet, begins = begins, hungry = me and me.hungry or {}, fed = me and me.fed or {}, held = report.held,
+    waiting = math.max(report.line - report.held_slots, 0), unmet = unmet, hungry = me and me.hungry or {}, fed = me and me.fed or {}, held = report.held,
 }
 members[report.id] = me
 
@@ -398,12 +400,16 @@ for id, member in pairs(members) do
 end
 -- A second in which many wait for the same is a second.
 for key, most in pairs(pressed) do press(key, most) end
--- While any call that was refused waits, those go and no others.
+-- By how many wait that have no slots yet. While any call that was refused waits, those go and no others.
 local function weight(member)
     if refused > 0 and doc.phase == 'flowing' then return member.refused end
-    return math.max(member.line, member.recent)
+    return math.max(member.waiting, member.recent)
 end
-if begins then elapsed = PERIOD / count end
+if begins then
+    elapsed = math.min(PERIOD * begins / count, PERIOD)
+    if begins >= count then begins = nil end
+end
+me.begins = begins
 local weights = 0
 for _, member in pairs(members) do weights = weights + weight(member) end
 local part = weights > 0 and weight(me) / weights or 1 / count
@@ -630,16 +636,22 @@ if doc.phase == 'flowing' then
     for id, member in pairs(members) do
         if id ~= report.id and member.unmet and weight(member) > 0 and member.credit > credit then is_first = false end
     end
-    allot(math.min(may, math.floor(credit)), horizon)
+    local free = math.floor(credit)
+    if not begins and math.max(doc.tat, (flow_due())) + weights * pace <= horizon then
+        -- All that wait go so soon that nobody need be held back.
+        free = math.max(free, me.waiting)
+    end
+    allot(math.min(may, free), horizon)
     -- What others leave goes to whoever asks, and is counted.
     if given < may then allot(may, is_first and now + (begins and elapsed or PERIOD / 2) or now) end
     credit = credit - given
+    me.waiting = math.max(me.waiting - given, 0)
     went(given)
     if given < wants then
         local due = math.max(doc.tat, (flow_due()))
         again = math.max(PERIOD, due - now - (is_first and PERIOD / 2 or 0))
         if steps and ramp.level < FULL then again = math.min(again, PERIOD) end
-        if begins then again = math.min(again, elapsed) end
+        if begins then again = math.min(again, 0.75 * elapsed) end
     end
 elseif doc.phase == 'paused' then
     again = doc.paused - now

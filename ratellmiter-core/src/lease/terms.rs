@@ -27,7 +27,7 @@ pub(crate) struct Report {
     /// Slots that are asked for, and those that come back.
     pub(crate) wants: u64,
     pub(crate) unused: u64,
-    #[serde(skip)]
+    /// For so many there are slots.
     pub(crate) held_slots: u64,
     pub(crate) lag: u64,
     /// What headers leave of calls a minute.
