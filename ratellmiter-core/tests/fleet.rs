@@ -194,7 +194,10 @@ fn so_many_calls_are_out_in_all_processes_together() {
         }
         let time = changes.last().unwrap().0.saturating_sub(changes[0].0).as_secs_f64();
         let used = 40.0 * 0.15 / (time * f64::from(cap));
-        eprintln!("{most} of {cap} at most, {:.0} % of the places used", used * 100.0);
+        #[allow(clippy::cast_precision_loss)]
+        let steps = redis.steps() as f64 / time;
+        eprintln!("{most} of {cap} at most, {:.0} % of the places used; {steps:.0} questions a second", used * 100.0);
+        assert!(steps < 120.0, "{steps}");
         assert!(most <= i32::try_from(cap).unwrap(), "{most} of {cap}");
         assert!(used >= share, "{used}");
     }
