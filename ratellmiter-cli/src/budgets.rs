@@ -41,7 +41,7 @@ impl Budgets {
         for budget in budgets.iter().filter(|budget| budget.meter != Meter::Other) {
             let Some(share) = share(budget) else { continue };
             let spent = (per(budget.meter) == "day" && share >= 1.0).then_some(at);
-            self.add_tally(&Tally { last: *budget, taken: budget.taken, peak: share, sum: share, rows: 1, spent });
+            self.add_tally(&Tally { last: *budget, taken: counted(budget), peak: share, sum: share, rows: 1, spent });
         }
     }
 
@@ -115,7 +115,12 @@ fn limit(budget: &Budget) -> f64 {
 /// How much of a budget is taken; one of nothing has no shares.
 #[allow(clippy::cast_precision_loss)]
 fn share(budget: &Budget) -> Option<f64> {
-    (limit(budget) > 0.0).then(|| budget.taken as f64 / limit(budget))
+    (limit(budget) > 0.0).then(|| counted(budget) as f64 / limit(budget))
+}
+
+/// What is taken, by whomever.
+fn counted(budget: &Budget) -> u64 {
+    budget.taken.saturating_add(budget.others)
 }
 
 /// How many tokens the budgets allow in a minute, in and out together as they are counted: the sum where they are apart.
@@ -139,7 +144,7 @@ mod tests {
     use super::*;
 
     fn budget(meter: Meter, limit: u64, taken: u64) -> Budget {
-        Budget { meter, limit, taken, learned: None }
+        Budget { meter, limit, taken, others: 0, learned: None }
     }
 
     fn budgets(rows: &[(u64, &[Budget])]) -> Budgets {

@@ -223,7 +223,13 @@ mod tests {
             in_flight: at,
             used_tokens: 10,
             reserved_tokens: 50,
-            budgets: vec![Budget { meter: Meter::TokensPerMinute, limit: 1000, taken: 50 * at, learned: None }],
+            budgets: vec![Budget {
+                meter: Meter::TokensPerMinute,
+                limit: 1000,
+                taken: 50 * at,
+                others: 0,
+                learned: None,
+            }],
             ..Row::default()
         };
         let run = Summary::of("m", &(0..20).map(row).collect());

@@ -310,6 +310,7 @@ mod tests {
                 meter: Meter::TokensPerMinute,
                 limit: 600_000,
                 taken: 300_000,
+                others: 0,
                 learned: Some(400_000.0),
             }],
             ..Row::default()

@@ -145,7 +145,8 @@ impl<'a> Part<'a> {
     }
 }
 
-/// The budgets that any log tells of in this second: what all share is told by each, what was taken by each for itself.
+/// The budgets that any log tells of in this second: what all share is told by each, what was taken by each for itself. What
+/// processes took of which there is no log is what others say beyond that.
 fn budgets(parts: &[Part<'_>], at: u64) -> Vec<Budget> {
     let mut sum: Vec<Budget> = Vec::new();
     for (_, budget) in parts.iter().flat_map(|part| &part.budgets).filter(|(told, _)| *told == at) {
@@ -154,12 +155,18 @@ fn budgets(parts: &[Part<'_>], at: u64) -> Vec<Budget> {
                 sum.limit = sum.limit.max(budget.limit);
                 sum.learned = [sum.learned, budget.learned].into_iter().flatten().reduce(f64::min);
             }
-            None => sum.push(Budget { taken: 0, ..*budget }),
+            None => sum.push(Budget { taken: 0, others: 0, ..*budget }),
         }
     }
     for (told, budget) in parts.iter().flat_map(|part| &part.budgets) {
         if let Some(sum) = sum.iter_mut().find(|sum| sum.meter == budget.meter) {
             sum.taken = sum.taken.saturating_add(left(budget, at - told));
+        }
+    }
+    for (told, budget) in parts.iter().flat_map(|part| &part.budgets) {
+        if let Some(sum) = sum.iter_mut().find(|sum| sum.meter == budget.meter && *told == at) {
+            let all = budget.taken.saturating_add(budget.others);
+            sum.others = sum.others.max(all.saturating_sub(sum.taken));
         }
     }
     sum

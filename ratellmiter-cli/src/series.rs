@@ -462,7 +462,7 @@ mod tests {
 
     #[test]
     fn tokens_are_none_between_rows_and_unknown_in_a_log_that_tells_of_none() {
-        let budget = |meter, limit| Budget { meter, limit, taken: 0, learned: None };
+        let budget = |meter, limit| Budget { meter, limit, taken: 0, others: 0, learned: None };
         let budgets = vec![budget(Meter::TokensPerMinute, 60_000), budget(Meter::OutputTokensPerMinute, 6000)];
         let row =
             |at, used_tokens| Row { at, used_tokens, reserved_tokens: 9, budgets: budgets.clone(), ..Row::default() };

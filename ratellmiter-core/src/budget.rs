@@ -316,7 +316,7 @@ impl Budget {
         let learned = learned.into_iter().chain([self.served.limit(limit) as f64]).reduce(f64::min);
         let learned = learned.filter(|learned| *learned < limit as f64);
         let others = self.leased.map_or(0, |leased| leased.others);
-        record::Budget { meter: self.kind, limit, taken: self.ledger.total(now).saturating_add(others), learned }
+        record::Budget { meter: self.kind, limit, taken: self.ledger.total(now), others, learned }
     }
 
     /// Takes over what the learner and the headers allow.

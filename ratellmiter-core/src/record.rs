@@ -126,8 +126,11 @@ pub struct Budget {
     pub meter: Meter,
     /// What is configured, for its minute or day.
     pub limit: u64,
-    /// What counts against it.
+    /// What counts against it of this process.
     pub taken: u64,
+    /// What counts against it of others that share it, as far as the process has heard.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub others: u64,
     /// What refusals have taught or headers show, where it is less than what is configured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub learned: Option<f64>,
@@ -274,7 +277,7 @@ mod tests {
 
     #[test]
     fn tokens_and_budgets_are_told_where_there_are_any() {
-        let budget = |meter, learned| Budget { meter, limit: 80_000, taken: 79_000, learned };
+        let budget = |meter, learned| Budget { meter, limit: 80_000, taken: 79_000, others: 0, learned };
         let row = Row {
             held: Some(Held::OutputTokensPerMinute),
             reserved_tokens: 4096,

@@ -217,7 +217,7 @@ async fn a_day_that_others_spent_is_told_at_once() {
     let rejected = limiter.ask(Ask::new().max_wait(Duration::from_secs(10))).await.unwrap_err();
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     assert!(rejected.estimated_wait > Duration::from_hours(22), "{rejected:?}");
-    assert_eq!(limiter.snapshot().budgets().next().unwrap().taken, 5);
+    assert_eq!(limiter.snapshot().budgets().next().unwrap().others, 5);
 }
 
 /// Each limiter is on the node that the cluster keeps its key on, whichever node the URL names.

@@ -99,7 +99,7 @@ fn short_logs_are_kept_whole_with_their_gaps() {
 #[test]
 fn tokens_are_there_where_any_model_tells_of_some() {
     let quiet: Series = [row(10), row(11)].into_iter().collect();
-    let budget = Budget { meter: Meter::TokensPerMinute, limit: 6000, taken: 0, learned: None };
+    let budget = Budget { meter: Meter::TokensPerMinute, limit: 6000, taken: 0, others: 0, learned: None };
     let told: Series =
         [Row { budgets: vec![budget], ..row(10) }, Row { used_tokens: 5, ..row(14) }].into_iter().collect();
     let both = data(&html("x.jsonl", &[("quiet", &quiet), ("told", &told)]));

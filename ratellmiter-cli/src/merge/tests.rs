@@ -99,7 +99,7 @@ fn calls_stay_out_where_a_log_says_nothing_and_are_gone_after_its_end() {
 }
 
 fn budget(meter: Meter, limit: u64, taken: u64, learned: Option<f64>) -> Budget {
-    Budget { meter, limit, taken, learned }
+    Budget { meter, limit, taken, others: 0, learned }
 }
 
 #[test]
@@ -110,6 +110,20 @@ fn each_takes_its_part_of_a_budget_that_all_share() {
     assert!((both.seconds()[0].budget - 5000.0 / 60.0).abs() < 1e-3);
     let filled = &both.budgets().filled()[0];
     assert_eq!((filled.limit, filled.learned, filled.taken, filled.peak), (6000, Some(5000.0), 4500, 0.9));
+}
+
+#[test]
+fn what_others_took_is_counted_once_whether_there_is_a_log_of_them_or_not() {
+    let taken = |both: [(u64, u64); 2]| {
+        let [one, other] = both.map(|(taken, others)| {
+            let budget = Budget { others, ..budget(Meter::TokensPerMinute, 1000, taken, None) };
+            [Row { budgets: vec![budget], ..at(7) }]
+        });
+        sum(&[&one, &other]).budgets().filled()[0].taken
+    };
+    assert_eq!(taken([(300, 200), (200, 300)]), 500);
+    assert_eq!(taken([(300, 400), (200, 450)]), 700, "and 200 of a third");
+    assert_eq!(taken([(300, 0), (200, 0)]), 500);
 }
 
 #[test]

@@ -17,7 +17,7 @@ fn run(seconds: u64, change: impl Fn(&mut Row<'static>)) -> Summary {
 
 /// A budget of which so much is taken.
 fn budget(meter: Meter, limit: u64, taken: u64) -> Budget {
-    Budget { meter, limit, taken, learned: None }
+    Budget { meter, limit, taken, others: 0, learned: None }
 }
 
 fn held(share: u64, held: Held) -> impl Fn(&mut Row<'static>) {

@@ -142,7 +142,7 @@ fn what_others_took_of_a_day_is_known_to_those_who_ask_and_to_those_who_wait() {
     let mut scheduler = shared(limits, &spent());
     let rejected = scheduler.enqueue(seconds(1), &wish, NOBODY).unwrap_err();
     assert_eq!((rejected.reason, rejected.estimated_wait), (Reason::MaxWait, seconds(7199)));
-    assert_eq!(scheduler.standing(seconds(1)).budgets[0].unwrap().taken, 5);
+    assert_eq!(scheduler.standing(seconds(1)).budgets[0].unwrap().others, 5);
 
     // Nobody knew when it asked.
     let mut scheduler = self::scheduler(limits);
