@@ -407,6 +407,13 @@ fn refused_at(seconds: &[Second]) -> f64 {
     const LONGEST: usize = 20;
     let refused = |second: &Second| second.counts[2] > 0;
     let last = seconds.iter().rposition(refused).unwrap_or(0);
+    // A slow refusal comes when nothing goes any more: what went before the pause counts.
+    let flowing = |second: &Second| second.counts[1] > 0 && !refused(second) && !second.is_paused();
+    let last = if seconds.get(last).is_some_and(|second| second.counts[1] > 0) {
+        last
+    } else {
+        seconds[..last].iter().rposition(flowing).unwrap_or(last)
+    };
     let before = seconds[..last].iter().rev().take_while(|second| !refused(second) && !second.is_paused());
     let window: Vec<_> = seconds[last..=last].iter().chain(before.take(LONGEST - 1)).collect();
     let went: u64 = window.iter().map(|second| second.counts[1].saturating_sub(second.counts[2])).sum();

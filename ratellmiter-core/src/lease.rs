@@ -22,6 +22,8 @@ pub(crate) const PERIOD: Duration = Duration::from_millis(250);
 pub(crate) const KEEPALIVE: Duration = Duration::from_secs(1);
 /// Slots can be used for so long after their time.
 const LIFE: Duration = Duration::from_secs(1);
+/// How far behind its slots a process makes up for lost time: less than one that is alone, as all may be late at once.
+pub(crate) const MOST_LATENESS: Duration = Duration::from_millis(50);
 /// Without a word from the server nobody asks again before that.
 const LEAST: Duration = Duration::from_millis(5);
 
@@ -183,6 +185,20 @@ impl Lease {
             self.canary = Canary::Out(id);
         }
         is_canary
+    }
+
+    /// Lost time is not made up for: slots before `now` are of no use, and nobody gets them back.
+    pub(crate) fn skip(&mut self, now: Duration) {
+        while let Some(span) = self.spans.front_mut()
+            && span.next < now
+        {
+            span.left -= 1;
+            span.next += span.gap;
+            if span.left == 0 {
+                self.spans.pop_front();
+            }
+        }
+        self.has_changed = true;
     }
 
     /// A call that had a slot was never made.

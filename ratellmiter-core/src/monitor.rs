@@ -232,6 +232,9 @@ impl Monitor {
     /// Nothing is connected before this returns, and no call fails because of the server: see [`Loss`](crate::Loss) and
     /// [`Limiter::joined`].
     ///
+    /// With a `Monitor` of your own that is dropped, its limiters are shared no longer: those that are still held have all of
+    /// their limits.
+    ///
     /// # Errors
     /// It is no URL of such a server. Then nothing has changed.
     #[cfg(feature = "redis")]

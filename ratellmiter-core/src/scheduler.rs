@@ -24,7 +24,7 @@ use crate::{
     details::{AllDetails, Details},
     gate::{Gate, Passage},
     judge::{Per, Reading, Scope, Unit, Verdict},
-    lease::{Fleet, Lease},
+    lease::{self, Fleet, Lease},
     limits::Limits,
     meter::{Meter, nanos},
     record::{Held, Meter as Kind},
@@ -158,6 +158,8 @@ impl<W> Scheduler<W> {
         self.budgets.set(now, &self.limits);
         self.meter.set_burst(limits.burst);
         self.window.set(limits.requests_per_minute, limits.burst);
+        // What is leased is at the old rate.
+        self.gate.lease_mut().into_iter().for_each(Lease::drop_slots);
         self.unblocked = now;
     }
 
@@ -381,6 +383,9 @@ impl<W> Scheduler<W> {
             let patience = details.patience.map(|left| left.saturating_sub(now.saturating_sub(since)));
             let details = Details { patience, until: None, ..details };
             let grant = self.issue(place.id, if late { now } else { scheduled }, now, Details { price, ..details });
+            if now.saturating_sub(scheduled) > lease::MOST_LATENESS {
+                self.gate.lease_mut().into_iter().for_each(|lease| lease.skip(now));
+            }
             self.tally.waits.add(now.saturating_sub(since));
             issued(grant, waiting.payload);
         }

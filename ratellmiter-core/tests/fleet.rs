@@ -117,6 +117,25 @@ fn a_slow_rate_is_one_for_all() {
 }
 
 #[test]
+fn one_that_is_alone_has_all_of_the_rate_whatever_it_is() {
+    let _turn = turn();
+    let rates = [300, 470, 900];
+    let servers = rates.map(|_| Redis::start());
+    let jobs = rates.into_iter().zip(&servers).map(|(per_minute, redis)| {
+        let calls = u64::from(per_minute) * 9 / 60;
+        Job { url: redis.url(), per_minute, calls, begins: soon(), ..Job::default() }
+    });
+    let jobs: Vec<_> = jobs.collect();
+    let mut workers = start(jobs.clone());
+    for (worker, job) in workers.iter_mut().zip(&jobs) {
+        check(&worker.finish(LONG), job);
+        let part = speed(&worker.tickets()) * 60.0 / f64::from(job.per_minute);
+        eprintln!("alone: {part:.3} of {} a minute", job.per_minute);
+        assert!(part >= 0.98, "{part} of {}", job.per_minute);
+    }
+}
+
+#[test]
 fn a_jump_in_demand_is_ramped_up_by_all_together() {
     let _turn = turn();
     let redis = Redis::start();

@@ -128,6 +128,18 @@ fn a_limit_that_is_too_high_is_told_with_the_one_to_set() {
         (row.issued, row.held) = if row.at <= 120 { (6, Some(Held::Ramp)) } else { (4, Some(Held::Learned)) };
     });
     assert_eq!(summary.verdict, "the server refused from 3.9/s on: set 230 a minute");
+    // Refusals that take a second come when nothing goes any more.
+    let summary = run(60, |row| {
+        (row.requested, row.limit, row.overflow) = (10, Some(10.0), 99);
+        row.rate_limited = if [140, 141].contains(&row.at) { 3 } else { 0 };
+        row.rate = if (140..144).contains(&row.at) { 0.0 } else { 6.0 };
+        (row.issued, row.held) = match row.at {
+            ..140 => (6, Some(Held::Rate)),
+            140..144 => (0, Some(Held::Pause)),
+            _ => (4, Some(Held::Learned)),
+        };
+    });
+    assert_eq!(summary.verdict, "the server refused from 6.0/s on: set 360 a minute");
 }
 
 #[test]

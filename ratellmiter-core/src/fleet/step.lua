@@ -624,7 +624,8 @@ if doc.phase == 'flowing' then
     for id, member in pairs(members) do
         if id ~= report.id then owed = owed + member.credit end
     end
-    local surplus = (owed - math.max(PERIOD / pace, count)) / count
+    -- Beside a period, each keeps what is less than a slot.
+    local surplus = (owed - PERIOD / pace - count) / count
     if surplus > 0 then
         credit = credit - surplus
         for id, member in pairs(members) do

@@ -189,3 +189,29 @@ fn what_is_allowed_is_zero_in_a_pause_alone() {
     scheduler.renew(Duration::ZERO, &Answer { paused: Some(1e6), rate: 0.0, ..slots(0) });
     assert!(rate(&scheduler).abs() < 1e-9);
 }
+
+#[test]
+fn who_is_late_makes_up_for_a_little_and_no_more() {
+    let slots = Answer { spans: vec![[0.0, 10e3, 20.0]], rate: 6000.0, pace: 6000.0, ..answer() };
+    let stopped_for = |late: u64| {
+        let mut scheduler = shared(
+            per_minute(6000).no_ramp().max_in_flight(NonZeroU32::new(50).unwrap()),
+            &Answer { spaces: Told::from([("in_flight".to_owned(), 50.0)]), ..slots.clone() },
+        );
+        (0..20).for_each(|_| _ = scheduler.joins(Duration::ZERO));
+        (advance(&mut scheduler, millis(late)).len(), in_a_second(&mut scheduler, millis(late)))
+    };
+    assert_eq!(stopped_for(45), (5, 15), "all that were due, and the rest in their time");
+    assert_eq!(stopped_for(155), (1, 4), "one, and those of 160 to 190");
+}
+
+#[test]
+fn slots_of_a_limit_that_has_changed_go_back() {
+    let mut scheduler = shared(per_minute(60), &Answer { spans: vec![[0.0, 1e6, 2.0]], ..slots(0) });
+    (0..9).for_each(|_| _ = scheduler.joins(Duration::ZERO));
+    assert_eq!(advance(&mut scheduler, Duration::ZERO).len(), 1);
+    scheduler.set_limits(millis(300), per_minute(1200));
+    assert_eq!(scheduler.asks_at().map(|at| at <= millis(300)), Some(true), "at once");
+    let report = scheduler.report(millis(300)).unwrap();
+    assert_eq!((report.unused, report.rate, report.wants >= 8), (1, 1200, true));
+}
