@@ -220,6 +220,8 @@ impl<W> Scheduler<W> {
         if let Err(rejected) = self.bounded(now, place, wish) {
             self.leave(now, place);
             self.tally.counts.rejected += 1;
+            // There is a slot for the next, if it comes soon.
+            self.tried(now);
             return Err(rejected);
         }
         Ok(place)

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ratellmiter_core::{Ask, Config, Limiter, Limits, Monitor, Scope, Shared, SharedError, Verdict};
+use ratellmiter_core::{Ask, Config, Limiter, Limits, Monitor, Scope, Shared, SharedError, Ticket, Verdict};
 use redis::Redis;
 
 const LONG: Duration = Duration::from_secs(20);
@@ -293,4 +293,26 @@ async fn a_second_in_which_many_wait_is_a_second() {
     eprintln!("from {low:.0} to {now:.0} of {ceiling:.0} in {:?}", began.elapsed());
     assert!(now > low * 1.02 && now < ceiling, "{low} {now}");
     calls.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_little_gets_a_ticket_of_an_idle_fleet() {
+    let redis = Redis::start();
+    let monitor = sharing(&redis);
+    monitor.limit("m", Limits::per_minute(NonZeroU32::new(300).unwrap()).no_ramp());
+    let limiter = monitor.limiter("m");
+    limiter.joined().await.unwrap();
+    let mut went = 0;
+    for _ in 0..5 {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        let asked = limiter.ask(Ask::new().max_wait(Duration::from_millis(150))).await;
+        went += asked.map(Ticket::finish).map_or(0, |()| 1);
+    }
+    assert_eq!(went, 5, "of calls that wait for less than an interval");
+    let mut went = 0;
+    for _ in 0..6 {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        went += limiter.ask(Ask::new().max_line(0)).await.map(Ticket::finish).map_or(0, |()| 1);
+    }
+    assert!(went >= 4, "{went} of calls that do not wait at all");
 }

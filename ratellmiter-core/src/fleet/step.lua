@@ -489,6 +489,8 @@ for key, mine in pairs(report.spaces) do
         elseif me.hungry[key] then
             room = math.max(room, math.min(need(key, mine), free))
         end
+        -- A part that is too small for the next call is of no use here, and what another waits for.
+        if is_last and room < need(key, mine) then room = math.min(room, mine.taken) end
     end
     -- The others have not told yet what they hold, of which this document knows nothing.
     if doc.grace and now < doc.grace and mine.limit < ANY then room = 0 end

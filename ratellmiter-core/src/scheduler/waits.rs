@@ -25,13 +25,18 @@ impl<W> Scheduler<W> {
         let is_last = self.line.last_key_value().is_some_and(|(last, _)| *last == place);
         let calls = if is_last { self.line.len() } else { self.line.range(..=place).count() } as u64;
         #[allow(clippy::cast_precision_loss)] // For people to read.
-        let learned = Duration::from_secs_f64(calls as f64 * 60.0 / self.gate.expected_pace());
+        let learned = Duration::from_secs_f64((calls - self.fetched(calls)) as f64 * 60.0 / self.gate.expected_pace());
         // The nearest are looked at, and the others are taken to be like them.
         let ahead = self.line.range(..=place).take(LOOKED_AT).map(|(place, _)| self.price_of(*place));
         let budgets = self.budgets.time_for(now, calls, ahead);
         let rounds = if self.full() { calls.div_ceil(self.gate.room().max(1)) } else { 0 };
         let out = self.call_time.saturating_mul(u32::try_from(rounds).unwrap_or(u32::MAX));
         self.paused_for(now).unwrap_or_default() + self.gate.time_for(calls).max(learned).max(budgets).max(out)
+    }
+
+    /// The first of a shared limiter that has no slots, while nobody else seems to wait, gets one as soon as it is asked for.
+    fn fetched(&self, calls: u64) -> u64 {
+        u64::from(calls == 1 && self.gate.lease().is_some_and(|lease| lease.is_known() && lease.due().is_none()))
     }
 
     /// Whether one that has just joined the line may wait there.
