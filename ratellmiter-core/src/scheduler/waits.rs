@@ -34,7 +34,7 @@ impl<W> Scheduler<W> {
         self.paused_for(now).unwrap_or_default() + self.gate.time_for(calls).max(learned).max(budgets).max(out)
     }
 
-    /// The first of a shared limiter that has no slots, while nobody else seems to wait, gets one as soon as it is asked for.
+    /// One that is alone in the line of a shared limiter without slots gets one as soon as that is asked for, if others leave any.
     fn fetched(&self, calls: u64) -> u64 {
         u64::from(calls == 1 && self.gate.lease().is_some_and(|lease| lease.is_known() && lease.due().is_none()))
     }
