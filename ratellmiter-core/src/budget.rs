@@ -7,6 +7,7 @@ use crate::{
     contract::Charge,
     judge::{Reading, Scope, Unit},
     learn::Learner,
+    lease::{Ages, micros},
     ledger::Ledger,
     meter::Meter,
     record::{self, Meter as Kind},
@@ -19,6 +20,8 @@ const CREDIT: u64 = 6;
 const SLACK: Duration = Duration::from_millis(250);
 const MINUTE: Duration = Duration::from_mins(1);
 const DAY: Duration = Duration::from_hours(24);
+/// Others are told what was taken by the hour of a day, and by as many parts of a minute.
+const PARTS: u32 = 24;
 /// No estimate is longer.
 const LONGEST: Duration = Duration::from_hours(24 * 365);
 
@@ -44,7 +47,7 @@ pub(crate) struct Budget {
 /// A process's part of a budget.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Leased {
-    /// How much a minute all may spread together, which slots see to, and what part of that is about ours.
+    /// How much a minute all may spread together, which slots see to, and what part of that is for those of ours who wait.
     pub(crate) pace: u64,
     pub(crate) share: f64,
     /// How much of ours may count against the budget, how much of others does, and when a call like our next may fit.
@@ -92,11 +95,7 @@ impl Budget {
 
     /// Whether a call that may be charged so much fits into our part.
     pub(crate) fn fits(&self, most: u64) -> bool {
-        let fits = |Leased { room, .. }| {
-            let taken = self.ledger.counted();
-            taken.saturating_add(most) <= room || taken == 0 && room >= self.limit.get()
-        };
-        self.leased.is_none_or(fits)
+        self.leased.is_none_or(|leased| self.ledger.counted().saturating_add(most) <= leased.room)
     }
 
     /// Its limit as far as the headers of answers leave it, and what of that may be spread over a minute.
@@ -300,6 +299,17 @@ impl Budget {
     /// What is taken by its age, oldest first.
     pub(crate) fn ages(&mut self, now: Duration) -> impl Iterator<Item = (Duration, u64)> {
         self.ledger.ages(now)
+    }
+
+    /// The same in as many parts as the others are told of.
+    pub(crate) fn ages_in_parts(&mut self, now: Duration) -> Ages {
+        let grain = if self.is_of_day() { DAY } else { MINUTE } / PARTS;
+        let mut ages = vec![0; PARTS as usize];
+        for (age, amount) in self.ledger.ages(now) {
+            let part = usize::try_from(age.as_nanos() / grain.as_nanos()).unwrap_or(usize::MAX);
+            ages[part.min(PARTS as usize - 1)] += amount;
+        }
+        Ages { grain: micros(grain), ages }
     }
 
     /// Counts what an earlier run took.

@@ -371,7 +371,7 @@ impl Budgets {
             let part = |told: &Told| told.get(key).map_or(0, |part| whole(*part));
             let leased = answer.map(|answer| Leased {
                 pace: part(&answer.paces),
-                share: answer.share,
+                share: answer.shares.get(key).copied().unwrap_or(answer.share),
                 room: part(&answer.spaces),
                 others: part(&answer.others),
                 learned: answer.learned.get(key).copied(),
@@ -411,15 +411,10 @@ impl Budgets {
             let each = mean(&|price| budget.of(&price.expected));
             let head = first.first().map_or(0, |price| budget.of(&price.most));
             let (limit, pace) = budget.limits_now(now);
-            let space = Space { limit, taken: budget.taken(now), wants: most.max(head.min(calls * MOST)), head };
+            let wants = most.max(head.min(calls * MOST));
+            let space = Space { limit, taken: budget.taken(now), wants, head, ages: Some(budget.ages_in_parts(now)) };
             report.spaces.insert(budget.kind.key(), space);
-            if budget.is_of_day() {
-                let mut hours = vec![0; 24];
-                for (age, amount) in budget.ages(now) {
-                    hours[usize::try_from(age.as_secs() / 3600).unwrap_or(23).min(23)] += amount;
-                }
-                report.hours.insert(budget.kind.key(), hours);
-            } else {
+            if !budget.is_of_day() {
                 let reserved = budget.spread(each.saturating_mul(slots));
                 report.paces.insert(budget.kind.key(), Pace { limit: pace, each, reserved });
             }

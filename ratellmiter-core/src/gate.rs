@@ -59,13 +59,14 @@ impl Gate {
     }
 
     /// From now on a lease says all, which is of nothing yet. What was learned, also of these budgets, was of this part of the
-    /// limits.
-    pub(crate) fn share<'a>(&mut self, part: f64, budgets: impl Iterator<Item = (&'a str, f64)>) {
+    /// limits, and so many calls a minute were `allowed` by it.
+    pub(crate) fn share<'a>(&mut self, part: f64, allowed: f64, budgets: impl Iterator<Item = (&'a str, f64)>) {
         let (rate, in_flight) = self.own.ceilings();
         let own =
             [(REQUESTS, rate), (IN_FLIGHT, in_flight)].into_iter().filter_map(|(key, ceiling)| Some((key, ceiling?)));
         let whole = |ceiling: f64| ceiling / part.max(f64::MIN_POSITIVE);
         let mut lease = Lease::new(own.chain(budgets).map(|(key, ceiling)| (key.to_owned(), whole(ceiling))).collect());
+        lease.bring(allowed);
         if let Some(until) = self.own.flow() {
             lease.pause(until);
         }

@@ -12,7 +12,7 @@ use std::{collections::VecDeque, time::Duration};
 
 #[cfg(feature = "redis")]
 pub(crate) use terms::Conflict;
-pub(crate) use terms::{Answer, Outcome, Pace, Ramp, Refusal, Report, Space, Told};
+pub(crate) use terms::{Ages, Answer, Outcome, Pace, Ramp, Refusal, Report, Space, Told};
 
 use crate::meter::nanos;
 
@@ -101,6 +101,8 @@ pub(crate) struct Lease {
     is_room_limited: bool,
     /// When one last asked who does not wait.
     tried: Option<Duration>,
+    /// How many calls a minute were allowed while the others were out of reach.
+    brought: f64,
 }
 
 /// How the limiter stands that asks.
@@ -143,7 +145,13 @@ impl Lease {
             is_resting: false,
             is_room_limited: true,
             tried: None,
+            brought: 0.0,
         }
+    }
+
+    /// Where this one goes on alone until now, at so many calls a minute, all go on.
+    pub(crate) fn bring(&mut self, rate: f64) {
+        self.brought = rate;
     }
 
     /// When the next call may go, as far as slots are concerned.
@@ -337,6 +345,9 @@ impl Lease {
     pub(crate) fn report(&mut self, now: Duration, need: Need) -> Report {
         self.roll(now);
         let since = self.asked.map_or(self.period, |asked| now.saturating_sub(asked)).max(Duration::from_millis(1));
+        let is_recent = self.asked.is_some() && since < RECENT;
+        let brought = std::mem::take(&mut self.brought);
+        let allowed = if is_recent { self.rate() * self.share } else { brought };
         #[allow(clippy::cast_precision_loss)]
         let arriving = std::mem::take(&mut self.arrived) as f64 / since.as_secs_f64();
         // Quick to rise, slow to fall, over about a second.
@@ -386,6 +397,7 @@ impl Lease {
             lag: micros(self.lag),
             paused: if self.is_paused { micros(self.paused_until.saturating_sub(now)) } else { 0 },
             ceilings: self.ceilings.clone(),
+            allowed,
             refusals: std::mem::take(&mut self.refusals),
             canary,
             ..Report::default()
@@ -477,6 +489,9 @@ impl Lease {
         self.members
     }
 }
+
+/// What the server allowed is of the past after so long without a word from it.
+const RECENT: Duration = Duration::from_secs(3);
 
 /// Those who do not wait are expected again for so long.
 const TRIES: Duration = Duration::from_secs(5);

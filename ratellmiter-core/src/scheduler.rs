@@ -40,12 +40,24 @@ pub(crate) type Id = u64;
 /// How far behind its schedule a limiter makes up for lost time. When it is further behind, the schedule begins anew.
 const MOST_LATENESS: Duration = Duration::from_millis(100);
 
+/// Who was refused goes first, as if it had waited for so many microseconds.
+const LONGEST_WAIT: i64 = 1 << 50;
+
 /// A place in the line. The order of places is the order of the line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place {
     /// Zero for who was refused, else when it counts as having asked, in nanoseconds, and one.
     rank: u64,
     pub(crate) id: Id,
+}
+
+impl Place {
+    /// For how many microseconds it counts as having waited: less than none if a call that asks now would go before it.
+    fn waited(self, now: Duration) -> i64 {
+        let micros = |nanos: u64| i64::try_from(nanos / 1000).unwrap_or(i64::MAX);
+        let since = self.rank.checked_sub(1);
+        since.map_or(LONGEST_WAIT, |since| micros(nanos(now)) - micros(since))
+    }
 }
 
 /// How a call asks.

@@ -1,6 +1,6 @@
 //! One limiter in many processes: each takes leases from a Redis or Valkey server.
 //!
-//! The server keeps one document for each limiter, which `step.lua` reads and writes in one go: who is there and what each has,
+//! The server keeps one document for each limiter, which a script (`step/`) reads and writes in one go: who is there and what each has,
 //! the one schedule, ramp, pause and learned rate of all. A process asks four times a second while it is busy, and once a
 //! second while it is not; its calls go by the [lease](crate::lease) that it has and wait for no answer.
 
@@ -159,3 +159,6 @@ impl Drop for Fleet {
         let _ = self.ended.get_mut().map(|ended| ended.recv_timeout(FAREWELL));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,6 +24,8 @@ pub(crate) struct Report {
     pub(crate) line: u64,
     pub(crate) refused: u64,
     pub(crate) recent: u64,
+    /// How long ago the first of them asked, by its priority.
+    pub(crate) wait: i64,
     /// Slots that are asked for, and those that come back.
     pub(crate) wants: u64,
     pub(crate) unused: u64,
@@ -38,8 +40,6 @@ pub(crate) struct Report {
     pub(crate) held: Option<&'static str>,
     pub(crate) spaces: BTreeMap<&'static str, Space>,
     pub(crate) paces: BTreeMap<&'static str, Pace>,
-    /// What was taken of a day, by the hour, the last first.
-    pub(crate) hours: BTreeMap<&'static str, Vec<u64>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) refusals: Vec<Refusal>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,9 +47,11 @@ pub(crate) struct Report {
     /// What a call uses of which nothing is said, input and output, if this process knows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) usual: Option<[u64; 2]>,
-    /// For a server that knows of nothing: what is left of a pause, and what was learned.
+    /// For a server that knows of nothing: what is left of a pause, what was learned, and what was allowed.
     pub(crate) paused: u64,
     pub(crate) ceilings: Told,
+    /// How many calls a minute were allowed here until now.
+    pub(crate) allowed: f64,
     /// From 0 to 1.
     pub(crate) jitter: f64,
 }
@@ -61,13 +63,24 @@ pub(crate) struct Ramp {
 }
 
 /// What all may take together, as it stands in one process.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Space {
     pub(crate) limit: u64,
     pub(crate) taken: u64,
     /// How much more could be taken until the next report, and by the first in the line.
     pub(crate) wants: u64,
     pub(crate) head: u64,
+    /// Of a budget, what was taken by its age, the last first.
+    #[serde(flatten)]
+    pub(crate) ages: Option<Ages>,
+}
+
+/// In equal parts of the time for which it counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Ages {
+    /// How long a part is.
+    pub(crate) grain: u64,
+    pub(crate) ages: Vec<u64>,
 }
 
 /// What is spread over a minute: the limit that one process knows of, what each of its next calls is expected to cost, and what
@@ -134,6 +147,9 @@ pub(crate) struct Answer {
     pub(crate) usual: Option<[f64; 2]>,
     /// What all spread over a minute together, and the one of them that there were no more slots for.
     pub(crate) paces: Told,
+    /// Of all that wait for one of them, by what they cost, the part that is ours.
+    #[serde(default)]
+    pub(crate) shares: Told,
     #[serde(default)]
     pub(crate) bound: Option<String>,
     pub(crate) members: f64,

@@ -20,10 +20,11 @@ impl<W> Scheduler<W> {
     pub(crate) fn join_fleet(&mut self, now: Duration) {
         self.roll(now);
         let degraded = self.degraded.take();
+        let allowed = degraded.map_or(0.0, |_| self.rate() * 60.0);
         if let Some((limits, _)) = degraded {
             self.set_limits(now, limits);
         }
-        self.gate.share(degraded.map_or(1.0, |(_, part)| part), self.budgets.ceilings());
+        self.gate.share(degraded.map_or(1.0, |(_, part)| part), allowed, self.budgets.ceilings());
         let members = self.fleet.map_or(0, |fleet| fleet.members);
         self.fleet = Some(Fleet { members, is_lost: self.fleet.is_some_and(|fleet| fleet.is_lost) });
         self.relearn(now);
@@ -111,10 +112,11 @@ impl<W> Scheduler<W> {
         } else {
             self.held_by_budget().map(Kind::key)
         };
+        report.wait = self.line.first_key_value().map_or(0, |(first, _)| first.waited(now));
         let calls = report.wants + report.held_slots;
         let limit = self.limits.max_in_flight.map_or(ANY, |most| most.get().into());
         let head = u64::from(calls > 0);
-        report.spaces.insert(IN_FLIGHT, Space { limit, taken: self.in_flight, wants: calls, head });
+        report.spaces.insert(IN_FLIGHT, Space { limit, taken: self.in_flight, wants: calls, head, ages: None });
         let first: Vec<Price> = self.line.keys().take(LOOKED_AT).map(|place| self.price_of(*place)).collect();
         self.budgets.tell(now, calls, report.held_slots, &first, &mut report);
         // What the server takes away is not used while its answer is on its way.

@@ -1,0 +1,20 @@
+local pace = learned('requests', per_minute)
+local answer = {
+    epoch = doc.zero, episode = doc.episode, period = PERIOD, spans = #spans > 0 and spans or nil, is_canary = is_canary, again = again,
+    spaces = spaces, others = others, frees = frees, usual = doc.usual, paces = paces, shares = shares, bound = given < wants and bound or nil, members = count, share = share, pace = rate(),
+    rate = doc.phase == 'flowing' and math.min(ramp.level / FULL * per_minute, rate()) or 0,
+    is_ramping = ramp.level < FULL, is_room_limited = report.spaces.in_flight.limit < ANY, ceilings = {}, learned = {},
+}
+if doc.phase == 'paused' then answer.paused = math.max(doc.paused - now, 0) end
+if doc.phase == 'canary' then answer.paused = math.max(doc.canary.by - now, 0) end
+for key, known in pairs(doc.learned) do
+    local most = key == 'requests' and per_minute or report.spaces[key] and report.spaces[key].limit
+    if most and learned(key, most) < most then
+        answer.ceilings[key], answer.learned[key] = known.ceiling, learned(key, most)
+    end
+end
+local words = cjson.encode(answer)
+save()
+redis.call('HSET', KEYS[1], report.id, words)
+if is_new then redis.call('HSET', KEYS[1], name_of(report.id), report.name) end
+return words

@@ -1,0 +1,90 @@
+-- What one who is gone took, by the budget and by when it counts no longer.
+local function haunt(ghost, key, amount, ends, grain)
+    if amount <= 0 or ends <= now then return end
+    local at = string.format('%.0f', math.ceil(ends / grain) * grain)
+    ghost[key] = ghost[key] or {}
+    ghost[key][at] = (ghost[key][at] or 0) + amount
+end
+
+local function ghosts_in(key)
+    local sum = 0
+    for _, ghost in pairs(doc.ghosts) do
+        for _, amount in pairs(ghost[key] or {}) do sum = sum + amount end
+    end
+    return sum
+end
+
+local function lose_canary(id)
+    if doc.phase == 'canary' and doc.canary.id == id then
+        doc.phase, doc.paused, doc.canary = 'paused', now, nil
+    end
+end
+
+local function name_of(id) return id .. ' name' end
+
+-- What of a budget a process took, by its age: what is in each part leaves at the same time, or a little before.
+local function each_part(space, seen, visit)
+    for age, amount in ipairs(space.ages) do visit(amount, seen + (#space.ages + 1 - age) * space.grain) end
+end
+
+-- What a process took counts for its minute or day, whether or not it lives; its calls out do not.
+local function remove(id, member)
+    members[id] = nil
+    redis.call('HDEL', KEYS[1], id, name_of(id))
+    lose_canary(id)
+    local ghost = {}
+    for key, space in pairs(member.spaces) do
+        -- Of one who died nobody knows how much of its room it used since it was heard last.
+        local untold = math.max((space.room or 0) - space.taken, 0)
+        if space.grain then
+            haunt(ghost, key, untold, member.seen + #space.ages * space.grain, space.grain)
+            each_part(space, member.seen, function(amount, ends) haunt(ghost, key, amount, ends, space.grain) end)
+        end
+    end
+    if next(ghost) then doc.ghosts[id] = ghost end
+end
+
+for id, member in pairs(members) do
+    if id ~= report.id and now - member.seen > PATIENCE then remove(id, member) end
+end
+-- One who comes back tells itself what it took.
+doc.ghosts[report.id] = nil
+local crowd = 0
+for id, ghost in pairs(doc.ghosts) do
+    for key, amounts in pairs(ghost) do
+        for at in pairs(amounts) do
+            if tonumber(at) <= now then amounts[at] = nil end
+        end
+        if not next(amounts) then ghost[key] = nil end
+    end
+    if next(ghost) then crowd = crowd + 1 else doc.ghosts[id] = nil end
+end
+if crowd > 32 then
+    local all = {}
+    for _, ghost in pairs(doc.ghosts) do
+        for key, amounts in pairs(ghost) do
+            for at, amount in pairs(amounts) do haunt(all, key, amount, tonumber(at), 1) end
+        end
+    end
+    doc.ghosts = { [''] = all }
+end
+
+local function save()
+    redis.call('HSET', KEYS[1], 'doc', cmsgpack.pack(doc))
+    redis.call('EXPIRE', KEYS[1], KEPT)
+end
+
+-- Limits that differ are nobody's to choose between. A process that is alone may have changed its mind.
+for id in pairs(members) do
+    if id ~= report.id and doc.limits ~= report.limits then
+        if me then remove(report.id, me) end
+        save()
+        return cjson.encode({ conflict = { name = redis.call('HGET', KEYS[1], name_of(id)), limits = doc.limits } })
+    end
+end
+
+if report.intent == 'looks' then
+    -- One that answers but cannot keep anything is as good as none: this fails there.
+    save()
+    return cjson.encode({ welcome = true })
+end

@@ -1,0 +1,158 @@
+-- Room in what all take together. Where all want more than there is, each gets a part by what it wants.
+
+local function share_of(space, demand, limit)
+    return math.ceil(limit * (space.taken + space.wants) / demand)
+end
+
+-- Calls out: the place of a call is free when it ends. Who has had places for longest makes room for who has had none for longest.
+local function room_for_calls(mine, limit)
+    local held, demand = 0, mine.taken + mine.wants
+    local since
+    local has_longest = me.fed ~= nil
+    for id, member in pairs(members) do
+        local other = id ~= report.id and member.spaces.in_flight
+        if other then
+            held = held + math.max(other.room, other.taken)
+            demand = demand + other.taken + other.wants
+            if member.hungry and member.hungry < now - 1e6 then since = math.min(since or now, member.hungry) end
+            if member.fed and me.fed and member.fed < me.fed then has_longest = false end
+        end
+    end
+    local free = math.max(limit - held, 0)
+    local room = math.min(mine.taken + mine.wants, free)
+    if demand > limit then
+        room = math.min(room, share_of(mine, demand, limit))
+        if since and not (me.hungry and me.hungry < since) then
+            if has_longest then room = 0 end
+            -- What is too little for a call is what another waits for.
+            if room < mine.head then room = math.min(room, mine.taken) end
+        elseif me.hungry then
+            room = math.max(room, math.min(mine.head, free))
+        end
+    end
+    if mine.wants > 0 and room < mine.head then
+        me.hungry, me.fed = me.hungry or now, nil
+    else
+        me.hungry, me.fed = nil, mine.wants > 0 and (me.fed or now) or nil
+    end
+    return room
+end
+
+-- What counts in a budget, by how many quarters of a part it will still do so, and the sum of it.
+local function what_counts(key, quarter)
+    local leaving, sum = {}, 0
+    local function leaves(amount, ends)
+        if amount <= 0 or ends <= now then return end
+        local at = math.ceil((ends - now) / quarter)
+        leaving[at], sum = (leaving[at] or 0) + amount, sum + amount
+    end
+    for _, ghost in pairs(doc.ghosts) do
+        for at, amount in pairs(ghost[key] or {}) do leaves(amount, tonumber(at)) end
+    end
+    for _, member in pairs(members) do
+        local space = member.spaces[key]
+        if space then
+            each_part(space, member.seen, leaves)
+            leaves(space.room - space.taken, now + #space.ages * space.grain)
+        end
+    end
+    return leaving, sum
+end
+
+-- How long until a call that may take so much fits. One that is larger than the limit goes alone.
+local function time_until_fits(key, space, head, limit)
+    local quarter = space.grain / 4
+    local leaving, sum = what_counts(key, quarter)
+    local at = 0
+    while sum > 0 and sum + head > limit and at <= 4 * #space.ages do
+        at = at + 1
+        sum = sum - (leaving[at] or 0)
+    end
+    return at * quarter
+end
+
+-- What will be left beside it then.
+local function left_beside(key, space, head, limit, time)
+    local quarter = space.grain / 4
+    local leaving, sum = what_counts(key, quarter)
+    for at = 1, time / quarter do sum = sum - (leaving[at] or 0) end
+    return math.max(limit - sum - head, 0)
+end
+
+local function is_too_large(space)
+    return space.wants > 0 and space.room < space.taken + space.head
+end
+
+-- Whose call is to fit next of all that do not, and when it will: of who asked first. It is its turn until it does; what others take
+-- before that is what will be left beside it. So large calls and small ones share a minute. But nobody is passed for long.
+local function turn_in(key, limit)
+    local turn = doc.turns[key]
+    local holder = turn and members[turn.id]
+    if not (holder and holder.spaces[key] and is_too_large(holder.spaces[key])) then holder = nil end
+    local first, asked = holder and turn.id, holder and holder.asked - MINUTE
+    for id, member in pairs(members) do
+        local waits = member.spaces[key] and is_too_large(member.spaces[key])
+        if waits and (not first or member.asked < asked or member.asked == asked and id < first) then first, asked = id, member.asked end
+    end
+    if not first then
+        turn = nil
+    elseif not holder or first ~= turn.id then
+        local space = members[first].spaces[key]
+        -- Parts of ages shift by as much as one.
+        turn = { id = first, at = now + time_until_fits(key, space, space.head, limit) + space.grain }
+    end
+    doc.turns[key] = turn
+    return turn
+end
+
+-- A minute's or a day's: what does not fit waits until enough has left.
+local function room_in_budget(key, mine, limit)
+    local held, demand = ghosts_in(key), mine.taken + mine.wants
+    for id, member in pairs(members) do
+        local other = id ~= report.id and member.spaces[key]
+        if other then
+            held = held + math.max(other.room, other.taken)
+            demand = demand + other.taken + other.wants
+        end
+    end
+    if mine.wants == 0 then return mine.taken end
+    local free = math.max(limit - held - mine.taken, 0)
+    local more = math.min(mine.wants, free)
+    -- One that is larger than the limit goes alone.
+    if mine.head > limit and held + mine.taken <= 0 then more = mine.head end
+    if demand > limit then
+        local part = math.max(share_of(mine, demand, limit) - mine.taken, 0)
+        local turn = turn_in(key, limit)
+        -- For as long as a lease lasts one needs no more than what all may spread, and its next call.
+        local most = math.max(part, mine.head, limit * 2 * PERIOD / MINUTE)
+        if turn and turn.id ~= report.id then
+            local first = members[turn.id].spaces[key]
+            more = math.min(more, left_beside(key, first, first.head, limit, turn.at - now))
+            -- More than its part is nobody's while a call fits of one who asked earlier.
+            for _, member in pairs(members) do
+                local other = member.spaces[key]
+                if other and member.asked < me.asked and is_too_large(other) and other.head <= free then most = part end
+            end
+        end
+        more = math.min(more, most)
+    end
+    -- A part that is too small is of no use here.
+    return mine.taken + (more < mine.head and 0 or math.floor(more))
+end
+
+local spaces, others, frees = {}, {}, {}
+for key, mine in pairs(report.spaces) do
+    local limit = math.floor(learned(key, mine.limit) + 0.5)
+    me.spaces[key] = { taken = mine.taken, wants = mine.wants, head = mine.head, room = mine.taken, limit = mine.limit, grain = mine.grain, ages = mine.ages }
+    local room = mine.grain and room_in_budget(key, mine, limit) or room_for_calls(mine, limit)
+    -- The others have not told yet what they hold, of which this document knows nothing.
+    if doc.grace and now < doc.grace and mine.limit < ANY then room = 0 end
+    me.spaces[key].room, spaces[key] = room, room
+    if mine.grain then
+        local took = total(key, 0)
+        others[key] = took
+        if took + mine.taken + mine.head > limit then frees[key] = time_until_fits(key, mine, mine.head, limit) end
+        -- Of a slot there is no use before its call fits.
+        me.lacks = me.lacks or is_too_large(me.spaces[key])
+    end
+end

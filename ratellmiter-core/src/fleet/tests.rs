@@ -1,0 +1,223 @@
+//! Whole fleets in virtual time: the limiters themselves, and the script on a real server, told what time it is.
+
+// A time that would be negative fails the test, as it should; the counts are small.
+#![allow(clippy::unchecked_time_subtraction, clippy::cast_precision_loss)]
+
+use std::{
+    collections::BTreeMap,
+    num::{NonZeroU32, NonZeroU64},
+    time::Duration,
+};
+
+use redis::{Client, Connection, Script};
+
+use super::link::{Intent, Message, Reply, STEP};
+use crate::{
+    ask::Priority,
+    cost::Cost,
+    lease::{Answer, Report},
+    limits::Limits,
+    scheduler::{Grant, Id, Scheduler, Wish},
+    usage::Usage,
+};
+
+#[path = "../../tests/support/redis.rs"]
+mod redis_server;
+
+mod large_calls;
+mod ramp;
+
+/// An answer takes so long.
+const LAG: Duration = Duration::from_millis(1);
+/// When the server says that the fleet began; what time it is plays no part.
+const BEGIN: u64 = 1_000_000_000;
+
+/// Makes one call after the other.
+#[derive(Debug, Clone, Copy)]
+struct Caller {
+    /// What each of its calls costs, and how many it has still to make.
+    tokens: u64,
+    calls: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Ticket {
+    at: Duration,
+    process: usize,
+    tokens: u64,
+}
+
+struct Process {
+    id: String,
+    scheduler: Scheduler<Caller>,
+    step: u64,
+    /// On its way.
+    answer: Option<(Duration, Answer)>,
+    out: BTreeMap<(Duration, Id), (Grant, Caller)>,
+}
+
+struct Fleet {
+    limits: Limits,
+    line: Connection,
+    script: Script,
+    processes: Vec<Process>,
+    now: Duration,
+    /// Calls are out for so long.
+    call_time: Duration,
+    tickets: Vec<Ticket>,
+    _redis: redis_server::Redis,
+}
+
+fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// So many calls and tokens a minute, and no ramp.
+fn per_minute(calls: u32, tokens: u64) -> Limits {
+    let limits = Limits::per_minute(NonZeroU32::new(calls).unwrap()).no_ramp();
+    limits.tokens_per_minute(NonZeroU64::new(tokens).unwrap())
+}
+
+impl Fleet {
+    fn new(limits: Limits, processes: usize) -> Self {
+        let redis = redis_server::Redis::start();
+        let line = Client::open(redis.url()).unwrap().get_connection().unwrap();
+        let clock = "redis.call('TIME')";
+        assert_eq!(STEP.matches(clock).count(), 1, "the script's one clock");
+        let mut fleet = Self {
+            limits,
+            line,
+            script: Script::new(&STEP.replace(clock, "{ ARGV[2], ARGV[3] }")),
+            processes: Vec::new(),
+            now: Duration::ZERO,
+            call_time: millis(200),
+            tickets: Vec::new(),
+            _redis: redis,
+        };
+        (0..processes).for_each(|_| fleet.starts());
+        fleet
+    }
+
+    /// One more process.
+    fn starts(&mut self) {
+        let number = self.processes.len();
+        let mut scheduler = Scheduler::new(self.limits, Duration::ZERO, 1);
+        scheduler.join_fleet(self.now);
+        let process = Process { id: format!("{number}"), scheduler, step: 0, answer: None, out: BTreeMap::new() };
+        self.processes.push(process);
+    }
+
+    /// A process ends, and says so.
+    fn leaves(&mut self, number: usize) {
+        let report = self.processes[number].scheduler.report(self.now).unwrap();
+        let reply = self.tells(number, Intent::Leaves, report);
+        assert!(matches!(reply, Reply::Welcome { welcome: false }), "{reply:?}");
+        self.processes[number].scheduler.leave_fleet(self.now);
+    }
+
+    /// A process sees that the server is out of reach, and goes on with its part.
+    fn loses(&mut self, number: usize) {
+        let process = &mut self.processes[number];
+        process.answer = None;
+        process.scheduler.lose_fleet(self.now, Some(|share| share));
+    }
+
+    /// It sees that the server is back.
+    fn rejoins(&mut self, number: usize) {
+        self.processes[number].scheduler.join_fleet(self.now);
+    }
+
+    /// The server is empty.
+    fn forgets(&mut self) {
+        redis::cmd("FLUSHALL").exec(&mut self.line).unwrap();
+    }
+
+    /// So many at once begin to make so many calls each.
+    fn calls(&mut self, process: usize, callers: usize, tokens: u64, calls: usize) {
+        (0..callers).for_each(|_| self.asks(process, Caller { tokens, calls }));
+    }
+
+    fn asks(&mut self, process: usize, caller: Caller) {
+        let wish = Wish { cost: Cost::new(caller.tokens, 0), priority: Priority::Normal, ..Wish::PLAIN };
+        self.processes[process].scheduler.enqueue(self.now, &wish, caller).expect("nothing bounds its wait");
+    }
+
+    /// When something happens next in a process.
+    fn next(&self, process: &Process) -> Option<Duration> {
+        let asks = if process.answer.is_none() { process.scheduler.asks_at() } else { None };
+        let ends = process.out.keys().next().map(|(at, _)| *at);
+        let answer = process.answer.as_ref().map(|(at, _)| *at);
+        let next = [process.scheduler.deadline(), asks, ends, answer].into_iter().flatten().min();
+        next.map(|next| next.max(self.now))
+    }
+
+    /// Until then, or until nothing happens any more.
+    fn run(&mut self, end: Duration) {
+        // More than any test needs.
+        for _ in 0..10_000_000 {
+            let next = |(number, process)| self.next(process).map(|next| (next, number));
+            let Some((at, number)) = self.processes.iter().enumerate().filter_map(next).min() else { break };
+            if at > end {
+                break;
+            }
+            self.now = at;
+            self.happens(number);
+        }
+        self.now = end;
+    }
+
+    fn happens(&mut self, number: usize) {
+        let now = self.now;
+        let process = &mut self.processes[number];
+        if let Some((_, answer)) = process.answer.take_if(|(at, _)| *at <= now) {
+            process.scheduler.renew(now, &answer);
+        } else if process.out.keys().next().is_some_and(|(at, _)| *at <= now) {
+            let (_, (grant, caller)) = process.out.pop_first().unwrap();
+            assert!(process.scheduler.finish(now, grant, false, Some(Usage::new(caller.tokens, 0))));
+            if caller.calls > 1 {
+                self.asks(number, Caller { calls: caller.calls - 1, ..caller });
+            }
+        } else if process.answer.is_none() && process.scheduler.asks_at().is_some_and(|at| at <= now) {
+            let report = process.scheduler.report(now).unwrap();
+            let answer = self.tells(number, Intent::Shares, report);
+            let Reply::Answer(answer) = answer else { panic!("{answer:?}") };
+            self.processes[number].answer = Some((now + LAG, *answer));
+        }
+        self.advances(number);
+    }
+
+    fn advances(&mut self, number: usize) {
+        let (now, ends) = (self.now, self.now + self.call_time);
+        let Process { scheduler, out, .. } = &mut self.processes[number];
+        let issued = |grant: Grant, caller: Caller| {
+            self.tickets.push(Ticket { at: now, process: number, tokens: caller.tokens });
+            out.insert((ends, grant.id), (grant, caller));
+        };
+        assert!(!scheduler.advance(now, issued), "no probe is set");
+    }
+
+    fn tells(&mut self, number: usize, intent: Intent, report: Report) -> Reply {
+        let process = &mut self.processes[number];
+        process.step += 1;
+        let message = Message { id: &process.id, name: &process.id, step: process.step, intent, report };
+        let text = serde_json::to_string(&message).unwrap();
+        let clock = [BEGIN + self.now.as_secs(), self.now.subsec_micros().into()];
+        let answer = self.script.key("{a}").arg(text).arg(&clock[..]).invoke(&mut self.line);
+        let answer: String = answer.unwrap();
+        serde_json::from_str(&answer).unwrap()
+    }
+
+    /// The most that went within any minute, in tokens.
+    fn most_in_a_minute(&self) -> u64 {
+        let from = |first: &Ticket| {
+            let inside =
+                self.tickets.iter().filter(|ticket| ticket.at >= first.at && ticket.at < first.at + seconds(60));
+            inside.map(|ticket| ticket.tokens).sum()
+        };
+        self.tickets.iter().map(from).max().unwrap_or_default()
+    }
+}
