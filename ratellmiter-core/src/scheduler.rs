@@ -52,11 +52,11 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// For how many microseconds it counts as having waited: less than none if a call that asks now would go before it.
+    /// For how many microseconds it counts as having waited: less than none if a plain call that asks now would go before it.
     fn waited(self, now: Duration) -> i64 {
         let micros = |nanos: u64| i64::try_from(nanos / 1000).unwrap_or(i64::MAX);
-        let since = self.rank.checked_sub(1);
-        since.map_or(LONGEST_WAIT, |since| micros(nanos(now)) - micros(since))
+        let plain = nanos(now + Priority::Normal.handicap());
+        self.rank.checked_sub(1).map_or(LONGEST_WAIT, |since| micros(plain) - micros(since))
     }
 }
 

@@ -25,6 +25,7 @@ use crate::{
 mod redis_server;
 
 mod large_calls;
+mod places;
 mod ramp;
 
 /// An answer takes so long.
@@ -209,6 +210,11 @@ impl Fleet {
         let answer = self.script.key("{a}").arg(text).arg(&clock[..]).invoke(&mut self.line);
         let answer: String = answer.unwrap();
         serde_json::from_str(&answer).unwrap()
+    }
+
+    /// How many calls each process got.
+    fn calls_of_each<const N: usize>(&self) -> [usize; N] {
+        std::array::from_fn(|process| self.tickets.iter().filter(|ticket| ticket.process == process).count())
     }
 
     /// The most that went within any minute, in tokens.

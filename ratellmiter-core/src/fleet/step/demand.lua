@@ -18,7 +18,7 @@ credit = credit + unused
 me = {
     seen = now, epoch = doc.zero, step = report.step, line = report.line, recent = report.recent, refused = report.refused,
     served = report.served, spaces = {}, paces = {}, asked = now - report.wait,
-    waiting = math.max(report.line - report.held_slots, 0), unmet = unmet, hungry = me and me.hungry, fed = me and me.fed, held = report.held,
+    waiting = math.max(report.line - report.held_slots, 0), unmet = unmet, held = report.held,
 }
 members[report.id] = me
 

@@ -10,6 +10,7 @@ local WATCH = 10000        -- How often those look, taken together, who wait for
 local PATIENCE = 3000000   -- One that is not heard of for so long is gone.
 local SPARE = 0.005        -- Of the rate: what may go too early because it travels.
 local KEPT = 90000         -- Seconds for which nobody need ask before all is forgotten: a day, and an hour.
+local HANDOVER = 1e6       -- Who waits for a place is passed for so long: handing one over takes time.
 local MINUTE = 60e6
 local ANY = 1e9            -- Where nobody limits the calls in flight.
 local SLACK = 250000       -- So much unused time of a budget may be made up for.

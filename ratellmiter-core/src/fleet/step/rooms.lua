@@ -4,38 +4,47 @@ local function share_of(space, demand, limit)
     return math.ceil(limit * (space.taken + space.wants) / demand)
 end
 
--- Calls out: the place of a call is free when it ends. Who has had places for longest makes room for who has had none for longest.
+-- How many places one may keep who is to hand one over, which it is until it has; or another is, if its calls take long.
+local function hands_over(mine, is_passed, is_next)
+    local giver = doc.giver
+    local space = giver and members[giver.id] and members[giver.id].spaces.in_flight
+    if not space or space.taken <= giver.keeps or giver.at < now - PATIENCE or giver.id == report.id and not is_passed then
+        giver = nil
+    end
+    if not giver and is_passed and is_next then giver = { id = report.id, at = now, keeps = mine.taken - 1 } end
+    doc.giver = giver
+    return giver and giver.id == report.id and giver.keeps or ANY
+end
+
+-- Calls out: the place of a call is free when it ends. One that has none and has waited for clearly longer gets the next of whoever
+-- has places and has waited least.
 local function room_for_calls(mine, limit)
     local held, demand = 0, mine.taken + mine.wants
-    local since
-    local has_longest = me.fed ~= nil
+    local is_passed, is_last = false, mine.taken > 0
     for id, member in pairs(members) do
         local other = id ~= report.id and member.spaces.in_flight
         if other then
-            held = held + math.max(other.room, other.taken)
+            local places = math.max(other.room, other.taken)
+            held = held + places
             demand = demand + other.taken + other.wants
-            if member.hungry and member.hungry < now - 1e6 then since = math.min(since or now, member.hungry) end
-            if member.fed and me.fed and member.fed < me.fed then has_longest = false end
+            if other.wants > 0 and places == 0 then
+                is_passed = is_passed or member.asked < me.asked - HANDOVER
+            elseif other.wants > 0 and member.asked > me.asked then
+                is_last = false
+            end
         end
     end
     local free = math.max(limit - held, 0)
     local room = math.min(mine.taken + mine.wants, free)
     if demand > limit then
         room = math.min(room, share_of(mine, demand, limit))
-        if since and not (me.hungry and me.hungry < since) then
-            if has_longest then room = 0 end
-            -- What is too little for a call is what another waits for.
-            if room < mine.head then room = math.min(room, mine.taken) end
-        elseif me.hungry then
+        if is_passed then
+            room = math.min(room, mine.taken)
+        elseif mine.taken == 0 then
             room = math.max(room, math.min(mine.head, free))
         end
     end
-    if mine.wants > 0 and room < mine.head then
-        me.hungry, me.fed = me.hungry or now, nil
-    else
-        me.hungry, me.fed = nil, mine.wants > 0 and (me.fed or now) or nil
-    end
-    return room
+    return math.min(room, hands_over(mine, demand > limit and is_passed, is_last and free <= mine.taken))
 end
 
 -- What counts in a budget, by how many quarters of a part it will still do so, and the sum of it.

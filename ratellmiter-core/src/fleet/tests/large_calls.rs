@@ -2,11 +2,6 @@
 
 use super::*;
 
-/// How many calls each process got.
-fn calls<const N: usize>(fleet: &Fleet) -> [usize; N] {
-    std::array::from_fn(|process| fleet.tickets.iter().filter(|ticket| ticket.process == process).count())
-}
-
 fn tokens(fleet: &Fleet) -> u64 {
     fleet.tickets.iter().map(|ticket| ticket.tokens).sum()
 }
@@ -18,7 +13,7 @@ fn large_calls_take_turns_and_small_ones_have_what_is_left_beside_them() {
     fleet.calls(1, 1, 4000, 100);
     fleet.calls(2, 1, 100, 1000);
     fleet.run(seconds(600));
-    let [one, other, small] = calls(&fleet);
+    let [one, other, small] = fleet.calls_of_each();
     eprintln!("{one} and {other} large, {small} small: {} of 60000 tokens", tokens(&fleet));
     assert_eq!((one, other), (5, 5));
     // One limiter in one process takes turns by the call: 45 tokens a second, and 5 small calls.
@@ -33,7 +28,7 @@ fn a_large_call_goes_though_many_small_ones_wait() {
     fleet.calls(1, 40, 500, 1000);
     fleet.calls(2, 3, 500, 1000);
     fleet.run(seconds(600));
-    let [large, many, few] = calls(&fleet);
+    let [large, many, few] = fleet.calls_of_each();
     eprintln!("{large} large, {many} and {few} small: {} of 300000 tokens", tokens(&fleet));
     // In one process: 5 or 6, 244 and 244 tokens of 300.
     assert!(large >= 8 && many >= 200 && few >= 15, "{large} {many} {few}");
@@ -49,7 +44,7 @@ fn calls_that_take_a_whole_minute_and_small_ones_all_end() {
     fleet.calls(1, 3, 20_000, 1);
     fleet.calls(2, 80, 100, 1);
     fleet.run(seconds(900));
-    assert_eq!(calls(&fleet), [3, 3, 80]);
+    assert_eq!(fleet.calls_of_each(), [3, 3, 80]);
     let last = fleet.tickets.last().unwrap().at;
     // Six minutes, and 80 seconds.
     assert!(last <= seconds(445), "{last:?}");
@@ -62,7 +57,7 @@ fn nobody_is_passed_for_ever() {
     fleet.calls(1, 1, 6000, 100);
     fleet.calls(2, 1, 100, 100);
     fleet.run(seconds(900));
-    assert_eq!(calls(&fleet), [5, 5, 5]);
+    assert_eq!(fleet.calls_of_each(), [5, 5, 5]);
 }
 
 #[test]
@@ -72,7 +67,7 @@ fn parts_of_a_minute_go_by_how_many_wait() {
     fleet.calls(1, 5, 100, 1000);
     fleet.calls(2, 20, 100, 1000);
     fleet.run(seconds(300));
-    let [one, other, many] = calls(&fleet);
+    let [one, other, many] = fleet.calls_of_each();
     eprintln!("{one} and {other}, {many}");
     let near = |count: usize, part: usize| count.abs_diff(part) <= part / 10;
     assert!(near(one, 50) && near(other, 50) && near(many, 200), "{one} {other} {many}");
@@ -85,7 +80,7 @@ fn what_an_ended_process_took_counts_by_its_age() {
     fleet.calls(0, 1, 4000, 1);
     fleet.calls(0, 1, 1000, 1);
     fleet.run(seconds(50));
-    assert_eq!(calls(&fleet), [2, 0]);
+    assert_eq!(fleet.calls_of_each(), [2, 0]);
     fleet.leaves(0);
     fleet.calls(1, 1, 5000, 1);
     fleet.run(seconds(120));
