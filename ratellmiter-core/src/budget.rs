@@ -20,7 +20,7 @@ const CREDIT: u64 = 6;
 const SLACK: Duration = Duration::from_millis(250);
 const MINUTE: Duration = Duration::from_mins(1);
 const DAY: Duration = Duration::from_hours(24);
-/// Others are told what was taken by the hour of a day, and by as many parts of a minute.
+/// Others are told what was taken by the hour of a day, and by as many parts of a minute: as many as the script takes there to be.
 const PARTS: u32 = 24;
 /// No estimate is longer.
 const LONGEST: Duration = Duration::from_hours(24 * 365);

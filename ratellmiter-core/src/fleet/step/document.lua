@@ -15,10 +15,13 @@ local MINUTE = 60e6
 local ANY = 1e9            -- Where nobody limits the calls in flight.
 local SLACK = 250000       -- So much unused time of a budget may be made up for.
 local CREDIT = 6           -- What calls did not use after all is kept, up to this part of a minute's budget.
+local PARTS = 24           -- In so many equal parts of its time a process tells what it took of a budget.
 local GRACE = 1300000      -- In which all who have a part of a document that was lost have told.
 local FULL = 1000          -- The whole rate, for the ramp.
 
 local report = cjson.decode(ARGV[1])
+-- They are read only where much is taken.
+for _, space in pairs(report.spaces) do space.ages = space.ages and cmsgpack.pack(space.ages) end
 local clock = redis.call('TIME')
 local wall = clock[1] * 1e6 + clock[2]
 local kept = redis.call('HMGET', KEYS[1], 'doc', report.id)
@@ -28,8 +31,8 @@ if doc and doc.format ~= 1 then
 end
 if not doc then
     doc = {
-        format = 1, zero = string.format('%.0f', wall), now = 0, tat = 0, flows = {}, members = {}, ghosts = {}, learned = {}, through = {}, turns = {},
-        rate = 0, came = { at = 0, level = 0 },
+        format = 1, zero = string.format('%.0f', wall), now = 0, tat = 0, flows = {}, turns = {}, members = {}, ghosts = {}, learned = {},
+        through = {}, rate = 0, came = { at = 0, level = 0 },
         episode = 0, phase = 'flowing', own = 2e6, first = true, slowest = 0, unexplained = false,
         ramp = { level = FULL, second = -4e6, allowed = 0, used = 0, carry = 0, steep = false },
     }

@@ -24,7 +24,7 @@ local function name_of(id) return id .. ' name' end
 
 -- What of a budget a process took, by its age: what is in each part leaves at the same time, or a little before.
 local function each_part(space, seen, visit)
-    for age, amount in ipairs(space.ages) do visit(amount, seen + (#space.ages + 1 - age) * space.grain) end
+    for age, amount in ipairs(cmsgpack.unpack(space.ages)) do visit(amount, seen + (PARTS + 1 - age) * space.grain) end
 end
 
 -- What a process took counts for its minute or day, whether or not it lives; its calls out do not.
@@ -37,7 +37,7 @@ local function remove(id, member)
         -- Of one who died nobody knows how much of its room it used since it was heard last.
         local untold = math.max((space.room or 0) - space.taken, 0)
         if space.grain then
-            haunt(ghost, key, untold, member.seen + #space.ages * space.grain, space.grain)
+            haunt(ghost, key, untold, member.seen + PARTS * space.grain, space.grain)
             each_part(space, member.seen, function(amount, ends) haunt(ghost, key, amount, ends, space.grain) end)
         end
     end

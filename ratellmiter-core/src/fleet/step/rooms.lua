@@ -48,23 +48,26 @@ local function room_for_calls(mine, limit)
 end
 
 -- What counts in a budget, by how many quarters of a part it will still do so, and the sum of it.
+local counted = {}
 local function what_counts(key, quarter)
+    if counted[key] then return counted[key].leaving, counted[key].sum end
     local leaving, sum = {}, 0
-    local function leaves(amount, ends)
-        if amount <= 0 or ends <= now then return end
-        local at = math.ceil((ends - now) / quarter)
-        leaving[at], sum = (leaving[at] or 0) + amount, sum + amount
+    local function leaves(amount, at)
+        if amount > 0 and at > 0 then leaving[at], sum = (leaving[at] or 0) + amount, sum + amount end
     end
     for _, ghost in pairs(doc.ghosts) do
-        for at, amount in pairs(ghost[key] or {}) do leaves(amount, tonumber(at)) end
+        for at, amount in pairs(ghost[key] or {}) do leaves(amount, math.ceil((tonumber(at) - now) / quarter)) end
     end
     for _, member in pairs(members) do
         local space = member.spaces[key]
         if space then
-            each_part(space, member.seen, leaves)
-            leaves(space.room - space.taken, now + #space.ages * space.grain)
+            -- As `each_part`, of which there are many.
+            local last = math.ceil((member.seen - now) / quarter) + 4 * (PARTS + 1)
+            for age, amount in ipairs(cmsgpack.unpack(space.ages)) do leaves(amount, last - 4 * age) end
+            leaves(space.room - space.taken, 4 * PARTS)
         end
     end
+    counted[key] = { leaving = leaving, sum = sum }
     return leaving, sum
 end
 
@@ -73,7 +76,7 @@ local function time_until_fits(key, space, head, limit)
     local quarter = space.grain / 4
     local leaving, sum = what_counts(key, quarter)
     local at = 0
-    while sum > 0 and sum + head > limit and at <= 4 * #space.ages do
+    while sum > 0 and sum + head > limit and at <= 4 * PARTS do
         at = at + 1
         sum = sum - (leaving[at] or 0)
     end
@@ -101,7 +104,9 @@ local function turn_in(key, limit)
     local first, asked = holder and turn.id, holder and holder.asked - MINUTE
     for id, member in pairs(members) do
         local waits = member.spaces[key] and is_too_large(member.spaces[key])
-        if waits and (not first or member.asked < asked or member.asked == asked and id < first) then first, asked = id, member.asked end
+        if waits and (not first or member.asked < asked or member.asked == asked and id < first) then
+            first, asked = id, member.asked
+        end
     end
     if not first then
         turn = nil
@@ -116,6 +121,7 @@ end
 
 -- A minute's or a day's: what does not fit waits until enough has left.
 local function room_in_budget(key, mine, limit)
+    if mine.wants == 0 then return mine.taken end
     local held, demand = ghosts_in(key), mine.taken + mine.wants
     for id, member in pairs(members) do
         local other = id ~= report.id and member.spaces[key]
@@ -124,7 +130,6 @@ local function room_in_budget(key, mine, limit)
             demand = demand + other.taken + other.wants
         end
     end
-    if mine.wants == 0 then return mine.taken end
     local free = math.max(limit - held - mine.taken, 0)
     local more = math.min(mine.wants, free)
     -- One that is larger than the limit goes alone.
@@ -149,19 +154,20 @@ local function room_in_budget(key, mine, limit)
     return mine.taken + (more < mine.head and 0 or math.floor(more))
 end
 
+-- All of them, what others took of each budget, and how long until a call like the next of this process may fit.
 local spaces, others, frees = {}, {}, {}
 for key, mine in pairs(report.spaces) do
     local limit = math.floor(learned(key, mine.limit) + 0.5)
-    me.spaces[key] = { taken = mine.taken, wants = mine.wants, head = mine.head, room = mine.taken, limit = mine.limit, grain = mine.grain, ages = mine.ages }
+    mine.room, me.spaces[key] = mine.taken, mine
     local room = mine.grain and room_in_budget(key, mine, limit) or room_for_calls(mine, limit)
     -- The others have not told yet what they hold, of which this document knows nothing.
     if doc.grace and now < doc.grace and mine.limit < ANY then room = 0 end
-    me.spaces[key].room, spaces[key] = room, room
+    mine.room, spaces[key] = room, room
     if mine.grain then
         local took = total(key, 0)
         others[key] = took
         if took + mine.taken + mine.head > limit then frees[key] = time_until_fits(key, mine, mine.head, limit) end
         -- Of a slot there is no use before its call fits.
-        me.lacks = me.lacks or is_too_large(me.spaces[key])
+        me.lacks = me.lacks or is_too_large(mine)
     end
 end
