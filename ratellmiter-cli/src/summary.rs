@@ -343,12 +343,20 @@ fn bound_by_calls(summary: &Summary, seconds: &[Second], shares: &Shares) -> Str
             counted(refusals, "call")
         );
     }
+    let hardly = line <= SHORT_LINE || part < 5.0;
+    if hardly && refusals == 0 && summary.turned_away > 0 {
+        return format!(
+            "{} of {} turned away, which would have waited for longer than they may: raise the limit, or how long they wait",
+            summary.turned_away,
+            counted(summary.calls, "call")
+        );
+    }
     if line > SHORT_LINE && part < 5.0 && refusals == 0 {
         return format!(
             "the line was {line} long at most, and waited for less than 5 % of the time: the limit hardly binds"
         );
     }
-    if line <= SHORT_LINE || part < 5.0 {
+    if hardly {
         return match refusals {
             0 => format!("the line was never longer than {line}: the limit does not bind"),
             _ => format!(

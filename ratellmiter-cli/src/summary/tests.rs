@@ -153,6 +153,15 @@ fn a_line_that_is_short_is_bound_by_nothing() {
 }
 
 #[test]
+fn calls_that_are_turned_away_before_there_is_a_line_are_told_of() {
+    let summary = run(30, |row| (row.requested, row.rejected) = (10, 4));
+    assert_eq!(
+        summary.verdict,
+        "120 of 300 calls turned away, which would have waited for longer than they may: raise the limit, or how long they wait"
+    );
+}
+
+#[test]
 fn a_line_that_is_soon_gone_hardly_binds_and_what_is_not_known_is_said_to_be() {
     let verdict = "the line was 50 long at most, and waited for less than 5 % of the time: the limit hardly binds";
     let soon_gone = run(100, |row| {
