@@ -1,5 +1,7 @@
 //! Who wins, and what is said of what is wrong.
 
+use std::{fs, num::NonZeroU64};
+
 use super::*;
 
 fn variables(pairs: &[(&str, &str)]) -> Result<Variables, ConfigError> {

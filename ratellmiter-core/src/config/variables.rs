@@ -1,0 +1,70 @@
+//! What the environment says.
+
+use std::{ffi::OsString, num::NonZeroU32, path::PathBuf};
+
+use super::{
+    ConfigError,
+    sharing::{Sharing, Url},
+};
+
+/// The name of the configuration file.
+const FILE: &str = "ratellmiter.toml";
+
+/// The environment variable that switches pacing off, and its value.
+pub(super) const OFF: (&str, &str) = ("RATELLMITER", "off");
+
+/// What the environment says.
+#[derive(Debug, Default)]
+pub(super) struct Variables {
+    pub(super) logs: Option<PathBuf>,
+    pub(super) rate_limit: Option<NonZeroU32>,
+    pub(super) config: Option<PathBuf>,
+    pub(super) shared: Option<Url>,
+    pub(super) off: bool,
+}
+
+impl Variables {
+    pub(super) fn of(get: impl Fn(&str) -> Option<OsString>) -> Result<Self, ConfigError> {
+        // A variable that is set to nothing is not set.
+        let get = |name| get(name).filter(|value| !value.is_empty());
+        let rejected = |name, value: OsString, allowed| ConfigError::Variable {
+            name,
+            value: value.to_string_lossy().into_owned(),
+            allowed,
+        };
+        let rate_limit = "RATELLMITER_RATE_LIMIT";
+        Ok(Self {
+            logs: get("RATELLMITER_LOGS").map(Into::into),
+            config: get("RATELLMITER_CONFIG").map(Into::into),
+            shared: Sharing::variable(get(Sharing::VARIABLE))?,
+            rate_limit: match get(rate_limit) {
+                None => None,
+                Some(value) => match value.to_str().and_then(|text| text.trim().parse().ok()) {
+                    None => {
+                        return Err(rejected(
+                            rate_limit,
+                            value,
+                            "a whole number of calls a minute from 1 to 4294967295",
+                        ));
+                    }
+                    rate => rate,
+                },
+            },
+            off: match get(OFF.0) {
+                None => false,
+                Some(value) if value == "on" => false,
+                Some(value) if value == OFF.1 => true,
+                Some(value) => return Err(rejected(OFF.0, value, "\"on\" or \"off\"")),
+            },
+        })
+    }
+
+    /// The configuration file: the one that is named, which must be there, else the first that is there.
+    pub(super) fn file(&self) -> Option<PathBuf> {
+        let usual = || {
+            let in_user_directory = dirs::config_dir().map(|directory| directory.join("ratellmiter").join(FILE));
+            [Some(FILE.into()), in_user_directory].into_iter().flatten().find(|path: &PathBuf| path.exists())
+        };
+        self.config.clone().or_else(usual)
+    }
+}
