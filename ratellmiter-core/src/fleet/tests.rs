@@ -25,6 +25,7 @@ use crate::{
 mod redis_server;
 
 mod large_calls;
+mod parts;
 mod places;
 mod ramp;
 

@@ -16,8 +16,8 @@ if not me or me.line + me.recent == 0 then begins = 1 elseif me.begins then begi
 local elapsed = me and math.min(now - me.seen, MEMORY + report.lag) or PERIOD
 credit = credit + unused
 me = {
-    seen = now, epoch = doc.zero, step = report.step, line = report.line, recent = report.recent, refused = report.refused,
-    served = report.served, spaces = {}, paces = {}, asked = now - report.wait,
+    seen = now, epoch = doc.zero, step = report.step, line = report.line, out = report.spaces.in_flight.taken, recent = report.recent,
+    refused = report.refused, served = report.served, spaces = {}, paces = {}, asked = now - report.wait,
     waiting = math.max(report.line - report.held_slots, 0), unmet = unmet, held = report.held,
 }
 members[report.id] = me

@@ -1,16 +1,20 @@
--- By how many wait that have no slots yet, if they fit. While any call that was refused waits, those go and no others.
+-- By how many there are who make calls: they wait, or their calls are out. Who has more slots has a shorter line and more that ask
+-- anew; by either alone it would have less and less, or more and more. While any call that was refused waits, those go and no others.
 local function weight(member)
-    if member.lacks then return 0 end
+    if member.lacks or member.line + member.recent == 0 then return 0 end
     if refused > 0 and doc.phase == 'flowing' then return member.refused end
-    return math.max(member.waiting, member.recent)
+    return member.line + member.out + member.recent
 end
 if begins then
     elapsed = math.min(PERIOD * begins / count, PERIOD)
     if begins >= count then begins = nil end
 end
 me.begins = begins
-local weights = 0
-for _, member in pairs(members) do weights = weights + weight(member) end
+local weights, soon = 0, 0
+for _, member in pairs(members) do
+    weights = weights + weight(member)
+    soon = soon + math.min(weight(member), math.max(member.waiting, member.recent))
+end
 local part = weights > 0 and weight(me) / weights or 1 / count
 local share = 0.9 * (lines > 0 and (me.line + me.recent) / lines or 1 / count) + 0.1 / count
 

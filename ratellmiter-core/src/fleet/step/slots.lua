@@ -76,7 +76,7 @@ if doc.phase == 'flowing' then
         if id ~= report.id and member.unmet and weight(member) > 0 and member.credit > credit then is_first = false end
     end
     local free = math.floor(credit)
-    if not begins and math.max(doc.tat, (flow_due())) + weights * pace <= horizon then
+    if not begins and math.max(doc.tat, (flow_due())) + soon * pace <= horizon then
         -- All that wait go so soon that nobody need be held back.
         free = math.max(free, me.waiting)
     end

@@ -1,0 +1,43 @@
+//! What part of the rate each process gets.
+
+use super::*;
+
+/// Jain's index: 1 if all have the same.
+fn fairness(got: &[usize]) -> f64 {
+    let (sum, squares) =
+        got.iter().fold((0.0, 0.0), |(sum, squares), got| (sum + *got as f64, squares + (*got as f64).powi(2)));
+    sum * sum / (got.len() as f64 * squares)
+}
+
+#[test]
+fn equal_processes_have_equal_parts_however_long_calls_are_and_however_many_wait() {
+    // Calls a minute, and callers that are always there.
+    for (rate, callers, call_time) in
+        [(60_000, 60, 20), (60_000, 200, 100), (12_000, 60, 20), (60_000, 40, 50), (60_000, 4, 10), (600, 10, 300)]
+    {
+        let mut fleet = Fleet::new(Limits::per_minute(NonZeroU32::new(rate).unwrap()), 8);
+        (0..8).for_each(|process| fleet.calls(process, callers, 1, 100_000));
+        fleet.call_time = millis(call_time);
+        fleet.run(seconds(15));
+        fleet.tickets.clear();
+        fleet.run(seconds(35));
+        let got: [usize; 8] = fleet.calls_of_each();
+        let all = got.iter().sum::<usize>() as f64 / (f64::from(rate) / 3.0);
+        eprintln!("{callers} callers of {call_time} ms, {rate} a minute: {:.4}, {all:.3} of it", fairness(&got));
+        assert!(fairness(&got) >= 0.99, "{got:?}");
+        assert!(all >= 0.98, "{all}");
+    }
+}
+
+#[test]
+fn equal_lines_end_at_the_same_time() {
+    let mut fleet = Fleet::new(Limits::per_minute(NonZeroU32::new(6000).unwrap()).no_ramp(), 4);
+    fleet.run(seconds(3));
+    (0..4).for_each(|process| fleet.calls(process, 100, 1, 1));
+    fleet.run(seconds(10));
+    for process in 0..4 {
+        let last = fleet.tickets.iter().filter(|ticket| ticket.process == process).map(|ticket| ticket.at).max();
+        let time = last.unwrap() - seconds(3);
+        assert!(time >= millis(3600) && time <= millis(4100), "{process}: {time:?}");
+    }
+}
