@@ -42,6 +42,16 @@ pub(crate) struct Budget {
     served: Served,
     /// What of it is ours, where it is shared with other processes.
     leased: Option<Leased>,
+    /// What is ours of a day, while those who share it are out of reach.
+    apart: Option<Apart>,
+}
+
+/// A day's budget without those who share it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Apart {
+    /// What they had taken, and how much of ours may count until they are back.
+    others: u64,
+    most: u64,
 }
 
 /// A process's part of a budget.
@@ -78,13 +88,25 @@ impl Budget {
             learner: learner(limit),
             served: Served::default(),
             leased: None,
+            apart: None,
         }
     }
 
     /// Takes over our part of it; `None`: it is shared no longer.
     pub(crate) fn lease(&mut self, now: Duration, leased: Option<Leased>) {
-        self.leased = leased;
+        (self.leased, self.apart) = (leased, None);
         self.relearn(now);
+    }
+
+    /// Those who share it are out of reach: this part of what they left is ours, if it is a day's.
+    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)] // It is not negative.
+    pub(crate) fn part(&mut self, now: Duration, part: f64) {
+        let (others, taken) = (self.leased.map_or(0, |leased| leased.others), self.ledger.total(now));
+        self.lease(now, None);
+        if self.is_of_day() {
+            let left = self.limit.get().saturating_sub(others.saturating_add(taken));
+            self.apart = Some(Apart { others, most: taken.saturating_add((left as f64 * part) as u64) });
+        }
     }
 
     /// No more than is taken already may count, until our part is known again.
@@ -93,8 +115,11 @@ impl Budget {
         self.leased.iter_mut().for_each(|leased| leased.room = leased.room.min(taken));
     }
 
-    /// Whether a call that may be charged so much fits into our part.
+    /// Whether a call that may be charged so much fits into our part, now, or if we are cut off from the others, ever.
     pub(crate) fn fits(&self, most: u64) -> bool {
+        if let Some(apart) = self.apart {
+            return most <= apart.most;
+        }
         self.leased.is_none_or(|leased| self.ledger.counted().saturating_add(most) <= leased.room)
     }
 
@@ -140,7 +165,13 @@ impl Budget {
 
     /// When there is room for a call that may be charged so much.
     pub(crate) fn due(&self, most: u64) -> Duration {
-        self.scheduled().max(self.ledger.due(most, self.served.limit(self.limit.get())))
+        self.scheduled().max(self.ledger.due(most, self.most()))
+    }
+
+    /// How much of what we take may count.
+    fn most(&self) -> u64 {
+        let served = self.served.limit(self.limit.get());
+        self.apart.map_or(served, |apart| served.min(apart.most))
     }
 
     /// Takes what a call that goes now, and by the schedule at `slot`, is expected to be charged, and at most.
@@ -268,7 +299,7 @@ impl Budget {
         let minutes = before as f64 / (self.pace.get() as f64 * share);
         let spread = Duration::try_from_secs_f64(minutes * 60.0).unwrap_or(LONGEST);
         let paced = if self.is_of_day() { Duration::ZERO } else { self.scheduled().saturating_sub(now) + spread };
-        let limit = self.served.limit(self.limit.get());
+        let limit = self.most().max(1);
         let width = if self.is_of_day() { DAY } else { MINUTE };
         let rounds = u32::try_from(most.saturating_sub(1) / limit).unwrap_or(u32::MAX);
         let frees = self.leased.map_or(Duration::ZERO, |leased| leased.frees);
@@ -325,7 +356,8 @@ impl Budget {
         let learned = self.leased.map_or_else(|| self.learner.learned(), |leased| leased.learned);
         let learned = learned.into_iter().chain([self.served.limit(limit) as f64]).reduce(f64::min);
         let learned = learned.filter(|learned| *learned < limit as f64);
-        let others = self.leased.map_or(0, |leased| leased.others);
+        let others = self.leased.map(|leased| leased.others).or(self.apart.map(|apart| apart.others));
+        let others = others.unwrap_or_default();
         record::Budget { meter: self.kind, limit, taken: self.ledger.total(now), others, learned }
     }
 

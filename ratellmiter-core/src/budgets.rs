@@ -87,14 +87,7 @@ impl Budgets {
     /// Changes the limits. What was taken stays taken.
     pub(crate) fn set(&mut self, now: Duration, limits: &Limits) {
         self.contract = limits.contract;
-        let configured = [
-            (Kind::TokensPerMinute, limits.tokens_per_minute),
-            (Kind::InputTokensPerMinute, limits.input_tokens_per_minute),
-            (Kind::OutputTokensPerMinute, limits.output_tokens_per_minute),
-            (Kind::RequestsPerDay, limits.requests_per_day),
-            (Kind::TokensPerDay, limits.tokens_per_day),
-        ];
-        for (kind, limit) in configured {
+        for (kind, limit) in configured(limits) {
             let index = self.all.iter().position(|budget| budget.kind == kind);
             match (index, limit) {
                 (Some(index), Some(limit)) => self.all[index].set(now, limit, limits.burst, limits.learn),
@@ -340,6 +333,19 @@ impl Budgets {
         levels
     }
 
+    /// The same, told of these limits, of which they are this part.
+    #[allow(clippy::cast_precision_loss)]
+    pub(crate) fn levels_of(&mut self, now: Duration, whole: &Limits, part: f64) -> [Option<record::Budget>; 5] {
+        let all = configured(whole);
+        self.levels(now).map(|level| {
+            let level = level?;
+            let limit = all.into_iter().find(|(kind, _)| *kind == level.meter)?.1?.get();
+            let is_day = matches!(level.meter, Kind::RequestsPerDay | Kind::TokensPerDay);
+            let learned = level.learned.map(|learned| if is_day { learned } else { learned / part });
+            Some(record::Budget { limit, learned: learned.filter(|learned| *learned < limit as f64), ..level })
+        })
+    }
+
     /// What the budgets of days have taken, by age, oldest first.
     pub(crate) fn days(&mut self, now: Duration) -> Vec<(Kind, Vec<(Duration, u64)>)> {
         let days = self.all.iter_mut().filter(|budget| budget.is_of_day());
@@ -379,6 +385,11 @@ impl Budgets {
             });
             budget.lease(now, leased);
         }
+    }
+
+    /// Those who share them are out of reach: this part of what they left of a day is ours.
+    pub(crate) fn part(&mut self, now: Duration, part: f64) {
+        self.all.iter_mut().for_each(|budget| budget.part(now, part));
     }
 
     /// Where the server refused last.
@@ -433,6 +444,16 @@ impl Budgets {
             total: charge.total.min(self.caps.total),
         }
     }
+}
+
+fn configured(limits: &Limits) -> [(Kind, Option<NonZeroU64>); 5] {
+    [
+        (Kind::TokensPerMinute, limits.tokens_per_minute),
+        (Kind::InputTokensPerMinute, limits.input_tokens_per_minute),
+        (Kind::OutputTokensPerMinute, limits.output_tokens_per_minute),
+        (Kind::RequestsPerDay, limits.requests_per_day),
+        (Kind::TokensPerDay, limits.tokens_per_day),
+    ]
 }
 
 /// No limit and no cost is larger: far from where sums overflow.

@@ -23,6 +23,8 @@ use crate::{
 pub(crate) struct Gate {
     own: Own,
     lease: Option<Box<Lease>>,
+    /// The server's document that the last lease was from.
+    epoch: Option<String>,
 }
 
 /// How a call went.
@@ -37,7 +39,7 @@ pub(crate) struct Passage {
 impl Gate {
     /// `seed` spreads the pauses of many processes.
     pub(crate) fn new(limits: &Limits, seed: u64) -> Self {
-        Self { own: Own::new(limits, seed), lease: None }
+        Self { own: Own::new(limits, seed), lease: None, epoch: None }
     }
 
     /// Changes the limits.
@@ -65,7 +67,11 @@ impl Gate {
         let own =
             [(REQUESTS, rate), (IN_FLIGHT, in_flight)].into_iter().filter_map(|(key, ceiling)| Some((key, ceiling?)));
         let whole = |ceiling: f64| ceiling / part.max(f64::MIN_POSITIVE);
-        let mut lease = Lease::new(own.chain(budgets).map(|(key, ceiling)| (key.to_owned(), whole(ceiling))).collect());
+        let ceilings = own.chain(budgets).map(|(key, ceiling)| (key.to_owned(), whole(ceiling))).collect();
+        let mut lease = match self.lease.take() {
+            Some(before) => before.again(),
+            None => Lease::new(ceilings, self.epoch.take()),
+        };
         lease.bring(allowed);
         if let Some(until) = self.own.flow() {
             lease.pause(until);
@@ -75,7 +81,9 @@ impl Gate {
 
     /// From now on it decides by itself. Gives the lease, from which it is to [begin](Own::begin).
     pub(crate) fn unshare(&mut self) -> Option<Box<Lease>> {
-        self.lease.take()
+        let lease = self.lease.take()?;
+        self.epoch = lease.epoch();
+        Some(lease)
     }
 
     /// Brings it to `now`: `pressed`, while calls wait for nothing but it and the rate.

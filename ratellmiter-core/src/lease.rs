@@ -113,11 +113,12 @@ pub(crate) struct Need {
 }
 
 impl Lease {
-    /// Of nothing yet. What an earlier run has learned is told to the others.
-    pub(crate) fn new(ceilings: Told) -> Self {
+    /// Of nothing yet. What an earlier run has learned is told to the others, and the document that the last lease was from, so
+    /// that they know if it is gone.
+    pub(crate) fn new(ceilings: Told, epoch: Option<String>) -> Self {
         Self {
             spans: VecDeque::new(),
-            epoch: None,
+            epoch,
             since: Duration::MAX,
             episode: 0,
             canary: Canary::None,
@@ -228,8 +229,17 @@ impl Lease {
     /// Nobody makes calls for now: nothing is asked for before somebody does. What is allowed is said to be as it was.
     pub(crate) fn rest(&mut self) {
         let (rate, pace, share) = (self.rate, self.pace, self.share);
-        let new = Self::new(std::mem::take(&mut self.ceilings));
-        *self = Self { rate, pace, share, is_resting: true, ..new };
+        *self = Self { rate, pace, share, is_resting: true, ..self.again() };
+    }
+
+    /// One that is to be asked for anew, after this one.
+    pub(crate) fn again(&self) -> Self {
+        Self::new(self.ceilings.clone(), self.epoch())
+    }
+
+    /// The server's document that it is from.
+    pub(crate) fn epoch(&self) -> Option<String> {
+        self.epoch.clone()
     }
 
     /// Somebody would have gone at once, and could not.
@@ -410,7 +420,7 @@ impl Lease {
             let lag = now.saturating_sub(asked).min(Duration::from_secs(2));
             self.lag = if lag > self.lag { lag } else { (self.lag * 7 + lag) / 8 };
         }
-        if self.epoch.as_ref() != Some(&answer.epoch) {
+        if self.since == Duration::MAX || self.epoch.as_ref() != Some(&answer.epoch) {
             // The server has forgotten what it gave.
             self.spans.clear();
             self.unused = 0;

@@ -233,7 +233,7 @@ impl Limits {
         .concat()
     }
 
-    /// The part of all limits that is one process's, where many share them.
+    /// The part of the limits that is one process's, where many share them. Of a day it depends on what is left.
     #[must_use]
     pub(crate) fn part(mut self, share: f64) -> Self {
         #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
@@ -242,11 +242,9 @@ impl Limits {
         let large = |limit: NonZeroU64| NonZeroU64::new(part(limit.get()));
         self.requests_per_minute = small(self.requests_per_minute).unwrap_or(NonZeroU32::MIN);
         self.max_in_flight = self.max_in_flight.and_then(small);
-        self.requests_per_day = self.requests_per_day.and_then(large);
         self.tokens_per_minute = self.tokens_per_minute.and_then(large);
         self.input_tokens_per_minute = self.input_tokens_per_minute.and_then(large);
         self.output_tokens_per_minute = self.output_tokens_per_minute.and_then(large);
-        self.tokens_per_day = self.tokens_per_day.and_then(large);
         self
     }
 

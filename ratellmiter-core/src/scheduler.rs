@@ -473,18 +473,21 @@ impl<W> Scheduler<W> {
     }
 
     pub(crate) fn standing(&mut self, now: Duration) -> Standing {
+        // Cut off from those who share it, all of it is told, as before.
+        let (whole, part) =
+            self.degraded.map_or((self.limits, 1.0), |(whole, part)| (whole, part.max(f64::MIN_POSITIVE)));
         Standing {
             overflow: self.line.len() as u64,
             in_flight: self.in_flight,
             rate: self.rate(),
             paused_for: self.paused_for(now),
             time_left: (!self.line.is_empty()).then(|| self.time_left(now)),
-            limit: f64::from(self.limits.requests_per_minute.get()) / 60.0,
+            limit: f64::from(whole.requests_per_minute.get()) / 60.0,
             held: self.held(now),
-            budgets: self.budgets.levels(now),
+            budgets: self.budgets.levels_of(now, &whole, part),
             fleet: self.fleet,
-            learned_rate: self.gate.learned_rate().map(|per_minute| per_minute / 60.0),
-            learned_in_flight: self.gate.learned_in_flight().map(f64::round),
+            learned_rate: self.gate.learned_rate().map(|per_minute| per_minute / part / 60.0),
+            learned_in_flight: self.gate.learned_in_flight().map(|calls| (calls / part).round()),
         }
     }
 

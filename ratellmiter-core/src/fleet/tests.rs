@@ -25,6 +25,7 @@ use crate::{
 mod redis_server;
 
 mod large_calls;
+mod outage;
 mod parts;
 mod places;
 mod ramp;
@@ -53,6 +54,8 @@ struct Process {
     id: String,
     scheduler: Scheduler<Caller>,
     step: u64,
+    /// It does not reach the server.
+    is_lost: bool,
     /// On its way.
     answer: Option<(Duration, Answer)>,
     out: BTreeMap<(Duration, Id), (Grant, Caller)>,
@@ -68,6 +71,13 @@ struct Fleet {
     call_time: Duration,
     tickets: Vec<Ticket>,
     _redis: redis_server::Redis,
+}
+
+impl Process {
+    /// When it asks the server.
+    fn asks_at(&self) -> Option<Duration> {
+        if self.answer.is_some() || self.is_lost { None } else { self.scheduler.asks_at() }
+    }
 }
 
 fn millis(millis: u64) -> Duration {
@@ -109,7 +119,8 @@ impl Fleet {
         let number = self.processes.len();
         let mut scheduler = Scheduler::new(self.limits, Duration::ZERO, 1);
         scheduler.join_fleet(self.now);
-        let process = Process { id: format!("{number}"), scheduler, step: 0, answer: None, out: BTreeMap::new() };
+        let process =
+            Process { id: format!("{number}"), scheduler, step: 0, is_lost: false, answer: None, out: BTreeMap::new() };
         self.processes.push(process);
     }
 
@@ -121,15 +132,17 @@ impl Fleet {
         self.processes[number].scheduler.leave_fleet(self.now);
     }
 
-    /// A process sees that the server is out of reach, and goes on with its part.
-    fn loses(&mut self, number: usize) {
+    /// A process sees that the server is out of reach, and goes on with this part of the limits, or waits.
+    fn loses(&mut self, number: usize, part: Option<fn(f64) -> f64>) {
         let process = &mut self.processes[number];
         process.answer = None;
-        process.scheduler.lose_fleet(self.now, Some(|share| share));
+        process.is_lost = true;
+        process.scheduler.lose_fleet(self.now, part);
     }
 
     /// It sees that the server is back.
     fn rejoins(&mut self, number: usize) {
+        self.processes[number].is_lost = false;
         self.processes[number].scheduler.join_fleet(self.now);
     }
 
@@ -150,7 +163,7 @@ impl Fleet {
 
     /// When something happens next in a process.
     fn next(&self, process: &Process) -> Option<Duration> {
-        let asks = if process.answer.is_none() { process.scheduler.asks_at() } else { None };
+        let asks = process.asks_at();
         let ends = process.out.keys().next().map(|(at, _)| *at);
         let answer = process.answer.as_ref().map(|(at, _)| *at);
         let next = [process.scheduler.deadline(), asks, ends, answer].into_iter().flatten().min();
@@ -183,7 +196,7 @@ impl Fleet {
             if caller.calls > 1 {
                 self.asks(number, Caller { calls: caller.calls - 1, ..caller });
             }
-        } else if process.answer.is_none() && process.scheduler.asks_at().is_some_and(|at| at <= now) {
+        } else if process.asks_at().is_some_and(|at| at <= now) {
             let report = process.scheduler.report(now).unwrap();
             let answer = self.tells(number, Intent::Shares, report);
             let Reply::Answer(answer) = answer else { panic!("{answer:?}") };

@@ -18,7 +18,7 @@ fn answer(spans: &[[u32; 3]]) -> Answer {
 
 /// One that was asked for at zero, and answered at once.
 fn lease(answer: &Answer) -> Lease {
-    let mut lease = Lease::new(Told::new());
+    let mut lease = Lease::new(Told::new(), None);
     lease.report(Duration::ZERO, need(1));
     lease.renew(Duration::ZERO, answer);
     lease
@@ -65,7 +65,7 @@ fn what_is_not_needed_goes_back_and_what_was_never_used_goes_again() {
 
 #[test]
 fn demand_is_leased_ahead_and_forgotten_when_it_ends() {
-    let mut lease = Lease::new(Told::new());
+    let mut lease = Lease::new(Told::new(), None);
     for period in 1..=8 {
         (0..25).for_each(|_| lease.asked());
         lease.report(PERIOD * period, need(0));
@@ -159,12 +159,12 @@ fn a_process_asks_by_the_period_when_busy_by_the_second_when_idle_and_earlier_fo
     lease.renew(Duration::ZERO, &answer(&[[0, 0, 1]]));
     assert_eq!(lease.asks_at(&need(1), false), PERIOD, "it has slots");
     assert_eq!(lease.asks_at(&need(1), true), LEAST, "and no room");
-    assert_eq!(Lease::new(Told::new()).asks_at(&need(0), false), Duration::ZERO, "never asked");
+    assert_eq!(Lease::new(Told::new(), None).asks_at(&need(0), false), Duration::ZERO, "never asked");
 }
 
 #[test]
 fn what_an_earlier_run_has_learned_is_told_to_the_others() {
-    let mut lease = Lease::new(Told::from([("requests".to_owned(), 120.5)]));
+    let mut lease = Lease::new(Told::from([("requests".to_owned(), 120.5)]), None);
     let told = lease.report(Duration::ZERO, need(0)).ceilings;
     assert_eq!(told, Told::from([("requests".to_owned(), 120.5)]));
     assert_eq!((lease.ceiling("requests"), lease.learned("requests")), (Some(120.5), None));

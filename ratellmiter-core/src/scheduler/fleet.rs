@@ -31,8 +31,9 @@ impl<W> Scheduler<W> {
         self.budgets.lease(now, Some(&Answer::default()));
     }
 
-    /// Those who share it are out of reach: `part` says what part of the limits holds meanwhile, none lets all wait.
-    pub(crate) fn lose_fleet(&mut self, now: Duration, part: Option<impl FnOnce(f64) -> f64>) {
+    /// Those who share it are out of reach: `part` says what part of the limits holds meanwhile, none lets all wait. Of a day it is
+    /// that part of what was left.
+    pub(crate) fn lose_fleet(&mut self, now: Duration, part: Option<impl Fn(f64) -> f64>) {
         self.roll(now);
         self.fleet.iter_mut().for_each(|fleet| fleet.is_lost = true);
         let Some(part) = part else {
@@ -46,15 +47,19 @@ impl<W> Scheduler<W> {
     pub(crate) fn leave_fleet(&mut self, now: Duration) {
         self.roll(now);
         self.go_alone(now, |_| 1.0);
+        self.budgets.lease(now, None);
         if let Some((limits, _)) = self.degraded.take() {
             self.set_limits(now, limits);
         }
         self.fleet = None;
     }
 
-    fn go_alone(&mut self, now: Duration, part: impl FnOnce(f64) -> f64) {
+    fn go_alone(&mut self, now: Duration, part: impl Fn(f64) -> f64) {
         let Some(lease) = self.gate.unshare() else { return };
-        self.budgets.lease(now, None);
+        // Parts by demand change: all of them together may be more than the whole, which a day does not forget.
+        #[allow(clippy::cast_precision_loss)]
+        let equal = 1.0 / lease.members().max(1) as f64;
+        self.budgets.part(now, part(equal));
         let part = part(lease.share());
         self.degraded = Some((self.limits, part));
         self.set_limits(now, self.limits);

@@ -54,9 +54,11 @@ fn who_loses_the_others_has_its_part_of_what_all_have_learned_and_tells_of_the_w
     let standing = scheduler.standing(at);
     // 85 % of a quarter of each.
     assert!((standing.rate - 850.0 / 60.0).abs() < 1e-6, "{}", standing.rate);
-    assert_eq!(standing.learned_in_flight, Some(2.0));
+    // What is told is of all, as it was.
+    assert!((standing.limit - 100.0).abs() < 1e-6, "{}", standing.limit);
+    assert_eq!(standing.learned_in_flight, Some(7.0));
     let tokens = standing.budgets[0].unwrap();
-    assert_eq!((tokens.limit, tokens.learned), (15_000, Some(8500.0)));
+    assert_eq!((tokens.limit, tokens.learned), (60_000, Some(34_000.0)));
     scheduler.join_fleet(seconds(70));
     assert_eq!(scheduler.report(seconds(70)).unwrap().ceilings, ceilings, "of the whole");
     assert_eq!(scheduler.limits().requests_per_minute, limits.requests_per_minute);

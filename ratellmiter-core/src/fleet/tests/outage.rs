@@ -1,0 +1,71 @@
+//! A server that goes away and comes back empty: what was taken stays taken.
+
+use super::*;
+
+/// The most calls that were out at once when one went, from then on.
+fn most_out(fleet: &Fleet, begin: Duration) -> usize {
+    let out = |at: Duration| {
+        fleet.tickets.iter().filter(|ticket| ticket.at <= at && at < ticket.at + fleet.call_time).count()
+    };
+    let tickets = fleet.tickets.iter().filter(|ticket| ticket.at >= begin);
+    tickets.map(|ticket| out(ticket.at)).max().unwrap_or_default()
+}
+
+fn away(fleet: &mut Fleet, time: Duration, part: Option<fn(f64) -> f64>) {
+    let all = fleet.processes.len();
+    (0..all).for_each(|process| fleet.loses(process, part));
+    fleet.run(fleet.now + time);
+    fleet.forgets();
+    for process in 0..all {
+        fleet.rejoins(process);
+        // Each looks by its own clock.
+        fleet.run(fleet.now + millis(137));
+    }
+}
+
+/// Of what is configured its own part, all, or nothing.
+const POLICIES: [Option<fn(f64) -> f64>; 3] = [Some(|part| part), Some(|_| 1.0), None];
+
+#[test]
+fn a_day_is_not_exceeded() {
+    for policy in POLICIES {
+        // Before half of it is gone, and when all is.
+        for at in [8, 30] {
+            let limits = Limits::per_minute(NonZeroU32::new(1200).unwrap()).no_ramp();
+            let mut fleet = Fleet::new(limits.requests_per_day(NonZeroU64::new(300).unwrap()), 3);
+            (0..3).for_each(|process| fleet.calls(process, 4, 1, 1000));
+            fleet.run(seconds(at));
+            let before = fleet.tickets.len();
+            away(&mut fleet, seconds(5), policy);
+            let meanwhile = fleet.tickets.len() - before;
+            fleet.run(seconds(80));
+            let all = fleet.tickets.len();
+            eprintln!("{before} before, {meanwhile} while it was away, {all} in all");
+            // Each may take its part of what is left, or, where the policy is open, all of that.
+            let left = 300 - before;
+            let most = policy.map_or(0, |part| if part(0.5) > 0.5 { 3 * left } else { left });
+            assert!(meanwhile <= most && meanwhile >= most / 2, "{meanwhile} of {most}");
+            assert_eq!(all, 300.max(before + meanwhile));
+        }
+    }
+}
+
+#[test]
+fn no_more_calls_are_out_when_it_is_back() {
+    for policy in [POLICIES[0], POLICIES[2]] {
+        let limits = Limits::per_minute(NonZeroU32::new(6000).unwrap()).no_ramp();
+        let mut fleet = Fleet::new(limits.max_in_flight(NonZeroU32::new(12).unwrap()), 4);
+        fleet.call_time = seconds(3);
+        (0..4).for_each(|process| fleet.calls(process, 10, 1, 1000));
+        fleet.run(seconds(40));
+        away(&mut fleet, millis(2500), policy);
+        let back = seconds(43);
+        fleet.run(seconds(60));
+        let late = fleet.tickets.iter().filter(|ticket| ticket.at >= seconds(50)).count();
+        // Whose part was larger a moment ago has one or two more out than its part, until they end.
+        let (most, after) = (most_out(&fleet, Duration::ZERO), most_out(&fleet, back));
+        eprintln!("{most} out at most, {after} when it is back; {late} of 40 calls at the end");
+        assert!(most <= 14 && after <= 12, "{most} {after}");
+        assert!(late >= 34, "{late}");
+    }
+}
