@@ -414,7 +414,10 @@ fn bound_by_calls(summary: &Summary, seconds: &[Second], shares: &Shares) -> Str
 fn refused_at(seconds: &[Second]) -> f64 {
     const LONGEST: usize = 20;
     let refused = |second: &Second| second.counts[2] > 0;
-    let last = seconds.iter().rposition(refused).unwrap_or(0);
+    // One that comes in a pause is of a call that was sent to see if it is over.
+    let begins = |at: usize| refused(&seconds[at]) && (at == 0 || !seconds[at - 1].is_paused());
+    let last = (0..seconds.len()).rev().find(|at| begins(*at));
+    let last = last.or_else(|| seconds.iter().rposition(refused)).unwrap_or(0);
     // A slow refusal comes when nothing goes any more: what went before the pause counts.
     let flowing = |second: &Second| second.counts[1] > 0 && !refused(second) && !second.is_paused();
     let last = if seconds.get(last).is_some_and(|second| second.counts[1] > 0) {

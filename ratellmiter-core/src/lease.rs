@@ -394,6 +394,8 @@ impl Lease {
         self.has_changed = false;
         #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let recent = (self.demand * self.period.as_secs_f64()).round() as u64;
+        // One that comes and goes away again wants something all the same.
+        let recent = recent.max(u64::from(self.tried.is_some()));
         let is_kept = matches!(self.canary, Canary::Granted | Canary::Probing);
         let canary = self.outcome.take().or(if is_kept { Some(Outcome::Kept) } else { None });
         Report {

@@ -140,6 +140,20 @@ fn a_limit_that_is_too_high_is_told_with_the_one_to_set() {
         };
     });
     assert_eq!(summary.verdict, "the server refused from 6.0/s on: set 360 a minute");
+    // A canary that is refused is no measure.
+    let summary = run(60, |row| {
+        (row.requested, row.limit, row.overflow) = (10, Some(10.0), 99);
+        row.rate_limited = u64::from([140, 143, 146].contains(&row.at));
+        row.rate = if (140..149).contains(&row.at) { 0.0 } else { 6.0 };
+        (row.issued, row.held) = match row.at {
+            ..140 => (6, Some(Held::Rate)),
+            140 => (5, Some(Held::Pause)),
+            143 | 146 => (1, Some(Held::Pause)),
+            141..149 => (0, Some(Held::Pause)),
+            _ => (4, Some(Held::Learned)),
+        };
+    });
+    assert_eq!(summary.verdict, "the server refused from 5.9/s on: set 350 a minute");
 }
 
 #[test]

@@ -124,8 +124,11 @@ impl Member {
     }
 
     fn found(&self, link: &Link) {
+        let before = self.standing.borrow().clone();
         if link.is_back_now() {
             tracing::info!("the server that limiters are shared on is back");
+        } else if let Some(Err(SharedError::Refused { .. } | SharedError::Conflict { .. })) = before {
+            tracing::info!(model = &*self.model, "the limiter is shared again");
         }
         self.stand(Ok(()));
     }
@@ -170,6 +173,11 @@ impl Member {
         self.standing.send_if_modified(|before| {
             let is_new = match (&*before, &standing) {
                 (Some(Ok(())), Ok(())) | (Some(Err(SharedError::Lost { .. })), Err(SharedError::Lost { .. })) => false,
+                // Of several that have the same limits any may be named.
+                (
+                    Some(Err(SharedError::Conflict { theirs: before, .. })),
+                    Err(SharedError::Conflict { theirs: now, .. }),
+                ) => before != now,
                 (Some(before), now) => before != now,
                 (None, _) => true,
             };

@@ -13,7 +13,6 @@ use redis::{Client, Connection, Script};
 
 use super::link::{Intent, Message, Reply, STEP};
 use crate::{
-    ask::Priority,
     cost::Cost,
     lease::{Answer, Report},
     limits::Limits,
@@ -157,8 +156,20 @@ impl Fleet {
     }
 
     fn asks(&mut self, process: usize, caller: Caller) {
-        let wish = Wish { cost: Cost::new(caller.tokens, 0), priority: Priority::Normal, ..Wish::PLAIN };
+        let wish = Wish { cost: Cost::new(caller.tokens, 0), ..Wish::PLAIN };
         self.processes[process].scheduler.enqueue(self.now, &wish, caller).expect("nothing bounds its wait");
+    }
+
+    /// A call goes at once, or not at all.
+    fn tries(&mut self, number: usize, tokens: u64) {
+        let process = &mut self.processes[number];
+        let wish = Wish { cost: Cost::new(tokens, 0), ..Wish::PLAIN };
+        if let Some(grant) = process.scheduler.try_request(self.now, &wish) {
+            self.tickets.push(Ticket { at: self.now, process: number, tokens });
+            process.out.insert((self.now + self.call_time, grant.id), (grant, Caller { tokens, calls: 1 }));
+        } else {
+            process.scheduler.tried(self.now);
+        }
     }
 
     /// When something happens next in a process.

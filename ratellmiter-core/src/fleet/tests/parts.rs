@@ -30,6 +30,20 @@ fn equal_processes_have_equal_parts_however_long_calls_are_and_however_many_wait
 }
 
 #[test]
+fn who_does_not_wait_has_a_part_too() {
+    let mut fleet = Fleet::new(Limits::per_minute(NonZeroU32::new(300).unwrap()).no_ramp(), 3);
+    for step in 0..800 {
+        fleet.run(millis(50 * step));
+        for process in 0..3 {
+            (0..3).for_each(|_| fleet.tries(process, 1));
+        }
+    }
+    let got: [usize; 3] = fleet.calls_of_each();
+    eprintln!("{got:?}");
+    assert!(fairness(&got) >= 0.95 && got.iter().sum::<usize>() >= 150, "{got:?}");
+}
+
+#[test]
 fn equal_lines_end_at_the_same_time() {
     let mut fleet = Fleet::new(Limits::per_minute(NonZeroU32::new(6000).unwrap()).no_ramp(), 4);
     fleet.run(seconds(3));
