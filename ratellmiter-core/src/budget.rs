@@ -356,7 +356,7 @@ impl Budget {
         let learned = self.leased.map_or_else(|| self.learner.learned(), |leased| leased.learned);
         let learned = learned.into_iter().chain([self.served.limit(limit) as f64]).reduce(f64::min);
         let learned = learned.filter(|learned| *learned < limit as f64);
-        let others = self.leased.map(|leased| leased.others).or(self.apart.map(|apart| apart.others));
+        let others = self.leased.map(|leased| leased.others).or_else(|| self.apart.map(|apart| apart.others));
         let others = others.unwrap_or_default();
         record::Budget { meter: self.kind, limit, taken: self.ledger.total(now), others, learned }
     }

@@ -13,6 +13,7 @@ use redis::{Client, Connection, Script};
 
 use super::link::{Intent, Message, Reply, STEP};
 use crate::{
+    ask::Priority,
     cost::Cost,
     lease::{Answer, Report},
     limits::Limits,
@@ -40,6 +41,7 @@ struct Caller {
     /// What each of its calls costs, and how many it has still to make.
     tokens: u64,
     calls: usize,
+    priority: Priority,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +50,9 @@ struct Ticket {
     process: usize,
     tokens: u64,
 }
+
+/// Of the limits, the part that one process has without the others; none: it waits.
+type Policy = Option<fn(f64) -> f64>;
 
 struct Process {
     id: String,
@@ -131,12 +136,12 @@ impl Fleet {
         self.processes[number].scheduler.leave_fleet(self.now);
     }
 
-    /// A process sees that the server is out of reach, and goes on with this part of the limits, or waits.
-    fn loses(&mut self, number: usize, part: Option<fn(f64) -> f64>) {
+    /// A process sees that the server is out of reach.
+    fn loses(&mut self, number: usize, policy: Policy) {
         let process = &mut self.processes[number];
         process.answer = None;
         process.is_lost = true;
-        process.scheduler.lose_fleet(self.now, part);
+        process.scheduler.lose_fleet(self.now, policy);
     }
 
     /// It sees that the server is back.
@@ -152,11 +157,11 @@ impl Fleet {
 
     /// So many at once begin to make so many calls each.
     fn calls(&mut self, process: usize, callers: usize, tokens: u64, calls: usize) {
-        (0..callers).for_each(|_| self.asks(process, Caller { tokens, calls }));
+        (0..callers).for_each(|_| self.asks(process, Caller { tokens, calls, priority: Priority::Normal }));
     }
 
     fn asks(&mut self, process: usize, caller: Caller) {
-        let wish = Wish { cost: Cost::new(caller.tokens, 0), ..Wish::PLAIN };
+        let wish = Wish { cost: Cost::new(caller.tokens, 0), priority: caller.priority, ..Wish::PLAIN };
         self.processes[process].scheduler.enqueue(self.now, &wish, caller).expect("nothing bounds its wait");
     }
 
@@ -166,7 +171,10 @@ impl Fleet {
         let wish = Wish { cost: Cost::new(tokens, 0), ..Wish::PLAIN };
         if let Some(grant) = process.scheduler.try_request(self.now, &wish) {
             self.tickets.push(Ticket { at: self.now, process: number, tokens });
-            process.out.insert((self.now + self.call_time, grant.id), (grant, Caller { tokens, calls: 1 }));
+            process.out.insert(
+                (self.now + self.call_time, grant.id),
+                (grant, Caller { tokens, calls: 1, priority: Priority::Normal }),
+            );
         } else {
             process.scheduler.tried(self.now);
         }

@@ -26,6 +26,8 @@ pub(crate) struct Report {
     pub(crate) recent: u64,
     /// How long ago the first of them asked, by its priority.
     pub(crate) wait: i64,
+    /// How many of them have counted as waiting for clearly longer than a plain call that asks now, as one, and for less.
+    pub(crate) classes: [u64; 3],
     /// Slots that are asked for, and those that come back.
     pub(crate) wants: u64,
     pub(crate) unused: u64,

@@ -12,6 +12,8 @@ use crate::{
 
 /// So many of the line are looked at, to tell what the next calls cost.
 const LOOKED_AT: usize = 64;
+/// Half of what a priority is worth, in microseconds.
+const CLEARLY: i64 = 30_000_000;
 /// Where nobody limits the calls in flight.
 const ANY: u64 = 1_000_000_000;
 
@@ -90,6 +92,23 @@ impl<W> Scheduler<W> {
         first.is_some_and(|(first, _)| self.budgets.lacking(&self.price_of(*first)).is_some())
     }
 
+    /// How many wait that are urgent, plain, and neither. Where very many wait, those that are not looked at are taken to be as the
+    /// last one that is.
+    fn classes(&self, now: Duration) -> [u64; 3] {
+        let mut classes = [0; 3];
+        let mut last = 1;
+        for place in self.line.keys().take(LOOKED_AT * LOOKED_AT) {
+            last = match place.waited(now) {
+                waited if waited >= CLEARLY => 0,
+                waited if waited > -CLEARLY => 1,
+                _ => 2,
+            };
+            classes[last] += 1;
+        }
+        classes[last] += (self.line.len() as u64).saturating_sub((LOOKED_AT * LOOKED_AT) as u64);
+        classes
+    }
+
     fn need(&self) -> Need {
         let refused = self.line.keys().take_while(|place| place.rank == 0).count() as u64;
         Need { line: self.line.len() as u64, refused }
@@ -118,6 +137,7 @@ impl<W> Scheduler<W> {
             self.held_by_budget().map(Kind::key)
         };
         report.wait = self.line.first_key_value().map_or(0, |(first, _)| first.waited(now));
+        report.classes = self.classes(now);
         let calls = report.wants + report.held_slots;
         let limit = self.limits.max_in_flight.map_or(ANY, |most| most.get().into());
         let head = u64::from(calls > 0);

@@ -21,6 +21,13 @@ me = {
     waiting = math.max(report.line - report.held_slots, 0), unmet = unmet, held = report.held,
 }
 members[report.id] = me
+-- Of each class, those who have no slots; the most urgent have them first.
+local slots = report.held_slots
+me.classes = {}
+for class = 1, 3 do
+    local with = math.min(report.classes[class], slots)
+    me.classes[class], slots = report.classes[class] - with, slots - with
+end
 
 local count, refused, lines, is_waiting, is_pressed, pressed = 0, 0, 0, false, false, {}
 for id, member in pairs(members) do

@@ -71,12 +71,14 @@ if doc.phase == 'flowing' then
     end
     local may = refused > 0 and math.min(wants, report.refused) or wants
     if me.lacks then may = 0 end
-    local is_first = true
+    local is_passed = is_mixed and me.classes[top] == 0
+    if is_mixed and not is_passed then may = math.min(may, me.classes[top]) end
+    local is_first = not is_passed
     for id, member in pairs(members) do
         if id ~= report.id and member.unmet and weight(member) > 0 and member.credit > credit then is_first = false end
     end
-    local free = math.floor(credit)
-    if not begins and math.max(doc.tat, (flow_due())) + soon * pace <= horizon then
+    local free = is_passed and 0 or math.floor(credit)
+    if not begins and not is_passed and math.max(doc.tat, (flow_due())) + soon * pace <= horizon then
         -- All that wait go so soon that nobody need be held back.
         free = math.max(free, me.waiting)
     end
@@ -85,6 +87,11 @@ if doc.phase == 'flowing' then
     if given < may then allot(may, is_first and now + (begins and elapsed or PERIOD / 2) or now) end
     credit = credit - given
     me.waiting = math.max(me.waiting - given, 0)
+    local left = given
+    for class = 1, 3 do
+        local with = math.min(me.classes[class], left)
+        me.classes[class], left = me.classes[class] - with, left - with
+    end
     went(given)
     if given < wants then
         local due = math.max(doc.tat, (flow_due()))

@@ -11,9 +11,9 @@ fn most_out(fleet: &Fleet, begin: Duration) -> usize {
     tickets.map(|ticket| out(ticket.at)).max().unwrap_or_default()
 }
 
-fn away(fleet: &mut Fleet, time: Duration, part: Option<fn(f64) -> f64>) {
+fn away(fleet: &mut Fleet, time: Duration, policy: Policy) {
     let all = fleet.processes.len();
-    (0..all).for_each(|process| fleet.loses(process, part));
+    (0..all).for_each(|process| fleet.loses(process, policy));
     fleet.run(fleet.now + time);
     fleet.forgets();
     for process in 0..all {
@@ -24,7 +24,7 @@ fn away(fleet: &mut Fleet, time: Duration, part: Option<fn(f64) -> f64>) {
 }
 
 /// Of what is configured its own part, all, or nothing.
-const POLICIES: [Option<fn(f64) -> f64>; 3] = [Some(|part| part), Some(|_| 1.0), None];
+const POLICIES: [Policy; 3] = [Some(|part| part), Some(|_| 1.0), None];
 
 #[test]
 fn a_day_is_not_exceeded() {

@@ -29,6 +29,41 @@ fn equal_processes_have_equal_parts_however_long_calls_are_and_however_many_wait
     }
 }
 
+/// How many calls a process got in these seconds.
+fn got(fleet: &Fleet, process: usize, begin: u64, end: u64) -> usize {
+    let within = |ticket: &&Ticket| ticket.at >= seconds(begin) && ticket.at < seconds(end);
+    fleet.tickets.iter().filter(|ticket| ticket.process == process).filter(within).count()
+}
+
+#[test]
+fn the_urgent_go_first_in_whichever_process_they_are_and_the_others_in_the_end() {
+    // Five a second.
+    let mut fleet = Fleet::new(Limits::per_minute(NonZeroU32::new(300).unwrap()).no_ramp(), 3);
+    let calls = |fleet: &mut Fleet, process, callers, priority| {
+        (0..callers).for_each(|_| fleet.asks(process, Caller { tokens: 1, calls: 1000, priority }));
+    };
+    calls(&mut fleet, 1, 10, Priority::Normal);
+    calls(&mut fleet, 2, 20, Priority::Low);
+    fleet.run(seconds(20));
+    calls(&mut fleet, 0, 3, Priority::High);
+    fleet.run(seconds(50));
+    assert_eq!((got(&fleet, 1, 0, 20), got(&fleet, 2, 0, 20)), (100, 0));
+    assert!(
+        got(&fleet, 0, 20, 50) >= 100,
+        "three callers, whose calls take a fifth of a second, get {}",
+        got(&fleet, 0, 20, 50)
+    );
+    // They have waited for so long by then that they are no less urgent.
+    fleet.run(seconds(140));
+    assert!(
+        got(&fleet, 1, 50, 140) >= 20 && got(&fleet, 2, 50, 140) >= 20,
+        "{} {}",
+        got(&fleet, 1, 50, 140),
+        got(&fleet, 2, 50, 140)
+    );
+    assert!(fleet.tickets.len() >= 690, "{}", fleet.tickets.len());
+}
+
 #[test]
 fn who_does_not_wait_has_a_part_too() {
     let mut fleet = Fleet::new(Limits::per_minute(NonZeroU32::new(300).unwrap()).no_ramp(), 3);
