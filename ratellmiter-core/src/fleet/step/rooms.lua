@@ -18,7 +18,7 @@ end
 
 -- Calls out: the place of a call is free when it ends. One that has none and has waited for clearly longer gets the next of whoever
 -- has places and has waited least.
-local function room_for_calls(mine, limit)
+local function room_for_calls(_, mine, limit)
     local held, demand = 0, mine.taken + mine.wants
     local is_passed, is_last = false, mine.taken > 0
     for id, member in pairs(members) do
@@ -27,7 +27,9 @@ local function room_for_calls(mine, limit)
             local places = math.max(other.room, other.taken)
             held = held + places
             demand = demand + other.taken + other.wants
-            if other.wants > 0 and places == 0 then
+            if member.lacks then
+                -- For another reason it could not use one.
+            elseif other.wants > 0 and places == 0 then
                 is_passed = is_passed or member.asked < me.asked - HANDOVER
             elseif other.wants > 0 and member.asked > me.asked then
                 is_last = false
@@ -35,7 +37,7 @@ local function room_for_calls(mine, limit)
         end
     end
     local free = math.max(limit - held, 0)
-    local room = math.min(mine.taken + mine.wants, free)
+    local room = math.min(mine.taken + (me.lacks and 0 or mine.wants), free)
     if demand > limit then
         room = math.min(room, share_of(mine, demand, limit))
         if is_passed then
@@ -156,14 +158,20 @@ end
 
 -- All of them, what others took of each budget, and how long until a call like the next of this process may fit.
 local spaces, others, frees = {}, {}, {}
-for key, mine in pairs(report.spaces) do
+
+local function take_room(key, mine, room_of)
     local limit = math.floor(learned(key, mine.limit) + 0.5)
     mine.room, me.spaces[key] = mine.taken, mine
-    local room = mine.grain and room_in_budget(key, mine, limit) or room_for_calls(mine, limit)
+    local room = room_of(key, mine, limit)
     -- The others have not told yet what they hold, of which this document knows nothing.
     if doc.grace and now < doc.grace and mine.limit < ANY then room = 0 end
     mine.room, spaces[key] = room, room
+    return limit
+end
+
+for key, mine in pairs(report.spaces) do
     if mine.grain then
+        local limit = take_room(key, mine, room_in_budget)
         local took = total(key, 0)
         others[key] = took
         if took + mine.taken + mine.head > limit then frees[key] = time_until_fits(key, mine, mine.head, limit) end
@@ -171,3 +179,7 @@ for key, mine in pairs(report.spaces) do
         me.lacks = me.lacks or is_too_large(mine)
     end
 end
+-- Who lacks room in a budget takes no place, and who has no place takes no slots: so nobody waits for what another holds in vain.
+local calls = report.spaces.in_flight
+take_room('in_flight', calls, room_for_calls)
+me.has_no_place = calls.wants > 0 and math.max(calls.room, calls.taken) == 0

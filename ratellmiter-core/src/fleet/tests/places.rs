@@ -46,3 +46,22 @@ fn one_caller_in_each_process_has_its_turn() {
         assert!(got.iter().all(|calls| *calls >= fair * 2 / 3), "{got:?}");
     }
 }
+
+#[test]
+fn nobody_waits_for_a_place_that_is_held_in_vain() {
+    for places in [1, 2, 3] {
+        let limits = per_minute(600, 12_000).max_in_flight(NonZeroU32::new(places).unwrap());
+        let mut fleet = Fleet::new(limits, 3);
+        fleet.call_time = seconds(1);
+        fleet.calls(0, 2, 4000, 1000);
+        fleet.calls(1, 2, 4000, 1000);
+        fleet.calls(2, 10, 50, 1000);
+        fleet.run(seconds(300));
+        let [one, other, small] = fleet.calls_of_each();
+        eprintln!("{places} places: {one} and {other} large calls, {small} small ones");
+        // A large one takes a third of a minute.
+        assert!(one >= 4 && other >= 4 && small >= 20, "{one} {other} {small}");
+        assert!(places == 1 || small >= 100, "{small}");
+        assert!(fleet.most_in_a_minute() <= 12_000);
+    }
+}
