@@ -24,6 +24,7 @@ use crate::{
 #[path = "../../tests/support/redis.rs"]
 mod redis_server;
 
+mod any_mix;
 mod large_calls;
 mod outage;
 mod parts;
@@ -258,5 +259,14 @@ impl Fleet {
             inside.map(|ticket| ticket.tokens).sum()
         };
         self.tickets.iter().map(from).max().unwrap_or_default()
+    }
+
+    /// The most calls that were out at once when one went, from then on.
+    fn most_out(&self, begin: Duration) -> usize {
+        let out = |at: Duration| {
+            self.tickets.iter().filter(|ticket| ticket.at <= at && at < ticket.at + self.call_time).count()
+        };
+        let tickets = self.tickets.iter().filter(|ticket| ticket.at >= begin);
+        tickets.map(|ticket| out(ticket.at)).max().unwrap_or_default()
     }
 }

@@ -2,15 +2,6 @@
 
 use super::*;
 
-/// The most calls that were out at once when one went, from then on.
-fn most_out(fleet: &Fleet, begin: Duration) -> usize {
-    let out = |at: Duration| {
-        fleet.tickets.iter().filter(|ticket| ticket.at <= at && at < ticket.at + fleet.call_time).count()
-    };
-    let tickets = fleet.tickets.iter().filter(|ticket| ticket.at >= begin);
-    tickets.map(|ticket| out(ticket.at)).max().unwrap_or_default()
-}
-
 fn away(fleet: &mut Fleet, time: Duration, policy: Policy) {
     let all = fleet.processes.len();
     (0..all).for_each(|process| fleet.loses(process, policy));
@@ -63,7 +54,7 @@ fn no_more_calls_are_out_when_it_is_back() {
         fleet.run(seconds(60));
         let late = fleet.tickets.iter().filter(|ticket| ticket.at >= seconds(50)).count();
         // Whose part was larger a moment ago has one or two more out than its part, until they end.
-        let (most, after) = (most_out(&fleet, Duration::ZERO), most_out(&fleet, back));
+        let (most, after) = (fleet.most_out(Duration::ZERO), fleet.most_out(back));
         eprintln!("{most} out at most, {after} when it is back; {late} of 40 calls at the end");
         assert!(most <= 14 && after <= 12, "{most} {after}");
         assert!(late >= 34, "{late}");
