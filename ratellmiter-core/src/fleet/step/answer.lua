@@ -1,7 +1,8 @@
 local pace = learned('requests', per_minute)
 local answer = {
     epoch = doc.zero, episode = doc.episode, period = PERIOD, spans = #spans > 0 and spans or nil, is_canary = is_canary, again = again,
-    spaces = spaces, others = others, frees = frees, usual = doc.usual, paces = paces, shares = shares, bound = given < wants and bound or nil, members = count, share = share, pace = rate(),
+    spaces = spaces, others = others, frees = frees, usual = doc.usual, paces = paces, shares = shares,
+    bound = given < wants and bound or nil, members = count, share = share, pace = rate(),
     rate = doc.phase == 'flowing' and math.min(ramp.level / FULL * per_minute, rate()) or 0,
     is_ramping = ramp.level < FULL, is_room_limited = report.spaces.in_flight.limit < ANY, ceilings = {}, learned = {},
 }

@@ -1,8 +1,10 @@
+local function has_room(member) return not (member.lacks or member.has_no_place) end
+
 -- While calls of several classes wait, those of the most urgent go.
 local top, is_mixed = nil, false
 for class = 1, 3 do
     for _, member in pairs(members) do
-        if member.classes[class] > 0 and not member.lacks and not member.has_no_place then
+        if member.classes[class] > 0 and has_room(member) then
             is_mixed = is_mixed or top ~= nil and top ~= class
             top = top or class
         end
@@ -13,7 +15,8 @@ is_mixed = is_mixed and refused == 0
 -- By how many there are who make calls: they wait, or their calls are out. Who has more slots has a shorter line and more that ask
 -- anew; by either alone it would have less and less, or more and more. While any call that was refused waits, those go and no others.
 local function weight(member)
-    if member.lacks or member.has_no_place or member.line + member.recent == 0 or is_mixed and member.classes[top] == 0 then return 0 end
+    if not has_room(member) or member.line + member.recent == 0 then return 0 end
+    if is_mixed and member.classes[top] == 0 then return 0 end
     if refused > 0 and doc.phase == 'flowing' then return member.refused end
     return member.line + member.out + member.recent
 end

@@ -70,7 +70,7 @@ if doc.phase == 'flowing' then
         end
     end
     local may = refused > 0 and math.min(wants, report.refused) or wants
-    if me.lacks or me.has_no_place then may = 0 end
+    if not has_room(me) then may = 0 end
     local is_passed = is_mixed and me.classes[top] == 0
     if is_mixed and not is_passed then may = math.min(may, me.classes[top]) end
     local is_first = not is_passed
@@ -102,7 +102,7 @@ if doc.phase == 'flowing' then
     end
 elseif doc.phase == 'paused' then
     again = doc.paused - now
-    local goes = wants > 0 and not me.lacks and not me.has_no_place and (report.refused > 0 or refused == 0)
+    local goes = wants > 0 and has_room(me) and (report.refused > 0 or refused == 0)
     if again <= 0 and goes then
         local patience = doc.slowest == 0 and 1e6 or math.min(math.max(doc.slowest * 3, 250000), 30e6)
         doc.phase, doc.paused = 'canary', nil
