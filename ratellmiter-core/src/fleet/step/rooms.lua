@@ -16,37 +16,39 @@ local function hands_over(mine, is_passed, is_next)
     return giver and giver.id == report.id and giver.keeps or ANY
 end
 
--- Calls out: the place of a call is free when it ends. One that has none and has waited for clearly longer gets the next of whoever
--- has places and has waited least.
+-- Calls out: the place of a call is free when it ends. One that has fewer and has waited for clearly longer gets the next of whoever
+-- has more and has waited least.
 local function room_for_calls(_, mine, limit)
-    local held, demand = 0, mine.taken + mine.wants
-    local is_passed, is_last = false, mine.taken > 0
+    local held, demand = 0, 0
+    local function places(space) return math.max(space.room, space.taken) end
     for id, member in pairs(members) do
-        local other = id ~= report.id and member.spaces.in_flight
-        if other then
-            local places = math.max(other.room, other.taken)
-            held = held + places
-            demand = demand + other.taken + other.wants
-            if member.lacks then
-                -- For another reason it could not use one.
-            elseif other.wants > 0 and places == 0 then
-                is_passed = is_passed or member.asked < me.asked - HANDOVER
-            elseif other.wants > 0 and member.asked > me.asked then
-                is_last = false
-            end
-        end
+        local space = member.spaces.in_flight
+        if id ~= report.id then held = held + places(space) end
+        demand = demand + space.taken + space.wants
     end
     local free = math.max(limit - held, 0)
     local room = math.min(mine.taken + (me.lacks and 0 or mine.wants), free)
-    if demand > limit then
-        room = math.min(room, share_of(mine, demand, limit))
-        if is_passed then
-            room = math.min(room, mine.taken)
-        elseif mine.taken == 0 then
-            room = math.max(room, math.min(mine.head, free))
+    if demand <= limit then return math.min(room, hands_over(mine, false, false)) end
+    -- Whether one that has no more, and room in its budgets and its part for one, has waited for clearly longer.
+    local is_passed, gives, is_last = false, false, mine.taken > 0
+    for id, member in pairs(members) do
+        local other = member.spaces.in_flight
+        if id ~= report.id and other.wants > 0 and not member.lacks then
+            local has = places(other)
+            if has >= mine.taken and has > 0 and member.asked > me.asked then is_last = false end
+            if has < math.max(share_of(other, demand, limit), 1) and member.asked < me.asked - HANDOVER then
+                is_passed = is_passed or has <= mine.taken
+                gives = gives or has < mine.taken
+            end
         end
     end
-    return math.min(room, hands_over(mine, demand > limit and is_passed, is_last and free <= mine.taken))
+    room = math.min(room, share_of(mine, demand, limit))
+    if is_passed then
+        room = math.min(room, mine.taken)
+    elseif mine.taken == 0 then
+        room = math.max(room, math.min(mine.head, free))
+    end
+    return math.min(room, hands_over(mine, gives, is_last and free <= mine.taken))
 end
 
 -- What counts in a budget, by how many quarters of a part it will still do so, and the sum of it.
