@@ -20,8 +20,8 @@ const CREDIT: u64 = 6;
 const SLACK: Duration = Duration::from_millis(250);
 const MINUTE: Duration = Duration::from_mins(1);
 const DAY: Duration = Duration::from_hours(24);
-/// Others are told what was taken by the hour of a day, and by as many parts of a minute: as many as the script takes there to be.
-const PARTS: u32 = 24;
+/// Others are told what was taken, by its age, in as many parts of the time since it began.
+const PARTS: usize = 24;
 /// No estimate is longer.
 const LONGEST: Duration = Duration::from_hours(24 * 365);
 
@@ -334,13 +334,14 @@ impl Budget {
 
     /// The same in as many parts as the others are told of.
     pub(crate) fn ages_in_parts(&mut self, now: Duration) -> Ages {
-        let grain = if self.is_of_day() { DAY } else { MINUTE } / PARTS;
-        let mut ages = vec![0; PARTS as usize];
-        for (age, amount) in self.ledger.ages(now) {
-            let part = usize::try_from(age.as_nanos() / grain.as_nanos()).unwrap_or(usize::MAX);
-            ages[part.min(PARTS as usize - 1)] += amount;
-        }
-        Ages { grain: micros(grain), ages }
+        let width = micros(if self.is_of_day() { DAY } else { MINUTE });
+        let oldest = self.ledger.ages(now).next().map_or(0, |(age, _)| micros(age));
+        // The oldest is told exactly: it is the next to count no longer.
+        let grain = (oldest / (PARTS as u64 - 1)).max(1);
+        let part = |age: u64| usize::try_from(age / grain).unwrap_or(PARTS).min(PARTS - 1);
+        let mut parts = vec![0; part(oldest) + 1];
+        self.ledger.ages(now).for_each(|(age, amount)| parts[part(micros(age))] += amount);
+        Ages { width, grain, parts }
     }
 
     /// Counts what an earlier run took.

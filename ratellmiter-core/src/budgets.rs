@@ -418,12 +418,14 @@ impl Budgets {
                 let sum: u64 = first.iter().map(of).sum();
                 sum.div_ceil(first.len() as u64)
             };
-            let most = mean(&|price| budget.of(&price.most)).saturating_mul(calls);
+            let all = mean(&|price| budget.of(&price.most)).saturating_mul(calls);
             let each = mean(&|price| budget.of(&price.expected));
             let head = first.first().map_or(0, |price| budget.of(&price.most));
             let (limit, pace) = budget.limits_now(now);
-            let wants = most.max(head.min(calls * MOST));
-            let space = Space { limit, taken: budget.taken(now), wants, head, ages: Some(budget.ages_in_parts(now)) };
+            let wants = all.max(head.min(calls * MOST));
+            let most = first.iter().map(|price| budget.of(&price.most)).max().unwrap_or(head);
+            let ages = Some(budget.ages_in_parts(now));
+            let space = Space { limit, taken: budget.taken(now), wants, head, most, ages };
             report.spaces.insert(budget.kind.key(), space);
             if !budget.is_of_day() {
                 let reserved = budget.spread(each.saturating_mul(slots));

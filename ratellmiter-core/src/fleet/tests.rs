@@ -25,6 +25,7 @@ use crate::{
 mod redis_server;
 
 mod any_mix;
+mod churn;
 mod large_calls;
 mod outage;
 mod parts;
@@ -61,6 +62,7 @@ struct Process {
     step: u64,
     /// It does not reach the server.
     is_lost: bool,
+    has_ended: bool,
     /// On its way.
     answer: Option<(Duration, Answer)>,
     out: BTreeMap<(Duration, Id), (Grant, Caller)>,
@@ -124,8 +126,15 @@ impl Fleet {
         let number = self.processes.len();
         let mut scheduler = Scheduler::new(self.limits, Duration::ZERO, 1);
         scheduler.join_fleet(self.now);
-        let process =
-            Process { id: format!("{number}"), scheduler, step: 0, is_lost: false, answer: None, out: BTreeMap::new() };
+        let process = Process {
+            id: format!("{number}"),
+            scheduler,
+            step: 0,
+            is_lost: false,
+            has_ended: false,
+            answer: None,
+            out: BTreeMap::new(),
+        };
         self.processes.push(process);
     }
 
@@ -134,7 +143,12 @@ impl Fleet {
         let report = self.processes[number].scheduler.report(self.now).unwrap();
         let reply = self.tells(number, Intent::Leaves, report);
         assert!(matches!(reply, Reply::Welcome { welcome: false }), "{reply:?}");
-        self.processes[number].scheduler.leave_fleet(self.now);
+        self.ends(number);
+    }
+
+    /// A process is no more, and nobody is told; its calls that wait are none any more.
+    fn ends(&mut self, number: usize) {
+        self.processes[number].has_ended = true;
     }
 
     /// A process sees that the server is out of reach.
@@ -183,6 +197,9 @@ impl Fleet {
 
     /// When something happens next in a process.
     fn next(&self, process: &Process) -> Option<Duration> {
+        if process.has_ended {
+            return None;
+        }
         let asks = process.asks_at();
         let ends = process.out.keys().next().map(|(at, _)| *at);
         let answer = process.answer.as_ref().map(|(at, _)| *at);

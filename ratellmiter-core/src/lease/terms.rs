@@ -69,20 +69,22 @@ pub(crate) struct Ramp {
 pub(crate) struct Space {
     pub(crate) limit: u64,
     pub(crate) taken: u64,
-    /// How much more could be taken until the next report, and by the first in the line.
+    /// How much more could be taken until the next report, by the first in the line, and by any one of the line.
     pub(crate) wants: u64,
     pub(crate) head: u64,
+    pub(crate) most: u64,
     /// Of a budget, what was taken by its age, the last first.
     #[serde(flatten)]
     pub(crate) ages: Option<Ages>,
 }
 
-/// In equal parts of the time for which it counts.
+/// In equal parts of the time since the first that counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Ages {
-    /// How long a part is.
+    /// How long what is taken counts, and how long a part is.
+    pub(crate) width: u64,
     pub(crate) grain: u64,
-    pub(crate) ages: Vec<u64>,
+    pub(crate) parts: Vec<u64>,
 }
 
 /// What is spread over a minute: the limit that one process knows of, what each of its next calls is expected to cost, and what

@@ -141,7 +141,9 @@ impl<W> Scheduler<W> {
         let calls = report.wants + report.held_slots;
         let limit = self.limits.max_in_flight.map_or(ANY, |most| most.get().into());
         let head = u64::from(calls > 0);
-        report.spaces.insert(IN_FLIGHT, Space { limit, taken: self.in_flight, wants: calls, head, ages: None });
+        report
+            .spaces
+            .insert(IN_FLIGHT, Space { limit, taken: self.in_flight, wants: calls, head, most: head, ages: None });
         let first: Vec<Price> = self.line.keys().take(LOOKED_AT).map(|place| self.price_of(*place)).collect();
         self.budgets.tell(now, calls, report.held_slots, &first, &mut report);
         // What the server takes away is not used while its answer is on its way.

@@ -1,3 +1,10 @@
+-- Nobody holds more than what the calls take for which it has slots: what it holds is nobody else's, and when it dies it counts.
+local slots_now = report.held_slots + given + (is_canary and 1 or 0)
+for key, mine in pairs(report.spaces) do
+    if mine.width then spaces[key] = math.min(mine.room, mine.taken + math.max(slots_now, 1) * mine.most) end
+    mine.room = math.min(mine.room, mine.taken + slots_now * mine.most)
+end
+
 local pace = learned('requests', per_minute)
 local answer = {
     epoch = doc.zero, episode = doc.episode, period = PERIOD, spans = #spans > 0 and spans or nil, is_canary = is_canary, again = again,

@@ -15,13 +15,14 @@ local MINUTE = 60e6
 local ANY = 1e9            -- Where nobody limits the calls in flight.
 local SLACK = 250000       -- So much unused time of a budget may be made up for.
 local CREDIT = 6           -- What calls did not use after all is kept, up to this part of a minute's budget.
-local PARTS = 24           -- In so many equal parts of its time a process tells what it took of a budget.
+local TOLD = 24            -- What a process took it tells in so many parts at most, of the time since the first that counts.
+local PARTS = 96           -- When something counts no longer is told apart by so many parts of the time for which it does.
 local GRACE = 1300000      -- In which all who have a part of a document that was lost have told.
 local FULL = 1000          -- The whole rate, for the ramp.
 
 local report = cjson.decode(ARGV[1])
 -- They are read only where much is taken.
-for _, space in pairs(report.spaces) do space.ages = space.ages and cmsgpack.pack(space.ages) end
+for _, space in pairs(report.spaces) do space.parts = space.parts and cmsgpack.pack(space.parts) end
 local clock = redis.call('TIME')
 local wall = clock[1] * 1e6 + clock[2]
 local kept = redis.call('HMGET', KEYS[1], 'doc', report.id)

@@ -1,7 +1,7 @@
 -- What one who is gone took, by the budget and by when it counts no longer.
-local function haunt(ghost, key, amount, ends, grain)
+local function haunt(ghost, key, amount, ends, part)
     if amount <= 0 or ends <= now then return end
-    local at = string.format('%.0f', math.ceil(ends / grain) * grain)
+    local at = string.format('%.0f', math.ceil(ends / part) * part)
     ghost[key] = ghost[key] or {}
     ghost[key][at] = (ghost[key][at] or 0) + amount
 end
@@ -24,7 +24,7 @@ local function name_of(id) return id .. ' name' end
 
 -- What of a budget a process took, by its age: what is in each part leaves at the same time, or a little before.
 local function each_part(space, seen, visit)
-    for age, amount in ipairs(cmsgpack.unpack(space.ages)) do visit(amount, seen + (PARTS + 1 - age) * space.grain) end
+    for age, amount in ipairs(cmsgpack.unpack(space.parts)) do visit(amount, seen + space.width - (age - 1) * space.grain) end
 end
 
 -- What a process took counts for its minute or day, whether or not it lives; its calls out do not.
@@ -36,9 +36,10 @@ local function remove(id, member)
     for key, space in pairs(member.spaces) do
         -- Of one who died nobody knows how much of its room it used since it was heard last.
         local untold = math.max((space.room or 0) - space.taken, 0)
-        if space.grain then
-            haunt(ghost, key, untold, member.seen + PARTS * space.grain, space.grain)
-            each_part(space, member.seen, function(amount, ends) haunt(ghost, key, amount, ends, space.grain) end)
+        if space.width then
+            local part = space.width / PARTS
+            haunt(ghost, key, untold, member.seen + space.width, part)
+            each_part(space, member.seen, function(amount, ends) haunt(ghost, key, amount, ends, part) end)
         end
     end
     if next(ghost) then doc.ghosts[id] = ghost end

@@ -33,37 +33,21 @@ end
 local part = weights > 0 and weight(me) / weights or 1 / count
 local share = 0.9 * (lines > 0 and (me.line + me.recent) / lines or 1 / count) + 0.1 / count
 
--- The pace of what a minute holds: a schedule of its own, on which a slot takes what a call of this process costs. What its
--- calls really cost is told later, and moves the schedule by the difference.
-
-local paces, shares, flows, slack = {}, {}, {}, math.max(report.burst, SLACK)
+local paces, shares, flows = {}, {}, {}
 for key, mine in pairs(report.paces) do
-    local limit = math.min(learned(key, report.spaces[key].limit), mine.limit)
+    local limit = limit_of_flow(key, mine)
     local each, among = mine.each * math.max(weight(me), 1), math.max(weight(me), 1)
     local ours = mine.each * (me.line + me.recent)
     local all = ours
     for id, member in pairs(members) do
         local other = id ~= report.id and member.paces[key]
         if other then
-            limit = math.min(limit, other.limit)
             each, among = each + other.each * weight(member), among + weight(member)
             all = all + other.each * (member.line + member.recent)
         end
     end
     shares[key] = all > 0 and ours / all or 1
-    local flow = doc.flows[key] or { tat = 0, credit = 0 }
-    local token = MINUTE / (math.max(limit, 1) * (1 - SPARE))
-    local earliest = now - slack
-    flow.tat = math.max(flow.tat, earliest)
-    local told = before and before.paces[key]
-    if told then
-        flow.tat = flow.tat + (mine.reserved - told.reserved) * token
-        if flow.tat < earliest then
-            flow.credit = math.min(flow.credit + (earliest - flow.tat) / token, limit / CREDIT)
-            flow.tat = earliest
-        end
-    end
-    doc.flows[key] = flow
+    local flow, token = settle(key, mine, limit)
     me.paces[key] = { limit = mine.limit, each = mine.each, reserved = mine.reserved }
     paces[key] = limit
     if mine.each > 0 then

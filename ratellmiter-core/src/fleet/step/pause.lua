@@ -1,7 +1,7 @@
 -- What the process tells.
 
-local before = not is_new and me or nil
-local unused = is_new and 0 or report.unused
+local leaves = report.intent == 'leaves'
+local unused = is_new and 0 or report.unused + (leaves and report.held_slots or 0)
 local interval = MINUTE / (rate() * (1 - SPARE))
 if unused > 0 then
     doc.tat = doc.tat - unused * interval
@@ -101,10 +101,3 @@ if doc.phase == 'canary' and doc.canary.id == report.id then
     end
 end
 if doc.phase == 'canary' and doc.canary.by <= now then resume(doc.canary.by, doc.canary.sent) end
-
-if report.intent == 'leaves' then
-    -- Also of one who rests already: it took what it took.
-    remove(report.id, { seen = now, spaces = report.spaces })
-    save()
-    return cjson.encode({ welcome = false })
-end

@@ -51,24 +51,22 @@ local function room_for_calls(_, mine, limit)
     return math.min(room, hands_over(mine, gives, is_last and free <= mine.taken))
 end
 
--- What counts in a budget, by how many quarters of a part it will still do so, and the sum of it.
+-- What counts in a budget, by how many parts of its time it will still do so, and the sum of it.
 local counted = {}
-local function what_counts(key, quarter)
+local function what_counts(key, part)
     if counted[key] then return counted[key].leaving, counted[key].sum end
     local leaving, sum = {}, 0
     local function leaves(amount, at)
         if amount > 0 and at > 0 then leaving[at], sum = (leaving[at] or 0) + amount, sum + amount end
     end
     for _, ghost in pairs(doc.ghosts) do
-        for at, amount in pairs(ghost[key] or {}) do leaves(amount, math.ceil((tonumber(at) - now) / quarter)) end
+        for at, amount in pairs(ghost[key] or {}) do leaves(amount, math.ceil((tonumber(at) - now) / part)) end
     end
     for _, member in pairs(members) do
         local space = member.spaces[key]
         if space then
-            -- As `each_part`, of which there are many.
-            local last = math.ceil((member.seen - now) / quarter) + 4 * (PARTS + 1)
-            for age, amount in ipairs(cmsgpack.unpack(space.ages)) do leaves(amount, last - 4 * age) end
-            leaves(space.room - space.taken, 4 * PARTS)
+            each_part(space, member.seen, function(amount, ends) leaves(amount, math.ceil((ends - now) / part)) end)
+            leaves(space.room - space.taken, PARTS)
         end
     end
     counted[key] = { leaving = leaving, sum = sum }
@@ -77,26 +75,26 @@ end
 
 -- How long until a call that may take so much fits. One that is larger than the limit goes alone.
 local function time_until_fits(key, space, head, limit)
-    local quarter = space.grain / 4
-    local leaving, sum = what_counts(key, quarter)
+    local part = space.width / PARTS
+    local leaving, sum = what_counts(key, part)
     local at = 0
-    while sum > 0 and sum + head > limit and at <= 4 * PARTS do
+    while sum > 0 and sum + head > limit and at <= PARTS do
         at = at + 1
         sum = sum - (leaving[at] or 0)
     end
-    return at * quarter
+    return at * part
 end
 
 -- What will be left beside it then.
 local function left_beside(key, space, head, limit, time)
-    local quarter = space.grain / 4
-    local leaving, sum = what_counts(key, quarter)
-    for at = 1, time / quarter do sum = sum - (leaving[at] or 0) end
+    local part = space.width / PARTS
+    local leaving, sum = what_counts(key, part)
+    for at = 1, time / part do sum = sum - (leaving[at] or 0) end
     return math.max(limit - sum - head, 0)
 end
 
 local function is_too_large(space)
-    return space.wants > 0 and space.room < space.taken + space.head
+    return space.wants > 0 and space.lacks
 end
 
 -- Whose call is to fit next of all that do not, and when it will: of who asked first. It is its turn until it does; what others take
@@ -117,7 +115,7 @@ local function turn_in(key, limit)
     elseif not holder or first ~= turn.id then
         local space = members[first].spaces[key]
         -- Parts of ages shift by as much as one.
-        turn = { id = first, at = now + time_until_fits(key, space, space.head, limit) + space.grain }
+        turn = { id = first, at = now + time_until_fits(key, space, space.head, limit) + space.width / TOLD }
     end
     doc.turns[key] = turn
     return turn
@@ -163,16 +161,16 @@ local spaces, others, frees = {}, {}, {}
 
 local function take_room(key, mine, room_of)
     local limit = math.floor(learned(key, mine.limit) + 0.5)
-    mine.room, me.spaces[key] = mine.taken, mine
+    mine.room, mine.lacks, me.spaces[key] = mine.taken, mine.head > 0, mine
     local room = room_of(key, mine, limit)
     -- The others have not told yet what they hold, of which this document knows nothing.
     if doc.grace and now < doc.grace and mine.limit < ANY then room = 0 end
-    mine.room, spaces[key] = room, room
+    mine.room, mine.lacks, spaces[key] = room, room < mine.taken + mine.head, room
     return limit
 end
 
 for key, mine in pairs(report.spaces) do
-    if mine.grain then
+    if mine.width then
         local limit = take_room(key, mine, room_in_budget)
         local took = total(key, 0)
         others[key] = took

@@ -32,7 +32,7 @@ fn a_large_call_goes_though_many_small_ones_wait() {
     eprintln!("{large} large, {many} and {few} small: {} of 300000 tokens", tokens(&fleet));
     // In one process: 5 or 6, 244 and 244 tokens of 300.
     assert!(large >= 8 && many >= 200 && few >= 15, "{large} {many} {few}");
-    assert!(tokens(&fleet) >= 255_000, "{}", tokens(&fleet));
+    assert!(tokens(&fleet) >= 290_000, "{}", tokens(&fleet));
     assert!(fleet.most_in_a_minute() <= 30_000, "{}", fleet.most_in_a_minute());
 }
 
