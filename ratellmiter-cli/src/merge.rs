@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use ratellmiter_core::record::Budget;
+use ratellmiter_core::record::{Budget, Held};
 use thiserror::Error;
 
 use crate::{
@@ -203,12 +203,19 @@ fn summed(at: u64, rows: &[&Second]) -> Second {
         sum.members = sum.members.max(row.members);
         sum.is_lost |= row.is_lost;
     }
-    // The first of those that are alike.
-    let held = rows.iter().rev().filter(|row| row.held.is_some()).max_by_key(|row| row.counts[4]);
-    sum.held = held.and_then(|row| row.held);
+    sum.held = held(rows);
     sum.waits = quantiles(rows.iter().map(|row| (row.counts[1], row.waits)));
     sum.calls = quantiles(rows.iter().map(|row| (row.counts[3], row.calls)));
     sum
+}
+
+/// What most calls wait for in all rows together, and the first of those that are alike.
+fn held(rows: &[&Second]) -> Option<Held> {
+    let waits_for = |reason| {
+        let alike = rows.iter().filter(|row| row.held == Some(reason));
+        alike.fold(0_u64, |sum, row| sum.saturating_add(row.counts[4]))
+    };
+    rows.iter().rev().filter_map(|row| row.held).max_by_key(|reason| waits_for(*reason))
 }
 
 /// The median as the mean of all medians, each as often as there were calls; of the others the largest.

@@ -60,9 +60,11 @@ pub(crate) struct Leased {
     /// How much a minute all may spread together, which slots see to, and what part of that is for those of ours who wait.
     pub(crate) pace: u64,
     pub(crate) share: f64,
-    /// How much of ours may count against the budget, how much of others does, and when a call like our next may fit.
+    /// How much of ours may count against the budget, how much of others does, how much more of theirs may before they see that
+    /// the server is out of reach, and when a call like our next may fit.
     pub(crate) room: u64,
     pub(crate) others: u64,
+    pub(crate) soon: u64,
     pub(crate) frees: Duration,
     /// What refusals taught all of its limit.
     pub(crate) learned: Option<f64>,
@@ -101,10 +103,11 @@ impl Budget {
     /// Those who share it are out of reach: this part of what they left is ours, if it is a day's.
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)] // It is not negative.
     pub(crate) fn part(&mut self, now: Duration, part: f64) {
-        let (others, taken) = (self.leased.map_or(0, |leased| leased.others), self.ledger.total(now));
+        let (others, soon) = self.leased.map_or((0, 0), |leased| (leased.others, leased.soon));
+        let taken = self.ledger.total(now);
         self.lease(now, None);
         if self.is_of_day() {
-            let left = self.limit.get().saturating_sub(others.saturating_add(taken));
+            let left = self.limit.get().saturating_sub(others.saturating_add(soon).saturating_add(taken));
             self.apart = Some(Apart { others, most: taken.saturating_add((left as f64 * part) as u64) });
         }
     }

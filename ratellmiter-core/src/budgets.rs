@@ -380,6 +380,7 @@ impl Budgets {
                 share: answer.shares.get(key).copied().unwrap_or(answer.share),
                 room: part(&answer.spaces),
                 others: part(&answer.others),
+                soon: part(&answer.soon),
                 learned: answer.learned.get(key).copied(),
                 frees: answer.frees.get(key).map_or(Duration::ZERO, |frees| now + duration(*frees)),
             });

@@ -150,6 +150,17 @@ impl Lease {
         }
     }
 
+    /// So many others make calls too, though nothing is shared with them: of one that never had a part it is an equal one.
+    pub(crate) fn beside(&mut self, others: u64) {
+        if !self.is_known() {
+            self.members = others + 1;
+            #[allow(clippy::cast_precision_loss)]
+            {
+                self.share = 1.0 / self.members as f64;
+            }
+        }
+    }
+
     /// Where this one goes on alone until now, at so many calls a minute, all go on.
     pub(crate) fn bring(&mut self, rate: f64) {
         self.brought = rate;

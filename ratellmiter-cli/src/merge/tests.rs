@@ -78,12 +78,16 @@ fn medians_are_weighed_and_of_tails_the_largest_counts() {
 }
 
 #[test]
-fn the_longest_line_says_what_held_and_what_is_not_told_is_not_a_zero() {
+fn what_most_calls_wait_for_held_and_what_is_not_told_is_not_a_zero() {
     let held = |overflow, held| Row { overflow, held, rate: f64::NAN, ..at(7) };
     let both = sum(&[&[held(2, Some(Held::Ramp))], &[held(5, Some(Held::Rate))], &[held(9, None)]]);
     let second = both.seconds()[0];
     assert_eq!((second.held, second.counts[4]), (Some(Held::Rate), 16));
     assert!(second.rate.is_nan() && second.limit.is_nan() && second.budget.is_nan());
+    // Few wait in each of several, and more in one.
+    let few = [(4, Held::Rate), (2, Held::InputTokensPerMinute), (3, Held::InputTokensPerMinute)];
+    let few = few.map(|(overflow, reason)| [held(overflow, Some(reason))]);
+    assert_eq!(sum(&few.each_ref().map(|rows| &rows[..])).seconds()[0].held, Some(Held::InputTokensPerMinute));
     let alike = sum(&[&[held(2, Some(Held::Ramp))], &[held(2, Some(Held::Rate))]]);
     assert_eq!(alike.seconds()[0].held, Some(Held::Ramp));
     let paused = sum(&[&[Row { rate: 0.0, ..at(7) }], &[Row { rate: 0.0, ..at(7) }, at(8)]]);

@@ -137,6 +137,7 @@ impl Member {
     fn lose(&self, link: &Link, loss: Loss, reply: Result<Reply, Unanswered>) {
         let error = match reply {
             Ok(Reply::Conflict { conflict }) => {
+                self.limiter.found_others(conflict.members);
                 let (name, theirs) = (conflict.name, conflict.limits);
                 SharedError::Conflict {
                     model: self.model.to_string(),
@@ -157,7 +158,13 @@ impl Member {
         } else if is_new && matches!(error, SharedError::Refused { .. }) {
             tracing::warn!(model = &*self.model, "{error}; {loss}");
         } else if is_new {
-            tracing::error!(model = &*self.model, "{error}; {loss}");
+            let goes_on = match loss {
+                Loss::Degrade => {
+                    "this process goes on with its last share, or with an equal one if it never had one".into()
+                }
+                loss => loss.to_string(),
+            };
+            tracing::error!(model = &*self.model, "{error}; {goes_on}");
         }
         if is_new {
             self.limiter.lose_fleet(loss);

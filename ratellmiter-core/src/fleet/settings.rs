@@ -31,7 +31,8 @@ pub struct Shared {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Loss {
-    /// Each process goes on with its last share of the limits; with all of them if it never had one.
+    /// Each process goes on with its last share of the limits. If it never had one, with all of them; or, where others are
+    /// there that have other limits, with an equal one.
     #[default]
     Degrade,
     /// Calls wait until the server is back.

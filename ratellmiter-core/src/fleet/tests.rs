@@ -159,6 +159,12 @@ impl Fleet {
         process.scheduler.lose_fleet(self.now, policy);
     }
 
+    /// The server is out of reach, and nobody sees it yet.
+    fn hears_nothing(&mut self, number: usize) {
+        self.processes[number].answer = None;
+        self.processes[number].is_lost = true;
+    }
+
     /// It sees that the server is back.
     fn rejoins(&mut self, number: usize) {
         self.processes[number].is_lost = false;

@@ -141,9 +141,12 @@ pub(crate) struct Answer {
     pub(crate) paused: Option<f64>,
     pub(crate) again: f64,
     pub(crate) spaces: Told,
-    /// What others took of the budgets; and where a call like our next does not fit, how long until it may.
+    /// What others took of the budgets; how much more of a day they may take before they see that the server is out of reach;
+    /// and where a call like our next does not fit, how long until it may.
     #[serde(default)]
     pub(crate) others: Told,
+    #[serde(default)]
+    pub(crate) soon: Told,
     #[serde(default)]
     pub(crate) frees: Told,
     /// What a call uses of which nothing is said, if anybody knows.
@@ -172,4 +175,6 @@ pub(crate) struct Answer {
 pub(crate) struct Conflict {
     pub(crate) name: String,
     pub(crate) limits: String,
+    /// How many have those limits.
+    pub(crate) members: u64,
 }

@@ -64,6 +64,11 @@ impl Limiter {
         });
     }
 
+    /// So many others make calls too, and have other limits.
+    pub(crate) fn found_others(&self, others: u64) {
+        self.0.change(|state, _| state.scheduler.found_others(others));
+    }
+
     /// It is shared no longer.
     pub(crate) fn leave_fleet(&self) {
         self.0.change(|state, now| {

@@ -45,6 +45,11 @@ impl<W> Scheduler<W> {
         self.go_alone(now, part);
     }
 
+    /// So many others make calls too, and have other limits.
+    pub(crate) fn found_others(&mut self, others: u64) {
+        self.gate.lease_mut().into_iter().for_each(|lease| lease.beside(others));
+    }
+
     /// It is shared no longer, and all of its limits hold.
     pub(crate) fn leave_fleet(&mut self, now: Duration) {
         self.roll(now);

@@ -5,10 +5,23 @@ for key, mine in pairs(report.spaces) do
     mine.room = math.min(mine.room, mine.taken + slots_now * mine.most)
 end
 
+-- Who loses the others knows what they took when it was last told; they go on until they see that too.
+local soon = {}
+for key, mine in pairs(report.spaces) do
+    if mine.width and mine.width > MINUTE then
+        local wants, most = 0, 0
+        for id, member in pairs(members) do
+            local other = id ~= report.id and member.spaces[key]
+            if other then wants, most = wants + math.max(other.wants, other.room - other.taken), math.max(most, other.most) end
+        end
+        soon[key] = math.min(wants, most * math.ceil(rate() * UNSEEN / MINUTE))
+    end
+end
+
 local pace = learned('requests', per_minute)
 local answer = {
     epoch = doc.zero, episode = doc.episode, period = PERIOD, spans = #spans > 0 and spans or nil, is_canary = is_canary, again = again,
-    spaces = spaces, others = others, frees = frees, usual = doc.usual, paces = paces, shares = shares,
+    spaces = spaces, others = others, soon = soon, frees = frees, usual = doc.usual, paces = paces, shares = shares,
     bound = given < wants and bound or nil, members = count, share = share, pace = rate(),
     rate = doc.phase == 'flowing' and math.min(ramp.level / FULL * per_minute, rate()) or 0,
     is_ramping = ramp.level < FULL, is_room_limited = report.spaces.in_flight.limit < ANY, ceilings = {}, learned = {},

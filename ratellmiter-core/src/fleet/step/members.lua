@@ -80,7 +80,10 @@ for id in pairs(members) do
     if id ~= report.id and doc.limits ~= report.limits then
         if me then remove(report.id, me) end
         save()
-        return cjson.encode({ conflict = { name = redis.call('HGET', KEYS[1], name_of(id)), limits = doc.limits } })
+        local count = 0
+        for _ in pairs(members) do count = count + 1 end
+        local name = redis.call('HGET', KEYS[1], name_of(id))
+        return cjson.encode({ conflict = { name = name, limits = doc.limits, members = count } })
     end
 end
 

@@ -42,6 +42,34 @@ fn a_day_is_not_exceeded() {
 }
 
 #[test]
+fn a_day_is_not_exceeded_by_many_outages_that_each_sees_when_it_asks() {
+    for [at, apart] in [[3, 1], [3, 110], [3, 230], [5, 170]] {
+        let limits = Limits::per_minute(NonZeroU32::new(1200).unwrap()).no_ramp();
+        let mut fleet = Fleet::new(limits.requests_per_day(NonZeroU64::new(300).unwrap()), 3);
+        (0..3).for_each(|process| fleet.calls(process, 4, 1, 1000));
+        for _ in 0..4 {
+            fleet.run(fleet.now + seconds(at));
+            for process in 0..3 {
+                // Until then it uses what it has.
+                fleet.hears_nothing(process);
+                fleet.run(fleet.now + millis(apart));
+            }
+            for process in 0..3 {
+                fleet.loses(process, POLICIES[0]);
+            }
+            fleet.forgets();
+            fleet.run(fleet.now + seconds(1));
+            for process in 0..3 {
+                fleet.rejoins(process);
+                fleet.run(fleet.now + millis(137));
+            }
+        }
+        fleet.run(seconds(80));
+        assert_eq!(fleet.tickets.len(), 300, "after {at} s, {apart} ms apart");
+    }
+}
+
+#[test]
 fn no_more_calls_are_out_when_it_is_back() {
     for policy in [POLICIES[0], POLICIES[2]] {
         let limits = Limits::per_minute(NonZeroU32::new(6000).unwrap()).no_ramp();
