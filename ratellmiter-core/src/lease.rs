@@ -6,9 +6,12 @@
 //!
 //! There is no clock and no server in here either: whoever holds it brings reports away and answers back.
 
+mod slots;
 mod terms;
 
-use std::{collections::VecDeque, time::Duration};
+use std::time::Duration;
+
+use slots::Slots;
 
 #[cfg(feature = "redis")]
 pub(crate) use terms::Conflict;
@@ -39,14 +42,6 @@ pub struct Fleet {
     pub is_lost: bool,
 }
 
-/// Slots at even distances.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Span {
-    next: Duration,
-    gap: Duration,
-    left: u64,
-}
-
 /// The one call that goes to see if the way is free, while it is ours to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Canary {
@@ -61,7 +56,7 @@ enum Canary {
 #[derive(Debug)]
 #[allow(clippy::struct_excessive_bools)] // Each is one of the answer's or a call's own.
 pub(crate) struct Lease {
-    spans: VecDeque<Span>,
+    slots: Slots,
     /// The server's document that all this is from, and since when it is.
     epoch: Option<String>,
     since: Duration,
@@ -117,7 +112,7 @@ impl Lease {
     /// that they know if it is gone.
     pub(crate) fn new(ceilings: Told, epoch: Option<String>) -> Self {
         Self {
-            spans: VecDeque::new(),
+            slots: Slots::default(),
             epoch,
             since: Duration::MAX,
             episode: 0,
@@ -168,7 +163,7 @@ impl Lease {
 
     /// When the next call may go, as far as slots are concerned.
     pub(crate) fn due(&self) -> Option<Duration> {
-        self.spans.front().map(|span| span.next)
+        self.slots.due()
     }
 
     /// How many calls may be out.
@@ -178,27 +173,12 @@ impl Lease {
 
     /// Lets go of slots that are too old.
     pub(crate) fn roll(&mut self, now: Duration) {
-        while let Some(span) = self.spans.front_mut()
-            && span.next + LIFE < now
-        {
-            span.left -= 1;
-            span.next += span.gap;
-            self.unused += 1;
-            if span.left == 0 {
-                self.spans.pop_front();
-            }
-        }
+        self.unused += self.slots.drop_before(now.saturating_sub(LIFE));
     }
 
     /// A call goes. `true`: as the canary.
     pub(crate) fn take(&mut self, id: u64) -> bool {
-        if let Some(span) = self.spans.front_mut() {
-            span.left -= 1;
-            span.next += span.gap;
-            if span.left == 0 {
-                self.spans.pop_front();
-            }
-        }
+        self.slots.take();
         self.has_changed = true;
         let is_canary = self.canary == Canary::Granted;
         if is_canary {
@@ -209,15 +189,7 @@ impl Lease {
 
     /// Lost time is not made up for: slots before `now` are of no use, and nobody gets them back.
     pub(crate) fn skip(&mut self, now: Duration) {
-        while let Some(span) = self.spans.front_mut()
-            && span.next < now
-        {
-            span.left -= 1;
-            span.next += span.gap;
-            if span.left == 0 {
-                self.spans.pop_front();
-            }
-        }
+        self.slots.drop_before(now);
         self.has_changed = true;
     }
 
@@ -226,7 +198,7 @@ impl Lease {
         if self.canary == Canary::Out(id) {
             self.lost(id);
         } else {
-            self.spans.push_front(Span { next: now, gap: Duration::ZERO, left: 1 });
+            self.slots.push_first(now);
         }
     }
 
@@ -295,7 +267,7 @@ impl Lease {
     }
 
     pub(crate) fn drop_slots(&mut self) {
-        self.unused += self.spans.drain(..).map(|span| span.left).sum::<u64>();
+        self.unused += self.slots.keep(0);
     }
 
     /// Whether the user's probe is to be asked now, in place of the canary.
@@ -346,11 +318,11 @@ impl Lease {
         if !self.refusals.is_empty() || self.outcome.is_some() {
             return asked;
         }
-        let waits = need.line > 0 && (self.spans.is_empty() || is_held) && self.canary == Canary::None;
+        let waits = need.line > 0 && (self.slots.is_empty() || is_held) && self.canary == Canary::None;
         let lacks = waits.then(|| self.again.max(asked + LEAST));
         let regular = if need.line > 0
             || self.tried.is_some()
-            || !self.spans.is_empty()
+            || !self.slots.is_empty()
             || self.arrived > 0
             || self.has_changed
         {
@@ -381,26 +353,15 @@ impl Lease {
         self.tried = self.tried.filter(|tried| *tried + TRIES > now);
         let target = (need.line + ahead).max(u64::from(self.tried.is_some()));
         self.is_resting = false;
-        let mut held: u64 = self.spans.iter().map(|span| span.left).sum();
         if self.canary != Canary::Granted {
-            while held > target
-                && let Some(last) = self.spans.back_mut()
-            {
-                let gives = last.left.min(held - target);
-                last.left -= gives;
-                held -= gives;
-                self.unused += gives;
-                if last.left == 0 {
-                    self.spans.pop_back();
-                }
-            }
+            self.unused += self.slots.keep(target);
         } else if need.line == 0 {
             // Whoever was to go has left.
             self.canary = Canary::None;
             self.outcome = Some(Outcome::Lost);
             self.drop_slots();
-            held = 0;
         }
+        let held = self.slots.len();
         self.asked = Some(now);
         self.has_changed = false;
         #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
@@ -435,7 +396,7 @@ impl Lease {
         }
         if self.since == Duration::MAX || self.epoch.as_ref() != Some(&answer.epoch) {
             // The server has forgotten what it gave.
-            self.spans.clear();
+            self.slots = Slots::default();
             self.unused = 0;
             self.canary = Canary::None;
             self.epoch = Some(answer.epoch.clone());
@@ -460,10 +421,7 @@ impl Lease {
             self.canary = Canary::Granted;
         }
         for &[offset, gap, count] in &answer.spans {
-            let left = whole(count);
-            if left > 0 {
-                self.spans.push_back(Span { next: now + duration(offset), gap: duration(gap), left });
-            }
+            self.slots.push(now + duration(offset), duration(gap), whole(count));
         }
     }
 
@@ -496,7 +454,7 @@ impl Lease {
 
     /// The budget that calls wait for which have no slots.
     pub(crate) fn bound(&self) -> Option<&str> {
-        self.bound.as_deref().filter(|_| self.spans.is_empty())
+        self.bound.as_deref().filter(|_| self.slots.is_empty())
     }
 
     pub(crate) fn is_ramping(&self) -> bool {

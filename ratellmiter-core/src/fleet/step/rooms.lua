@@ -65,7 +65,11 @@ local function what_counts(key, part)
     for _, member in pairs(members) do
         local space = member.spaces[key]
         if space then
-            each_part(space, member.seen, function(amount, ends) leaves(amount, math.ceil((ends - now) / part)) end)
+            -- As `each_part`, of which there are many.
+            local first, step = (member.seen + space.width - now) / part, space.grain / part
+            for age, amount in ipairs(cmsgpack.unpack(space.parts)) do
+                if amount > 0 then leaves(amount, math.ceil(first - (age - 1) * step)) end
+            end
             leaves(space.room - space.taken, PARTS)
         end
     end
