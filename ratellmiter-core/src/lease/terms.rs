@@ -34,6 +34,8 @@ pub(crate) struct Report {
     /// For so many there are slots.
     pub(crate) held_slots: u64,
     pub(crate) lag: u64,
+    /// How long a call is out, of late; 0 if none has ended.
+    pub(crate) call_time: u64,
     /// What headers leave of calls a minute.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) served: Option<f64>,

@@ -141,6 +141,7 @@ impl<W> Scheduler<W> {
         } else {
             self.held_by_budget().map(Kind::key)
         };
+        report.call_time = micros(self.call_time);
         report.wait = self.line.first_key_value().map_or(0, |(first, _)| first.waited(now));
         report.classes = self.classes(now);
         let calls = report.wants + report.held_slots;

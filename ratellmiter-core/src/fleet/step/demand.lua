@@ -18,7 +18,7 @@ credit = credit + unused
 me = {
     seen = now, epoch = doc.zero, step = report.step, line = report.line, out = report.spaces.in_flight.taken, recent = report.recent,
     refused = report.refused, served = report.served, spaces = {}, paces = {}, asked = now - report.wait,
-    waiting = math.max(report.line - report.held_slots, 0), unmet = unmet, held = report.held,
+    call_time = report.call_time, waiting = math.max(report.line - report.held_slots, 0), unmet = unmet, held = report.held,
 }
 members[report.id] = me
 -- Of each class, those who have no slots; the most urgent have them first.

@@ -6,7 +6,7 @@
 
 local SHORTEST, LONGEST = 250000, 1e6 -- How often a busy process asks, which is less often
 local MANY = 64            -- where they are more than so many.
-local WATCH = 10000        -- How often those look, taken together, who wait for a place that any call may leave.
+local WATCH, PART = 10000, 100 -- So often, or after a part of a call, those look, taken together, who wait for a place that any may leave.
 local UNSEEN = 1500000     -- Whether the server is out of reach is seen within so long.
 local PATIENCE = 3000000   -- One that is not heard of for so long is gone.
 local SPARE = 0.005        -- Of the rate: what may go too early because it travels.

@@ -4,6 +4,16 @@ local wants, spans, given, is_canary, again, bound = report.wants, {}, 0, false,
 local horizon = now + 2 * PERIOD + report.lag
 interval = MINUTE / (rate() * (1 - SPARE))
 
+-- When one looks again that waits for a place: the shorter calls are, the sooner, for a place is free that long unseen.
+local function watches_after()
+    local shortest = math.huge
+    for _, member in pairs(members) do
+        if member.call_time > 0 then shortest = math.min(shortest, member.call_time) end
+    end
+    if shortest == math.huge then shortest = 0 end
+    return math.min(count * math.max(WATCH, shortest / PART), PERIOD)
+end
+
 local function allot(most, latest)
     local tolerance = math.max(report.burst - interval, 0)
     while given < most do
@@ -116,9 +126,7 @@ elseif doc.phase == 'paused' then
 end
 if doc.phase == 'canary' then again = math.max(doc.canary.by - now, 10000) end
 for key, space in pairs(me.spaces) do
-    if space.room < space.taken + space.wants then
-        again = math.max(again, key == 'in_flight' and math.min(count * WATCH, PERIOD) or PERIOD)
-    end
+    if space.room < space.taken + space.wants then again = math.max(again, key == 'in_flight' and watches_after() or PERIOD) end
 end
 me.unmet = doc.phase == 'flowing' and given < (refused > 0 and math.min(wants, report.refused) or wants)
 me.credit = credit

@@ -64,3 +64,18 @@ fn nobody_waits_for_a_place_that_is_held_in_vain() {
         assert!(fleet.most_in_a_minute() <= 12_000);
     }
 }
+
+#[test]
+fn who_waits_for_a_place_looks_a_hundred_times_while_a_call_takes_place_and_no_more() {
+    for (call_time, most) in [(100, 100), (5000, 20), (30_000, 8)] {
+        let mut fleet = Fleet::new(per_minute(6000, 1_000_000).max_in_flight(NonZeroU32::MIN), 2);
+        fleet.call_time = millis(call_time);
+        (0..2).for_each(|process| fleet.calls(process, 3, 1, 1000));
+        fleet.run(seconds(40));
+        let before: u64 = fleet.processes.iter().map(|process| process.step).sum();
+        fleet.run(seconds(60));
+        let asked = fleet.processes.iter().map(|process| process.step).sum::<u64>() - before;
+        // Two look four times a second in any case.
+        assert!(asked / 20 <= most + 8, "calls of {call_time} ms: {} a second", asked / 20);
+    }
+}
