@@ -372,6 +372,7 @@ impl Lease {
         let canary = self.outcome.take().or(if is_kept { Some(Outcome::Kept) } else { None });
         Report {
             epoch: self.epoch.clone(),
+            anew: self.pace == 0.0,
             line: need.line,
             refused: need.refused,
             recent,

@@ -31,6 +31,7 @@ mod outage;
 mod parts;
 mod places;
 mod ramp;
+mod retuned;
 
 /// An answer takes so long.
 const LAG: Duration = Duration::from_millis(1);

@@ -91,7 +91,8 @@ impl Own {
         if let Some(left) = lease.paused_for(now) {
             self.phase = Phase::Paused { until: now + left };
         }
-        self.ramp.begin(now, lease.is_ramping());
+        // Where nobody ever said what all are at it is as from idle.
+        self.ramp.begin(now, lease.is_ramping() || lease.epoch().is_none());
         self.through.clear();
         (self.rate, self.cap) = learners(limits);
         if limits.learn {

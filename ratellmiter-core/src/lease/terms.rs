@@ -12,6 +12,8 @@ pub(crate) struct Report {
     /// The document that the lease is from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) epoch: Option<String>,
+    /// It has had no lease since it was on its own.
+    pub(crate) anew: bool,
     /// All limits, in words: all processes must have the same.
     pub(crate) limits: String,
     /// Calls a minute.

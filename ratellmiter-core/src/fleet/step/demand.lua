@@ -12,13 +12,13 @@ end
 -- One whose demand begins does not know who else's does: it gets little at first, and asks again soon, when others may have said
 -- so, for twice as much; until that is as much as anybody gets.
 local begins
-if not me or me.line + me.recent == 0 then begins = 1 elseif me.begins then begins = 2 * me.begins end
+if not me or me.line + me.recent + (me.had or 0) == 0 then begins = 1 elseif me.begins then begins = 2 * me.begins end
 local elapsed = me and math.min(now - me.seen, MEMORY + report.lag) or PERIOD
 credit = credit + unused
 me = {
     seen = now, epoch = doc.zero, step = report.step, line = report.line, out = report.spaces.in_flight.taken, recent = report.recent,
     refused = report.refused, served = report.served, spaces = {}, paces = {}, asked = now - report.wait,
-    call_time = report.call_time, waiting = math.max(report.line - report.held_slots, 0), unmet = unmet, held = report.held,
+    lag = report.lag, call_time = report.call_time, waiting = math.max(report.line - report.held_slots, 0), unmet = unmet, held = report.held,
 }
 members[report.id] = me
 -- Of each class, those who have no slots; the most urgent have them first.

@@ -53,5 +53,6 @@ local me = members[report.id]
 if me and me.epoch ~= doc.zero then me = nil end
 -- The answer to this step was lost on its way.
 if me and me.step == report.step then return kept[2] end
-local is_new = not me or report.epoch ~= doc.zero
+-- Who went on alone meanwhile is new, too: what it took then is no debt to any pace.
+local is_new = not me or report.anew or report.epoch ~= doc.zero
 if report.epoch and report.epoch ~= doc.zero then doc.grace = GRACE end

@@ -17,6 +17,8 @@ end
 local function settle(key, mine, limit)
     local flow, token = doc.flows[key] or { tat = 0, credit = 0 }, MINUTE / (math.max(limit, 1) * (1 - SPARE))
     local earliest = now - slack
+    if flow.limit and flow.limit < limit and flow.tat > now then flow.tat = now + (flow.tat - now) * flow.limit / limit end
+    flow.limit = limit
     flow.tat = math.max(flow.tat, earliest)
     local told = before and before.paces[key]
     if told then

@@ -45,8 +45,20 @@ local function remove(id, member)
     if next(ghost) then doc.ghosts[id] = ghost end
 end
 
+-- One that waits asks more often than this: it may be dead, and nobody waits behind it until it says again what it wants.
+local function hush(member)
+    member.had = member.line + member.recent + (member.had or 0)
+    member.line, member.recent, member.refused, member.waiting, member.unmet, member.classes = 0, 0, 0, 0, false, { 0, 0, 0 }
+    for _, space in pairs(member.spaces) do space.wants = 0 end
+end
+
 for id, member in pairs(members) do
-    if id ~= report.id and now - member.seen > PATIENCE then remove(id, member) end
+    local quiet = now - member.seen
+    if id ~= report.id and quiet > PATIENCE then
+        remove(id, member)
+    elseif id ~= report.id and quiet > MEMORY + 2 * member.lag then
+        hush(member)
+    end
 end
 -- One who comes back tells itself what it took.
 doc.ghosts[report.id] = nil

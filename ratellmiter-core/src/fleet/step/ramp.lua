@@ -39,7 +39,9 @@ local function roll_ramp(at, is_pressed)
     end
 end
 
--- A higher rate is a jump in demand, as any other.
+-- A higher rate holds at once.
+if doc.rate > 0 and doc.rate < per_minute and doc.tat > now then doc.tat = now + (doc.tat - now) * doc.rate / per_minute end
+-- It is a jump in demand, as any other.
 if steps and doc.rate > 0 and doc.rate ~= per_minute then
     ramp.level = math.min(math.max(math.floor(ramp.level * doc.rate / per_minute), steps.start), FULL)
     begin_second(now)

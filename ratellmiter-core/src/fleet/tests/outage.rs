@@ -70,6 +70,20 @@ fn a_day_is_not_exceeded_by_many_outages_that_each_sees_when_it_asks() {
 }
 
 #[test]
+fn what_went_meanwhile_is_no_debt_to_the_pace() {
+    let mut fleet = Fleet::new(per_minute(600, 60_000), 4);
+    (0..4).for_each(|process| fleet.calls(process, 6, 50, 10_000));
+    fleet.run(seconds(8));
+    // It hangs, and has forgotten nothing.
+    (0..4).for_each(|process| fleet.loses(process, POLICIES[0]));
+    fleet.run(seconds(33));
+    (0..4).for_each(|process| fleet.rejoins(process));
+    fleet.run(seconds(43));
+    let went = fleet.tickets.iter().filter(|ticket| ticket.at >= seconds(33)).count();
+    assert!((95..=105).contains(&went), "{went} of 100");
+}
+
+#[test]
 fn no_more_calls_are_out_when_it_is_back() {
     for policy in [POLICIES[0], POLICIES[2]] {
         let limits = Limits::per_minute(NonZeroU32::new(6000).unwrap()).no_ramp();

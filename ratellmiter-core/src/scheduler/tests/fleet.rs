@@ -43,6 +43,15 @@ fn who_loses_the_others_goes_on_with_its_part_at_once() {
 }
 
 #[test]
+fn who_never_found_the_others_begins_as_from_idle() {
+    let mut scheduler = scheduler(per_minute(6000));
+    scheduler.join_fleet(Duration::ZERO);
+    scheduler.report(Duration::ZERO);
+    lose(&mut scheduler, seconds(1));
+    assert_eq!(in_a_second(&mut scheduler, seconds(1)), 25, "a quarter of 100: the ramp");
+}
+
+#[test]
 fn who_loses_the_others_has_its_part_of_what_all_have_learned_and_tells_of_the_whole_when_they_are_back() {
     let ceilings = [("requests", 4000.0), ("in_flight", 8.0), ("tokens_per_minute", 40_000.0)];
     let ceilings: Told = ceilings.map(|(key, ceiling)| (key.to_owned(), ceiling)).into();
