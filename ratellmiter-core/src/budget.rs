@@ -112,10 +112,10 @@ impl Budget {
         }
     }
 
-    /// No more than is taken already may count, until our part is known again.
-    pub(crate) fn hold_room(&mut self) {
-        let taken = self.ledger.counted();
-        self.leased.iter_mut().for_each(|leased| leased.room = leased.room.min(taken));
+    /// No more than so much beside what is taken already may count, until our part is known again.
+    pub(crate) fn hold_room(&mut self, more: u64) {
+        let most = self.ledger.counted().saturating_add(more);
+        self.leased.iter_mut().for_each(|leased| leased.room = leased.room.min(most));
     }
 
     /// Whether a call that may be charged so much fits into our part, now, or if we are cut off from the others, ever.

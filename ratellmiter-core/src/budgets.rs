@@ -403,12 +403,7 @@ impl Budgets {
         self.all.iter_mut().for_each(|budget| budget.restore_ceiling(now, ceiling(budget.kind.key())));
     }
 
-    /// No more than is taken already may count, until our part is known again.
-    pub(crate) fn hold_rooms(&mut self) {
-        self.all.iter_mut().for_each(Budget::hold_room);
-    }
-
-    /// What the others who share them are told, of so many calls that are to come, for so many of which there are slots, and of
+    /// What the others who share them are told, until whose answer only calls go for which there are slots: of so many calls that are to come, for so many of which there are slots, and of
     /// which these are the first.
     pub(crate) fn tell(&mut self, now: Duration, calls: u64, slots: u64, first: &[Price], report: &mut Report) {
         report.usual = self.known().map(|cost| [cost.input, cost.output].map(Option::unwrap_or_default));
@@ -428,6 +423,8 @@ impl Budgets {
             let ages = Some(budget.ages_in_parts(now));
             let space = Space { limit, taken: budget.taken(now), wants, head, most, ages };
             report.spaces.insert(budget.kind.key(), space);
+            // What is taken away is not used while the answer is on its way; but of this much nothing is.
+            budget.hold_room(most.saturating_mul(slots));
             if !budget.is_of_day() {
                 let reserved = budget.spread(each.saturating_mul(slots));
                 report.paces.insert(budget.kind.key(), Pace { limit: pace, each, reserved });

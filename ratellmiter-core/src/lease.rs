@@ -94,6 +94,8 @@ pub(crate) struct Lease {
     is_resting: bool,
     /// Whether there is a limit of calls out, or one was learned.
     is_room_limited: bool,
+    /// Nobody waits for a place of ours.
+    is_room_plenty: bool,
     /// When one last asked who does not wait.
     tried: Option<Duration>,
     /// How many calls a minute were allowed while the others were out of reach.
@@ -140,6 +142,7 @@ impl Lease {
             has_changed: true,
             is_resting: false,
             is_room_limited: true,
+            is_room_plenty: false,
             tried: None,
             brought: 0.0,
         }
@@ -202,10 +205,12 @@ impl Lease {
         }
     }
 
-    /// No more calls than these may be out, until our part is known again. Where nobody limits them, they go on.
+    /// No more calls than these may be out, until our part is known again; where nobody waits for a place, also those for which
+    /// there are slots. Where nobody limits them, they go on.
     pub(crate) fn hold_room(&mut self, out: u64) {
         if self.is_room_limited {
-            self.room = self.room.min(out);
+            let more = if self.is_room_plenty { self.slots.len() } else { 0 };
+            self.room = self.room.min(out + more);
         }
     }
 
@@ -410,6 +415,7 @@ impl Lease {
         self.is_paused = answer.paused.is_some();
         self.paused_until = now + duration(answer.paused.unwrap_or_default());
         self.is_room_limited = answer.is_room_limited || answer.learned.contains_key(IN_FLIGHT);
+        self.is_room_plenty = answer.is_room_plenty;
         self.room = answer.spaces.get(IN_FLIGHT).map_or(u64::MAX, |room| whole(*room));
         (self.rate, self.pace, self.is_ramping) = (answer.rate, answer.pace, answer.is_ramping);
         (self.share, self.members) = (answer.share, whole(answer.members));

@@ -32,9 +32,8 @@ mod parts;
 mod places;
 mod ramp;
 mod retuned;
+mod slow;
 
-/// An answer takes so long.
-const LAG: Duration = Duration::from_millis(1);
 /// When the server says that the fleet began; what time it is plays no part.
 const BEGIN: u64 = 1_000_000_000;
 
@@ -77,6 +76,8 @@ struct Fleet {
     now: Duration,
     /// Calls are out for so long.
     call_time: Duration,
+    /// An answer takes so long.
+    lag: Duration,
     tickets: Vec<Ticket>,
     _redis: redis_server::Redis,
 }
@@ -115,6 +116,7 @@ impl Fleet {
             processes: Vec::new(),
             now: Duration::ZERO,
             call_time: millis(200),
+            lag: millis(1),
             tickets: Vec::new(),
             _redis: redis,
         };
@@ -244,7 +246,7 @@ impl Fleet {
             let report = process.scheduler.report(now).unwrap();
             let answer = self.tells(number, Intent::Shares, report);
             let Reply::Answer(answer) = answer else { panic!("{answer:?}") };
-            self.processes[number].answer = Some((now + LAG, *answer));
+            self.processes[number].answer = Some((now + self.lag, *answer));
         }
         self.advances(number);
     }

@@ -170,6 +170,9 @@ pub(crate) struct Answer {
     pub(crate) is_ramping: bool,
     #[serde(default)]
     pub(crate) is_room_limited: bool,
+    /// Nobody waits for a place of ours.
+    #[serde(default)]
+    pub(crate) is_room_plenty: bool,
     pub(crate) ceilings: Told,
     pub(crate) learned: Told,
 }

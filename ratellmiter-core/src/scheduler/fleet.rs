@@ -154,7 +154,6 @@ impl<W> Scheduler<W> {
         self.budgets.tell(now, calls, report.held_slots, &first, &mut report);
         // What the server takes away is not used while its answer is on its way.
         self.gate.lease_mut().into_iter().for_each(|lease| lease.hold_room(self.in_flight));
-        self.budgets.hold_rooms();
         Some(report)
     }
 

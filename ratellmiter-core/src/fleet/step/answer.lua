@@ -24,7 +24,8 @@ local answer = {
     spaces = spaces, others = others, soon = soon, frees = frees, usual = doc.usual, paces = paces, shares = shares,
     bound = given < wants and bound or nil, members = count, share = share, pace = rate(),
     rate = doc.phase == 'flowing' and math.min(ramp.level / FULL * per_minute, rate()) or 0,
-    is_ramping = ramp.level < FULL, is_room_limited = report.spaces.in_flight.limit < ANY, ceilings = {}, learned = {},
+    is_ramping = ramp.level < FULL, is_room_limited = report.spaces.in_flight.limit < ANY,
+    is_room_plenty = report.spaces.in_flight.plenty or false, ceilings = {}, learned = {},
 }
 if doc.phase == 'paused' then answer.paused = math.max(doc.paused - now, 0) end
 if doc.phase == 'canary' then answer.paused = math.max(doc.canary.by - now, 0) end

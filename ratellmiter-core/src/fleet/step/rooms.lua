@@ -28,7 +28,11 @@ local function room_for_calls(_, mine, limit)
     end
     local free = math.max(limit - held, 0)
     local room = math.min(mine.taken + (me.lacks and 0 or mine.wants), free)
-    if demand <= limit then return math.min(room, hands_over(mine, false, false)) end
+    if demand <= limit then
+        local most = hands_over(mine, false, false)
+        mine.plenty = room <= most
+        return math.min(room, most)
+    end
     -- Whether one that has no more, and room in its budgets and its part for one, has waited for clearly longer.
     local is_passed, gives, is_last = false, false, mine.taken > 0
     for id, member in pairs(members) do
@@ -167,6 +171,9 @@ local function take_room(key, mine, room_of)
     local limit = math.floor(learned(key, mine.limit) + 0.5)
     mine.room, mine.lacks, me.spaces[key] = mine.taken, mine.head > 0, mine
     local room = room_of(key, mine, limit)
+    -- Calls for which it has slots may go while the answer is on its way.
+    local had = before and before.spaces[key]
+    if had and (mine.width or had.plenty) then room = math.max(room, math.min(had.room, mine.taken + report.held_slots * mine.most)) end
     -- The others have not told yet what they hold, of which this document knows nothing.
     if doc.grace and now < doc.grace and mine.limit < ANY then room = 0 end
     mine.room, mine.lacks, spaces[key] = room, room < mine.taken + mine.head, room
