@@ -129,6 +129,7 @@ pub(crate) enum Outcome {
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[allow(clippy::struct_excessive_bools)] // Each is a fact of its own.
 pub(crate) struct Answer {
     pub(crate) epoch: String,
     pub(crate) episode: u64,
