@@ -141,7 +141,13 @@ impl Link {
         };
         let reply = reply.map_err(|error| {
             let words = in_words(&error, &key);
-            if is_refusal(&error) { Unanswered::Refused(words) } else { Unanswered::Lost(words) }
+            if is_refusal(&error) {
+                Unanswered::Refused(words)
+            } else if error.is_timeout() && matches!(self.info.addr(), ConnectionAddr::TcpTls { .. }) {
+                Unanswered::Lost(format!("{words}; it is asked over TLS"))
+            } else {
+                Unanswered::Lost(words)
+            }
         })?;
         // The error's text would show what stands there.
         serde_json::from_str(&reply).map_err(|_| Unanswered::Refused("nothing that is an answer".to_owned()))
@@ -250,6 +256,9 @@ fn in_words(error: &RedisError, key: &str) -> String {
         (Some(code), Some(detail)) => format!("{code} {detail}"),
         (Some(code), None) => code.to_owned(),
         _ if error.kind() == ErrorKind::Parse => "what answers there is no Redis or Valkey server".to_owned(),
+        _ if error.kind() == ErrorKind::AuthenticationFailed => {
+            "it does not take the user name or the password".to_owned()
+        }
         _ if error.is_timeout() => format!("no answer within {} s", PATIENCE.as_secs()),
         _ if error.is_connection_refusal() => "connection refused".to_owned(),
         // Of a connection: there is no URL in it.

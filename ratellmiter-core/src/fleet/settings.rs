@@ -115,7 +115,7 @@ fn check(url: &str) -> Result<(), String> {
     } else if url.host_str().is_none_or(str::is_empty) {
         "there is no host"
     } else if !database.is_empty() && database.parse::<u32>().is_err() {
-        "the database is not a number"
+        "the database is not a number; a / in a password is written %2F"
     } else if url.query().is_some_and(|query| !matches!(query, "protocol=resp2" | "protocol=resp3")) {
         "behind the ? only protocol=resp2 and protocol=resp3 are known"
     } else {
