@@ -32,9 +32,12 @@ impl Processes {
         self.members > self.logs
     }
 
-    /// For a title. One that was alone is as any other.
+    /// For a title. One that was alone, and never without the server, is as any other.
     pub(crate) fn title(self) -> Option<String> {
-        (self.logs > 1 || self.is_part()).then(|| self.to_string())
+        let many = (self.logs > 1 || self.is_part()).then(|| self.to_string());
+        let lost = (self.lost > 0).then(|| format!("{} s without the server", self.lost));
+        let parts: Vec<_> = many.into_iter().chain(lost).collect();
+        (!parts.is_empty()).then(|| parts.join(", "))
     }
 
     /// For the figures.
@@ -85,7 +88,7 @@ mod tests {
         assert_eq!(processes(&[(None, false)]), None);
         let four = processes(&[(Some(2), false), (Some(4), true), (Some(4), true), (Some(3), false)]).unwrap();
         assert_eq!(four, Processes { logs: 1, members: 4, lost: 2 });
-        assert_eq!(four.title().unwrap(), "1 of 4 processes");
+        assert_eq!(four.title().unwrap(), "1 of 4 processes, 2 s without the server");
         assert_eq!(
             four.remarks().collect::<Vec<_>>(),
             [
@@ -99,6 +102,7 @@ mod tests {
     fn whose_logs_are_all_there_are_so_many_and_one_alone_is_as_any_other() {
         let alone = processes(&[(Some(1), false)]).unwrap();
         assert_eq!((alone.title(), alone.remarks().count()), (None, 0));
+        assert_eq!(Processes { lost: 5, ..alone }.title().unwrap(), "5 s without the server");
         let processes = |logs, members| Processes { logs, members, lost: 0 }.title().unwrap();
         assert_eq!(
             [processes(4, 4), processes(5, 4), processes(3, 0), processes(3, 4)],

@@ -403,8 +403,8 @@ impl Budgets {
         self.all.iter_mut().for_each(|budget| budget.restore_ceiling(now, ceiling(budget.kind.key())));
     }
 
-    /// What the others who share them are told, until whose answer only calls go for which there are slots: of so many calls that are to come, for so many of which there are slots, and of
-    /// which these are the first.
+    /// What the others who share them are told, of so many calls that are to come, for so many of which there are slots, and of
+    /// which these are the first. Until the answer only those go that have slots.
     pub(crate) fn tell(&mut self, now: Duration, calls: u64, slots: u64, first: &[Price], report: &mut Report) {
         report.usual = self.known().map(|cost| [cost.input, cost.output].map(Option::unwrap_or_default));
         let usual = self.price(Cost::UNKNOWN);

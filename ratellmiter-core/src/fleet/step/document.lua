@@ -28,12 +28,12 @@ local clock = redis.call('TIME')
 local wall = clock[1] * 1e6 + clock[2]
 local kept = redis.call('HMGET', KEYS[1], 'doc', report.id)
 local doc = kept[1] and cmsgpack.unpack(kept[1])
-if doc and doc.format ~= 1 then
+if doc and doc.format ~= 2 then
     return redis.error_reply('ERR ' .. KEYS[1] .. ' was written by another version of ratellmiter')
 end
 if not doc then
     doc = {
-        format = 1, zero = string.format('%.0f', wall), now = 0, tat = 0, flows = {}, turns = {}, members = {}, ghosts = {}, learned = {},
+        format = 2, zero = string.format('%.0f', wall), now = 0, tat = 0, flows = {}, turns = {}, members = {}, ghosts = {}, learned = {},
         through = {}, rate = 0, came = { at = 0, level = 0 },
         episode = 0, phase = 'flowing', own = 2e6, first = true, slowest = 0, unexplained = false,
         ramp = { level = FULL, second = -4e6, allowed = 0, used = 0, carry = 0, steep = false },
