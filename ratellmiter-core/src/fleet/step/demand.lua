@@ -33,7 +33,7 @@ local count, refused, lines, is_waiting, is_pressed, pressed = 0, 0, 0, false, f
 for id, member in pairs(members) do
     count = count + 1
     refused = refused + member.refused
-    lines = lines + member.line + member.recent
+    lines = lines + member.line + member.recent + (member.had or 0)
     is_waiting = is_waiting or member.unmet
     is_pressed = is_pressed or member.unmet and not member.held
     local space = member.held and member.spaces[member.held]

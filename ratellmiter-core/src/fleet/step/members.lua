@@ -45,7 +45,8 @@ local function remove(id, member)
     if next(ghost) then doc.ghosts[id] = ghost end
 end
 
--- One that waits asks more often than this: it may be dead, and nobody waits behind it until it says again what it wants.
+-- One that waits asks more often than this: it may be dead, and nobody waits behind it until it says again what it wants. What it
+-- wanted counts for parts, in case that only the way to it is slow.
 local function hush(member)
     member.had = member.line + member.recent + (member.had or 0)
     member.line, member.recent, member.refused, member.waiting, member.unmet, member.classes = 0, 0, 0, 0, false, { 0, 0, 0 }

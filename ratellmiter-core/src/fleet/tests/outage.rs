@@ -84,6 +84,19 @@ fn what_went_meanwhile_is_no_debt_to_the_pace() {
 }
 
 #[test]
+fn a_part_is_a_part_also_of_who_was_heard_last() {
+    let mut fleet = Fleet::new(per_minute(600, 1_000_000), 4);
+    (0..4).for_each(|process| fleet.calls(process, 6, 50, 10_000));
+    fleet.run(seconds(8));
+    (0..3).for_each(|process| fleet.hears_nothing(process));
+    fleet.run(millis(9300));
+    (0..4).for_each(|process| fleet.loses(process, POLICIES[0]));
+    fleet.run(seconds(20));
+    let went = fleet.tickets.iter().filter(|ticket| ticket.at >= seconds(10)).count();
+    assert!((90..=105).contains(&went), "{went} of 100");
+}
+
+#[test]
 fn no_more_calls_are_out_when_it_is_back() {
     for policy in [POLICIES[0], POLICIES[2]] {
         let limits = Limits::per_minute(NonZeroU32::new(6000).unwrap()).no_ramp();
