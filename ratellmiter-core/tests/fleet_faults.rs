@@ -429,6 +429,15 @@ fn connections_that_hang_for_ever_are_given_up() {
 }
 
 #[test]
+fn a_server_that_does_not_speak_tls_is_told_of_as_asked_over_it() {
+    let redis = Redis::start();
+    let mut worker = Worker::start(WORKER, &job(format!("rediss://127.0.0.1:{}", redis.port), 20));
+    finish(&mut worker, 20);
+    let said = worker.warnings();
+    assert!(said.len() == 1 && said[0].contains("it is asked over TLS"), "{said:?}");
+}
+
+#[test]
 fn a_password_that_is_put_right_is_taken_at_once() {
     let redis = Redis::of("redis-server", &["--requirepass", "hunter2"]);
     let url = format!("redis://:swordfish@127.0.0.1:{}", redis.port);

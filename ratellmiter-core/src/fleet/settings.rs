@@ -177,7 +177,7 @@ mod tests {
             ("redis://:hunter2/x@localhost", "empty host; special characters"),
             ("redis://:hunter2@localhost:99999", "invalid port number; special characters"),
             ("redis://one:1,two:2", "invalid port number; special characters"),
-            ("redis://localhost/hunter2", "the database is not a number"),
+            ("redis://localhost/hunter2", "the database is not a number; a / in a password is written %2F"),
             ("redis://localhost/-1", "the database is not a number"),
             ("redis:///1", "there is no host"),
             ("redis://h?password=hunter2", "behind the ? only protocol=resp2"),

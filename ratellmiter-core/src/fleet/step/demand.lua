@@ -12,7 +12,7 @@ end
 -- One whose demand begins does not know who else's does: it gets little at first, and asks again soon, when others may have said
 -- so, for twice as much; until that is as much as anybody gets.
 local begins
-if not me or me.line + me.recent + (me.had or 0) == 0 then begins = 1 elseif me.begins then begins = 2 * me.begins end
+if not me or wanted(me) == 0 then begins = 1 elseif me.begins then begins = 2 * me.begins end
 local elapsed = me and math.min(now - me.seen, MEMORY + report.lag) or PERIOD
 credit = credit + unused
 me = {
@@ -33,7 +33,7 @@ local count, refused, lines, is_waiting, is_pressed, pressed = 0, 0, 0, false, f
 for id, member in pairs(members) do
     count = count + 1
     refused = refused + member.refused
-    lines = lines + member.line + member.recent + (member.had or 0)
+    lines = lines + wanted(member)
     is_waiting = is_waiting or member.unmet
     is_pressed = is_pressed or member.unmet and not member.held
     local space = member.held and member.spaces[member.held]

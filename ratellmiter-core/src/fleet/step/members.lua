@@ -22,11 +22,6 @@ end
 
 local function name_of(id) return id .. ' name' end
 
--- What of a budget a process took, by its age: what is in each part leaves at the same time, or a little before.
-local function each_part(space, seen, visit)
-    for age, amount in ipairs(cmsgpack.unpack(space.parts)) do visit(amount, seen + space.width - (age - 1) * space.grain) end
-end
-
 -- What a process took counts for its minute or day, whether or not it lives; its calls out do not.
 local function remove(id, member)
     members[id] = nil
@@ -39,16 +34,22 @@ local function remove(id, member)
         if space.width then
             local part = space.width / PARTS
             haunt(ghost, key, untold, member.seen + space.width, part)
-            each_part(space, member.seen, function(amount, ends) haunt(ghost, key, amount, ends, part) end)
+            -- What is in each part of its age leaves at the same time, or a little before.
+            for age, amount in ipairs(cmsgpack.unpack(space.parts)) do
+                haunt(ghost, key, amount, member.seen + space.width - (age - 1) * space.grain, part)
+            end
         end
     end
     if next(ghost) then doc.ghosts[id] = ghost end
 end
 
+-- Calls that wait or are about to, also of one that was hushed.
+local function wanted(member) return member.line + member.recent + (member.had or 0) end
+
 -- One that waits asks more often than this: it may be dead, and nobody waits behind it until it says again what it wants. What it
 -- wanted counts for parts, in case that only the way to it is slow.
 local function hush(member)
-    member.had = member.line + member.recent + (member.had or 0)
+    member.had = wanted(member)
     member.line, member.recent, member.refused, member.waiting, member.unmet, member.classes = 0, 0, 0, 0, false, { 0, 0, 0 }
     for _, space in pairs(member.spaces) do space.wants = 0 end
 end

@@ -43,7 +43,7 @@ for key, mine in pairs(report.paces) do
         local other = id ~= report.id and member.paces[key]
         if other then
             each, among = each + other.each * weight(member), among + weight(member)
-            all = all + other.each * (member.line + member.recent + (member.had or 0))
+            all = all + other.each * wanted(member)
         end
     end
     shares[key] = all > 0 and ours / all or 1

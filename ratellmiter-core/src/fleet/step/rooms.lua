@@ -69,7 +69,7 @@ local function what_counts(key, part)
     for _, member in pairs(members) do
         local space = member.spaces[key]
         if space then
-            -- As `each_part`, of which there are many.
+            -- As where a process is removed.
             local first, step = (member.seen + space.width - now) / part, space.grain / part
             for age, amount in ipairs(cmsgpack.unpack(space.parts)) do
                 if amount > 0 then leaves(amount, math.ceil(first - (age - 1) * step)) end
