@@ -15,27 +15,11 @@ use redis::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::settings::Shared;
+use super::{script, settings::Shared};
 use crate::lease::{Answer, Conflict, Report};
 
 /// One that does not answer for so long is out of reach.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// What the server runs for each word of a process: one script, in the order of what it does.
-pub(super) const STEP: &str = concat!(
-    include_str!("step/document.lua"),
-    include_str!("step/members.lua"),
-    include_str!("step/rate.lua"),
-    include_str!("step/ramp.lua"),
-    include_str!("step/through.lua"),
-    include_str!("step/flows.lua"),
-    include_str!("step/pause.lua"),
-    include_str!("step/leave.lua"),
-    include_str!("step/demand.lua"),
-    include_str!("step/rooms.lua"),
-    include_str!("step/paces.lua"),
-    include_str!("step/slots.lua"),
-    include_str!("step/answer.lua"),
-);
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 /// The key that a limiter is kept under. The braces keep it on one node of a cluster.
 const PREFIX: &str = "ratellmiter";
 
@@ -113,7 +97,7 @@ impl Link {
         let link = Self {
             info,
             lines: Mutex::new(lines),
-            script: Script::new(STEP),
+            script: Script::new(&script::step()),
             // No name of a limiter makes it another namespace.
             namespace: shared.namespace.replace('%', "%25").replace(':', "%3A"),
             is_lost: AtomicBool::new(false),

@@ -19,7 +19,7 @@ use super::{
 use crate::{lease::Report, limiter::Limiter};
 
 /// How often one who has lost the server looks whether it is back.
-const RETRY: Duration = Duration::from_millis(500);
+pub(super) const RETRY: Duration = Duration::from_millis(500);
 
 /// How a limiter stands with those who share it; `None` before it is known.
 pub(crate) type Standing = Option<Result<(), SharedError>>;

@@ -6,6 +6,7 @@
 
 mod link;
 mod member;
+mod script;
 mod settings;
 
 use std::{
