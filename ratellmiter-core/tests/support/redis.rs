@@ -10,7 +10,7 @@ use std::{
     process::{Child, Command, Stdio},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, Ordering},
     },
     thread,
     time::{Duration, Instant},
@@ -139,7 +139,9 @@ pub struct Proxy {
 }
 
 struct State {
-    to: SocketAddr,
+    /// The port that new connections are forwarded to.
+    to: AtomicU16,
+    accepted: AtomicU64,
     is_cut: AtomicBool,
     /// Answers are held back for so many milliseconds.
     delay: AtomicU64,
@@ -155,7 +157,8 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let state = Arc::new(State {
-            to: SocketAddr::from(([127, 0, 0, 1], port)),
+            to: AtomicU16::new(port),
+            accepted: AtomicU64::new(0),
             is_cut: AtomicBool::new(false),
             delay: AtomicU64::new(0),
             loses: AtomicBool::new(false),
@@ -175,6 +178,16 @@ impl Proxy {
 
     pub fn url(&self) -> String {
         format!("redis://{}", self.address)
+    }
+
+    /// Forwards new connections to `port`, as an address does that fails over. Open connections keep their server.
+    pub fn switch(&self, port: u16) {
+        self.state.to.store(port, Ordering::SeqCst);
+    }
+
+    /// Returns the number of connections accepted until now.
+    pub fn accepted(&self) -> u64 {
+        self.state.accepted.load(Ordering::SeqCst)
     }
 
     /// Nothing goes through: what is open hangs, what comes hangs too. `false` mends it.
@@ -206,7 +219,8 @@ impl Proxy {
 
 impl State {
     fn serve(&self, client: &TcpStream) {
-        let Ok(server) = TcpStream::connect(self.to) else { return };
+        self.accepted.fetch_add(1, Ordering::SeqCst);
+        let Ok(server) = TcpStream::connect(("127.0.0.1", self.to.load(Ordering::SeqCst))) else { return };
         client.set_nodelay(true).unwrap();
         server.set_nodelay(true).unwrap();
         self.open.lock().unwrap().extend([client.try_clone().unwrap(), server.try_clone().unwrap()]);
