@@ -286,6 +286,43 @@ async fn refused_connection_is_dialled_again() {
     until("shared", RETURN, || is_shared(&limiter));
 }
 
+/// A user who has every permission but these.
+async fn shares_without(permissions: &str) -> Redis {
+    let redis = Redis::start();
+    let user = format!("ACL SETUSER worker on >hunter2 ~* +@all {permissions}");
+    assert_eq!(redis.ask(&user), "+OK\r\n");
+    let (_monitor, limiter) = sharing(format!("redis://worker:hunter2@127.0.0.1:{}", redis.port));
+    limiter.joined().await.unwrap();
+    for _ in 0..3 {
+        limiter.admit().await.finish();
+        tokio::time::sleep(SECOND / 2).await;
+    }
+    assert!(is_shared(&limiter));
+    redis
+}
+
+/// Returns how often the server ran `command`, be it permitted or not.
+fn calls(redis: &Redis, command: &str) -> u64 {
+    let stats = redis.ask("INFO commandstats");
+    let number = |line: &str, name: &str| line.split_once(name)?.1.split(',').next()?.trim().parse::<u64>().ok();
+    let line = stats.lines().find(|line| line.starts_with(&format!("cmdstat_{command}:")));
+    line.map_or(0, |line| number(line, ":calls=").unwrap() + number(line, "rejected_calls=").unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn user_without_script_sends_the_text_once() {
+    let redis = shares_without("-script").await;
+    assert_eq!(calls(&redis, "eval"), 1);
+    assert_eq!(calls(&redis, "script|load"), 0);
+    assert!(redis.steps() >= 3, "{}", redis.steps());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn user_without_evalsha_sends_the_text_always() {
+    let redis = shares_without("-evalsha").await;
+    assert!(calls(&redis, "eval") >= 3, "{}", calls(&redis, "eval"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn missing_permission_of_the_script_is_named_as_such() {
     let redis = Redis::start();

@@ -186,8 +186,15 @@ impl Link {
         Client::open(info.clone().set_addr(address))?.get_multiplexed_async_connection_with_config(&config).await
     }
 
+    /// Runs the script, by its text if the server does not know it yet or the user may not run it by its hash.
     async fn step(&self, mut connection: MultiplexedConnection, key: &str, text: &str) -> RedisResult<String> {
-        self.script.prepare_invoke().key(key).arg(text).invoke_async(&mut connection).await
+        let run = |command, script| redis::cmd(command).arg(script).arg(1).arg(key).arg(text).take();
+        match run("EVALSHA", self.script.get_hash()).query_async(&mut connection).await {
+            Err(error) if matches!(error_reply(&error), Some(("NOSCRIPT" | "NOPERM", _))) => {
+                run("EVAL", STEP).query_async(&mut connection).await
+            }
+            answer => answer,
+        }
     }
 
     fn lines(&self) -> MutexGuard<'_, Lines> {
