@@ -248,7 +248,7 @@ async fn orphaned_replica_is_lost_until_its_address_moves() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn down_cluster_is_lost_until_its_address_moves() {
-    fails_over("CLUSTERDOWN", &Redis::of("redis-server", &["--cluster-enabled", "yes"])).await;
+    fails_over("CLUSTERDOWN", &Redis::node(&[])).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -363,7 +363,7 @@ fn many_limiters() {
 
 #[test]
 fn slots_that_are_down_are_warned_of_once() {
-    let node = Redis::of("redis-server", &["--cluster-enabled", "yes", "--cluster-require-full-coverage", "no"]);
+    let node = Redis::node(&["--cluster-require-full-coverage", "no"]);
     assert_eq!(node.ask("CLUSTER ADDSLOTSRANGE 0 8191"), "+OK\r\n");
     until("a cluster", LONG, || node.ask("CLUSTER INFO").contains("cluster_state:ok"));
     let url = node.url();

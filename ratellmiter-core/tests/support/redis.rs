@@ -53,6 +53,15 @@ impl Redis {
         Self::on("redis-server", port, &[])
     }
 
+    /// Starts a node of a cluster. The nodes talk to each other on the port that is 10,000 above, which must be below those that
+    /// connections get, too.
+    pub fn node(arguments: &[&str]) -> Self {
+        let mut ports = std::iter::repeat_with(free_port).map(|port| 10_000 + port % 10_000).take(1000);
+        let is_free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
+        let port = ports.find(|port| is_free(*port) && is_free(port + 10_000)).expect("two free ports");
+        Self::on("redis-server", port, &[&["--cluster-enabled", "yes"], arguments].concat())
+    }
+
     pub fn on(program: &'static str, port: u16, arguments: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let arguments: Vec<_> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
