@@ -4,7 +4,7 @@
 
 #[path = "support/redis.rs"]
 mod redis;
-#[path = "../examples/provider/server.rs"]
+#[path = "../../examples/server.rs"]
 mod server;
 #[path = "support/warnings.rs"]
 mod warnings;

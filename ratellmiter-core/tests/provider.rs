@@ -2,7 +2,7 @@
 
 #![cfg(all(feature = "sim", feature = "reqwest"))]
 
-#[path = "../examples/provider/server.rs"]
+#[path = "../../examples/server.rs"]
 mod server;
 
 use std::{num::NonZeroU32, sync::atomic::Ordering, time::Duration};

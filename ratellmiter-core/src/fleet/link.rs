@@ -27,7 +27,9 @@ pub(crate) struct Link {
     /// The server of the URL.
     client: Client,
     lines: Mutex<Lines>,
+    /// The script, and its text for a server that does not have it yet.
     script: Script,
+    text: String,
     namespace: String,
 }
 
@@ -88,10 +90,12 @@ impl Link {
             // Where nobody has chosen what encrypts, and there may be several to choose from.
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
+        let text = script::step();
         Ok(Self {
             client: Client::open(shared.connection()?)?,
             lines: Mutex::default(),
-            script: Script::new(&script::step()),
+            script: Script::new(&text),
+            text,
             // Names of limiters that contain a colon cannot lead into another namespace.
             namespace: shared.namespace.replace('%', "%25").replace(':', "%3A"),
         })
@@ -175,7 +179,7 @@ impl Link {
         let run = |command, script| redis::cmd(command).arg(script).arg(1).arg(key).arg(text).take();
         match run("EVALSHA", self.script.get_hash()).query_async(&mut connection).await {
             Err(error) if matches!(error_reply(&error), Some(("NOSCRIPT" | "NOPERM", _))) => {
-                run("EVAL", STEP).query_async(&mut connection).await
+                run("EVAL", &self.text).query_async(&mut connection).await
             }
             answer => answer,
         }

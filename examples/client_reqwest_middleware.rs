@@ -1,7 +1,7 @@
 //! `reqwest-middleware`: the observer last, next to the transport, and no retry middleware of its own.
-//! `cargo run -p ratellmiter-core --features reqwest-middleware --example client_reqwest_middleware`
+//! `cargo run -p ratellmiter-examples --features reqwest-middleware --bin client_reqwest_middleware`
 
-#[path = "../tests/support/mod.rs"]
+#[path = "../ratellmiter-core/tests/support/mod.rs"]
 mod support;
 
 use std::error::Error;

@@ -1,7 +1,7 @@
 //! `rig`: its error has all that is needed.
-//! `cargo run -p ratellmiter-core --features rig,reqwest --example client_rig`
+//! `cargo run -p ratellmiter-examples --features rig --bin client_rig`
 
-#[path = "../tests/support/mod.rs"]
+#[path = "../ratellmiter-core/tests/support/mod.rs"]
 mod support;
 
 use std::error::Error;

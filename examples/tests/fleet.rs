@@ -1,20 +1,15 @@
-//! The example of four processes, as the README runs it.
+//! The program of four processes, as the README runs it.
 
 #[path = "../../ratellmiter-core/tests/support/redis.rs"]
 mod redis;
 
-use std::{env, fs, path::PathBuf, process::Command};
-
-/// Cargo builds it beside the tests.
-fn example() -> PathBuf {
-    let test = env::current_exe().unwrap();
-    test.parent().unwrap().parent().unwrap().join("examples/fleet")
-}
+use std::{fs, process::Command};
 
 #[test]
 fn four_processes_keep_one_limit_and_are_drawn_as_one() {
     let (server, place) = (redis::Redis::start(), tempfile::tempdir().unwrap());
-    let output = Command::new(example()).arg(server.url()).current_dir(&place).output().unwrap();
+    let mut fleet = Command::new(env!("CARGO_BIN_EXE_fleet"));
+    let output = fleet.arg(server.url()).current_dir(&place).output().unwrap();
     let (said, complained) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert!(output.status.success(), "{said}{complained}");
     println!("{said}");
@@ -27,7 +22,9 @@ fn four_processes_keep_one_limit_and_are_drawn_as_one() {
     let logs = fs::read_dir(place.path().join("ratellmiter_logs")).unwrap().map(|log| log.unwrap().path());
     let logs = logs.filter(|path| path.extension().is_some_and(|ending| ending == "jsonl"));
     let files = logs.map(|path| format!("-file={}", path.display()));
-    let mut check = Command::new(env!("CARGO_BIN_EXE_ratellmiter"));
-    let checked = check.args(["-model=gpt-4o", "-check=pauses==1"]).args(files).current_dir(&place).output().unwrap();
-    assert!(checked.status.success(), "{checked:?}");
+    let check = ["ratellmiter", "-model=gpt-4o", "-check=pauses==1"].map(str::to_owned).into_iter().chain(files);
+    let (mut said, mut complained) = (Vec::new(), Vec::new());
+    let code = ratellmiter_cli::run(check, &mut said, &mut complained);
+    let said = [said, complained].map(|text| String::from_utf8_lossy(&text).into_owned());
+    assert_eq!(code, ratellmiter_cli::DONE, "{said:?}");
 }

@@ -1,9 +1,8 @@
 //! The main job from end to end: 120 calls at once against a server that allows 300 a minute and is overloaded for five
 //! seconds in the middle. Every call succeeds, and the log is drawn.
 //!
-//! `cargo run --release -p ratellmiter-cli --example burst`
+//! `cargo run -p ratellmiter-examples --bin burst`
 
-#[path = "../../../ratellmiter-core/examples/provider/server.rs"]
 mod server;
 
 use std::{error::Error, ops::Range, sync::atomic::Ordering, time::Duration};

@@ -1,7 +1,7 @@
 //! `reqwest`: `check_llm()` in place of `error_for_status()`, and nothing of a refusal is lost.
-//! `cargo run -p ratellmiter-core --features reqwest --example client_reqwest`
+//! `cargo run -p ratellmiter-examples --bin client_reqwest`
 
-#[path = "../tests/support/mod.rs"]
+#[path = "../ratellmiter-core/tests/support/mod.rs"]
 mod support;
 
 use std::error::Error;

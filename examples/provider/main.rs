@@ -1,10 +1,11 @@
 //! A simulated provider on loopback, for any client in any language:
-//! `cargo run -p ratellmiter-core --features sim --example provider -- --rpm 300 --enforce bucket`
+//! `cargo run -p ratellmiter-examples --bin provider -- --rpm 300 --enforce bucket`
 //!
 //! It answers every path: those that end in `/messages` in Anthropic's shape, all others in that of `OpenAI`'s chat
 //! completions. Times are seconds since the first request.
 
 mod options;
+#[path = "../server.rs"]
 mod server;
 
 use std::{process::ExitCode, sync::atomic::Ordering, time::Duration};

@@ -1,5 +1,5 @@
 //! A program that asks for far more output than it gets, from a provider that charges what is asked for: minutes in a moment,
-//! and the log of it. `cargo run -p ratellmiter-core --features sim --example tokens`, then `ratellmiter -lines=tub`.
+//! and the log of it. `cargo run -p ratellmiter-examples --bin tokens`, then `ratellmiter -lines=tub`.
 
 use std::time::{Duration, SystemTime};
 

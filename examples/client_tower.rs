@@ -1,7 +1,7 @@
 //! `tower`: an observer around any service whose responses have a status and headers, here one of `reqwest`.
-//! `cargo run -p ratellmiter-core --features tower,reqwest --example client_tower`
+//! `cargo run -p ratellmiter-examples --features tower --bin client_tower`
 
-#[path = "../tests/support/mod.rs"]
+#[path = "../ratellmiter-core/tests/support/mod.rs"]
 mod support;
 
 use std::error::Error;

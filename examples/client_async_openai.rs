@@ -1,7 +1,7 @@
 //! `async-openai`: our service in place of its own, which tries again by itself and loses the headers.
-//! `cargo run -p ratellmiter-core --features async-openai --example client_async_openai`
+//! `cargo run -p ratellmiter-examples --features async-openai --bin client_async_openai`
 
-#[path = "../tests/support/mod.rs"]
+#[path = "../ratellmiter-core/tests/support/mod.rs"]
 mod support;
 
 use std::error::Error;

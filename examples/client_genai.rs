@@ -1,7 +1,7 @@
 //! `genai`: its error has all that is needed.
-//! `cargo run -p ratellmiter-core --features genai --example client_genai`
+//! `cargo run -p ratellmiter-examples --features genai --bin client_genai`
 
-#[path = "../tests/support/mod.rs"]
+#[path = "../ratellmiter-core/tests/support/mod.rs"]
 mod support;
 
 use std::error::Error;

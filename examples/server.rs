@@ -9,14 +9,15 @@ use std::{
     time::Duration,
 };
 
-use axum::{
-    Json, Router,
-    body::Bytes,
-    extract::State,
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header},
-    response::{IntoResponse as _, Response},
-    routing::any,
+use http_body_util::{BodyExt as _, Full};
+use hyper::{
+    Request, Response, StatusCode,
+    body::{Bytes, Incoming},
+    header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER},
+    server::conn::http1,
+    service::service_fn,
 };
+use hyper_util::rt::TokioIo;
 use ratellmiter_core::{
     Scope, Usage,
     sim::{Answer, Provider, Size},
@@ -42,18 +43,27 @@ struct Server {
     first: Mutex<Option<Instant>>,
 }
 
-/// Starts it; port 0 is a free one.
+/// Starts the server on `port`, or on a free port if `port` is 0. Returns its address and its counts.
 pub(crate) async fn start(provider: Provider, port: u16) -> std::io::Result<(SocketAddr, Arc<Counts>)> {
     let counts = Arc::new(Counts::default());
     let server = Server { provider: Mutex::new(provider), counts: counts.clone(), first: Mutex::new(None) };
-    let routes = Router::new().fallback(any(answer)).with_state(Arc::new(server));
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
     let address = listener.local_addr()?;
-    tokio::spawn(async { axum::serve(listener, routes).await });
+    tokio::spawn(serve(listener, Arc::new(server)));
     Ok((address, counts))
 }
 
-async fn answer(State(server): State<Arc<Server>>, uri: Uri, body: Bytes) -> Response {
+async fn serve(listener: TcpListener, server: Arc<Server>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let server = server.clone();
+        let service = service_fn(move |request| answer(server.clone(), request));
+        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+    }
+}
+
+async fn answer(server: Arc<Server>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, hyper::Error> {
+    let path = request.uri().path().to_owned();
+    let body = request.into_body().collect().await?.to_bytes();
     let request: Value = serde_json::from_slice(&body).unwrap_or_default();
     let size = Size::new(body.len() as u64 / 3, request["max_tokens"].as_u64().unwrap_or(16), 10);
     let answer = {
@@ -71,14 +81,21 @@ async fn answer(State(server): State<Arc<Server>>, uri: Uri, body: Bytes) -> Res
         provider.headers_at(first.map_or(Duration::ZERO, |first| first.elapsed()))
     };
     let mut response = match answer {
-        Answer::Finished { usage, .. } => Json(success(uri.path(), &request, usage)).into_response(),
+        Answer::Finished { usage, .. } => json_response(StatusCode::OK, &success(&path, &request, usage)),
         Answer::Refused { status, scope, hint, .. } => {
             let count = if status == 429 { &server.counts.too_many } else { &server.counts.overloaded };
             count.fetch_add(1, Ordering::Relaxed);
-            refusal(uri.path(), status, scope, hint)
+            refusal(&path, status, scope, hint)
         }
     };
     response.headers_mut().extend(told);
+    Ok(response)
+}
+
+fn json_response(status: StatusCode, body: &Value) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(body.to_string()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
@@ -105,7 +122,7 @@ fn success(path: &str, request: &Value, usage: Usage) -> Value {
     }
 }
 
-fn refusal(path: &str, status: u16, scope: Scope, hint: Option<Duration>) -> Response {
+fn refusal(path: &str, status: u16, scope: Scope, hint: Option<Duration>) -> Response<Full<Bytes>> {
     let (kind, code, message) = match scope {
         _ if status != 429 => ("overloaded_error", "overloaded", "Overloaded"),
         Scope::Tokens | Scope::InputTokens | Scope::OutputTokens => {
@@ -120,15 +137,15 @@ fn refusal(path: &str, status: u16, scope: Scope, hint: Option<Duration>) -> Res
     } else {
         json!({ "error": error })
     };
-    let mut headers = HeaderMap::new();
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::TOO_MANY_REQUESTS);
+    let mut response = json_response(status, &body);
     if let Some(hint) = hint {
         let (name, value) = if hint.subsec_nanos() == 0 {
-            (header::RETRY_AFTER, hint.as_secs().to_string())
+            (RETRY_AFTER, hint.as_secs().to_string())
         } else {
             (HeaderName::from_static("retry-after-ms"), hint.as_millis().to_string())
         };
-        headers.insert(name, HeaderValue::from_str(&value).expect("digits"));
+        response.headers_mut().insert(name, HeaderValue::from_str(&value).expect("digits"));
     }
-    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::TOO_MANY_REQUESTS);
-    (status, headers, Json(body)).into_response()
+    response
 }

@@ -2,9 +2,8 @@
 //! and is overloaded for three seconds in the middle. They share their limiter on a Redis server, and one picture shows
 //! them all.
 //!
-//! `cargo run --release -p ratellmiter-cli --example fleet -- redis://127.0.0.1:6379`
+//! `cargo run -p ratellmiter-examples --features redis --bin fleet -- redis://127.0.0.1:6379`
 
-#[path = "../../../ratellmiter-core/examples/provider/server.rs"]
 mod server;
 
 use std::{
