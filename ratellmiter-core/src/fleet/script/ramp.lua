@@ -1,14 +1,14 @@
 -- The ramp, as in `ramp.rs`. `shape` holds start and step in thousandths of the rate (nil without a ramp), the rate in calls a
--- minute, the rate in force in thousandths of it, and whether demand from idle is ramped up too.
+-- minute, the rate in force in thousandths of it, whether demand from idle is ramped up too, and whether several processes take part.
 --
--- Slots are leased ahead of time, so the ramp may stand in a second after `now`; `level_before` is then the level of this one.
+-- `idle` is the time of this second without a queue. Slots are leased ahead of time, so the ramp may stand in a second after `now`; `level_before` is then the level of this one.
 
 Ramp = (function()
     local CALL = 60 * C.RAMP_FULL -- One call, in calls a minute times thousandths of the rate.
 
     local function start_second(ramp, shape, at)
         local exact = ramp.level * shape.per_minute + ramp.carry
-        ramp.second, ramp.used, ramp.is_interrupted = at, 0, false
+        ramp.second, ramp.used, ramp.leased, ramp.idle = at, 0, 0, 0
         ramp.allowed = math.max(math.floor(exact / CALL), 1)
         ramp.carry = ramp.level < C.RAMP_FULL and math.max(exact - ramp.allowed * CALL, 0) or 0
     end
@@ -28,7 +28,7 @@ Ramp = (function()
     -- Starts again after a pause, with the canary that was sent at `sent` as its first call.
     local function resume(ramp, shape, sent)
         start(ramp, shape, sent, C.RAMP_RESUME_FACTOR)
-        ramp.is_steep, ramp.used, ramp.is_interrupted = ramp.level < C.RAMP_FULL, 1, true
+        ramp.is_steep, ramp.used, ramp.idle = ramp.level < C.RAMP_FULL, 1, C.SECOND
     end
 
     local function set_level(ramp, shape, at, level)
@@ -49,9 +49,11 @@ Ramp = (function()
                 return start(ramp, shape, at, 1)
             end
             -- The grids of slots and seconds differ: one call of a second with a queue may lie just outside.
-            local used = math.floor((ramp.used + (is_backlogged and 1 or 0)) * CALL / shape.per_minute)
-            -- Slots that are returned and leased again are counted in another second; a queue all the time uses the rate in force.
-            if is_backlogged and not ramp.is_interrupted then used = math.max(used, shape.in_force) end
+            local calls = shape.is_shared and ramp.leased or ramp.used
+            local used = math.floor((calls + (is_backlogged and 1 or 0)) * CALL / shape.per_minute)
+            -- A queue all the time uses the rate in force, also if slots were returned and leased again in another second. Of several
+            -- processes most have a queue at any time.
+            if is_backlogged and ramp.idle <= (shape.is_shared and C.SECOND / 2 or 0) then used = math.max(used, shape.in_force) end
             local base = shape.from_idle and math.min(used, ramp.level) or ramp.level
             local step = ramp.is_steep and C.RAMP_STEEP_FACTOR * shape.step or shape.step
             ramp.level_before = ramp.level

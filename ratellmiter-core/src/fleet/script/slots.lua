@@ -54,7 +54,7 @@ Slots = (function()
             doc.next_slot = math.max(math.max(doc.next_slot, first) + here * interval, first + (here - 1) * gap + interval)
             doc.gap = math.max(gap, interval)
             Rates.charge(run.flows, first, gap, here)
-            doc.ramp.used = doc.ramp.used + here
+            doc.ramp.used, doc.ramp.leased = doc.ramp.used + here, doc.ramp.leased + here
             run.given = run.given + here
             table.insert(run.spans, { first - s.now, gap, here })
         end
@@ -96,13 +96,15 @@ Slots = (function()
         for id, member in pairs(s.doc.members) do
             if id ~= s.id and member.is_unmet and Demand.weight(s, member) > 0 and member.credit > credit then is_first = false end
         end
+        -- A schedule that stands still is of no use to a process that is owed more and asks later.
+        is_first = is_first or not s.is_passed_by_class and math.max(s.doc.next_slot, (Rates.due(run.flows))) <= s.now
         local free = s.is_passed_by_class and 0 or math.floor(credit)
         if not s.newcomer and not s.is_passed_by_class and math.max(s.doc.next_slot, (Rates.due(run.flows))) + s.soon * pace <= horizon then
             -- All queued calls are sent so soon that none need be held back.
             free = math.max(free, me.waiting)
         end
-        -- No other process has demand.
-        if not s.newcomer and s.part == 1 then free = may end
+        -- No other process needs a part; of a new document the others may not have reported yet.
+        if s.count == 1 and not s.is_new then free = may end
         lease(s, run, math.min(may, free), horizon)
         -- What others leave goes to any process that asks, and is counted.
         if run.given < may then lease(s, run, may, is_first and s.now + (s.newcomer and s.elapsed or s.period / 2) or s.now) end

@@ -51,7 +51,7 @@ end
 s.margin = others > 0 and TRAVEL_MARGIN or 0
 s.shape = {
     start = report.ramp and report.ramp.start, step = report.ramp and report.ramp.step, per_minute = report.rate,
-    from_idle = report.burst == 0,
+    from_idle = report.burst == 0, is_shared = others > 0,
 }
 function s.rate()
     local allowed = math.min(Adaptive.allowed(doc.adapted[C.REQUESTS], report.rate), report.served or math.huge)
@@ -83,7 +83,7 @@ for id, member in pairs(doc.members) do
     local is_waiting = id ~= s.id and member.is_unmet and Demand.is_eligible(member)
     s.is_backlogged, is_full = s.is_backlogged or is_waiting, is_full or is_waiting
 end
-doc.ramp.is_interrupted = doc.ramp.is_interrupted or not is_full
+if not is_full then doc.ramp.idle = doc.ramp.idle + s.passed end
 s.shape.in_force = math.ceil(s.rate() / report.rate * C.RAMP_FULL)
 local before = doc.shape or s.shape
 Ramp.advance(doc.ramp, before, now, s.is_backlogged)
