@@ -1,14 +1,6 @@
 //! One limiter in several real processes, while their server, the line to it or one of them fails.
 
-#![cfg(feature = "redis")]
 #![allow(clippy::cast_precision_loss, clippy::unchecked_time_subtraction)] // Of what a test counts and times.
-
-#[path = "support/redis.rs"]
-mod redis;
-#[path = "support/warnings.rs"]
-mod warnings;
-#[path = "support/worker.rs"]
-mod worker;
 
 use std::{
     fs, iter,
@@ -17,11 +9,11 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use redis::{Proxy, Redis, free_port};
-use worker::{Event, Job, Worker, all_tickets as tickets, check, most_within, run_if_worker, start};
+use crate::{
+    redis::{Proxy, Redis, free_port},
+    worker::{Event, Job, Worker, all_tickets as tickets, check, most_within, start},
+};
 
-/// The test by which workers are run.
-const WORKER: &str = "a_worker";
 /// How long anything may take at most.
 const LONG: Duration = Duration::from_secs(60);
 /// How long it may take until those who lost their server share again.
@@ -31,11 +23,6 @@ const SECOND: Duration = Duration::from_secs(1);
 /// Most fleets here have 20 calls a second.
 const PER_MINUTE: u32 = 1200;
 const RATE: usize = 20;
-
-#[test]
-fn a_worker() {
-    run_if_worker();
-}
 
 fn job(url: String, calls: u64) -> Job {
     Job { url, per_minute: PER_MINUTE, calls, ..Job::default() }
@@ -304,7 +291,7 @@ fn other_limits_are_told_of_and_not_shared() {
     // Any of the three may be named.
     let mut first = start(iter::repeat_n(Job { per_minute: 600, stays: 1500, ..job(redis.url(), 10) }, 3));
     wait_for_members(&first, 3);
-    let mut second = Worker::start(WORKER, &Job { per_minute: 300, stays: 3000, ..job(redis.url(), 25) });
+    let mut second = Worker::start(&Job { per_minute: 300, stays: 3000, ..job(redis.url(), 25) });
     finish_all(&mut first, 10);
     let (end, apart) = (now(), second.tickets());
     let back = wait_for_return(&second, end - SECOND / 20);
@@ -380,11 +367,11 @@ fn a_line_is_encrypted_and_a_password_is_never_shown() {
     ]);
     let trusted = [("SSL_CERT_FILE", Path::new(&authority))];
     let url = |password| format!("rediss://:{password}@127.0.0.1:{port}/");
-    let mut workers: Vec<_> = (0..2).map(|_| Worker::start_with(WORKER, &job(url("hunter2"), 30), &trusted)).collect();
+    let mut workers: Vec<_> = (0..2).map(|_| Worker::start_with(&job(url("hunter2"), 30), &trusted)).collect();
     wait_for_members(&workers, 2);
-    let mut wrong = Worker::start_with(WORKER, &job(url("swordfish"), 20), &trusted);
+    let mut wrong = Worker::start_with(&job(url("swordfish"), 20), &trusted);
     // It trusts none who has signed this.
-    let mut doubting = Worker::start(WORKER, &job(url("hunter2"), 20));
+    let mut doubting = Worker::start(&job(url("hunter2"), 20));
     finish_all(&mut workers, 30);
     finish(&mut wrong, 20);
     finish(&mut doubting, 20);
@@ -431,7 +418,7 @@ fn connections_that_hang_for_ever_are_given_up() {
 #[test]
 fn a_server_that_does_not_speak_tls_is_told_of_as_asked_over_it() {
     let redis = Redis::start();
-    let mut worker = Worker::start(WORKER, &job(format!("rediss://127.0.0.1:{}", redis.port), 20));
+    let mut worker = Worker::start(&job(format!("rediss://127.0.0.1:{}", redis.port), 20));
     finish(&mut worker, 20);
     let said = worker.warnings();
     assert!(said.len() == 1 && said[0].contains("it is asked over TLS"), "{said:?}");
@@ -441,7 +428,7 @@ fn a_server_that_does_not_speak_tls_is_told_of_as_asked_over_it() {
 fn a_password_that_is_put_right_is_taken_at_once() {
     let redis = Redis::of("redis-server", &["--requirepass", "hunter2"]);
     let url = format!("redis://:swordfish@127.0.0.1:{}", redis.port);
-    let mut worker = Worker::start(WORKER, &job(url, 80));
+    let mut worker = Worker::start(&job(url, 80));
     wait_for_loss(&worker, Duration::ZERO);
     sleep(SECOND);
     let answers = redis.ask("AUTH hunter2\r\nCONFIG SET requirepass swordfish");

@@ -1,15 +1,7 @@
 //! One limiter in several real processes, on a real server: the promises of one process hold for all of them together.
 
-#![cfg(all(feature = "redis", feature = "sim"))]
-
-#[path = "support/redis.rs"]
-mod redis;
-#[path = "../examples/provider/server.rs"]
+#[path = "../../examples/provider/server.rs"]
 mod server;
-#[path = "support/warnings.rs"]
-mod warnings;
-#[path = "support/worker.rs"]
-mod worker;
 
 use std::{
     iter::repeat_n,
@@ -19,9 +11,10 @@ use std::{
 };
 
 use ratellmiter_core::sim::{Hint, Provider};
-use redis::{Redis, programs};
-use worker::{
-    Event, Job, Worker, all_tickets, check, finish_all, most_within, run_if_worker, soon, span, speed, start,
+
+use crate::{
+    redis::{Redis, programs},
+    worker::{Event, Job, Worker, all_tickets, check, finish_all, most_within, soon, span, speed, start},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -32,12 +25,6 @@ const LONG: Duration = Duration::from_secs(150);
 fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The process that each worker is.
-#[test]
-fn a_worker() {
-    run_if_worker();
 }
 
 #[test]
@@ -88,7 +75,7 @@ fn the_first_ticket_of_an_idle_fleet_takes_one_question() {
     let _turn = turn();
     let redis = Redis::start();
     let job = Job { url: redis.url(), calls: 1, waits: 2500, stays: 500, ..Job::default() };
-    let worker = Worker::start("a_worker", &job);
+    let worker = Worker::start(&job);
     worker.wait_for(LONG, |events| events.iter().any(|event| matches!(event, Event::Fleet { members: 1, .. })));
     let mut before = redis.steps();
     // Its own questions of an idle second are between one and the next.

@@ -1,10 +1,5 @@
 //! What a program meets that shares its limiters: with and without a runtime, at its end, and where the server will not do it.
 
-#![cfg(feature = "redis")]
-
-#[path = "support/redis.rs"]
-mod redis;
-
 use std::{
     num::{NonZeroU32, NonZeroU64},
     thread,
@@ -12,7 +7,8 @@ use std::{
 };
 
 use ratellmiter_core::{Ask, Config, Limiter, Limits, Monitor, Scope, Shared, SharedError, Ticket, Verdict};
-use redis::Redis;
+
+use crate::redis::Redis;
 
 const LONG: Duration = Duration::from_secs(20);
 
