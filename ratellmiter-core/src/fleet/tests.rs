@@ -1,4 +1,4 @@
-//! Whole fleets in virtual time: the limiters themselves, and the script on a real server, told what time it is.
+//! Whole fleets in virtual time: the limiters themselves, and the script on a [server](server) that is given the time.
 
 // A time that would be negative fails the test, as it should; the counts are small.
 #![allow(clippy::unchecked_time_subtraction, clippy::cast_precision_loss)]
@@ -9,9 +9,9 @@ use std::{
     time::Duration,
 };
 
-use redis::{Client, Connection, Script};
+use server::Server;
 
-use super::link::{Intent, Message, Reply, STEP};
+use super::link::{Intent, Message, Reply};
 use crate::{
     ask::Priority,
     cost::Cost,
@@ -21,9 +21,6 @@ use crate::{
     usage::Usage,
 };
 
-#[path = "../../tests/support/redis.rs"]
-mod redis_server;
-
 mod any_mix;
 mod churn;
 mod large_calls;
@@ -32,10 +29,8 @@ mod parts;
 mod places;
 mod ramp;
 mod retuned;
+mod server;
 mod slow;
-
-/// When the server says that the fleet began; what time it is plays no part.
-const BEGIN: u64 = 1_000_000_000;
 
 /// Makes one call after the other.
 #[derive(Debug, Clone, Copy)]
@@ -70,8 +65,7 @@ struct Process {
 
 struct Fleet {
     limits: Limits,
-    line: Connection,
-    script: Script,
+    server: Server,
     processes: Vec<Process>,
     now: Duration,
     /// Calls are out for so long.
@@ -79,7 +73,6 @@ struct Fleet {
     /// An answer takes so long.
     lag: Duration,
     tickets: Vec<Ticket>,
-    _redis: redis_server::Redis,
 }
 
 impl Process {
@@ -105,20 +98,14 @@ fn per_minute(calls: u32, tokens: u64) -> Limits {
 
 impl Fleet {
     fn new(limits: Limits, processes: usize) -> Self {
-        let redis = redis_server::Redis::start();
-        let line = Client::open(redis.url()).unwrap().get_connection().unwrap();
-        let clock = "redis.call('TIME')";
-        assert_eq!(STEP.matches(clock).count(), 1, "the script's one clock");
         let mut fleet = Self {
             limits,
-            line,
-            script: Script::new(&STEP.replace(clock, "{ ARGV[2], ARGV[3] }")),
+            server: Server::start(),
             processes: Vec::new(),
             now: Duration::ZERO,
             call_time: millis(200),
             lag: millis(1),
             tickets: Vec::new(),
-            _redis: redis,
         };
         (0..processes).for_each(|_| fleet.starts());
         fleet
@@ -176,7 +163,7 @@ impl Fleet {
 
     /// The server is empty.
     fn forgets(&mut self) {
-        redis::cmd("FLUSHALL").exec(&mut self.line).unwrap();
+        self.server.clear();
     }
 
     /// So many at once begin to make so many calls each.
@@ -266,10 +253,7 @@ impl Fleet {
         process.step += 1;
         let message = Message { id: &process.id, name: &process.id, step: process.step, intent, report };
         let text = serde_json::to_string(&message).unwrap();
-        let clock = [BEGIN + self.now.as_secs(), self.now.subsec_micros().into()];
-        let answer = self.script.key("{a}").arg(text).arg(&clock[..]).invoke(&mut self.line);
-        let answer: String = answer.unwrap();
-        serde_json::from_str(&answer).unwrap()
+        serde_json::from_str(&self.server.step(self.now, &text)).unwrap()
     }
 
     /// How many calls each process got.
