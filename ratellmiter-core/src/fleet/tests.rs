@@ -24,9 +24,12 @@ use crate::{
 mod any_mix;
 mod churn;
 mod large_calls;
+mod one_limit;
 mod outage;
 mod parts;
 mod places;
+#[cfg(feature = "sim")]
+mod provider;
 mod ramp;
 mod retuned;
 mod server;

@@ -1,4 +1,5 @@
 //! One limiter in several real processes, on a real server: the promises of one process hold for all of them together.
+//! Most of them are asserted in virtual time in `src/fleet/tests`, and here only by `ci/nightly`.
 
 #[path = "../../examples/provider/server.rs"]
 mod server;
@@ -21,13 +22,14 @@ const SECOND: Duration = Duration::from_secs(1);
 /// A worker that needs longer is broken.
 const LONG: Duration = Duration::from_secs(150);
 
-/// Those that keep the machine busy go one after another.
+/// Serialises the tests that keep the machine busy.
 fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[test]
+#[ignore = "real time: ci/nightly"]
 fn four_processes_have_one_rate_which_is_even_and_used_on_every_server_there_is() {
     let _turn = turn();
     for program in programs() {
@@ -47,6 +49,7 @@ fn four_processes_have_one_rate_which_is_even_and_used_on_every_server_there_is(
 }
 
 #[test]
+#[ignore = "real time: ci/nightly"]
 #[allow(clippy::cast_precision_loss)]
 fn eight_processes_take_a_thousand_tickets_a_second_with_few_questions_and_in_fair_parts() {
     let _turn = turn();
@@ -71,6 +74,7 @@ fn eight_processes_take_a_thousand_tickets_a_second_with_few_questions_and_in_fa
 }
 
 #[test]
+#[ignore = "real time: ci/nightly"]
 fn the_first_ticket_of_an_idle_fleet_takes_one_question() {
     let _turn = turn();
     let redis = Redis::start();
@@ -92,7 +96,6 @@ fn the_first_ticket_of_an_idle_fleet_takes_one_question() {
 
 #[test]
 fn a_slow_rate_is_one_for_all() {
-    let _turn = turn();
     let redis = Redis::start();
     let job = Job { url: redis.url(), per_minute: 60, calls: 3, ..Job::default() };
     let mut workers = start(repeat_n(job.clone(), 4));
@@ -104,6 +107,7 @@ fn a_slow_rate_is_one_for_all() {
 }
 
 #[test]
+#[ignore = "real time: ci/nightly"]
 fn one_that_is_alone_has_all_of_the_rate_whatever_it_is() {
     let _turn = turn();
     let rates = [300, 470, 900];
@@ -123,6 +127,7 @@ fn one_that_is_alone_has_all_of_the_rate_whatever_it_is() {
 }
 
 #[test]
+#[ignore = "real time: ci/nightly"]
 fn a_jump_in_demand_is_ramped_up_by_all_together() {
     let _turn = turn();
     let redis = Redis::start();
@@ -146,7 +151,6 @@ fn a_jump_in_demand_is_ramped_up_by_all_together() {
 
 #[test]
 fn a_refusal_in_one_pauses_all_and_that_call_goes_first_and_alone() {
-    let _turn = turn();
     let redis = Redis::start();
     let job = Job { url: redis.url(), per_minute: 3000, calls: 150, takes: 400, hint: 1500, ..Job::default() };
     let one = Job { refused: vec![40], ..job.clone() };
@@ -170,6 +174,7 @@ fn a_refusal_in_one_pauses_all_and_that_call_goes_first_and_alone() {
 }
 
 #[test]
+#[ignore = "real time: ci/nightly"]
 fn so_many_calls_are_out_in_all_processes_together() {
     let _turn = turn();
     for (cap, share) in [(4, 0.6), (1, 0.4)] {
@@ -210,6 +215,7 @@ fn so_many_calls_are_out_in_all_processes_together() {
 }
 
 #[test]
+#[ignore = "real time: ci/nightly"]
 fn tokens_and_days_are_budgets_of_all() {
     let _turn = turn();
     let redis = Redis::start();
@@ -255,6 +261,7 @@ fn play(provider: Provider, processes: usize, job: &Job) -> (Vec<Duration>, f64,
 }
 
 #[test]
+#[ignore = "real time: ci/nightly"]
 fn a_provider_accepts_the_whole_limit_from_four_and_from_eight_processes_and_refuses_hardly_any() {
     let _turn = turn();
     for processes in [4, 8] {
@@ -274,6 +281,7 @@ fn a_provider_accepts_the_whole_limit_from_four_and_from_eight_processes_and_ref
 
 /// Scenario G of the league, with one limiter in place of four.
 #[test]
+#[ignore = "real time: ci/nightly"]
 fn four_processes_that_share_are_as_quick_as_one_and_hardly_refused() {
     let provider = Provider::new(7)
         .bucket(300, SECOND)
@@ -290,6 +298,7 @@ fn four_processes_that_share_are_as_quick_as_one_and_hardly_refused() {
 }
 
 #[test]
+#[ignore = "real time: ci/nightly"]
 fn tokens_go_as_evenly_as_calls() {
     let _turn = turn();
     // A fifth of a second, or two seconds, for each call.
@@ -311,6 +320,7 @@ fn tokens_go_as_evenly_as_calls() {
 }
 
 #[test]
+#[ignore = "real time: ci/nightly"]
 fn cheap_calls_and_dear_ones_use_the_whole_budget_together() {
     let _turn = turn();
     let redis = Redis::start();
