@@ -117,7 +117,6 @@ pub use usage::{HasUsage, Usage, estimate_tokens};
 pub mod __private {
     pub use std::{
         boxed::Box,
-        clone::Clone,
         convert::identity,
         ops::ControlFlow::{Break, Continue},
         option::Option,

@@ -365,6 +365,7 @@ impl Registry {
     }
 
     /// Whether limiters are shared: then the server knows what others took.
+    #[cfg_attr(not(feature = "redis"), allow(clippy::unused_self))]
     fn is_shared(&self) -> bool {
         #[cfg(feature = "redis")]
         return self.fleet.is_some();

@@ -30,17 +30,17 @@ pub(crate) struct Binding {
 /// What is passed by value is kept under another name, so that it counts as used up by the function.
 ///
 /// An argument that `options` mention is used, even if the body does nothing with it.
-pub(crate) fn bind(signature: &mut Signature, krate: &TokenStream, options: &TokenStream) -> Vec<Binding> {
+pub(crate) fn bind(signature: &mut Signature, options: &TokenStream) -> Vec<Binding> {
     let arguments = signature.inputs.iter_mut().enumerate();
     arguments
         .filter_map(|(index, argument)| match argument {
-            FnArg::Typed(argument) => bind_one(index, argument, krate, options),
+            FnArg::Typed(argument) => bind_one(index, argument, options),
             FnArg::Receiver(_) => None,
         })
         .collect()
 }
 
-fn bind_one(index: usize, argument: &mut PatType, krate: &TokenStream, options: &TokenStream) -> Option<Binding> {
+fn bind_one(index: usize, argument: &mut PatType, options: &TokenStream) -> Option<Binding> {
     let pattern = (*argument.pat).clone();
     let name = match &mut *argument.pat {
         Pat::Wild(_) => return None,
@@ -64,7 +64,7 @@ fn bind_one(index: usize, argument: &mut PatType, krate: &TokenStream, options: 
             let ty = inferred(by_value);
             let kept_as = Ident::new(&format!("kept{index}"), Span::mixed_site());
             kept = Some(kept_as.clone());
-            quote_spanned!(by_value.span()=> <#ty as #krate::__private::Clone>::clone(&#kept_as))
+            quote_spanned!(by_value.span()=> <#ty as ::core::clone::Clone>::clone(&#kept_as))
         }
     };
     let is_condition = |attribute: &&Attribute| attribute.path().is_ident("cfg");

@@ -55,7 +55,7 @@ pub(crate) fn expand(options: &TokenStream, item: TokenStream) -> Result<TokenSt
         function.check_stream(stream, !args.bounds.is_empty())?;
     }
     let krate = args.krate.as_ref().map_or_else(|| quote!(::ratellmiter_core), |path| quote!(#path));
-    let bindings = bind(&mut function.item.sig, &krate, options);
+    let bindings = bind(&mut function.item.sig, options);
     let repeated = Attempt { krate: &krate, args: &args, function: &function }.repeated(&bindings);
     let statements = match function.shape {
         Shape::Plain if args.stream.is_some() => {

@@ -24,7 +24,19 @@ use proc_macro::TokenStream;
 ///
 /// It goes on `async fn`, plain `fn`, functions that return `Pin<Box<dyn Future>>`, `BoxFuture` or `impl Future`; free ones,
 /// methods, trait methods with a body, and those under `#[async_trait]`. Every return type is paced; only the error of a
-/// `Result` can be a refusal.
+/// `Result` can be a refusal. Qualifiers stay: an `unsafe` function is still called as one.
+///
+/// ```
+/// # #![deny(warnings, unused)]
+/// # use ratellmiter_core::ratellmiter;
+/// /// # Safety
+/// /// Safe at any time.
+/// #[ratellmiter(model = "pass")]
+/// pub async unsafe fn not_safe(number: u8) -> u8 {
+///     number
+/// }
+/// # assert_eq!(futures::executor::block_on(unsafe { not_safe(1) }), 1);
+/// ```
 ///
 /// # Options
 ///

@@ -12,7 +12,7 @@ use ratellmiter_core::{
 };
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::{
+use super::{
     rivals::{self, Aws, Backoff, Even, Governor, Original, Rival, Unpaced},
     scenarios::Scenario,
 };

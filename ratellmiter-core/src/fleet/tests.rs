@@ -26,9 +26,12 @@ mod any_mix;
 mod churn;
 mod equality;
 mod large_calls;
+mod one_limit;
 mod outage;
 mod parts;
 mod places;
+#[cfg(feature = "sim")]
+mod provider;
 mod ramp;
 mod retuned;
 mod server;

@@ -19,6 +19,8 @@ use serde::{Deserialize, Serialize};
 use super::{redis::lines_of, warnings::Warnings};
 
 const VARIABLE: &str = "RATELLMITER_TEST_WORKER";
+/// The test that calls [`run_if_worker`], in the root of the binary.
+const TEST: &str = "a_worker";
 
 /// What one worker does: so many calls at once, each of which takes a while.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -106,13 +108,18 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// The test that calls [`run_if_worker`] is named by `test`.
-    pub fn start(test: &str, job: &Job) -> Self {
-        Self::start_with(test, job, &[])
+    /// Starts a process that does `job`.
+    pub fn start(job: &Job) -> Self {
+        Self::start_with(job, &[])
     }
 
-    /// With more in its environment.
-    pub fn start_with(test: &str, job: &Job, variables: &[(&str, &Path)]) -> Self {
+    /// Starts a process that does `job`, with these environment variables added.
+    pub fn start_with(job: &Job, variables: &[(&str, &Path)]) -> Self {
+        Self::start_test(TEST, job, variables)
+    }
+
+    /// Starts a process that runs `test`, named with its module.
+    pub fn start_test(test: &str, job: &Job, variables: &[(&str, &Path)]) -> Self {
         let mut child = Command::new(env::current_exe().unwrap())
             .args([test, "--exact", "--nocapture", "--test-threads=1"])
             .env(VARIABLE, serde_json::to_string(job).unwrap())
@@ -305,9 +312,9 @@ async fn work(job: Job) {
     monitor.stop().await.unwrap();
 }
 
-/// Starts a worker for each job, by the test that calls [`run_if_worker`].
+/// Starts a worker for each job.
 pub fn start(jobs: impl IntoIterator<Item = Job>) -> Vec<Worker> {
-    jobs.into_iter().map(|job| Worker::start("a_worker", &job)).collect()
+    jobs.into_iter().map(|job| Worker::start(&job)).collect()
 }
 
 /// Waits for the end of all. Each call has ended once, and had one ticket for each time it was sent.

@@ -83,7 +83,8 @@ Slots = (function()
     local function lease_while_flowing(s, run)
         local me, wanted = s.me, s.report.wanted
         -- What no process may send is no process's part of the rate.
-        local pace = C.MINUTE / math.max(math.min(Ramp.rate(s.doc.ramp, s.shape, s.now), s.rate()), 1) / (1 - s.margin)
+        local ramp = s.doc.ramp.level / C.RAMP_FULL * s.shape.per_minute
+        local pace = C.MINUTE / math.max(math.min(ramp, s.rate()), 1) / (1 - s.margin)
         for _, each in ipairs(run.flows) do pace = math.max(pace, each.mean_gap) end
         local horizon = s.now + s.memory + s.report.lag
         local credit = owed_slots(s, pace)

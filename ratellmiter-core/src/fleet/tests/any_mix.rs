@@ -1,5 +1,7 @@
 //! Fleets of any kind: nobody stands still, and no limit is broken.
 
+use std::thread;
+
 use rand::{RngExt as _, SeedableRng as _, rngs::ChaCha8Rng, seq::IndexedRandom as _};
 
 use super::*;
@@ -49,24 +51,26 @@ impl Mix {
 fn nobody_stands_still_and_no_limit_is_broken() {
     // Longer ones take longer here, too.
     let mixes = (0..60).map(Mix::new).filter(|mix| mix.turn() <= seconds(300)).take(10);
-    for mix in mixes {
-        let mut limits = per_minute(1200, mix.tokens);
-        limits.max_in_flight = mix.places.and_then(NonZeroU32::new);
-        let mut fleet = Fleet::new(limits, mix.processes.len());
-        fleet.call_time = mix.call_time;
-        for (process, callers) in mix.processes.iter().enumerate() {
-            let caller = Caller { tokens: callers.tokens, calls: 100_000, priority: callers.priority, ..Caller::PLAIN };
-            (0..callers.count).for_each(|_| fleet.asks(process, caller));
-        }
-        fleet.run(mix.turn());
-        let before = fleet.tickets.len();
-        fleet.run(2 * mix.turn());
-        let got = |process| fleet.tickets[before..].iter().filter(|ticket| ticket.process == process).count();
-        let got: Vec<_> = (0..mix.processes.len()).map(got).collect();
-        eprintln!("{got:?} in the second turn of {mix:?}");
-        assert!(got.iter().all(|got| *got > 0), "{got:?} of {mix:?}");
-        assert!(fleet.most_in_a_minute() <= mix.tokens, "{} of {mix:?}", fleet.most_in_a_minute());
-        let most = fleet.most_out(Duration::ZERO);
-        assert!(mix.places.is_none_or(|places| most <= places as usize), "{most} of {mix:?}");
+    thread::scope(|scope| mixes.for_each(|mix| _ = scope.spawn(move || play(&mix))));
+}
+
+fn play(mix: &Mix) {
+    let mut limits = per_minute(1200, mix.tokens);
+    limits.max_in_flight = mix.places.and_then(NonZeroU32::new);
+    let mut fleet = Fleet::new(limits, mix.processes.len());
+    fleet.call_time = mix.call_time;
+    for (process, callers) in mix.processes.iter().enumerate() {
+        let caller = Caller { tokens: callers.tokens, calls: 100_000, priority: callers.priority, ..Caller::PLAIN };
+        (0..callers.count).for_each(|_| fleet.asks(process, caller));
     }
+    fleet.run(mix.turn());
+    let before = fleet.tickets.len();
+    fleet.run(2 * mix.turn());
+    let got = |process| fleet.tickets[before..].iter().filter(|ticket| ticket.process == process).count();
+    let got: Vec<_> = (0..mix.processes.len()).map(got).collect();
+    eprintln!("{got:?} in the second turn of {mix:?}");
+    assert!(got.iter().all(|got| *got > 0), "{got:?} of {mix:?}");
+    assert!(fleet.most_in_a_minute() <= mix.tokens, "{} of {mix:?}", fleet.most_in_a_minute());
+    let most = fleet.most_out(Duration::ZERO);
+    assert!(mix.places.is_none_or(|places| most <= places as usize), "{most} of {mix:?}");
 }

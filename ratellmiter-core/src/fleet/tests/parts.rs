@@ -3,7 +3,7 @@
 use super::*;
 
 /// Jain's index: 1 if all have the same.
-fn fairness(got: &[usize]) -> f64 {
+pub(super) fn fairness(got: &[usize]) -> f64 {
     let (sum, squares) =
         got.iter().fold((0.0, 0.0), |(sum, squares), got| (sum + *got as f64, squares + (*got as f64).powi(2)));
     sum * sum / (got.len() as f64 * squares)

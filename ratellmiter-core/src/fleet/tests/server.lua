@@ -44,3 +44,4 @@ end
 cmsgpack = { pack = copy, unpack = copy }
 
 function clear() store = {} end
+collectgarbage('setpause', 400)

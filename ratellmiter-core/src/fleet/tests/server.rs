@@ -20,7 +20,7 @@ const KEY: &str = "{a}";
 
 pub(super) enum Server {
     Embedded { lua: Lua, script: Function },
-    Real { connection: Connection, script: Script, _redis: real::Redis },
+    Real { connection: Box<Connection>, script: Script, _redis: real::Redis },
 }
 
 impl Server {
@@ -50,7 +50,7 @@ impl Server {
 
     fn real() -> Self {
         let redis = real::Redis::start();
-        let connection = Client::open(redis.url()).unwrap().get_connection().unwrap();
+        let connection = Box::new(Client::open(redis.url()).unwrap().get_connection().unwrap());
         let clock = "redis.call('TIME')";
         let step = script::step();
         assert_eq!(step.matches(clock).count(), 1, "the script reads its clock once");
@@ -71,7 +71,7 @@ impl Server {
                 }
             }
             Self::Real { connection, script, .. } => {
-                script.key(KEY).arg(message).arg(&clock[..]).invoke(connection).unwrap()
+                script.key(KEY).arg(message).arg(&clock[..]).invoke(&mut **connection).unwrap()
             }
         }
     }
@@ -80,7 +80,7 @@ impl Server {
     pub(super) fn clear(&mut self) {
         match self {
             Self::Embedded { lua, .. } => lua.globals().get::<Function>("clear").unwrap().call(()).unwrap(),
-            Self::Real { connection, .. } => redis::cmd("FLUSHALL").exec(connection).unwrap(),
+            Self::Real { connection, .. } => redis::cmd("FLUSHALL").exec(&mut **connection).unwrap(),
         }
     }
 }

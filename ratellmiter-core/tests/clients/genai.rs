@@ -1,11 +1,11 @@
 //! The real `genai` against provider-shaped refusals, in paused time.
 
-#![cfg(feature = "genai")]
-
-mod support;
-
 use std::num::NonZeroU32;
 
+use crate::support::{
+    Answer, Server, budget, taken,
+    vectors::{check, refusals, success},
+};
 use futures::{Stream, StreamExt as _, stream::BoxStream};
 use genai::{
     Client, ModelIden, ServiceTarget,
@@ -15,10 +15,6 @@ use genai::{
 };
 use ratellmiter_core::{Limiter, Limits, Seen, call, ratellmiter};
 use serde_json::{Value, json};
-use support::{
-    Answer, Server, budget, taken,
-    vectors::{check, refusals, success},
-};
 use tokio::time::Instant;
 
 /// A pool's idle timers would have paused time jump while the server answers.

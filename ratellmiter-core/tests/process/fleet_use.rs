@@ -1,10 +1,5 @@
 //! What a program meets that shares its limiters: with and without a runtime, at its end, and where the server will not do it.
 
-#![cfg(feature = "redis")]
-
-#[path = "support/redis.rs"]
-mod redis;
-
 use std::{
     num::{NonZeroU32, NonZeroU64},
     thread,
@@ -12,7 +7,8 @@ use std::{
 };
 
 use ratellmiter_core::{Ask, Config, Limiter, Limits, Monitor, Scope, Shared, SharedError, Ticket, Verdict};
-use redis::Redis;
+
+use crate::redis::{Redis, programs};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -120,6 +116,17 @@ async fn a_server_that_forgets_breaks_no_cap_of_calls_in_flight() {
         call.await.unwrap();
     }
     assert_eq!(flushed, 3);
+}
+
+#[test]
+fn limiter_has_one_key_which_is_all_hash_tag() {
+    for program in programs() {
+        let redis = Redis::of(program, &[]);
+        let monitor = sharing(&redis);
+        monitor.limiter("m").admit_blocking().finish();
+        assert_eq!(redis.ask("KEYS *").lines().nth(2), Some("{ratellmiter:default:m}"), "{program}");
+        assert_eq!(redis.ask("DBSIZE"), ":1\r\n", "{program}");
+    }
 }
 
 #[tokio::test]

@@ -1,12 +1,10 @@
 //! A limiter with budgets of tokens that nobody tells of tokens says so, once.
 
-#[path = "support/warnings.rs"]
-mod warnings;
-
 use std::num::{NonZeroU32, NonZeroU64};
 
 use ratellmiter_core::{Config, Limiter, Limits, Monitor, Usage, call, ratellmiter};
-use warnings::Warnings;
+
+use crate::{is_alone, warnings::Warnings};
 
 #[ratellmiter(limiter = limiter)]
 async fn silent(limiter: &Limiter) -> Result<u8, String> {
@@ -44,6 +42,9 @@ fn with_tokens() -> Limits {
 
 #[tokio::test(start_paused = true)]
 async fn calls_that_never_speak_of_tokens_are_told_so_once() {
+    if !is_alone("silence::calls_that_never_speak_of_tokens_are_told_so_once") {
+        return;
+    }
     let warnings = Warnings::default();
     tracing::subscriber::set_global_default(warnings.clone()).unwrap();
     let plain = Limiter::new(limits().requests_per_day(NonZeroU64::new(1_000_000).unwrap()));

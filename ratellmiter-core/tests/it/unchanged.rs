@@ -1,20 +1,11 @@
-//! What stays as it was written.
+//! Functions whose attributes and qualifiers stay as they were written; an `unsafe` one is an example of the attribute.
 
 #![deny(warnings)]
 
 use ratellmiter_core::ratellmiter;
 
 mod renamed {
-    pub use ratellmiter_core as limits;
-}
-
-/// Still unsafe.
-///
-/// # Safety
-/// Any time.
-#[ratellmiter(model = "pass")]
-pub async unsafe fn not_safe(number: u8) -> u8 {
-    number
+    pub(super) use ratellmiter_core as limits;
 }
 
 #[must_use]
@@ -29,8 +20,8 @@ fn diverges(number: u8) -> u8 {
 #[ratellmiter]
 extern "C" fn exported() {}
 
-fn main() {
-    assert_eq!(futures::executor::block_on(unsafe { not_safe(1) }), 1);
+#[test]
+fn qualified_functions_run() {
     assert_eq!(diverges(1), 1);
     exported();
 }

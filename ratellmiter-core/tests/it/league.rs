@@ -1,16 +1,14 @@
 //! The gates of the league: what must hold of the scheduler against providers whose limits are wrong, move or are shared.
 //! In virtual time, with fixed seeds that nothing was tuned with; the whole league is `cargo bench --bench league`.
 
-#![cfg(feature = "sim")]
-
 #[allow(dead_code)]
-#[path = "../benches/league/rivals.rs"]
+#[path = "../../benches/league/rivals.rs"]
 mod rivals;
 #[allow(dead_code)]
-#[path = "../benches/league/scenarios.rs"]
+#[path = "../../benches/league/scenarios.rs"]
 mod scenarios;
 #[allow(dead_code)]
-#[path = "../benches/league/strategies.rs"]
+#[path = "../../benches/league/strategies.rs"]
 mod strategies;
 
 use ratellmiter_core::sim::Report;

@@ -1,19 +1,15 @@
 //! The real `reqwest`, both majors, and `reqwest-middleware`, against provider-shaped refusals. Time is paused: the pauses
 //! are those of the hints, and take no time.
 
-#![cfg(all(feature = "reqwest", feature = "reqwest-012", feature = "reqwest-middleware"))]
-
-mod support;
-
 use std::num::NonZeroU32;
 
-use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
-use ratellmiter_core::{CheckLlm as _, HttpError, Limiter, Limits, Usage, ratellmiter, transport::ObserveMiddleware};
-use serde_json::{Value, json};
-use support::{
+use crate::support::{
     Answer, Server, budget, taken,
     vectors::{check, example, refusals, success},
 };
+use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
+use ratellmiter_core::{CheckLlm as _, HttpError, Limiter, Limits, Usage, ratellmiter, transport::ObserveMiddleware};
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 fn limiter() -> Limiter {

@@ -1,9 +1,10 @@
 //! All that may be said of tokens, waiting and streams, on all kinds of functions.
 
 #![deny(warnings)]
+#![allow(clippy::cast_possible_wrap, clippy::ptr_arg, clippy::type_complexity)] // Of what users write.
 
 use std::{
-    fmt::Display,
+    fmt::{self, Display},
     pin::Pin,
     sync::Arc,
     time::{Duration, Instant},
@@ -22,7 +23,7 @@ enum ApiError {
 }
 
 impl Display for ApiError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("turned away")
     }
 }
@@ -81,7 +82,11 @@ impl Client {
 }
 
 #[ratellmiter(limiter = limiter, tokens = prompt.to_string().len() as i64, max_line = 7)]
-async fn generic<T, E, const N: usize>(limiter: &Limiter, prompt: impl Display + Clone, values: [T; N]) -> Result<[T; N], E>
+async fn generic<T, E, const N: usize>(
+    limiter: &Limiter,
+    prompt: impl Display + Clone,
+    values: [T; N],
+) -> Result<[T; N], E>
 where
     T: HasUsage + Clone,
     E: From<Rejected>,
@@ -98,7 +103,7 @@ fn boxed<'a>(
     Box::pin(async move { Ok(number) })
 }
 
-#[ratellmiter(limiter = limiter, deadline = std::time::Instant::now(), bounded)]
+#[ratellmiter(limiter = limiter, deadline = Instant::now(), bounded)]
 fn opaque(limiter: Limiter) -> impl Future<Output = anyhow::Result<u8>> + Send {
     async { Ok(1) }
 }
@@ -129,8 +134,10 @@ impl Ask for Client {
     }
 }
 
-fn main() {
-    let limits = Limits::per_minute(60_000.try_into().unwrap()).no_ramp().tokens_per_minute(1_000_000.try_into().unwrap());
+#[test]
+fn functions_with_all_options_run() {
+    let limits =
+        Limits::per_minute(60_000.try_into().unwrap()).no_ramp().tokens_per_minute(1_000_000.try_into().unwrap());
     let limiter = Limiter::new(limits);
     let mut client = Client { limiter: Arc::new(limiter.clone()), wait: Duration::from_secs(5) };
     block_on(async {

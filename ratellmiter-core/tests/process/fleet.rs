@@ -1,15 +1,8 @@
 //! One limiter in several real processes, on a real server: the promises of one process hold for all of them together.
+//! Most of them are asserted in virtual time in `src/fleet/tests`, and here only by `ci/nightly`.
 
-#![cfg(all(feature = "redis", feature = "sim"))]
-
-#[path = "support/redis.rs"]
-mod redis;
-#[path = "../../examples/server.rs"]
+#[path = "../../../examples/server.rs"]
 mod server;
-#[path = "support/warnings.rs"]
-mod warnings;
-#[path = "support/worker.rs"]
-mod worker;
 
 use std::{
     iter::repeat_n,
@@ -19,28 +12,24 @@ use std::{
 };
 
 use ratellmiter_core::sim::{Hint, Provider};
-use redis::{Redis, programs};
-use worker::{
-    Event, Job, Worker, all_tickets, check, finish_all, most_within, run_if_worker, soon, span, speed, start,
+
+use crate::{
+    redis::{Redis, programs},
+    worker::{Event, Job, Worker, all_tickets, check, finish_all, most_within, soon, span, speed, start},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
 /// A worker that needs longer is broken.
 const LONG: Duration = Duration::from_secs(150);
 
-/// Those that keep the machine busy go one after another.
+/// Serialises the tests that keep the machine busy.
 fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The process that each worker is.
 #[test]
-fn a_worker() {
-    run_if_worker();
-}
-
-#[test]
+#[ignore = "real time: ci/nightly"]
 fn four_processes_have_one_rate_which_is_even_and_used_on_every_server_there_is() {
     let _turn = turn();
     for program in programs() {
@@ -60,6 +49,7 @@ fn four_processes_have_one_rate_which_is_even_and_used_on_every_server_there_is(
 }
 
 #[test]
+#[ignore = "real time: ci/nightly"]
 #[allow(clippy::cast_precision_loss)]
 fn eight_processes_take_a_thousand_tickets_a_second_with_few_questions_and_in_fair_parts() {
     let _turn = turn();
@@ -84,11 +74,12 @@ fn eight_processes_take_a_thousand_tickets_a_second_with_few_questions_and_in_fa
 }
 
 #[test]
+#[ignore = "real time: ci/nightly"]
 fn the_first_ticket_of_an_idle_fleet_takes_one_question() {
     let _turn = turn();
     let redis = Redis::start();
     let job = Job { url: redis.url(), calls: 1, waits: 2500, stays: 500, ..Job::default() };
-    let worker = Worker::start("a_worker", &job);
+    let worker = Worker::start(&job);
     worker.wait_for(LONG, |events| events.iter().any(|event| matches!(event, Event::Fleet { members: 1, .. })));
     let mut before = redis.steps();
     // Its own questions of an idle second are between one and the next.
@@ -105,7 +96,6 @@ fn the_first_ticket_of_an_idle_fleet_takes_one_question() {
 
 #[test]
 fn a_slow_rate_is_one_for_all() {
-    let _turn = turn();
     let redis = Redis::start();
     let job = Job { url: redis.url(), per_minute: 60, calls: 3, ..Job::default() };
     let mut workers = start(repeat_n(job.clone(), 4));
@@ -117,6 +107,7 @@ fn a_slow_rate_is_one_for_all() {
 }
 
 #[test]
+#[ignore = "real time: ci/nightly"]
 fn one_that_is_alone_has_all_of_the_rate_whatever_it_is() {
     let _turn = turn();
     let rates = [300, 470, 900];
@@ -136,6 +127,7 @@ fn one_that_is_alone_has_all_of_the_rate_whatever_it_is() {
 }
 
 #[test]
+#[ignore = "real time: ci/nightly"]
 fn a_jump_in_demand_is_ramped_up_by_all_together() {
     let _turn = turn();
     let redis = Redis::start();
@@ -159,7 +151,6 @@ fn a_jump_in_demand_is_ramped_up_by_all_together() {
 
 #[test]
 fn a_refusal_in_one_pauses_all_and_that_call_goes_first_and_alone() {
-    let _turn = turn();
     let redis = Redis::start();
     let job = Job { url: redis.url(), per_minute: 3000, calls: 150, takes: 400, hint: 1500, ..Job::default() };
     let one = Job { refused: vec![40], ..job.clone() };
@@ -183,6 +174,7 @@ fn a_refusal_in_one_pauses_all_and_that_call_goes_first_and_alone() {
 }
 
 #[test]
+#[ignore = "real time: ci/nightly"]
 fn so_many_calls_are_out_in_all_processes_together() {
     let _turn = turn();
     for (cap, share) in [(4, 0.6), (1, 0.4)] {
@@ -223,6 +215,7 @@ fn so_many_calls_are_out_in_all_processes_together() {
 }
 
 #[test]
+#[ignore = "real time: ci/nightly"]
 fn tokens_and_days_are_budgets_of_all() {
     let _turn = turn();
     let redis = Redis::start();
@@ -268,6 +261,7 @@ fn play(provider: Provider, processes: usize, job: &Job) -> (Vec<Duration>, f64,
 }
 
 #[test]
+#[ignore = "real time: ci/nightly"]
 fn a_provider_accepts_the_whole_limit_from_four_and_from_eight_processes_and_refuses_hardly_any() {
     let _turn = turn();
     for processes in [4, 8] {
@@ -287,6 +281,7 @@ fn a_provider_accepts_the_whole_limit_from_four_and_from_eight_processes_and_ref
 
 /// Scenario G of the league, with one limiter in place of four.
 #[test]
+#[ignore = "real time: ci/nightly"]
 fn four_processes_that_share_are_as_quick_as_one_and_hardly_refused() {
     let provider = Provider::new(7)
         .bucket(300, SECOND)
@@ -303,6 +298,7 @@ fn four_processes_that_share_are_as_quick_as_one_and_hardly_refused() {
 }
 
 #[test]
+#[ignore = "real time: ci/nightly"]
 fn tokens_go_as_evenly_as_calls() {
     let _turn = turn();
     // A fifth of a second, or two seconds, for each call.
@@ -324,6 +320,7 @@ fn tokens_go_as_evenly_as_calls() {
 }
 
 #[test]
+#[ignore = "real time: ci/nightly"]
 fn cheap_calls_and_dear_ones_use_the_whole_budget_together() {
     let _turn = turn();
     let redis = Redis::start();

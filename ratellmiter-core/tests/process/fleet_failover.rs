@@ -1,14 +1,6 @@
 //! Shared limiters whose server fails over, cannot serve for now, or does not permit every command.
 
-#![cfg(feature = "redis")]
 #![allow(clippy::cast_precision_loss)] // Counts of a test are small.
-
-#[path = "support/redis.rs"]
-mod redis;
-#[path = "support/warnings.rs"]
-mod warnings;
-#[path = "support/worker.rs"]
-mod worker;
 
 use std::{
     env,
@@ -20,9 +12,12 @@ use std::{
 };
 
 use ratellmiter_core::{Limiter, Monitor, SharedError};
-use redis::{Proxy, Redis};
-use warnings::Warnings;
-use worker::{Event, Job, Worker, all_tickets, check, most_within, run_if_worker, start};
+
+use crate::{
+    redis::{Proxy, Redis},
+    warnings::Warnings,
+    worker::{Event, Job, Worker, all_tickets, check, most_within, start},
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 const LONG: Duration = Duration::from_secs(60);
@@ -32,11 +27,6 @@ const RETURN: Duration = Duration::from_secs(5);
 const RATE: usize = 20;
 /// The variable that holds the URL for [`many_limiters`].
 const MANY: &str = "RATELLMITER_TEST_MANY";
-
-#[test]
-fn a_worker() {
-    run_if_worker();
-}
 
 fn now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap()
@@ -367,7 +357,7 @@ fn slots_that_are_down_are_warned_of_once() {
     assert_eq!(node.ask("CLUSTER ADDSLOTSRANGE 0 8191"), "+OK\r\n");
     until("a cluster", LONG, || node.ask("CLUSTER INFO").contains("cluster_state:ok"));
     let url = node.url();
-    let mut process = Worker::start_with("many_limiters", &Job::default(), &[(MANY, Path::new(&url))]);
+    let mut process = Worker::start_test("fleet_failover::many_limiters", &Job::default(), &[(MANY, Path::new(&url))]);
     process.wait_for(LONG, |events| events.iter().any(|event| matches!(event, Event::Fleet { is_lost: true, .. })));
     assert_eq!(node.ask("CLUSTER ADDSLOTSRANGE 8192 16383"), "+OK\r\n");
     process.finish(LONG);

@@ -1,8 +1,6 @@
 //! Each provider's way of counting, against a simulated provider that counts so, in virtual time: the quota is used, next to
 //! nothing is refused, and no stretch of a minute holds more than the limit.
 
-#![cfg(feature = "sim")]
-
 use std::{num::NonZeroU64, time::Duration};
 
 use ratellmiter_core::{

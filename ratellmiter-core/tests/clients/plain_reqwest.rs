@@ -1,13 +1,9 @@
 //! The real `reqwest` against a real server: its error in the source chain is recognised by its status.
 
-#![cfg(feature = "reqwest")]
-
-mod support;
-
 use std::{num::NonZeroU32, time::Duration};
 
+use crate::support::{Answer, Server};
 use ratellmiter_core::{Limiter, Limits, ratellmiter};
-use support::{Answer, Server};
 
 #[derive(Debug, thiserror::Error)]
 #[error("the model could not be asked")]

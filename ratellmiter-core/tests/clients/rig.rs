@@ -1,11 +1,11 @@
 //! The real `rig-core` against provider-shaped refusals, in paused time.
 
-#![cfg(feature = "rig")]
-
-mod support;
-
 use std::num::NonZeroU32;
 
+use crate::support::{
+    Answer, Server, budget, taken,
+    vectors::{check, refusals, success},
+};
 use ratellmiter_core::{Limiter, Limits, ratellmiter};
 use rig_core::{
     completion::{CompletionRequest, CompletionResponse},
@@ -13,10 +13,6 @@ use rig_core::{
     providers::openai::OpenAIConfig,
 };
 use serde_json::{Value, json};
-use support::{
-    Answer, Server, budget, taken,
-    vectors::{check, refusals, success},
-};
 use tokio::time::Instant;
 
 /// A pool's idle timers would have paused time jump while the server answers.

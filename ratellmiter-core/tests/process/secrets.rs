@@ -1,12 +1,10 @@
 //! What is written, to the log and through `tracing`: enough to know, once, and nothing of what was asked or answered.
 
-#[path = "support/warnings.rs"]
-mod warnings;
-
 use std::{fmt, fs, time::Duration};
 
 use ratellmiter_core::{Config, Limiter, Monitor, observe, ratellmiter};
-use warnings::Warnings;
+
+use crate::{is_alone, warnings::Warnings};
 
 #[derive(Debug)]
 struct Foreign(String);
@@ -33,6 +31,9 @@ async fn retries_by_itself(limiter: &Limiter) {
 
 #[tokio::test]
 async fn nothing_that_was_asked_or_answered_is_written_and_a_warning_is_given_once() {
+    if !is_alone("secrets::nothing_that_was_asked_or_answered_is_written_and_a_warning_is_given_once") {
+        return;
+    }
     let warnings = Warnings::default();
     tracing::subscriber::set_global_default(warnings.clone()).unwrap();
     let directory = tempfile::tempdir().unwrap();

@@ -1,8 +1,5 @@
 //! Start, stop, the log on a real disk, a real process killed.
 
-#[path = "support/warnings.rs"]
-mod warnings;
-
 use std::{
     env, fs,
     io::{BufRead, BufReader, Write},
@@ -17,7 +14,8 @@ use ratellmiter_core::{
     Config, Limits, Monitor, StartError, monitor,
     record::{Line, Row},
 };
-use warnings::Warnings;
+
+use crate::warnings::Warnings;
 
 fn config(directory: &Path) -> Config {
     Config { log_directory: directory.into(), ..Config::default() }
@@ -126,7 +124,7 @@ fn seconds_are_written_while_calls_wait_and_survive_a_kill() {
     }
     let directory = tempfile::tempdir().unwrap();
     let mut child = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "seconds_are_written_while_calls_wait_and_survive_a_kill", "--nocapture"])
+        .args(["--exact", "monitor::seconds_are_written_while_calls_wait_and_survive_a_kill", "--nocapture"])
         .env(CHILD, directory.path())
         .stdout(Stdio::piped())
         .spawn()
@@ -215,7 +213,7 @@ fn limits_follow_the_start_and_the_code() {
 #[test]
 fn an_operator_retunes_and_switches_off_without_a_rebuild() {
     const CHILD: &str = "RATELLMITER_TEST_OPERATOR";
-    let name = "an_operator_retunes_and_switches_off_without_a_rebuild";
+    let name = "monitor::an_operator_retunes_and_switches_off_without_a_rebuild";
     if env::var_os(CHILD).is_some() {
         if env::var_os("RATELLMITER").is_some() {
             assert!(!monitor().limiter("before").limits().enabled);
@@ -365,7 +363,7 @@ fn what_was_taken_of_a_day_survives_a_kill() {
     }
     let directory = tempfile::tempdir().unwrap();
     let mut child = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "what_was_taken_of_a_day_survives_a_kill"])
+        .args(["--exact", "monitor::what_was_taken_of_a_day_survives_a_kill"])
         .env(CHILD, directory.path())
         .stdout(Stdio::null())
         .spawn()

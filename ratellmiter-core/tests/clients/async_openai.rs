@@ -1,14 +1,14 @@
 //! The real `async-openai` against provider-shaped refusals, in paused time.
 
-#![cfg(feature = "async-openai")]
-
-mod support;
-
 use std::{
     num::NonZeroU32,
     sync::atomic::{AtomicUsize, Ordering},
 };
 
+use crate::support::{
+    Answer, Server, budget, taken,
+    vectors::{check, example, refusals, success},
+};
 use async_openai::{
     Client,
     config::OpenAIConfig,
@@ -24,10 +24,6 @@ use async_openai::{
 use futures::StreamExt as _;
 use ratellmiter_core::{Limiter, Limits, ratellmiter, transport::openai_service};
 use serde_json::{Value, json};
-use support::{
-    Answer, Server, budget, taken,
-    vectors::{check, example, refusals, success},
-};
 use tokio::time::Instant;
 
 /// A pool's idle timers would have paused time jump while the server answers.

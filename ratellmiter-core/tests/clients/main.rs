@@ -1,0 +1,14 @@
+//! Real HTTP clients against a server on loopback that refuses as providers do.
+
+#[cfg(feature = "async-openai")]
+mod async_openai;
+#[cfg(feature = "genai")]
+mod genai;
+#[cfg(feature = "reqwest")]
+mod plain_reqwest;
+#[cfg(all(feature = "reqwest", feature = "reqwest-012", feature = "reqwest-middleware"))]
+mod reqwest;
+#[cfg(feature = "rig")]
+mod rig;
+#[path = "../support/mod.rs"]
+mod support;
