@@ -17,8 +17,8 @@ Rates = (function()
         local flow = s.doc.flows[key] or { tat = 0, credit = 0, limit = limit }
         local token = C.MINUTE / (limit * (1 - s.margin))
         -- Returned slots lay in the future, further apart than this schedule needs: that time is no debt.
-        local idle = s.returned * (s.doc.gap or 0) - s.returned * mine.mean_cost * C.MINUTE / flow.limit
-        if idle > 0 then flow.tat = math.max(flow.tat - idle, math.min(flow.tat, s.now)) end
+        local idle = (s.returned_time or 0) - s.returned * mine.mean_cost * C.MINUTE / flow.limit
+        if idle > 0 and not s.shape.is_shared then flow.tat = math.max(flow.tat - idle, math.min(flow.tat, s.now)) end
         if flow.tat > s.now then flow.tat = s.now + (flow.tat - s.now) * flow.limit / limit end
         flow.limit, flow.tolerance = limit, math.max(s.slack - token, 0)
         local before = s.before_or_new and s.before_or_new.rates[key]

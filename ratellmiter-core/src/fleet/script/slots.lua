@@ -97,8 +97,6 @@ Slots = (function()
         for id, member in pairs(s.doc.members) do
             if id ~= s.id and member.is_unmet and Demand.weight(s, member) > 0 and member.credit > credit then is_first = false end
         end
-        -- A schedule that stands still is of no use to a process that is owed more and asks later.
-        is_first = is_first or not s.is_passed_by_class and math.max(s.doc.next_slot, (Rates.due(run.flows))) <= s.now
         local free = s.is_passed_by_class and 0 or math.floor(credit)
         if not s.newcomer and not s.is_passed_by_class and math.max(s.doc.next_slot, (Rates.due(run.flows))) + s.soon * pace <= horizon then
             -- All queued calls are sent so soon that none need be held back.

@@ -66,11 +66,12 @@ if not report.adapts then doc.adapted = {} end
 doc.ramp = doc.ramp or Ramp.new(s.shape, now)
 doc.typical_cost = report.typical_cost or doc.typical_cost
 
--- Unused slots are returned at the distance at which the last ones were leased.
+-- Unused slots are returned at the distance at which they were leased, which is known if no other process had any.
 local leaves = report.intent == 'leaves'
 s.returned = s.is_new and 0 or report.unused + (leaves and report.held_slots or 0)
 if s.returned > 0 then
-    doc.next_slot = doc.next_slot - s.returned * (doc.gap or s.interval())
+    s.returned_time = s.returned * (others == 0 and doc.gap or doc.interval or s.interval())
+    doc.next_slot = doc.next_slot - s.returned_time
     doc.ramp.used = math.max(doc.ramp.used - s.returned, 0)
 end
 Throughput.add(doc.throughput, report.sent, now)
