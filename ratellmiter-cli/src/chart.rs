@@ -416,7 +416,9 @@ where
     }
 }
 
-/// Averages each square of two times two pixels; `width` is that of a row before.
+/// Averages each square of two times two pixels; `width` is the width of a row of `large` in pixels.
+///
+/// Plain sums, without adapters over arrays: it takes most of the time of a picture in a build without optimisation.
 fn shrink(large: &[u8], width: usize) -> Vec<u8> {
     let row = 3 * width;
     let mut small = Vec::with_capacity(large.len() / (SCALE * SCALE) as usize);
@@ -424,8 +426,9 @@ fn shrink(large: &[u8], width: usize) -> Vec<u8> {
         let (upper, lower) = rows.split_at(row);
         for (upper, lower) in upper.chunks_exact(6).zip(lower.chunks_exact(6)) {
             for channel in 0..3 {
-                let sum = [upper[channel], upper[channel + 3], lower[channel], lower[channel + 3]].map(u16::from);
-                small.push(u8::try_from((sum.iter().sum::<u16>() + 2) / 4).unwrap_or(u8::MAX));
+                let of_row = |row: &[u8]| u16::from(row[channel]) + u16::from(row[channel + 3]);
+                let [mean, _] = ((of_row(upper) + of_row(lower) + 2) / 4).to_le_bytes();
+                small.push(mean);
             }
         }
     }

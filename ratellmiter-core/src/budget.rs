@@ -15,13 +15,17 @@ use crate::{
 };
 
 /// What calls did not use after all goes to others, even if the time for it has passed; no more than this part of a minute.
-const CREDIT: u64 = 6;
+pub(crate) const CREDIT: u64 = 6;
 /// So much unused time may be made up for: a call that waited for another limit loses nothing of this one.
-const SLACK: Duration = Duration::from_millis(250);
+pub(crate) const SLACK: Duration = Duration::from_millis(250);
 const MINUTE: Duration = Duration::from_mins(1);
 const DAY: Duration = Duration::from_hours(24);
 /// Others are told what was taken, by its age, in as many parts of the time since it began.
-const PARTS: usize = 24;
+pub(crate) const PARTS: usize = 24;
+/// Usage over less time is measured as over this.
+pub(crate) const MIN_SPAN: Duration = Duration::from_secs(5);
+/// An adapted budget is at least this part of the configured one.
+pub(crate) const FLOOR_DIVISOR: u32 = 100;
 /// No estimate is longer.
 const LONGEST: Duration = Duration::from_hours(24 * 365);
 
@@ -140,8 +144,8 @@ impl Budget {
         if !learn {
             self.learner = learner(limit);
         }
-        #[allow(clippy::cast_precision_loss)]
-        self.learner.set_most(limit.get() as f64);
+        let (most, least) = bounds(limit);
+        self.learner.set_bounds(most, least);
         self.limit = limit;
         self.meter.iter_mut().for_each(|meter| meter.set_burst(burst.max(SLACK)));
         self.relearn(now);
@@ -233,7 +237,7 @@ impl Budget {
     pub(crate) fn refused(&mut self, now: Duration) {
         let pace = self.pace.get() as f64;
         let since = self.ledger.since().unwrap_or(now);
-        let over = now.saturating_sub(since).max(Duration::from_secs(5)).as_secs_f64();
+        let over = now.saturating_sub(since).max(MIN_SPAN).as_secs_f64();
         let through = self.ledger.total(now) as f64 * 60.0 / over;
         self.learner.refused(through.min(pace));
         self.relearn(now);
@@ -344,7 +348,7 @@ impl Budget {
         let part = |age: u64| usize::try_from(age / grain).unwrap_or(PARTS).min(PARTS - 1);
         let mut parts = vec![0; part(oldest) + 1];
         self.ledger.ages(now).for_each(|(age, amount)| parts[part(micros(age))] += amount);
-        Ages { width, grain, parts }
+        Ages { window: width, grain, parts }
     }
 
     /// Counts what an earlier run took.
@@ -378,7 +382,13 @@ impl Budget {
     }
 }
 
-#[allow(clippy::cast_precision_loss)] // Limits are at most 2^48.
 fn learner(limit: NonZeroU64) -> Learner {
-    Learner::new(limit.get() as f64, (limit.get() as f64 / 100.0).max(1.0))
+    let (most, least) = bounds(limit);
+    Learner::new(most, least)
+}
+
+/// Bounds of the adapted limit.
+#[allow(clippy::cast_precision_loss)] // Limits are at most 2^48.
+fn bounds(limit: NonZeroU64) -> (f64, f64) {
+    (limit.get() as f64, (limit.get() as f64 / f64::from(FLOOR_DIVISOR)).max(1.0))
 }

@@ -6,7 +6,7 @@
 //! which the meters spread, and what it may be charged at *most*, which the ledgers hold until it is known. Both follow from
 //! how the last calls were charged compared with what they were thought to cost.
 
-use std::{num::NonZeroU64, time::Duration};
+use std::{collections::BTreeMap, num::NonZeroU64, time::Duration};
 
 use crate::{
     budget::{Budget, Leased},
@@ -371,18 +371,18 @@ impl Budgets {
     /// Takes over our part of each. `None`: they are ours alone.
     pub(crate) fn lease(&mut self, now: Duration, answer: Option<&Answer>) {
         self.told =
-            answer.and_then(|answer| answer.usual).map(|[input, output]| Cost::new(whole(input), whole(output)));
+            answer.and_then(|answer| answer.typical_cost).map(|[input, output]| Cost::new(whole(input), whole(output)));
         for budget in &mut self.all {
             let key = budget.kind.key();
             let part = |told: &Told| told.get(key).map_or(0, |part| whole(*part));
             let leased = answer.map(|answer| Leased {
-                pace: part(&answer.paces),
+                pace: part(&answer.rates),
                 share: answer.shares.get(key).copied().unwrap_or(answer.share),
-                room: part(&answer.spaces),
-                others: part(&answer.others),
-                soon: part(&answer.soon),
-                learned: answer.learned.get(key).copied(),
-                frees: answer.frees.get(key).map_or(Duration::ZERO, |frees| now + duration(*frees)),
+                room: part(&answer.capacity),
+                others: part(&answer.used_by_others),
+                soon: part(&answer.overshoot_of_day),
+                learned: answer.adapted.get(key).copied(),
+                frees: answer.free_in.get(key).map_or(Duration::ZERO, |frees| now + duration(*frees)),
             });
             budget.lease(now, leased);
         }
@@ -406,7 +406,7 @@ impl Budgets {
     /// What the others who share them are told, of so many calls that are to come, for so many of which there are slots, and of
     /// which these are the first. Until the answer only those go that have slots.
     pub(crate) fn tell(&mut self, now: Duration, calls: u64, slots: u64, first: &[Price], report: &mut Report) {
-        report.usual = self.known().map(|cost| [cost.input, cost.output].map(Option::unwrap_or_default));
+        report.typical_cost = self.known().map(|cost| [cost.input, cost.output].map(Option::unwrap_or_default));
         let usual = self.price(Cost::UNKNOWN);
         let first = if first.is_empty() { std::slice::from_ref(&usual) } else { first };
         for budget in &mut self.all {
@@ -421,20 +421,21 @@ impl Budgets {
             let wants = all.max(head.min(calls * MOST));
             let most = first.iter().map(|price| budget.of(&price.most)).max().unwrap_or(head);
             let ages = Some(budget.ages_in_parts(now));
-            let space = Space { limit, taken: budget.taken(now), wants, head, most, ages };
-            report.spaces.insert(budget.kind.key(), space);
+            let space = Space { limit, taken: budget.taken(now), wanted: wants, head_cost: head, max_cost: most, ages };
+            report.capacity.insert(budget.kind.key(), space);
             // What is taken away is not used while the answer is on its way; but of this much nothing is.
             budget.hold_room(most.saturating_mul(slots));
             if !budget.is_of_day() {
                 let reserved = budget.spread(each.saturating_mul(slots));
-                report.paces.insert(budget.kind.key(), Pace { limit: pace, each, reserved });
+                report.rates.insert(budget.kind.key(), Pace { limit: pace, mean_cost: each, reserved });
             }
         }
     }
 
-    /// The budgets that a refusal may be about.
-    pub(crate) fn meant(&self, scope: Scope) -> Vec<&'static str> {
-        self.all.iter().filter(|budget| budget.is_meant(scope)).map(|budget| budget.kind.key()).collect()
+    /// Returns the usage of the budgets that a refusal may be about.
+    pub(crate) fn meant(&mut self, now: Duration, scope: Scope) -> BTreeMap<&'static str, u64> {
+        let meant = self.all.iter_mut().filter(|budget| budget.is_meant(scope));
+        meant.map(|budget| (budget.kind.key(), budget.taken(now))).collect()
     }
 
     fn capped(&self, charge: Charge) -> Charge {

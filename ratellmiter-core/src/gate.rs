@@ -69,10 +69,10 @@ impl Gate {
         let whole = |ceiling: f64| ceiling / part.max(f64::MIN_POSITIVE);
         let ceilings = own.chain(budgets).map(|(key, ceiling)| (key.to_owned(), whole(ceiling))).collect();
         let mut lease = match self.lease.take() {
-            Some(before) => before.again(),
+            Some(before) => before.renewed(),
             None => Lease::new(ceilings, self.epoch.take()),
         };
-        lease.bring(allowed);
+        lease.carry_rate(allowed);
         if let Some(until) = self.own.flow() {
             lease.pause(until);
         }
@@ -128,7 +128,7 @@ impl Gate {
     /// A call goes, by the schedule at `slot`.
     pub(crate) fn take(&mut self, now: Duration, slot: Duration, id: Id) -> Passage {
         match &mut self.lease {
-            Some(lease) => Passage { episode: lease.episode(), is_canary: lease.take(id) },
+            Some(lease) => Passage { episode: lease.episode(), is_canary: lease.take(now, id) },
             None => self.own.take(now, slot, id),
         }
     }
@@ -258,5 +258,13 @@ impl Gate {
 impl Gate {
     pub(crate) fn phase(&self) -> Phase {
         self.own.phase()
+    }
+
+    pub(crate) fn disable_jitter(&mut self) {
+        self.own.disable_jitter();
+    }
+
+    pub(crate) fn episode(&self) -> u64 {
+        self.lease.as_ref().map_or_else(|| self.own.episode(), |lease| lease.episode())
     }
 }

@@ -9,17 +9,17 @@
 use std::{collections::VecDeque, time::Duration};
 
 /// What is left after a cut, of what went through.
-const CUT: f64 = 0.85;
+pub(crate) const CUT: f64 = 0.85;
 /// How long growth back to the ceiling takes at first, and at most.
-const FIRST_RETURN: f64 = 6.0;
-const LONGEST_RETURN: f64 = 240.0;
+pub(crate) const FIRST_RETURN: f64 = 6.0;
+pub(crate) const LONGEST_RETURN: f64 = 240.0;
 /// How much longer it takes each time the ceiling is found where it was.
-const LONGER: f64 = 1.5;
+pub(crate) const LONGER: f64 = 1.5;
 /// A ceiling is where it was if it is off by no more than this factor.
-const SAME: f64 = 1.25;
+pub(crate) const SAME: f64 = 1.25;
 /// Beyond the ceiling: by this part of it, doubling in so many seconds.
-const PROBE: f64 = 0.02;
-const DOUBLING: f64 = 2.0;
+pub(crate) const PROBE: f64 = 0.02;
+pub(crate) const DOUBLING: f64 = 2.0;
 
 /// One limit, as far as it has been learned.
 #[derive(Debug)]
@@ -48,14 +48,19 @@ impl Learner {
         Self { most, least, learned: None }
     }
 
-    /// Changes what is configured.
-    pub(crate) fn set_most(&mut self, most: f64) {
-        self.most = most;
+    /// Changes what is configured, and what is always allowed.
+    pub(crate) fn set_bounds(&mut self, most: f64, least: f64) {
+        (self.most, self.least) = (most, least);
     }
 
     /// What is allowed now.
     pub(crate) fn allowed(&self) -> f64 {
         self.learned.map_or(self.most, |learned| learned.allowed().max(self.least).min(self.most))
+    }
+
+    /// Returns what is allowed right after the cut.
+    pub(crate) fn low(&self) -> f64 {
+        self.learned.map_or(self.most, |learned| learned.low.max(self.least))
     }
 
     /// What has been learned, if it is less than what is configured.
@@ -117,11 +122,14 @@ pub(crate) struct Through {
 }
 
 /// Calls that are closer together than this are counted together.
-const GRAIN: Duration = Duration::from_millis(250);
+pub(crate) const GRAIN: Duration = Duration::from_millis(250);
 /// It is measured over so much time, or over so many calls if that takes longer.
-const SPAN: Duration = Duration::from_secs(5);
-const ENOUGH: u32 = 10;
-const LONGEST_SPAN: Duration = Duration::from_mins(2);
+pub(crate) const SPAN: Duration = Duration::from_secs(5);
+pub(crate) const ENOUGH: u32 = 10;
+pub(crate) const LONGEST_SPAN: Duration = Duration::from_mins(2);
+/// Fewer calls, or a shorter time, are not enough to measure.
+pub(crate) const MIN_CALLS: u32 = 3;
+pub(crate) const MIN_SPAN: Duration = Duration::from_secs(1);
 
 impl Through {
     pub(crate) fn went(&mut self, now: Duration) {
@@ -142,6 +150,13 @@ impl Through {
         }
     }
 
+    /// Removes and returns all calls, with the time of the first of those that are close together.
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = (Duration, u32)> + use<> {
+        // Calls that follow closely belong to the last.
+        let last = self.calls.back().map(|(at, _)| (*at, 0));
+        std::mem::replace(&mut self.calls, last.into_iter().collect()).into_iter().filter(|(_, count)| *count > 0)
+    }
+
     /// Begins anew: a pause is not counted.
     pub(crate) fn clear(&mut self) {
         self.calls.clear();
@@ -157,7 +172,7 @@ impl Through {
             (count, since) = (count + calls, *at);
         }
         let span = now.saturating_sub(since).as_secs_f64();
-        (count >= 3 && span >= 1.0).then(|| f64::from(count) / span)
+        (count >= MIN_CALLS && span >= MIN_SPAN.as_secs_f64()).then(|| f64::from(count) / span)
     }
 }
 
@@ -233,7 +248,7 @@ mod tests {
         assert!(near(learner.allowed(), 255.0));
         learner.refused(0.0);
         assert!(near(learner.allowed(), 1.0));
-        learner.set_most(1.0);
+        learner.set_bounds(1.0, 1.0);
         (0..1000).for_each(|_| learner.pressed(seconds(60)));
         assert!(near(learner.allowed(), 1.0));
     }

@@ -9,6 +9,11 @@ use std::{num::NonZeroU32, time::Duration};
 use crate::limits::{self, FULL};
 
 const SECOND: Duration = Duration::from_secs(1);
+/// Demand after this time without a call is a jump.
+pub(crate) const IDLE: Duration = Duration::from_secs(2);
+/// Start after a pause, as a multiple of the start from idle, and the step until the full rate is reached.
+pub(crate) const RESUME_FACTOR: u32 = 3;
+pub(crate) const STEEP_FACTOR: u32 = 2;
 const NANOS: u64 = 1_000_000_000;
 
 /// One call, in calls a minute times thousandths of the rate.
@@ -55,8 +60,8 @@ impl Ramp {
     /// Begins anew after a pause with the canary, which went at `sent`: steeper than from idle, since the demand is known,
     /// and what was too much of it has been learned.
     pub(crate) fn resume(&mut self, sent: Duration) {
-        self.start(sent, 3);
-        self.steep = true;
+        self.start(sent, RESUME_FACTOR);
+        self.steep = self.level < FULL;
         self.used = 1;
     }
 
@@ -110,7 +115,7 @@ impl Ramp {
             return;
         }
         while self.second + SECOND <= now {
-            if self.from_idle && !pressed && self.used == 0 && self.second + 2 * SECOND <= now {
+            if self.from_idle && !pressed && self.used == 0 && self.second + IDLE <= now {
                 self.restart(now);
                 return;
             }
@@ -118,7 +123,7 @@ impl Ramp {
             let used = (self.used + u64::from(pressed)) * UNIT / self.per_minute;
             let used = u32::try_from(used).map_or(self.level, |used| used.min(self.level));
             let base = if self.from_idle { used } else { self.level };
-            let step = if self.steep { 2 * settings.step } else { settings.step };
+            let step = if self.steep { STEEP_FACTOR * settings.step } else { settings.step };
             self.level = (base + step).clamp(settings.start, FULL);
             self.steep &= self.level < FULL;
             self.used = 0;
@@ -135,6 +140,11 @@ impl Ramp {
         } else {
             self.second + SECOND
         }
+    }
+
+    /// Returns the end of this second, unless the full rate is reached.
+    pub(crate) fn changes_at(&self) -> Option<Duration> {
+        (self.level < FULL).then(|| self.second + SECOND)
     }
 
     /// Counts one call in this second. The first call from idle begins it.

@@ -3,17 +3,23 @@
 use std::time::Duration;
 
 /// The first pause when the server gives no hint.
-const FIRST: Duration = Duration::from_secs(2);
+pub(crate) const FIRST: Duration = Duration::from_secs(2);
 /// The longest pause that we choose ourselves.
-const LONGEST: Duration = Duration::from_secs(65);
+pub(crate) const LONGEST: Duration = Duration::from_secs(65);
+/// Growth of the pause from one to the next without a call accepted.
+pub(crate) const GROWTH: f64 = 1.5;
+/// Jitter: up to this part of a pause, within bounds.
+pub(crate) const JITTER_DIVISOR: u32 = 20;
+pub(crate) const MIN_JITTER: Duration = Duration::from_millis(10);
+pub(crate) const MAX_JITTER: Duration = Duration::from_millis(500);
 /// A longer hint is no matter of seconds: the call gets its error back, and the limiter chooses its own pause.
 pub(crate) const LONGEST_HINT: Duration = Duration::from_mins(10);
 /// A canary that is out this many times as long as the slowest refusal took has been accepted.
-const PATIENCE: u32 = 3;
-const LEAST_PATIENCE: Duration = Duration::from_millis(250);
-const MOST_PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: u32 = 3;
+pub(crate) const LEAST_PATIENCE: Duration = Duration::from_millis(250);
+pub(crate) const MOST_PATIENCE: Duration = Duration::from_secs(30);
 /// While nobody knows how long refusals take.
-const FIRST_PATIENCE: Duration = Duration::from_secs(1);
+pub(crate) const FIRST_PATIENCE: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(crate) struct Recovery {
@@ -22,11 +28,20 @@ pub(crate) struct Recovery {
     first: bool,
     slowest_refusal: Duration,
     random: u64,
+    #[cfg(test)]
+    has_jitter: bool,
 }
 
 impl Recovery {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { own: FIRST, first: true, slowest_refusal: Duration::ZERO, random: seed }
+        Self {
+            own: FIRST,
+            first: true,
+            slowest_refusal: Duration::ZERO,
+            random: seed,
+            #[cfg(test)]
+            has_jitter: true,
+        }
     }
 
     /// Notes how long a refusal took to come.
@@ -43,7 +58,7 @@ impl Recovery {
             None => self.own,
         };
         if !self.first || hint.is_none() {
-            self.own = (self.own * 3 / 2).min(LONGEST);
+            self.own = self.own.mul_f64(GROWTH).min(LONGEST);
         }
         self.first = false;
         pause + self.jitter(pause)
@@ -63,15 +78,24 @@ impl Recovery {
         (self.slowest_refusal * PATIENCE).clamp(LEAST_PATIENCE, MOST_PATIENCE)
     }
 
+    #[cfg(test)]
+    pub(crate) fn disable_jitter(&mut self) {
+        self.has_jitter = false;
+    }
+
     /// Up to a twentieth, and up to half a second: enough that many processes do not come back at the same instant.
     fn jitter(&mut self, pause: Duration) -> Duration {
+        #[cfg(test)]
+        if !self.has_jitter {
+            return Duration::ZERO;
+        }
         // SplitMix64 (Steele, Lea and Flood 2014): good enough to spread, and the same in every test.
         self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut bits = self.random;
         bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         bits ^= bits >> 31;
-        let most = (pause / 20).clamp(Duration::from_millis(10), Duration::from_millis(500));
+        let most = (pause / JITTER_DIVISOR).clamp(MIN_JITTER, MAX_JITTER);
         Duration::from_nanos(1 + bits % (u64::from(most.subsec_nanos()) + most.as_secs() * 1_000_000_000))
     }
 }

@@ -11,6 +11,9 @@
 mod fleet;
 mod waits;
 
+#[cfg(feature = "redis")]
+pub(crate) use fleet::UNLIMITED;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
@@ -22,9 +25,9 @@ use crate::{
     contract::Charge,
     cost::Cost,
     details::{AllDetails, Details},
-    gate::{Gate, Passage},
+    gate::{Gate, Passage, REQUESTS},
     judge::{Per, Reading, Scope, Unit, Verdict},
-    lease::{self, Fleet, Lease},
+    lease::{self, Fleet, IN_FLIGHT, Lease},
     limits::Limits,
     meter::{Meter, nanos},
     record::{Held, Meter as Kind},
@@ -171,7 +174,7 @@ impl<W> Scheduler<W> {
         self.meter.set_burst(limits.burst);
         self.window.set(limits.requests_per_minute, limits.burst);
         // What is leased is at the old rate.
-        self.gate.lease_mut().into_iter().for_each(Lease::drop_slots);
+        self.gate.lease_mut().into_iter().for_each(Lease::retune);
         self.unblocked = now;
     }
 
@@ -398,7 +401,7 @@ impl<W> Scheduler<W> {
             let details = Details { patience, until: None, ..details };
             let grant = self.issue(place.id, if late { now } else { scheduled }, now, Details { price, ..details });
             if now.saturating_sub(scheduled) > lease::MOST_LATENESS {
-                self.gate.lease_mut().into_iter().for_each(|lease| lease.skip(now));
+                self.gate.lease_mut().into_iter().for_each(|lease| lease.drop_late_slots(now));
             }
             self.tally.waits.add(now.saturating_sub(since));
             issued(grant, waiting.payload);
@@ -496,8 +499,19 @@ impl<W> Scheduler<W> {
         self.gate.paused_for(now)
     }
 
-    /// Brings gate, budgets and tally to `now`, before anything changes.
+    /// Brings gate, budgets and tally to `now`, before anything changes: second by second while the ramp rises.
     pub(crate) fn roll(&mut self, now: Duration) {
+        while !self.line.is_empty()
+            && let Some(at) = self.gate.own().and_then(|own| own.ramp_changes_at())
+            && at < now
+            && at > self.rolled
+        {
+            self.roll_to(at);
+        }
+        self.roll_to(now);
+    }
+
+    fn roll_to(&mut self, now: Duration) {
         if let Some(at) = self.gate.own().and_then(|own| own.settle(now)) {
             self.unblocked = at;
         }
@@ -522,6 +536,10 @@ impl<W> Scheduler<W> {
     /// Calls have waited for such a time. Those who share a limiter count that together.
     fn pressed(&mut self, now: Duration, time: Duration) {
         let (is_full, budget) = (self.full(), self.held_by_budget());
+        if let Some(lease) = self.gate.lease_mut() {
+            let limit = if is_full { IN_FLIGHT } else { budget.map_or(REQUESTS, Kind::key) };
+            return lease.backlogged(limit, time);
+        }
         let Some(own) = self.gate.own() else { return };
         match budget {
             _ if is_full => own.pressed_in_flight(time),
@@ -552,10 +570,12 @@ impl<W> Scheduler<W> {
             return None;
         }
         let (first, _) = self.line.first_key_value()?;
-        if let Some(kind) = self.budgets.lacking(&self.price_of(*first)) {
+        // Room is granted together with slots: without them it is the server that knows the reason.
+        let has_slots = self.gate.lease().is_none_or(|lease| lease.due().is_some());
+        if has_slots && let Some(kind) = self.budgets.lacking(&self.price_of(*first)) {
             return Some(kind);
         }
-        if let Some(key) = self.gate.lease().and_then(Lease::bound) {
+        if let Some(key) = self.gate.lease().and_then(Lease::bottleneck) {
             return self.budgets.named(key);
         }
         let (due, budget) = self.budgets.binding(&self.price_of(*first))?;
@@ -687,6 +707,19 @@ impl Wish {
     fn details(&self) -> Details {
         let Self { cost, max_wait, deadline, .. } = *self;
         Details { cost, patience: max_wait, deadline, ..Details::default() }
+    }
+}
+
+#[cfg(test)]
+impl<W> Scheduler<W> {
+    /// Makes pauses exact.
+    pub(crate) fn disable_jitter(&mut self) {
+        self.gate.disable_jitter();
+    }
+
+    /// How many pauses have begun.
+    pub(crate) fn episode(&self) -> u64 {
+        self.gate.episode()
     }
 }
 

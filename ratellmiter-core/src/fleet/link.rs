@@ -1,68 +1,50 @@
-//! One server, or the nodes of one cluster: connections that mend themselves, the script, and whether it can be reached.
+//! Connections to one server or to the nodes of one cluster, the script that runs there, and the limiters that have lost it.
 
 use std::{
-    collections::HashMap,
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use redis::{
-    Client, ConnectionAddr, ConnectionInfo, ErrorKind, RedisError, RedisResult, Script,
-    aio::{ConnectionManager, ConnectionManagerConfig},
+    AsyncConnectionConfig, Client, ConnectionAddr, ErrorKind, RedisError, RedisResult, Script,
+    aio::MultiplexedConnection,
 };
 use serde::{Deserialize, Serialize};
+use tokio::sync::OnceCell;
 
-use super::settings::Shared;
+use super::{SharedError, script, settings::Shared};
 use crate::lease::{Answer, Conflict, Report};
 
 /// One that does not answer for so long is out of reach.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// What the server runs for each word of a process: one script, in the order of what it does.
-pub(super) const STEP: &str = concat!(
-    include_str!("step/document.lua"),
-    include_str!("step/members.lua"),
-    include_str!("step/rate.lua"),
-    include_str!("step/ramp.lua"),
-    include_str!("step/through.lua"),
-    include_str!("step/flows.lua"),
-    include_str!("step/pause.lua"),
-    include_str!("step/leave.lua"),
-    include_str!("step/demand.lua"),
-    include_str!("step/rooms.lua"),
-    include_str!("step/paces.lua"),
-    include_str!("step/slots.lua"),
-    include_str!("step/answer.lua"),
-);
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
+/// The reason for a refusal if the server's reply cannot be read.
+pub(super) const NO_ANSWER: &str = "nothing that is an answer";
 /// The key that a limiter is kept under. The braces keep it on one node of a cluster.
 const PREFIX: &str = "ratellmiter";
 
 pub(crate) struct Link {
-    /// Where the URL leads.
-    info: ConnectionInfo,
+    /// The server of the URL.
+    client: Client,
     lines: Mutex<Lines>,
+    /// The script, and its text for a server that does not have it yet.
     script: Script,
+    text: String,
     namespace: String,
-    is_lost: AtomicBool,
 }
 
-/// To the server, and in a cluster to the nodes that it names.
 #[derive(Default)]
 struct Lines {
+    /// Connections to the nodes of a cluster by address, and to the server of the URL by `None`.
     by_node: HashMap<Option<String>, Line>,
-    /// The nodes of limiters that the server itself does not have.
+    /// Nodes by the keys that the server of the URL has redirected to them.
     nodes: HashMap<String, String>,
-    next: u64,
+    /// Limiters that the server is lost to.
+    lost: HashSet<Arc<str>>,
 }
 
-/// Mends itself where it sees that it is broken, but hangs where nothing says so: then there is a new one.
-#[derive(Clone)]
-struct Line {
-    manager: ConnectionManager,
-    number: u64,
-}
+/// A connection that is made by the first request, or the reason why there is none.
+type Line = Arc<OnceCell<RedisResult<MultiplexedConnection>>>;
 
 /// What one process says.
 #[derive(Debug, Serialize)]
@@ -108,120 +90,111 @@ impl Link {
             // Where nobody has chosen what encrypts, and there may be several to choose from.
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
-        let info = shared.connection()?;
-        let lines = Lines::default();
-        let link = Self {
-            info,
-            lines: Mutex::new(lines),
-            script: Script::new(STEP),
-            // No name of a limiter makes it another namespace.
+        let text = script::step();
+        Ok(Self {
+            client: Client::open(shared.connection()?)?,
+            lines: Mutex::default(),
+            script: Script::new(&text),
+            text,
+            // Names of limiters that contain a colon cannot lead into another namespace.
             namespace: shared.namespace.replace('%', "%25").replace(':', "%3A"),
-            is_lost: AtomicBool::new(false),
-        };
-        // Nothing is connected yet: what cannot work is told now.
-        link.line(None)?;
-        Ok(link)
+        })
     }
 
-    /// Its host and port.
+    /// Returns the host and port of the URL.
     pub(crate) fn server(&self) -> String {
-        self.info.addr().to_string()
+        self.client.get_connection_info().addr().to_string()
     }
 
-    /// Tells the server something. If no answer comes it is told the same once more, which counts once.
+    /// Sends `message` to the server. It is sent once more if the connection fails or the server cannot serve for now, which
+    /// counts once.
     ///
     /// # Errors
-    /// Why there is no answer, in words that show no password.
-    pub(crate) async fn tell(&self, limiter: &str, message: &Message<'_>) -> Result<Reply, Unanswered> {
+    /// The reason why there is no answer, without the password.
+    pub(crate) async fn tell(&self, limiter: &str, message: &Message<'_>) -> Result<Reply, SharedError> {
         let text = serde_json::to_string(message).expect("names and finite numbers");
         let key = format!("{{{PREFIX}:{}:{limiter}}}", self.namespace);
         let reply = match self.once(&key, &text).await {
-            Err(error) if !is_refusal(&error) || self.is_elsewhere(&key, &error) => self.once(&key, &text).await,
+            Err(error) if is_lost(&error) => self.once(&key, &text).await,
             reply => reply,
         };
         let reply = reply.map_err(|error| {
             let words = in_words(&error, &key);
-            if is_refusal(&error) {
-                Unanswered::Refused(words)
-            } else if error.is_timeout() && matches!(self.info.addr(), ConnectionAddr::TcpTls { .. }) {
-                Unanswered::Lost(format!("{words}; it is asked over TLS"))
-            } else {
-                Unanswered::Lost(words)
-            }
+            let is_encrypted = matches!(self.client.get_connection_info().addr(), ConnectionAddr::TcpTls { .. });
+            let reason = match error_reply(&error) {
+                Some(_) if !is_lost(&error) => return self.refused(limiter, words),
+                Some(_) => format!("it answers {words}"),
+                None if error.is_timeout() && is_encrypted => format!("{words}; it is asked over TLS"),
+                None => words,
+            };
+            SharedError::Lost { server: self.server(), reason }
         })?;
-        // The error's text would show what stands there.
-        serde_json::from_str(&reply).map_err(|_| Unanswered::Refused("nothing that is an answer".to_owned()))
+        // The error's text would show the reply.
+        serde_json::from_str(&reply).map_err(|_| self.refused(limiter, NO_ANSWER.to_owned()))
     }
 
+    pub(crate) fn refused(&self, limiter: &str, reason: String) -> SharedError {
+        SharedError::Refused { model: limiter.to_owned(), server: self.server(), reason }
+    }
+
+    /// Runs a step on the node that has the limiter, and follows a redirection to it.
     async fn once(&self, key: &str, text: &str) -> RedisResult<String> {
+        let answer = self.ask(key, text).await;
+        let moved = answer.as_ref().err().filter(|error| error.code() == Some("MOVED"));
+        let Some((node, _)) = moved.and_then(RedisError::redirect_node) else { return answer };
+        self.lines().nodes.insert(key.to_owned(), node.to_owned());
+        self.ask(key, text).await
+    }
+
+    async fn ask(&self, key: &str, text: &str) -> RedisResult<String> {
         let node = self.lines().nodes.get(key).cloned();
-        let Line { mut manager, number } = self.line(node.clone())?;
-        let answer = self.script.prepare_invoke().key(key).arg(text).invoke_async(&mut manager).await;
-        if answer.as_ref().is_err_and(|error| !is_refusal(error)) {
+        let line = self.lines().by_node.entry(node.clone()).or_default().clone();
+        let connection = line.get_or_init(|| self.connect(node.as_deref())).await;
+        let answer = match connection {
+            Ok(connection) => self.step(connection.clone(), key, text).await,
+            Err(error) => Err(error.clone()),
+        };
+        if connection.is_err() || answer.as_ref().is_err_and(is_lost) {
             let mut lines = self.lines();
-            // Of all who see it fail one lets go of it.
-            if lines.by_node.get(&node).is_some_and(|line| line.number == number) {
+            // Another limiter may have replaced it.
+            if lines.by_node.get(&node).is_some_and(|current| Arc::ptr_eq(current, &line)) {
                 lines.by_node.remove(&node);
             }
-            // The cluster may have given its part to another.
+            // The cluster may have moved the key.
             lines.nodes.remove(key);
         }
         answer
     }
 
-    /// Whether the server says that another node of its cluster has this limiter, which is asked from then on.
-    fn is_elsewhere(&self, key: &str, error: &RedisError) -> bool {
-        let node = (error.code() == Some("MOVED")).then(|| error.redirect_node()).flatten();
-        node.is_some_and(|(node, _)| {
-            self.lines().nodes.insert(key.to_owned(), node.to_owned()).as_deref() != Some(node)
-        })
+    async fn connect(&self, node: Option<&str>) -> RedisResult<MultiplexedConnection> {
+        let info = self.client.get_connection_info();
+        let address = node.and_then(|node| at_node(info.addr(), node)).unwrap_or_else(|| info.addr().clone());
+        let config =
+            AsyncConnectionConfig::new().set_connection_timeout(Some(PATIENCE)).set_response_timeout(Some(PATIENCE));
+        Client::open(info.clone().set_addr(address))?.get_multiplexed_async_connection_with_config(&config).await
+    }
+
+    /// Runs the script, by its text if the server does not know it yet or the user may not run it by its hash.
+    async fn step(&self, mut connection: MultiplexedConnection, key: &str, text: &str) -> RedisResult<String> {
+        let run = |command, script| redis::cmd(command).arg(script).arg(1).arg(key).arg(text).take();
+        match run("EVALSHA", self.script.get_hash()).query_async(&mut connection).await {
+            Err(error) if matches!(error_reply(&error), Some(("NOSCRIPT" | "NOPERM", _))) => {
+                run("EVAL", &self.text).query_async(&mut connection).await
+            }
+            answer => answer,
+        }
     }
 
     fn lines(&self) -> MutexGuard<'_, Lines> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// To a node, or where the URL leads.
-    fn line(&self, node: Option<String>) -> RedisResult<Line> {
-        let mut lines = self.lines();
-        if let Some(line) = lines.by_node.get(&node) {
-            return Ok(line.clone());
-        }
-        let address = node.as_deref().and_then(|node| at_node(self.info.addr(), node));
-        let info = address.map_or_else(|| self.info.clone(), |address| self.info.clone().set_addr(address));
-        let line = Line { manager: connect(&Client::open(info)?)?, number: lines.next };
-        lines.next += 1;
-        lines.by_node.insert(node, line.clone());
-        Ok(line)
+    /// Records whether the server is lost to `model`. Returns `true` if it is the first limiter to lose the server, or the last
+    /// one to find it again.
+    pub(crate) fn set_lost(&self, model: &Arc<str>, is_lost: bool) -> bool {
+        let lost = &mut self.lines().lost;
+        if is_lost { lost.insert(model.clone()) && lost.len() == 1 } else { lost.remove(model) && lost.is_empty() }
     }
-
-    /// The server does not answer. `true`: that is new.
-    pub(crate) fn is_lost_now(&self) -> bool {
-        !self.is_lost.swap(true, Ordering::Relaxed)
-    }
-
-    /// The server answers. `true`: that is new.
-    pub(crate) fn is_back_now(&self) -> bool {
-        self.is_lost.swap(false, Ordering::Relaxed)
-    }
-}
-
-/// Why there is no answer, in words that show no password.
-#[derive(Debug)]
-pub(crate) enum Unanswered {
-    /// The server is out of reach.
-    Lost(String),
-    /// It is there and says no.
-    Refused(String),
-}
-
-/// For when it is first used. Each word to the server has its own patience.
-fn connect(client: &Client) -> RedisResult<ConnectionManager> {
-    let config = ConnectionManagerConfig::new()
-        .set_number_of_retries(0)
-        .set_connection_timeout(Some(PATIENCE))
-        .set_response_timeout(Some(PATIENCE));
-    ConnectionManager::new_lazy_with_config(client.clone(), config)
 }
 
 /// The address of a node that is given as `HOST:PORT`, reached as the server is. Without a host it is the server's.
@@ -238,9 +211,19 @@ fn at_node(server: &ConnectionAddr, node: &str) -> Option<ConnectionAddr> {
     }
 }
 
-/// The server is there; the same again would fail again.
-fn is_refusal(error: &RedisError) -> bool {
-    error.code().is_some()
+/// Returns the code and the text of an error reply, or `None` if the server did not reply.
+fn error_reply(error: &RedisError) -> Option<(&str, &str)> {
+    let (code, text) = (error.code()?, error.detail().unwrap_or_default());
+    // Before version 7, the server wraps the reply to a command of a script.
+    let wrapped = text.split_once("@user_script: ").and_then(|(_, line)| line.split_once(": -"));
+    Some(wrapped.and_then(|(_, reply)| reply.split_once(' ')).unwrap_or((code, text)))
+}
+
+/// Returns `true` if another connection may lead to a server that serves: this one did not reply, is a replica, belongs to a
+/// cluster that is down, or is not ready.
+fn is_lost(error: &RedisError) -> bool {
+    let unready = ["READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "NOREPLICAS", "BUSY"];
+    error_reply(error).is_none_or(|(code, _)| unready.contains(&code))
 }
 
 /// The most of what a server says that is told.
@@ -248,13 +231,8 @@ const LONGEST: usize = 200;
 
 /// What the server says of this key, or the system, in one line.
 fn in_words(error: &RedisError, key: &str) -> String {
-    let is_of_script = error.detail().is_some_and(|detail| detail.contains("user_script"));
-    if is_of_script && matches!(error.code(), Some("ERR" | "WRONGTYPE")) {
-        return format!("that it cannot read what is kept under {}, which is not ours or damaged", key.escape_debug());
-    }
-    let text = match (error.code(), error.detail()) {
-        (Some(code), Some(detail)) => format!("{code} {detail}"),
-        (Some(code), None) => code.to_owned(),
+    let text = match error_reply(error) {
+        Some((code, text)) => format!("{code} {text}"),
         _ if error.kind() == ErrorKind::Parse => "what answers there is no Redis or Valkey server".to_owned(),
         _ if error.kind() == ErrorKind::AuthenticationFailed => {
             "it does not take the user name or the password".to_owned()
@@ -262,11 +240,17 @@ fn in_words(error: &RedisError, key: &str) -> String {
         _ if error.is_timeout() => format!("no answer within {} s", PATIENCE.as_secs()),
         _ if error.is_connection_refusal() => "connection refused".to_owned(),
         // Of a connection: there is no URL in it.
-        (None, _) => std::error::Error::source(error).map_or_else(|| error.category().to_owned(), ToString::to_string),
+        None => std::error::Error::source(error).map_or_else(|| error.category().to_owned(), ToString::to_string),
     };
+    if text.split(' ').any(|word| word == "WRONGTYPE" || word.starts_with("user_script:")) {
+        return format!("that it cannot read what is kept under {}, which is not ours or damaged", key.escape_debug());
+    }
     // Behind these it repeats what it was sent, and tells where in the script it stood.
     let ends = [", with args beginning", " script: "].map(|end| text.find(end).unwrap_or(text.len()));
     let text = &text[..ends[0].min(ends[1])];
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     line.chars().take(LONGEST).collect()
 }
+
+#[cfg(test)]
+mod tests;

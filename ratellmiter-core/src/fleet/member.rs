@@ -13,13 +13,13 @@ use tokio::{
 
 use super::{
     Done, SharedError,
-    link::{Intent, Link, Message, Reply, Unanswered},
+    link::{Intent, Link, Message, NO_ANSWER, Reply},
     settings::Loss,
 };
 use crate::{lease::Report, limiter::Limiter};
 
 /// How often one who has lost the server looks whether it is back.
-const RETRY: Duration = Duration::from_millis(500);
+pub(super) const RETRY: Duration = Duration::from_millis(500);
 
 /// How a limiter stands with those who share it; `None` before it is known.
 pub(crate) type Standing = Option<Result<(), SharedError>>;
@@ -53,6 +53,7 @@ impl Member {
             _ = stop.wait_for(|stop| *stop) => {}
             () = self.share(&link, loss, &mut identity, &random, rest) => {}
         }
+        link.set_lost(&self.model, false);
         let report = self.limiter.report();
         self.limiter.leave_fleet();
         if let Some(report) = report {
@@ -117,7 +118,7 @@ impl Member {
         identity: &mut Identity,
         intent: Intent,
         report: Report,
-    ) -> Result<Reply, Unanswered> {
+    ) -> Result<Reply, SharedError> {
         identity.step += 1;
         let message = Message { id: &identity.id, name: &identity.name, step: identity.step, intent, report };
         link.tell(&self.model, &message).await
@@ -125,7 +126,7 @@ impl Member {
 
     fn found(&self, link: &Link) {
         let before = self.standing.borrow().clone();
-        if link.is_back_now() {
+        if link.set_lost(&self.model, false) {
             tracing::info!("the server that limiters are shared on is back");
         } else if let Some(Err(SharedError::Refused { .. } | SharedError::Conflict { .. })) = before {
             tracing::info!(model = &*self.model, "the limiter is shared again");
@@ -134,7 +135,7 @@ impl Member {
     }
 
     /// There is no part for us.
-    fn lose(&self, link: &Link, loss: Loss, reply: Result<Reply, Unanswered>) {
+    fn lose(&self, link: &Link, loss: Loss, reply: Result<Reply, SharedError>) {
         let error = match reply {
             Ok(Reply::Conflict { conflict }) => {
                 self.limiter.found_others(conflict.members);
@@ -146,33 +147,28 @@ impl Member {
                     theirs,
                 }
             }
-            Ok(_) => self.refused(link, "nothing that is an answer".to_owned()),
-            Err(Unanswered::Refused(reason)) => self.refused(link, reason),
-            Err(Unanswered::Lost(reason)) => SharedError::Lost { server: link.server(), reason },
+            Ok(_) => link.refused(&self.model, NO_ANSWER.to_owned()),
+            Err(error) => error,
         };
         let is_new = self.stand(Err(error.clone()));
-        if matches!(error, SharedError::Lost { .. }) {
-            if link.is_lost_now() {
-                tracing::warn!("{error}; {loss}");
+        let is_first = link.set_lost(&self.model, matches!(error, SharedError::Lost { .. }));
+        match &error {
+            SharedError::Lost { .. } if is_first => tracing::warn!("{error}; {loss}"),
+            SharedError::Refused { .. } if is_new => tracing::warn!(model = &*self.model, "{error}; {loss}"),
+            SharedError::Conflict { .. } if is_new => {
+                let goes_on = match loss {
+                    Loss::Degrade => {
+                        "this process goes on with its last share, or with an equal one if it never had one".into()
+                    }
+                    loss => loss.to_string(),
+                };
+                tracing::error!(model = &*self.model, "{error}; {goes_on}");
             }
-        } else if is_new && matches!(error, SharedError::Refused { .. }) {
-            tracing::warn!(model = &*self.model, "{error}; {loss}");
-        } else if is_new {
-            let goes_on = match loss {
-                Loss::Degrade => {
-                    "this process goes on with its last share, or with an equal one if it never had one".into()
-                }
-                loss => loss.to_string(),
-            };
-            tracing::error!(model = &*self.model, "{error}; {goes_on}");
+            _ => {}
         }
         if is_new {
             self.limiter.lose_fleet(loss);
         }
-    }
-
-    fn refused(&self, link: &Link, reason: String) -> SharedError {
-        SharedError::Refused { model: self.model.to_string(), server: link.server(), reason }
     }
 
     /// `true`: that is new.

@@ -6,6 +6,7 @@
 
 mod link;
 mod member;
+mod script;
 mod settings;
 
 use std::{
@@ -58,7 +59,8 @@ pub enum SharedError {
         /// What the server says.
         reason: String,
     },
-    /// The server is out of reach.
+    /// The server is out of reach, or cannot serve for now: it is a replica, loads its data, is busy with a script, misses its
+    /// replicas, or its cluster is down.
     #[error("the server that limiters are shared on, {server}, is out of reach: {reason}")]
     Lost {
         /// The server's host and port.

@@ -15,6 +15,7 @@ use super::link::{Intent, Message, Reply};
 use crate::{
     ask::Priority,
     cost::Cost,
+    judge::Verdict,
     lease::{Answer, Report},
     limits::Limits,
     scheduler::{Grant, Id, Scheduler, Wish},
@@ -23,6 +24,7 @@ use crate::{
 
 mod any_mix;
 mod churn;
+mod equality;
 mod large_calls;
 mod one_limit;
 mod outage;
@@ -42,6 +44,14 @@ struct Caller {
     tokens: u64,
     calls: usize,
     priority: Priority,
+    /// How many times its next call is still to be refused, and with which verdict.
+    refusals: u32,
+    verdict: Verdict,
+}
+
+impl Caller {
+    const PLAIN: Self =
+        Self { tokens: 1, calls: 1, priority: Priority::Normal, refusals: 0, verdict: Verdict::REFUSED };
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +86,8 @@ struct Fleet {
     /// An answer takes so long.
     lag: Duration,
     tickets: Vec<Ticket>,
+    /// Times at which calls were refused.
+    refusals: Vec<Duration>,
 }
 
 impl Process {
@@ -101,7 +113,20 @@ fn per_minute(calls: u32, tokens: u64) -> Limits {
 
 impl Fleet {
     fn new(limits: Limits, processes: usize) -> Self {
-        let mut fleet = Self {
+        let mut fleet = Self::empty(limits);
+        (0..processes).for_each(|_| fleet.starts());
+        fleet
+    }
+
+    /// One process that shares its limiter with no other.
+    fn alone(limits: Limits) -> Self {
+        let mut fleet = Self::empty(limits);
+        fleet.starts_alone();
+        fleet
+    }
+
+    fn empty(limits: Limits) -> Self {
+        let fleet = Self {
             limits,
             server: Server::start(),
             processes: Vec::new(),
@@ -109,16 +134,21 @@ impl Fleet {
             call_time: millis(200),
             lag: millis(1),
             tickets: Vec::new(),
+            refusals: Vec::new(),
         };
-        (0..processes).for_each(|_| fleet.starts());
         fleet
     }
 
     /// One more process.
     fn starts(&mut self) {
+        self.starts_alone();
+        self.processes.last_mut().unwrap().scheduler.join_fleet(self.now);
+    }
+
+    fn starts_alone(&mut self) {
         let number = self.processes.len();
         let mut scheduler = Scheduler::new(self.limits, Duration::ZERO, 1);
-        scheduler.join_fleet(self.now);
+        scheduler.disable_jitter();
         let process = Process {
             id: format!("{number}"),
             scheduler,
@@ -171,7 +201,7 @@ impl Fleet {
 
     /// So many at once begin to make so many calls each.
     fn calls(&mut self, process: usize, callers: usize, tokens: u64, calls: usize) {
-        (0..callers).for_each(|_| self.asks(process, Caller { tokens, calls, priority: Priority::Normal }));
+        (0..callers).for_each(|_| self.asks(process, Caller { tokens, calls, ..Caller::PLAIN }));
     }
 
     fn asks(&mut self, process: usize, caller: Caller) {
@@ -185,10 +215,7 @@ impl Fleet {
         let wish = Wish { cost: Cost::new(tokens, 0), ..Wish::PLAIN };
         if let Some(grant) = process.scheduler.try_request(self.now, &wish) {
             self.tickets.push(Ticket { at: self.now, process: number, tokens });
-            process.out.insert(
-                (self.now + self.call_time, grant.id),
-                (grant, Caller { tokens, calls: 1, priority: Priority::Normal }),
-            );
+            process.out.insert((self.now + self.call_time, grant.id), (grant, Caller { tokens, ..Caller::PLAIN }));
         } else {
             process.scheduler.tried(self.now);
         }
@@ -228,6 +255,12 @@ impl Fleet {
             process.scheduler.renew(now, &answer);
         } else if process.out.keys().next().is_some_and(|(at, _)| *at <= now) {
             let (_, (grant, caller)) = process.out.pop_first().unwrap();
+            if caller.refusals > 0 {
+                let again = Caller { refusals: caller.refusals - 1, ..caller };
+                process.scheduler.refuse(now, grant, &caller.verdict, again);
+                self.refusals.push(now);
+                return self.advances(number);
+            }
             assert!(process.scheduler.finish(now, grant, false, Some(Usage::new(caller.tokens, 0))));
             if caller.calls > 1 {
                 self.asks(number, Caller { calls: caller.calls - 1, ..caller });

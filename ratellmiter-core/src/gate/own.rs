@@ -72,8 +72,8 @@ impl Own {
         if !limits.learn {
             (self.rate, self.cap) = learners(limits);
         }
-        self.rate.set_most(limits.requests_per_minute.get().into());
-        self.cap.set_most(most_in_flight(limits));
+        self.rate.set_bounds(limits.requests_per_minute.get().into(), 1.0);
+        self.cap.set_bounds(most_in_flight(limits), 1.0);
         self.ramp.set(now, limits.ramp, limits.requests_per_minute, limits.burst.is_zero());
     }
 
@@ -131,6 +131,11 @@ impl Own {
 
     pub(super) fn ramp_due(&self) -> Duration {
         self.ramp.due()
+    }
+
+    /// Returns when the ramp next changes, if it does.
+    pub(crate) fn ramp_changes_at(&self) -> Option<Duration> {
+        self.ramp.changes_at()
     }
 
     pub(super) fn accepted_at(&self) -> Option<Duration> {
@@ -290,9 +295,9 @@ impl Own {
         self.cap.pressed(time);
     }
 
-    /// Calls have waited for such a time for the rate, or the ramp.
+    /// Grows the adapted rate by time with a queue, unless the ramp alone has kept the calls back.
     pub(crate) fn pressed_rate(&mut self, time: Duration) {
-        if self.ramp.rate() * 60.0 >= self.rate.allowed() {
+        if self.ramp.rate() * 60.0 >= self.rate.low() {
             self.rate.pressed(time);
         }
     }
@@ -312,6 +317,11 @@ impl Own {
     #[cfg(test)]
     pub(super) fn phase(&self) -> Phase {
         self.phase
+    }
+
+    #[cfg(test)]
+    pub(super) fn disable_jitter(&mut self) {
+        self.recovery.disable_jitter();
     }
 }
 

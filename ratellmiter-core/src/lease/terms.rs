@@ -1,130 +1,133 @@
-//! What a process tells, and what it is told: both are JSON. Times are microseconds.
+//! The JSON messages between a process and the script. All times are in microseconds.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// By the name of what is counted.
+/// A number for each limit, by its name.
 pub(crate) type Told = BTreeMap<String, f64>;
 
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub(crate) struct Report {
-    /// The document that the lease is from.
+    /// Document of the current lease.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) epoch: Option<String>,
-    /// It has had no lease since it was on its own.
-    pub(crate) anew: bool,
-    /// All limits, in words: all processes must have the same.
+    /// No lease was granted since the process used its limits alone.
+    pub(crate) is_new: bool,
+    /// Fingerprint of all limits, which must be the same in all processes.
     pub(crate) limits: String,
-    /// Calls a minute.
+    /// Configured calls a minute.
     pub(crate) rate: u32,
     pub(crate) burst: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ramp: Option<Ramp>,
-    pub(crate) learns: bool,
-    /// Calls that wait, those of them that were refused, and how many ask within a period.
-    pub(crate) line: u64,
+    /// Refusals adapt the limits.
+    pub(crate) adapts: bool,
+    /// Queued calls, refused ones among them, and calls expected in a period.
+    pub(crate) queued: u64,
     pub(crate) refused: u64,
-    pub(crate) recent: u64,
-    /// How long ago the first of them asked, by its priority.
+    pub(crate) arriving: u64,
+    /// Effective time in the queue of the first queued call.
     pub(crate) wait: i64,
-    /// How many of them have counted as waiting for clearly longer than a plain call that asks now, as one, and for less.
+    /// Queued calls by urgency: above, about, below that of a new call of normal priority.
     pub(crate) classes: [u64; 3],
-    /// Slots that are asked for, and those that come back.
-    pub(crate) wants: u64,
+    /// Slots requested, returned, and still held.
+    pub(crate) wanted: u64,
     pub(crate) unused: u64,
-    /// For so many there are slots.
     pub(crate) held_slots: u64,
+    /// Calls sent since the last report, together where they are close: age of the first, number.
+    pub(crate) sent: Vec<[u64; 2]>,
+    /// Round trip of the last reports.
     pub(crate) lag: u64,
-    /// How long a call is out, of late; 0 if none has ended.
+    /// Mean latency of calls; 0 before one has ended.
     pub(crate) call_time: u64,
-    /// What headers leave of calls a minute.
+    /// Calls a minute that response headers allow, if fewer than configured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) served: Option<f64>,
-    /// The space that the first in the line waits for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) held: Option<&'static str>,
-    pub(crate) spaces: BTreeMap<&'static str, Space>,
-    pub(crate) paces: BTreeMap<&'static str, Pace>,
+    /// Time since the last report in which calls were queued for a limit, by its name.
+    pub(crate) backlogged: BTreeMap<&'static str, u64>,
+    pub(crate) capacity: BTreeMap<&'static str, Space>,
+    pub(crate) rates: BTreeMap<&'static str, Pace>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) refusals: Vec<Refusal>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) canary: Option<Outcome>,
-    /// What a call uses of which nothing is said, input and output, if this process knows.
+    /// Input and output tokens of a call without an estimate, as this process has measured them.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) usual: Option<[u64; 2]>,
-    /// For a server that knows of nothing: what is left of a pause, what was learned, and what was allowed.
+    pub(crate) typical_cost: Option<[u64; 2]>,
+    /// For a server without a document: the rest of a pause, the ceilings of adapted limits, and the rate in force, in calls a
+    /// minute.
     pub(crate) paused: u64,
     pub(crate) ceilings: Told,
-    /// How many calls a minute were allowed here until now.
     pub(crate) allowed: f64,
-    /// From 0 to 1.
+    /// Random number from 0 to 1.
     pub(crate) jitter: f64,
 }
 
+/// In thousandths of the rate.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(crate) struct Ramp {
     pub(crate) start: u32,
     pub(crate) step: u32,
 }
 
-/// What all may take together, as it stands in one process.
+/// This process's part of a capacity that all processes take together: calls in flight, or the usage of a budget.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Space {
     pub(crate) limit: u64,
     pub(crate) taken: u64,
-    /// How much more could be taken until the next report, by the first in the line, and by any one of the line.
-    pub(crate) wants: u64,
-    pub(crate) head: u64,
-    pub(crate) most: u64,
-    /// Of a budget, what was taken by its age, the last first.
+    /// Demand until the next report; cost of the first queued call; largest cost in the queue.
+    pub(crate) wanted: u64,
+    pub(crate) head_cost: u64,
+    pub(crate) max_cost: u64,
+    /// Usage of a budget by age, the latest first.
     #[serde(flatten)]
     pub(crate) ages: Option<Ages>,
 }
 
-/// In equal parts of the time since the first that counts.
+/// Usage in equal parts of the time since the oldest entry that counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Ages {
-    /// How long what is taken counts, and how long a part is.
-    pub(crate) width: u64,
+    /// Length of the budget's window, and of a part.
+    pub(crate) window: u64,
     pub(crate) grain: u64,
     pub(crate) parts: Vec<u64>,
 }
 
-/// What is spread over a minute: the limit that one process knows of, what each of its next calls is expected to cost, and what
-/// its calls have cost in all, with those for which it has slots.
+/// A budget that is spread over a minute: its limit as this process knows it, the mean cost of the next calls, and the sum of all
+/// costs with those of calls that have slots.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(crate) struct Pace {
     pub(crate) limit: u64,
-    pub(crate) each: u64,
+    pub(crate) mean_cost: u64,
     pub(crate) reserved: i64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub(crate) struct Refusal {
-    /// In which the call went; none if it was not one of ours, or went before the document was made.
+    /// Episode in which the call was sent. `None` for a call of another process, or of one before the document was made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) episode: Option<u64>,
     pub(crate) is_canary: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) hint: Option<u64>,
-    /// How long it took to come.
+    /// Latency of the refused call.
     pub(crate) after: u64,
-    /// `requests` or `in_flight`, if anything.
+    /// Kind of limit that is adapted: `requests` or `in_flight`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) teaches: Option<&'static str>,
-    /// The budgets that may be meant.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) budgets: Vec<&'static str>,
+    /// Calls of this process in flight after the refusal, and its usage of the budgets that may be meant.
+    pub(crate) in_flight: u64,
+    pub(crate) budgets: BTreeMap<&'static str, u64>,
 }
 
-/// How the canary fares that was this process's to send.
+/// State of the canary that this process was to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Outcome {
     Accepted,
     Lost,
-    /// It has not gone yet.
+    /// Not sent yet.
     Kept,
 }
 
@@ -133,56 +136,51 @@ pub(crate) enum Outcome {
 pub(crate) struct Answer {
     pub(crate) epoch: String,
     pub(crate) episode: u64,
-    /// How often to ask while there is something to do.
+    /// Time between reports of a busy process.
+    pub(crate) period: f64,
+    /// Slots: offset of the first, distance, number.
     #[serde(default)]
-    pub(crate) period: Option<f64>,
-    /// Slots: after how long the first is, how far they are apart, how many there are.
-    #[serde(default)]
-    pub(crate) spans: Vec<[f64; 3]>,
-    #[serde(default)]
+    pub(crate) slot_runs: Vec<[f64; 3]>,
     pub(crate) is_canary: bool,
-    /// Until when.
+    /// Rest of a pause.
     #[serde(default)]
     pub(crate) paused: Option<f64>,
-    pub(crate) again: f64,
-    pub(crate) spaces: Told,
-    /// What others took of the budgets; how much more of a day they may take before they see that the server is out of reach;
-    /// and where a call like our next does not fit, how long until it may.
+    /// Time until a process without slots reports again.
+    pub(crate) poll_in: f64,
+    pub(crate) capacity: Told,
+    /// Usage of the budgets by other processes; how much more of a day they may use until they notice that the server is
+    /// unreachable; and the time until the next call fits, if it does not.
+    pub(crate) used_by_others: Told,
+    pub(crate) overshoot_of_day: Told,
+    pub(crate) free_in: Told,
+    /// Input and output tokens of a call without an estimate, as some process has measured them.
     #[serde(default)]
-    pub(crate) others: Told,
-    #[serde(default)]
-    pub(crate) soon: Told,
-    #[serde(default)]
-    pub(crate) frees: Told,
-    /// What a call uses of which nothing is said, if anybody knows.
-    #[serde(default)]
-    pub(crate) usual: Option<[f64; 2]>,
-    /// What all spread over a minute together, and the one of them that there were no more slots for.
-    pub(crate) paces: Told,
-    /// Of all that wait for one of them, by what they cost, the part that is ours.
-    #[serde(default)]
+    pub(crate) typical_cost: Option<[f64; 2]>,
+    /// Rates of the budgets for all processes together, a minute, and this process's part of the demand for each.
+    pub(crate) rates: Told,
     pub(crate) shares: Told,
+    /// Budget that ran out of slots.
     #[serde(default)]
-    pub(crate) bound: Option<String>,
-    pub(crate) members: f64,
+    pub(crate) bottleneck: Option<String>,
+    /// Number of processes, and this one's part of all demand.
+    pub(crate) processes: f64,
     pub(crate) share: f64,
+    /// Calls a minute for all processes: the limit in force, and the rate that the ramp allows now.
     pub(crate) pace: f64,
     pub(crate) rate: f64,
     pub(crate) is_ramping: bool,
-    #[serde(default)]
-    pub(crate) is_room_limited: bool,
-    /// Nobody waits for a place of ours.
-    #[serde(default)]
-    pub(crate) is_room_plenty: bool,
+    pub(crate) is_capacity_limited: bool,
+    /// No other process is waiting for in-flight capacity.
+    pub(crate) is_capacity_plentiful: bool,
     pub(crate) ceilings: Told,
-    pub(crate) learned: Told,
+    pub(crate) adapted: Told,
 }
 
-/// Another process has other limits.
+/// Another process with other limits.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct Conflict {
     pub(crate) name: String,
     pub(crate) limits: String,
-    /// How many have those limits.
+    /// Number of processes with those limits.
     pub(crate) members: u64,
 }

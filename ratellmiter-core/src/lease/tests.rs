@@ -7,13 +7,13 @@ fn millis(millis: u64) -> Duration {
 }
 
 fn need(line: u64) -> Need {
-    Need { line, refused: 0 }
+    Need { queued: line, refused: 0 }
 }
 
 /// Slots: after so many milliseconds, so far apart, so many.
 fn answer(spans: &[[u32; 3]]) -> Answer {
     let spans = spans.iter().map(|[at, gap, count]| [f64::from(*at) * 1e3, f64::from(*gap) * 1e3, f64::from(*count)]);
-    Answer { epoch: "1".into(), spans: spans.collect(), members: 2.0, share: 0.5, ..Answer::default() }
+    Answer { epoch: "1".into(), slot_runs: spans.collect(), processes: 2.0, share: 0.5, ..Answer::default() }
 }
 
 /// One that was asked for at zero, and answered at once.
@@ -34,7 +34,7 @@ fn slots_are_at_their_times_and_one_after_another() {
     let mut times = Vec::new();
     while let Some(due) = lease.due() {
         times.push(due);
-        assert!(!lease.take(7), "no canary");
+        assert!(!lease.take(Duration::ZERO, 7), "no canary");
     }
     assert_eq!(times, [millis(10), millis(110), millis(500)]);
 }
@@ -45,7 +45,7 @@ fn a_slot_is_of_no_use_a_second_after_its_time_and_is_told_as_unused() {
     lease.roll(millis(1401));
     assert_eq!(lease.due(), Some(millis(800)), "two of four are too old");
     let report = lease.report(millis(1401), need(5));
-    assert_eq!((report.unused, report.wants, report.held_slots), (2, 3, 2));
+    assert_eq!((report.unused, report.wanted, report.held_slots), (2, 3, 2));
     // A process that was stopped for long has none left.
     lease.roll(millis(31_000));
     assert_eq!(lease.due(), None);
@@ -56,8 +56,8 @@ fn a_slot_is_of_no_use_a_second_after_its_time_and_is_told_as_unused() {
 fn what_is_not_needed_goes_back_and_what_was_never_used_goes_again() {
     let mut lease = lease(&answer(&[[0, 10, 8]]));
     let report = lease.report(millis(5), need(3));
-    assert_eq!((report.unused, report.wants, report.held_slots), (5, 0, 3));
-    lease.take(1);
+    assert_eq!((report.unused, report.wanted, report.held_slots), (5, 0, 3));
+    lease.take(Duration::ZERO, 1);
     assert_eq!(lease.due(), Some(millis(10)));
     lease.give_back(millis(6), 1);
     assert_eq!(lease.due(), Some(millis(6)));
@@ -73,11 +73,11 @@ fn demand_is_leased_ahead_and_forgotten_when_it_ends() {
     }
     let ahead = lease.report(PERIOD * 9, need(0));
     // No call asked since: half of a hundred a second is left, for a period and a quarter of it.
-    assert_eq!((ahead.wants, ahead.recent), (16, 12));
+    assert_eq!((ahead.wanted, ahead.arriving), (16, 12));
     for second in 3..13 {
         lease.report(Duration::from_secs(second), need(0));
     }
-    assert_eq!(lease.report(Duration::from_secs(13), need(0)).wants, 0);
+    assert_eq!(lease.report(Duration::from_secs(13), need(0)).wanted, 0);
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn the_canary_is_the_first_to_go_and_its_end_is_told() {
     let canary = || Answer { is_canary: true, episode: 1, paused: Some(9e5), ..answer(&[[0, 0, 1]]) };
     let mut accepted = lease(&canary());
     assert_eq!(accepted.report(millis(1), need(1)).canary, Some(Outcome::Kept), "it has not gone");
-    assert!(accepted.take(5));
+    assert!(accepted.take(Duration::ZERO, 5));
     assert_eq!(accepted.report(millis(2), need(0)).canary, None, "it is out");
     accepted.ended(4);
     assert_eq!(accepted.report(millis(3), need(0)).canary, None, "that was another");
@@ -108,12 +108,12 @@ fn the_canary_is_the_first_to_go_and_its_end_is_told() {
     assert_eq!(accepted.report(millis(4), need(0)).canary, Some(Outcome::Accepted));
 
     let mut dropped = lease(&canary());
-    dropped.take(5);
+    dropped.take(Duration::ZERO, 5);
     dropped.lost(5);
     assert_eq!(dropped.report(millis(1), need(0)).canary, Some(Outcome::Lost));
 
     let mut refused = lease(&canary());
-    refused.take(5);
+    refused.take(Duration::ZERO, 5);
     refused.refused(Some(5), Refusal { episode: Some(1), ..refusal() });
     let report = refused.report(millis(1), need(1));
     assert!(report.refusals[0].is_canary && report.canary.is_none());
@@ -151,14 +151,14 @@ fn a_pause_takes_what_was_leased_and_a_server_that_forgot_takes_it_without_thank
 fn a_process_asks_by_the_period_when_busy_by_the_second_when_idle_and_earlier_for_want_of_slots() {
     let mut lease = lease(&answer(&[]));
     assert_eq!(lease.asks_at(&need(0), false), KEEPALIVE, "idle");
-    assert_eq!(lease.asks_at(&need(1), false), LEAST, "the server told of nothing to wait for");
-    lease.renew(Duration::ZERO, &Answer { again: 1e5, ..answer(&[]) });
+    assert_eq!(lease.asks_at(&need(1), false), MIN_POLL_INTERVAL, "the server told of nothing to wait for");
+    lease.renew(Duration::ZERO, &Answer { poll_in: 1e5, ..answer(&[]) });
     assert_eq!(lease.asks_at(&need(1), false), millis(100));
-    lease.renew(Duration::ZERO, &Answer { again: 1e7, ..answer(&[]) });
+    lease.renew(Duration::ZERO, &Answer { poll_in: 1e7, ..answer(&[]) });
     assert_eq!(lease.asks_at(&need(1), false), PERIOD);
     lease.renew(Duration::ZERO, &answer(&[[0, 0, 1]]));
     assert_eq!(lease.asks_at(&need(1), false), PERIOD, "it has slots");
-    assert_eq!(lease.asks_at(&need(1), true), LEAST, "and no room");
+    assert_eq!(lease.asks_at(&need(1), true), MIN_POLL_INTERVAL, "and no room");
     assert_eq!(Lease::new(Told::new(), None).asks_at(&need(0), false), Duration::ZERO, "never asked");
 }
 
@@ -172,12 +172,12 @@ fn what_an_earlier_run_has_learned_is_told_to_the_others() {
 
 #[test]
 fn where_they_are_many_each_asks_less_often_and_leases_for_longer() {
-    let mut lease = lease(&Answer { period: Some(500e3), ..answer(&[[0, 0, 9]]) });
+    let mut lease = lease(&Answer { period: 500e3, ..answer(&[[0, 0, 9]]) });
     assert_eq!(lease.asks_at(&need(1), false), millis(500));
     // A hundred a second.
     (0..50).for_each(|_| lease.asked());
     let report = lease.report(millis(500), need(0));
-    assert_eq!((report.wants + report.held_slots, report.recent), (63, 50));
+    assert_eq!((report.wanted + report.held_slots, report.arriving), (63, 50));
     lease.renew(millis(500), &answer(&[]));
     assert_eq!(lease.asks_at(&need(1), false), millis(750), "as often as a few");
 }

@@ -1,13 +1,12 @@
 //! A limiter that is shared: what its lease says instead of ramp, learners and phase, and what it tells and is told.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{Grant, Price, Scheduler};
 use crate::{
     gate::REQUESTS,
     judge::{Scope, Verdict},
     lease::{Answer, Fleet, IN_FLIGHT, Lease, Need, Ramp, Refusal, Report, Space, micros},
-    record::Meter as Kind,
 };
 
 /// So many of the line are looked at, to tell what the next calls cost.
@@ -15,7 +14,7 @@ const LOOKED_AT: usize = 64;
 /// Half of what a priority is worth, in microseconds.
 const CLEARLY: i64 = 30_000_000;
 /// Where nobody limits the calls in flight.
-const ANY: u64 = 1_000_000_000;
+pub(crate) const UNLIMITED: u64 = 1_000_000_000;
 
 impl<W> Scheduler<W> {
     /// From now on it is shared, and all of its limits hold: nobody goes before the first answer.
@@ -47,7 +46,7 @@ impl<W> Scheduler<W> {
 
     /// So many others make calls too, and have other limits.
     pub(crate) fn found_others(&mut self, others: u64) {
-        self.gate.lease_mut().into_iter().for_each(|lease| lease.beside(others));
+        self.gate.lease_mut().into_iter().for_each(|lease| lease.set_neighbours(others));
     }
 
     /// It is shared no longer, and all of its limits hold.
@@ -116,7 +115,7 @@ impl<W> Scheduler<W> {
 
     fn need(&self) -> Need {
         let refused = self.line.keys().take_while(|place| place.rank == 0).count() as u64;
-        Need { line: self.line.len() as u64, refused }
+        Need { queued: self.line.len() as u64, refused }
     }
 
     /// What the others who share it are told.
@@ -128,32 +127,24 @@ impl<W> Scheduler<W> {
         report.rate = self.limits.requests_per_minute.get();
         report.burst = micros(self.limits.burst);
         report.ramp = self.limits.ramp.map(|ramp| Ramp { start: ramp.start, step: ramp.step });
-        report.learns = self.limits.learn;
+        report.adapts = self.limits.learn;
         let most = u64::from(report.rate);
         #[allow(clippy::cast_precision_loss)]
         {
             report.served = Some(self.served.pace(now, most)).filter(|pace| *pace < most).map(|pace| pace as f64);
         }
-        report.held = if self.line.is_empty() {
-            None
-        } else if self.full() {
-            Some(IN_FLIGHT)
-        } else {
-            self.held_by_budget().map(Kind::key)
-        };
         report.call_time = micros(self.call_time);
         report.wait = self.line.first_key_value().map_or(0, |(first, _)| first.waited(now));
         report.classes = self.classes(now);
-        let calls = report.wants + report.held_slots;
-        let limit = self.limits.max_in_flight.map_or(ANY, |most| most.get().into());
+        let calls = report.wanted + report.held_slots;
+        let limit = self.limits.max_in_flight.map_or(UNLIMITED, |most| most.get().into());
         let head = u64::from(calls > 0);
-        report
-            .spaces
-            .insert(IN_FLIGHT, Space { limit, taken: self.in_flight, wants: calls, head, most: head, ages: None });
+        let space = Space { limit, taken: self.in_flight, wanted: calls, head_cost: head, max_cost: head, ages: None };
+        report.capacity.insert(IN_FLIGHT, space);
         let first: Vec<Price> = self.line.keys().take(LOOKED_AT).map(|place| self.price_of(*place)).collect();
         self.budgets.tell(now, calls, report.held_slots, &first, &mut report);
         // What the server takes away is not used while its answer is on its way.
-        self.gate.lease_mut().into_iter().for_each(|lease| lease.hold_room(self.in_flight));
+        self.gate.lease_mut().into_iter().for_each(|lease| lease.freeze_capacity(self.in_flight));
         Some(report)
     }
 
@@ -188,17 +179,18 @@ impl<W> Scheduler<W> {
         self.meter.forget_saved(now);
         let (teaches, budgets) = match verdict {
             Verdict::RateLimited { scope, .. } if self.limits.learn => match scope {
-                Scope::Concurrency => (Some(IN_FLIGHT), Vec::new()),
-                Scope::Acceleration | Scope::Day | Scope::Billing => (None, Vec::new()),
-                scope => (Some(REQUESTS), self.budgets.meant(*scope)),
+                Scope::Concurrency => (Some(IN_FLIGHT), BTreeMap::new()),
+                Scope::Acceleration | Scope::Day | Scope::Billing => (None, BTreeMap::new()),
+                scope => (Some(REQUESTS), self.budgets.meant(now, *scope)),
             },
-            _ => (None, Vec::new()),
+            _ => (None, BTreeMap::new()),
         };
         let refusal = Refusal {
             episode: of.filter(|(grant, _)| self.is_from_fleet(grant)).map(|(grant, _)| grant.passage.episode),
             hint: verdict.retry_after().map(micros),
             after: of.map_or(0, |(_, after)| micros(after)),
             teaches,
+            in_flight: self.in_flight,
             budgets,
             ..Refusal::default()
         };

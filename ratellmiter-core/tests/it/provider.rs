@@ -1,6 +1,6 @@
 //! The simulated provider over HTTP, with the real client and the limiter that users have.
 
-#[path = "../../examples/provider/server.rs"]
+#[path = "../../../examples/server.rs"]
 mod server;
 
 use std::{num::NonZeroU32, sync::atomic::Ordering, time::Duration};

@@ -1,7 +1,7 @@
 //! One limiter in several real processes, on a real server: the promises of one process hold for all of them together.
 //! Most of them are asserted in virtual time in `src/fleet/tests`, and here only by `ci/nightly`.
 
-#[path = "../../examples/provider/server.rs"]
+#[path = "../../../examples/server.rs"]
 mod server;
 
 use std::{

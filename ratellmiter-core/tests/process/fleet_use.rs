@@ -230,8 +230,7 @@ async fn a_day_that_others_spent_is_told_at_once() {
 /// Each limiter is on the node that the cluster keeps its key on, whichever node the URL names.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_is_shared_on_as_one_server_is() {
-    let node = || Redis::of("redis-server", &["--cluster-enabled", "yes"]);
-    let nodes = [node(), node()];
+    let nodes = [Redis::node(&[]), Redis::node(&[])];
     for (node, slots) in nodes.iter().zip(["0 8191", "8192 16383"]) {
         assert_eq!(node.ask(&format!("CLUSTER ADDSLOTSRANGE {slots}")), "+OK\r\n");
     }
@@ -254,7 +253,7 @@ async fn a_cluster_is_shared_on_as_one_server_is() {
 #[tokio::test]
 async fn a_user_needs_few_commands() {
     let redis = Redis::start();
-    let commands = "+evalsha +script|load +time +hmget +hget +hset +hdel +expire";
+    let commands = "+evalsha +eval +time +hmget +hget +hset +hdel +expire";
     let allowed = format!("ACL SETUSER worker on >hunter2 resetkeys ~{{ratellmiter:* nocommands {commands}");
     assert_eq!(redis.ask(&allowed), "+OK\r\n");
     let monitor = Monitor::new();

@@ -10,7 +10,7 @@ use std::{
     process::{Child, Command, Stdio},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, Ordering},
     },
     thread,
     time::{Duration, Instant},
@@ -51,6 +51,15 @@ impl Redis {
     /// On this port, where nothing is.
     pub fn at(port: u16) -> Self {
         Self::on("redis-server", port, &[])
+    }
+
+    /// Starts a node of a cluster. The nodes talk to each other on the port that is 10,000 above, which must be below those that
+    /// connections get, too.
+    pub fn node(arguments: &[&str]) -> Self {
+        let mut ports = std::iter::repeat_with(free_port).map(|port| 10_000 + port % 10_000).take(1000);
+        let is_free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
+        let port = ports.find(|port| is_free(*port) && is_free(port + 10_000)).expect("two free ports");
+        Self::on("redis-server", port, &[&["--cluster-enabled", "yes"], arguments].concat())
     }
 
     pub fn on(program: &'static str, port: u16, arguments: &[&str]) -> Self {
@@ -139,7 +148,9 @@ pub struct Proxy {
 }
 
 struct State {
-    to: SocketAddr,
+    /// The port that new connections are forwarded to.
+    to: AtomicU16,
+    accepted: AtomicU64,
     is_cut: AtomicBool,
     /// Answers are held back for so many milliseconds.
     delay: AtomicU64,
@@ -155,7 +166,8 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let state = Arc::new(State {
-            to: SocketAddr::from(([127, 0, 0, 1], port)),
+            to: AtomicU16::new(port),
+            accepted: AtomicU64::new(0),
             is_cut: AtomicBool::new(false),
             delay: AtomicU64::new(0),
             loses: AtomicBool::new(false),
@@ -175,6 +187,16 @@ impl Proxy {
 
     pub fn url(&self) -> String {
         format!("redis://{}", self.address)
+    }
+
+    /// Forwards new connections to `port`, as an address does that fails over. Open connections keep their server.
+    pub fn switch(&self, port: u16) {
+        self.state.to.store(port, Ordering::SeqCst);
+    }
+
+    /// Returns the number of connections accepted until now.
+    pub fn accepted(&self) -> u64 {
+        self.state.accepted.load(Ordering::SeqCst)
     }
 
     /// Nothing goes through: what is open hangs, what comes hangs too. `false` mends it.
@@ -206,7 +228,8 @@ impl Proxy {
 
 impl State {
     fn serve(&self, client: &TcpStream) {
-        let Ok(server) = TcpStream::connect(self.to) else { return };
+        self.accepted.fetch_add(1, Ordering::SeqCst);
+        let Ok(server) = TcpStream::connect(("127.0.0.1", self.to.load(Ordering::SeqCst))) else { return };
         client.set_nodelay(true).unwrap();
         server.set_nodelay(true).unwrap();
         self.open.lock().unwrap().extend([client.try_clone().unwrap(), server.try_clone().unwrap()]);

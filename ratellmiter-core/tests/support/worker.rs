@@ -115,8 +115,13 @@ impl Worker {
 
     /// Starts a process that does `job`, with these environment variables added.
     pub fn start_with(job: &Job, variables: &[(&str, &Path)]) -> Self {
+        Self::start_test(TEST, job, variables)
+    }
+
+    /// Starts a process that runs `test`, named with its module.
+    pub fn start_test(test: &str, job: &Job, variables: &[(&str, &Path)]) -> Self {
         let mut child = Command::new(env::current_exe().unwrap())
-            .args([TEST, "--exact", "--nocapture", "--test-threads=1"])
+            .args([test, "--exact", "--nocapture", "--test-threads=1"])
             .env(VARIABLE, serde_json::to_string(job).unwrap())
             .env("RATELLMITER_CONFIG", "/dev/null")
             .envs(variables.iter().copied())

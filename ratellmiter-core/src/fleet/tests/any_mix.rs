@@ -60,7 +60,7 @@ fn play(mix: &Mix) {
     let mut fleet = Fleet::new(limits, mix.processes.len());
     fleet.call_time = mix.call_time;
     for (process, callers) in mix.processes.iter().enumerate() {
-        let caller = Caller { tokens: callers.tokens, calls: 100_000, priority: callers.priority };
+        let caller = Caller { tokens: callers.tokens, calls: 100_000, priority: callers.priority, ..Caller::PLAIN };
         (0..callers.count).for_each(|_| fleet.asks(process, caller));
     }
     fleet.run(mix.turn());

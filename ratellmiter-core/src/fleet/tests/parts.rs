@@ -40,7 +40,7 @@ fn the_urgent_go_first_in_whichever_process_they_are_and_the_others_in_the_end()
     // Five a second.
     let mut fleet = Fleet::new(Limits::per_minute(NonZeroU32::new(300).unwrap()).no_ramp(), 3);
     let calls = |fleet: &mut Fleet, process, callers, priority| {
-        (0..callers).for_each(|_| fleet.asks(process, Caller { tokens: 1, calls: 1000, priority }));
+        (0..callers).for_each(|_| fleet.asks(process, Caller { calls: 1000, priority, ..Caller::PLAIN }));
     };
     calls(&mut fleet, 1, 10, Priority::Normal);
     calls(&mut fleet, 2, 20, Priority::Low);

@@ -9,7 +9,7 @@ use mlua::{Function, Lua, Table, Value};
 use redis::{Client, Connection, Script};
 use serde_json::{Map, Number, Value as Json};
 
-use super::super::link::STEP;
+use super::super::script;
 
 #[path = "../../../tests/support/redis.rs"]
 mod real;
@@ -44,7 +44,7 @@ impl Server {
         globals.set("cjson", cjson)?;
         globals.set("KEYS", [KEY])?;
         lua.load(include_str!("server.lua")).set_name("=server").exec()?;
-        let script = lua.load(STEP).set_name("=script").into_function()?;
+        let script = lua.load(script::step()).set_name("=script").into_function()?;
         Ok(Self::Embedded { lua, script })
     }
 
@@ -52,8 +52,9 @@ impl Server {
         let redis = real::Redis::start();
         let connection = Box::new(Client::open(redis.url()).unwrap().get_connection().unwrap());
         let clock = "redis.call('TIME')";
-        assert_eq!(STEP.matches(clock).count(), 1, "the script reads its clock once");
-        let script = Script::new(&STEP.replace(clock, "{ ARGV[2], ARGV[3] }"));
+        let step = script::step();
+        assert_eq!(step.matches(clock).count(), 1, "the script reads its clock once");
+        let script = Script::new(&step.replace(clock, "{ ARGV[2], ARGV[3] }"));
         Self::Real { connection, script, _redis: redis }
     }
 

@@ -1,14 +1,14 @@
 //! A limiter that is shared, without a server: what is left of it when the lease is lost.
 
 use super::*;
-use std::num::NonZeroU64;
+use std::{collections::BTreeMap, num::NonZeroU64};
 
 use crate::lease::{Answer, Told};
 
 /// Shared by four, of whom a quarter of the demand is ours.
 fn answer() -> Answer {
     let in_flight = ("in_flight".to_owned(), 8.0);
-    Answer { epoch: "1".into(), members: 4.0, share: 0.25, spaces: Told::from([in_flight]), ..Answer::default() }
+    Answer { epoch: "1".into(), processes: 4.0, share: 0.25, capacity: Told::from([in_flight]), ..Answer::default() }
 }
 
 fn shared(limits: Limits, answer: &Answer) -> Scheduler<()> {
@@ -72,7 +72,7 @@ fn who_loses_the_others_has_its_part_of_what_all_have_learned_and_tells_of_the_w
     assert_eq!(scheduler.report(seconds(70)).unwrap().ceilings, ceilings, "of the whole");
     assert_eq!(scheduler.limits().requests_per_minute, limits.requests_per_minute);
     let learned = Told::from([("tokens_per_minute".to_owned(), 34_000.0)]);
-    scheduler.renew(seconds(70), &Answer { learned, ..answer });
+    scheduler.renew(seconds(70), &Answer { adapted: learned, ..answer });
     assert_eq!(scheduler.standing(seconds(70)).budgets[0].unwrap().learned, Some(34_000.0));
 }
 
@@ -94,16 +94,16 @@ fn with_tokens() -> Limits {
 
 /// With slots for so many calls now, and room for all tokens.
 fn slots(count: u32) -> Answer {
-    let mut answer = Answer { spans: vec![[0.0, 0.0, f64::from(count)]], rate: 6000.0, pace: 6000.0, ..answer() };
-    answer.spaces.insert("tokens_per_minute".to_owned(), 60_000.0);
-    answer.paces.insert("tokens_per_minute".to_owned(), 60_000.0);
+    let mut answer = Answer { slot_runs: vec![[0.0, 0.0, f64::from(count)]], rate: 6000.0, pace: 6000.0, ..answer() };
+    answer.capacity.insert("tokens_per_minute".to_owned(), 60_000.0);
+    answer.rates.insert("tokens_per_minute".to_owned(), 60_000.0);
     answer
 }
 
 /// What the next call is said to cost, and what all have cost with those that there are slots for.
 fn told(scheduler: &mut Scheduler<()>, now: Duration) -> (u64, i64) {
-    let pace = scheduler.report(now).unwrap().paces["tokens_per_minute"];
-    (pace.each, pace.reserved)
+    let pace = scheduler.report(now).unwrap().rates["tokens_per_minute"];
+    (pace.mean_cost, pace.reserved)
 }
 
 #[test]
@@ -130,19 +130,21 @@ fn what_calls_cost_is_told_with_what_the_slots_are_for() {
 fn who_has_no_slots_for_want_of_tokens_says_so() {
     let mut scheduler = shared(with_tokens(), &answer());
     scheduler.joins(Duration::ZERO);
-    scheduler.renew(Duration::ZERO, &Answer { bound: Some("tokens_per_minute".to_owned()), ..slots(0) });
+    scheduler.renew(Duration::ZERO, &Answer { bottleneck: Some("tokens_per_minute".to_owned()), ..slots(0) });
     assert_eq!(scheduler.standing(Duration::ZERO).held, Some(Held::TokensPerMinute));
-    assert_eq!(scheduler.report(Duration::ZERO).unwrap().held, Some("tokens_per_minute"));
-    scheduler.renew(Duration::ZERO, &slots(0));
-    assert_eq!(scheduler.standing(Duration::ZERO).held, Some(Held::Rate));
-    assert_eq!(scheduler.report(Duration::ZERO).unwrap().held, None);
+    scheduler.report(Duration::ZERO);
+    let backlogged = |micros| BTreeMap::from([("tokens_per_minute", micros)]);
+    assert_eq!(scheduler.report(millis(40)).unwrap().backlogged, backlogged(40_000));
+    scheduler.renew(millis(40), &slots(0));
+    assert_eq!(scheduler.standing(millis(40)).held, Some(Held::Rate));
+    assert_eq!(scheduler.report(millis(60)).unwrap().backlogged, BTreeMap::from([("requests", 20_000)]));
 }
 
 /// What others took of a day, which is all there is for the next two hours.
 fn spent() -> Answer {
     let mut answer = Answer { rate: 6000.0, pace: 6000.0, ..answer() };
-    answer.others.insert("requests_per_day".to_owned(), 5.0);
-    answer.frees.insert("requests_per_day".to_owned(), 7200e6);
+    answer.used_by_others.insert("requests_per_day".to_owned(), 5.0);
+    answer.free_in.insert("requests_per_day".to_owned(), 7200e6);
     answer
 }
 
@@ -172,14 +174,14 @@ fn what_others_took_of_a_day_is_known_to_those_who_ask_and_to_those_who_wait() {
 fn what_others_know_of_what_calls_use_is_believed_until_ours_show_it() {
     let mut scheduler = shared(with_tokens(), &answer());
     assert_eq!(told(&mut scheduler, Duration::ZERO).0, 6000, "a tenth of a minute, while nothing is known");
-    assert_eq!(scheduler.report(Duration::ZERO).unwrap().usual, None);
-    scheduler.renew(Duration::ZERO, &Answer { usual: Some([100.0, 20.0]), ..slots(1) });
+    assert_eq!(scheduler.report(Duration::ZERO).unwrap().typical_cost, None);
+    scheduler.renew(Duration::ZERO, &Answer { typical_cost: Some([100.0, 20.0]), ..slots(1) });
     assert_eq!(told(&mut scheduler, Duration::ZERO).0, 120);
-    scheduler.renew(Duration::ZERO, &Answer { usual: Some([100.0, 20.0]), ..slots(1) });
+    scheduler.renew(Duration::ZERO, &Answer { typical_cost: Some([100.0, 20.0]), ..slots(1) });
     scheduler.joins(Duration::ZERO);
     let grant = advance(&mut scheduler, Duration::ZERO)[0];
     assert!(scheduler.finish(Duration::ZERO, grant, false, Some(Usage::new(30, 5))));
-    assert_eq!(scheduler.report(Duration::ZERO).unwrap().usual, Some([30, 5]), "the others are told");
+    assert_eq!(scheduler.report(Duration::ZERO).unwrap().typical_cost, Some([30, 5]), "the others are told");
     assert_eq!(told(&mut scheduler, Duration::ZERO).0, 35);
 }
 
@@ -203,11 +205,11 @@ fn what_is_allowed_is_zero_in_a_pause_alone() {
 
 #[test]
 fn who_is_late_makes_up_for_a_little_and_no_more() {
-    let slots = Answer { spans: vec![[0.0, 10e3, 20.0]], rate: 6000.0, pace: 6000.0, ..answer() };
+    let slots = Answer { slot_runs: vec![[0.0, 10e3, 20.0]], rate: 6000.0, pace: 6000.0, ..answer() };
     let stopped_for = |late: u64| {
         let mut scheduler = shared(
             per_minute(6000).no_ramp().max_in_flight(NonZeroU32::new(50).unwrap()),
-            &Answer { spaces: Told::from([("in_flight".to_owned(), 50.0)]), ..slots.clone() },
+            &Answer { capacity: Told::from([("in_flight".to_owned(), 50.0)]), ..slots.clone() },
         );
         (0..20).for_each(|_| _ = scheduler.joins(Duration::ZERO));
         (advance(&mut scheduler, millis(late)).len(), in_a_second(&mut scheduler, millis(late)))
@@ -218,11 +220,11 @@ fn who_is_late_makes_up_for_a_little_and_no_more() {
 
 #[test]
 fn slots_of_a_limit_that_has_changed_go_back() {
-    let mut scheduler = shared(per_minute(60), &Answer { spans: vec![[0.0, 1e6, 2.0]], ..slots(0) });
+    let mut scheduler = shared(per_minute(60), &Answer { slot_runs: vec![[0.0, 1e6, 2.0]], ..slots(0) });
     (0..9).for_each(|_| _ = scheduler.joins(Duration::ZERO));
     assert_eq!(advance(&mut scheduler, Duration::ZERO).len(), 1);
     scheduler.set_limits(millis(300), per_minute(1200));
     assert_eq!(scheduler.asks_at().map(|at| at <= millis(300)), Some(true), "at once");
     let report = scheduler.report(millis(300)).unwrap();
-    assert_eq!((report.unused, report.rate, report.wants >= 8), (1, 1200, true));
+    assert_eq!((report.unused, report.rate, report.wanted >= 8), (1, 1200, true));
 }

@@ -1,0 +1,23 @@
+//! `reqwest`: `check_llm()` in place of `error_for_status()`, and nothing of a refusal is lost.
+//! `cargo run -p ratellmiter-examples --bin client_reqwest`
+
+#[path = "../ratellmiter-core/tests/support/mod.rs"]
+mod support;
+
+use std::error::Error;
+
+use ratellmiter_core::{CheckLlm as _, ratellmiter};
+use support::{Server, vectors};
+
+#[ratellmiter(model = "gpt-4o")]
+async fn answer(client: &reqwest::Client, url: &str) -> Result<String, Box<dyn Error + Send + Sync>> {
+    Ok(client.post(url).body("{}").send().await?.check_llm().await?.text().await?)
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
+    let server = Server::start(vec![vectors::example(), vectors::success()]);
+    println!("{}", answer(&reqwest::Client::new(), &server.url()).await?);
+    println!("{} requests: one was refused", server.requests());
+    Ok(())
+}

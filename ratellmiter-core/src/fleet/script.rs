@@ -1,0 +1,95 @@
+//! The script that the server runs for each report: one step of one process.
+//!
+//! Its files are modules that know each other by the names below, so their order does not matter; `step.lua` is the step itself. A
+//! number that the library uses too is in the table `C`, which is written here.
+
+use std::{fmt::Write as _, time::Duration};
+
+use super::{link, member};
+use crate::{
+    budget,
+    gate::REQUESTS,
+    learn,
+    lease::{self, IN_FLIGHT, micros},
+    limits::FULL,
+    ramp, recovery, scheduler,
+};
+
+const MODULES: [(&str, &str); 11] = [
+    ("Adaptive", include_str!("script/adaptive.lua")),
+    ("Capacity", include_str!("script/capacity.lua")),
+    ("Demand", include_str!("script/demand.lua")),
+    ("Document", include_str!("script/document.lua")),
+    ("Members", include_str!("script/members.lua")),
+    ("Pause", include_str!("script/pause.lua")),
+    ("Ramp", include_str!("script/ramp.lua")),
+    ("Rates", include_str!("script/rates.lua")),
+    ("Reply", include_str!("script/reply.lua")),
+    ("Slots", include_str!("script/slots.lua")),
+    ("Throughput", include_str!("script/throughput.lua")),
+];
+
+const TIMES: [(&str, Duration); 21] = [
+    ("FIRST_CANARY_TIMEOUT", recovery::FIRST_PATIENCE),
+    ("FIRST_PAUSE", recovery::FIRST),
+    ("KEEPALIVE", lease::KEEPALIVE),
+    ("LOSS_TIMEOUT", link::PATIENCE),
+    ("LOSS_RETRY", member::RETRY),
+    ("MAX_CANARY_TIMEOUT", recovery::MOST_PATIENCE),
+    ("MAX_HINT", recovery::LONGEST_HINT),
+    ("MAX_JITTER", recovery::MAX_JITTER),
+    ("MAX_PAUSE", recovery::LONGEST),
+    ("MINUTE", Duration::from_secs(60)),
+    ("MIN_CANARY_TIMEOUT", recovery::LEAST_PATIENCE),
+    ("MIN_JITTER", recovery::MIN_JITTER),
+    ("MIN_USAGE_SPAN", budget::MIN_SPAN),
+    ("PERIOD", lease::PERIOD),
+    ("RAMP_IDLE", ramp::IDLE),
+    ("SECOND", Duration::from_secs(1)),
+    ("SLACK", budget::SLACK),
+    ("THROUGHPUT_GRAIN", learn::GRAIN),
+    ("THROUGHPUT_MAX_SPAN", learn::LONGEST_SPAN),
+    ("THROUGHPUT_MIN_SPAN", learn::MIN_SPAN),
+    ("THROUGHPUT_SPAN", learn::SPAN),
+];
+
+#[allow(clippy::cast_precision_loss)] // All are small.
+const NUMBERS: [(&str, f64); 18] = [
+    ("AGES", budget::PARTS as f64),
+    ("CANARY_FACTOR", recovery::PATIENCE as f64),
+    ("CREDIT_DIVISOR", budget::CREDIT as f64),
+    ("DECREASE_FACTOR", learn::CUT),
+    ("FIRST_RETURN_SECONDS", learn::FIRST_RETURN),
+    ("JITTER_DIVISOR", recovery::JITTER_DIVISOR as f64),
+    ("MAX_RETURN_SECONDS", learn::LONGEST_RETURN),
+    ("PAUSE_FACTOR", recovery::GROWTH),
+    ("PROBE_DOUBLING_SECONDS", learn::DOUBLING),
+    ("PROBE_STEP", learn::PROBE),
+    ("RAMP_FULL", FULL as f64),
+    ("RAMP_RESUME_FACTOR", ramp::RESUME_FACTOR as f64),
+    ("RAMP_STEEP_FACTOR", ramp::STEEP_FACTOR as f64),
+    ("RETURN_FACTOR", learn::LONGER),
+    ("SAME_CEILING", learn::SAME),
+    ("THROUGHPUT_CALLS", learn::ENOUGH as f64),
+    ("THROUGHPUT_MIN_CALLS", learn::MIN_CALLS as f64),
+    ("TOKEN_FLOOR_DIVISOR", budget::FLOOR_DIVISOR as f64),
+];
+
+/// Returns the script's text.
+pub(super) fn step() -> String {
+    let names: Vec<_> = MODULES.iter().map(|(name, _)| *name).collect();
+    let mut text = format!("local {}\nlocal C = {{\n", names.join(", "));
+    for (name, time) in TIMES {
+        let _ = writeln!(text, "    {name} = {},", micros(time));
+    }
+    for (name, number) in NUMBERS {
+        let _ = writeln!(text, "    {name} = {number},");
+    }
+    let _ = writeln!(
+        text,
+        "    UNLIMITED = {},\n    IN_FLIGHT = '{IN_FLIGHT}', REQUESTS = '{REQUESTS}',\n}}",
+        scheduler::UNLIMITED
+    );
+    MODULES.iter().for_each(|(_, module)| text += module);
+    text + include_str!("script/step.lua")
+}

@@ -1,0 +1,147 @@
+-- One step of one process: its report is taken over, and it gets a lease until its next report.
+--
+-- KEYS[1] is a limiter, ARGV[1] the report as JSON. Each module above is given the step `s`, or the part of the document that it works on.
+
+local MAX_FREQUENT = 64   -- Processes that report each period; more of them report less often.
+local TRAVEL_MARGIN = 0.005 -- The part of the rate that is left unused, since calls of several processes travel to the server.
+local GRACE = 1.3e6       -- In this time all processes with a lease from a lost document have reported.
+
+local report = cjson.decode(ARGV[1])
+-- Ages are read only for budgets that are short.
+for _, space in pairs(report.capacity) do space.parts = space.parts and cmsgpack.pack(space.parts) end
+local doc, last_reply, wall = Document.open(report.id)
+if doc.format ~= Document.FORMAT then
+    return redis.error_reply('ERR ' .. KEYS[1] .. ' was written by another version of ratellmiter')
+end
+local crew = 0
+for _ in pairs(doc.members) do crew = crew + 1 end
+-- A clock that was set back stands still until it has caught up.
+local now = math.max(wall - tonumber(doc.zero), doc.now)
+local period = math.min(math.max(C.PERIOD * crew / MAX_FREQUENT, C.PERIOD), C.KEEPALIVE)
+local s = {
+    id = report.id, doc = doc, report = report, now = now, passed = now - doc.now, period = period,
+    memory = 2 * period, -- A process that reports late is owed its part for this long.
+    slack = math.max(report.burst, C.SLACK),
+}
+doc.now = now
+s.before = doc.members[s.id]
+if s.before and s.before.epoch ~= doc.zero then s.before = nil end
+-- The reply to this step was lost on its way.
+if s.before and s.before.step == report.step then return last_reply end
+-- A process that went on alone is new, too: its usage meanwhile is no debt to any schedule.
+s.is_new = not s.before or report.is_new or report.epoch ~= doc.zero
+s.before_or_new = not s.is_new and s.before or nil
+if report.epoch and report.epoch ~= doc.zero then doc.grace = GRACE end
+
+local others = Members.refresh(s) - (doc.members[s.id] and 1 or 0)
+local conflicting = Members.conflicting(s)
+if conflicting then
+    if s.before then Members.remove(doc, s.id, s.before) end
+    Document.save(doc)
+    local name = redis.call('HGET', KEYS[1], Members.name_field(conflicting))
+    return cjson.encode({ conflict = { name = name, limits = doc.limits, members = others } })
+end
+if report.intent == 'looks' then
+    -- A server that cannot store anything is as good as none: this fails there.
+    Document.save(doc)
+    return cjson.encode({ welcome = true })
+end
+
+-- The limits in force.
+s.margin = others > 0 and TRAVEL_MARGIN or 0
+s.shape = {
+    start = report.ramp and report.ramp.start, step = report.ramp and report.ramp.step, per_minute = report.rate,
+    from_idle = report.burst == 0, is_shared = others > 0,
+}
+function s.rate()
+    local allowed = math.min(Adaptive.allowed(doc.adapted[C.REQUESTS], report.rate), report.served or math.huge)
+    for id, member in pairs(doc.members) do
+        if id ~= s.id and member.served then allowed = math.min(allowed, member.served) end
+    end
+    return math.max(math.floor(allowed), 1)
+end
+function s.interval() return C.MINUTE / (s.rate() * (1 - s.margin)) end
+function s.tolerance() return math.max(report.burst - s.interval(), 0) end
+if not report.adapts then doc.adapted = {} end
+doc.ramp = doc.ramp or Ramp.new(s.shape, now)
+doc.typical_cost = report.typical_cost or doc.typical_cost
+
+-- Unused slots are returned at the distance at which the last ones were leased.
+local leaves = report.intent == 'leaves'
+s.returned = s.is_new and 0 or report.unused + (leaves and report.held_slots or 0)
+if s.returned > 0 then
+    doc.next_slot = doc.next_slot - s.returned * (doc.gap or s.interval())
+    doc.ramp.used = math.max(doc.ramp.used - s.returned, 0)
+end
+Throughput.add(doc.throughput, report.sent, now)
+
+-- Time with a queue, as all processes have seen it together: the ramp rises by it, and adapted limits grow.
+s.is_backlogged = false
+for key, micros in pairs(report.backlogged) do s.is_backlogged = s.is_backlogged or key ~= C.IN_FLIGHT and micros > 0 end
+local is_full = (report.backlogged[C.REQUESTS] or 0) >= s.passed
+for id, member in pairs(doc.members) do
+    local is_waiting = id ~= s.id and member.is_unmet and Demand.is_eligible(member)
+    s.is_backlogged, is_full = s.is_backlogged or is_waiting, is_full or is_waiting
+end
+if not is_full then doc.ramp.idle = doc.ramp.idle + s.passed end
+s.shape.in_force = math.ceil(s.rate() / report.rate * C.RAMP_FULL)
+local before = doc.shape or s.shape
+Ramp.advance(doc.ramp, before, now, s.is_backlogged)
+if doc.limits and doc.limits ~= report.limits then
+    -- A higher rate is a jump in demand.
+    Ramp.set_level(doc.ramp, s.shape, now, doc.ramp.level * before.per_minute / report.rate)
+end
+doc.limits, doc.shape = report.limits, s.shape
+for key, micros in pairs(report.backlogged) do
+    local space = report.capacity[key]
+    local configured = key == C.REQUESTS and report.rate or space and (space.limit < C.UNLIMITED and space.limit or math.huge)
+    local time = math.min(micros, s.passed)
+    if key == C.REQUESTS then
+        -- Without the time in which the ramp alone has kept the calls back.
+        local low, rate, before = Adaptive.low(doc.adapted[key], report.rate), Ramp.rate(doc.ramp, s.shape, now)
+        if rate < low then time = 0 elseif before < low then time = math.min(time, math.max(now - doc.ramp.second, 0)) end
+    end
+    if configured then Adaptive.on_backlogged(doc.adapted[key], configured, time) end
+end
+
+if s.is_new and (next(doc.members) == nil or s.before == nil and next(doc.adapted) == nil) then
+    -- This process knows more than a document that was lost.
+    for key, ceiling in pairs(report.ceilings) do
+        local space = report.capacity[key]
+        local configured = key == C.REQUESTS and report.rate or space and space.limit
+        if report.adapts and configured and not doc.adapted[key] then
+            doc.adapted[key] = Adaptive.on_refusal(nil, ceiling, configured, 1)
+        end
+    end
+    Pause.carry(doc.pause, report.paused, now)
+end
+for _, refusal in ipairs(report.refusals or {}) do Pause.on_refusal(s, refusal) end
+Pause.settle_canary(s)
+
+if leaves then
+    Rates.release(s)
+    Members.remove(doc, s.id, { seen = now, capacity = report.capacity })
+    Document.save(doc)
+    return cjson.encode({ welcome = false })
+end
+
+-- The schedule keeps its debt in calls.
+local interval = s.interval()
+if doc.interval and doc.next_slot > now then doc.next_slot = now + (doc.next_slot - now) * interval / doc.interval end
+doc.interval = interval
+
+Demand.update(s)
+if doc.pause.phase == 'flowing' and s.is_new and report.allowed > 0 and s.shape.start then
+    -- Processes that went on without the server resume together where they were.
+    if now - doc.carried.at > GRACE then doc.carried = { at = now, level = 0 } end
+    doc.carried.level = doc.carried.level + math.floor(report.allowed * C.RAMP_FULL / report.rate)
+    if doc.carried.level > doc.ramp.level then Ramp.set_level(doc.ramp, s.shape, now, doc.carried.level) end
+end
+Capacity.assign(s)
+Demand.weigh(s)
+local run = Slots.assign(s, Rates.assign(s))
+local reply = cjson.encode(Reply.of(s, run))
+Document.save(doc)
+redis.call('HSET', KEYS[1], s.id, reply)
+if s.is_new then redis.call('HSET', KEYS[1], Members.name_field(s.id), report.name) end
+return reply

@@ -1,0 +1,275 @@
+//! A fleet of one process does what one limiter does.
+
+use proptest::{collection::vec, option, prelude::*, sample::select, test_runner::RngSeed};
+
+use super::*;
+use crate::{
+    gate::REQUESTS,
+    judge::Scope,
+    lease::{IN_FLIGHT, PERIOD},
+    tally::Standing,
+};
+
+/// What a process does, or what happens to it.
+#[derive(Debug, Clone, Copy)]
+enum Action {
+    /// Callers that make one call each.
+    Ask {
+        callers: usize,
+        tokens: u64,
+    },
+    /// A call that is refused a number of times.
+    Refused {
+        tokens: u64,
+        verdict: Verdict,
+        refusals: u32,
+    },
+    Wait(Duration),
+    /// Other calls and tokens a minute, other calls in flight, with a ramp or without.
+    Retune(Limits),
+}
+
+/// The limiter at the end of a period.
+#[derive(Debug)]
+struct Sample {
+    /// What the ramp and the adapted rate allow, a second; 0 during a pause.
+    rate: f64,
+    /// Limits in force by name: as adapted, else as configured.
+    limits: Vec<(&'static str, f64)>,
+    episode: u64,
+}
+
+/// What came of a sequence of actions.
+#[derive(Debug)]
+struct Course {
+    tickets: Vec<Duration>,
+    samples: Vec<Sample>,
+    /// For each refusal, the time until the next call was sent.
+    pauses: Vec<Duration>,
+}
+
+impl Course {
+    fn of(mut fleet: Fleet, call_time: Duration, actions: &[Action], rest: Duration) -> Self {
+        fleet.call_time = call_time;
+        fleet.run(millis(10));
+        let mut course = Self { tickets: Vec::new(), samples: Vec::new(), pauses: Vec::new() };
+        for &action in actions {
+            match action {
+                Action::Ask { callers, tokens } => fleet.calls(0, callers, tokens, 1),
+                Action::Refused { tokens, verdict, refusals } => {
+                    fleet.asks(0, Caller { tokens, verdict, refusals, ..Caller::PLAIN });
+                }
+                Action::Wait(time) => {
+                    let end = fleet.now + time;
+                    course.record(&mut fleet, end);
+                }
+                Action::Retune(limits) => {
+                    let now = fleet.now;
+                    fleet.processes[0].scheduler.set_limits(now, limits);
+                }
+            }
+            fleet.advances(0);
+            // A round trip to the server.
+            let end = fleet.now + millis(5);
+            course.record(&mut fleet, end);
+        }
+        let end = fleet.now + rest;
+        course.record(&mut fleet, end);
+        let next = |refused: &Duration| fleet.tickets.iter().find(|ticket| ticket.at > *refused);
+        course.tickets = fleet.tickets.iter().map(|ticket| ticket.at).collect();
+        course.pauses = fleet.refusals.iter().filter_map(|refused| Some(next(refused)?.at - *refused)).collect();
+        course
+    }
+
+    /// Runs until `end` and takes a sample at the end of each period.
+    fn record(&mut self, fleet: &mut Fleet, end: Duration) {
+        while let at = PERIOD * (self.samples.len() as u32 + 1)
+            && at <= end
+        {
+            fleet.run(at);
+            fleet.refreshes(0);
+            let now = fleet.now;
+            let scheduler = &mut fleet.processes[0].scheduler;
+            let gauges = scheduler.standing(now);
+            self.samples.push(Sample {
+                rate: gauges.rate,
+                limits: limits_in_force(&gauges),
+                episode: scheduler.episode(),
+            });
+        }
+        fleet.run(end);
+    }
+
+    /// Returns the number of calls sent in a second.
+    fn calls_in(&self, second: u64) -> usize {
+        self.tickets.iter().filter(|at| at.as_secs() == second).count()
+    }
+
+    fn calls_until(&self, second: u64) -> usize {
+        self.tickets.iter().filter(|at| at.as_secs() <= second).count()
+    }
+
+    /// Describes the seconds until `end`, one in a line.
+    fn rows(&self, end: usize) -> String {
+        let row = |(second, sample): (usize, &Sample)| {
+            let Sample { rate, limits, episode } = sample;
+            format!("{:3} calls, {rate:.3}/s, {limits:?}, episode {episode}\n", self.calls_in(second as u64))
+        };
+        self.samples.iter().skip(3).step_by(4).take(end).enumerate().map(row).collect()
+    }
+}
+
+impl Fleet {
+    /// A process asks the server once more and takes over its answer.
+    fn refreshes(&mut self, number: usize) {
+        let now = self.now;
+        if let Some((_, answer)) = self.processes[number].answer.take() {
+            self.processes[number].scheduler.renew(now, &answer);
+        }
+        let Some(report) = self.processes[number].scheduler.report(now) else { return };
+        let Reply::Answer(answer) = self.tells(number, Intent::Shares, report) else { panic!("no other process") };
+        self.processes[number].scheduler.renew(now, &answer);
+        self.advances(number);
+    }
+}
+
+fn limits_in_force(gauges: &Standing) -> Vec<(&'static str, f64)> {
+    let budgets = gauges
+        .budgets
+        .iter()
+        .flatten()
+        .map(|budget| (budget.meter.key(), budget.learned.unwrap_or(budget.limit as f64)));
+    let rate = (REQUESTS, gauges.learned_rate.unwrap_or(gauges.limit));
+    let in_flight = gauges.learned_in_flight.map(|calls| (IN_FLIGHT, calls));
+    [rate].into_iter().chain(in_flight).chain(budgets).collect()
+}
+
+/// Compares one limiter with a fleet of one process; returns the first difference.
+fn compare(limits: Limits, call_time: Duration, actions: &[Action], rest: Duration) -> Result<(), String> {
+    let alone = Course::of(Fleet::alone(limits), call_time, actions, rest);
+    let shared = Course::of(Fleet::new(limits, 1), call_time, actions, rest);
+    let retuned =
+        actions.iter().filter_map(|action| if let Action::Retune(limits) = action { Some(*limits) } else { None });
+    let all: Vec<Limits> = retuned.chain([limits]).collect();
+    let per_minute = all.iter().map(|limits| limits.requests_per_minute.get()).max().unwrap();
+    let assert = |holds: bool, second: usize, subject: &str| {
+        let rows = [&alone, &shared].map(|course| course.rows(second + 2));
+        let pauses = [&alone, &shared].map(|course| &course.pauses);
+        let differ = || format!("{subject} in second {second}\nalone\n{}shared\n{}pauses {pauses:?}", rows[0], rows[1]);
+        if holds { Ok(()) } else { Err(differ()) }
+    };
+    // A step, and one call more or less in the second before.
+    let step = f64::from(per_minute) / 60.0 * 0.1;
+    let mut growth: BTreeMap<&str, f64> = BTreeMap::new();
+    for (index, one) in alone.samples.iter().enumerate() {
+        let second = index / 4;
+        let before = &alone.samples[index.saturating_sub(1)];
+        // Round trips add up to some milliseconds, by which an event may lie on the other side of a sample.
+        let around = &shared.samples[index.saturating_sub(1)..(index + 2).min(shared.samples.len())];
+        assert(around.iter().any(|other| one.episode == other.episode), second, "episodes")?;
+        for &(name, limit) in &one.limits {
+            let before = before.limits.iter().find(|(other, _)| *other == name).map_or(limit, |(_, before)| *before);
+            let growth = growth.entry(name).or_default();
+            // A decrease starts anew.
+            *growth = if limit < before { 0.0 } else { growth.max((limit - before) / limit) };
+            // 1 %, and the growth of the two periods for which slots are leased; of a rate that the ramp has taught, a step of it.
+            let ramp = if name == REQUESTS && limits.ramp.is_some() { step } else { 0.0 };
+            let tolerance = limit * (0.01 + 2.0 * *growth) + ramp;
+            let near = |other: &Sample| {
+                other.limits.iter().any(|(key, other)| *key == name && (limit - other).abs() <= tolerance)
+            };
+            assert(around.iter().any(near), second, name)?;
+        }
+        if index % 4 < 3 {
+            continue;
+        }
+        // In the second in which a queue ends, it makes up for one call more or less before.
+        let calls = [&alone, &shared].map(|course| (course.calls_in(second as u64), course.calls_until(second as u64)));
+        let are_near = |one: usize, other: usize| one.abs_diff(other) <= 1;
+        assert(are_near(calls[0].0, calls[1].0) || are_near(calls[0].1, calls[1].1), second, "calls")?;
+        assert(around.iter().any(|other| (one.rate - other.rate).abs() <= step + 1.0), second, "ramp")?;
+    }
+    let pauses = alone.pauses.iter().zip(&shared.pauses);
+    let are_near = pauses.clone().all(|(one, other)| one.abs_diff(*other) <= millis(50));
+    assert(are_near && alone.pauses.len() == shared.pauses.len(), alone.samples.len() / 4, "pauses")
+}
+
+fn calls_per_minute(calls: u32) -> Limits {
+    Limits::per_minute(NonZeroU32::new(calls).unwrap())
+}
+
+/// A kind of limits. Calls in flight are limited where there is no ramp: each of the few calls that are then sent in a second changes the
+/// ramp by more than a step.
+#[derive(Debug, Clone, Copy)]
+struct Kind {
+    has_tokens: bool,
+    has_ramp: bool,
+}
+
+fn limits(kind: Kind) -> impl Strategy<Value = Limits> {
+    let rate = select(vec![30, 60, 90, 300, 600, 1200, 6000]);
+    let tokens = select(vec![6000_u64, 60_000, 300_000]);
+    let in_flight = option::weighted(0.3, select(vec![1_u32, 2, 3, 8]));
+    (rate, tokens, in_flight).prop_map(move |(rate, tokens, in_flight)| {
+        let mut limits = calls_per_minute(rate);
+        limits.tokens_per_minute = NonZeroU64::new(tokens).filter(|_| kind.has_tokens);
+        if kind.has_ramp {
+            return limits;
+        }
+        limits.max_in_flight = in_flight.and_then(NonZeroU32::new);
+        limits.no_ramp()
+    })
+}
+
+fn verdict(kind: Kind) -> impl Strategy<Value = Verdict> {
+    let mut scopes =
+        vec![Scope::Requests, Scope::Tokens, Scope::InputTokens, Scope::Acceleration, Scope::Day, Scope::Unknown];
+    if !kind.has_ramp {
+        scopes.push(Scope::Concurrency);
+    }
+    let hint = option::weighted(0.5, (100_u64..8000).prop_map(millis));
+    (select(scopes), hint, any::<[bool; 3]>()).prop_map(|(scope, retry_after, is_overload)| {
+        if is_overload == [true; 3] {
+            Verdict::Overloaded { retry_after }
+        } else {
+            Verdict::RateLimited { retry_after, scope }
+        }
+    })
+}
+
+fn action(tokens: u64, kind: Kind) -> impl Strategy<Value = Action> {
+    prop_oneof![
+        4 => (1_usize..60).prop_map(move |callers| Action::Ask { callers, tokens }),
+        3 => (verdict(kind), 1_u32..4).prop_map(move |(verdict, refusals)| Action::Refused { tokens, verdict, refusals }),
+        4 => (50_u64..6000).prop_map(|time| Action::Wait(millis(time))),
+        1 => (5_u64..30).prop_map(|time| Action::Wait(seconds(time))),
+        1 => limits(kind).prop_map(Action::Retune),
+    ]
+}
+
+/// The same cases each time, unless `PROPTEST_RNG_SEED` or `PROPTEST_CASES` names others.
+fn config() -> ProptestConfig {
+    let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    if std::env::var_os("PROPTEST_RNG_SEED").is_none() {
+        config.rng_seed = RngSeed::Fixed(16);
+    }
+    if std::env::var_os("PROPTEST_CASES").is_none() {
+        config.cases = 64;
+    }
+    config
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn fleet_of_one_does_what_one_limiter_does(
+        call_time in select(vec![100_u64, 400, 2000]),
+        (limits, actions) in (select(vec![10_u64, 100, 1000]), any::<bool>(), any::<bool>()).prop_flat_map(|(tokens, has_tokens, has_ramp)| {
+            let kind = Kind { has_tokens, has_ramp };
+            (limits(kind), vec(action(tokens, kind), 1..14))
+        }),
+    ) {
+        compare(limits, millis(call_time), &actions, seconds(40)).map_err(TestCaseError::fail)?;
+    }
+}

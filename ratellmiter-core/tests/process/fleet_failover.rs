@@ -1,0 +1,367 @@
+//! Shared limiters whose server fails over, cannot serve for now, or does not permit every command.
+
+#![allow(clippy::cast_precision_loss)] // Counts of a test are small.
+
+use std::{
+    env,
+    io::Write as _,
+    net::TcpStream,
+    path::Path,
+    thread::sleep,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use ratellmiter_core::{Limiter, Monitor, SharedError};
+
+use crate::{
+    redis::{Proxy, Redis},
+    warnings::Warnings,
+    worker::{Event, Job, Worker, all_tickets, check, most_within, start},
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+const LONG: Duration = Duration::from_secs(60);
+/// The longest time from a failover until the limiter is shared again.
+const RETURN: Duration = Duration::from_secs(5);
+/// Calls a second of the fleets of processes.
+const RATE: usize = 20;
+/// The variable that holds the URL for [`many_limiters`].
+const MANY: &str = "RATELLMITER_TEST_MANY";
+
+fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap()
+}
+
+fn until(condition: &str, most: Duration, is: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is() {
+        assert!(began.elapsed() < most, "not {condition} within {most:?}");
+        sleep(Duration::from_millis(10));
+    }
+}
+
+/// A primary, its replica, and an address that leads to the primary.
+struct Pair {
+    primary: Redis,
+    replica: Redis,
+    address: Proxy,
+}
+
+impl Pair {
+    fn start() -> Self {
+        let primary = Redis::start();
+        let replica = Redis::of("redis-server", &["--replicaof", "127.0.0.1", &primary.port.to_string()]);
+        until("in sync", LONG, || replica.ask("INFO replication").contains("master_link_status:up"));
+        let address = Proxy::start(primary.port);
+        Self { primary, replica, address }
+    }
+
+    /// Exchanges the roles of the servers. Connections stay open.
+    fn exchange_roles(&self) {
+        assert_eq!(self.replica.ask("REPLICAOF NO ONE"), "+OK\r\n");
+        assert_eq!(self.primary.ask(&format!("REPLICAOF 127.0.0.1 {}", self.replica.port)), "+OK\r\n");
+    }
+
+    fn switch_address(&self) {
+        self.address.switch(self.replica.port);
+    }
+
+    fn job(&self, calls: u64) -> Job {
+        Job { url: self.address.url(), per_minute: 60 * u32::try_from(RATE).unwrap(), calls, ..Job::default() }
+    }
+}
+
+fn start_pair_of(job: &Job) -> Vec<Worker> {
+    let workers = start([job.clone(), job.clone()]);
+    for worker in &workers {
+        worker.wait_for(LONG, |events| events.iter().any(|event| matches!(event, Event::Fleet { members: 2, .. })));
+    }
+    workers
+}
+
+fn wait_for_loss(worker: &Worker, since: Duration) {
+    worker.wait_for(RETURN, |events| {
+        events.iter().any(|event| matches!(event, Event::Fleet { is_lost: true, at, .. } if *at >= since))
+    });
+}
+
+/// Returns how long after `since` the worker shared again.
+fn wait_for_return(worker: &Worker, since: Duration) -> Duration {
+    let returned = |event: &Event| match event {
+        Event::Fleet { members: 1.., is_lost: false, at } => at.checked_sub(since),
+        _ => None,
+    };
+    worker.wait_for(RETURN, |events| events.iter().any(|event| returned(event).is_some()));
+    worker.events().iter().find_map(returned).unwrap()
+}
+
+/// Fails over under the workers: the primary is a replica for two seconds before the address leads to the new primary. Returns the
+/// time from the return of the first worker to that of the last.
+fn fail_over(pair: &Pair, workers: &[Worker]) -> Duration {
+    let demoted = now();
+    pair.exchange_roles();
+    workers.iter().for_each(|worker| wait_for_loss(worker, demoted));
+    sleep(2 * SECOND);
+    let switched = now();
+    pair.switch_address();
+    let returns: Vec<_> = workers.iter().map(|worker| wait_for_return(worker, switched)).collect();
+    let tickets = all_tickets(workers);
+    let meanwhile = tickets.iter().filter(|at| (demoted..switched).contains(*at)).count() as f64;
+    let fair = (switched.saturating_sub(demoted)).as_secs_f64() * RATE as f64;
+    eprintln!("back after {returns:?}; {meanwhile} of {fair:.0} calls while there was no primary");
+    // Each had half of the rate.
+    assert!((0.7 * fair..=1.1 * fair + 4.0).contains(&meanwhile), "{meanwhile} of {fair}");
+    returns.iter().max().unwrap().saturating_sub(*returns.iter().min().unwrap())
+}
+
+fn finish(workers: &mut [Worker], job: &Job) {
+    for worker in workers {
+        check(&worker.finish(2 * LONG), job);
+        let warnings = worker.warnings();
+        let [lost, back] = &warnings[..] else { panic!("{warnings:?}") };
+        assert!(lost.contains("READONLY") && back.contains("is back"), "{warnings:?}");
+    }
+}
+
+#[test]
+fn failover_behind_one_address_is_shared_again() {
+    let pair = Pair::start();
+    let job = pair.job(120);
+    let mut workers = start_pair_of(&job);
+    sleep(2 * SECOND);
+    fail_over(&pair, &workers);
+    finish(&mut workers, &job);
+    let tickets = all_tickets(&workers);
+    let most = [1, 3, 6].map(|seconds| most_within(seconds * SECOND, &tickets));
+    eprintln!("at most {most:?} calls in 1, 3 and 6 s");
+    assert!(most[0] <= RATE * 3 / 2 && most[1] <= 3 * RATE + 6 && most[2] <= 6 * RATE + 6, "{most:?}");
+}
+
+#[test]
+#[ignore = "takes 80 s; the short form is failover_behind_one_address_is_shared_again"]
+fn failover_keeps_the_limit_of_a_minute() {
+    let pair = Pair::start();
+    let job = pair.job(700);
+    let mut workers = start_pair_of(&job);
+    sleep(20 * SECOND);
+    let apart = fail_over(&pair, &workers);
+    finish(&mut workers, &job);
+    let tickets = all_tickets(&workers);
+    let most = most_within(60 * SECOND, &tickets);
+    // The first to return has the whole rate while the other still has half of it.
+    let limit = RATE as f64 * (60.0 + apart.as_secs_f64() / 2.0);
+    eprintln!("at most {most} calls in a minute, of {limit:.1}");
+    assert!(tickets.len() > most && most as f64 <= limit, "{most} of {limit}");
+}
+
+#[test]
+fn address_switched_first_fails_over_without_a_loss() {
+    let pair = Pair::start();
+    let job = pair.job(60);
+    let mut workers = start_pair_of(&job);
+    sleep(SECOND);
+    pair.switch_address();
+    sleep(SECOND / 4);
+    pair.exchange_roles();
+    for worker in &mut workers {
+        check(&worker.finish(LONG), &job);
+        assert_eq!(worker.warnings(), [""; 0]);
+    }
+    assert!(pair.replica.steps() > 0);
+}
+
+/// Returns a monitor of its own, as of one process, and its limiter.
+fn sharing(url: String) -> (Monitor, Limiter) {
+    let monitor = Monitor::new();
+    monitor.shared(url).unwrap();
+    let limiter = monitor.limiter("m");
+    (monitor, limiter)
+}
+
+fn is_shared(limiter: &Limiter) -> bool {
+    limiter.snapshot().fleet.is_some_and(|fleet| fleet.members == 1 && !fleet.is_lost)
+}
+
+/// Returns a server that loads 20,000 keys for 40 s.
+fn loading() -> Redis {
+    let slow = ["--key-load-delay", "2000", "--loading-process-events-interval-bytes", "1024"];
+    let mut redis = Redis::of("redis-server", &slow);
+    let kept = redis.ask("EVAL \"for i = 1, 20000 do redis.call('SET', i, i) end\" 0\r\nSAVE");
+    assert!(kept.ends_with("+OK\r\n"), "{kept}");
+    redis.restart();
+    redis
+}
+
+/// Returns a server that runs a script for ever, and the connection that waits for it.
+fn busy() -> (Redis, TcpStream) {
+    let redis = Redis::of("redis-server", &["--busy-reply-threshold", "50"]);
+    let mut endless = TcpStream::connect(("127.0.0.1", redis.port)).unwrap();
+    endless.write_all(b"EVAL \"while true do end\" 0\r\n").unwrap();
+    until("busy", LONG, || redis.ask("PING").starts_with("-BUSY"));
+    (redis, endless)
+}
+
+/// A server that refuses every step with `code` is lost; once its address leads to another, that one is used.
+async fn fails_over(code: &str, redis: &Redis) {
+    let healthy = Redis::start();
+    let address = Proxy::start(redis.port);
+    let (_monitor, limiter) = sharing(address.url());
+    let error = limiter.joined().await.unwrap_err();
+    let expected = format!("{}, is out of reach: it answers {code} ", address.address);
+    assert!(matches!(error, SharedError::Lost { .. }) && error.to_string().contains(&expected), "{error}");
+    // As `degrade` has it.
+    limiter.admit().await.finish();
+    tokio::time::sleep(2 * SECOND).await;
+    assert!(limiter.snapshot().fleet.is_some_and(|fleet| fleet.is_lost));
+    // Each attempt dials twice.
+    let dialled = address.accepted();
+    assert!((4..=14).contains(&dialled), "{code}: {dialled}");
+    address.switch(healthy.port);
+    until(&format!("shared after {code}"), RETURN, || is_shared(&limiter));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replica_is_lost_until_its_address_moves() {
+    fails_over("READONLY", &Redis::of("redis-server", &["--replicaof", "127.0.0.1", "1"])).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn loading_server_is_lost_until_its_address_moves() {
+    fails_over("LOADING", &loading()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orphaned_replica_is_lost_until_its_address_moves() {
+    let stale = ["--replicaof", "127.0.0.1", "1", "--replica-serve-stale-data", "no"];
+    fails_over("MASTERDOWN", &Redis::of("redis-server", &stale)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn down_cluster_is_lost_until_its_address_moves() {
+    fails_over("CLUSTERDOWN", &Redis::node(&[])).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn primary_without_replicas_is_lost_until_address_moves() {
+    fails_over("NOREPLICAS", &Redis::of("redis-server", &["--min-replicas-to-write", "1"])).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "keeps a core busy for seconds; the short form is replies_of_unready_servers_are_lost"]
+async fn busy_server_is_lost_until_its_address_moves() {
+    let (redis, _endless) = busy();
+    fails_over("BUSY", &redis).await;
+}
+
+/// Memory is for an operator to give: another connection would be refused alike.
+#[tokio::test(flavor = "multi_thread")]
+async fn full_server_refuses_on_the_same_connection() {
+    let redis = Redis::of("redis-server", &["--maxmemory", "1"]);
+    let address = Proxy::start(redis.port);
+    let (_monitor, limiter) = sharing(address.url());
+    let error = limiter.joined().await.unwrap_err();
+    assert!(matches!(&error, SharedError::Refused { reason, .. } if reason.starts_with("OOM")), "{error}");
+    tokio::time::sleep(2 * SECOND).await;
+    assert_eq!(address.accepted(), 1);
+    assert_eq!(redis.ask("CONFIG SET maxmemory 0"), "+OK\r\n");
+    until("shared", RETURN, || is_shared(&limiter));
+    assert_eq!(address.accepted(), 1);
+}
+
+/// The database is selected when a connection is made.
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_connection_is_dialled_again() {
+    let (small, large) = (Redis::start(), Redis::of("redis-server", &["--databases", "100"]));
+    let address = Proxy::start(small.port);
+    let (_monitor, limiter) = sharing(format!("{}/99", address.url()));
+    let error = limiter.joined().await.unwrap_err();
+    assert!(matches!(&error, SharedError::Refused { reason, .. } if reason.contains("out of range")), "{error}");
+    address.switch(large.port);
+    until("shared", RETURN, || is_shared(&limiter));
+}
+
+/// A user who has every permission but these.
+async fn shares_without(permissions: &str) -> Redis {
+    let redis = Redis::start();
+    let user = format!("ACL SETUSER worker on >hunter2 ~* +@all {permissions}");
+    assert_eq!(redis.ask(&user), "+OK\r\n");
+    let (_monitor, limiter) = sharing(format!("redis://worker:hunter2@127.0.0.1:{}", redis.port));
+    limiter.joined().await.unwrap();
+    for _ in 0..3 {
+        limiter.admit().await.finish();
+        tokio::time::sleep(SECOND / 2).await;
+    }
+    assert!(is_shared(&limiter));
+    redis
+}
+
+/// Returns how often the server ran `command`, be it permitted or not.
+fn calls(redis: &Redis, command: &str) -> u64 {
+    let stats = redis.ask("INFO commandstats");
+    let number = |line: &str, name: &str| line.split_once(name)?.1.split(',').next()?.trim().parse::<u64>().ok();
+    let line = stats.lines().find(|line| line.starts_with(&format!("cmdstat_{command}:")));
+    line.map_or(0, |line| number(line, ":calls=").unwrap() + number(line, "rejected_calls=").unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn user_without_script_sends_the_text_once() {
+    let redis = shares_without("-script").await;
+    assert_eq!(calls(&redis, "eval"), 1);
+    assert_eq!(calls(&redis, "script|load"), 0);
+    assert!(redis.steps() >= 3, "{}", redis.steps());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn user_without_evalsha_sends_the_text_always() {
+    let redis = shares_without("-evalsha").await;
+    assert!(calls(&redis, "eval") >= 3, "{}", calls(&redis, "eval"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn missing_permission_of_the_script_is_named_as_such() {
+    let redis = Redis::start();
+    assert_eq!(redis.ask("ACL SETUSER worker on >hunter2 ~* +@all -hset"), "+OK\r\n");
+    let (_monitor, limiter) = sharing(format!("redis://worker:hunter2@127.0.0.1:{}", redis.port));
+    let error = limiter.joined().await.unwrap_err().to_string();
+    // Versions word it differently.
+    assert!(error.contains("says ERR") && !error.contains("cannot read"), "{error}");
+    assert_eq!(redis.ask("ACL SETUSER worker +hset"), "+OK\r\n");
+    until("shared", RETURN, || is_shared(&limiter));
+}
+
+/// Runs a process of several limiters, some of which the node at [`MANY`] does not serve at first. Reports `fleet` when that was
+/// so for a while, and at the end the events of the library.
+#[test]
+fn many_limiters() {
+    let Ok(url) = env::var(MANY) else { return };
+    let warnings = Warnings::default();
+    tracing::subscriber::set_global_default(warnings.clone()).unwrap();
+    let monitor = Monitor::new();
+    monitor.shared(url).unwrap();
+    let limiters: Vec<_> = (0..8).map(|number| monitor.limiter(&format!("m{number}"))).collect();
+    limiters.iter().for_each(|limiter| limiter.admit_blocking().finish());
+    let lost = || limiters.iter().filter(|limiter| !is_shared(limiter)).count();
+    sleep(3 * SECOND);
+    assert!((1..8).contains(&lost()), "{} of 8 are lost", lost());
+    println!("fleet 1 1 {}", now().as_micros());
+    until("shared", LONG, || lost() == 0);
+    // Each has a step or two more.
+    sleep(2 * SECOND);
+    warnings.said().lines().for_each(|line| println!("warn {line}"));
+    println!("ended");
+}
+
+#[test]
+fn slots_that_are_down_are_warned_of_once() {
+    let node = Redis::node(&["--cluster-require-full-coverage", "no"]);
+    assert_eq!(node.ask("CLUSTER ADDSLOTSRANGE 0 8191"), "+OK\r\n");
+    until("a cluster", LONG, || node.ask("CLUSTER INFO").contains("cluster_state:ok"));
+    let url = node.url();
+    let mut process = Worker::start_test("fleet_failover::many_limiters", &Job::default(), &[(MANY, Path::new(&url))]);
+    process.wait_for(LONG, |events| events.iter().any(|event| matches!(event, Event::Fleet { is_lost: true, .. })));
+    assert_eq!(node.ask("CLUSTER ADDSLOTSRANGE 8192 16383"), "+OK\r\n");
+    process.finish(LONG);
+    let warnings = process.warnings();
+    let [lost, back] = &warnings[..] else { panic!("{warnings:?}") };
+    assert!(lost.contains("CLUSTERDOWN") && back.contains("is back"), "{warnings:?}");
+}
