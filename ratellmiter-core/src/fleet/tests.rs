@@ -22,6 +22,7 @@ use crate::{
     usage::Usage,
 };
 
+mod adapting;
 mod any_mix;
 mod churn;
 mod equality;
@@ -282,6 +283,18 @@ impl Fleet {
             out.insert((ends, grant.id), (grant, caller));
         };
         assert!(!scheduler.advance(now, issued), "no probe is set");
+    }
+
+    /// A process asks the server once more and takes over its answer.
+    fn refreshes(&mut self, number: usize) {
+        let now = self.now;
+        if let Some((_, answer)) = self.processes[number].answer.take() {
+            self.processes[number].scheduler.renew(now, &answer);
+        }
+        let Some(report) = self.processes[number].scheduler.report(now) else { return };
+        let Reply::Answer(answer) = self.tells(number, Intent::Shares, report) else { panic!("no other process") };
+        self.processes[number].scheduler.renew(now, &answer);
+        self.advances(number);
     }
 
     fn tells(&mut self, number: usize, intent: Intent, report: Report) -> Reply {

@@ -119,20 +119,6 @@ impl Course {
     }
 }
 
-impl Fleet {
-    /// A process asks the server once more and takes over its answer.
-    fn refreshes(&mut self, number: usize) {
-        let now = self.now;
-        if let Some((_, answer)) = self.processes[number].answer.take() {
-            self.processes[number].scheduler.renew(now, &answer);
-        }
-        let Some(report) = self.processes[number].scheduler.report(now) else { return };
-        let Reply::Answer(answer) = self.tells(number, Intent::Shares, report) else { panic!("no other process") };
-        self.processes[number].scheduler.renew(now, &answer);
-        self.advances(number);
-    }
-}
-
 fn limits_in_force(gauges: &Standing) -> Vec<(&'static str, f64)> {
     let budgets = gauges
         .budgets

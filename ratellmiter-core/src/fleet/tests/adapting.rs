@@ -1,0 +1,97 @@
+//! Refusals and the ramp in a fleet of one process, beside one limiter.
+
+use super::*;
+use crate::{judge::Scope, tally::Standing};
+
+fn calls_per_minute(calls: u32) -> Limits {
+    Limits::per_minute(NonZeroU32::new(calls).unwrap())
+}
+
+fn refusal(scope: Scope) -> Verdict {
+    Verdict::RateLimited { retry_after: None, scope }
+}
+
+/// One limiter, and a fleet of one process.
+fn both(limits: Limits) -> [Fleet; 2] {
+    [Fleet::alone(limits), Fleet::new(limits, 1)]
+}
+
+/// Requests calls that are sent at once if the limits allow it.
+fn request(fleet: &mut Fleet, callers: usize, caller: Caller) {
+    (0..callers).for_each(|_| fleet.asks(0, caller));
+    fleet.advances(0);
+}
+
+fn gauges(fleet: &mut Fleet) -> Standing {
+    fleet.refreshes(0);
+    let now = fleet.now;
+    fleet.processes[0].scheduler.standing(now)
+}
+
+#[test]
+fn concurrency_refusal_counts_the_calls_that_stay_in_flight() {
+    for (limit, adapted) in [(2, 1.0), (3, 2.0), (4, 3.0), (8, 6.0)] {
+        for mut fleet in both(calls_per_minute(6000).no_ramp().max_in_flight(NonZeroU32::new(limit).unwrap())) {
+            fleet.call_time = seconds(1);
+            fleet.run(millis(10));
+            request(&mut fleet, 1, Caller { refusals: 1, verdict: refusal(Scope::Concurrency), ..Caller::PLAIN });
+            request(&mut fleet, limit as usize - 1, Caller::PLAIN);
+            fleet.run(millis(1500));
+            assert_eq!(fleet.tickets.len(), limit as usize);
+            assert_eq!(gauges(&mut fleet).learned_in_flight, Some(adapted), "of {limit}");
+        }
+    }
+}
+
+#[test]
+fn token_refusal_is_measured_since_the_oldest_usage() {
+    for mut fleet in both(per_minute(6000, 60_000)) {
+        for second in 70..80 {
+            fleet.run(seconds(second));
+            let refusals = u32::from(second == 79);
+            request(&mut fleet, 1, Caller { tokens: 1000, refusals, verdict: refusal(Scope::Tokens), ..Caller::PLAIN });
+        }
+        fleet.run(seconds(80));
+        let adapted = gauges(&mut fleet).budgets[0].unwrap().learned.unwrap();
+        // 9,000 tokens in 9 seconds are the configured rate; 85 % of that.
+        assert!((adapted - 51_000.0).abs() <= 510.0, "{adapted}");
+    }
+}
+
+#[test]
+fn ramp_stays_low_while_tokens_limit_the_calls() {
+    for mut fleet in both(calls_per_minute(6000).tokens_per_minute(NonZeroU64::new(60_000).unwrap())) {
+        fleet.run(millis(10));
+        request(&mut fleet, 50, Caller { tokens: 1000, ..Caller::PLAIN });
+        fleet.run(seconds(20));
+        assert!((20..=22).contains(&fleet.tickets.len()), "{}", fleet.tickets.len());
+        let rate = gauges(&mut fleet).rate;
+        assert!((rate - 25.0).abs() < 1e-6, "a quarter of 100 a second, not {rate}");
+    }
+}
+
+#[test]
+fn throughput_is_measured_from_the_first_call_not_from_a_second() {
+    for mut fleet in both(calls_per_minute(300).no_ramp()) {
+        fleet.run(millis(1900));
+        request(&mut fleet, 10, Caller::PLAIN);
+        request(&mut fleet, 1, Caller { refusals: 1, verdict: refusal(Scope::Requests), ..Caller::PLAIN });
+        fleet.run(seconds(5));
+        let adapted = gauges(&mut fleet).learned_rate.unwrap();
+        // Ten calls in 2.2 seconds, and 85 % of that.
+        assert!((adapted - 0.85 * 10.0 / 2.2).abs() < 0.03, "{adapted}");
+    }
+}
+
+#[test]
+fn canary_waits_for_its_slot_at_a_slow_rate() {
+    let hint = Verdict::RateLimited { retry_after: Some(millis(100)), scope: Scope::Requests };
+    for mut fleet in both(calls_per_minute(30)) {
+        fleet.run(millis(10));
+        request(&mut fleet, 1, Caller { refusals: 1, verdict: hint, ..Caller::PLAIN });
+        fleet.run(seconds(10));
+        let at: Vec<_> = fleet.tickets.iter().map(|ticket| ticket.at).collect();
+        assert_eq!(at.len(), 2, "{at:?}");
+        assert!((at[1] - at[0]).abs_diff(seconds(2)) <= millis(5), "one call each two seconds: {at:?}");
+    }
+}
