@@ -358,7 +358,7 @@ impl Lease {
             ceilings: self.grant.ceilings.clone(),
             allowed: if is_in_force { self.rate() * self.share() } else { carried },
             refusals: std::mem::take(&mut self.refusals),
-            canary: self.outcome.take().or(is_kept.then_some(Outcome::Kept)),
+            canary: self.outcome.take().or_else(|| is_kept.then_some(Outcome::Kept)),
             ..Report::default()
         }
     }

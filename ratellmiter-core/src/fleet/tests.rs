@@ -127,7 +127,7 @@ impl Fleet {
     }
 
     fn empty(limits: Limits) -> Self {
-        let fleet = Self {
+        Self {
             limits,
             server: Server::start(),
             processes: Vec::new(),
@@ -136,8 +136,7 @@ impl Fleet {
             lag: millis(1),
             tickets: Vec::new(),
             refusals: Vec::new(),
-        };
-        fleet
+        }
     }
 
     /// One more process.

@@ -57,7 +57,7 @@ impl Course {
             match action {
                 Action::Ask { callers, tokens } => fleet.calls(0, callers, tokens, 1),
                 Action::Refused { tokens, verdict, refusals } => {
-                    fleet.asks(0, Caller { tokens, verdict, refusals, ..Caller::PLAIN });
+                    fleet.asks(0, Caller { tokens, refusals, verdict, ..Caller::PLAIN });
                 }
                 Action::Wait(time) => {
                     let end = fleet.now + time;
@@ -83,7 +83,8 @@ impl Course {
 
     /// Runs until `end` and takes a sample at the end of each period.
     fn record(&mut self, fleet: &mut Fleet, end: Duration) {
-        while let at = PERIOD * (self.samples.len() as u32 + 1)
+        while let Ok(next) = u32::try_from(self.samples.len() + 1)
+            && let at = PERIOD * next
             && at <= end
         {
             fleet.run(at);
