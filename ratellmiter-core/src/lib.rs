@@ -57,6 +57,7 @@ pub mod call;
 mod clock;
 pub mod config;
 mod contract;
+mod contracts;
 mod cost;
 mod days;
 mod details;
