@@ -80,6 +80,7 @@ mod monitor;
 mod ramp;
 pub mod record;
 mod recovery;
+mod rfc3339;
 mod scheduler;
 mod served;
 #[cfg(feature = "sim")]
