@@ -64,6 +64,7 @@ mod details;
 mod driver;
 mod estimate;
 mod facts;
+mod fields;
 #[cfg(feature = "redis")]
 mod fleet;
 mod gate;
