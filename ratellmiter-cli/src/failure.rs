@@ -39,4 +39,7 @@ pub(crate) enum Failure {
     Open { path: PathBuf, source: io::Error },
     #[error("-follow needs a terminal: {0}")]
     Terminal(String),
+    #[cfg(not(feature = "terminal"))]
+    #[error("this program draws in no terminal: it is built without the feature `terminal` of ratellmiter-cli")]
+    NoTerminal,
 }

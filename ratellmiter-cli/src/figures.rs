@@ -234,8 +234,34 @@ fn display_ratio(ratio: Option<f64>) -> String {
 
 /// A date and time, UTC.
 pub(crate) fn when(seconds: u64) -> String {
-    let time = i64::try_from(seconds).ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
-    time.map_or_else(|| seconds.to_string(), |time| time.strftime("%Y-%m-%d %H:%M:%S").to_string())
+    let (mut days, second) = (seconds / 86_400, seconds % 86_400);
+    let (mut year, mut month) = (1970, 1);
+    while days >= days_of_year(year) {
+        days -= days_of_year(year);
+        year += 1;
+        if year > 9999 {
+            return seconds.to_string();
+        }
+    }
+    while days >= days_of_month(year, month) {
+        days -= days_of_month(year, month);
+        month += 1;
+    }
+    let (day, hour, minute, second) = (days + 1, second / 3600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
+}
+
+fn days_of_year(year: u64) -> u64 {
+    let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    365 + u64::from(is_leap)
+}
+
+fn days_of_month(year: u64, month: u64) -> u64 {
+    match month {
+        2 => days_of_year(year) - 337,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
 }
 
 /// What would break a table, or begin something else in it, is quoted.
@@ -269,6 +295,24 @@ mod tests {
             ..Row::default()
         };
         Summary::of(model, &(0..20).map(|at| Second::of(&row(at))).collect::<Series>())
+    }
+
+    #[test]
+    fn dates_are_those_of_the_gregorian_calendar() {
+        for (seconds, date) in [
+            (0, "1970-01-01 00:00:00"),
+            (951_782_399, "2000-02-28 23:59:59"),
+            (951_782_400, "2000-02-29 00:00:00"),
+            (951_868_800, "2000-03-01 00:00:00"),
+            (1_795_502_442, "2026-11-24 06:40:42"),
+            (1_830_297_599, "2027-12-31 23:59:59"),
+            (4_107_542_400, "2100-03-01 00:00:00"),
+            (253_402_300_799, "9999-12-31 23:59:59"),
+            (253_402_300_800, "253402300800"),
+        ] {
+            assert_eq!(when(seconds), date);
+        }
+        assert_eq!(when(u64::MAX), u64::MAX.to_string());
     }
 
     #[test]

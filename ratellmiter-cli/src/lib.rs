@@ -6,7 +6,10 @@
 //! `processes` it tells of), written by `figures` and held to conditions by `check`; `graph` (what is to be drawn, whatever
 //! with), drawn by `chart` (with plotters, on `paper`), by `plot` (into the cells of a terminal) and by `html`; `term` (cells as
 //! text) and `panel` (cells with the status above); `live` (a run under way) over `tail` (a log as it grows); `png` (pixels
-//! encoded) and `file` (written whole or not at all). All of ratatui is in `plot`, `term`, `panel` and `follow`.
+//! encoded) and `file` (written whole or not at all). All of ratatui is in `plot`, `term`, `panel` and `follow`, which are there with the feature `terminal`, as by default.
+
+// What only the terminal needs is not used without it.
+#![cfg_attr(not(feature = "terminal"), allow(dead_code))]
 
 mod budgets;
 mod chart;
@@ -15,17 +18,21 @@ mod cli;
 mod failure;
 mod figures;
 mod file;
+#[cfg(feature = "terminal")]
 mod follow;
 mod graph;
 mod html;
 mod list;
+#[cfg(feature = "terminal")]
 mod live;
 mod logs;
 mod merge;
 mod output;
+#[cfg(feature = "terminal")]
 mod panel;
 mod paper;
 mod parse;
+#[cfg(feature = "terminal")]
 mod plot;
 mod png;
 mod processes;
@@ -33,7 +40,9 @@ mod read;
 mod report;
 mod series;
 mod summary;
+#[cfg(feature = "terminal")]
 mod tail;
+#[cfg(feature = "terminal")]
 mod term;
 
 use std::{ffi::OsString, io::Write};
@@ -67,7 +76,10 @@ where
         }
         Parsed::Job(Job::Report(report)) => report::run(&report, &mut output),
         Parsed::Job(Job::List { directory }) => list::run(directory.as_deref(), &mut output),
+        #[cfg(feature = "terminal")]
         Parsed::Job(Job::Follow { source, models, lines }) => follow::run(&source, models, lines),
+        #[cfg(not(feature = "terminal"))]
+        Parsed::Job(Job::Follow { .. }) => Err(failure::Failure::NoTerminal),
     };
     done.unwrap_or_else(|failure| {
         output.complain(&format!("error: {}\n", output::one_line(&failure.to_string())));

@@ -15,7 +15,6 @@ use crate::{
     paper::Size,
     series::Series,
     summary::Summary,
-    term,
 };
 
 /// Does what was asked for; gives the exit code.
@@ -36,11 +35,7 @@ pub(crate) fn run(report: &Report, output: &mut Output<'_>) -> Result<u8, Failur
         output.note(&format!("no model {DEFAULT:?} in {}; drawing the only one, {only:?}", run.logs.place()));
     }
     match (&report.view, &other) {
-        (Some(View::Terminal), _) => {
-            let screen = term::Screen::of_stdout();
-            let graph = run.graph(other.as_ref(), screen.columns(), output)?.0;
-            output.print(term::draw(&graph, screen))?;
-        }
+        (Some(View::Terminal), _) => run.show(other.as_ref(), output)?,
         (Some(View::Picture(picture)), _) => run.draw(picture, other.as_ref(), output)?,
         (None, _) => {}
     }
@@ -65,6 +60,19 @@ struct Run<'a> {
 type Chosen<'a> = Vec<(&'a str, &'a Series)>;
 
 impl Run<'_> {
+    #[cfg(feature = "terminal")]
+    fn show(&self, other: Option<&Other>, output: &mut Output<'_>) -> Result<(), Failure> {
+        let screen = crate::term::Screen::of_stdout();
+        let graph = self.graph(other, screen.columns(), output)?.0;
+        output.print(crate::term::draw(&graph, screen))
+    }
+
+    #[cfg(not(feature = "terminal"))]
+    #[allow(clippy::unused_self)] // As with it.
+    fn show(&self, _: Option<&Other>, _: &mut Output<'_>) -> Result<(), Failure> {
+        Err(Failure::NoTerminal)
+    }
+
     fn draw(&self, picture: &Picture, other: Option<&Other>, output: &mut Output<'_>) -> Result<(), Failure> {
         let (bytes, name) = if picture.kind == Kind::Html {
             self.page()?

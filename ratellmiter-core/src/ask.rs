@@ -1,11 +1,10 @@
 //! How a call may ask for its ticket: what it costs, how urgent it is, how long it waits at most.
 
 use std::{
+    error::Error,
     fmt,
     time::{Duration, Instant},
 };
-
-use thiserror::Error;
 
 use crate::cost::Cost;
 
@@ -106,8 +105,7 @@ impl Priority {
 }
 
 /// A call was turned away instead of waiting for longer than it may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("no ticket: {reason}; the wait would be about {}", Rounded(*.estimated_wait))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rejected {
     /// Which bound it was.
@@ -115,6 +113,14 @@ pub struct Rejected {
     /// How long it would have waited yet, about.
     pub estimated_wait: Duration,
 }
+
+impl fmt::Display for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no ticket: {}; the wait would be about {}", self.reason, Rounded(self.estimated_wait))
+    }
+}
+
+impl Error for Rejected {}
 
 /// Which bound a call would have exceeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

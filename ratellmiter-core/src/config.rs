@@ -51,9 +51,7 @@ mod sharing;
 mod values;
 mod variables;
 
-use std::{collections::BTreeMap, env, io, num::NonZeroU32, path::PathBuf, time::Duration};
-
-use thiserror::Error;
+use std::{collections::HashMap, env, error::Error, fmt, io, num::NonZeroU32, path::PathBuf, time::Duration};
 
 pub(crate) use self::{file::doubts, sharing::Sharing};
 use self::{
@@ -114,11 +112,10 @@ impl Default for Config {
 }
 
 /// A configuration that cannot be used. The message is one line that names the place, what is wrong and what is allowed.
-#[derive(Debug, Error)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum ConfigError {
     /// The file is there but cannot be read.
-    #[error("cannot read the configuration {}: {source}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -126,7 +123,6 @@ pub enum ConfigError {
         source: io::Error,
     },
     /// The file says something that is not understood or not allowed.
-    #[error("in the configuration {}, {place}: {problem}", path.display())]
     Invalid {
         /// The file.
         path: PathBuf,
@@ -136,7 +132,6 @@ pub enum ConfigError {
         problem: String,
     },
     /// An environment variable has a value that is not allowed.
-    #[error("the environment variable {name} is {value:?}; allowed is {allowed}")]
     Variable {
         /// The variable.
         name: &'static str,
@@ -146,7 +141,6 @@ pub enum ConfigError {
         allowed: &'static str,
     },
     /// An environment variable has a value that is not allowed, and not shown, as there may be a password in it.
-    #[error("the environment variable {name} is {problem}")]
     HiddenVariable {
         /// The variable.
         name: &'static str,
@@ -154,14 +148,45 @@ pub enum ConfigError {
         problem: String,
     },
     /// Limiters are to be shared with other processes, and this program cannot do that.
-    #[error("{place} has limiters shared, but this program is built without the feature `redis` of ratellmiter-core")]
     CannotShare {
         /// Where that is said.
         place: &'static str,
     },
     /// The program asked for no calls at all.
-    #[error("Config::default_rate_limit is 0; allowed are 1 to 4294967295 calls a minute")]
     ZeroRate,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable { path, source } => {
+                write!(f, "cannot read the configuration {}: {source}", path.display())
+            }
+            Self::Invalid { path, place, problem } => {
+                write!(f, "in the configuration {}, {place}: {problem}", path.display())
+            }
+            Self::Variable { name, value, allowed } => {
+                write!(f, "the environment variable {name} is {value:?}; allowed is {allowed}")
+            }
+            Self::HiddenVariable { name, problem } => write!(f, "the environment variable {name} is {problem}"),
+            Self::CannotShare { place } => write!(
+                f,
+                "{place} has limiters shared, but this program is built without the feature `redis` of ratellmiter-core"
+            ),
+            Self::ZeroRate => {
+                f.write_str("Config::default_rate_limit is 0; allowed are 1 to 4294967295 calls a minute")
+            }
+        }
+    }
+}
+
+impl Error for ConfigError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Unreadable { source, .. } => Some(source),
+            _ => None,
+        }
+    }
 }
 
 /// One configuration out of code, file and environment.
@@ -169,7 +194,7 @@ pub enum ConfigError {
 pub(crate) struct Settings {
     pub(crate) log_directory: PathBuf,
     defaults: Limits,
-    models: BTreeMap<String, Changes>,
+    models: HashMap<String, Changes>,
     /// `RATELLMITER=off`.
     off: bool,
     pub(crate) sharing: Sharing,
@@ -183,7 +208,7 @@ impl Settings {
         Self {
             log_directory: log::DIRECTORY.into(),
             defaults: Limits::per_minute(DEFAULT_RATE_LIMIT),
-            models: BTreeMap::new(),
+            models: HashMap::new(),
             off,
             sharing: Sharing::default(),
         }
@@ -205,7 +230,7 @@ impl Settings {
         defaults.contract = config.contract;
         defaults.max_wait = config.max_wait;
         defaults.max_line = config.max_line;
-        file.limits().apply(&mut defaults);
+        file.limits.apply(&mut defaults);
         defaults.requests_per_minute =
             variables.rate_limit.or(file.default_rate_limit).unwrap_or(defaults.requests_per_minute);
         Ok(Self {

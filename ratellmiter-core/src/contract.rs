@@ -1,36 +1,18 @@
-//! How the providers count tokens, as data: one file for each, with the page it follows and that page's date.
+//! How the providers count tokens, by the data in [`contracts`](crate::contracts).
 //!
 //! The best rule of one provider is the worst of the next: what Anthropic charges as it is produced, Azure charges at the
 //! start and never gives back.
 
-use std::{fmt, sync::LazyLock};
-
-use thiserror::Error;
+use std::{error::Error, fmt};
 
 mod charge;
-mod terms;
+pub(crate) mod terms;
 
 pub use charge::Charge;
 pub use terms::GivenBack;
 use terms::{PerTime, RefusedRequests, Terms};
 
-/// The providers; the last is none.
-const TEXTS: [(&str, &str); 12] = [
-    ("openai", include_str!("contracts/openai.toml")),
-    ("azure", include_str!("contracts/azure.toml")),
-    ("anthropic", include_str!("contracts/anthropic.toml")),
-    ("gemini", include_str!("contracts/gemini.toml")),
-    ("bedrock", include_str!("contracts/bedrock.toml")),
-    ("mistral", include_str!("contracts/mistral.toml")),
-    ("groq", include_str!("contracts/groq.toml")),
-    ("deepseek", include_str!("contracts/deepseek.toml")),
-    ("xai", include_str!("contracts/xai.toml")),
-    ("fireworks", include_str!("contracts/fireworks.toml")),
-    ("openrouter", include_str!("contracts/openrouter.toml")),
-    ("plain", include_str!("contracts/plain.toml")),
-];
-
-static CONTRACTS: LazyLock<[Terms; TEXTS.len()]> = LazyLock::new(|| TEXTS.map(|(name, text)| Terms::read(name, text)));
+use crate::contracts::CONTRACTS;
 
 /// How a provider counts: what a call is charged, when, and what is given back.
 ///
@@ -57,14 +39,14 @@ pub struct Contract(
 impl Contract {
     /// The contract for a provider that is not known: everything counts, the maximum is reserved, and what was too much is
     /// given back when the call ends.
-    pub const PLAIN: Self = Self(TEXTS.len() - 1);
+    pub const PLAIN: Self = Self(CONTRACTS.len() - 1);
 
     /// The contract of a provider, by its name.
     ///
     /// # Errors
     /// No provider is called so. The message names those that are known.
     pub fn named(name: &str) -> Result<Self, UnknownProvider> {
-        let found = TEXTS.iter().position(|(known, _)| known.eq_ignore_ascii_case(name));
+        let found = CONTRACTS.iter().position(|known| known.name.eq_ignore_ascii_case(name));
         found.map(Self).ok_or_else(|| UnknownProvider { name: name.to_owned() })
     }
 
@@ -74,7 +56,7 @@ impl Contract {
 
     /// The names of all contracts.
     pub fn names() -> impl Iterator<Item = &'static str> {
-        TEXTS.into_iter().map(|(name, _)| name)
+        CONTRACTS.iter().map(|terms| terms.name)
     }
 
     /// The name of the provider.
@@ -86,18 +68,18 @@ impl Contract {
     /// The page that this follows.
     #[must_use]
     pub fn source(&self) -> &'static str {
-        &self.terms().source
+        self.terms().source
     }
 
     /// The year and month of that page. Contracts change.
     #[must_use]
     pub fn date(&self) -> &'static str {
-        &self.terms().date
+        self.terms().date
     }
 
     /// The limits that the provider has, by the names that a configuration could give them.
     pub fn limits(&self) -> impl Iterator<Item = &'static str> {
-        self.terms().limits.iter().map(String::as_str)
+        self.terms().limits.iter().copied()
     }
 
     /// Whether it limits requests, over whatever time.
@@ -109,7 +91,7 @@ impl Contract {
     /// "none".
     #[must_use]
     pub fn headers(&self) -> &'static str {
-        &self.terms().headers
+        self.terms().headers
     }
 
     /// What becomes of that part of a reservation that was not used.
@@ -156,11 +138,19 @@ impl fmt::Display for Contract {
 }
 
 /// A name that no provider has.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("no provider is called {name:?}; known are {}", TEXTS.map(|(name, _)| name).join(", "))]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownProvider {
     name: String,
 }
+
+impl fmt::Display for UnknownProvider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let known = Contract::names().collect::<Vec<_>>().join(", ");
+        write!(f, "no provider is called {:?}; known are {known}", self.name)
+    }
+}
+
+impl Error for UnknownProvider {}
 
 #[cfg(test)]
 mod tests;

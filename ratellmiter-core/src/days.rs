@@ -8,7 +8,7 @@
 //! A file is whole at any time. One that cannot be read is ignored.
 
 use std::{
-    collections::BTreeMap,
+    collections::HashMap,
     fs, io,
     path::{Path, PathBuf},
     sync::{
@@ -18,9 +18,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use serde::{Deserialize, Serialize};
-
-use crate::{limiter::Limiter, record::Meter};
+use crate::{fields::fields, limiter::Limiter, record::Meter};
 
 const DAY: Duration = Duration::from_hours(24);
 /// Calls of so many seconds may be one entry, which has the time of the last: a little more than a ledger's grain.
@@ -32,16 +30,16 @@ const ROUNDING: u64 = 2;
 type Entries = Vec<(u64, u64)>;
 
 /// What calls of one model took within a day.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Taken {
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     requests_per_day: Entries,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     tokens_per_day: Entries,
 }
 
+fields! { Taken { requests_per_day: sparse, tokens_per_day: sparse } }
+
 /// By model.
-pub(crate) type Journal = BTreeMap<String, Taken>;
+pub(crate) type Journal = HashMap<String, Taken>;
 
 /// What one limiter's budgets of days have taken: amounts by age, oldest first.
 pub(crate) type Ages = Vec<(Meter, Vec<(Duration, u64)>)>;
@@ -77,11 +75,11 @@ pub(crate) struct Days {
     /// Its own file, in whatever directory.
     name: String,
     /// What other files said when they were last read: a second start counts only what has come since.
-    seen: BTreeMap<String, Journal>,
+    seen: HashMap<String, Journal>,
     /// What others took of budgets that are not there yet.
     pending: Journal,
     /// What others took that is in the ledgers, and so is not ours to write.
-    restored: BTreeMap<String, Vec<Restored>>,
+    restored: HashMap<String, Vec<Restored>>,
 }
 
 /// What was put into one ledger. It keeps the limiter's time, as the wall clock may be set.
@@ -111,9 +109,9 @@ impl Days {
         let start = since_epoch().as_nanos();
         Self {
             name: format!("days-{start}-{}-{count}.json", std::process::id()),
-            seen: BTreeMap::new(),
+            seen: HashMap::new(),
             pending: Journal::new(),
-            restored: BTreeMap::new(),
+            restored: HashMap::new(),
         }
     }
 
@@ -127,7 +125,7 @@ impl Days {
     }
 
     /// Counts what other files say, as far as it is new.
-    pub(crate) fn take_in(&mut self, found: BTreeMap<String, Journal>, now: u64) {
+    pub(crate) fn take_in(&mut self, found: HashMap<String, Journal>, now: u64) {
         self.seen.retain(|_, journal| journal.values_mut().any(|taken| taken.prune(now)));
         for (name, journal) in found {
             let seen = self.seen.entry(name).or_default();
@@ -266,8 +264,8 @@ impl Keeper {
 
 /// What other files than `own` say of the day before `now`, in seconds since the epoch. Files that say nothing of it are
 /// removed.
-pub(crate) fn read(directory: &Path, own: &str, now: u64) -> BTreeMap<String, Journal> {
-    let mut found = BTreeMap::new();
+pub(crate) fn read(directory: &Path, own: &str, now: u64) -> HashMap<String, Journal> {
+    let mut found = HashMap::new();
     // The log has just been made there: it can be read.
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let path = entry.path();

@@ -18,7 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{runtime::Handle, sync::Notify};
+use tokio::{runtime::Handle, sync::Notify, time::timeout_at};
 
 use crate::{
     ask::Rejected,
@@ -265,10 +265,8 @@ impl Drive {
 
     async fn run_as_task(self) {
         while let Some(deadline) = self.step() {
-            tokio::select! {
-                () = self.shared.poke.notified() => {}
-                () = tokio::time::sleep_until(deadline.into()) => {}
-            }
+            // Whichever comes first.
+            let _ = timeout_at(deadline.into(), self.shared.poke.notified()).await;
         }
     }
 

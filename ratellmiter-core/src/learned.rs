@@ -4,13 +4,13 @@
 //! What is older than a day is ignored, and so is a file that cannot be read: it is a memory, not a configuration.
 
 use std::{
-    collections::BTreeMap,
+    collections::HashMap,
     fs, io,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use serde::{Deserialize, Serialize};
+use crate::fields::fields;
 
 /// The name of the file in the log directory.
 const FILE: &str = "learned.json";
@@ -18,20 +18,20 @@ const FILE: &str = "learned.json";
 const OLDEST: Duration = Duration::from_hours(24);
 
 /// What has been learned of one model.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Learned {
     /// When, in seconds since the epoch.
     pub(crate) at: u64,
     /// The rate at which the server refused last.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) requests_per_minute: Option<f64>,
     /// The calls in flight at which it did.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) in_flight: Option<f64>,
 }
 
+fields! { Learned { at: required, requests_per_minute: sparse, in_flight: sparse } }
+
 /// By model.
-pub(crate) type Memory = BTreeMap<String, Learned>;
+pub(crate) type Memory = HashMap<String, Learned>;
 
 /// What is still worth knowing at `now`, in seconds since the epoch.
 pub(crate) fn read(directory: &Path, now: u64) -> Memory {

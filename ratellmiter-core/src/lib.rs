@@ -57,12 +57,14 @@ pub mod call;
 mod clock;
 pub mod config;
 mod contract;
+mod contracts;
 mod cost;
 mod days;
 mod details;
 mod driver;
 mod estimate;
 mod facts;
+mod fields;
 #[cfg(feature = "redis")]
 mod fleet;
 mod gate;
@@ -79,6 +81,7 @@ mod monitor;
 mod ramp;
 pub mod record;
 mod recovery;
+mod rfc3339;
 mod scheduler;
 mod served;
 #[cfg(feature = "sim")]

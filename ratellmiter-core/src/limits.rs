@@ -1,11 +1,11 @@
 //! What a user may ask for: calls and tokens a minute and a day, calls in flight, the ramp, attempts; validated when made.
 
 use std::{
+    error::Error,
+    fmt,
     num::{NonZeroU32, NonZeroU64},
     time::Duration,
 };
-
-use thiserror::Error;
 
 use crate::{
     budgets,
@@ -333,8 +333,15 @@ impl Default for Ramp {
 }
 
 /// A ramp's start or step that is no part of the rate.
-#[derive(Debug, Clone, Copy, PartialEq, Error)]
-#[error("a ramp's start and step are fractions of the rate from 0.001 to 1, not {value}")]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct InvalidRamp {
     value: f64,
 }
+
+impl fmt::Display for InvalidRamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a ramp's start and step are fractions of the rate from 0.001 to 1, not {}", self.value)
+    }
+}
+
+impl Error for InvalidRamp {}

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use serde::Serialize;
+use serde_core::Serialize;
 
 use crate::record::{FORMAT, Header, Row};
 

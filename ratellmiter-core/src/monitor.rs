@@ -2,7 +2,8 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    io,
+    error::Error,
+    fmt, io,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockWriteGuard,
@@ -12,7 +13,6 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use thiserror::Error;
 use tokio::sync::oneshot;
 
 #[cfg(feature = "redis")]
@@ -88,20 +88,17 @@ struct Writer {
 }
 
 /// Why a monitor did not start.
-#[derive(Debug, Error)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum StartError {
     /// It runs already.
-    #[error("the monitor has been started already and writes {}; stop it first", path.display())]
     AlreadyStarted {
         /// Its log.
         path: PathBuf,
     },
     /// The configuration cannot be used.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
+    Config(ConfigError),
     /// The log cannot be made.
-    #[error("cannot write a log into {}: {source}", directory.display())]
     Log {
         /// Where it was to be.
         directory: PathBuf,
@@ -110,12 +107,53 @@ pub enum StartError {
     },
 }
 
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AlreadyStarted { path } => {
+                write!(f, "the monitor has been started already and writes {}; stop it first", path.display())
+            }
+            Self::Config(error) => error.fmt(f),
+            Self::Log { directory, source } => write!(f, "cannot write a log into {}: {source}", directory.display()),
+        }
+    }
+}
+
+impl Error for StartError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::AlreadyStarted { .. } => None,
+            // It has the same message.
+            Self::Config(error) => error.source(),
+            Self::Log { source, .. } => Some(source),
+        }
+    }
+}
+
+impl From<ConfigError> for StartError {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(error)
+    }
+}
+
 /// The last rows of the log could not be written. All calls are unharmed.
-#[derive(Debug, Error)]
-#[error("the last rows of the log {} could not be written: {source}", path.display())]
+#[derive(Debug)]
 pub struct StopError {
     path: PathBuf,
     source: io::Error,
+}
+
+impl fmt::Display for StopError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, source } = self;
+        write!(f, "the last rows of the log {} could not be written: {source}", path.display())
+    }
+}
+
+impl Error for StopError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.source)
+    }
 }
 
 impl Monitor {

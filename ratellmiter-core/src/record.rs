@@ -6,13 +6,13 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
+use crate::fields::{fields, words};
 
 /// The format this version writes.
 pub const FORMAT: u32 = 1;
 
 /// The first line of a log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
     /// The version of the format, [`FORMAT`].
     pub format: u32,
@@ -21,106 +21,106 @@ pub struct Header {
     /// The version of the library that wrote the log.
     pub library: String,
     /// The namespace under which its limiters are shared with other processes, if they are.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
 }
 
+fields! {
+    Header {
+        format: required,
+        started: required,
+        library: required,
+        namespace: sparse,
+    }
+}
+
 /// What one model did in one second.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Row<'a> {
     /// The second, since the epoch.
     pub at: u64,
     /// The model, as the user named it.
-    #[serde(borrow)]
     pub model: Cow<'a, str>,
     /// Calls that asked for a ticket (`r`).
-    #[serde(default)]
     pub requested: u64,
     /// Tickets given out (`i`); a call that is tried again gets a new one.
-    #[serde(default)]
     pub issued: u64,
     /// Calls that came back refused (`e`).
-    #[serde(default)]
     pub rate_limited: u64,
     /// Of those, the ones that were refused because the server was overloaded, whatever our rate.
-    #[serde(default, skip_serializing_if = "is_zero")]
     pub overloaded: u64,
     /// Calls that ended, whether well or with an error of their own (`f`).
-    #[serde(default)]
     pub finished: u64,
     /// Of those that ended, the ones that ended with an error of their own.
-    #[serde(default, skip_serializing_if = "is_zero")]
     pub failed: u64,
     /// Calls still waiting when the second ended, refused ones included (`o`).
-    #[serde(default)]
     pub overflow: u64,
     /// The rate allowed at the second's end, in calls a second; zero while paused. Not a number where a line does not tell.
-    #[serde(default = "not_told")]
     pub rate: f64,
     /// What was left of a pause when the second ended, in seconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused_for: Option<f64>,
     /// How long the line would take from then on if nothing else came, in seconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_left: Option<f64>,
     /// The configured rate, in calls a second.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<f64>,
     /// What the first in the line waited for when the second ended, if anybody did.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<Held>,
     /// The rate that refusals have taught, in calls a second, where it is below the configured one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub learned_rate: Option<f64>,
     /// The calls in flight that refusals have taught, where they are below the configured ones.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub learned_in_flight: Option<f64>,
     /// Calls out when the second ended.
-    #[serde(default)]
     pub in_flight: u64,
     /// Calls that were turned away instead of waiting longer than they may.
-    #[serde(default, skip_serializing_if = "is_zero")]
     pub rejected: u64,
     /// Tokens that the tickets issued in this second reserved, in and out.
-    #[serde(default, skip_serializing_if = "is_zero")]
     pub reserved_tokens: u64,
     /// Tokens that the calls that ended in this second used, in and out, as far as they told.
-    #[serde(default, skip_serializing_if = "is_zero")]
     pub used_tokens: u64,
     /// Each budget of tokens or of a day.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub budgets: Vec<Budget>,
     /// How many processes shared the limiter when the second ended, this one included, if it is shared. The limits, `limit`
     /// and those of `budgets`, and what was learned are then what all of them share; everything else is this process's part.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub members: Option<u64>,
     /// The server that it is shared on was out of reach then: `members` were there when it was last seen.
-    #[serde(default, skip_serializing_if = "is_false")]
     pub is_lost: bool,
     /// How long those who got a ticket in this second had waited for it, in milliseconds.
-    #[serde(default)]
     pub wait_ms: Quantiles,
     /// How long the calls that ended in this second had been out, in milliseconds.
-    #[serde(default)]
     pub call_ms: Quantiles,
 }
 
-fn not_told() -> f64 {
-    f64::NAN
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref)] // As serde calls it.
-fn is_zero(count: &u64) -> bool {
-    *count == 0
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref)] // As serde calls it.
-fn is_false(flag: &bool) -> bool {
-    !*flag
+fields! {
+    Row<'a> {
+        at: required,
+        model: borrowed,
+        requested: always,
+        issued: always,
+        rate_limited: always,
+        overloaded: sparse,
+        finished: always,
+        failed: sparse,
+        overflow: always,
+        rate: always(f64::NAN),
+        paused_for: sparse,
+        time_left: sparse,
+        limit: sparse,
+        held: sparse,
+        learned_rate: sparse,
+        learned_in_flight: sparse,
+        in_flight: always,
+        rejected: sparse,
+        reserved_tokens: sparse,
+        used_tokens: sparse,
+        budgets: sparse,
+        members: sparse,
+        is_lost: sparse,
+        wait_ms: always,
+        call_ms: always,
+    }
 }
 
 /// How one budget of tokens or of a day stood when the second ended.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Budget {
     /// Which.
     pub meter: Meter,
@@ -129,16 +129,23 @@ pub struct Budget {
     /// What counts against it of this process.
     pub taken: u64,
     /// What counts against it of others that share it, as far as the process has heard.
-    #[serde(default, skip_serializing_if = "is_zero")]
     pub others: u64,
     /// What refusals have taught or headers show, where it is less than what is configured.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub learned: Option<f64>,
 }
 
+fields! {
+    Budget {
+        meter: required,
+        limit: required,
+        taken: required,
+        others: sparse,
+        learned: sparse,
+    }
+}
+
 /// What a budget counts, and over which time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Meter {
     /// Requests a day.
     RequestsPerDay,
@@ -151,27 +158,22 @@ pub enum Meter {
     /// Tokens a day, in and out.
     TokensPerDay,
     /// Something that a later version knows.
-    #[serde(other)]
     Other,
 }
 
-impl Meter {
-    /// As it stands in configuration and logs.
-    pub(crate) const fn key(self) -> &'static str {
-        match self {
-            Self::RequestsPerDay => "requests_per_day",
-            Self::TokensPerMinute => "tokens_per_minute",
-            Self::InputTokensPerMinute => "input_tokens_per_minute",
-            Self::OutputTokensPerMinute => "output_tokens_per_minute",
-            Self::TokensPerDay => "tokens_per_day",
-            Self::Other => "other",
-        }
+words! {
+    Meter {
+        RequestsPerDay = "requests_per_day",
+        TokensPerMinute = "tokens_per_minute",
+        InputTokensPerMinute = "input_tokens_per_minute",
+        OutputTokensPerMinute = "output_tokens_per_minute",
+        TokensPerDay = "tokens_per_day",
+        Other = "other",
     }
 }
 
 /// What holds the line back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Held {
     /// A refusal: nobody goes, or one alone.
     Pause,
@@ -198,22 +200,44 @@ pub enum Held {
     /// The server that the limiter is shared on, which does not answer.
     Fleet,
     /// Something that a later version knows.
-    #[serde(other)]
     Other,
 }
 
+words! {
+    Held {
+        Pause = "pause",
+        InFlight = "in_flight",
+        Ramp = "ramp",
+        Learned = "learned",
+        Rate = "rate",
+        Server = "server",
+        RequestsPerDay = "requests_per_day",
+        TokensPerMinute = "tokens_per_minute",
+        InputTokensPerMinute = "input_tokens_per_minute",
+        OutputTokensPerMinute = "output_tokens_per_minute",
+        TokensPerDay = "tokens_per_day",
+        Fleet = "fleet",
+        Other = "other",
+    }
+}
+
 /// The middle, the tail and the worst of one second, in milliseconds; all zero when nothing was measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Quantiles {
     /// The median.
-    #[serde(default)]
     pub p50: u64,
     /// The 99th percentile.
-    #[serde(default)]
     pub p99: u64,
     /// The largest.
-    #[serde(default)]
     pub max: u64,
+}
+
+fields! {
+    Quantiles {
+        p50: always,
+        p99: always,
+        max: always,
+    }
 }
 
 /// One line of a log.

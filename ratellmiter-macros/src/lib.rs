@@ -161,3 +161,11 @@ pub fn ratellmiter(options: TokenStream, item: TokenStream) -> TokenStream {
         })
         .into()
 }
+
+/// Derives nothing, and accepts the attributes of serde's derives. It stands for them where they are not needed, since
+/// serde's derives take long to build. No part of the public API.
+#[doc(hidden)]
+#[proc_macro_derive(Unserialized, attributes(serde))]
+pub fn unserialized(_: TokenStream) -> TokenStream {
+    TokenStream::new()
+}

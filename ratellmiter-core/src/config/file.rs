@@ -1,109 +1,149 @@
 //! The configuration file: its keys, what they change, and what is wrong with it and where.
 
 use std::{
-    collections::BTreeMap,
+    collections::HashMap,
     fs,
     num::NonZeroU32,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
-use serde::Deserialize;
+use toml::de::DeTable;
 
 use super::{
     ConfigError,
     sharing::{Loss, Namespace, Url},
-    values::{Budget, BurstSetting, Provider, RampSetting, WaitSetting},
+    values::{Budget, Mistake, Value},
 };
 use crate::{
-    budgets,
     contract::Contract,
-    limits::{Limits, UNLIMITED},
+    limits::{Limits, Ramp, UNLIMITED},
 };
 
+/// The keys that may stand above the models as well as under one of them.
+const COMMON: [&str; 14] = [
+    "max_in_flight",
+    "attempts",
+    "burst",
+    "learn",
+    "enabled",
+    "ramp",
+    "provider",
+    "requests_per_day",
+    TOKENS_PER_MINUTE,
+    INPUT_TOKENS_PER_MINUTE,
+    OUTPUT_TOKENS_PER_MINUTE,
+    TOKENS_PER_DAY,
+    "max_wait",
+    "max_line",
+];
+
 /// The configuration file, as it is written.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Default)]
 pub(super) struct File {
     pub(super) default_rate_limit: Option<NonZeroU32>,
     pub(super) log_directory: Option<PathBuf>,
-    pub(super) max_in_flight: Option<NonZeroU32>,
-    pub(super) attempts: Option<NonZeroU32>,
-    pub(super) burst: Option<BurstSetting>,
-    pub(super) learn: Option<bool>,
-    pub(super) enabled: Option<bool>,
-    pub(super) ramp: Option<RampSetting>,
-    pub(super) provider: Option<Provider>,
-    pub(super) requests_per_day: Option<Budget>,
-    pub(super) tokens_per_minute: Option<Budget>,
-    pub(super) input_tokens_per_minute: Option<Budget>,
-    pub(super) output_tokens_per_minute: Option<Budget>,
-    pub(super) tokens_per_day: Option<Budget>,
-    pub(super) max_wait: Option<WaitSetting>,
-    pub(super) max_line: Option<u32>,
+    /// What is changed for all models.
+    pub(super) limits: Changes,
     pub(super) shared: Option<Url>,
     pub(super) shared_namespace: Option<Namespace>,
     pub(super) shared_on_loss: Option<Loss>,
-    #[serde(default)]
-    pub(super) models: BTreeMap<String, Changes>,
+    pub(super) models: HashMap<String, Changes>,
 }
 
-/// What the file changes for one model.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, expecting = "expected a table of limits")]
+/// What the file changes, for one model or for all.
+#[derive(Debug, Clone, Default)]
 pub(super) struct Changes {
     requests_per_minute: Option<NonZeroU32>,
     max_in_flight: Option<NonZeroU32>,
     attempts: Option<NonZeroU32>,
-    burst: Option<BurstSetting>,
+    burst: Option<Duration>,
     learn: Option<bool>,
     enabled: Option<bool>,
-    ramp: Option<RampSetting>,
-    provider: Option<Provider>,
+    #[allow(clippy::option_option)] // No change, or one of two settings.
+    ramp: Option<Option<Ramp>>,
+    provider: Option<Contract>,
     requests_per_day: Option<Budget>,
     tokens_per_minute: Option<Budget>,
     input_tokens_per_minute: Option<Budget>,
     output_tokens_per_minute: Option<Budget>,
     tokens_per_day: Option<Budget>,
-    max_wait: Option<WaitSetting>,
+    max_wait: Option<Duration>,
     max_line: Option<u32>,
 }
 
 impl Changes {
+    /// Reads the table of one model.
+    fn of_model(value: Value<'_>) -> Result<Self, Mistake> {
+        let mut changes = Self::default();
+        for (key, value) in value.table("a table of limits")? {
+            let value = Value(value);
+            match key.get_ref().as_ref() {
+                "requests_per_minute" => changes.requests_per_minute = Some(value.positive()?),
+                name if changes.set(name, value)? => {}
+                name => return Err(unknown(name, key.span().start, &[&["requests_per_minute"], &COMMON])),
+            }
+        }
+        Ok(changes)
+    }
+
+    /// Sets what one of the [`COMMON`] keys is about. Returns `false` for other keys.
+    fn set(&mut self, key: &str, value: Value<'_>) -> Result<bool, Mistake> {
+        match key {
+            "max_in_flight" => self.max_in_flight = Some(value.positive()?),
+            "attempts" => self.attempts = Some(value.positive()?),
+            "burst" => self.burst = Some(value.burst()?),
+            "learn" => self.learn = Some(value.flag()?),
+            "enabled" => self.enabled = Some(value.flag()?),
+            "ramp" => self.ramp = Some(value.ramp()?),
+            "provider" => self.provider = Some(value.provider()?),
+            "requests_per_day" => self.requests_per_day = Some(value.budget()?),
+            TOKENS_PER_MINUTE => self.tokens_per_minute = Some(value.budget()?),
+            INPUT_TOKENS_PER_MINUTE => self.input_tokens_per_minute = Some(value.budget()?),
+            OUTPUT_TOKENS_PER_MINUTE => self.output_tokens_per_minute = Some(value.budget()?),
+            TOKENS_PER_DAY => self.tokens_per_day = Some(value.budget()?),
+            "max_wait" => self.max_wait = Some(value.wait()?),
+            "max_line" => self.max_line = Some(value.count()?),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
     pub(super) fn apply(&self, limits: &mut Limits) {
-        if self.provider.is_some_and(|provider| !provider.0.limits_requests()) {
+        if self.provider.is_some_and(|provider| !provider.limits_requests()) {
             limits.requests_per_minute = UNLIMITED;
         }
         limits.requests_per_minute = self.requests_per_minute.unwrap_or(limits.requests_per_minute);
         limits.max_in_flight = self.max_in_flight.or(limits.max_in_flight);
         limits.attempts = self.attempts.unwrap_or(limits.attempts);
-        limits.burst = self.burst.map_or(limits.burst, |setting| setting.0);
+        limits.burst = self.burst.unwrap_or(limits.burst);
         limits.learn = self.learn.unwrap_or(limits.learn);
         limits.enabled = self.enabled.unwrap_or(limits.enabled);
-        limits.ramp = self.ramp.map_or(limits.ramp, |setting| setting.0);
-        limits.contract = self.provider.map_or(limits.contract, |provider| provider.0);
-        let budget = |said: &Option<Budget>, before| said.as_ref().map_or(before, |said| Some(said.get_ref().0));
-        limits.requests_per_day = budget(&self.requests_per_day, limits.requests_per_day);
-        limits.tokens_per_minute = budget(&self.tokens_per_minute, limits.tokens_per_minute);
-        limits.input_tokens_per_minute = budget(&self.input_tokens_per_minute, limits.input_tokens_per_minute);
-        limits.output_tokens_per_minute = budget(&self.output_tokens_per_minute, limits.output_tokens_per_minute);
-        limits.tokens_per_day = budget(&self.tokens_per_day, limits.tokens_per_day);
-        limits.max_wait = self.max_wait.map_or(limits.max_wait, |setting| Some(setting.0));
+        limits.ramp = self.ramp.unwrap_or(limits.ramp);
+        limits.contract = self.provider.unwrap_or(limits.contract);
+        let budget = |said: Option<Budget>, before| said.map(|said| said.amount).or(before);
+        limits.requests_per_day = budget(self.requests_per_day, limits.requests_per_day);
+        limits.tokens_per_minute = budget(self.tokens_per_minute, limits.tokens_per_minute);
+        limits.input_tokens_per_minute = budget(self.input_tokens_per_minute, limits.input_tokens_per_minute);
+        limits.output_tokens_per_minute = budget(self.output_tokens_per_minute, limits.output_tokens_per_minute);
+        limits.tokens_per_day = budget(self.tokens_per_day, limits.tokens_per_day);
+        limits.max_wait = self.max_wait.or(limits.max_wait);
         limits.max_line = self.max_line.or(limits.max_line);
     }
 
-    /// The first budget that the provider named beside it never counts: where it stands, and what is wrong.
-    fn idle(&self) -> Option<(usize, String)> {
-        let contract = self.provider?.0;
+    /// The first budget that the provider named beside it never counts.
+    fn idle(&self) -> Option<Mistake> {
+        let contract = self.provider?;
         let said = [
-            (&self.tokens_per_minute, TOKENS_PER_MINUTE),
-            (&self.input_tokens_per_minute, INPUT_TOKENS_PER_MINUTE),
-            (&self.output_tokens_per_minute, OUTPUT_TOKENS_PER_MINUTE),
-            (&self.tokens_per_day, TOKENS_PER_DAY),
+            (self.tokens_per_minute, TOKENS_PER_MINUTE),
+            (self.input_tokens_per_minute, INPUT_TOKENS_PER_MINUTE),
+            (self.output_tokens_per_minute, OUTPUT_TOKENS_PER_MINUTE),
+            (self.tokens_per_day, TOKENS_PER_DAY),
         ];
         let idle = said.into_iter().filter(|(_, key)| !counts(contract, key));
-        idle.filter_map(|(budget, key)| Some((budget.as_ref()?.span().start, key)))
-            .min()
-            .map(|(at, key)| (at, format!("{contract} counts nothing of {key}; its limits are {}", named(contract))))
+        let (at, key) = idle.filter_map(|(budget, key)| Some((budget?.at, key))).min()?;
+        let problem = format!("{contract} counts nothing of {key}; its limits are {}", named(contract));
+        Some(Mistake { at, problem })
     }
 }
 
@@ -157,35 +197,53 @@ impl File {
     pub(super) fn read(path: &Path) -> Result<Self, ConfigError> {
         let unreadable = |source| ConfigError::Unreadable { path: path.into(), source };
         let text = fs::read_to_string(path).map_err(unreadable)?;
-        let invalid = |place, problem| ConfigError::Invalid { path: path.into(), place, problem };
-        let file: Self = toml::from_str(&text).map_err(|error| {
-            let place = place(&text, error.span().map_or(0, |span| span.start));
-            let problem = explain(error.message(), &place);
-            invalid(place, problem)
-        })?;
-        let idle = file.models.values().filter_map(Changes::idle).chain(file.limits().idle()).min();
-        idle.map_or(Ok(file), |(at, problem)| Err(invalid(place(&text, at), problem)))
+        Self::parse(&text).map_err(|Mistake { at, problem }| {
+            let (place, problem) = (place(&text, at), one_line(&problem));
+            ConfigError::Invalid { path: path.into(), place, problem }
+        })
     }
 
-    pub(super) fn limits(&self) -> Changes {
-        Changes {
-            requests_per_minute: None,
-            max_in_flight: self.max_in_flight,
-            attempts: self.attempts,
-            burst: self.burst,
-            learn: self.learn,
-            enabled: self.enabled,
-            ramp: self.ramp,
-            provider: self.provider,
-            requests_per_day: self.requests_per_day.clone(),
-            tokens_per_minute: self.tokens_per_minute.clone(),
-            input_tokens_per_minute: self.input_tokens_per_minute.clone(),
-            output_tokens_per_minute: self.output_tokens_per_minute.clone(),
-            tokens_per_day: self.tokens_per_day.clone(),
-            max_wait: self.max_wait,
-            max_line: self.max_line,
-        }
+    fn parse(text: &str) -> Result<Self, Mistake> {
+        let table = DeTable::parse(text).map_err(|error| Mistake {
+            at: error.span().map_or(0, |span| span.start),
+            problem: error.message().to_owned(),
+        })?;
+        let file = Self::of(table.get_ref())?;
+        let idle = file.models.values().chain([&file.limits]).filter_map(Changes::idle);
+        idle.min_by_key(|mistake| mistake.at).map_or(Ok(file), Err)
     }
+
+    fn of(table: &DeTable<'_>) -> Result<Self, Mistake> {
+        let mut file = Self::default();
+        for (key, value) in table {
+            let value = Value(value);
+            match key.get_ref().as_ref() {
+                "default_rate_limit" => file.default_rate_limit = Some(value.positive()?),
+                "log_directory" => file.log_directory = Some(value.path()?),
+                "shared" => file.shared = Some(Url::of(value)?),
+                "shared_namespace" => file.shared_namespace = Some(Namespace::of(value)?),
+                "shared_on_loss" => file.shared_on_loss = Some(Loss::of(value)?),
+                "models" => {
+                    let models = value.table("a map")?.iter();
+                    let models =
+                        models.map(|(name, value)| Ok((name.get_ref().to_string(), Changes::of_model(Value(value))?)));
+                    file.models = models.collect::<Result<_, Mistake>>()?;
+                }
+                name if file.limits.set(name, value)? => {}
+                name => {
+                    let shared = ["shared", "shared_namespace", "shared_on_loss"];
+                    let known = [&["default_rate_limit", "log_directory"], &COMMON[..], &shared, &["models"]];
+                    return Err(unknown(name, key.span().start, &known));
+                }
+            }
+        }
+        Ok(file)
+    }
+}
+
+fn unknown(key: &str, at: usize, known: &[&[&str]]) -> Mistake {
+    let known = known.concat().join("`, `");
+    Mistake { at, problem: format!("unknown field `{key}`, expected one of `{known}`") }
 }
 
 /// The line, its column, and the key that stands there.
@@ -201,21 +259,6 @@ fn place(text: &str, at: usize) -> String {
     )
 }
 
-/// One line, and in words of what is allowed there.
-fn explain(message: &str, place: &str) -> String {
-    let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
-    let is_budget = || ["_per_day`", "tokens_per_minute`"].iter().any(|end| place.ends_with(end));
-    let allowed = match message.as_str() {
-        text if text.contains("nonzero u64") => Some((1, budgets::MOST)),
-        text if text.contains("nonzero u32") => Some((1, u32::MAX.into())),
-        text if text.contains("expected u32") => Some((0, u32::MAX.into())),
-        // Not even TOML can hold it.
-        "integer number overflowed" if is_budget() => Some((1, budgets::MOST)),
-        "integer number overflowed" => Some((1, u32::MAX.into())),
-        _ => None,
-    };
-    allowed.map_or_else(
-        || message.clone(),
-        |(least, most)| format!("{message}; allowed are whole numbers from {least} to {most}"),
-    )
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -5,9 +5,10 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, de};
-
-use super::ConfigError;
+use super::{
+    ConfigError,
+    values::{Mistake, Value},
+};
 
 /// The environment variable that names the server.
 const VARIABLE: &str = "RATELLMITER_SHARED";
@@ -42,41 +43,25 @@ impl fmt::Debug for Url {
     }
 }
 
-/// A text, and what is expected where there is another thing.
-struct Text(&'static str);
-
-impl de::Visitor<'_> for Text {
-    type Value = String;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<String, E> {
-        Ok(text.to_owned())
+impl Url {
+    pub(super) fn of(value: Value<'_>) -> Result<Self, Mistake> {
+        let url = value.text("the URL of a Redis or Valkey server, as \"redis://HOST:PORT\"")?;
+        Self::try_from(url.to_owned()).map_err(|problem| value.mistake(problem))
     }
 }
 
-impl<'de> Deserialize<'de> for Url {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text =
-            deserializer.deserialize_str(Text("the URL of a Redis or Valkey server, as \"redis://HOST:PORT\""))?;
-        Self::try_from(text).map_err(de::Error::custom)
+impl Namespace {
+    pub(super) fn of(value: Value<'_>) -> Result<Self, Mistake> {
+        let name = value.text("a name")?;
+        if name.is_empty() { Err(value.mistake("a namespace is not empty")) } else { Ok(Self(name.to_owned())) }
     }
 }
 
-impl<'de> Deserialize<'de> for Namespace {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = deserializer.deserialize_str(Text("a name"))?;
-        if name.is_empty() { Err(de::Error::custom("a namespace is not empty")) } else { Ok(Self(name)) }
-    }
-}
-
-impl<'de> Deserialize<'de> for Loss {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+impl Loss {
+    pub(super) fn of(value: Value<'_>) -> Result<Self, Mistake> {
         const ALLOWED: &str = "\"degrade\", \"closed\" or \"open\"";
-        let policy = deserializer.deserialize_str(Text(ALLOWED))?;
-        policy_of(&policy).map(Self).ok_or_else(|| de::Error::custom(format!("{policy:?} is not {ALLOWED}")))
+        let policy = value.text(ALLOWED)?;
+        policy_of(policy).map(Self).ok_or_else(|| value.mistake(format!("{policy:?} is not {ALLOWED}")))
     }
 }
 

@@ -33,8 +33,8 @@ fn sum(journal: &Journal) -> u64 {
     journal.values().flat_map(|taken| &taken.requests_per_day).map(|(_, amount)| amount).sum()
 }
 
-fn found(entries: &[(u64, u64)]) -> BTreeMap<String, Journal> {
-    BTreeMap::from([(OTHER.to_owned(), journal(entries))])
+fn found(entries: &[(u64, u64)]) -> HashMap<String, Journal> {
+    HashMap::from([(OTHER.to_owned(), journal(entries))])
 }
 
 #[test]
@@ -83,11 +83,11 @@ fn only_the_last_day_counts_and_nothing_of_the_future() {
     write(directory.path(), OTHER, &journal(&entries)).unwrap();
     let read = |now| read(directory.path(), "days-1-1-1.json", now);
     assert_eq!(read(NOW), found(&entries[1..3]));
-    assert_eq!(super::read(directory.path(), OTHER, NOW), BTreeMap::new(), "it is its own");
-    assert_eq!(read(NOW - 90_000), BTreeMap::new(), "a clock that was set back");
+    assert_eq!(super::read(directory.path(), OTHER, NOW), HashMap::new(), "it is its own");
+    assert_eq!(read(NOW - 90_000), HashMap::new(), "a clock that was set back");
     assert_eq!(read(NOW + 86_400), found(&entries[3..]));
     assert!(directory.path().join(OTHER).exists());
-    assert_eq!(read(NOW + 86_401), BTreeMap::new());
+    assert_eq!(read(NOW + 86_401), HashMap::new());
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0, "it says nothing of the last day");
 }
 
@@ -100,7 +100,7 @@ fn a_damaged_file_is_ignored_and_kept_for_a_day() {
     let foreign = r#"{"m": {"requests_per_day": [[1795502413, -3]]}}"#;
     for text in ["", "[]", "{\"m\": 1}", "\u{0}", torn, foreign, r#"{"m": {"tokens_per_day": [[1, 1e400]]}}"#] {
         fs::write(&path, text).unwrap();
-        assert_eq!(read(directory.path(), "", NOW), BTreeMap::new(), "{text}");
+        assert_eq!(read(directory.path(), "", NOW), HashMap::new(), "{text}");
         assert!(path.exists(), "{text}");
     }
     fs::write(&path, [0xff, 0xfe]).unwrap();
@@ -110,12 +110,12 @@ fn a_damaged_file_is_ignored_and_kept_for_a_day() {
     {
         fs::write(directory.path().join(name), &whole).unwrap();
     }
-    assert_eq!(read(directory.path(), "", NOW), BTreeMap::new());
+    assert_eq!(read(directory.path(), "", NOW), HashMap::new());
     let long_ago = SystemTime::now() - DAY;
     for path in [&path, &half] {
         fs::File::options().append(true).open(path).unwrap().set_modified(long_ago).unwrap();
     }
-    assert_eq!(read(directory.path(), "", NOW), BTreeMap::new());
+    assert_eq!(read(directory.path(), "", NOW), HashMap::new());
     assert!(!path.exists() && !half.exists());
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 6, "what is not ours stays");
 }

@@ -10,12 +10,13 @@ mod script;
 mod settings;
 
 use std::{
+    error::Error,
+    fmt,
     sync::{Arc, Mutex, mpsc},
     thread,
     time::Duration,
 };
 
-use thiserror::Error;
 use tokio::{
     sync::{
         Notify, broadcast,
@@ -34,11 +35,10 @@ use crate::limiter::Limiter;
 const FAREWELL: Duration = Duration::from_millis(500);
 
 /// Why a limiter is not shared though it should be.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SharedError {
     /// Another process has other limits.
-    #[error("{} has other limits in {name}: {theirs}; here: {ours}", .model.escape_debug())]
     Conflict {
         /// The limiter's name.
         model: String,
@@ -50,7 +50,6 @@ pub enum SharedError {
         theirs: String,
     },
     /// The server does not do what it is asked to.
-    #[error("{} cannot be shared on {server}, which says {reason}", .model.escape_debug())]
     Refused {
         /// The limiter's name.
         model: String,
@@ -61,7 +60,6 @@ pub enum SharedError {
     },
     /// The server is out of reach, or cannot serve for now: it is a replica, loads its data, is busy with a script, misses its
     /// replicas, or its cluster is down.
-    #[error("the server that limiters are shared on, {server}, is out of reach: {reason}")]
     Lost {
         /// The server's host and port.
         server: String,
@@ -69,6 +67,24 @@ pub enum SharedError {
         reason: String,
     },
 }
+
+impl fmt::Display for SharedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Conflict { model, ours, name, theirs } => {
+                write!(f, "{} has other limits in {name}: {theirs}; here: {ours}", model.escape_debug())
+            }
+            Self::Refused { model, server, reason } => {
+                write!(f, "{} cannot be shared on {server}, which says {reason}", model.escape_debug())
+            }
+            Self::Lost { server, reason } => {
+                write!(f, "the server that limiters are shared on, {server}, is out of reach: {reason}")
+            }
+        }
+    }
+}
+
+impl Error for SharedError {}
 
 /// What the thread is told.
 enum Order {

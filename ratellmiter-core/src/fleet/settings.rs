@@ -1,9 +1,8 @@
 //! Where a limiter is shared, under which name, and what happens when that place is out of reach.
 
-use std::{convert::Infallible, fmt};
+use std::{convert::Infallible, error::Error, fmt};
 
 use redis::{ConnectionInfo, IntoConnectionInfo as _};
-use thiserror::Error;
 
 /// The namespace of those who name none.
 pub(crate) const NAMESPACE: &str = "default";
@@ -52,11 +51,18 @@ impl fmt::Display for Loss {
 }
 
 /// A URL that names no server.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("no URL of a Redis or Valkey server: {problem}; allowed are {ALLOWED}")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidUrl {
     problem: String,
 }
+
+impl fmt::Display for InvalidUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no URL of a Redis or Valkey server: {}; allowed are {ALLOWED}", self.problem)
+    }
+}
+
+impl Error for InvalidUrl {}
 
 /// What a URL may be.
 pub(crate) const ALLOWED: &str = "redis://HOST:PORT and rediss://HOST:PORT (TLS), or valkey and valkeys, with USER:PASSWORD@ \

@@ -11,6 +11,8 @@ use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
 
+use crate::rfc3339;
+
 /// No hint is longer: the days of a month.
 pub(crate) const LONGEST: Duration = Duration::from_hours(31 * 24);
 
@@ -120,8 +122,7 @@ pub(crate) fn reset(value: &str, now: SystemTime) -> Option<Duration> {
         Some(epoch) if epoch >= 1e9 => until(Duration::try_from_secs_f64(epoch).unwrap_or(Duration::MAX)),
         Some(from_now) => seconds(from_now),
         None if value.contains('T') && value.contains(':') => {
-            let at: jiff::Timestamp = value.parse().ok()?;
-            Some(SystemTime::from(at).duration_since(now).unwrap_or_default().min(LONGEST))
+            Some(rfc3339::parse(value)?.duration_since(now).unwrap_or_default().min(LONGEST))
         }
         None => duration(value),
     }

@@ -11,6 +11,7 @@ use super::{
     headers,
     verdict::{Scope, Verdict},
 };
+use crate::rfc3339;
 
 /// The verdict on an outcome. Pure: `now` is only there for dates in headers.
 #[must_use]
@@ -169,8 +170,7 @@ fn regained(message: &str) -> Option<SystemTime> {
     if at != "at" || zone.trim_end_matches('.') != "utc" {
         return None;
     }
-    let at: jiff::Timestamp = format!("{date}T{time}:00Z").parse().ok()?;
-    Some(at.into())
+    rfc3339::parse(&format!("{date}T{time}:00Z"))
 }
 
 #[cfg(test)]

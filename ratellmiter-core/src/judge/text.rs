@@ -33,7 +33,7 @@ pub(super) fn evidence(text: &str) -> Option<Evidence<'_>> {
 fn json_in(text: &str) -> Option<&str> {
     let (start, end) = (text.find('{')?, text.rfind('}')?);
     let object = text.get(start..=end)?;
-    serde_json::from_str::<serde::de::IgnoredAny>(object).is_ok().then_some(object)
+    serde_json::from_str::<serde_core::de::IgnoredAny>(object).is_ok().then_some(object)
 }
 
 /// A status of 400 or more in a known form: at the very start ("429 Too Many Requests"), behind "status" ("error status:

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+#[cfg(not(feature = "redis"))]
+use ratellmiter_macros::{Unserialized as Deserialize, Unserialized as Serialize};
+#[cfg(feature = "redis")]
 use serde::{Deserialize, Serialize};
 
 /// A number for each limit, by its name.

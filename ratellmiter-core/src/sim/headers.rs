@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{Unit, rules::State};
+use crate::rfc3339;
 
 /// The headers of a provider, in its names and forms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,11 +129,9 @@ fn seconds(time: Duration) -> u64 {
     time.as_secs() + u64::from(time.subsec_nanos() > 0)
 }
 
-/// A point in time as RFC 3339 has it, in whole seconds, rounded up.
+/// Formats a point in time as RFC 3339 does, in whole seconds, rounded up.
 fn point(epoch: SystemTime, time: Duration) -> String {
-    let at = epoch.checked_add(Duration::from_secs(seconds(time)));
-    let at = at.and_then(|at| jiff::Timestamp::try_from(at).ok()).unwrap_or(jiff::Timestamp::MAX);
-    format!("{at:.0}")
+    rfc3339::format(epoch.checked_add(Duration::from_secs(seconds(time))).unwrap_or(epoch))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use ::async_openai::{
     error::OpenAIError,
     types::{chat, responses},
 };
-use serde::Serialize;
+use serde_core::Serialize;
 
 use crate::{
     judge::{Evidence, ladder::Response},
