@@ -1,6 +1,6 @@
 //! What the environment says.
 
-use std::{env, ffi::OsString, num::NonZeroU32, path::PathBuf};
+use std::{ffi::OsString, num::NonZeroU32, path::PathBuf};
 
 use super::{
     ConfigError,
@@ -62,42 +62,9 @@ impl Variables {
     /// The configuration file: the one that is named, which must be there, else the first that is there.
     pub(super) fn file(&self) -> Option<PathBuf> {
         let usual = || {
-            let directory = user_directory(|name| env::var_os(name), env::home_dir());
-            let in_user_directory = directory.map(|directory| directory.join("ratellmiter").join(FILE));
+            let in_user_directory = dirs::config_dir().map(|directory| directory.join("ratellmiter").join(FILE));
             [Some(FILE.into()), in_user_directory].into_iter().flatten().find(|path: &PathBuf| path.exists())
         };
         self.config.clone().or_else(usual)
-    }
-}
-
-/// Returns the directory in which the system keeps the user's configuration, or `None` if it is not known.
-fn user_directory(get: impl Fn(&str) -> Option<OsString>, home: Option<PathBuf>) -> Option<PathBuf> {
-    let named = |name| get(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    if cfg!(windows) {
-        return named("APPDATA");
-    }
-    let home = home.filter(|home| home.is_absolute());
-    if cfg!(target_os = "macos") {
-        return home.map(|home| home.join("Library/Application Support"));
-    }
-    named("XDG_CONFIG_HOME").or_else(|| home.map(|home| home.join(".config")))
-}
-
-#[cfg(all(test, unix, not(target_os = "macos")))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn configuration_of_the_user_is_where_xdg_says_or_in_the_home_directory() {
-        let directory = |xdg: &str, home: &str| {
-            let get = |name: &str| (name == "XDG_CONFIG_HOME" && !xdg.is_empty()).then(|| xdg.into());
-            let home = (!home.is_empty()).then(|| home.into());
-            user_directory(get, home)
-        };
-        assert_eq!(directory("", "/home/me"), Some("/home/me/.config".into()));
-        assert_eq!(directory("/etc/me", "/home/me"), Some("/etc/me".into()));
-        assert_eq!(directory("etc/me", "/home/me"), Some("/home/me/.config".into()), "a relative path does not count");
-        assert_eq!(directory("/etc/me", ""), Some("/etc/me".into()));
-        assert_eq!(directory("", ""), None);
     }
 }
