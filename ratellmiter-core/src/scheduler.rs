@@ -502,6 +502,7 @@ impl<W> Scheduler<W> {
     /// Brings gate, budgets and tally to `now`, before anything changes: second by second while the ramp rises.
     pub(crate) fn roll(&mut self, now: Duration) {
         while !self.line.is_empty()
+            && !self.full()
             && let Some(at) = self.gate.own().and_then(|own| own.ramp_changes_at())
             && at < now
             && at > self.rolled
