@@ -47,13 +47,16 @@
 //! `RATELLMITER_SHARED` the URL of `shared`, and `RATELLMITER=off` lets every call through at once.
 
 mod file;
-mod sharing;
+pub(crate) mod sharing;
 mod values;
 mod variables;
 
 use std::{collections::HashMap, env, error::Error, fmt, io, num::NonZeroU32, path::PathBuf, time::Duration};
 
-pub(crate) use self::{file::doubts, sharing::Sharing};
+pub(crate) use self::{
+    file::doubts,
+    sharing::{Loss, Sharing},
+};
 use self::{
     file::{Changes, File},
     variables::{OFF, Variables},

@@ -13,7 +13,7 @@ pub(crate) use own::Phase;
 pub(crate) use own::{Own, REQUESTS};
 
 use crate::{
-    lease::{IN_FLIGHT, Lease},
+    lease::{IN_FLIGHT, Lease, Outcome},
     limits::Limits,
     record::Held,
     scheduler::Id,
@@ -72,17 +72,15 @@ impl Gate {
             Some(before) => before.renewed(),
             None => Lease::new(ceilings, self.epoch.take()),
         };
-        lease.carry_rate(allowed);
-        if let Some(until) = self.own.flow() {
-            lease.pause(until);
-        }
+        lease.carried_rate = allowed;
+        lease.paused_until = self.own.flow().or(lease.paused_until);
         self.lease = Some(Box::new(lease));
     }
 
     /// From now on it decides by itself. Gives the lease, from which it is to [begin](Own::begin).
     pub(crate) fn unshare(&mut self) -> Option<Box<Lease>> {
         let lease = self.lease.take()?;
-        self.epoch = lease.epoch();
+        self.epoch.clone_from(&lease.epoch);
         Some(lease)
     }
 
@@ -117,7 +115,7 @@ impl Gate {
 
     /// How many calls may be out.
     pub(crate) fn room(&self) -> u64 {
-        self.lease.as_ref().map_or_else(|| self.own.room(), |lease| lease.room())
+        self.lease.as_ref().map_or_else(|| self.own.room(), |lease| lease.room)
     }
 
     /// A call asks.
@@ -128,7 +126,7 @@ impl Gate {
     /// A call goes, by the schedule at `slot`.
     pub(crate) fn take(&mut self, now: Duration, slot: Duration, id: Id) -> Passage {
         match &mut self.lease {
-            Some(lease) => Passage { episode: lease.episode(), is_canary: lease.take(now, id) },
+            Some(lease) => Passage { episode: lease.grant.episode, is_canary: lease.take(now, id) },
             None => self.own.take(now, slot, id),
         }
     }
@@ -149,13 +147,13 @@ impl Gate {
 
     /// A call ended well. `true`: the pause is over by that.
     pub(crate) fn ended(&mut self, now: Duration, id: Id) -> bool {
-        self.lease.iter_mut().for_each(|lease| lease.ended(id));
+        self.lease.iter_mut().for_each(|lease| lease.end(id, Outcome::Accepted));
         self.own.ended(now, id)
     }
 
     /// Nobody knows how a call ended.
     pub(crate) fn lost(&mut self, now: Duration, id: Id) {
-        self.lease.iter_mut().for_each(|lease| lease.lost(id));
+        self.lease.iter_mut().for_each(|lease| lease.end(id, Outcome::Lost));
         self.own.lost(now, id);
     }
 
@@ -195,7 +193,7 @@ impl Gate {
     /// The rate allowed now, in calls a second; zero while paused.
     pub(crate) fn rate(&self) -> f64 {
         match &self.lease {
-            Some(lease) if lease.is_known() => lease.rate() * lease.share() / 60.0,
+            Some(lease) if lease.is_known() => lease.rate() * lease.grant.share / 60.0,
             _ => self.own.rate(),
         }
     }
@@ -203,7 +201,7 @@ impl Gate {
     /// The rate at which our line is served, in calls a minute.
     pub(crate) fn expected_pace(&self) -> f64 {
         match &self.lease {
-            Some(lease) if lease.members() > 0 => (lease.pace() * lease.share()).max(1e-3),
+            Some(lease) if lease.members() > 0 => (lease.grant.pace * lease.grant.share).max(1e-3),
             _ => self.own.pace().get().into(),
         }
     }
@@ -223,17 +221,19 @@ impl Gate {
     }
 
     pub(crate) fn learned_rate(&self) -> Option<f64> {
-        self.lease.as_ref().map_or_else(|| self.own.learned_rate(), |lease| lease.learned(REQUESTS))
+        self.lease.as_ref().map_or_else(|| self.own.learned_rate(), |lease| lease.grant.adapted.get(REQUESTS).copied())
     }
 
     pub(crate) fn learned_in_flight(&self) -> Option<f64> {
-        self.lease.as_ref().map_or_else(|| self.own.learned_in_flight(), |lease| lease.learned(IN_FLIGHT))
+        self.lease
+            .as_ref()
+            .map_or_else(|| self.own.learned_in_flight(), |lease| lease.grant.adapted.get(IN_FLIGHT).copied())
     }
 
     /// Where the server refused last, for the rate in calls a minute and for the calls in flight.
     pub(crate) fn ceilings(&self) -> (Option<f64>, Option<f64>) {
         match &self.lease {
-            Some(lease) => (lease.ceiling(REQUESTS), lease.ceiling(IN_FLIGHT)),
+            Some(lease) => (lease.grant.ceilings.get(REQUESTS).copied(), lease.grant.ceilings.get(IN_FLIGHT).copied()),
             None => self.own.ceilings(),
         }
     }
@@ -242,11 +242,11 @@ impl Gate {
     /// `limit` calls a minute the server's headers leave `served`.
     pub(crate) fn held(&self, due: Duration, limit: NonZeroU32, served: u64) -> Held {
         let Some(lease) = &self.lease else { return self.own.held(due, limit, served) };
-        if lease.is_ramping() {
+        if lease.grant.is_ramping {
             Held::Ramp
-        } else if lease.pace() >= f64::from(limit.get()) {
+        } else if lease.grant.pace >= f64::from(limit.get()) {
             Held::Rate
-        } else if lease.learned(REQUESTS).is_some_and(|learned| learned <= lease.pace()) {
+        } else if lease.grant.adapted.get(REQUESTS).copied().is_some_and(|learned| learned <= lease.grant.pace) {
             Held::Learned
         } else {
             Held::Server
@@ -265,6 +265,6 @@ impl Gate {
     }
 
     pub(crate) fn episode(&self) -> u64 {
-        self.lease.as_ref().map_or_else(|| self.own.episode(), |lease| lease.episode())
+        self.lease.as_ref().map_or_else(|| self.own.episode(), |lease| lease.grant.episode)
     }
 }

@@ -65,16 +65,16 @@ enum Canary {
 #[derive(Debug, Default)]
 pub(crate) struct Lease {
     /// The last grant, as it came. Before the first, the number of conflicting processes and the equal share of one.
-    grant: Answer,
+    pub(crate) grant: Answer,
     /// Document of the grant, or of the last lease before it; and the time of its first grant.
-    epoch: Option<String>,
+    pub(crate) epoch: Option<String>,
     since: Option<Duration>,
     slots: Slots,
     /// Calls that may be in flight.
-    room: u64,
+    pub(crate) room: u64,
     canary: Canary,
     /// End of the pause of all.
-    paused_until: Option<Duration>,
+    pub(crate) paused_until: Option<Duration>,
     /// Time of the last report, and the earliest time at which lack of slots is a reason for the next.
     asked: Option<Duration>,
     retry_at: Duration,
@@ -91,8 +91,8 @@ pub(crate) struct Lease {
     /// Calls requested a second, lately.
     demand_per_second: f64,
     last_failed_try: Option<Duration>,
-    /// The rate in force while the server was unreachable, in calls a minute.
-    carried_rate: f64,
+    /// The rate used while disconnected, in calls a minute: the fleet's ramp resumes there.
+    pub(crate) carried_rate: f64,
 }
 
 /// The queue of the limiter that asks.
@@ -119,19 +119,9 @@ impl Lease {
         }
     }
 
-    /// Remembers the rate used while disconnected, in calls a minute, so that the fleet's ramp resumes there.
-    pub(crate) fn carry_rate(&mut self, rate: f64) {
-        self.carried_rate = rate;
-    }
-
     /// Returns when the next call may be sent, as far as slots are concerned.
     pub(crate) fn due(&self) -> Option<Duration> {
         self.slots.due()
-    }
-
-    /// Returns how many calls may be in flight.
-    pub(crate) fn room(&self) -> u64 {
-        self.room
     }
 
     /// Discards expired slots.
@@ -160,7 +150,7 @@ impl Lease {
     /// Returns the slot of a call that was never made.
     pub(crate) fn give_back(&mut self, now: Duration, id: u64) {
         if self.canary == Canary::Sent(id) {
-            self.lost(id);
+            self.end(id, Outcome::Lost);
         } else {
             self.slots.push_first(now);
         }
@@ -185,11 +175,7 @@ impl Lease {
 
     /// Returns a lease that grants nothing, in place of this one.
     pub(crate) fn renewed(&self) -> Self {
-        Self::new(self.grant.ceilings.clone(), self.epoch())
-    }
-
-    pub(crate) fn epoch(&self) -> Option<String> {
-        self.epoch.clone()
+        Self::new(self.grant.ceilings.clone(), self.epoch.clone())
     }
 
     /// Records that a call could not be sent at once and did not wait, so that the next lease has a spare slot.
@@ -210,16 +196,7 @@ impl Lease {
     }
 
     /// Records that a call ended.
-    pub(crate) fn ended(&mut self, id: u64) {
-        self.end(id, Outcome::Accepted);
-    }
-
-    /// Records that a call ended with an unknown result.
-    pub(crate) fn lost(&mut self, id: u64) {
-        self.end(id, Outcome::Lost);
-    }
-
-    fn end(&mut self, id: u64, outcome: Outcome) {
+    pub(crate) fn end(&mut self, id: u64, outcome: Outcome) {
         self.has_changed = true;
         if self.canary == Canary::Sent(id) {
             self.canary = Canary::None;
@@ -234,7 +211,7 @@ impl Lease {
         if is_canary {
             self.canary = Canary::None;
         }
-        if refusal.episode.is_none_or(|episode| episode == self.episode()) {
+        if refusal.episode.is_none_or(|episode| episode == self.grant.episode) {
             self.drop_slots();
         }
         self.refusals.push(Refusal { is_canary, ..refusal });
@@ -267,26 +244,16 @@ impl Lease {
         }
         self.canary = Canary::None;
         if blocked {
-            let episode = Some(self.episode());
+            let episode = Some(self.grant.episode);
             self.refused(None, Refusal { episode, is_canary: true, ..Refusal::default() });
         } else {
             self.outcome = Some(Outcome::Accepted);
         }
     }
 
-    /// Returns the number of pauses that have begun.
-    pub(crate) fn episode(&self) -> u64 {
-        self.grant.episode
-    }
-
     /// Returns `true` if a call sent at `at` had its slot from this document.
     pub(crate) fn is_from_here(&self, at: Duration) -> bool {
         self.since.is_some_and(|since| at >= since)
-    }
-
-    /// Takes over a pause that has begun before the lease.
-    pub(crate) fn pause(&mut self, until: Duration) {
-        self.paused_until = Some(until);
     }
 
     fn period(&self) -> Duration {
@@ -356,7 +323,7 @@ impl Lease {
                 .collect(),
             paused: micros(self.paused_for(now).unwrap_or_default()),
             ceilings: self.grant.ceilings.clone(),
-            allowed: if is_in_force { self.rate() * self.share() } else { carried },
+            allowed: if is_in_force { self.rate() * self.grant.share } else { carried },
             refusals: std::mem::take(&mut self.refusals),
             canary: self.outcome.take().or_else(|| is_kept.then_some(Outcome::Kept)),
             ..Report::default()
@@ -374,7 +341,7 @@ impl Lease {
             (self.slots, self.unused_slots, self.canary) = (Slots::default(), 0, Canary::None);
             (self.epoch, self.since) = (Some(grant.epoch.clone()), Some(now));
         }
-        if grant.episode != self.episode() || grant.paused.is_some() && self.paused_until.is_none() {
+        if grant.episode != self.grant.episode || grant.paused.is_some() && self.paused_until.is_none() {
             self.drop_slots();
         }
         if self.paused_until.is_some() && grant.paused.is_none() {
@@ -406,33 +373,6 @@ impl Lease {
     /// Returns the rate of all processes in calls a minute, as the ramp allows it now; 0 during a pause.
     pub(crate) fn rate(&self) -> f64 {
         if self.paused_until.is_some() { 0.0 } else { self.grant.rate }
-    }
-
-    /// Returns the limit in force for all processes, in calls a minute.
-    pub(crate) fn pace(&self) -> f64 {
-        self.grant.pace
-    }
-
-    pub(crate) fn learned(&self, key: &str) -> Option<f64> {
-        self.grant.adapted.get(key).copied()
-    }
-
-    pub(crate) fn ceiling(&self, key: &str) -> Option<f64> {
-        self.grant.ceilings.get(key).copied()
-    }
-
-    /// Returns the budget that delays the next slots.
-    pub(crate) fn bottleneck(&self) -> Option<&str> {
-        self.grant.bottleneck.as_deref()
-    }
-
-    pub(crate) fn is_ramping(&self) -> bool {
-        self.grant.is_ramping
-    }
-
-    /// Returns this process's part of all demand; 1 before the first grant.
-    pub(crate) fn share(&self) -> f64 {
-        self.grant.share
     }
 
     pub(crate) fn members(&self) -> u64 {

@@ -96,12 +96,14 @@ mod usage;
 mod window;
 
 pub use ask::{Ask, Priority, Reason, Rejected};
+#[cfg(feature = "redis")]
+pub use config::sharing::Loss;
 pub use config::{Config, ConfigError};
 pub use contract::{Charge, Contract, GivenBack, UnknownProvider};
 pub use cost::{Cost, Tokens};
 pub use facts::{observe, observe_headers};
 #[cfg(feature = "redis")]
-pub use fleet::{InvalidUrl, Loss, Shared, SharedError};
+pub use fleet::{InvalidUrl, Shared, SharedError};
 #[cfg(any(feature = "reqwest", feature = "reqwest-012"))]
 pub use judge::clients::{CheckLlm, HttpError};
 pub use judge::{Classify, Evidence, Scope, Verdict, judge};

@@ -576,7 +576,7 @@ impl<W> Scheduler<W> {
         if has_slots && let Some(kind) = self.budgets.lacking(&self.price_of(*first)) {
             return Some(kind);
         }
-        if let Some(key) = self.gate.lease().and_then(Lease::bottleneck) {
+        if let Some(key) = self.gate.lease().and_then(|lease| lease.grant.bottleneck.as_deref()) {
             return self.budgets.named(key);
         }
         let (due, budget) = self.budgets.binding(&self.price_of(*first))?;

@@ -12,7 +12,7 @@ use toml::de::DeTable;
 
 use super::{
     ConfigError,
-    sharing::{Loss, Namespace, Url},
+    sharing::{self, Loss, Url},
     values::{Budget, Mistake, Value},
 };
 use crate::{
@@ -46,7 +46,7 @@ pub(super) struct File {
     /// What is changed for all models.
     pub(super) limits: Changes,
     pub(super) shared: Option<Url>,
-    pub(super) shared_namespace: Option<Namespace>,
+    pub(super) shared_namespace: Option<String>,
     pub(super) shared_on_loss: Option<Loss>,
     pub(super) models: HashMap<String, Changes>,
 }
@@ -221,7 +221,7 @@ impl File {
                 "default_rate_limit" => file.default_rate_limit = Some(value.positive()?),
                 "log_directory" => file.log_directory = Some(value.path()?),
                 "shared" => file.shared = Some(Url::of(value)?),
-                "shared_namespace" => file.shared_namespace = Some(Namespace::of(value)?),
+                "shared_namespace" => file.shared_namespace = Some(sharing::namespace(value)?),
                 "shared_on_loss" => file.shared_on_loss = Some(Loss::of(value)?),
                 "models" => {
                     let models = value.table("a map")?.iter();

@@ -1,149 +1,119 @@
-//! What configuration says of limiters that processes share.
+//! The configuration of limiters that processes share.
 //!
-//! Without the feature `redis` it is read all the same, since the command reads the file of a program that may have it; but
-//! nobody can start with it.
+//! It is read without the feature `redis` as well, since the command reads the file of a program that may have the feature.
 
-use std::fmt;
+use std::{ffi::OsString, fmt};
 
 use super::{
     ConfigError,
     values::{Mistake, Value},
 };
-
-/// The environment variable that names the server.
-const VARIABLE: &str = "RATELLMITER_SHARED";
-
 #[cfg(feature = "redis")]
-type Server = crate::fleet::Shared;
-#[cfg(feature = "redis")]
-type Policy = crate::fleet::Loss;
+use crate::fleet::Shared;
 
-/// Nobody can use it.
-#[cfg(not(feature = "redis"))]
-type Server = ();
-#[cfg(not(feature = "redis"))]
-type Policy = ();
+/// The environment variable that holds the URL of the server.
+pub(super) const VARIABLE: &str = "RATELLMITER_SHARED";
 
-/// The URL of a server. It is never shown.
-#[derive(Clone)]
-pub(super) struct Url(Server);
-
-/// A name that is not empty.
-#[derive(Debug, Clone)]
-pub(super) struct Namespace(String);
-
-/// What happens while the server is out of reach.
-#[derive(Debug, Clone, Copy)]
-#[cfg_attr(not(feature = "redis"), allow(dead_code))] // Nobody can use it.
-pub(super) struct Loss(Policy);
-
-impl fmt::Debug for Url {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Url(..)")
-    }
-}
-
-impl Url {
-    pub(super) fn of(value: Value<'_>) -> Result<Self, Mistake> {
-        let url = value.text("the URL of a Redis or Valkey server, as \"redis://HOST:PORT\"")?;
-        Self::try_from(url.to_owned()).map_err(|problem| value.mistake(problem))
-    }
-}
-
-impl Namespace {
-    pub(super) fn of(value: Value<'_>) -> Result<Self, Mistake> {
-        let name = value.text("a name")?;
-        if name.is_empty() { Err(value.mistake("a namespace is not empty")) } else { Ok(Self(name.to_owned())) }
-    }
+/// What happens to calls while the server that limiters are shared on is out of reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+#[cfg_attr(not(feature = "redis"), expect(unreachable_pub))]
+pub enum Loss {
+    /// Each process goes on with its last share of the limits. If it never had one, with all of them; or, where others are
+    /// there that have other limits, with an equal one.
+    #[default]
+    Degrade,
+    /// Calls wait until the server is back.
+    Closed,
+    /// Each process goes on with all of the limits, as if it were alone.
+    Open,
 }
 
 impl Loss {
     pub(super) fn of(value: Value<'_>) -> Result<Self, Mistake> {
         const ALLOWED: &str = "\"degrade\", \"closed\" or \"open\"";
-        let policy = value.text(ALLOWED)?;
-        policy_of(policy).map(Self).ok_or_else(|| value.mistake(format!("{policy:?} is not {ALLOWED}")))
+        Ok(match value.text(ALLOWED)? {
+            "degrade" => Self::Degrade,
+            "closed" => Self::Closed,
+            "open" => Self::Open,
+            other => return Err(value.mistake(format!("{other:?} is not {ALLOWED}"))),
+        })
     }
 }
 
-#[cfg(feature = "redis")]
-fn policy_of(name: &str) -> Option<Policy> {
-    Some(match name {
-        "degrade" => Policy::Degrade,
-        "closed" => Policy::Closed,
-        "open" => Policy::Open,
-        _ => return None,
-    })
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Degrade => "this process goes on with its last share, or with all of the limits if it never had one",
+            Self::Closed => "calls wait until it can be shared again",
+            Self::Open => "this process goes on with all of the limits",
+        })
+    }
 }
 
-#[cfg(not(feature = "redis"))]
-fn policy_of(name: &str) -> Option<Policy> {
-    matches!(name, "degrade" | "closed" | "open").then_some(())
-}
+/// The URL of a server. It is not shown, since it may contain a password.
+#[derive(Debug, Clone)]
+pub(super) struct Url(#[cfg(feature = "redis")] Shared);
 
-impl TryFrom<String> for Url {
-    type Error = String;
+impl Url {
+    pub(super) fn of(value: Value<'_>) -> Result<Self, Mistake> {
+        let url = value.text("the URL of a Redis or Valkey server, as \"redis://HOST:PORT\"")?;
+        Self::new(url).map_err(|problem| value.mistake(problem))
+    }
+
+    pub(super) fn of_variable(value: OsString) -> Result<Self, ConfigError> {
+        let text = value.into_string().map_err(|_| "no text".to_owned());
+        text.and_then(|url| Self::new(&url)).map_err(|problem| ConfigError::HiddenVariable { name: VARIABLE, problem })
+    }
 
     #[cfg(feature = "redis")]
-    fn try_from(url: String) -> Result<Self, String> {
-        Server::new(url).map(Self).map_err(|error| error.to_string())
+    fn new(url: &str) -> Result<Self, String> {
+        Shared::new(url).map(Self).map_err(|error| error.to_string())
     }
 
     #[cfg(not(feature = "redis"))]
-    fn try_from(_: String) -> Result<Self, String> {
-        Ok(Self(()))
+    #[allow(clippy::unnecessary_wraps)] // As with the feature.
+    fn new(_: &str) -> Result<Self, String> {
+        Ok(Self())
     }
 }
 
-/// All that is said of it, by file and environment.
+/// Reads the name of a namespace.
+pub(super) fn namespace(value: Value<'_>) -> Result<String, Mistake> {
+    match value.text("a name")? {
+        "" => Err(value.mistake("a namespace is not empty")),
+        name => Ok(name.to_owned()),
+    }
+}
+
+/// The settings of file and environment.
 #[derive(Debug, Clone, Default)]
-#[cfg_attr(not(feature = "redis"), allow(dead_code))] // Nobody can use it.
 pub(crate) struct Sharing {
     pub(super) url: Option<Url>,
-    /// The environment says so.
+    /// The URL is that of the environment.
     pub(super) by_variable: bool,
-    pub(super) namespace: Option<Namespace>,
+    pub(super) namespace: Option<String>,
     pub(super) loss: Option<Loss>,
 }
 
 impl Sharing {
-    /// The environment wins.
-    pub(super) fn variable(value: Option<std::ffi::OsString>) -> Result<Option<Url>, ConfigError> {
-        let Some(value) = value else { return Ok(None) };
-        let text = value.into_string().map_err(|_| "no text".to_owned());
-        // There may be a password in it.
-        let hidden = |problem| ConfigError::HiddenVariable { name: VARIABLE, problem };
-        text.and_then(Url::try_from).map(Some).map_err(hidden)
-    }
-
-    pub(super) const VARIABLE: &str = VARIABLE;
-
-    /// Whether this program can do what is asked for.
+    /// Returns an error if a server is configured for a program that cannot use one.
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
-        if cfg!(feature = "redis") || self.url.is_none() {
-            return Ok(());
-        }
         let place = if self.by_variable {
             "the environment variable RATELLMITER_SHARED"
         } else {
             "`shared` in the configuration"
         };
-        Err(ConfigError::CannotShare { place })
+        if cfg!(feature = "redis") || self.url.is_none() { Ok(()) } else { Err(ConfigError::CannotShare { place }) }
     }
 
-    /// Where limiters are shared, if the code says this of it.
+    /// Returns the server to share limiters on. These settings take precedence over those of the code.
     #[cfg(feature = "redis")]
-    pub(crate) fn over(&self, code: Option<&Server>) -> Option<Server> {
-        let url = self.url.as_ref().map(|Url(server)| match code {
-            Some(code) => server.clone().namespace(&code.namespace).on_loss(code.loss),
-            None => server.clone(),
-        });
-        let mut shared = url.or_else(|| code.cloned())?;
-        if let Some(Namespace(namespace)) = &self.namespace {
-            shared = shared.namespace(namespace);
-        }
-        if let Some(Loss(loss)) = self.loss {
-            shared = shared.on_loss(loss);
-        }
+    pub(crate) fn over(&self, code: Option<&Shared>) -> Option<Shared> {
+        let mut shared = self.url.as_ref().map(|Url(server)| server).or(code)?.clone();
+        let (namespace, loss) = code.map_or((&shared.namespace, shared.loss), |code| (&code.namespace, code.loss));
+        shared.namespace = self.namespace.as_ref().unwrap_or(namespace).clone();
+        shared.loss = self.loss.unwrap_or(loss);
         Some(shared)
     }
 }

@@ -322,7 +322,7 @@ fn the_files_of_the_readme_are_as_they_must_be() {
 #[cfg(feature = "redis")]
 #[test]
 fn limiters_are_shared_as_the_environment_the_file_and_the_code_say() {
-    use crate::fleet::{Loss, Shared};
+    use crate::{config::Loss, fleet::Shared};
 
     let shared = |text: &str, pairs: &[(&str, &str)], code: Option<&Shared>| {
         settings(&Config::default(), text, pairs).sharing.over(code)

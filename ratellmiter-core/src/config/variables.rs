@@ -4,7 +4,7 @@ use std::{ffi::OsString, num::NonZeroU32, path::PathBuf};
 
 use super::{
     ConfigError,
-    sharing::{Sharing, Url},
+    sharing::{self, Url},
 };
 
 /// The name of the configuration file.
@@ -36,7 +36,7 @@ impl Variables {
         Ok(Self {
             logs: get("RATELLMITER_LOGS").map(Into::into),
             config: get("RATELLMITER_CONFIG").map(Into::into),
-            shared: Sharing::variable(get(Sharing::VARIABLE))?,
+            shared: get(sharing::VARIABLE).map(Url::of_variable).transpose()?,
             rate_limit: match get(rate_limit) {
                 None => None,
                 Some(value) => match value.to_str().and_then(|text| text.trim().parse().ok()) {

@@ -54,7 +54,6 @@ pub(crate) struct Message<'a> {
     pub(crate) name: &'a str,
     /// Told again, the same step has the same answer.
     pub(crate) step: u64,
-    #[serde(skip_serializing_if = "is_plain")]
     pub(crate) intent: Intent,
     #[serde(flatten)]
     pub(crate) report: Report,
@@ -71,11 +70,6 @@ pub(crate) enum Intent {
     Leaves,
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref)] // As serde calls it.
-fn is_plain(intent: &Intent) -> bool {
-    *intent == Intent::Shares
-}
-
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Reply {
@@ -86,13 +80,14 @@ pub(crate) enum Reply {
 
 impl Link {
     pub(crate) fn new(shared: &Shared) -> Result<Self, RedisError> {
-        if shared.is_encrypted() {
-            // Where nobody has chosen what encrypts, and there may be several to choose from.
+        let client = Client::open(shared.connection()?)?;
+        if is_encrypted(&client) {
+            // Without effect if the program has chosen a provider.
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
         let text = script::step();
         Ok(Self {
-            client: Client::open(shared.connection()?)?,
+            client,
             lines: Mutex::default(),
             script: Script::new(&text),
             text,
@@ -120,11 +115,10 @@ impl Link {
         };
         let reply = reply.map_err(|error| {
             let words = in_words(&error, &key);
-            let is_encrypted = matches!(self.client.get_connection_info().addr(), ConnectionAddr::TcpTls { .. });
             let reason = match error_reply(&error) {
                 Some(_) if !is_lost(&error) => return self.refused(limiter, words),
                 Some(_) => format!("it answers {words}"),
-                None if error.is_timeout() && is_encrypted => format!("{words}; it is asked over TLS"),
+                None if error.is_timeout() && is_encrypted(&self.client) => format!("{words}; it is asked over TLS"),
                 None => words,
             };
             SharedError::Lost { server: self.server(), reason }
@@ -197,18 +191,24 @@ impl Link {
     }
 }
 
-/// The address of a node that is given as `HOST:PORT`, reached as the server is. Without a host it is the server's.
+fn is_encrypted(client: &Client) -> bool {
+    matches!(client.get_connection_info().addr(), ConnectionAddr::TcpTls { .. })
+}
+
+/// Returns the address of a node given as `HOST:PORT`. It is reached like `server`, and has its host if none is given.
 fn at_node(server: &ConnectionAddr, node: &str) -> Option<ConnectionAddr> {
     let (host, port) = node.rsplit_once(':')?;
-    let port = port.parse().ok()?;
-    let at = |known: &str| if host.is_empty() || host == "?" { known.to_owned() } else { host.to_owned() };
-    match server {
-        ConnectionAddr::Tcp(known, _) => Some(ConnectionAddr::Tcp(at(known), port)),
-        ConnectionAddr::TcpTls { host: known, insecure, tls_params, .. } => {
-            Some(ConnectionAddr::TcpTls { host: at(known), port, insecure: *insecure, tls_params: tls_params.clone() })
-        }
-        _ => None,
+    let mut address = server.clone();
+    let (ConnectionAddr::Tcp(to_host, to_port) | ConnectionAddr::TcpTls { host: to_host, port: to_port, .. }) =
+        &mut address
+    else {
+        return None;
+    };
+    *to_port = port.parse().ok()?;
+    if !matches!(host, "" | "?") {
+        host.clone_into(to_host);
     }
+    Some(address)
 }
 
 /// Returns the code and the text of an error reply, or `None` if the server did not reply.

@@ -1,4 +1,4 @@
-//! One limiter of this process in its fleet: asks the server when it is time, and goes by [`Loss`] while there is none.
+//! One limiter of this process in its fleet: sends its reports to the server, and applies [`Loss`] while it has no lease.
 
 use std::{
     hash::{BuildHasher as _, RandomState},
@@ -8,181 +8,172 @@ use std::{
 
 use tokio::{
     sync::{Notify, broadcast, watch},
-    time::{Instant, sleep},
+    time::{Instant, sleep, sleep_until},
 };
 
 use super::{
     Done, SharedError,
     link::{Intent, Link, Message, NO_ANSWER, Reply},
-    settings::Loss,
 };
-use crate::{lease::Report, limiter::Limiter};
+use crate::{config::Loss, lease::Report, limiter::Limiter, scheduler::Scheduler};
 
-/// How often one who has lost the server looks whether it is back.
+/// Time between attempts to reach a lost server.
 pub(super) const RETRY: Duration = Duration::from_millis(500);
 
-/// How a limiter stands with those who share it; `None` before it is known.
+/// Result of the last report; `None` before the first reply.
 pub(crate) type Standing = Option<Result<(), SharedError>>;
 
-/// Tells that the process may be about to end.
-pub(crate) type Resting = broadcast::Receiver<Done>;
-
-pub(crate) struct Member {
+/// A limiter that is to be shared.
+pub(crate) struct Joining {
     pub(crate) model: Arc<str>,
     pub(crate) limiter: Limiter,
+    /// Notified when a report is due earlier than planned.
     pub(crate) poke: Arc<Notify>,
     pub(crate) standing: watch::Sender<Standing>,
 }
 
-struct Identity {
+pub(crate) struct Member {
+    joining: Joining,
+    link: Arc<Link>,
+    loss: Loss,
+    /// Unique among all processes, and readable.
     id: String,
     name: String,
+    /// Number of the last report.
     step: u64,
+    random: RandomState,
 }
 
 impl Member {
-    /// Until `stop` says so.
-    pub(crate) async fn run(self, link: Arc<Link>, loss: Loss, mut stop: watch::Receiver<bool>, rest: Resting) {
+    pub(crate) fn new(joining: Joining, link: Arc<Link>, loss: Loss) -> Self {
         let process = std::process::id();
         let random = RandomState::new();
         let id = format!("{process}-{:016x}", random.hash_one(process));
-        let host = gethostname::gethostname();
-        let name = format!("process {process} on {}", host.to_string_lossy().escape_debug());
-        let mut identity = Identity { id, name, step: 0 };
+        let name = format!("process {process} on {}", gethostname::gethostname().to_string_lossy().escape_debug());
+        Self { joining, link, loss, id, name, step: 0, random }
+    }
+
+    /// Shares the limiter until `stop` is set.
+    pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>, rest: broadcast::Receiver<Done>) {
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => {}
-            () = self.share(&link, loss, &mut identity, &random, rest) => {}
+            () = self.share(rest) => {}
         }
-        link.set_lost(&self.model, false);
-        let report = self.limiter.report();
-        self.limiter.leave_fleet();
-        if let Some(report) = report {
-            // Whoever does not hear of it will see that we are gone.
-            let _ = self.tell(&link, &mut identity, Intent::Leaves, report).await;
-        }
+        self.link.set_lost(&self.joining.model, false);
+        let report = self.joining.limiter.report();
+        self.joining.limiter.leave_fleet();
+        self.leave(report).await;
     }
 
-    async fn share(&self, link: &Link, loss: Loss, identity: &mut Identity, random: &RandomState, mut rest: Resting) {
-        loop {
-            let Some(mut report) = self.limiter.report() else { return };
-            #[allow(clippy::cast_precision_loss)]
-            {
-                report.jitter = random.hash_one(identity.step) as f64 / u64::MAX as f64;
-            }
-            match self.tell(link, identity, Intent::Shares, report).await {
+    async fn share(&mut self, mut rest: broadcast::Receiver<Done>) {
+        while let Some(report) = self.joining.limiter.report() {
+            match self.tell(Intent::Shares, report).await {
                 Ok(Reply::Answer(answer)) => {
-                    self.limiter.renew(&answer);
-                    self.found(link);
-                    self.wait(link, identity, &mut rest).await;
-                    continue;
+                    self.joining.limiter.schedule(|scheduler, now| scheduler.renew(now, &answer));
+                    self.found();
+                    self.wait(&mut rest).await;
                 }
-                reply => self.lose(link, loss, reply),
+                reply => {
+                    self.lose(reply);
+                    self.come_back().await;
+                }
             }
-            self.come_back(link, loss, identity).await;
         }
     }
 
-    /// Until the server is to be asked.
-    async fn wait(&self, link: &Link, identity: &mut Identity, rest: &mut Resting) {
-        while let Some(at) = self.limiter.asks_at().map(Instant::from_std).filter(|at| *at > Instant::now()) {
+    /// Waits until a report is due.
+    async fn wait(&mut self, rest: &mut broadcast::Receiver<Done>) {
+        while let Some(at) = self.joining.limiter.asks_at().map(Instant::from_std).filter(|at| *at > Instant::now()) {
             tokio::select! {
-                () = tokio::time::sleep_until(at) => {}
-                () = self.poke.notified() => {}
+                () = sleep_until(at) => {}
+                () = self.joining.poke.notified() => {}
                 Ok(done) = rest.recv() => {
-                    if let Some(report) = self.limiter.rest() {
-                        // Whoever does not hear of it will see that we are gone.
-                        let _ = self.tell(link, identity, Intent::Leaves, report).await;
-                    }
+                    let report = self.joining.limiter.rest();
+                    self.leave(report).await;
                     drop(done);
                 }
             }
         }
     }
 
-    /// Until there is a part for us again.
-    async fn come_back(&self, link: &Link, loss: Loss, identity: &mut Identity) {
+    /// Returns the lease. The server notices a lost report by the silence that follows.
+    async fn leave(&mut self, report: Option<Report>) {
+        if let Some(report) = report {
+            let _ = self.tell(Intent::Leaves, report).await;
+        }
+    }
+
+    /// Waits until the server can grant a lease again.
+    async fn come_back(&mut self) {
         loop {
             sleep(RETRY).await;
-            let report = Report { limits: self.limiter.limits_in_words(), ..Report::default() };
-            match self.tell(link, identity, Intent::Looks, report).await {
+            let report = Report { limits: self.joining.limiter.limits().in_words(), ..Report::default() };
+            match self.tell(Intent::Looks, report).await {
                 Ok(Reply::Welcome { welcome: true }) => break,
-                reply => self.lose(link, loss, reply),
+                reply => self.lose(reply),
             }
         }
-        self.limiter.rejoin_fleet();
+        self.joining.limiter.schedule(Scheduler::join_fleet);
     }
 
-    async fn tell(
-        &self,
-        link: &Link,
-        identity: &mut Identity,
-        intent: Intent,
-        report: Report,
-    ) -> Result<Reply, SharedError> {
-        identity.step += 1;
-        let message = Message { id: &identity.id, name: &identity.name, step: identity.step, intent, report };
-        link.tell(&self.model, &message).await
+    #[allow(clippy::cast_precision_loss)]
+    async fn tell(&mut self, intent: Intent, mut report: Report) -> Result<Reply, SharedError> {
+        self.step += 1;
+        report.jitter = self.random.hash_one(self.step) as f64 / u64::MAX as f64;
+        let message = Message { id: &self.id, name: &self.name, step: self.step, intent, report };
+        self.link.tell(&self.joining.model, &message).await
     }
 
-    fn found(&self, link: &Link) {
-        let before = self.standing.borrow().clone();
-        if link.set_lost(&self.model, false) {
+    fn found(&self) {
+        let model = &self.joining.model;
+        if self.link.set_lost(model, false) {
             tracing::info!("the server that limiters are shared on is back");
-        } else if let Some(Err(SharedError::Refused { .. } | SharedError::Conflict { .. })) = before {
-            tracing::info!(model = &*self.model, "the limiter is shared again");
+        } else if let Some(Err(SharedError::Refused { .. } | SharedError::Conflict { .. })) =
+            &*self.joining.standing.borrow()
+        {
+            tracing::info!(model = &**model, "the limiter is shared again");
         }
         self.stand(Ok(()));
     }
 
-    /// There is no part for us.
-    fn lose(&self, link: &Link, loss: Loss, reply: Result<Reply, SharedError>) {
+    /// Applies the policy for the time without a lease, and warns if the reason is new.
+    fn lose(&self, reply: Result<Reply, SharedError>) {
+        let Joining { model, limiter, .. } = &self.joining;
         let error = match reply {
             Ok(Reply::Conflict { conflict }) => {
-                self.limiter.found_others(conflict.members);
-                let (name, theirs) = (conflict.name, conflict.limits);
-                SharedError::Conflict {
-                    model: self.model.to_string(),
-                    ours: self.limiter.limits_in_words(),
-                    name,
-                    theirs,
-                }
+                limiter.schedule(|scheduler, _| scheduler.found_others(conflict.members));
+                let (ours, model) = (limiter.limits().in_words(), model.to_string());
+                SharedError::Conflict { model, ours, name: conflict.name, theirs: conflict.limits }
             }
-            Ok(_) => link.refused(&self.model, NO_ANSWER.to_owned()),
+            Ok(_) => self.link.refused(model, NO_ANSWER.to_owned()),
             Err(error) => error,
         };
         let is_new = self.stand(Err(error.clone()));
-        let is_first = link.set_lost(&self.model, matches!(error, SharedError::Lost { .. }));
-        match &error {
-            SharedError::Lost { .. } if is_first => tracing::warn!("{error}; {loss}"),
-            SharedError::Refused { .. } if is_new => tracing::warn!(model = &*self.model, "{error}; {loss}"),
-            SharedError::Conflict { .. } if is_new => {
-                let goes_on = match loss {
-                    Loss::Degrade => {
-                        "this process goes on with its last share, or with an equal one if it never had one".into()
-                    }
-                    loss => loss.to_string(),
-                };
-                tracing::error!(model = &*self.model, "{error}; {goes_on}");
-            }
+        let is_first = self.link.set_lost(model, matches!(error, SharedError::Lost { .. }));
+        match (&error, self.loss) {
+            (SharedError::Lost { .. }, loss) if is_first => tracing::warn!("{error}; {loss}"),
+            (SharedError::Refused { .. }, loss) if is_new => tracing::warn!(model = &**model, "{error}; {loss}"),
+            (SharedError::Conflict { .. }, Loss::Degrade) if is_new => tracing::error!(
+                model = &**model,
+                "{error}; this process goes on with its last share, or with an equal one if it never had one"
+            ),
+            (SharedError::Conflict { .. }, loss) if is_new => tracing::error!(model = &**model, "{error}; {loss}"),
             _ => {}
         }
         if is_new {
-            self.limiter.lose_fleet(loss);
+            limiter.schedule(|scheduler, now| scheduler.lose_fleet(now, self.loss));
         }
     }
 
-    /// `true`: that is new.
+    /// Publishes the result of a report. Returns `true` if it is news. Of several processes with the same conflicting limits any
+    /// may be named.
     fn stand(&self, standing: Result<(), SharedError>) -> bool {
-        self.standing.send_if_modified(|before| {
+        use SharedError::{Conflict, Lost};
+        self.joining.standing.send_if_modified(|before| {
             let is_new = match (&*before, &standing) {
-                (Some(Ok(())), Ok(())) | (Some(Err(SharedError::Lost { .. })), Err(SharedError::Lost { .. })) => false,
-                // Of several that have the same limits any may be named.
-                (
-                    Some(Err(SharedError::Conflict { theirs: before, .. })),
-                    Err(SharedError::Conflict { theirs: now, .. }),
-                ) => before != now,
-                (Some(before), now) => before != now,
-                (None, _) => true,
+                (Some(Err(Lost { .. })), Err(Lost { .. })) => false,
+                (Some(Err(Conflict { theirs: before, .. })), Err(Conflict { theirs: now, .. })) => before != now,
+                (before, now) => before.as_ref() != Some(now),
             };
             *before = Some(standing);
             is_new

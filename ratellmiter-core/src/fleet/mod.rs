@@ -27,11 +27,14 @@ use tokio::{
 };
 
 pub(crate) use self::member::Standing;
-pub use self::settings::{InvalidUrl, Loss, Shared};
-use self::{link::Link, member::Member};
+pub use self::settings::{InvalidUrl, Shared};
+use self::{
+    link::Link,
+    member::{Joining, Member},
+};
 use crate::limiter::Limiter;
 
-/// How long those who leave are waited for.
+/// Longest wait for the last reports.
 const FAREWELL: Duration = Duration::from_millis(500);
 
 /// Why a limiter is not shared though it should be.
@@ -86,22 +89,22 @@ impl fmt::Display for SharedError {
 
 impl Error for SharedError {}
 
-/// What the thread is told.
+/// A message to the thread of the fleet.
 enum Order {
-    Join(Member),
-    /// Dropped by each member that rests.
+    Join(Joining),
+    /// Dropped when all members have returned their leases.
     Rest(mpsc::Sender<()>),
 }
 
-/// Dropped when a member rests.
+/// Dropped by a member that has returned its lease.
 #[derive(Debug, Clone)]
 pub(crate) struct Done(#[allow(dead_code)] Arc<mpsc::Sender<()>>);
 
-/// All limiters of one monitor that are shared, and the thread that asks for them.
+/// The shared limiters of one monitor, and the thread that sends their reports.
 #[derive(Debug)]
 pub(crate) struct Fleet {
     pub(crate) shared: Shared,
-    /// `None` once it is left.
+    /// `None` when no more can join.
     members: Option<UnboundedSender<Order>>,
     ended: Mutex<mpsc::Receiver<()>>,
 }
@@ -124,20 +127,20 @@ impl Fleet {
         Self { shared, members: Some(members), ended: Mutex::new(ended) }
     }
 
-    /// From now on this limiter is shared under its name.
+    /// Shares a limiter under its name.
     pub(crate) fn join(&self, model: &Arc<str>, limiter: &Limiter) {
         let poke = Arc::new(Notify::new());
         let standing = limiter.join_fleet(poke.clone());
-        let member = Member { model: model.clone(), limiter: limiter.clone(), poke, standing };
-        let sent = self.members.as_ref().map(|members| members.send(Order::Join(member)));
-        // There is no thread, which was warned of.
+        let joining = Joining { model: model.clone(), limiter: limiter.clone(), poke, standing };
+        let sent = self.members.as_ref().map(|members| members.send(Order::Join(joining)));
+        // Without the thread, a warning was logged at the start.
         if sent.is_none_or(|sent| sent.is_err()) {
             limiter.leave_fleet();
         }
     }
 }
 
-/// Runs all members until no more can come, and those that are there have left.
+/// Runs all members until the fleet is dropped and each has returned its lease.
 async fn serve(shared: &Shared, mut orders: UnboundedReceiver<Order>) {
     let link = Link::new(shared).map(Arc::new);
     if let Err(error) = &link {
@@ -148,10 +151,11 @@ async fn serve(shared: &Shared, mut orders: UnboundedReceiver<Order>) {
     let mut tasks = JoinSet::new();
     while let Some(order) = orders.recv().await {
         match (order, &link) {
-            (Order::Join(member), Ok(link)) => {
-                tasks.spawn(member.run(link.clone(), shared.loss, stopped.clone(), resting.subscribe()));
+            (Order::Join(joining), Ok(link)) => {
+                let member = Member::new(joining, link.clone(), shared.loss);
+                tasks.spawn(member.run(stopped.clone(), resting.subscribe()));
             }
-            (Order::Join(member), Err(_)) => member.limiter.leave_fleet(),
+            (Order::Join(joining), Err(_)) => joining.limiter.leave_fleet(),
             (Order::Rest(done), _) => _ = resting.send(Done(Arc::new(done))),
         }
     }
@@ -160,12 +164,11 @@ async fn serve(shared: &Shared, mut orders: UnboundedReceiver<Order>) {
 }
 
 impl Fleet {
-    /// Nobody makes calls for now, and the process may be about to end: what is leased goes back, and the others are told. The
-    /// next call takes part again.
+    /// Returns the leases of idle limiters, since the process may be about to end. The next call takes part again.
     pub(crate) fn rest(&self) {
         let (done, all) = mpsc::channel();
         if self.members.as_ref().is_some_and(|members| members.send(Order::Rest(done)).is_ok()) {
-            // Until the last of them has dropped its end.
+            // Disconnected when the last member has dropped its end.
             let _ = all.recv_timeout(FAREWELL);
         }
     }

@@ -1,7 +1,7 @@
 //! The script that the server runs for each report: one step of one process.
 //!
-//! Its files are modules that know each other by the names below, so their order does not matter; `step.lua` is the step itself. A
-//! number that the library uses too is in the table `C`, which is written here.
+//! Each of its files adds the functions of one module to the table of its name, so the order of the files does not matter;
+//! `step.lua` is the step itself. The table `C` holds the constants of the library that the script uses.
 
 use std::{fmt::Write as _, time::Duration};
 
@@ -77,8 +77,7 @@ const NUMBERS: [(&str, f64); 18] = [
 
 /// Returns the script's text.
 pub(super) fn step() -> String {
-    let names: Vec<_> = MODULES.iter().map(|(name, _)| *name).collect();
-    let mut text = format!("local {}\nlocal C = {{\n", names.join(", "));
+    let mut text = String::from("local C = {\n");
     for (name, time) in TIMES {
         let _ = writeln!(text, "    {name} = {},", micros(time));
     }
@@ -90,6 +89,12 @@ pub(super) fn step() -> String {
         "    UNLIMITED = {},\n    IN_FLIGHT = '{IN_FLIGHT}', REQUESTS = '{REQUESTS}',\n}}",
         scheduler::UNLIMITED
     );
-    MODULES.iter().for_each(|(_, module)| text += module);
+    for (name, _) in MODULES {
+        let _ = writeln!(text, "local {name} = {{}}");
+    }
+    for (_, module) in MODULES {
+        // What is local to a file is not seen by the others.
+        let _ = writeln!(text, "do\n{module}end");
+    }
     text + include_str!("script/step.lua")
 }

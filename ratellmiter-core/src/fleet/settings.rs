@@ -4,6 +4,8 @@ use std::{convert::Infallible, error::Error, fmt};
 
 use redis::{ConnectionInfo, IntoConnectionInfo as _};
 
+use crate::config::Loss;
+
 /// The namespace of those who name none.
 pub(crate) const NAMESPACE: &str = "default";
 
@@ -24,30 +26,6 @@ pub struct Shared {
     url: String,
     pub(crate) namespace: String,
     pub(crate) loss: Loss,
-}
-
-/// What happens to calls while the server that limiters are shared on is out of reach.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum Loss {
-    /// Each process goes on with its last share of the limits. If it never had one, with all of them; or, where others are
-    /// there that have other limits, with an equal one.
-    #[default]
-    Degrade,
-    /// Calls wait until the server is back.
-    Closed,
-    /// Each process goes on with all of the limits, as if it were alone.
-    Open,
-}
-
-impl fmt::Display for Loss {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Degrade => "this process goes on with its last share, or with all of the limits if it never had one",
-            Self::Closed => "calls wait until it can be shared again",
-            Self::Open => "this process goes on with all of the limits",
-        })
-    }
 }
 
 /// A URL that names no server.
@@ -95,11 +73,6 @@ impl Shared {
     pub fn on_loss(mut self, loss: Loss) -> Self {
         self.loss = loss;
         self
-    }
-
-    /// Whether the connection is to be encrypted.
-    pub(crate) fn is_encrypted(&self) -> bool {
-        url::Url::parse(&self.url).is_ok_and(|url| matches!(url.scheme(), "rediss" | "valkeys"))
     }
 
     pub(crate) fn connection(&self) -> redis::RedisResult<ConnectionInfo> {
@@ -161,37 +134,4 @@ impl From<Infallible> for InvalidUrl {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn urls_are_read_when_they_are_given_and_never_shown() {
-        for url in [
-            "redis://127.0.0.1:6379",
-            "rediss://:hunter2@localhost:7000/3",
-            "redis://u:hunter2@[::1]/",
-            "REDIS://u:hunter2%2F@h?protocol=resp3",
-            "valkeys://u:hunter2@h",
-        ] {
-            let shared = Shared::new(url).unwrap();
-            assert_eq!(format!("{shared:?}"), r#"Shared { namespace: "default", loss: Degrade, .. }"#);
-        }
-        for (url, problem) in [
-            ("127.0.0.1:6379", "there is no scheme"),
-            ("http://:hunter2@localhost", "the scheme is neither redis nor rediss"),
-            ("redis://:hunter2@localhost:port", "invalid port number; special characters"),
-            ("redis://:hunter2/x@localhost", "empty host; special characters"),
-            ("redis://:hunter2@localhost:99999", "invalid port number; special characters"),
-            ("redis://one:1,two:2", "invalid port number; special characters"),
-            ("redis://localhost/hunter2", "the database is not a number; a / in a password is written %2F"),
-            ("redis://localhost/-1", "the database is not a number"),
-            ("redis:///1", "there is no host"),
-            ("redis://h?password=hunter2", "behind the ? only protocol=resp2"),
-            ("redis://h?protocol=hunter2", "behind the ? only protocol=resp2"),
-        ] {
-            let error = Shared::new(url).unwrap_err();
-            assert!(error.problem.starts_with(problem), "{url}: {error}");
-            assert!(!error.to_string().contains("hunter2") && !error.to_string().contains('\n'));
-        }
-    }
-}
+mod tests;

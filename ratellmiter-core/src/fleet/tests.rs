@@ -14,6 +14,7 @@ use server::Server;
 use super::link::{Intent, Message, Reply};
 use crate::{
     ask::Priority,
+    config::Loss,
     cost::Cost,
     judge::Verdict,
     lease::{Answer, Report},
@@ -61,9 +62,6 @@ struct Ticket {
     process: usize,
     tokens: u64,
 }
-
-/// Of the limits, the part that one process has without the others; none: it waits.
-type Policy = Option<fn(f64) -> f64>;
 
 struct Process {
     id: String,
@@ -175,7 +173,7 @@ impl Fleet {
     }
 
     /// A process sees that the server is out of reach.
-    fn loses(&mut self, number: usize, policy: Policy) {
+    fn loses(&mut self, number: usize, policy: Loss) {
         let process = &mut self.processes[number];
         process.answer = None;
         process.is_lost = true;

@@ -87,16 +87,16 @@ impl Own {
 
     /// Begins where a lease was, with this part of all that it had.
     pub(crate) fn begin(&mut self, now: Duration, limits: &Limits, lease: &Lease, part: f64) {
-        self.episode = lease.episode();
+        self.episode = lease.grant.episode;
         if let Some(left) = lease.paused_for(now) {
             self.phase = Phase::Paused { until: now + left };
         }
         // Where nobody ever said what all are at it is as from idle.
-        self.ramp.begin(now, lease.is_ramping() || lease.epoch().is_none());
+        self.ramp.begin(now, lease.grant.is_ramping || lease.epoch.is_none());
         self.through.clear();
         (self.rate, self.cap) = learners(limits);
         if limits.learn {
-            let [rate, in_flight] = [REQUESTS, IN_FLIGHT].map(|key| Some(lease.ceiling(key)? * part));
+            let [rate, in_flight] = [REQUESTS, IN_FLIGHT].map(|key| Some(lease.grant.ceilings.get(key)? * part));
             self.restore(rate, in_flight);
         }
     }

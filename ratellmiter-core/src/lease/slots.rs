@@ -1,23 +1,23 @@
-//! The times at which the next calls may go, as they were leased.
+//! Leased slots: the times at which the next calls may be sent.
 
 use std::{collections::VecDeque, time::Duration};
 
-/// Some at even distances.
+/// Slots at even distances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Span {
+struct Run {
     next: Duration,
     gap: Duration,
     left: u64,
 }
 
-/// In order.
+/// Slots in the order of their times.
 #[derive(Debug, Default)]
-pub(super) struct Slots(VecDeque<Span>);
+pub(super) struct Slots(VecDeque<Run>);
 
 impl Slots {
-    /// When the first is.
+    /// Returns the time of the first slot.
     pub(super) fn due(&self) -> Option<Duration> {
-        self.0.front().map(|span| span.next)
+        self.0.front().map(|run| run.next)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -25,56 +25,49 @@ impl Slots {
     }
 
     pub(super) fn len(&self) -> u64 {
-        self.0.iter().map(|span| span.left).sum()
+        self.0.iter().map(|run| run.left).sum()
     }
 
-    /// So many more after the others, of which the first is at `next`.
+    /// Adds `left` slots behind the others, the first of them at `next`.
     pub(super) fn push(&mut self, next: Duration, gap: Duration, left: u64) {
         if left > 0 {
-            self.0.push_back(Span { next, gap, left });
+            self.0.push_back(Run { next, gap, left });
         }
     }
 
-    /// One more, before the others.
+    /// Adds a slot before the others.
     pub(super) fn push_first(&mut self, at: Duration) {
-        self.0.push_front(Span { next: at, gap: Duration::ZERO, left: 1 });
+        self.0.push_front(Run { next: at, gap: Duration::ZERO, left: 1 });
     }
 
-    /// The first is used.
+    /// Removes the first slot.
     pub(super) fn take(&mut self) {
-        if let Some(span) = self.0.front_mut() {
-            span.left -= 1;
-            span.next += span.gap;
-            if span.left == 0 {
+        if let Some(run) = self.0.front_mut() {
+            run.left -= 1;
+            run.next += run.gap;
+            if run.left == 0 {
                 self.0.pop_front();
             }
         }
     }
 
-    /// Lets go of those before `time`; how many there were.
+    /// Removes the slots before `time`. Returns their number.
     pub(super) fn drop_before(&mut self, time: Duration) -> u64 {
-        let mut dropped = 0;
+        let before = self.len();
         while self.due().is_some_and(|due| due < time) {
             self.take();
-            dropped += 1;
         }
-        dropped
+        before - self.len()
     }
 
-    /// Keeps the first so many; how many are gone.
+    /// Removes all but the first `most` slots. Returns the number of removed ones.
     pub(super) fn keep(&mut self, most: u64) -> u64 {
-        let mut over = self.len().saturating_sub(most);
-        let dropped = over;
-        while over > 0
-            && let Some(last) = self.0.back_mut()
-        {
-            let gone = last.left.min(over);
-            last.left -= gone;
-            over -= gone;
-            if last.left == 0 {
-                self.0.pop_back();
-            }
-        }
-        dropped
+        let (before, mut room) = (self.len(), most);
+        self.0.retain_mut(|run| {
+            run.left = run.left.min(room);
+            room -= run.left;
+            run.left > 0
+        });
+        before - self.len()
     }
 }

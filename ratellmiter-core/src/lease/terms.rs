@@ -46,7 +46,7 @@ pub(crate) struct Report {
     pub(crate) call_time: u64,
     /// Calls a minute that response headers allow, if fewer than configured.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) served: Option<f64>,
+    pub(crate) served: Option<u64>,
     /// Time since the last report in which calls were queued for a limit, by its name.
     pub(crate) backlogged: BTreeMap<&'static str, u64>,
     pub(crate) capacity: BTreeMap<&'static str, Space>,

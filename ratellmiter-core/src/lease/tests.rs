@@ -102,14 +102,14 @@ fn the_canary_is_the_first_to_go_and_its_end_is_told() {
     assert_eq!(accepted.report(millis(1), need(1)).canary, Some(Outcome::Kept), "it has not gone");
     assert!(accepted.take(Duration::ZERO, 5));
     assert_eq!(accepted.report(millis(2), need(0)).canary, None, "it is out");
-    accepted.ended(4);
+    accepted.end(4, Outcome::Accepted);
     assert_eq!(accepted.report(millis(3), need(0)).canary, None, "that was another");
-    accepted.ended(5);
+    accepted.end(5, Outcome::Accepted);
     assert_eq!(accepted.report(millis(4), need(0)).canary, Some(Outcome::Accepted));
 
     let mut dropped = lease(&canary());
     dropped.take(Duration::ZERO, 5);
-    dropped.lost(5);
+    dropped.end(5, Outcome::Lost);
     assert_eq!(dropped.report(millis(1), need(0)).canary, Some(Outcome::Lost));
 
     let mut refused = lease(&canary());
@@ -167,7 +167,7 @@ fn what_an_earlier_run_has_learned_is_told_to_the_others() {
     let mut lease = Lease::new(Told::from([("requests".to_owned(), 120.5)]), None);
     let told = lease.report(Duration::ZERO, need(0)).ceilings;
     assert_eq!(told, Told::from([("requests".to_owned(), 120.5)]));
-    assert_eq!((lease.ceiling("requests"), lease.learned("requests")), (Some(120.5), None));
+    assert_eq!((lease.grant.ceilings.get("requests"), lease.grant.adapted.get("requests")), (Some(&120.5), None));
 }
 
 #[test]

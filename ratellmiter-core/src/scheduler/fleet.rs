@@ -1,23 +1,26 @@
-//! A limiter that is shared: what its lease says instead of ramp, learners and phase, and what it tells and is told.
+//! Scheduling with a lease: reports to the server of the fleet, its grants, and the time without either.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{Grant, Price, Scheduler};
 use crate::{
+    config::Loss,
     gate::REQUESTS,
     judge::{Scope, Verdict},
     lease::{Answer, Fleet, IN_FLIGHT, Lease, Need, Ramp, Refusal, Report, Space, micros},
 };
 
-/// So many of the line are looked at, to tell what the next calls cost.
-const LOOKED_AT: usize = 64;
-/// Half of what a priority is worth, in microseconds.
+/// Queued calls whose costs are reported.
+const PRICED: usize = 64;
+/// Queued calls whose urgency is reported.
+const CLASSED: usize = PRICED * PRICED;
+/// Half of the waiting time that a priority is worth, in microseconds.
 const CLEARLY: i64 = 30_000_000;
-/// Where nobody limits the calls in flight.
+/// The limit of calls in flight if none is configured.
 pub(crate) const UNLIMITED: u64 = 1_000_000_000;
 
 impl<W> Scheduler<W> {
-    /// From now on it is shared, and all of its limits hold: nobody goes before the first answer.
+    /// Shares the limiter. The limits apply in full, and no call is sent before the first grant.
     pub(crate) fn join_fleet(&mut self, now: Duration) {
         self.roll(now);
         let degraded = self.degraded.take();
@@ -32,24 +35,23 @@ impl<W> Scheduler<W> {
         self.budgets.lease(now, Some(&Answer::default()));
     }
 
-    /// Those who share it are out of reach: `part` says what part of the limits holds meanwhile, none lets all wait. Of a day it is
-    /// that part of what was left.
-    pub(crate) fn lose_fleet(&mut self, now: Duration, part: Option<impl Fn(f64) -> f64>) {
+    /// Applies the policy for a server that is out of reach.
+    pub(crate) fn lose_fleet(&mut self, now: Duration, policy: Loss) {
         self.roll(now);
         self.fleet.iter_mut().for_each(|fleet| fleet.is_lost = true);
-        let Some(part) = part else {
-            self.gate.lease_mut().into_iter().for_each(Lease::drop_slots);
-            return;
-        };
-        self.go_alone(now, part);
+        match policy {
+            Loss::Closed => self.gate.lease_mut().into_iter().for_each(Lease::drop_slots),
+            Loss::Degrade => self.go_alone(now, |share| share),
+            Loss::Open => self.go_alone(now, |_| 1.0),
+        }
     }
 
-    /// So many others make calls too, and have other limits.
+    /// Sets the number of other processes, whose limits are in conflict with these.
     pub(crate) fn found_others(&mut self, others: u64) {
         self.gate.lease_mut().into_iter().for_each(|lease| lease.set_neighbours(others));
     }
 
-    /// It is shared no longer, and all of its limits hold.
+    /// Ends the sharing. The limits apply in full.
     pub(crate) fn leave_fleet(&mut self, now: Duration) {
         self.roll(now);
         self.go_alone(now, |_| 1.0);
@@ -60,56 +62,53 @@ impl<W> Scheduler<W> {
         self.fleet = None;
     }
 
+    /// Goes on without a lease, with `part` of the limits, as a function of this process's share.
     fn go_alone(&mut self, now: Duration, part: impl Fn(f64) -> f64) {
         let Some(lease) = self.gate.unshare() else { return };
-        // Parts by demand change: all of them together may be more than the whole, which a day does not forget.
+        // Shares by demand change, so their sum over time may be more than the whole. For a day that would matter.
         #[allow(clippy::cast_precision_loss)]
         let equal = 1.0 / lease.members().max(1) as f64;
         self.budgets.part(now, part(equal));
-        let part = part(lease.share());
+        let part = part(lease.grant.share);
         self.degraded = Some((self.limits, part));
         self.set_limits(now, self.limits);
         if let Some(own) = self.gate.own() {
             own.begin(now, &self.limits, &lease, part);
         }
         if self.limits.learn {
-            self.budgets.restore_ceilings(now, |key| Some(lease.ceiling(key)? * part));
+            self.budgets.restore_ceilings(now, |key| Some(lease.grant.ceilings.get(key)? * part));
         }
         self.relearn(now);
     }
 
-    /// When the server is to be asked again, if nothing else happens.
+    /// Returns when the next report is due, if nothing else happens.
     pub(crate) fn asks_at(&self) -> Option<Duration> {
         let lease = self.gate.lease()?;
-        let is_held = self.full() || self.lacks_budget();
-        Some(lease.asks_at(&self.need(), is_held))
+        let first = self.line.first_key_value();
+        let lacks_budget = first.is_some_and(|(first, _)| self.budgets.lacking(&self.price_of(*first)).is_some());
+        Some(lease.asks_at(&self.need(), self.full() || lacks_budget))
     }
 
-    /// The server does not answer, and nothing goes before it does.
+    /// Returns `true` if no call is sent before the server replies.
     pub(super) fn waits_for_fleet(&self) -> bool {
         let is_lost = self.fleet.is_some_and(|fleet| fleet.is_lost);
         self.gate.lease().is_some_and(|lease| is_lost || !lease.is_known())
     }
 
-    fn lacks_budget(&self) -> bool {
-        let first = self.line.first_key_value();
-        first.is_some_and(|(first, _)| self.budgets.lacking(&self.price_of(*first)).is_some())
-    }
-
-    /// How many wait that are urgent, plain, and neither. Where very many wait, those that are not looked at are taken to be as the
-    /// last one that is.
+    /// Returns the number of queued calls of high, normal and low urgency. In a very long queue, those at its end count as its
+    /// last classed call.
     fn classes(&self, now: Duration) -> [u64; 3] {
         let mut classes = [0; 3];
         let mut last = 1;
-        for place in self.line.keys().take(LOOKED_AT * LOOKED_AT) {
+        for place in self.line.keys().take(CLASSED) {
             last = match place.waited(now) {
-                waited if waited >= CLEARLY => 0,
+                CLEARLY.. => 0,
                 waited if waited > -CLEARLY => 1,
                 _ => 2,
             };
             classes[last] += 1;
         }
-        classes[last] += (self.line.len() as u64).saturating_sub((LOOKED_AT * LOOKED_AT) as u64);
+        classes[last] += self.line.len().saturating_sub(CLASSED) as u64;
         classes
     }
 
@@ -118,37 +117,38 @@ impl<W> Scheduler<W> {
         Need { queued: self.line.len() as u64, refused }
     }
 
-    /// What the others who share it are told.
+    /// Returns the report for the server.
     pub(crate) fn report(&mut self, now: Duration) -> Option<Report> {
         self.roll(now);
         let need = self.need();
         let mut report = self.gate.lease_mut()?.report(now, need);
-        report.limits = self.limits.in_words();
-        report.rate = self.limits.requests_per_minute.get();
-        report.burst = micros(self.limits.burst);
-        report.ramp = self.limits.ramp.map(|ramp| Ramp { start: ramp.start, step: ramp.step });
-        report.adapts = self.limits.learn;
-        let most = u64::from(report.rate);
-        #[allow(clippy::cast_precision_loss)]
-        {
-            report.served = Some(self.served.pace(now, most)).filter(|pace| *pace < most).map(|pace| pace as f64);
-        }
-        report.call_time = micros(self.call_time);
-        report.wait = self.line.first_key_value().map_or(0, |(first, _)| first.waited(now));
-        report.classes = self.classes(now);
         let calls = report.wanted + report.held_slots;
         let limit = self.limits.max_in_flight.map_or(UNLIMITED, |most| most.get().into());
         let head = u64::from(calls > 0);
         let space = Space { limit, taken: self.in_flight, wanted: calls, head_cost: head, max_cost: head, ages: None };
-        report.capacity.insert(IN_FLIGHT, space);
-        let first: Vec<Price> = self.line.keys().take(LOOKED_AT).map(|place| self.price_of(*place)).collect();
+        let configured = self.limits.requests_per_minute;
+        let served = self.served.pace(now, configured.get().into());
+        report = Report {
+            limits: self.limits.in_words(),
+            rate: configured.get(),
+            burst: micros(self.limits.burst),
+            ramp: self.limits.ramp.map(|ramp| Ramp { start: ramp.start, step: ramp.step }),
+            adapts: self.limits.learn,
+            served: Some(served).filter(|served| *served < configured.get().into()),
+            call_time: micros(self.call_time),
+            wait: self.line.first_key_value().map_or(0, |(first, _)| first.waited(now)),
+            classes: self.classes(now),
+            capacity: BTreeMap::from([(IN_FLIGHT, space)]),
+            ..report
+        };
+        let first: Vec<Price> = self.line.keys().take(PRICED).map(|place| self.price_of(*place)).collect();
         self.budgets.tell(now, calls, report.held_slots, &first, &mut report);
-        // What the server takes away is not used while its answer is on its way.
+        // Capacity that the server takes away is not used while its grant is on its way.
         self.gate.lease_mut().into_iter().for_each(|lease| lease.freeze_capacity(self.in_flight));
         Some(report)
     }
 
-    /// Nobody makes calls for now: what is to be told to that end. `None`: somebody does.
+    /// Gives up the lease of an idle limiter. Returns the last report, or `None` while calls are queued or in flight.
     pub(crate) fn rest(&mut self, now: Duration) -> Option<Report> {
         if !self.line.is_empty() || self.in_flight > 0 {
             return None;
@@ -159,12 +159,12 @@ impl<W> Scheduler<W> {
         Some(report)
     }
 
-    /// Somebody would have gone at once, and could not.
+    /// Records that a call could not be sent at once and did not wait.
     pub(crate) fn tried(&mut self, now: Duration) {
         self.gate.lease_mut().into_iter().for_each(|lease| lease.tried(now));
     }
 
-    /// Takes over what the server answers.
+    /// Takes over a grant.
     pub(crate) fn renew(&mut self, now: Duration, answer: &Answer) {
         self.roll(now);
         let Some(lease) = self.gate.lease_mut() else { return };
@@ -174,7 +174,7 @@ impl<W> Scheduler<W> {
         self.unblocked = now;
     }
 
-    /// A call came back refused, or, without one, it was seen that the server refuses.
+    /// Records the refusal of a call, or of a call of another process.
     pub(super) fn refused_in_fleet(&mut self, of: Option<(&Grant, Duration)>, now: Duration, verdict: &Verdict) {
         self.meter.forget_saved(now);
         let (teaches, budgets) = match verdict {

@@ -1,37 +1,33 @@
 -- Adaptive limits, as in `learn.rs`: `known` holds the state of one limit, or is nil before its first refusal.
 
-Adaptive = (function()
-    local function growth(known)
-        local past = known.backlogged - known.return_seconds
-        if past < 0 then
-            local left = -past / known.return_seconds
-            return known.ceiling - (known.ceiling - known.low) * left * left * left
-        end
-        return known.ceiling * (1 + C.PROBE_STEP * (2 ^ math.min(past / C.PROBE_DOUBLING_SECONDS, 60) - 1))
+local function growth(known)
+    local past = known.backlogged - known.return_seconds
+    if past < 0 then
+        local left = -past / known.return_seconds
+        return known.ceiling - (known.ceiling - known.low) * left * left * left
     end
+    return known.ceiling * (1 + C.PROBE_STEP * (2 ^ math.min(past / C.PROBE_DOUBLING_SECONDS, 60) - 1))
+end
 
-    local function allowed(known, configured)
-        return known and math.min(math.max(growth(known), known.floor), configured) or configured
+function Adaptive.allowed(known, configured)
+    return known and math.min(math.max(growth(known), known.floor), configured) or configured
+end
+
+-- Returns the limit right after the last decrease.
+function Adaptive.low(known, configured)
+    return known and math.max(known.low, known.floor) or configured
+end
+
+-- Returns the state after a refusal at a time when `through` was accepted.
+function Adaptive.on_refusal(known, through, configured, floor)
+    through = math.min(math.max(through, floor), configured)
+    local seconds = C.FIRST_RETURN_SECONDS
+    if known and known.ceiling / C.SAME_CEILING <= through and through <= known.ceiling * C.SAME_CEILING then
+        seconds = math.min(known.return_seconds * C.RETURN_FACTOR, C.MAX_RETURN_SECONDS)
     end
+    return { low = through * C.DECREASE_FACTOR, ceiling = through, return_seconds = seconds, backlogged = 0, floor = floor }
+end
 
-    -- Returns the limit right after the last decrease.
-    local function low(known, configured)
-        return known and math.max(known.low, known.floor) or configured
-    end
-
-    -- Returns the state after a refusal at a time when `through` was accepted.
-    local function on_refusal(known, through, configured, floor)
-        through = math.min(math.max(through, floor), configured)
-        local seconds = C.FIRST_RETURN_SECONDS
-        if known and known.ceiling / C.SAME_CEILING <= through and through <= known.ceiling * C.SAME_CEILING then
-            seconds = math.min(known.return_seconds * C.RETURN_FACTOR, C.MAX_RETURN_SECONDS)
-        end
-        return { low = through * C.DECREASE_FACTOR, ceiling = through, return_seconds = seconds, backlogged = 0, floor = floor }
-    end
-
-    local function on_backlogged(known, configured, micros)
-        if known and growth(known) < configured then known.backlogged = known.backlogged + micros / 1e6 end
-    end
-
-    return { allowed = allowed, low = low, on_backlogged = on_backlogged, on_refusal = on_refusal }
-end)()
+function Adaptive.on_backlogged(known, configured, micros)
+    if known and growth(known) < configured then known.backlogged = known.backlogged + micros / 1e6 end
+end

@@ -1,86 +1,83 @@
 -- The demand of the reporting process, and of all.
 
-Demand = (function()
-    -- Takes over the report as the state of the process; returns what of it is needed in this step only.
-    local function update(s)
-        local doc, report, before = s.doc, s.report, s.before
-        local credit = before and before.credit
-        if not credit then
-            -- A new process is owed as much as the others, and its first call.
-            local sum, others = 0, 0
-            for id, member in pairs(doc.members) do
-                if id ~= s.id then sum, others = sum + member.credit, others + 1 end
-            end
-            credit = others > 0 and math.max(sum / others, 1) or 1
-        end
-        -- A process whose demand starts does not know whose else does. It gets little at first and asks again soon, when others
-        -- may have reported, for twice as much, until that is as much as any process gets.
-        local newcomer
-        if not before or Members.wanted(before) == 0 then newcomer = 1 elseif before.newcomer then newcomer = 2 * before.newcomer end
-        local elapsed = before and math.min(s.now - before.seen, s.memory + report.lag) or s.period
-        -- Of each class the calls without slots; the most urgent have them first.
-        local slots, classes = report.held_slots, {}
-        for class = 1, 3 do
-            local with = math.min(report.classes[class], slots)
-            classes[class], slots = report.classes[class] - with, slots - with
-        end
-        s.me = {
-            seen = s.now, epoch = doc.zero, step = report.step, queued = report.queued, arriving = report.arriving, refused = report.refused,
-            waiting = math.max(report.queued - report.held_slots, 0), queued_since = s.now - report.wait, classes = classes,
-            in_flight = report.capacity[C.IN_FLIGHT].taken, call_time = report.call_time, lag = report.lag, served = report.served,
-            credit = credit + s.returned, is_unmet = before and before.is_unmet or false, newcomer = newcomer, capacity = {}, rates = {},
-        }
-        doc.members[s.id] = s.me
-        s.count, s.refused, s.wanted = 0, 0, 0
-        for _, member in pairs(doc.members) do
-            s.count, s.refused, s.wanted = s.count + 1, s.refused + member.refused, s.wanted + Members.wanted(member)
-        end
-        if newcomer then
-            elapsed = math.min(s.period * newcomer / s.count, s.period)
-            if newcomer >= s.count then s.me.newcomer = nil end
-        end
-        s.newcomer = s.me.newcomer
-        s.elapsed = elapsed
+-- Reduces the calls of each class to those without slots. The most urgent calls get the slots first.
+function Demand.take_slots(classes, slots)
+    for class = 1, 3 do
+        local taken = math.min(classes[class], slots)
+        classes[class], slots = classes[class] - taken, slots - taken
     end
+end
 
-    local function is_eligible(member) return not (member.lacks_budget or member.lacks_place) end
-
-    -- While calls of several classes wait, only the most urgent class is served.
-    local function find_class(s)
-        local is_mixed
-        for class = 1, 3 do
-            for _, member in pairs(s.doc.members) do
-                if member.classes[class] > 0 and is_eligible(member) then
-                    is_mixed = is_mixed or s.class ~= nil and s.class ~= class
-                    s.class = s.class or class
-                end
-            end
-        end
-        s.is_mixed = is_mixed and s.refused == 0
-        s.is_passed_by_class = s.is_mixed and s.me.classes[s.class] == 0
+-- Takes over the report as the state of the process; returns what of it is needed in this step only.
+function Demand.update(s)
+    local doc, report, before = s.doc, s.report, s.before
+    local credit = before and before.credit
+    if not credit then
+        -- A new process is owed as much as the others, and its first call.
+        local sum, others = 0, 0
+        for member in Members.others(s) do sum, others = sum + member.credit, others + 1 end
+        credit = others > 0 and math.max(sum / others, 1) or 1
     end
-
-    -- Returns the demand by which the rate is divided: calls that wait or are in flight. A process with more slots has a shorter queue
-    -- and more calls that come back; by either alone it would get less and less, or more and more. While refused calls wait, only
-    -- they count.
-    local function weight(s, member)
-        if not is_eligible(member) or member.queued + member.arriving == 0 then return 0 end
-        if s.is_mixed and member.classes[s.class] == 0 then return 0 end
-        if s.refused > 0 and s.doc.pause.phase == 'flowing' then return member.refused end
-        return member.queued + member.in_flight + member.arriving
+    -- A process whose demand starts does not know whose else does. It gets little at first and asks again soon, when others
+    -- may have reported, for twice as much, until that is as much as any process gets.
+    local newcomer
+    if not before or Members.wanted(before) == 0 then newcomer = 1 elseif before.newcomer then newcomer = 2 * before.newcomer end
+    local elapsed = before and math.min(s.now - before.seen, s.memory + report.lag) or s.period
+    Demand.take_slots(report.classes, report.held_slots)
+    s.me = {
+        seen = s.now, epoch = doc.zero, step = report.step, queued = report.queued, arriving = report.arriving, refused = report.refused,
+        waiting = math.max(report.queued - report.held_slots, 0), queued_since = s.now - report.wait, classes = report.classes,
+        in_flight = report.capacity[C.IN_FLIGHT].taken, call_time = report.call_time, lag = report.lag, served = report.served,
+        credit = credit + s.returned, is_unmet = before and before.is_unmet or false, newcomer = newcomer, capacity = {}, rates = {},
+    }
+    doc.members[s.id] = s.me
+    s.count, s.refused, s.wanted = 0, 0, 0
+    for _, member in pairs(doc.members) do
+        s.count, s.refused, s.wanted = s.count + 1, s.refused + member.refused, s.wanted + Members.wanted(member)
     end
+    if newcomer then
+        elapsed = math.min(s.period * newcomer / s.count, s.period)
+        if newcomer >= s.count then s.me.newcomer = nil end
+    end
+    s.newcomer = s.me.newcomer
+    s.elapsed = elapsed
+end
 
-    -- Works out the weights, the fraction of this process, and the calls of all that need a slot soon.
-    local function weigh(s)
-        find_class(s)
-        local sum, soon = 0, 0
+function Demand.is_eligible(member) return not (member.lacks_budget or member.lacks_place) end
+
+-- While calls of several classes wait, only the most urgent class is served.
+local function find_class(s)
+    local is_mixed
+    for class = 1, 3 do
         for _, member in pairs(s.doc.members) do
-            local own = weight(s, member)
-            sum, soon = sum + own, soon + math.min(own, math.max(member.waiting, member.arriving))
+            if member.classes[class] > 0 and Demand.is_eligible(member) then
+                is_mixed = is_mixed or s.class ~= nil and s.class ~= class
+                s.class = s.class or class
+            end
         end
-        s.weight, s.soon = weight(s, s.me), soon
-        s.part = sum > 0 and s.weight / sum or 1 / s.count
     end
+    s.is_mixed = is_mixed and s.refused == 0
+    s.is_passed_by_class = s.is_mixed and s.me.classes[s.class] == 0
+end
 
-    return { is_eligible = is_eligible, update = update, weigh = weigh, weight = weight }
-end)()
+-- Returns the demand by which the rate is divided: calls that wait or are in flight. A process with more slots has a shorter queue
+-- and more calls that come back; by either alone it would get less and less, or more and more. While refused calls wait, only
+-- they count.
+function Demand.weight(s, member)
+    if not Demand.is_eligible(member) or member.queued + member.arriving == 0 then return 0 end
+    if s.is_mixed and member.classes[s.class] == 0 then return 0 end
+    if s.refused > 0 and s.doc.pause.phase == 'flowing' then return member.refused end
+    return member.queued + member.in_flight + member.arriving
+end
+
+-- Works out the weights, the fraction of this process, and the calls of all that need a slot soon.
+function Demand.weigh(s)
+    find_class(s)
+    local sum, soon = 0, 0
+    for _, member in pairs(s.doc.members) do
+        local own = Demand.weight(s, member)
+        sum, soon = sum + own, soon + math.min(own, math.max(member.waiting, member.arriving))
+    end
+    s.weight, s.soon = Demand.weight(s, s.me), soon
+    s.part = sum > 0 and s.weight / sum or 1 / s.count
+end

@@ -2,30 +2,26 @@
 --
 -- Times are microseconds since `zero`, the server's clock when the document was made. Processes report only spans of time.
 
-Document = (function()
-    local FORMAT = 3
-    local RETENTION_SECONDS = 90000 -- A day and an hour.
+Document.FORMAT = 3
+local RETENTION_SECONDS = 90000 -- A day and an hour.
 
-    local function new(wall)
-        return {
-            format = FORMAT, zero = string.format('%.0f', wall), now = 0, members = {}, departed = {},
-            next_slot = 0, flows = {}, turns = {}, adapted = {}, throughput = {}, carried = { at = 0, level = 0 },
-            pause = Pause.new(),
-        }
-    end
+local function new(wall)
+    return {
+        format = Document.FORMAT, zero = string.format('%.0f', wall), now = 0, members = {}, departed = {},
+        next_slot = 0, flows = {}, turns = {}, adapted = {}, throughput = {}, carried = { at = 0, level = 0 },
+        pause = Pause.new(),
+    }
+end
 
-    -- Returns the document, the last reply of the process, and the server's clock.
-    local function open(id)
-        local clock = redis.call('TIME')
-        local wall = clock[1] * 1e6 + clock[2]
-        local fields = redis.call('HMGET', KEYS[1], 'doc', id)
-        return fields[1] and cmsgpack.unpack(fields[1]) or new(wall), fields[2], wall
-    end
+-- Returns the document, the last reply of the process, and the server's clock.
+function Document.open(id)
+    local clock = redis.call('TIME')
+    local wall = clock[1] * 1e6 + clock[2]
+    local fields = redis.call('HMGET', KEYS[1], 'doc', id)
+    return fields[1] and cmsgpack.unpack(fields[1]) or new(wall), fields[2], wall
+end
 
-    local function save(doc)
-        redis.call('HSET', KEYS[1], 'doc', cmsgpack.pack(doc))
-        redis.call('EXPIRE', KEYS[1], RETENTION_SECONDS)
-    end
-
-    return { FORMAT = FORMAT, open = open, save = save }
-end)()
+function Document.save(doc)
+    redis.call('HSET', KEYS[1], 'doc', cmsgpack.pack(doc))
+    redis.call('EXPIRE', KEYS[1], RETENTION_SECONDS)
+end

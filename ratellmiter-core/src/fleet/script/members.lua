@@ -1,115 +1,116 @@
 -- The processes of a fleet: `members` by id, and the usage that departed ones leave behind until it expires.
 
-Members = (function()
-    local RESOLUTION = 96   -- Parts of a budget's window in which departed usage expires.
-    local TIMEOUT = 3e6     -- A process without a report for this long is gone.
-    local MAX_DEPARTED = 32 -- Departed processes kept apart; beyond that they are merged.
+Members.RESOLUTION = 96   -- Parts of a budget's window in which departed usage expires.
+Members.TIMEOUT = 3e6     -- A process without a report for this long is gone.
+local MAX_DEPARTED = 32 -- Departed processes kept apart; beyond that they are merged.
 
-    local function name_field(id) return id .. ' name' end
+function Members.name_field(id) return id .. ' name' end
 
-    local function add_departed(now, usage, key, amount, expires_at, part)
-        if amount <= 0 or expires_at <= now then return end
-        local at = string.format('%.0f', math.ceil(expires_at / part) * part)
-        usage[key] = usage[key] or {}
-        usage[key][at] = (usage[key][at] or 0) + amount
+-- Iterates over the other processes; with `part` and `key`, over `member[part][key]` of those that have it, beside the process.
+function Members.others(s, part, key)
+    local id, member
+    return function()
+        repeat
+            id, member = next(s.doc.members, id)
+            local found = id and id ~= s.id and (part and member[part][key] or not part and member)
+            if found then return found, member, id end
+        until not id
     end
+end
 
-    local function departed_total(doc, key)
-        local sum = 0
-        for _, usage in pairs(doc.departed) do
-            for _, amount in pairs(usage[key] or {}) do sum = sum + amount end
-        end
-        return sum
+local function add_departed(now, usage, key, amount, expires_at, part)
+    if amount <= 0 or expires_at <= now then return end
+    local at = string.format('%.0f', math.ceil(expires_at / part) * part)
+    usage[key] = usage[key] or {}
+    usage[key][at] = (usage[key][at] or 0) + amount
+end
+
+function Members.departed_total(doc, key)
+    local sum = 0
+    for _, usage in pairs(doc.departed) do
+        for _, amount in pairs(usage[key] or {}) do sum = sum + amount end
     end
+    return sum
+end
 
-    -- The usage of a process counts for its minute or day after it has gone; its calls in flight do not.
-    local function remove(doc, id, member)
-        doc.members[id] = nil
-        redis.call('HDEL', KEYS[1], id, name_field(id))
-        Pause.drop_canary(doc.pause, id, doc.now)
-        local usage = {}
-        for key, space in pairs(member.capacity) do
-            if space.window then
-                local part = space.window / RESOLUTION
-                -- A process that died may have used all of its room since its last report.
-                local unreported = math.max((space.room or 0) - space.taken, 0)
-                add_departed(doc.now, usage, key, unreported, member.seen + space.window, part)
-                for age, amount in ipairs(cmsgpack.unpack(space.parts)) do
-                    add_departed(doc.now, usage, key, amount, member.seen + space.window - (age - 1) * space.grain, part)
-                end
+-- The usage of a process counts for its minute or day after it has gone; its calls in flight do not.
+function Members.remove(doc, id, member)
+    doc.members[id] = nil
+    redis.call('HDEL', KEYS[1], id, Members.name_field(id))
+    Pause.drop_canary(doc.pause, id, doc.now)
+    local usage = {}
+    for key, space in pairs(member.capacity) do
+        if space.window then
+            local part = space.window / Members.RESOLUTION
+            -- A process that died may have used all of its room since its last report.
+            local unreported = math.max((space.room or 0) - space.taken, 0)
+            add_departed(doc.now, usage, key, unreported, member.seen + space.window, part)
+            for age, amount in ipairs(cmsgpack.unpack(space.parts)) do
+                add_departed(doc.now, usage, key, amount, member.seen + space.window - (age - 1) * space.grain, part)
             end
         end
-        if next(usage) then doc.departed[id] = usage end
     end
+    if next(usage) then doc.departed[id] = usage end
+end
 
-    -- Usage of the other processes, and of departed ones.
-    local function used_by_others(s, key)
-        local sum = departed_total(s.doc, key)
-        for id, member in pairs(s.doc.members) do
-            if id ~= s.id and member.capacity[key] then sum = sum + member.capacity[key].taken end
-        end
-        return sum
-    end
+-- Usage of the other processes, and of departed ones.
+function Members.used_by_others(s, key)
+    local sum = Members.departed_total(s.doc, key)
+    for other in Members.others(s, 'capacity', key) do sum = sum + other.taken end
+    return sum
+end
 
-    -- Calls that are queued or expected, also of a process that is silent.
-    local function wanted(member) return member.queued + member.arriving + (member.wanted_before or 0) end
+-- Calls that are queued or expected, also of a process that is silent.
+function Members.wanted(member) return member.queued + member.arriving + (member.wanted_before or 0) end
 
-    -- A process with queued calls reports more often than this one does: it may be dead, and no process waits behind it. Its
-    -- demand still counts for shares, in case that only the network is slow.
-    local function mark_silent(member)
-        member.wanted_before = wanted(member)
-        member.queued, member.arriving, member.refused, member.waiting = 0, 0, 0, 0
-        member.is_unmet, member.classes = false, { 0, 0, 0 }
-        for _, space in pairs(member.capacity) do space.wanted = 0 end
-    end
+-- A process with queued calls reports more often than this one does: it may be dead, and no process waits behind it. Its
+-- demand still counts for shares, in case that only the network is slow.
+local function mark_silent(member)
+    member.wanted_before = Members.wanted(member)
+    member.queued, member.arriving, member.refused, member.waiting = 0, 0, 0, 0
+    member.is_unmet, member.classes = false, { 0, 0, 0 }
+    for _, space in pairs(member.capacity) do space.wanted = 0 end
+end
 
-    local function expire_departed(doc)
-        local count, all = 0, {}
-        for id, usage in pairs(doc.departed) do
-            for key, amounts in pairs(usage) do
-                for at in pairs(amounts) do
-                    if tonumber(at) <= doc.now then amounts[at] = nil end
-                end
-                if not next(amounts) then usage[key] = nil end
+local function expire_departed(doc)
+    local count, all = 0, {}
+    for id, usage in pairs(doc.departed) do
+        for key, amounts in pairs(usage) do
+            for at in pairs(amounts) do
+                if tonumber(at) <= doc.now then amounts[at] = nil end
             end
-            if next(usage) then count = count + 1 else doc.departed[id] = nil end
+            if not next(amounts) then usage[key] = nil end
         end
-        if count <= MAX_DEPARTED then return end
-        for _, usage in pairs(doc.departed) do
-            for key, amounts in pairs(usage) do
-                for at, amount in pairs(amounts) do add_departed(doc.now, all, key, amount, tonumber(at), 1) end
-            end
-        end
-        doc.departed = { [''] = all }
+        if next(usage) then count = count + 1 else doc.departed[id] = nil end
     end
-
-    -- Removes processes that are gone, marks silent ones, and returns the number of processes.
-    local function refresh(s)
-        local doc, count = s.doc, 0
-        for id, member in pairs(doc.members) do
-            local quiet = doc.now - member.seen
-            if id ~= s.id and quiet > TIMEOUT then
-                remove(doc, id, member)
-            elseif id ~= s.id and quiet > s.memory + 2 * member.lag then
-                mark_silent(member)
-            end
-        end
-        -- A process that returns reports its usage itself.
-        doc.departed[s.id] = nil
-        expire_departed(doc)
-        for _ in pairs(doc.members) do count = count + 1 end
-        return count
-    end
-
-    -- Returns the id of another process whose limits differ. A process that is alone may have changed its limits.
-    local function conflicting(s)
-        for id in pairs(s.doc.members) do
-            if id ~= s.id and s.doc.limits ~= s.report.limits then return id end
+    if count <= MAX_DEPARTED then return end
+    for _, usage in pairs(doc.departed) do
+        for key, amounts in pairs(usage) do
+            for at, amount in pairs(amounts) do add_departed(doc.now, all, key, amount, tonumber(at), 1) end
         end
     end
+    doc.departed = { [''] = all }
+end
 
-    return {
-        RESOLUTION = RESOLUTION, conflicting = conflicting, departed_total = departed_total, name_field = name_field, refresh = refresh,
-        remove = remove, TIMEOUT = TIMEOUT, used_by_others = used_by_others, wanted = wanted,
-    }
-end)()
+-- Removes processes that are gone, marks silent ones, and returns the number of processes.
+function Members.refresh(s)
+    local doc, count = s.doc, 0
+    for member, _, id in Members.others(s) do
+        local quiet = doc.now - member.seen
+        if quiet > Members.TIMEOUT then
+            Members.remove(doc, id, member)
+        elseif quiet > s.memory + 2 * member.lag then
+            mark_silent(member)
+        end
+    end
+    -- A process that returns reports its usage itself.
+    doc.departed[s.id] = nil
+    expire_departed(doc)
+    for _ in pairs(doc.members) do count = count + 1 end
+    return count
+end
+
+-- Returns the id of another process whose limits differ. A process that is alone may have changed its limits.
+function Members.conflicting(s)
+    if s.doc.limits ~= s.report.limits then return select(3, Members.others(s)()) end
+end

@@ -1,154 +1,146 @@
 -- Pauses after refusals and the canary that ends them, as in `gate/own.rs` and `recovery.rs`; and what a refusal teaches.
 
-Pause = (function()
-    local function new()
-        return {
-            phase = 'flowing', episode = 0, next_pause = C.FIRST_PAUSE, is_first = true, slowest_refusal = 0, ignored_early_refusal = false,
-        }
-    end
-
-    -- A canary that no process will report on: the next call goes in its place, at once.
-    local function drop_canary(pause, id, now)
-        if pause.phase == 'canary' and pause.canary.id == id then
-            pause.phase, pause.ends_at, pause.canary = 'paused', now, nil
-        end
-    end
-
-    -- Takes over the rest of a pause from a process that knows more than a document that was lost.
-    local function carry(pause, rest, now)
-        if rest > 0 and pause.phase == 'flowing' then
-            pause.phase, pause.ends_at, pause.episode = 'paused', now + rest, pause.episode + 1
-        end
-    end
-
-    local function resume(s, at, sent)
-        local pause = s.doc.pause
-        pause.phase, pause.canary, pause.ends_at = 'flowing', nil, nil
-        pause.next_pause, pause.is_first = C.FIRST_PAUSE, true
-        s.doc.throughput = {}
-        s.is_backlogged = true
-        Ramp.resume(s.doc.ramp, s.shape, math.max(sent, at - C.SECOND))
-    end
-
-    local function start(s, hint, is_new)
-        local pause, now = s.doc.pause, s.now
-        if hint and hint > C.MAX_HINT then hint = nil end
-        if is_new then
-            if pause.phase == 'flowing' then pause.episode = pause.episode + 1 end
-            local time = hint or pause.next_pause
-            -- A hint that was too short once is not trusted to be long enough.
-            if hint and not pause.is_first then time = math.max(hint, pause.next_pause) end
-            if not pause.is_first or not hint then
-                pause.next_pause = math.min(pause.next_pause * C.PAUSE_FACTOR, C.MAX_PAUSE)
-            end
-            local jitter = math.min(math.max(time / C.JITTER_DIVISOR, C.MIN_JITTER), C.MAX_JITTER)
-            pause.phase, pause.is_first, pause.canary = 'paused', false, nil
-            pause.ends_at = now + time + s.report.jitter * jitter
-        elseif pause.phase == 'paused' then
-            pause.ends_at = math.max(pause.ends_at, now + (hint or 0))
-        end
-    end
-
-    -- Returns the usage of a budget by all processes, and the time since its oldest entry that counts.
-    local function usage(s, key, taken)
-        local space, since, sum = s.report.capacity[key], s.now, taken + Members.used_by_others(s, key)
-        local function add(other, seen)
-            since = math.min(since, seen - (#cmsgpack.unpack(other.parts) - 1) * other.grain)
-        end
-        add(space, s.now)
-        for id, member in pairs(s.doc.members) do
-            local other = id ~= s.id and member.capacity[key]
-            if other and other.taken > 0 then add(other, member.seen) end
-        end
-        for _, departed in pairs(s.doc.departed) do
-            for at in pairs(departed[key] or {}) do since = math.min(since, tonumber(at) - space.window) end
-        end
-        return sum, s.now - since
-    end
-
-    -- Adapts the limit that a refusal which starts an episode is about.
-    local function learn(s, refusal)
-        local doc, report = s.doc, s.report
-        if not report.adapts or not refusal.teaches then return end
-        if refusal.teaches == C.IN_FLIGHT then
-            local configured = report.capacity[C.IN_FLIGHT].limit
-            local in_flight = Members.used_by_others(s, C.IN_FLIGHT) + refusal.in_flight
-            doc.adapted[C.IN_FLIGHT] = Adaptive.on_refusal(doc.adapted[C.IN_FLIGHT], in_flight, configured, 1)
-            return
-        end
-        local fullest, fraction = nil, -1
-        for key, taken in pairs(refusal.budgets) do
-            local part = usage(s, key, taken) / report.capacity[key].limit
-            if part > fraction then fullest, fraction = key, part end
-        end
-        if fullest then
-            local sum, span = usage(s, fullest, refusal.budgets[fullest])
-            local configured, known = report.capacity[fullest].limit, doc.adapted[fullest]
-            local through = sum * C.MINUTE / math.max(span, C.MIN_USAGE_SPAN)
-            through = math.min(through, math.floor(Adaptive.allowed(known, configured)))
-            local floor = math.max(configured / C.TOKEN_FLOOR_DIVISOR, 1)
-            doc.adapted[fullest] = Adaptive.on_refusal(known, through, configured, floor)
-            return
-        end
-        local current = math.min(Ramp.rate(doc.ramp, s.shape, s.now), s.rate())
-        local through = Throughput.rate(doc.throughput, s.now)
-        -- A refusal before enough calls to measure is an accident once.
-        doc.pause.ignored_early_refusal = not through and not doc.pause.ignored_early_refusal
-        if not doc.pause.ignored_early_refusal then
-            local known = doc.adapted[C.REQUESTS]
-            doc.adapted[C.REQUESTS] = Adaptive.on_refusal(known, math.min(through or current, current), report.rate, 1)
-        end
-    end
-
-    local function on_refusal(s, refusal)
-        local pause = s.doc.pause
-        pause.slowest_refusal = math.max(pause.slowest_refusal, refusal.after)
-        Throughput.remove(s.doc.throughput, s.now - refusal.after)
-        local is_canary = refusal.is_canary and pause.phase == 'canary' and pause.canary.id == s.id
-        local is_first = pause.phase == 'flowing' and (not refusal.episode or refusal.episode == pause.episode)
-        if is_first then
-            -- Saved-up calls are gone: the server has no more than it shows.
-            s.doc.next_slot = math.max(s.doc.next_slot, s.now + s.tolerance())
-            if not refusal.is_canary then learn(s, refusal) end
-        end
-        start(s, refusal.hint, is_canary or is_first)
-    end
-
-    -- Applies the process's news of the canary, and accepts a canary that was in flight for long enough.
-    local function settle_canary(s)
-        local pause, now = s.doc.pause, s.now
-        local canary = pause.phase == 'canary' and pause.canary
-        if canary and canary.id == s.id then
-            if s.report.canary == 'accepted' then
-                resume(s, now, canary.sent)
-            elseif s.report.canary == 'kept' then
-                canary.accepted_at = canary.accepted_at + s.passed
-            elseif s.report.canary == 'lost' or s.is_new then
-                drop_canary(pause, s.id, now)
-            end
-        end
-        if pause.phase == 'canary' and canary.accepted_at <= now then resume(s, canary.accepted_at, canary.sent) end
-    end
-
-    -- Sends the canary of this process.
-    local function send_canary(s)
-        local pause = s.doc.pause
-        local timeout = C.FIRST_CANARY_TIMEOUT
-        if pause.slowest_refusal > 0 then
-            timeout = math.min(math.max(pause.slowest_refusal * C.CANARY_FACTOR, C.MIN_CANARY_TIMEOUT), C.MAX_CANARY_TIMEOUT)
-        end
-        pause.phase, pause.ends_at = 'canary', nil
-        pause.canary = { id = s.id, sent = s.now, accepted_at = s.now + timeout + s.report.lag }
-    end
-
-    -- Returns how long the pause lasts, with the time in which the canary is in flight alone; nil while calls flow.
-    local function remaining(pause, now)
-        local ends_at = pause.ends_at or pause.canary and pause.canary.accepted_at
-        return ends_at and math.max(ends_at - now, 0)
-    end
-
+function Pause.new()
     return {
-        carry = carry, drop_canary = drop_canary, new = new, on_refusal = on_refusal, remaining = remaining, send_canary = send_canary,
-        settle_canary = settle_canary,
+        phase = 'flowing', episode = 0, next_pause = C.FIRST_PAUSE, is_first = true, slowest_refusal = 0, ignored_early_refusal = false,
     }
-end)()
+end
+
+-- A canary that no process will report on: the next call goes in its place, at once.
+function Pause.drop_canary(pause, id, now)
+    if pause.phase == 'canary' and pause.canary.id == id then
+        pause.phase, pause.ends_at, pause.canary = 'paused', now, nil
+    end
+end
+
+-- Takes over the rest of a pause from a process that knows more than a document that was lost.
+function Pause.carry(pause, rest, now)
+    if rest > 0 and pause.phase == 'flowing' then
+        pause.phase, pause.ends_at, pause.episode = 'paused', now + rest, pause.episode + 1
+    end
+end
+
+local function resume(s, at, sent)
+    local pause = s.doc.pause
+    pause.phase, pause.canary, pause.ends_at = 'flowing', nil, nil
+    pause.next_pause, pause.is_first = C.FIRST_PAUSE, true
+    s.doc.throughput = {}
+    s.is_backlogged = true
+    Ramp.resume(s.doc.ramp, s.shape, math.max(sent, at - C.SECOND))
+end
+
+local function start(s, hint, is_new)
+    local pause, now = s.doc.pause, s.now
+    if hint and hint > C.MAX_HINT then hint = nil end
+    if is_new then
+        if pause.phase == 'flowing' then pause.episode = pause.episode + 1 end
+        local time = hint or pause.next_pause
+        -- A hint that was too short once is not trusted to be long enough.
+        if hint and not pause.is_first then time = math.max(hint, pause.next_pause) end
+        if not pause.is_first or not hint then
+            pause.next_pause = math.min(pause.next_pause * C.PAUSE_FACTOR, C.MAX_PAUSE)
+        end
+        local jitter = math.min(math.max(time / C.JITTER_DIVISOR, C.MIN_JITTER), C.MAX_JITTER)
+        pause.phase, pause.is_first, pause.canary = 'paused', false, nil
+        pause.ends_at = now + time + s.report.jitter * jitter
+    elseif pause.phase == 'paused' then
+        pause.ends_at = math.max(pause.ends_at, now + (hint or 0))
+    end
+end
+
+-- Returns the usage of a budget by all processes, and the time since its oldest entry that counts.
+local function usage(s, key, taken)
+    local space, since, sum = s.report.capacity[key], s.now, taken + Members.used_by_others(s, key)
+    local function add(other, seen)
+        since = math.min(since, seen - (#cmsgpack.unpack(other.parts) - 1) * other.grain)
+    end
+    add(space, s.now)
+    for other, member in Members.others(s, 'capacity', key) do
+        if other.taken > 0 then add(other, member.seen) end
+    end
+    for _, departed in pairs(s.doc.departed) do
+        for at in pairs(departed[key] or {}) do since = math.min(since, tonumber(at) - space.window) end
+    end
+    return sum, s.now - since
+end
+
+-- Adapts the limit that a refusal which starts an episode is about.
+local function learn(s, refusal)
+    local doc, report = s.doc, s.report
+    if not report.adapts or not refusal.teaches then return end
+    if refusal.teaches == C.IN_FLIGHT then
+        local configured = report.capacity[C.IN_FLIGHT].limit
+        local in_flight = Members.used_by_others(s, C.IN_FLIGHT) + refusal.in_flight
+        doc.adapted[C.IN_FLIGHT] = Adaptive.on_refusal(doc.adapted[C.IN_FLIGHT], in_flight, configured, 1)
+        return
+    end
+    local fullest, fraction = nil, -1
+    for key, taken in pairs(refusal.budgets) do
+        local part = usage(s, key, taken) / report.capacity[key].limit
+        if part > fraction then fullest, fraction = key, part end
+    end
+    if fullest then
+        local sum, span = usage(s, fullest, refusal.budgets[fullest])
+        local configured, known = report.capacity[fullest].limit, doc.adapted[fullest]
+        local through = sum * C.MINUTE / math.max(span, C.MIN_USAGE_SPAN)
+        through = math.min(through, math.floor(Adaptive.allowed(known, configured)))
+        local floor = math.max(configured / C.TOKEN_FLOOR_DIVISOR, 1)
+        doc.adapted[fullest] = Adaptive.on_refusal(known, through, configured, floor)
+        return
+    end
+    local current = math.min(Ramp.rate(doc.ramp, s.shape, s.now), s.rate())
+    local through = Throughput.rate(doc.throughput, s.now)
+    -- A refusal before enough calls to measure is an accident once.
+    doc.pause.ignored_early_refusal = not through and not doc.pause.ignored_early_refusal
+    if not doc.pause.ignored_early_refusal then
+        local known = doc.adapted[C.REQUESTS]
+        doc.adapted[C.REQUESTS] = Adaptive.on_refusal(known, math.min(through or current, current), report.rate, 1)
+    end
+end
+
+function Pause.on_refusal(s, refusal)
+    local pause = s.doc.pause
+    pause.slowest_refusal = math.max(pause.slowest_refusal, refusal.after)
+    Throughput.remove(s.doc.throughput, s.now - refusal.after)
+    local is_canary = refusal.is_canary and pause.phase == 'canary' and pause.canary.id == s.id
+    local is_first = pause.phase == 'flowing' and (not refusal.episode or refusal.episode == pause.episode)
+    if is_first then
+        -- Saved-up calls are gone: the server has no more than it shows.
+        s.doc.next_slot = math.max(s.doc.next_slot, s.now + s.tolerance())
+        if not refusal.is_canary then learn(s, refusal) end
+    end
+    start(s, refusal.hint, is_canary or is_first)
+end
+
+-- Applies the process's news of the canary, and accepts a canary that was in flight for long enough.
+function Pause.settle_canary(s)
+    local pause, now = s.doc.pause, s.now
+    local canary = pause.phase == 'canary' and pause.canary
+    if canary and canary.id == s.id then
+        if s.report.canary == 'accepted' then
+            resume(s, now, canary.sent)
+        elseif s.report.canary == 'kept' then
+            canary.accepted_at = canary.accepted_at + s.passed
+        elseif s.report.canary == 'lost' or s.is_new then
+            Pause.drop_canary(pause, s.id, now)
+        end
+    end
+    if pause.phase == 'canary' and canary.accepted_at <= now then resume(s, canary.accepted_at, canary.sent) end
+end
+
+-- Sends the canary of this process.
+function Pause.send_canary(s)
+    local pause = s.doc.pause
+    local timeout = C.FIRST_CANARY_TIMEOUT
+    if pause.slowest_refusal > 0 then
+        timeout = math.min(math.max(pause.slowest_refusal * C.CANARY_FACTOR, C.MIN_CANARY_TIMEOUT), C.MAX_CANARY_TIMEOUT)
+    end
+    pause.phase, pause.ends_at = 'canary', nil
+    pause.canary = { id = s.id, sent = s.now, accepted_at = s.now + timeout + s.report.lag }
+end
+
+-- Returns how long the pause lasts, with the time in which the canary is in flight alone; nil while calls flow.
+function Pause.remaining(pause, now)
+    local ends_at = pause.ends_at or pause.canary and pause.canary.accepted_at
+    return ends_at and math.max(ends_at - now, 0)
+end

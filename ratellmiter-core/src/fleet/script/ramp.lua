@@ -3,84 +3,78 @@
 --
 -- `idle` is the time of this second without a queue. Slots are leased ahead of time, so the ramp may stand in a second after `now`; `level_before` is then the level of this one.
 
-Ramp = (function()
-    local CALL = 60 * C.RAMP_FULL -- One call, in calls a minute times thousandths of the rate.
+local CALL = 60 * C.RAMP_FULL -- One call, in calls a minute times thousandths of the rate.
 
-    local function start_second(ramp, shape, at)
-        local exact = ramp.level * shape.per_minute + ramp.carry
-        ramp.second, ramp.used, ramp.leased, ramp.idle = at, 0, 0, 0
-        ramp.allowed = math.max(math.floor(exact / CALL), 1)
-        ramp.carry = ramp.level < C.RAMP_FULL and math.max(exact - ramp.allowed * CALL, 0) or 0
+local function start_second(ramp, shape, at)
+    local exact = ramp.level * shape.per_minute + ramp.carry
+    ramp.second, ramp.used, ramp.leased, ramp.idle = at, 0, 0, 0
+    ramp.allowed = math.max(math.floor(exact / CALL), 1)
+    ramp.carry = ramp.level < C.RAMP_FULL and math.max(exact - ramp.allowed * CALL, 0) or 0
+end
+
+function Ramp.start(ramp, shape, at, factor)
+    ramp.level = shape.start and math.min(factor * shape.start, C.RAMP_FULL) or C.RAMP_FULL
+    ramp.level_before, ramp.is_steep, ramp.carry = ramp.level, false, 0
+    start_second(ramp, shape, at)
+end
+
+function Ramp.new(shape, now)
+    local ramp = {}
+    Ramp.start(ramp, shape, now, shape.from_idle and 1 or C.RAMP_FULL)
+    return ramp
+end
+
+-- Starts again after a pause, with the canary that was sent at `sent` as its first call.
+function Ramp.resume(ramp, shape, sent)
+    Ramp.start(ramp, shape, sent, C.RAMP_RESUME_FACTOR)
+    ramp.is_steep, ramp.used, ramp.idle = ramp.level < C.RAMP_FULL, 1, C.SECOND
+end
+
+function Ramp.set_level(ramp, shape, at, level)
+    ramp.level = shape.start and math.min(math.max(math.floor(level), shape.start), C.RAMP_FULL) or C.RAMP_FULL
+    ramp.level_before = ramp.level
+    start_second(ramp, shape, at)
+end
+
+-- Advances to the second that contains `at`.
+function Ramp.advance(ramp, shape, at, is_backlogged)
+    if not shape.start then return end
+    if not shape.from_idle and ramp.level == C.RAMP_FULL then
+        ramp.second = math.max(at, ramp.second)
+        return
     end
-
-    local function start(ramp, shape, at, factor)
-        ramp.level = shape.start and math.min(factor * shape.start, C.RAMP_FULL) or C.RAMP_FULL
-        ramp.level_before, ramp.is_steep, ramp.carry = ramp.level, false, 0
-        start_second(ramp, shape, at)
-    end
-
-    local function new(shape, now)
-        local ramp = {}
-        start(ramp, shape, now, shape.from_idle and 1 or C.RAMP_FULL)
-        return ramp
-    end
-
-    -- Starts again after a pause, with the canary that was sent at `sent` as its first call.
-    local function resume(ramp, shape, sent)
-        start(ramp, shape, sent, C.RAMP_RESUME_FACTOR)
-        ramp.is_steep, ramp.used, ramp.idle = ramp.level < C.RAMP_FULL, 1, C.SECOND
-    end
-
-    local function set_level(ramp, shape, at, level)
-        ramp.level = shape.start and math.min(math.max(math.floor(level), shape.start), C.RAMP_FULL) or C.RAMP_FULL
+    while ramp.second + C.SECOND <= at do
+        if shape.from_idle and not is_backlogged and ramp.used == 0 and ramp.second + C.RAMP_IDLE <= at then
+            return Ramp.start(ramp, shape, at, 1)
+        end
+        -- The grids of slots and seconds differ: one call of a second with a queue may lie just outside.
+        local calls = shape.is_shared and ramp.leased or ramp.used
+        local used = math.floor((calls + (is_backlogged and 1 or 0)) * CALL / shape.per_minute)
+        -- A queue all the time uses the rate in force, also if slots were returned and leased again in another second. Of several
+        -- processes most have a queue at any time.
+        if is_backlogged and ramp.idle <= (shape.is_shared and C.SECOND / 2 or 0) then used = math.max(used, shape.in_force) end
+        local base = shape.from_idle and math.min(used, ramp.level) or ramp.level
+        local step = ramp.is_steep and C.RAMP_STEEP_FACTOR * shape.step or shape.step
         ramp.level_before = ramp.level
-        start_second(ramp, shape, at)
+        ramp.level = math.min(math.max(base + step, shape.start), C.RAMP_FULL)
+        ramp.is_steep = ramp.is_steep and ramp.level < C.RAMP_FULL
+        start_second(ramp, shape, ramp.second + C.SECOND)
     end
+end
 
-    -- Advances to the second that contains `at`.
-    local function advance(ramp, shape, at, is_backlogged)
-        if not shape.start then return end
-        if not shape.from_idle and ramp.level == C.RAMP_FULL then
-            ramp.second = math.max(at, ramp.second)
-            return
-        end
-        while ramp.second + C.SECOND <= at do
-            if shape.from_idle and not is_backlogged and ramp.used == 0 and ramp.second + C.RAMP_IDLE <= at then
-                return start(ramp, shape, at, 1)
-            end
-            -- The grids of slots and seconds differ: one call of a second with a queue may lie just outside.
-            local calls = shape.is_shared and ramp.leased or ramp.used
-            local used = math.floor((calls + (is_backlogged and 1 or 0)) * CALL / shape.per_minute)
-            -- A queue all the time uses the rate in force, also if slots were returned and leased again in another second. Of several
-            -- processes most have a queue at any time.
-            if is_backlogged and ramp.idle <= (shape.is_shared and C.SECOND / 2 or 0) then used = math.max(used, shape.in_force) end
-            local base = shape.from_idle and math.min(used, ramp.level) or ramp.level
-            local step = ramp.is_steep and C.RAMP_STEEP_FACTOR * shape.step or shape.step
-            ramp.level_before = ramp.level
-            ramp.level = math.min(math.max(base + step, shape.start), C.RAMP_FULL)
-            ramp.is_steep = ramp.is_steep and ramp.level < C.RAMP_FULL
-            start_second(ramp, shape, ramp.second + C.SECOND)
-        end
-    end
+function Ramp.due(ramp)
+    if ramp.level == C.RAMP_FULL then return 0 end
+    if ramp.used < ramp.allowed then return ramp.second + ramp.used * C.SECOND / ramp.allowed end
+    return ramp.second + C.SECOND
+end
 
-    local function due(ramp)
-        if ramp.level == C.RAMP_FULL then return 0 end
-        if ramp.used < ramp.allowed then return ramp.second + ramp.used * C.SECOND / ramp.allowed end
-        return ramp.second + C.SECOND
-    end
+-- Starts the second with the first call from idle.
+function Ramp.open(ramp, shape, first)
+    if ramp.used == 0 and ramp.level == shape.start then ramp.second = math.max(ramp.second, first) end
+end
 
-    -- Starts the second with the first call from idle.
-    local function open(ramp, shape, first)
-        if ramp.used == 0 and ramp.level == shape.start then ramp.second = math.max(ramp.second, first) end
-    end
-
-    -- Returns the calls a minute that the ramp allows now, and the level of the second before in the same unit.
-    local function rate(ramp, shape, now)
-        local level = ramp.second > now and ramp.level_before or ramp.level
-        return level / C.RAMP_FULL * shape.per_minute, ramp.level_before / C.RAMP_FULL * shape.per_minute
-    end
-
-    return {
-        advance = advance, due = due, new = new, open = open, rate = rate, resume = resume, set_level = set_level, start = start,
-    }
-end)()
+-- Returns the calls a minute that the ramp allows now, and the level of the second before in the same unit.
+function Ramp.rate(ramp, shape, now)
+    local level = ramp.second > now and ramp.level_before or ramp.level
+    return level / C.RAMP_FULL * shape.per_minute, ramp.level_before / C.RAMP_FULL * shape.per_minute
+end

@@ -53,11 +53,12 @@ s.shape = {
     start = report.ramp and report.ramp.start, step = report.ramp and report.ramp.step, per_minute = report.rate,
     from_idle = report.burst == 0, is_shared = others > 0,
 }
+function s.configured(key)
+    return key == C.REQUESTS and report.rate or report.capacity[key] and report.capacity[key].limit
+end
 function s.rate()
     local allowed = math.min(Adaptive.allowed(doc.adapted[C.REQUESTS], report.rate), report.served or math.huge)
-    for id, member in pairs(doc.members) do
-        if id ~= s.id and member.served then allowed = math.min(allowed, member.served) end
-    end
+    for member in Members.others(s) do allowed = math.min(allowed, member.served or math.huge) end
     return math.max(math.floor(allowed), 1)
 end
 function s.interval() return C.MINUTE / (s.rate() * (1 - s.margin)) end
@@ -80,8 +81,8 @@ Throughput.add(doc.throughput, report.sent, now)
 s.is_backlogged = false
 for key, micros in pairs(report.backlogged) do s.is_backlogged = s.is_backlogged or key ~= C.IN_FLIGHT and micros > 0 end
 local is_full = (report.backlogged[C.REQUESTS] or 0) >= s.passed
-for id, member in pairs(doc.members) do
-    local is_waiting = id ~= s.id and member.is_unmet and Demand.is_eligible(member)
+for member in Members.others(s) do
+    local is_waiting = member.is_unmet and Demand.is_eligible(member)
     s.is_backlogged, is_full = s.is_backlogged or is_waiting, is_full or is_waiting
 end
 if not is_full then doc.ramp.idle = doc.ramp.idle + s.passed end
@@ -94,9 +95,7 @@ if doc.limits and doc.limits ~= report.limits then
 end
 doc.limits, doc.shape = report.limits, s.shape
 for key, micros in pairs(report.backlogged) do
-    local space = report.capacity[key]
-    local configured = key == C.REQUESTS and report.rate or space and (space.limit < C.UNLIMITED and space.limit or math.huge)
-    local time = math.min(micros, s.passed)
+    local configured, time = s.configured(key), math.min(micros, s.passed)
     if key == C.REQUESTS then
         -- Without the time in which the ramp alone has kept the calls back.
         local low, rate, before = Adaptive.low(doc.adapted[key], report.rate), Ramp.rate(doc.ramp, s.shape, now)
@@ -108,11 +107,8 @@ end
 if s.is_new and (next(doc.members) == nil or s.before == nil and next(doc.adapted) == nil) then
     -- This process knows more than a document that was lost.
     for key, ceiling in pairs(report.ceilings) do
-        local space = report.capacity[key]
-        local configured = key == C.REQUESTS and report.rate or space and space.limit
-        if report.adapts and configured and not doc.adapted[key] then
-            doc.adapted[key] = Adaptive.on_refusal(nil, ceiling, configured, 1)
-        end
+        local configured = report.adapts and not doc.adapted[key] and s.configured(key)
+        if configured then doc.adapted[key] = Adaptive.on_refusal(nil, ceiling, configured, 1) end
     end
     Pause.carry(doc.pause, report.paused, now)
 end

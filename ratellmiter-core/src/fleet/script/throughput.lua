@@ -1,39 +1,35 @@
 -- The throughput of accepted calls, as in `learn.rs`: `entries` holds { time of the first, calls }, oldest first.
 
-Throughput = (function()
-    -- Adds calls that a process has sent, each with its age.
-    local function add(entries, sent, now)
-        for _, run in ipairs(sent) do
-            local at, last = now - run[1], entries[#entries]
-            if last and at < last[1] + C.THROUGHPUT_GRAIN then
-                last[2] = last[2] + run[2]
-            else
-                table.insert(entries, { at, run[2] })
-            end
-        end
-        while entries[1] and entries[1][1] + C.THROUGHPUT_MAX_SPAN < now do table.remove(entries, 1) end
-    end
-
-    -- Takes out a call that was sent at `at` and came back refused.
-    local function remove(entries, at)
-        for index = #entries, 1, -1 do
-            if entries[index][1] <= at and entries[index][2] > 0 then
-                entries[index][2] = entries[index][2] - 1
-                return
-            end
+-- Adds calls that a process has sent, each with its age.
+function Throughput.add(entries, sent, now)
+    for _, run in ipairs(sent) do
+        local at, last = now - run[1], entries[#entries]
+        if last and at < last[1] + C.THROUGHPUT_GRAIN then
+            last[2] = last[2] + run[2]
+        else
+            table.insert(entries, { at, run[2] })
         end
     end
+    while entries[1] and entries[1][1] + C.THROUGHPUT_MAX_SPAN < now do table.remove(entries, 1) end
+end
 
-    -- Returns calls a minute, or nil before there are enough to tell.
-    local function rate(entries, now)
-        local count, since = 0, now
-        for index = #entries, 1, -1 do
-            if count >= C.THROUGHPUT_CALLS and since + C.THROUGHPUT_SPAN <= now then break end
-            count, since = count + entries[index][2], entries[index][1]
+-- Takes out a call that was sent at `at` and came back refused.
+function Throughput.remove(entries, at)
+    for index = #entries, 1, -1 do
+        if entries[index][1] <= at and entries[index][2] > 0 then
+            entries[index][2] = entries[index][2] - 1
+            return
         end
-        local span = now - since
-        if count >= C.THROUGHPUT_MIN_CALLS and span >= C.THROUGHPUT_MIN_SPAN then return count / span * C.MINUTE end
     end
+end
 
-    return { add = add, rate = rate, remove = remove }
-end)()
+-- Returns calls a minute, or nil before there are enough to tell.
+function Throughput.rate(entries, now)
+    local count, since = 0, now
+    for index = #entries, 1, -1 do
+        if count >= C.THROUGHPUT_CALLS and since + C.THROUGHPUT_SPAN <= now then break end
+        count, since = count + entries[index][2], entries[index][1]
+    end
+    local span = now - since
+    if count >= C.THROUGHPUT_MIN_CALLS and span >= C.THROUGHPUT_MIN_SPAN then return count / span * C.MINUTE end
+end

@@ -3,7 +3,10 @@
 use super::*;
 use std::{collections::BTreeMap, num::NonZeroU64};
 
-use crate::lease::{Answer, Told};
+use crate::{
+    config::Loss,
+    lease::{Answer, Told},
+};
 
 /// Shared by four, of whom a quarter of the demand is ours.
 fn answer() -> Answer {
@@ -20,7 +23,7 @@ fn shared(limits: Limits, answer: &Answer) -> Scheduler<()> {
 }
 
 fn lose(scheduler: &mut Scheduler<()>, now: Duration) {
-    scheduler.lose_fleet(now, Some(|share| share));
+    scheduler.lose_fleet(now, Loss::Degrade);
 }
 
 /// How many of a long line go in a second from `now` on.
