@@ -29,8 +29,8 @@ const SLOT_LIFETIME: Duration = Duration::from_secs(1);
 pub(crate) const MOST_LATENESS: Duration = Duration::from_millis(50);
 /// Least time between two reports without news.
 const MIN_POLL_INTERVAL: Duration = Duration::from_millis(5);
-/// Time after which the last granted rate is no longer in force.
-const GRANT_LIFETIME: Duration = Duration::from_secs(3);
+/// Time after which a grant that was not renewed is no longer in force: the process is gone, or has lost the server.
+pub(crate) const GRANT_LIFETIME: Duration = Duration::from_secs(3);
 /// Time for which a failed try keeps one slot leased.
 const TRY_LIFETIME: Duration = Duration::from_secs(5);
 /// Margin over the forecast demand, because arrivals are uneven.
@@ -93,13 +93,6 @@ pub(crate) struct Lease {
     last_failed_try: Option<Duration>,
     /// The rate used while disconnected, in calls a minute: the fleet's ramp resumes there.
     pub(crate) carried_rate: f64,
-}
-
-/// The queue of the limiter that asks.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Need {
-    pub(crate) queued: u64,
-    pub(crate) refused: u64,
 }
 
 impl Lease {
@@ -260,9 +253,9 @@ impl Lease {
         duration(self.grant.period).clamp(PERIOD, KEEPALIVE)
     }
 
-    /// Returns when the next report is due, if nothing else happens.
-    pub(crate) fn asks_at(&self, need: &Need, is_held: bool) -> Duration {
-        let is_wanted = need.queued > 0 || self.arrivals > 0 || self.last_failed_try.is_some();
+    /// Returns when the next report is due for `queued` calls, if nothing else happens. `is_held`: they lack capacity.
+    pub(crate) fn asks_at(&self, queued: u64, is_held: bool) -> Duration {
+        let is_wanted = queued > 0 || self.arrivals > 0 || self.last_failed_try.is_some();
         if self.is_resting && !is_wanted {
             return Duration::MAX;
         }
@@ -272,12 +265,12 @@ impl Lease {
         }
         let is_busy = is_wanted || !self.slots.is_empty() || self.has_changed;
         let regular = asked + if is_busy { self.period() } else { KEEPALIVE };
-        let lacks = need.queued > 0 && (self.slots.is_empty() || is_held) && self.canary == Canary::None;
+        let lacks = queued > 0 && (self.slots.is_empty() || is_held) && self.canary == Canary::None;
         if lacks { regular.min(self.retry_at.max(asked + MIN_POLL_INTERVAL)) } else { regular }
     }
 
     /// Drains the news into a report, and keeps as many slots as are needed.
-    pub(crate) fn report(&mut self, now: Duration, need: Need) -> Report {
+    pub(crate) fn report(&mut self, now: Duration, queued: u64) -> Report {
         self.roll(now);
         let period = self.period();
         let since = self.asked.map_or(period, |asked| now.saturating_sub(asked)).max(Duration::from_millis(1));
@@ -293,11 +286,11 @@ impl Lease {
         self.last_failed_try = self.last_failed_try.filter(|tried| *tried + TRY_LIFETIME > now);
         let spare = u64::from(self.last_failed_try.is_some());
         let arriving = whole(calls_in(period)).max(spare);
-        let target = (need.queued + ahead).max(spare);
+        let target = (queued + ahead).max(spare);
         self.is_resting = false;
         if self.canary != Canary::Granted {
             self.unused_slots += self.slots.keep(target);
-        } else if need.queued == 0 || self.slots.is_empty() {
+        } else if queued == 0 || self.slots.is_empty() {
             // The call that was to be the canary has left the queue, or was too late for its slot.
             self.canary = Canary::None;
             self.outcome = Some(Outcome::Lost);
@@ -309,8 +302,7 @@ impl Lease {
         Report {
             epoch: self.epoch.clone(),
             is_new: !self.is_known(),
-            queued: need.queued,
-            refused: need.refused,
+            queued,
             arriving,
             wanted: target.saturating_sub(held_slots),
             unused: std::mem::take(&mut self.unused_slots),

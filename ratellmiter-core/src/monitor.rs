@@ -16,7 +16,7 @@ use std::{
 use tokio::sync::oneshot;
 
 #[cfg(feature = "redis")]
-use crate::fleet::{Fleet, InvalidUrl, Shared};
+use crate::fleet::{Fleet, Shared};
 use crate::{
     config::{self, Config, ConfigError, Settings},
     days::{self, Days, Keeper},
@@ -185,7 +185,7 @@ impl Monitor {
             return Err(StartError::AlreadyStarted { path: path.clone() });
         }
         let settings = Settings::load(config)?;
-        settings.sharing.check()?;
+        settings.sharing.check(cfg!(feature = "redis"))?;
         let directory = settings.log_directory.clone();
         let failed = |source| StartError::Log { directory: directory.clone(), source };
         #[cfg(feature = "redis")]
@@ -263,30 +263,19 @@ impl Monitor {
         });
     }
 
-    /// Shares all limiters with the processes that use the same namespace on the same server: a URL as
-    /// `redis://127.0.0.1:6379`, or a [`Shared`]. They have one budget then, and pause as one. The configuration file and the
-    /// environment win where they say something else.
+    /// Shares all limiters with the processes that use the same namespace on the same server. Together they have one budget,
+    /// and pause as one. The configuration file and the environment take precedence.
     ///
     /// Nothing is connected before this returns, and no call fails because of the server: see [`Loss`](crate::Loss) and
     /// [`Limiter::joined`].
     ///
-    /// With a `Monitor` of your own that is dropped, its limiters are shared no longer: those that are still held have all of
-    /// their limits.
-    ///
-    /// # Errors
-    /// It is no URL of such a server. Then nothing has changed.
+    /// When a `Monitor` of your own is dropped, its limiters are no longer shared, and their limits apply in full.
     #[cfg(feature = "redis")]
-    pub fn shared<S>(&self, shared: S) -> Result<(), InvalidUrl>
-    where
-        S: TryInto<Shared>,
-        InvalidUrl: From<S::Error>,
-    {
-        let shared = shared.try_into()?;
+    pub fn shared(&self, shared: Shared) {
         self.write_registry(|registry| {
             registry.shared = Some(shared);
             registry.share();
         });
-        Ok(())
     }
 
     /// The limiter of one model, made when it is first asked for.

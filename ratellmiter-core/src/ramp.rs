@@ -17,7 +17,7 @@ pub(crate) const STEEP_FACTOR: u32 = 2;
 const NANOS: u64 = 1_000_000_000;
 
 /// One call, in calls a minute times thousandths of the rate.
-const UNIT: u64 = 60 * FULL as u64;
+pub(crate) const UNIT: u64 = 60 * FULL as u64;
 
 #[derive(Debug)]
 pub(crate) struct Ramp {
@@ -36,6 +36,8 @@ pub(crate) struct Ramp {
     from_idle: bool,
     /// Twice as steep, until the full rate is reached.
     steep: bool,
+    /// The pace that a change of the limit preserves, in calls a minute times thousandths.
+    pace: u64,
 }
 
 impl Ramp {
@@ -50,10 +52,12 @@ impl Ramp {
             carry: 0,
             from_idle,
             steep: false,
+            pace: 0,
         };
         if from_idle {
             ramp.restart(Duration::ZERO);
         }
+        ramp.pace = u64::from(ramp.level) * ramp.per_minute;
         ramp
     }
 
@@ -70,6 +74,7 @@ impl Ramp {
         self.restart(now);
         if !is_ramping {
             self.level = FULL;
+            self.pace = u64::from(FULL) * self.per_minute;
             self.begin_second(now);
         }
     }
@@ -84,6 +89,7 @@ impl Ramp {
         self.steep = false;
         self.carry = 0;
         self.used = 0;
+        self.pace = u64::from(self.level) * self.per_minute;
         self.begin_second(now);
     }
 
@@ -96,7 +102,7 @@ impl Ramp {
         from_idle: bool,
     ) {
         self.from_idle = from_idle;
-        let same_pace = u64::from(self.level) * self.per_minute / u64::from(per_minute.get());
+        let same_pace = self.pace / u64::from(per_minute.get());
         self.settings = settings;
         self.per_minute = per_minute.get().into();
         self.level =
@@ -127,6 +133,7 @@ impl Ramp {
             self.level = (base + step).clamp(settings.start, FULL);
             self.steep &= self.level < FULL;
             self.used = 0;
+            self.pace = u64::from(self.level) * self.per_minute;
             self.begin_second(self.second + SECOND);
         }
     }
@@ -298,6 +305,15 @@ mod tests {
         assert!((ramp.rate() - 5.0).abs() < 1e-9, "{}", ramp.rate());
         ramp.set(at, Some(limits::Ramp::DEFAULT), NonZeroU32::new(60).unwrap(), true);
         assert!((ramp.rate() - 1.0).abs() < 1e-9, "{}", ramp.rate());
+    }
+
+    #[test]
+    fn limit_raised_and_lowered_at_once_is_still_ramped() {
+        let mut ramp = ramp(300);
+        for per_minute in [6000, 1200] {
+            ramp.set(Duration::ZERO, Some(limits::Ramp::DEFAULT), NonZeroU32::new(per_minute).unwrap(), true);
+        }
+        assert!((ramp.rate() - 5.0).abs() < 1e-9, "{}", ramp.rate());
     }
 
     #[test]

@@ -44,7 +44,7 @@ impl Loss {
 impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Degrade => "this process goes on with its last share, or with all of the limits if it never had one",
+            Self::Degrade => "this process goes on with its last share of the limits",
             Self::Closed => "calls wait until it can be shared again",
             Self::Open => "this process goes on with all of the limits",
         })
@@ -97,14 +97,14 @@ pub(crate) struct Sharing {
 }
 
 impl Sharing {
-    /// Returns an error if a server is configured for a program that cannot use one.
-    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+    /// Returns an error if a server is configured for a program that is built without the feature `redis`.
+    pub(crate) fn check(&self, is_supported: bool) -> Result<(), ConfigError> {
         let place = if self.by_variable {
             "the environment variable RATELLMITER_SHARED"
         } else {
             "`shared` in the configuration"
         };
-        if cfg!(feature = "redis") || self.url.is_none() { Ok(()) } else { Err(ConfigError::CannotShare { place }) }
+        if is_supported || self.url.is_none() { Ok(()) } else { Err(ConfigError::CannotShare { place }) }
     }
 
     /// Returns the server to share limiters on. These settings take precedence over those of the code.

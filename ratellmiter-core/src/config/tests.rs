@@ -369,11 +369,10 @@ fn a_server_that_is_none_is_told_without_its_password() {
     }
 }
 
-#[cfg(not(feature = "redis"))]
 #[test]
 fn a_program_that_cannot_share_reads_the_file_and_does_not_start_with_it() {
     let sharing = settings(&Config::default(), "shared = \"redis://h\"\nshared_on_loss = \"closed\"", &[]).sharing;
-    let error = sharing.check().unwrap_err().to_string();
+    let error = sharing.check(false).unwrap_err().to_string();
     assert!(error.starts_with("`shared` in the configuration has limiters shared, but"), "{error}");
     assert!(error.contains("the feature `redis`") && error.lines().count() == 1, "{error}");
 }

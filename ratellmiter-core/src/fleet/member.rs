@@ -125,13 +125,13 @@ impl Member {
     }
 
     fn found(&self) {
-        let model = &self.joining.model;
-        if self.link.set_lost(model, false) {
+        let model = &*self.joining.model;
+        if self.link.set_lost(&self.joining.model, false) {
             tracing::info!("the server that limiters are shared on is back");
         } else if let Some(Err(SharedError::Refused { .. } | SharedError::Conflict { .. })) =
             &*self.joining.standing.borrow()
         {
-            tracing::info!(model = &**model, "the limiter is shared again");
+            tracing::info!(model, "the limiter is shared again");
         }
         self.stand(Ok(()));
     }
@@ -150,14 +150,11 @@ impl Member {
         };
         let is_new = self.stand(Err(error.clone()));
         let is_first = self.link.set_lost(model, matches!(error, SharedError::Lost { .. }));
-        match (&error, self.loss) {
-            (SharedError::Lost { .. }, loss) if is_first => tracing::warn!("{error}; {loss}"),
-            (SharedError::Refused { .. }, loss) if is_new => tracing::warn!(model = &**model, "{error}; {loss}"),
-            (SharedError::Conflict { .. }, Loss::Degrade) if is_new => tracing::error!(
-                model = &**model,
-                "{error}; this process goes on with its last share, or with an equal one if it never had one"
-            ),
-            (SharedError::Conflict { .. }, loss) if is_new => tracing::error!(model = &**model, "{error}; {loss}"),
+        let (model, loss) = (&**model, self.loss);
+        match error {
+            SharedError::Lost { .. } if is_first => tracing::warn!("{error}; {loss}"),
+            SharedError::Refused { .. } if is_new => tracing::warn!(model, "{error}; {loss}"),
+            SharedError::Conflict { .. } if is_new => tracing::error!(model, "{error}; {loss}"),
             _ => {}
         }
         if is_new {

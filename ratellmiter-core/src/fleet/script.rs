@@ -29,9 +29,10 @@ const MODULES: [(&str, &str); 11] = [
     ("Throughput", include_str!("script/throughput.lua")),
 ];
 
-const TIMES: [(&str, Duration); 21] = [
+const TIMES: [(&str, Duration); 22] = [
     ("FIRST_CANARY_TIMEOUT", recovery::FIRST_PATIENCE),
     ("FIRST_PAUSE", recovery::FIRST),
+    ("GRANT_LIFETIME", lease::GRANT_LIFETIME),
     ("KEEPALIVE", lease::KEEPALIVE),
     ("LOSS_TIMEOUT", link::PATIENCE),
     ("LOSS_RETRY", member::RETRY),
@@ -54,7 +55,7 @@ const TIMES: [(&str, Duration); 21] = [
 ];
 
 #[allow(clippy::cast_precision_loss)] // All are small.
-const NUMBERS: [(&str, f64); 18] = [
+const NUMBERS: [(&str, f64); 20] = [
     ("AGES", budget::PARTS as f64),
     ("CANARY_FACTOR", recovery::PATIENCE as f64),
     ("CREDIT_DIVISOR", budget::CREDIT as f64),
@@ -65,6 +66,7 @@ const NUMBERS: [(&str, f64); 18] = [
     ("PAUSE_FACTOR", recovery::GROWTH),
     ("PROBE_DOUBLING_SECONDS", learn::DOUBLING),
     ("PROBE_STEP", learn::PROBE),
+    ("RAMP_CALL", ramp::UNIT as f64),
     ("RAMP_FULL", FULL as f64),
     ("RAMP_RESUME_FACTOR", ramp::RESUME_FACTOR as f64),
     ("RAMP_STEEP_FACTOR", ramp::STEEP_FACTOR as f64),
@@ -73,6 +75,7 @@ const NUMBERS: [(&str, f64); 18] = [
     ("THROUGHPUT_CALLS", learn::ENOUGH as f64),
     ("THROUGHPUT_MIN_CALLS", learn::MIN_CALLS as f64),
     ("TOKEN_FLOOR_DIVISOR", budget::FLOOR_DIVISOR as f64),
+    ("UNLIMITED", scheduler::UNLIMITED as f64),
 ];
 
 /// Returns the script's text.
@@ -84,11 +87,7 @@ pub(super) fn step() -> String {
     for (name, number) in NUMBERS {
         let _ = writeln!(text, "    {name} = {number},");
     }
-    let _ = writeln!(
-        text,
-        "    UNLIMITED = {},\n    IN_FLIGHT = '{IN_FLIGHT}', REQUESTS = '{REQUESTS}',\n}}",
-        scheduler::UNLIMITED
-    );
+    let _ = writeln!(text, "    IN_FLIGHT = '{IN_FLIGHT}', REQUESTS = '{REQUESTS}',\n}}");
     for (name, _) in MODULES {
         let _ = writeln!(text, "local {name} = {{}}");
     }

@@ -1,6 +1,6 @@
 //! Where a limiter is shared, under which name, and what happens when that place is out of reach.
 
-use std::{convert::Infallible, error::Error, fmt};
+use std::{error::Error, fmt};
 
 use redis::{ConnectionInfo, IntoConnectionInfo as _};
 
@@ -108,28 +108,6 @@ impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { namespace, loss, .. } = self;
         f.debug_struct("Shared").field("namespace", namespace).field("loss", loss).finish_non_exhaustive()
-    }
-}
-
-impl TryFrom<&str> for Shared {
-    type Error = InvalidUrl;
-
-    fn try_from(url: &str) -> Result<Self, InvalidUrl> {
-        Self::new(url)
-    }
-}
-
-impl TryFrom<String> for Shared {
-    type Error = InvalidUrl;
-
-    fn try_from(url: String) -> Result<Self, InvalidUrl> {
-        Self::new(url)
-    }
-}
-
-impl From<Infallible> for InvalidUrl {
-    fn from(never: Infallible) -> Self {
-        match never {}
     }
 }
 

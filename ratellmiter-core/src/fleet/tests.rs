@@ -87,6 +87,8 @@ struct Fleet {
     tickets: Vec<Ticket>,
     /// Times at which calls were refused.
     refusals: Vec<Duration>,
+    /// From 0 to 1, in all reports.
+    jitter: f64,
 }
 
 impl Process {
@@ -134,6 +136,7 @@ impl Fleet {
             lag: millis(1),
             tickets: Vec::new(),
             refusals: Vec::new(),
+            jitter: 0.0,
         }
     }
 
@@ -294,7 +297,8 @@ impl Fleet {
         self.advances(number);
     }
 
-    fn tells(&mut self, number: usize, intent: Intent, report: Report) -> Reply {
+    fn tells(&mut self, number: usize, intent: Intent, mut report: Report) -> Reply {
+        report.jitter = self.jitter;
         let process = &mut self.processes[number];
         process.step += 1;
         let message = Message { id: &process.id, name: &process.id, step: process.step, intent, report };

@@ -51,7 +51,6 @@ pub(crate) struct Report {
     pub(crate) backlogged: BTreeMap<&'static str, u64>,
     pub(crate) capacity: BTreeMap<&'static str, Space>,
     pub(crate) rates: BTreeMap<&'static str, Pace>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) refusals: Vec<Refusal>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) canary: Option<Outcome>,
@@ -146,7 +145,6 @@ pub(crate) struct Answer {
     pub(crate) slot_runs: Vec<[f64; 3]>,
     pub(crate) is_canary: bool,
     /// Rest of a pause.
-    #[serde(default)]
     pub(crate) paused: Option<f64>,
     /// Time until a process without slots reports again.
     pub(crate) poll_in: f64,
@@ -157,13 +155,11 @@ pub(crate) struct Answer {
     pub(crate) overshoot_of_day: Told,
     pub(crate) free_in: Told,
     /// Input and output tokens of a call without an estimate, as some process has measured them.
-    #[serde(default)]
     pub(crate) typical_cost: Option<[f64; 2]>,
     /// Rates of the budgets for all processes together, a minute, and this process's part of the demand for each.
     pub(crate) rates: Told,
     pub(crate) shares: Told,
     /// Budget that ran out of slots.
-    #[serde(default)]
     pub(crate) bottleneck: Option<String>,
     /// Number of processes, and this one's part of all demand.
     pub(crate) processes: f64,

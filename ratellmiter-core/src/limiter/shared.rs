@@ -23,7 +23,7 @@ impl Limiter {
     ///
     /// ```no_run
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// ratellmiter_core::monitor().shared("redis://127.0.0.1:6379")?;
+    /// ratellmiter_core::monitor().shared(ratellmiter_core::Shared::new("redis://127.0.0.1:6379")?);
     /// ratellmiter_core::monitor().limiter("gpt-4o").joined().await?;
     /// # Ok(()) }
     /// ```

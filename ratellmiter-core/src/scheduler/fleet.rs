@@ -7,7 +7,7 @@ use crate::{
     config::Loss,
     gate::REQUESTS,
     judge::{Scope, Verdict},
-    lease::{Answer, Fleet, IN_FLIGHT, Lease, Need, Ramp, Refusal, Report, Space, micros},
+    lease::{Answer, Fleet, IN_FLIGHT, Lease, Ramp, Refusal, Report, Space, micros},
 };
 
 /// Queued calls whose costs are reported.
@@ -86,7 +86,7 @@ impl<W> Scheduler<W> {
         let lease = self.gate.lease()?;
         let first = self.line.first_key_value();
         let lacks_budget = first.is_some_and(|(first, _)| self.budgets.lacking(&self.price_of(*first)).is_some());
-        Some(lease.asks_at(&self.need(), self.full() || lacks_budget))
+        Some(lease.asks_at(self.line.len() as u64, self.full() || lacks_budget))
     }
 
     /// Returns `true` if no call is sent before the server replies.
@@ -112,16 +112,11 @@ impl<W> Scheduler<W> {
         classes
     }
 
-    fn need(&self) -> Need {
-        let refused = self.line.keys().take_while(|place| place.rank == 0).count() as u64;
-        Need { queued: self.line.len() as u64, refused }
-    }
-
     /// Returns the report for the server.
     pub(crate) fn report(&mut self, now: Duration) -> Option<Report> {
         self.roll(now);
-        let need = self.need();
-        let mut report = self.gate.lease_mut()?.report(now, need);
+        let queued = self.line.len() as u64;
+        let mut report = self.gate.lease_mut()?.report(now, queued);
         let calls = report.wanted + report.held_slots;
         let limit = self.limits.max_in_flight.map_or(UNLIMITED, |most| most.get().into());
         let head = u64::from(calls > 0);
@@ -129,6 +124,7 @@ impl<W> Scheduler<W> {
         let configured = self.limits.requests_per_minute;
         let served = self.served.pace(now, configured.get().into());
         report = Report {
+            refused: self.line.keys().take_while(|place| place.rank == 0).count() as u64,
             limits: self.limits.in_words(),
             rate: configured.get(),
             burst: micros(self.limits.burst),

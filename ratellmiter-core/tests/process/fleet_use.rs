@@ -15,7 +15,7 @@ const LONG: Duration = Duration::from_secs(20);
 /// A monitor that stands for a process of its own.
 fn sharing(redis: &Redis) -> Monitor {
     let monitor = Monitor::new();
-    monitor.shared(redis.url()).unwrap();
+    monitor.shared(Shared::new(redis.url()).unwrap());
     monitor
 }
 
@@ -134,7 +134,7 @@ async fn names_do_not_run_into_one_another_and_a_key_that_is_none_of_ours_is_tol
     let redis = Redis::start();
     let [one, other] = [("a:b", "c"), ("a", "b:c")].map(|(namespace, model)| {
         let monitor = Monitor::new();
-        monitor.shared(Shared::new(redis.url()).unwrap().namespace(namespace)).unwrap();
+        monitor.shared(Shared::new(redis.url()).unwrap().namespace(namespace));
         let limiter = monitor.limiter(model);
         (monitor, limiter)
     });
@@ -164,10 +164,10 @@ fn one_that_is_shared_elsewhere_leaves_where_it_was() {
     let monitor = sharing(&here);
     let limiter = monitor.limiter("m");
     limiter.admit_blocking().finish();
-    monitor.shared(there.url()).unwrap();
+    monitor.shared(Shared::new(there.url()).unwrap());
     limiter.admit_blocking().finish();
     assert!(there.steps() > 0);
-    let error = monitor.shared("http://:hunter2@host").unwrap_err();
+    let error = Shared::new("http://:hunter2@host").unwrap_err();
     assert!(!error.to_string().contains("hunter2"), "{error}");
     limiter.admit_blocking().finish();
 }
@@ -257,7 +257,7 @@ async fn a_user_needs_few_commands() {
     let allowed = format!("ACL SETUSER worker on >hunter2 resetkeys ~{{ratellmiter:* nocommands {commands}");
     assert_eq!(redis.ask(&allowed), "+OK\r\n");
     let monitor = Monitor::new();
-    monitor.shared(format!("redis://worker:hunter2@127.0.0.1:{}", redis.port)).unwrap();
+    monitor.shared(Shared::new(format!("redis://worker:hunter2@127.0.0.1:{}", redis.port)).unwrap());
     let limiter = monitor.limiter("m");
     limiter.joined().await.unwrap();
     limiter.admit().await.finish();

@@ -241,7 +241,7 @@ async fn work(job: Job) {
         "open" => Loss::Open,
         _ => Loss::Degrade,
     };
-    monitor.shared(Shared::new(&*job.url).unwrap().namespace("test").on_loss(loss)).unwrap();
+    monitor.shared(Shared::new(&*job.url).unwrap().namespace("test").on_loss(loss));
     let mut limits = Limits::per_minute(NonZeroU32::new(job.per_minute).unwrap());
     limits = if job.ramp { limits } else { limits.no_ramp() };
     limits.max_in_flight = job.max_in_flight.and_then(NonZeroU32::new);

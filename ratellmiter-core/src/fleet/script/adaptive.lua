@@ -9,6 +9,11 @@ local function growth(known)
     return known.ceiling * (1 + C.PROBE_STEP * (2 ^ math.min(past / C.PROBE_DOUBLING_SECONDS, 60) - 1))
 end
 
+-- Returns the least that a limit is adapted to: a part of a budget of tokens, or one call.
+function Adaptive.floor(key, configured)
+    return key ~= C.REQUESTS and key ~= C.IN_FLIGHT and math.max(configured / C.TOKEN_FLOOR_DIVISOR, 1) or 1
+end
+
 function Adaptive.allowed(known, configured)
     return known and math.min(math.max(growth(known), known.floor), configured) or configured
 end

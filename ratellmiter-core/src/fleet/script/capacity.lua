@@ -22,7 +22,7 @@ local function kept_places(s, mine, is_passed, is_next)
     local handover = s.doc.handover
     local giver = handover and s.doc.members[handover.id]
     local space = giver and giver.capacity[C.IN_FLIGHT]
-    if not space or space.taken <= handover.keeps or handover.at < s.now - Members.TIMEOUT or handover.id == s.id and not is_passed then
+    if not space or space.taken <= handover.keeps or handover.at < s.now - C.GRANT_LIFETIME or handover.id == s.id and not is_passed then
         handover = nil
     end
     if not handover and is_passed and is_next then handover = { id = s.id, at = s.now, keeps = mine.taken - 1 } end
@@ -169,9 +169,18 @@ local function take_room(s, key, mine, limit, room_of)
     mine.room, mine.lacks = room, room < mine.taken + mine.head_cost
 end
 
+-- Returns how much more of a day the others may use until they notice that the server is unreachable.
+local function overshoot(s, key)
+    local wanted, most = 0, 0
+    for other in Members.others(s, 'capacity', key) do
+        wanted, most = wanted + math.max(other.wanted, other.room - other.taken), math.max(most, other.max_cost)
+    end
+    return math.min(wanted, most * math.ceil(s.rate() * (C.LOSS_TIMEOUT + C.LOSS_RETRY) / C.MINUTE))
+end
+
 -- Gives this process room; works out the usage of others and the time until its next call fits.
 function Capacity.assign(s)
-    s.expiring, s.used_by_others, s.free_in = {}, {}, {}
+    s.expiring, s.used_by_others, s.free_in, s.overshoot_of_day = {}, {}, {}, {}
     for key, mine in pairs(s.report.capacity) do
         if mine.window then
             take_room(s, key, mine, mine.limit, room_in_budget)
@@ -180,6 +189,7 @@ function Capacity.assign(s)
             if used + mine.taken + mine.head_cost > mine.limit then
                 s.free_in[key] = time_until_fits(s, key, mine, mine.head_cost, mine.limit)
             end
+            if mine.window > C.MINUTE then s.overshoot_of_day[key] = overshoot(s, key) end
             -- A slot is of no use before its call fits.
             s.me.lacks_budget = s.me.lacks_budget or does_not_fit(mine) and key or nil
         end
@@ -199,19 +209,4 @@ function Capacity.settle(s, slots)
         mine.room = math.min(mine.room, mine.taken + slots * mine.max_cost)
     end
     return rooms
-end
-
--- Returns how much more of a day the others may use until they notice that the server is unreachable.
-function Capacity.overshoot_of_day(s)
-    local overshoot = {}
-    for key, mine in pairs(s.report.capacity) do
-        if mine.window and mine.window > C.MINUTE then
-            local wanted, most = 0, 0
-            for other in Members.others(s, 'capacity', key) do
-                wanted, most = wanted + math.max(other.wanted, other.room - other.taken), math.max(most, other.max_cost)
-            end
-            overshoot[key] = math.min(wanted, most * math.ceil(s.rate() * (C.LOSS_TIMEOUT + C.LOSS_RETRY) / C.MINUTE))
-        end
-    end
-    return overshoot
 end

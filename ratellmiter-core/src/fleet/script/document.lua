@@ -2,7 +2,7 @@
 --
 -- Times are microseconds since `zero`, the server's clock when the document was made. Processes report only spans of time.
 
-Document.FORMAT = 3
+Document.FORMAT = 4
 local RETENTION_SECONDS = 90000 -- A day and an hour.
 
 local function new(wall)

@@ -1,7 +1,6 @@
 -- The processes of a fleet: `members` by id, and the usage that departed ones leave behind until it expires.
 
 Members.RESOLUTION = 96   -- Parts of a budget's window in which departed usage expires.
-Members.TIMEOUT = 3e6     -- A process without a report for this long is gone.
 local MAX_DEPARTED = 32 -- Departed processes kept apart; beyond that they are merged.
 
 function Members.name_field(id) return id .. ' name' end
@@ -97,7 +96,7 @@ function Members.refresh(s)
     local doc, count = s.doc, 0
     for member, _, id in Members.others(s) do
         local quiet = doc.now - member.seen
-        if quiet > Members.TIMEOUT then
+        if quiet > C.GRANT_LIFETIME then
             Members.remove(doc, id, member)
         elseif quiet > s.memory + 2 * member.lag then
             mark_silent(member)

@@ -84,8 +84,7 @@ local function learn(s, refusal)
         local configured, known = report.capacity[fullest].limit, doc.adapted[fullest]
         local through = sum * C.MINUTE / math.max(span, C.MIN_USAGE_SPAN)
         through = math.min(through, math.floor(Adaptive.allowed(known, configured)))
-        local floor = math.max(configured / C.TOKEN_FLOOR_DIVISOR, 1)
-        doc.adapted[fullest] = Adaptive.on_refusal(known, through, configured, floor)
+        doc.adapted[fullest] = Adaptive.on_refusal(known, through, configured, Adaptive.floor(fullest, configured))
         return
     end
     local current = math.min(Ramp.rate(doc.ramp, s.shape, s.now), s.rate())

@@ -3,18 +3,16 @@
 --
 -- `idle` is the time of this second without a queue. Slots are leased ahead of time, so the ramp may stand in a second after `now`; `level_before` is then the level of this one.
 
-local CALL = 60 * C.RAMP_FULL -- One call, in calls a minute times thousandths of the rate.
-
 local function start_second(ramp, shape, at)
     local exact = ramp.level * shape.per_minute + ramp.carry
     ramp.second, ramp.used, ramp.leased, ramp.idle = at, 0, 0, 0
-    ramp.allowed = math.max(math.floor(exact / CALL), 1)
-    ramp.carry = ramp.level < C.RAMP_FULL and math.max(exact - ramp.allowed * CALL, 0) or 0
+    ramp.allowed = math.max(math.floor(exact / C.RAMP_CALL), 1)
+    ramp.carry = ramp.level < C.RAMP_FULL and math.max(exact - ramp.allowed * C.RAMP_CALL, 0) or 0
 end
 
 function Ramp.start(ramp, shape, at, factor)
     ramp.level = shape.start and math.min(factor * shape.start, C.RAMP_FULL) or C.RAMP_FULL
-    ramp.level_before, ramp.is_steep, ramp.carry = ramp.level, false, 0
+    ramp.level_before, ramp.is_steep, ramp.carry, ramp.pace = ramp.level, false, 0, ramp.level * shape.per_minute
     start_second(ramp, shape, at)
 end
 
@@ -49,7 +47,7 @@ function Ramp.advance(ramp, shape, at, is_backlogged)
         end
         -- The grids of slots and seconds differ: one call of a second with a queue may lie just outside.
         local calls = shape.is_shared and ramp.leased or ramp.used
-        local used = math.floor((calls + (is_backlogged and 1 or 0)) * CALL / shape.per_minute)
+        local used = math.floor((calls + (is_backlogged and 1 or 0)) * C.RAMP_CALL / shape.per_minute)
         -- A queue all the time uses the rate in force, also if slots were returned and leased again in another second. Of several
         -- processes most have a queue at any time.
         if is_backlogged and ramp.idle <= (shape.is_shared and C.SECOND / 2 or 0) then used = math.max(used, shape.in_force) end
@@ -57,7 +55,7 @@ function Ramp.advance(ramp, shape, at, is_backlogged)
         local step = ramp.is_steep and C.RAMP_STEEP_FACTOR * shape.step or shape.step
         ramp.level_before = ramp.level
         ramp.level = math.min(math.max(base + step, shape.start), C.RAMP_FULL)
-        ramp.is_steep = ramp.is_steep and ramp.level < C.RAMP_FULL
+        ramp.is_steep, ramp.pace = ramp.is_steep and ramp.level < C.RAMP_FULL, ramp.level * shape.per_minute
         start_second(ramp, shape, ramp.second + C.SECOND)
     end
 end

@@ -6,7 +6,7 @@ function Reply.of(s, run)
     local reply = {
         epoch = doc.zero, episode = pause.episode, period = s.period, processes = s.count, poll_in = run.poll_in,
         slot_runs = #run.spans > 0 and run.spans or nil, is_canary = run.is_canary, paused = Pause.remaining(pause, s.now),
-        overshoot_of_day = Capacity.overshoot_of_day(s), used_by_others = s.used_by_others, free_in = s.free_in,
+        overshoot_of_day = s.overshoot_of_day, used_by_others = s.used_by_others, free_in = s.free_in,
         typical_cost = doc.typical_cost, rates = s.rates, shares = s.shares,
         bottleneck = run.bottleneck,
         share = 0.9 * (s.wanted > 0 and (s.me.queued + s.me.arriving) / s.wanted or 1 / s.count) + 0.1 / s.count,

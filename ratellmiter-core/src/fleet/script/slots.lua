@@ -2,7 +2,6 @@
 
 local PLACE_POLL = 10000        -- All processes that wait for a place ask this often,
 local PLACE_POLLS_PER_CALL = 100 -- or this often in the time of a call: a place that any of them may free is seen no sooner.
-
 local MIN_WAIT = 10000           -- A call that is sent sooner has not waited.
 
 -- Returns the schedules that slots from `first` on must fit into: when each is due, and its distance between calls.
@@ -63,16 +62,7 @@ end
 local function owed_slots(s, pace)
     local credit = s.me.credit + s.part * s.elapsed / pace
     local most = s.part * (s.memory + s.report.lag) / pace + 1
-    credit = math.min(math.max(credit, -most), most)
-    -- All together are owed no more than a period and a part of a slot each; a process that is owed more than others stays so.
-    local owed = credit
-    for member in Members.others(s) do owed = owed + member.credit end
-    local surplus = (owed - s.period / pace - s.count) / s.count
-    if surplus > 0 then
-        credit = credit - surplus
-        for member in Members.others(s) do member.credit = member.credit - surplus end
-    end
-    return credit
+    return math.min(math.max(credit, -most), most)
 end
 
 local function lease_while_flowing(s, run)
@@ -130,12 +120,11 @@ end
 
 -- Returns when a process that waits for a place asks again: the shorter calls are, the sooner.
 local function place_poll(s)
-    local shortest = math.huge
+    local shortest
     for _, member in pairs(s.doc.members) do
-        if member.call_time > 0 then shortest = math.min(shortest, member.call_time) end
+        if member.call_time > 0 then shortest = math.min(shortest or math.huge, member.call_time) end
     end
-    if shortest == math.huge then shortest = 0 end
-    return math.min(s.count * math.max(PLACE_POLL, shortest / PLACE_POLLS_PER_CALL), s.period)
+    return math.min(s.count * math.max(PLACE_POLL, (shortest or 0) / PLACE_POLLS_PER_CALL), s.period)
 end
 
 function Slots.assign(s, flows)

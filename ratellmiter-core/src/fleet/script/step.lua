@@ -91,7 +91,7 @@ local before = doc.shape or s.shape
 Ramp.advance(doc.ramp, before, now, s.is_backlogged)
 if doc.limits and doc.limits ~= report.limits then
     -- A higher rate is a jump in demand.
-    Ramp.set_level(doc.ramp, s.shape, now, doc.ramp.level * before.per_minute / report.rate)
+    Ramp.set_level(doc.ramp, s.shape, now, doc.ramp.pace / report.rate)
 end
 doc.limits, doc.shape = report.limits, s.shape
 for key, micros in pairs(report.backlogged) do
@@ -108,11 +108,11 @@ if s.is_new and (next(doc.members) == nil or s.before == nil and next(doc.adapte
     -- This process knows more than a document that was lost.
     for key, ceiling in pairs(report.ceilings) do
         local configured = report.adapts and not doc.adapted[key] and s.configured(key)
-        if configured then doc.adapted[key] = Adaptive.on_refusal(nil, ceiling, configured, 1) end
+        if configured then doc.adapted[key] = Adaptive.on_refusal(nil, ceiling, configured, Adaptive.floor(key, configured)) end
     end
     Pause.carry(doc.pause, report.paused, now)
 end
-for _, refusal in ipairs(report.refusals or {}) do Pause.on_refusal(s, refusal) end
+for _, refusal in ipairs(report.refusals) do Pause.on_refusal(s, refusal) end
 Pause.settle_canary(s)
 
 if leaves then

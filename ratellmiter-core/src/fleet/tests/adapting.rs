@@ -95,3 +95,85 @@ fn canary_waits_for_its_slot_at_a_slow_rate() {
         assert!((at[1] - at[0]).abs_diff(seconds(2)) <= millis(5), "one call each two seconds: {at:?}");
     }
 }
+
+/// Returns the times between the sent calls.
+fn distances(fleet: &Fleet) -> Vec<Duration> {
+    fleet.tickets.windows(2).map(|two| two[1].at - two[0].at).collect()
+}
+
+#[test]
+fn own_pauses_grow_to_their_maximum() {
+    for mut fleet in both(calls_per_minute(600).no_ramp()) {
+        fleet.run(millis(10));
+        request(&mut fleet, 1, Caller { refusals: 12, verdict: refusal(Scope::Acceleration), ..Caller::PLAIN });
+        fleet.run(seconds(900));
+        let pauses = distances(&fleet);
+        assert_eq!(pauses.len(), 12);
+        // From 2 s by half more each time; the call itself takes 200 ms.
+        assert!(pauses[8] < seconds(60) && pauses[9..].iter().all(|pause| pause.abs_diff(millis(65_200)) < millis(20)));
+    }
+}
+
+#[test]
+fn hint_of_more_than_ten_minutes_is_no_pause() {
+    for mut fleet in both(calls_per_minute(600).no_ramp()) {
+        fleet.run(millis(10));
+        let verdict = Verdict::RateLimited { retry_after: Some(seconds(601)), scope: Scope::Requests };
+        request(&mut fleet, 1, Caller { refusals: 1, verdict, ..Caller::PLAIN });
+        fleet.run(seconds(900));
+        assert!(distances(&fleet)[0].abs_diff(millis(2200)) < millis(20), "{:?}", distances(&fleet));
+    }
+}
+
+#[test]
+fn jitter_lengthens_a_pause_by_a_twentieth() {
+    let mut fleet = Fleet::new(calls_per_minute(600).no_ramp(), 1);
+    fleet.jitter = 1.0;
+    fleet.run(millis(10));
+    let verdict = Verdict::RateLimited { retry_after: Some(seconds(4)), scope: Scope::Requests };
+    request(&mut fleet, 1, Caller { refusals: 1, verdict, ..Caller::PLAIN });
+    fleet.run(seconds(20));
+    assert!(distances(&fleet)[0].abs_diff(millis(4400)) < millis(20), "{:?}", distances(&fleet));
+}
+
+#[test]
+fn throughput_is_that_of_the_last_seconds() {
+    for mut fleet in both(calls_per_minute(600).no_ramp()) {
+        // A call a second for 20 seconds, and then ten a second for as long as throughput is measured.
+        for second in 1..20 {
+            fleet.run(seconds(second));
+            request(&mut fleet, 1, Caller::PLAIN);
+        }
+        fleet.run(seconds(20));
+        request(&mut fleet, 70, Caller::PLAIN);
+        fleet.run(millis(26_500));
+        request(&mut fleet, 1, Caller { refusals: 1, verdict: refusal(Scope::Requests), ..Caller::PLAIN });
+        fleet.run(seconds(28));
+        let adapted = gauges(&mut fleet).learned_rate.unwrap();
+        // 85 % of the mean of the last seconds, in which all but the first calls were sent at ten a second.
+        assert!((adapted - 0.85 * 9.608).abs() < 0.01, "{adapted}");
+    }
+}
+
+#[test]
+fn second_token_refusal_cuts_the_limit_in_force() {
+    let [alone, shared] = both(per_minute(6000, 60_000)).map(|mut fleet| {
+        fleet.run(millis(10));
+        request(&mut fleet, 100, Caller { tokens: 1000, ..Caller::PLAIN });
+        let limit_after_a_refusal = |fleet: &mut Fleet, at| {
+            fleet.run(seconds(at));
+            let verdict = refusal(Scope::Tokens);
+            let priority = Priority::High;
+            request(fleet, 1, Caller { tokens: 1000, refusals: 1, verdict, priority, ..Caller::PLAIN });
+            fleet.run(seconds(at + 2));
+            gauges(fleet).budgets[0].unwrap().learned.unwrap()
+        };
+        let first = limit_after_a_refusal(&mut fleet, 10);
+        let second = limit_after_a_refusal(&mut fleet, 17);
+        assert!(first < 60_000.0 && second < first, "{second} after {first}");
+        [first, second]
+    });
+    for (one, other) in alone.into_iter().zip(shared) {
+        assert!((one - other).abs() < 0.01 * one, "{alone:?} {shared:?}");
+    }
+}
