@@ -1,10 +1,8 @@
-//! A process's part of a limiter that is shared with other processes.
+//! The part of a process in a limiter that is shared with other processes, without a clock and without a connection.
 //!
-//! A shared limiter has one schedule, in a document on a server. A *lease* is what the server grants to one process for a short time:
-//! slots, the times at which its next calls may be sent; room in the capacity that all processes take together; and the pause of
-//! all. The next [`Report`] returns unused slots and the outcomes of calls.
-//!
-//! There is no clock and no server in here: the caller delivers reports and grants.
+//! A shared limiter has one schedule, in a document on a server. A *lease* is the grant to one process for a short time: slots,
+//! which are the times at which its next calls may be sent; room in the capacity that all processes take together; and the
+//! pause of all. The next [`Report`] returns unused slots and the outcomes of calls.
 
 mod slots;
 mod terms;

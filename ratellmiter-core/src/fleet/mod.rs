@@ -1,8 +1,7 @@
-//! One limiter in many processes: each takes leases from a Redis or Valkey server.
+//! One limiter in many processes, over a Redis or Valkey server.
 //!
-//! The server keeps one document for each limiter, which a script (`script/`) reads and writes in one go: who is there and what each has,
-//! the one schedule, ramp, pause and learned rate of all. A process asks four times a second while it is busy, and once a
-//! second while it is not; its calls go by the [lease](crate::lease) that it has and wait for no answer.
+//! The server keeps one document for each limiter, which a script (`script/`) reads and writes in one step. A process reports four
+//! times a second while it is busy and once a second while idle; its calls use the [lease](crate::lease) and wait for no reply.
 
 mod link;
 mod member;

@@ -1,5 +1,4 @@
--- Capacity that all processes take together: calls in flight, and the usage of a budget in its window. Each process gets room for
--- its next calls; where all want more than there is, by demand.
+-- Capacity that all processes take together: calls in flight, and budgets of a minute or a day. It is divided by demand.
 
 local HANDOVER = 1e6 -- A process that waits for a place is passed for at most this long: a handover takes time.
 
