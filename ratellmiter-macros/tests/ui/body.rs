@@ -3,13 +3,13 @@
 use ratellmiter_core::ratellmiter;
 
 #[ratellmiter]
-async fn wrong_type() -> Result<String, std::fmt::Error> {
-    Ok(7)
+async fn wrong_type() -> u64 {
+    "7"
 }
 
 #[ratellmiter]
-fn wrong_type_too() -> Result<String, std::fmt::Error> {
-    Ok(7)
+fn wrong_type_too() -> u64 {
+    "7"
 }
 
 #[ratellmiter(priority = urgent)]
