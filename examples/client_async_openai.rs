@@ -12,7 +12,7 @@ use async_openai::{
     error::OpenAIError,
     types::chat::{ChatCompletionRequestUserMessage, CreateChatCompletionRequestArgs},
 };
-use ratellmiter_core::{ratellmiter, transport::openai_service};
+use ratellmiter_core::{observe::openai_service, ratellmiter};
 use support::{Server, vectors};
 
 #[ratellmiter(model = "gpt-4o")]

@@ -6,7 +6,7 @@ mod support;
 
 use std::error::Error;
 
-use ratellmiter_core::{ratellmiter, transport::ObserveMiddleware};
+use ratellmiter_core::{observe::ObserveMiddleware, ratellmiter};
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
 use support::{Server, vectors};
 

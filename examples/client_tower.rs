@@ -6,7 +6,7 @@ mod support;
 
 use std::error::Error;
 
-use ratellmiter_core::{ratellmiter, transport::ObserveLayer};
+use ratellmiter_core::{observe::ObserveLayer, ratellmiter};
 use support::{Server, vectors};
 use tower_layer::Layer as _;
 use tower_service::Service;

@@ -5,7 +5,7 @@ use std::{io, path::PathBuf};
 use ratellmiter_core::config;
 use thiserror::Error;
 
-use crate::{merge::Apart, read::Unreadable};
+use crate::read::{Unreadable, merge::Apart};
 
 #[derive(Debug, Error)]
 pub(crate) enum Failure {

@@ -11,43 +11,23 @@
 // What only the terminal needs is not used without it.
 #![cfg_attr(not(feature = "terminal"), allow(dead_code))]
 
-mod budgets;
-mod chart;
-mod check;
-mod cli;
+mod args;
+mod choose_log;
+mod draw;
 mod failure;
-mod figures;
-mod file;
-#[cfg(feature = "terminal")]
-mod follow;
-mod graph;
-mod html;
 mod list;
 #[cfg(feature = "terminal")]
 mod live;
-mod logs;
-mod merge;
 mod output;
-#[cfg(feature = "terminal")]
-mod panel;
-mod paper;
-mod parse;
-#[cfg(feature = "terminal")]
-mod plot;
-mod png;
-mod processes;
 mod read;
 mod report;
 mod series;
 mod summary;
-#[cfg(feature = "terminal")]
-mod tail;
-#[cfg(feature = "terminal")]
-mod term;
+mod write;
 
 use std::{ffi::OsString, io::Write};
 
-use cli::{Job, Parsed};
+use crate::args::{Job, Parsed};
 use output::Output;
 
 /// It was done; for pictures: drawn.
@@ -68,7 +48,7 @@ where
     A: Into<OsString>,
 {
     let mut output = Output { stdout, stderr };
-    let done = match cli::parse(args.into_iter().map(Into::into)) {
+    let done = match args::parse(args.into_iter().map(Into::into)) {
         Parsed::Text(text) => output.print(&text).map(|()| DONE),
         Parsed::Wrong(text) => {
             output.complain(&text);
@@ -77,7 +57,7 @@ where
         Parsed::Job(Job::Report(report)) => report::run(&report, &mut output),
         Parsed::Job(Job::List { directory }) => list::run(directory.as_deref(), &mut output),
         #[cfg(feature = "terminal")]
-        Parsed::Job(Job::Follow { source, models, lines }) => follow::run(&source, models, lines),
+        Parsed::Job(Job::Follow { source, models, lines }) => live::run(&source, models, lines),
         #[cfg(not(feature = "terminal"))]
         Parsed::Job(Job::Follow { .. }) => Err(failure::Failure::NoTerminal),
     };

@@ -3,13 +3,12 @@
 use std::path::Path;
 
 use crate::{
-    DONE,
+    DONE, choose_log,
     failure::Failure,
-    figures::when,
-    logs,
     output::{Output, printable},
     read::Log,
     series::Series,
+    summary::render::when,
 };
 
 const HEADS: [&str; 7] = ["log", "start (UTC)", "length", "calls", "refusals", "namespace", "models"];
@@ -17,8 +16,8 @@ const HEADS: [&str; 7] = ["log", "start (UTC)", "length", "calls", "refusals", "
 const NAMESPACE: usize = 5;
 
 pub(crate) fn run(directory: Option<&Path>, output: &mut Output<'_>) -> Result<u8, Failure> {
-    let directory = logs::directory(directory)?;
-    let paths = logs::all(&directory)?;
+    let directory = choose_log::directory(directory)?;
+    let paths = choose_log::all(&directory)?;
     if paths.is_empty() {
         return Err(Failure::NoLog(directory));
     }

@@ -3,26 +3,31 @@
 use std::fs;
 
 use crate::{
-    BROKEN, DONE, chart,
-    cli::{Kind, Models, Out, Picture, Report, View},
+    BROKEN, DONE,
+    args::{Kind, Models, Out, Picture, Report, View},
+    choose_log::{self, DEFAULT, Logs},
+    draw::{
+        chart,
+        graph::Graph,
+        html::{self, Page},
+        theme::Size,
+    },
     failure::Failure,
-    figures::{self, Format},
-    file,
-    graph::Graph,
-    html::{self, Page},
-    logs::{self, DEFAULT, Logs},
     output::Output,
-    paper::Size,
     series::Series,
-    summary::Summary,
+    summary::{
+        Summary,
+        render::{self, Format},
+    },
+    write,
 };
 
 /// Does what was asked for; gives the exit code.
 pub(crate) fn run(report: &Report, output: &mut Output<'_>) -> Result<u8, Failure> {
-    let logs = logs::read(&report.source)?;
+    let logs = choose_log::read(&report.source)?;
     logs.notes.iter().for_each(|note| output.note(note));
     let other = match &report.compare {
-        Some(other) => Some(Other(logs::named(other, &report.source)?)),
+        Some(other) => Some(Other(choose_log::named(other, &report.source)?)),
         None => None,
     };
     if let Some(Other(other)) = &other {
@@ -45,9 +50,9 @@ pub(crate) fn run(report: &Report, output: &mut Output<'_>) -> Result<u8, Failur
         let that = Summary::of(&this.model, other.series(&this.model)?);
         let names = other.names(&run.logs);
         let format = report.summary.unwrap_or(Format::Text);
-        output.print(figures::comparison(format, [&names[0], &names[1]], [this, &that]))?;
+        output.print(render::comparison(format, [&names[0], &names[1]], [this, &that]))?;
     } else if let Some(format) = report.summary {
-        output.print(figures::summaries(format, &run.logs.name(), &summaries))?;
+        output.print(render::summaries(format, &run.logs.name(), &summaries))?;
     }
     Ok(run.check(&summaries, output))
 }
@@ -62,9 +67,9 @@ type Chosen<'a> = Vec<(&'a str, &'a Series)>;
 impl Run<'_> {
     #[cfg(feature = "terminal")]
     fn show(&self, other: Option<&Other>, output: &mut Output<'_>) -> Result<(), Failure> {
-        let screen = crate::term::Screen::of_stdout();
+        let screen = crate::draw::terminal::Screen::of_stdout();
         let graph = self.graph(other, screen.columns(), output)?.0;
-        output.print(crate::term::draw(&graph, screen))
+        output.print(crate::draw::terminal::draw(&graph, screen))
     }
 
     #[cfg(not(feature = "terminal"))]
@@ -85,14 +90,14 @@ impl Run<'_> {
             Out::File(path) => path.clone(),
             Out::Named => {
                 let (model, lines) = name;
-                file::name(self.logs.path(), self.logs.others(), &model, &lines, picture.kind.ending()).into()
+                write::name(self.logs.path(), self.logs.others(), &model, &lines, picture.kind.ending()).into()
             }
         };
         let mut logs = self.logs.paths.iter().chain(other.iter().flat_map(|Other(other)| &other.paths));
-        if logs.any(|log| file::same(log, &path)) {
+        if logs.any(|log| write::same(log, &path)) {
             return Err(Failure::OverLog(path));
         }
-        file::write(&bytes, &path).map_err(|source| Failure::Write { path: path.clone(), source })?;
+        write::write(&bytes, &path).map_err(|source| Failure::Write { path: path.clone(), source })?;
         if self.report.summary.is_some() || other.is_some() {
             // The figures have stdout for themselves.
             output.note(&format!("drew {}", path.display()));

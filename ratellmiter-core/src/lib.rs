@@ -42,7 +42,7 @@
 //! `budgets` (tokens and days: each `budget` a meter and a `ledger`), `served` (what headers show), `recovery` (pauses),
 //! `lease` (a process's part of a limiter that is shared, for which `fleet` asks a server), `details` (what calls said) and
 //! `tally` (the second's counts); `contract`, `cost`, `estimate` and `usage`, from what a
-//! call is thought to cost to what it was charged; [`config`], [`log`], [`record`], `learned` and `days` (what is kept for
+//! call is thought to cost to what it was charged; [`config`], [`log`], [`log`], `learned` and `days` (what is kept for
 //! the next start), `limits`, `ask`; and `judge`, from the outcome of a call to a [`Verdict`] and from headers to readings,
 //! helped by `facts` and `transport`, what was seen on the way. Beside them `sim` plays the scheduler against simulated
 //! providers.
@@ -50,72 +50,43 @@
 // Without it nobody asks for what a limiter tells those who share it.
 #![cfg_attr(not(feature = "redis"), allow(dead_code))]
 
-mod ask;
-mod budget;
-mod budgets;
 pub mod call;
-mod clock;
 pub mod config;
-mod contract;
-mod contracts;
-mod cost;
-mod days;
-mod details;
-mod driver;
-mod estimate;
-mod facts;
-mod fields;
+mod engine;
 #[cfg(feature = "redis")]
 mod fleet;
-mod gate;
 mod judge;
-mod learn;
-mod learned;
-mod lease;
-mod ledger;
 mod limiter;
 mod limits;
 pub mod log;
-mod meter;
 mod monitor;
-mod ramp;
-pub mod record;
-mod recovery;
-mod rfc3339;
-mod scheduler;
-mod served;
+#[cfg(any(feature = "reqwest-middleware", feature = "tower"))]
+pub mod observe;
+mod providers;
 #[cfg(feature = "sim")]
 pub mod sim;
-mod stream;
-mod tally;
-#[cfg(feature = "tiktoken")]
-mod tiktoken;
-#[cfg(any(feature = "reqwest-middleware", feature = "tower"))]
-pub mod transport;
-mod usage;
-mod window;
 
-pub use ask::{Ask, Priority, Reason, Rejected};
+pub use call::context::{observe, observe_headers};
+pub use call::stream::{HeldStream, Seen, hold};
 #[cfg(feature = "redis")]
 pub use config::sharing::Loss;
 pub use config::{Config, ConfigError};
-pub use contract::{Charge, Contract, GivenBack, UnknownProvider};
-pub use cost::{Cost, Tokens};
-pub use facts::{observe, observe_headers};
+pub use engine::lease::Fleet;
 #[cfg(feature = "redis")]
 pub use fleet::{InvalidUrl, Shared, SharedError};
 #[cfg(any(feature = "reqwest", feature = "reqwest-012"))]
 pub use judge::clients::{CheckLlm, HttpError};
 pub use judge::{Classify, Evidence, Scope, Verdict, judge};
-pub use lease::Fleet;
 pub use limiter::{Admit, Asked, Limiter, Snapshot, Ticket};
+pub use limits::cost::{Cost, Tokens};
+pub use limits::request::{Ask, Priority, Reason, Rejected};
 pub use limits::{InvalidRamp, Limits, Ramp};
 pub use monitor::{Monitor, StartError, StopError, monitor};
-pub use ratellmiter_macros::ratellmiter;
-pub use stream::{HeldStream, Seen, hold};
+pub use providers::contract::{Charge, Contract, GivenBack, UnknownProvider};
 #[cfg(feature = "tiktoken")]
-pub use tiktoken::count_tokens;
-pub use usage::{HasUsage, Usage, estimate_tokens};
+pub use providers::tiktoken::count_tokens;
+pub use providers::usage::{HasUsage, Usage, estimate_tokens};
+pub use ratellmiter_macros::ratellmiter;
 
 /// What the attribute expands to. No part of the public API.
 #[doc(hidden)]
@@ -130,14 +101,17 @@ pub mod __private {
 
     pub use crate::{
         __opinion as opinion, __usage as usage,
-        ask::{Ask, Priority},
-        call::{Call, classify, giving, limiter, model, turned_away, usage as usage_by, when},
-        judge::ladder::{
+        call::{
+            Call, classify, giving, limiter, model,
+            stream::{Held, Lazy, Replaced, Rewrap, lazy},
+            turned_away, usage as usage_by, when,
+        },
+        judge::dispatch::{
             AsResult, AsValue, ByClassify, ByNothing, BySource, ByTarget, ByText, Dynamic, OkByNothing, OkByResponse,
             Opinion, Response, Rung, UsageOfAnswer, UsageOfNothing,
         },
-        stream::{Held, Lazy, Replaced, Rewrap, lazy},
-        usage::HasUsage,
+        limits::request::{Ask, Priority},
+        providers::usage::HasUsage,
     };
 }
 

@@ -1,6 +1,6 @@
 //! Tests of `summary`.
 
-use ratellmiter_core::record::{Budget, Quantiles, Row};
+use ratellmiter_core::log::{Budget, Quantiles, Row};
 
 use super::*;
 

@@ -12,12 +12,13 @@ use toml::de::DeTable;
 
 use super::{
     ConfigError,
-    sharing::{self, Loss, Url},
+    sharing::{Loss, Url},
     values::{Budget, Mistake, Value},
 };
 use crate::{
-    contract::Contract,
+    config::sharing,
     limits::{Limits, Ramp, UNLIMITED},
+    providers::contract::Contract,
 };
 
 /// The keys that may stand above the models as well as under one of them.

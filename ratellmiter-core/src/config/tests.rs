@@ -193,7 +193,7 @@ fn the_provider_and_the_bounds_of_waiting_come_from_code_then_file_then_the_mode
 
 #[test]
 fn a_tier_table_is_written_down_as_it_stands_there() {
-    let text = include_str!("../config.rs");
+    let text = include_str!("mod.rs");
     let example: Vec<_> = text.lines().map_while(|line| line.strip_prefix("//!")).collect();
     let mut parts = example.split(|line| line.contains("```"));
     let example = parts.nth(1).unwrap().iter().map(|line| line.trim()).collect::<Vec<_>>().join("\n");

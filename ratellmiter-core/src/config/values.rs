@@ -15,9 +15,9 @@ use toml::{
 
 use super::variables::OFF;
 use crate::{
-    budgets,
-    contract::Contract,
+    engine::budgets,
     limits::{LONGEST_BURST, Ramp},
+    providers::contract::Contract,
 };
 
 /// A mistake in the file.

@@ -2,10 +2,8 @@
 
 use std::{ffi::OsString, num::NonZeroU32, path::PathBuf};
 
-use super::{
-    ConfigError,
-    sharing::{self, Url},
-};
+use super::{ConfigError, sharing::Url};
+use crate::config::sharing;
 
 /// The name of the configuration file.
 const FILE: &str = "ratellmiter.toml";

@@ -11,11 +11,13 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
-use super::{
-    Done, SharedError,
-    link::{Intent, Link, Message, NO_ANSWER, Reply},
+use super::{Done, SharedError};
+use crate::{
+    config::Loss,
+    engine::{lease::Report, scheduler::Scheduler},
+    fleet::connection::{Intent, Link, Message, NO_ANSWER, Reply},
+    limiter::Limiter,
 };
-use crate::{config::Loss, lease::Report, limiter::Limiter, scheduler::Scheduler};
 
 /// Time between attempts to reach a lost server.
 pub(super) const RETRY: Duration = Duration::from_millis(500);

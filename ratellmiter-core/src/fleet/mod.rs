@@ -1,9 +1,9 @@
 //! One limiter in many processes, over a Redis or Valkey server.
 //!
 //! The server keeps one document for each limiter, which a script (`script/`) reads and writes in one step. A process reports four
-//! times a second while it is busy and once a second while idle; its calls use the [lease](crate::lease) and wait for no reply.
+//! times a second while it is busy and once a second while idle; its calls use the [lease](crate::engine::lease) and wait for no reply.
 
-mod link;
+mod connection;
 mod member;
 mod script;
 mod settings;
@@ -26,12 +26,9 @@ use tokio::{
 };
 
 pub(crate) use self::member::Standing;
+use self::member::{Joining, Member};
 pub use self::settings::{InvalidUrl, Shared};
-use self::{
-    link::Link,
-    member::{Joining, Member},
-};
-use crate::limiter::Limiter;
+use crate::{fleet::connection::Link, limiter::Limiter};
 
 /// Longest wait for the last reports.
 const FAREWELL: Duration = Duration::from_millis(500);

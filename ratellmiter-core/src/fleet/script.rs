@@ -5,14 +5,17 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use super::{link, member};
+use super::member;
 use crate::{
-    budget,
-    gate::REQUESTS,
-    learn,
-    lease::{self, IN_FLIGHT, micros},
+    engine::{
+        budgets::budget,
+        congestion::{REQUESTS, adaptive, backoff},
+        lease::{self, IN_FLIGHT, micros},
+        pace::ramp,
+        scheduler,
+    },
+    fleet::connection,
     limits::FULL,
-    ramp, recovery, scheduler,
 };
 
 const MODULES: [(&str, &str); 11] = [
@@ -30,50 +33,50 @@ const MODULES: [(&str, &str); 11] = [
 ];
 
 const TIMES: [(&str, Duration); 22] = [
-    ("FIRST_CANARY_TIMEOUT", recovery::FIRST_PATIENCE),
-    ("FIRST_PAUSE", recovery::FIRST),
+    ("FIRST_CANARY_TIMEOUT", backoff::FIRST_PATIENCE),
+    ("FIRST_PAUSE", backoff::FIRST),
     ("GRANT_LIFETIME", lease::GRANT_LIFETIME),
     ("KEEPALIVE", lease::KEEPALIVE),
-    ("LOSS_TIMEOUT", link::PATIENCE),
+    ("LOSS_TIMEOUT", connection::PATIENCE),
     ("LOSS_RETRY", member::RETRY),
-    ("MAX_CANARY_TIMEOUT", recovery::MOST_PATIENCE),
-    ("MAX_HINT", recovery::LONGEST_HINT),
-    ("MAX_JITTER", recovery::MAX_JITTER),
-    ("MAX_PAUSE", recovery::LONGEST),
+    ("MAX_CANARY_TIMEOUT", backoff::MOST_PATIENCE),
+    ("MAX_HINT", backoff::LONGEST_HINT),
+    ("MAX_JITTER", backoff::MAX_JITTER),
+    ("MAX_PAUSE", backoff::LONGEST),
     ("MINUTE", Duration::from_secs(60)),
-    ("MIN_CANARY_TIMEOUT", recovery::LEAST_PATIENCE),
-    ("MIN_JITTER", recovery::MIN_JITTER),
+    ("MIN_CANARY_TIMEOUT", backoff::LEAST_PATIENCE),
+    ("MIN_JITTER", backoff::MIN_JITTER),
     ("MIN_USAGE_SPAN", budget::MIN_SPAN),
     ("PERIOD", lease::PERIOD),
     ("RAMP_IDLE", ramp::IDLE),
     ("SECOND", Duration::from_secs(1)),
     ("SLACK", budget::SLACK),
-    ("THROUGHPUT_GRAIN", learn::GRAIN),
-    ("THROUGHPUT_MAX_SPAN", learn::LONGEST_SPAN),
-    ("THROUGHPUT_MIN_SPAN", learn::MIN_SPAN),
-    ("THROUGHPUT_SPAN", learn::SPAN),
+    ("THROUGHPUT_GRAIN", adaptive::GRAIN),
+    ("THROUGHPUT_MAX_SPAN", adaptive::LONGEST_SPAN),
+    ("THROUGHPUT_MIN_SPAN", adaptive::MIN_SPAN),
+    ("THROUGHPUT_SPAN", adaptive::SPAN),
 ];
 
 #[allow(clippy::cast_precision_loss)] // All are small.
 const NUMBERS: [(&str, f64); 20] = [
     ("AGES", budget::PARTS as f64),
-    ("CANARY_FACTOR", recovery::PATIENCE as f64),
+    ("CANARY_FACTOR", backoff::PATIENCE as f64),
     ("CREDIT_DIVISOR", budget::CREDIT as f64),
-    ("DECREASE_FACTOR", learn::CUT),
-    ("FIRST_RETURN_SECONDS", learn::FIRST_RETURN),
-    ("JITTER_DIVISOR", recovery::JITTER_DIVISOR as f64),
-    ("MAX_RETURN_SECONDS", learn::LONGEST_RETURN),
-    ("PAUSE_FACTOR", recovery::GROWTH),
-    ("PROBE_DOUBLING_SECONDS", learn::DOUBLING),
-    ("PROBE_STEP", learn::PROBE),
+    ("DECREASE_FACTOR", adaptive::CUT),
+    ("FIRST_RETURN_SECONDS", adaptive::FIRST_RETURN),
+    ("JITTER_DIVISOR", backoff::JITTER_DIVISOR as f64),
+    ("MAX_RETURN_SECONDS", adaptive::LONGEST_RETURN),
+    ("PAUSE_FACTOR", backoff::GROWTH),
+    ("PROBE_DOUBLING_SECONDS", adaptive::DOUBLING),
+    ("PROBE_STEP", adaptive::PROBE),
     ("RAMP_CALL", ramp::UNIT as f64),
     ("RAMP_FULL", FULL as f64),
     ("RAMP_RESUME_FACTOR", ramp::RESUME_FACTOR as f64),
     ("RAMP_STEEP_FACTOR", ramp::STEEP_FACTOR as f64),
-    ("RETURN_FACTOR", learn::LONGER),
-    ("SAME_CEILING", learn::SAME),
-    ("THROUGHPUT_CALLS", learn::ENOUGH as f64),
-    ("THROUGHPUT_MIN_CALLS", learn::MIN_CALLS as f64),
+    ("RETURN_FACTOR", adaptive::LONGER),
+    ("SAME_CEILING", adaptive::SAME),
+    ("THROUGHPUT_CALLS", adaptive::ENOUGH as f64),
+    ("THROUGHPUT_MIN_CALLS", adaptive::MIN_CALLS as f64),
     ("TOKEN_FLOOR_DIVISOR", budget::FLOOR_DIVISOR as f64),
     ("UNLIMITED", scheduler::UNLIMITED as f64),
 ];

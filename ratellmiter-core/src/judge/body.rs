@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::headers;
+use crate::providers::header_values;
 
 /// What was found in a body. Texts are in lower case.
 #[derive(Debug, Default)]
@@ -87,7 +87,7 @@ impl Body {
         let names = violations.into_iter().flatten().filter_map(|violation| violation.get("quotaId")?.as_str());
         self.quotas.extend(names.map(str::to_lowercase));
         let delay = detail.get("retryDelay").and_then(Value::as_str);
-        self.retry_delay = delay.and_then(headers::duration).or(self.retry_delay);
+        self.retry_delay = delay.and_then(header_values::duration).or(self.retry_delay);
     }
 
     fn add_code(&mut self, code: &str) {
@@ -120,7 +120,7 @@ pub(crate) fn told_wait(message: &str) -> Option<Duration> {
     let mut words = rest.split_whitespace();
     let amount = words.next()?.trim_end_matches(['.', ',', ';', ')', '!']);
     let unit = words.next().unwrap_or_default();
-    match headers::duration(amount)? {
+    match header_values::duration(amount)? {
         // "37 seconds" and "37" are seconds already.
         wait if amount.ends_with(|last: char| last.is_ascii_digit()) && unit.starts_with("minute") => {
             wait.checked_mul(60)
@@ -135,7 +135,7 @@ pub(crate) fn told_wait(message: &str) -> Option<Duration> {
         }
         wait => Some(wait),
     }
-    .map(|wait| wait.min(headers::LONGEST))
+    .map(|wait| wait.min(header_values::LONGEST))
 }
 
 #[cfg(test)]

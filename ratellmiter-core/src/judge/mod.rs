@@ -4,17 +4,15 @@
 
 mod body;
 pub(crate) mod clients;
+pub(crate) mod dispatch;
 mod evidence;
-mod headers;
-pub(crate) mod ladder;
-mod readings;
 mod rules;
 mod text;
 mod verdict;
 
+pub use crate::judge::dispatch::Classify;
+pub(crate) use crate::judge::dispatch::Opinion;
+pub(crate) use crate::providers::limit_headers::{Per, Reading, Unit};
 pub use evidence::Evidence;
-pub use ladder::Classify;
-pub(crate) use ladder::Opinion;
-pub(crate) use readings::{Per, Reading, Unit, readings};
 pub use rules::judge;
 pub use verdict::{Scope, Verdict};

@@ -8,17 +8,16 @@ use std::time::{Duration, SystemTime};
 use super::{
     body::{Body, told_wait},
     evidence::Evidence,
-    headers,
     verdict::{Scope, Verdict},
 };
-use crate::rfc3339;
+use crate::providers::{header_values, rfc3339};
 
 /// The verdict on an outcome. Pure: `now` is only there for dates in headers.
 #[must_use]
 pub fn judge(evidence: &Evidence<'_>, now: SystemTime) -> Verdict {
     let mut body = evidence.body.as_deref().map(Body::read).unwrap_or_default();
     body.codes.extend(evidence.code.as_deref().map(str::to_lowercase));
-    if let Some(kind) = headers::text(&evidence.headers, "x-amzn-errortype") {
+    if let Some(kind) = header_values::text(&evidence.headers, "x-amzn-errortype") {
         // Bedrock: `ThrottlingException:http://...`.
         body.codes.push(kind.split(':').next().unwrap_or_default().to_lowercase());
     }
@@ -34,7 +33,7 @@ pub fn judge(evidence: &Evidence<'_>, now: SystemTime) -> Verdict {
     if let Some(verdict) = spent(&body, status, evidence, now) {
         return verdict;
     }
-    if headers::text(&evidence.headers, "x-should-retry") == Some("false") {
+    if header_values::text(&evidence.headers, "x-should-retry") == Some("false") {
         // The server's own word to the SDKs of OpenAI and Anthropic.
         return Verdict::Failed;
     }
@@ -96,7 +95,7 @@ fn spent(body: &Body, status: Option<u16>, evidence: &Evidence<'_>, now: SystemT
     if matches!(status, Some(400 | 429) | None) && body.says(&words) {
         return exhausted(Scope::Billing);
     }
-    let waits = headers::retry_after(&evidence.headers, now).is_some() || body.has_code(&["in_flight"]);
+    let waits = header_values::retry_after(&evidence.headers, now).is_some() || body.has_code(&["in_flight"]);
     if status == Some(402) && !waits {
         return exhausted(Scope::Billing);
     }
@@ -128,10 +127,10 @@ fn day(body: &Body, hint: Option<Duration>) -> Option<Verdict> {
 
 /// How long the server asks us to wait, by the most exact of its words.
 fn hint(evidence: &Evidence<'_>, body: &Body, status: Option<u16>, now: SystemTime) -> Option<Duration> {
-    let reset = || headers::reset_after(&evidence.headers, now).filter(|_| status == Some(429));
-    headers::retry_after(&evidence.headers, now)
+    let reset = || header_values::reset_after(&evidence.headers, now).filter(|_| status == Some(429));
+    header_values::retry_after(&evidence.headers, now)
         .or(body.retry_delay)
-        .or_else(|| evidence.hint.map(|hint| hint.min(headers::LONGEST)))
+        .or_else(|| evidence.hint.map(|hint| hint.min(header_values::LONGEST)))
         .or_else(reset)
         .or_else(|| told_wait(&body.message))
 }

@@ -7,10 +7,10 @@ use std::{
 
 use super::{Admit, Asked, Limiter};
 use crate::{
-    driver::{State, Waiter},
-    judge::{Reading, Scope, Verdict, readings},
-    scheduler::Grant,
-    usage::Usage,
+    engine::scheduler::Grant,
+    judge::{Reading, Scope, Verdict},
+    limiter::driver::{State, Waiter},
+    providers::{limit_headers::readings, usage::Usage},
 };
 
 /// Leave for one call. Say how the call ended: [`finish`](Self::finish), [`rate_limited`](Self::rate_limited), or

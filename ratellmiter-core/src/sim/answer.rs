@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     judge::{Scope, Verdict},
-    usage::Usage,
+    providers::usage::Usage,
 };
 
 /// What a provider answers to a call, and when.

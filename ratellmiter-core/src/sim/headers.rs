@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{Unit, rules::State};
-use crate::rfc3339;
+use crate::providers::rfc3339;
 
 /// The headers of a provider, in its names and forms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,12 +7,10 @@ use std::{
 
 use super::{Answer, Client, Size};
 use crate::{
-    cost::Cost,
-    judge::readings,
-    limits::Limits,
-    record::Row,
-    scheduler::{Grant, Scheduler, Wish},
-    usage::Usage,
+    engine::scheduler::{Grant, Scheduler, Wish},
+    limits::{Limits, cost::Cost},
+    log::row::Row,
+    providers::{limit_headers::readings, usage::Usage},
 };
 
 /// Calls paced by this library, with the scheduler that paces real ones.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Answer, Size, Workload};
-use crate::usage::Usage;
+use crate::providers::usage::Usage;
 
 /// What came of a run. Times are since its start, waits since the call was made.
 #[derive(Debug, Clone)]

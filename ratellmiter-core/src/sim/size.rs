@@ -1,6 +1,6 @@
 //! How large a call is.
 
-use crate::usage::Usage;
+use crate::providers::usage::Usage;
 
 /// The tokens of one call: what it sends, what it asks for, and what it gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use super::*;
-use crate::{judge::Scope, limits::Limits, usage::Usage};
+use crate::{judge::Scope, limits::Limits, providers::usage::Usage};
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -162,7 +162,7 @@ fn a_run_leaves_the_rows_of_a_log() {
     let mut ours = Paced::new(per_minute(300), 1).recording();
     let report = run(&mut provider, &Workload::burst(120), &mut [&mut ours]);
     let rows = ours.rows(report.last(), "m");
-    let sum = |of: fn(&crate::record::Row<'_>) -> u64| rows.iter().map(of).sum::<u64>();
+    let sum = |of: fn(&crate::log::row::Row<'_>) -> u64| rows.iter().map(of).sum::<u64>();
     assert_eq!((sum(|row| row.requested), sum(|row| row.finished)), (120, 120));
     assert_eq!((sum(|row| row.rate_limited), sum(|row| row.overloaded)), (report.refusals(), report.refusals()));
     let pause: Vec<_> = rows.iter().filter_map(|row| row.paused_for).collect();

@@ -3,7 +3,7 @@
 use std::{num::NonZeroU32, time::SystemTime};
 
 use super::*;
-use crate::{judge::Scope, limits::Limits, usage::Usage};
+use crate::{judge::Scope, limits::Limits, providers::usage::Usage};
 
 const MINUTE: Duration = Duration::from_secs(60);
 

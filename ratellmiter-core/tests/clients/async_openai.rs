@@ -22,7 +22,7 @@ use async_openai::{
     },
 };
 use futures::StreamExt as _;
-use ratellmiter_core::{Limiter, Limits, ratellmiter, transport::openai_service};
+use ratellmiter_core::{Limiter, Limits, observe::openai_service, ratellmiter};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 

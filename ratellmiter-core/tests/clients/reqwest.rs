@@ -8,7 +8,7 @@ use crate::support::{
     vectors::{check, example, refusals, success},
 };
 use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
-use ratellmiter_core::{CheckLlm as _, HttpError, Limiter, Limits, Usage, ratellmiter, transport::ObserveMiddleware};
+use ratellmiter_core::{CheckLlm as _, HttpError, Limiter, Limits, Usage, observe::ObserveMiddleware, ratellmiter};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -123,7 +123,7 @@ async fn through_tower(limiter: &Limiter, url: &str) -> Result<String, AskError>
     use tower_layer::Layer as _;
     use tower_service::Service as _;
 
-    let mut service = ratellmiter_core::transport::ObserveLayer::new().layer(reqwest::Client::new());
+    let mut service = ratellmiter_core::observe::ObserveLayer::new().layer(reqwest::Client::new());
     let request = reqwest::Request::new(reqwest::Method::GET, url.parse().unwrap());
     Ok(service.call(request).await?.error_for_status()?.text().await?)
 }

@@ -15,7 +15,7 @@ use futures::{
 };
 use ratellmiter_core::{
     Ask, Classify, Contract, HasUsage, Limiter, Limits, Priority, Reason, Rejected, Scope, Usage, Verdict, call,
-    estimate_tokens, hold, ratellmiter, record::Meter,
+    estimate_tokens, hold, log::Meter, ratellmiter,
 };
 use tokio::time::{Instant, sleep};
 

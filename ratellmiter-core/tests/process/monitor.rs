@@ -11,8 +11,9 @@ use std::{
 };
 
 use ratellmiter_core::{
-    Config, Limits, Monitor, StartError, monitor,
-    record::{Line, Row},
+    Config, Limits, Monitor, StartError,
+    log::{Line, Row},
+    monitor,
 };
 
 use crate::warnings::Warnings;

@@ -1,7 +1,7 @@
 //! Refusals and the ramp in a fleet of one process, beside one limiter.
 
 use super::*;
-use crate::{judge::Scope, tally::Standing};
+use crate::{engine::stats::Standing, judge::Scope};
 
 fn calls_per_minute(calls: u32) -> Limits {
     Limits::per_minute(NonZeroU32::new(calls).unwrap())

@@ -4,10 +4,12 @@ use proptest::{collection::vec, option, prelude::*, sample::select, test_runner:
 
 use super::*;
 use crate::{
-    gate::REQUESTS,
+    engine::{
+        congestion::REQUESTS,
+        lease::{IN_FLIGHT, PERIOD},
+        stats::Standing,
+    },
     judge::Scope,
-    lease::{IN_FLIGHT, PERIOD},
-    tally::Standing,
 };
 
 /// What a process does, or what happens to it.

@@ -11,8 +11,8 @@ use ::async_openai::{
 use serde_core::Serialize;
 
 use crate::{
-    judge::{Evidence, ladder::Response},
-    usage::{HasUsage, Usage},
+    judge::{Evidence, dispatch::Response},
+    providers::usage::{HasUsage, Usage},
 };
 
 pub(super) fn evidence<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<'a>> {

@@ -6,8 +6,8 @@ use std::error::Error;
 use ::genai::{chat, webc};
 
 use crate::{
-    judge::{Evidence, ladder::Response},
-    usage::{HasUsage, Usage},
+    judge::{Evidence, dispatch::Response},
+    providers::usage::{HasUsage, Usage},
 };
 
 pub(super) fn evidence<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<'a>> {

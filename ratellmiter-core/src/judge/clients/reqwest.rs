@@ -6,8 +6,8 @@ use std::{error::Error, fmt, future::Future};
 use http::{HeaderMap, StatusCode};
 
 use crate::{
-    facts,
-    judge::{Classify, Evidence, Verdict, judge, ladder::Response},
+    call::context,
+    judge::{Classify, Evidence, Verdict, dispatch::Response, judge},
 };
 
 /// So much of the body of a failed response is read.
@@ -73,7 +73,7 @@ macro_rules! major {
                 async fn check_llm(mut self) -> Result<Self, HttpError> {
                     let status = self.status();
                     if status.is_success() {
-                        facts::read(status.as_u16(), self.headers(), None);
+                        context::read(status.as_u16(), self.headers(), None);
                         return Ok(self);
                     }
                     let mut body = Vec::new();
@@ -85,7 +85,7 @@ macro_rules! major {
                     }
                     let (headers, body) = (self.headers().clone(), String::from_utf8_lossy(&body).into_owned());
                     // Whatever the caller makes of this error, the limiter knows.
-                    facts::read(status.as_u16(), &headers, Some(body.clone()));
+                    context::read(status.as_u16(), &headers, Some(body.clone()));
                     Err(HttpError { status, headers, body })
                 }
             }

@@ -7,7 +7,7 @@ use rig_core::{completion, error::ProviderError};
 
 use crate::{
     judge::Evidence,
-    usage::{HasUsage, Usage},
+    providers::usage::{HasUsage, Usage},
 };
 
 pub(super) fn evidence<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<'a>> {

@@ -17,7 +17,7 @@ fn check(vectors: &Value, parse: impl Fn(&str) -> Option<Duration>) {
     for vector in vectors.as_array().unwrap() {
         let parsed = parse(vector["in"].as_str().unwrap());
         let expected = match &vector["ms"] {
-            Value::String(word) if word == "clamped" => Some(headers::LONGEST),
+            Value::String(word) if word == "clamped" => Some(header_values::LONGEST),
             millis => millis.as_u64().map(Duration::from_millis),
         };
         assert_eq!(parsed, expected, "{vector}");
@@ -27,11 +27,11 @@ fn check(vectors: &Value, parse: impl Fn(&str) -> Option<Duration>) {
 #[test]
 fn all_times_of_the_vectors_are_read() {
     let (vectors, now) = vectors();
-    check(&vectors["durations"], headers::duration);
-    check(&vectors["retry_after"], |value| headers::wait(value, now));
-    check(&vectors["resets"], |value| headers::reset(value, now));
+    check(&vectors["durations"], header_values::duration);
+    check(&vectors["retry_after"], |value| header_values::wait(value, now));
+    check(&vectors["resets"], |value| header_values::reset(value, now));
     for vector in vectors["ietf"].as_array().unwrap() {
-        let policies = headers::policies(vector["in"].as_str().unwrap());
+        let policies = header_values::policies(vector["in"].as_str().unwrap());
         let found: Vec<_> = policies
             .iter()
             .map(|(name, policy)| json!([name, policy.remaining, policy.reset.map(|reset| reset.as_secs())]))

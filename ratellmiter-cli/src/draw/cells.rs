@@ -1,0 +1,441 @@
+//! A graph into the cells of a terminal: legend, axes and curves.
+//!
+//! With colors the curves are lines of braille dots, eight to a cell. Without, each is written in its own letter.
+
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    style::{Color as Ink, Modifier, Style},
+    symbols::Marker,
+    text::Span,
+    widgets::{
+        Widget as _,
+        canvas::{Canvas, Context, Line},
+    },
+};
+
+use crate::{
+    draw::graph::{Curve, Graph, abbreviated, step, tick},
+    series::{Axis, Color},
+};
+
+/// Which colors a terminal has, and whether its paper is light.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Paint {
+    pub(crate) depth: Depth,
+    pub(crate) light: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Depth {
+    None,
+    /// 256 of them.
+    Indexed,
+    True,
+}
+
+/// Colors that are not a curve's.
+const FAINT: Color = Color { light: (140, 140, 148), dark: (128, 130, 140) };
+const GRID: Color = Color { light: (214, 214, 218), dark: (58, 60, 70) };
+const PAUSE: Color = Color { light: (253, 226, 226), dark: (74, 30, 38) };
+pub(crate) const ALARM: Color = Color { light: (190, 20, 20), dark: (255, 110, 110) };
+
+impl Paint {
+    pub(crate) const fn is_colored(self) -> bool {
+        !matches!(self.depth, Depth::None)
+    }
+
+    pub(crate) fn ink(self, color: Color) -> Ink {
+        let (red, green, blue) = if self.light { color.light } else { color.dark };
+        match self.depth {
+            Depth::None => Ink::Reset,
+            Depth::Indexed => Ink::Indexed(indexed([red, green, blue])),
+            Depth::True => Ink::Rgb(red, green, blue),
+        }
+    }
+
+    /// What may be overlooked.
+    pub(crate) fn faint(self) -> Style {
+        if self.is_colored() { Style::new().fg(self.ink(FAINT)) } else { Style::new() }
+    }
+
+    fn curve(self, curve: &Curve) -> Ink {
+        let pale = |channels: (u8, u8, u8), paper: u16| {
+            let mix = |channel: u8| u8::try_from((u16::from(channel) * 2 + paper * 3) / 5).unwrap_or(channel);
+            (mix(channels.0), mix(channels.1), mix(channels.2))
+        };
+        let Color { light, dark } = curve.color;
+        self.ink(if curve.pale { Color { light: pale(light, 255), dark: pale(dark, 40) } } else { curve.color })
+    }
+}
+
+/// The nearest of the 6 x 6 x 6 colors and the 24 grays that terminals of 256 colors have.
+fn indexed(color: [u8; 3]) -> u8 {
+    let level = |step: u8| if step == 0 { 0 } else { 55 + 40 * step };
+    let nearest = |channel: u8| (0..6).min_by_key(|step| level(*step).abs_diff(channel)).unwrap_or(0);
+    let distance = |other: [u8; 3]| -> u32 {
+        color.iter().zip(other).map(|(one, other)| u32::from(one.abs_diff(other)).pow(2)).sum()
+    };
+    let steps = color.map(nearest);
+    let cube = (16 + 36 * steps[0] + 6 * steps[1] + steps[2], distance(steps.map(level)));
+    let grays = (0..24).map(|gray| (232 + gray, distance([8 + 10 * gray; 3])));
+    grays.chain([cube]).min_by_key(|(_, distance)| *distance).map_or(7, |(index, _)| index)
+}
+
+/// A stretch of a graph.
+#[derive(Debug)]
+pub(crate) struct Plot<'a> {
+    pub(crate) graph: &'a Graph,
+    /// The offsets at the left and at the right edge.
+    pub(crate) from: u64,
+    pub(crate) to: u64,
+    pub(crate) paint: Paint,
+}
+
+/// The most rows of a legend.
+const LEGEND_ROWS: usize = 3;
+
+impl Plot<'_> {
+    /// All of it, from the legend down.
+    pub(crate) fn draw(&self, area: Rect, buffer: &mut Buffer) {
+        let legend = self.draw_legend(area, buffer);
+        let rest = Rect { y: area.y + legend, height: area.height.saturating_sub(legend), ..area };
+        let Some(frame) = Frame::of(self, rest) else { return };
+        self.draw_curves(&frame, buffer);
+        self.draw_pauses(&frame, buffer);
+        self.draw_axes(&frame, buffer);
+        self.draw_offsets(&frame, buffer);
+    }
+
+    /// Gives the rows that it takes.
+    fn draw_legend(&self, area: Rect, buffer: &mut Buffer) -> u16 {
+        let sample = |curve: &Curve| {
+            if self.paint.is_colored() { "━━━".into() } else { curve.letter.to_string().repeat(3) }
+        };
+        let room = usize::from(area.width);
+        let entry = |curve: &Curve| {
+            let name = fit(&curve.name, room.saturating_sub(4).min(40));
+            vec![(sample(curve), Style::new().fg(self.paint.curve(curve))), (format!(" {name}"), Style::new())]
+        };
+        let mut rows = vec![Vec::new()];
+        let mut used = 0;
+        for (index, curve) in self.graph.curves.iter().enumerate() {
+            let entry = entry(curve);
+            let width: usize = entry.iter().map(|(text, _)| width(text)).sum();
+            let gap = if used == 0 { 0 } else { 3 };
+            // The last row keeps room to say how many did not fit.
+            let left = self.graph.curves.len() - index - 1;
+            let spared = if rows.len() == LEGEND_ROWS && left > 0 { width_of_more(left + 1) } else { 0 };
+            if used + gap + width + spared <= room || (used == 0 && spared == 0) {
+                let row = rows.last_mut().expect("there is a first row");
+                row.push((" ".repeat(gap), Style::new()));
+                row.extend(entry);
+                used += gap + width;
+            } else if rows.len() < LEGEND_ROWS {
+                rows.push(entry);
+                used = width;
+            } else {
+                let row = rows.last_mut().expect("there is a first row");
+                row.push((format!("   and {} more", left + 1), self.paint.faint()));
+                break;
+            }
+        }
+        let most = area.height.saturating_sub(8).max(1);
+        let mut y = area.y;
+        for row in rows.into_iter().take(most.into()) {
+            if y >= area.bottom() {
+                break;
+            }
+            let used: usize = row.iter().map(|(text, _)| width(text)).sum();
+            let mut x = area.x + cells(room.saturating_sub(used) / 2);
+            for (text, style) in row {
+                if x < area.right() {
+                    (x, _) = buffer.set_stringn(x, y, text, usize::from(area.right() - x), style);
+                }
+            }
+            y += 1;
+        }
+        y - area.y
+    }
+
+    fn draw_curves(&self, frame: &Frame, buffer: &mut Buffer) {
+        let top = |axis| frame.scale(axis).map_or(1.0, |scale| scale.top);
+        let span = [self.from, self.to].map(offset);
+        let stroke = |context: &mut Context<'_>, curve: &Curve, ink: Ink, zeros: bool| {
+            let top = top(curve.axis);
+            // A single second is a stroke as wide as a cell, and so can be seen.
+            let only = match curve.corners[..] {
+                [(at, height)] => {
+                    let half = (span[1] - span[0]) / f64::from(frame.plot.width) / 4.0;
+                    Some([(offset(at) - half, height), (offset(at) + half, height)])
+                }
+                _ => None,
+            };
+            let ends = curve.corners.windows(2).map(|ends| [0, 1].map(|end| (offset(ends[end].0), ends[end].1)));
+            for [(x1, y1), (x2, y2)] in ends.chain(only).filter(|ends| (ends[0].1.max(ends[1].1) <= 0.0) == zeros) {
+                context.draw(&Line::new(x1, y1 / top, x2, y2 / top, ink));
+            }
+        };
+        let canvas = Canvas::default().x_bounds(span).y_bounds([0.0, 1.0]).marker(Marker::Braille);
+        let faint = self.paint.ink(FAINT);
+        canvas
+            .paint(|context| {
+                // A cell has one color. So what is zero takes no cell from what is not.
+                if self.paint.is_colored() {
+                    self.graph.curves.iter().for_each(|curve| stroke(context, curve, faint, true));
+                    context.layer();
+                }
+                for curve in &self.graph.curves {
+                    if !self.paint.is_colored() {
+                        context.marker(Marker::Custom(curve.letter));
+                    }
+                    stroke(context, curve, self.paint.curve(curve), false);
+                }
+            })
+            .render(frame.plot, buffer);
+        // Under the curves, where there is nothing else.
+        if self.paint.is_colored() {
+            let grid = Style::new().fg(self.paint.ink(GRID));
+            let Some(axis) = frame.axes.first() else { return };
+            for (row, _) in frame.ticks(axis.scale) {
+                for x in frame.plot.left()..frame.plot.right() {
+                    let cell = &mut buffer[(x, row)];
+                    if cell.symbol() == " " {
+                        cell.set_symbol("┈").set_style(grid);
+                    }
+                }
+            }
+        }
+    }
+
+    fn draw_pauses(&self, frame: &Frame, buffer: &mut Buffer) {
+        let Rect { x, width, .. } = frame.plot;
+        for (from, to) in &self.graph.pauses {
+            if *to < self.from || *from > self.to {
+                continue;
+            }
+            // To the middles of the seconds around it.
+            let left = frame.column(offset(*from) - 0.5, self).clamp(0.0, f64::from(width - 1));
+            let right = frame.column(offset(*to) + 0.5, self).clamp(left, f64::from(width - 1));
+            for x in x + floor(left)..=x + floor(right) {
+                for y in frame.plot.top()..frame.plot.bottom() {
+                    let cell = &mut buffer[(x, y)];
+                    if self.paint.is_colored() {
+                        cell.bg = self.paint.ink(PAUSE);
+                    } else if cell.symbol() == " " {
+                        cell.set_symbol("░");
+                    }
+                }
+            }
+        }
+    }
+
+    fn draw_axes(&self, frame: &Frame, buffer: &mut Buffer) {
+        let plot = frame.plot;
+        let faint = self.paint.faint();
+        let left = plot.x - 1;
+        for y in plot.top()..plot.bottom() {
+            buffer.set_stringn(left, y, "│", 1, faint);
+            for axis in &frame.axes {
+                buffer.set_stringn(axis.x, y, "│", 1, faint);
+            }
+        }
+        let end = if frame.axes.len() > 1 { "┘" } else { "" };
+        let line = format!("└{}{end}", "─".repeat(plot.width.into()));
+        buffer.set_stringn(left, plot.bottom(), line, usize::from(plot.width) + 2, faint);
+        for axis in frame.axes.iter().skip(2) {
+            buffer.set_stringn(axis.x, plot.bottom(), "╵", 1, faint);
+        }
+        // On the right from the outermost inwards, and no title over another.
+        let mut free = frame.area.right();
+        for axis in frame.axes.iter().rev() {
+            let is_left = axis.x == left;
+            let title = if axis.of == Axis::Calls { self.graph.unit } else { axis.of.title() };
+            let length = cells(title.len());
+            if frame.titled && is_left {
+                buffer.set_stringn(frame.area.x, frame.area.y, title, usize::from(free - frame.area.x), faint);
+            } else if frame.titled && frame.area.width > 40 {
+                let start = (free - length).min(axis.x);
+                buffer.set_stringn(start, frame.area.y, title, title.len(), faint);
+                free = start - 1;
+            }
+            for (y, value) in frame.ticks(axis.scale) {
+                let label = tick(axis.of, value, axis.scale.step);
+                let length = cells(width(&label));
+                let start = if is_left { left - length.min(left - frame.area.x) } else { axis.x + 1 };
+                let room = usize::from(if is_left { left } else { frame.area.right() } - start);
+                buffer.set_stringn(start, y, label, room, Style::new());
+                buffer.set_stringn(axis.x, y, if is_left { "┤" } else { "├" }, 1, faint);
+            }
+        }
+    }
+
+    fn draw_offsets(&self, frame: &Frame, buffer: &mut Buffer) {
+        let plot = frame.plot;
+        let most = u32::from(plot.width / 9).clamp(1, 12);
+        let step = step(offset(self.to.saturating_sub(self.from).max(1)), most).max(1.0);
+        let first = (offset(self.from) / step).ceil();
+        let mut free = frame.area.x;
+        for tick in 0_u8..40 {
+            let at = (first + f64::from(tick)) * step;
+            if at > offset(self.to) {
+                break;
+            }
+            let x = plot.x + floor(frame.column(at, self));
+            buffer.set_stringn(x, plot.bottom(), "┬", 1, self.paint.faint());
+            let label = abbreviated(at, step);
+            let length = cells(width(&label));
+            let start = (x.saturating_sub((length - 1) / 2)).min(frame.area.right().saturating_sub(length));
+            if start >= free {
+                buffer.set_stringn(start, plot.bottom() + 1, label, length.into(), Style::new());
+                free = start + length + 1;
+            }
+        }
+        if frame.captioned {
+            let caption = "Offset in seconds";
+            let x = plot.x + plot.width.saturating_sub(cells(caption.len())) / 2;
+            buffer.set_stringn(x, plot.bottom() + 2, caption, caption.len(), self.paint.faint());
+        }
+    }
+}
+
+/// Where the curves are.
+#[derive(Debug)]
+struct Frame {
+    area: Rect,
+    plot: Rect,
+    /// Whether there is a row for the units, and one for the words below.
+    titled: bool,
+    captioned: bool,
+    /// The axes that there are, the left one first.
+    axes: Vec<Scaled>,
+    /// How many dots there are in a cell, across and down.
+    dots: (u16, u16),
+}
+
+/// An axis and the column that it is in.
+#[derive(Debug)]
+struct Scaled {
+    of: Axis,
+    scale: Scale,
+    x: u16,
+}
+
+/// What is at the upper edge, and how far apart ticks are.
+#[derive(Debug, Clone, Copy)]
+struct Scale {
+    top: f64,
+    step: f64,
+}
+
+impl Frame {
+    /// `None` where there is no room for anything.
+    fn of(plot: &Plot<'_>, area: Rect) -> Option<Self> {
+        let captioned = area.height >= 11;
+        let titled = area.height >= 8;
+        let around = 2 + u16::from(captioned) + u16::from(titled);
+        let height = area.height.checked_sub(around).filter(|height| *height >= 2)?;
+        let ticks = u32::from(height / 2).clamp(1, 7);
+        let scale = |of: Axis| {
+            let (largest, least_step) = (plot.graph.largest(of)?, of.least_step());
+            let (step, top) = (step(largest.max(least_step), ticks).max(least_step), largest.max(least_step));
+            Some(Scaled { of, scale: Scale { top, step }, x: 0 })
+        };
+        let mut axes: Vec<_> = [Axis::Calls].into_iter().chain(Axis::RIGHT).filter_map(scale).collect();
+        // With a cell for the line.
+        let taken = |axis: &Scaled| {
+            let labels = axis.scale.ticks().map(|(value, step)| tick(axis.of, value, step).len());
+            labels.max().map_or(0, cells) + 1
+        };
+        let left = axes.first().map_or(1, taken) + 1;
+        let right = axes.iter().skip(1).map(taken).sum::<u16>().max(1);
+        let width = area.width.checked_sub(left + right).filter(|width| *width >= 4)?;
+        let rect = Rect { x: area.x + left, y: area.y + u16::from(titled), width, height };
+        let mut x = rect.right();
+        for (index, axis) in axes.iter_mut().enumerate() {
+            (axis.x, x) = if index == 0 { (rect.x - 1, x) } else { (x, x + taken(axis)) };
+        }
+        let dots = if plot.paint.is_colored() { (2, 4) } else { (1, 1) };
+        Some(Self { area, plot: rect, titled, captioned, axes, dots })
+    }
+
+    fn scale(&self, axis: Axis) -> Option<Scale> {
+        self.axes.iter().find(|scaled| scaled.of == axis).map(|scaled| scaled.scale)
+    }
+
+    /// In which column an offset is, from the left edge of the plot on.
+    fn column(&self, at: f64, plot: &Plot<'_>) -> f64 {
+        let span = offset(plot.to) - offset(plot.from);
+        let dots = f64::from(self.plot.width * self.dots.0 - 1);
+        let dot = if span > 0.0 { (at - offset(plot.from)) / span * dots } else { 0.0 };
+        (dot.round() / f64::from(self.dots.0)).floor()
+    }
+
+    /// The rows of the ticks, and what they stand for; as the canvas finds the row of a height.
+    fn ticks(&self, scale: Scale) -> impl Iterator<Item = (u16, f64)> {
+        let dots = f64::from(self.plot.height * self.dots.1 - 1);
+        scale.ticks().map(move |(value, _)| {
+            let dot = ((1.0 - value / scale.top) * dots).round();
+            (self.plot.y + floor(dot / f64::from(self.dots.1)).min(self.plot.height - 1), value)
+        })
+    }
+}
+
+impl Scale {
+    fn ticks(self) -> impl Iterator<Item = (f64, f64)> {
+        let within = move |(tick, _): &(f64, f64)| *tick <= self.top * (1.0 + 1e-9);
+        (0_u8..=20).map(move |tick| (f64::from(tick) * self.step, self.step)).take_while(within)
+    }
+}
+
+#[allow(clippy::cast_precision_loss)] // For a picture.
+fn offset(at: u64) -> f64 {
+    at as f64
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Within a terminal.
+fn floor(cell: f64) -> u16 {
+    cell as u16
+}
+
+/// Texts are as wide as a terminal at most.
+pub(crate) fn cells(width: usize) -> u16 {
+    u16::try_from(width).unwrap_or(u16::MAX)
+}
+
+/// How many cells a text takes.
+pub(crate) fn width(text: &str) -> usize {
+    Span::raw(text).width()
+}
+
+fn width_of_more(left: usize) -> usize {
+    format!("   and {left} more").len()
+}
+
+/// What does not fit becomes an ellipsis.
+pub(crate) fn fit(text: &str, room: usize) -> String {
+    if width(text) <= room {
+        return text.to_owned();
+    }
+    let mut fitting = String::new();
+    let mut used = 1;
+    for letter in Span::raw(text).styled_graphemes(Style::new()) {
+        used += width(letter.symbol);
+        if used > room {
+            break;
+        }
+        fitting.push_str(letter.symbol);
+    }
+    if room > 0 {
+        fitting.push('…');
+    }
+    fitting
+}
+
+/// Bold.
+pub(crate) fn strong() -> Style {
+    Style::new().add_modifier(Modifier::BOLD)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,194 @@
+//! Tests of `html`.
+
+use ratellmiter_core::log::{Budget, Held, Meter, Quantiles, Row};
+use serde_json::Value;
+
+use super::*;
+use crate::series::Counts;
+
+fn html(log: &str, models: &[(&str, &Series)]) -> String {
+    let summaries: Vec<_> = models.iter().map(|(name, series)| Summary::of(name, series)).collect();
+    page(&Page { log, models, summaries: &summaries, shown: 0, lines: &Lines::default(), theme: Theme::Dark })
+}
+
+/// The data in a page.
+fn data(html: &str) -> Value {
+    let (_, rest) = html.split_once("<script id=\"data\" type=\"application/json\">").unwrap();
+    serde_json::from_str(rest.split_once("</script>").unwrap().0).unwrap()
+}
+
+fn model(series: &Series) -> Value {
+    data(&html("x.jsonl", &[("m", series)]))["models"][0].clone()
+}
+
+/// Those of tokens come first, and only where there are any.
+fn lines(model: &Value) -> &'static [Line] {
+    &LINES[LINES.len() - model["heights"].as_array().unwrap().len()..]
+}
+
+/// One of the columns of a line, cell by cell.
+fn column(model: &Value, letter: char, column: usize) -> Vec<Option<f64>> {
+    let told = lines(model);
+    let line = told.iter().position(|line| line.letter == letter).unwrap();
+    let columns = model["heights"][line].as_array().unwrap();
+    let cells = model["cells"].as_u64().unwrap();
+    match columns.get(column).unwrap_or(&columns[0]) {
+        Value::Array(each) => each.iter().map(Value::as_f64).collect(),
+        all => (0..cells).map(|_| all.as_f64()).collect(),
+    }
+}
+
+fn seconds(model: &Value) -> Vec<u64> {
+    match &model["seconds"] {
+        Value::Array(each) => each.iter().map(|seconds| seconds.as_u64().unwrap()).collect(),
+        all => (0..model["cells"].as_u64().unwrap()).map(|_| all.as_u64().unwrap()).collect(),
+    }
+}
+
+fn counted(rows: impl IntoIterator<Item = (u64, Counts)>) -> Series {
+    rows.into_iter().map(|(at, counts)| Second::counted(at, counts)).collect()
+}
+
+fn row(at: u64) -> Row<'static> {
+    let (wait_ms, call_ms) = (Quantiles { p50: 1, p99: 1501, max: 1501 }, Quantiles { p50: 2, p99: 343, max: 400 });
+    let (issued, finished, in_flight, rate) = (2, 1, 3, 1.1);
+    Row { at, issued, finished, in_flight, rate, wait_ms, call_ms, ..Row::default() }
+}
+
+#[test]
+fn the_page_needs_nothing_else() {
+    let html = html("x.jsonl", &[("m", &counted([(5, [1; 5])]))]);
+    for outside in ["http://", "https://", "src=", "href=", "url(", "@import", "import(", "fetch(", "{{", "}}"] {
+        assert!(!html.contains(outside), "{outside}");
+    }
+    assert!(html.contains("content=\"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline';"));
+    assert!(html.starts_with("<!doctype html>\n<html lang=\"en\" data-theme=\"dark\">") && html.ends_with("</html>\n"));
+    assert!(!SCRIPT.contains("innerHTML") && !SCRIPT.contains("insertAdjacentHTML") && !SCRIPT.contains("</"));
+}
+
+#[test]
+fn names_are_data_whatever_they_look_like() {
+    let series = counted([(5, [1; 5])]);
+    let names =
+        ["</script><img onerror=alert(1)>", "<!--<script>", "\"'\\\n\u{2028}\u{2029}\0🦀", "{{data}}{{script}}", ""];
+    let html = html(names[0], &names.map(|name| (name, &series)));
+    for raw in ["<img", "<!--", "\u{2028}", "\u{2029}", "\0"] {
+        assert!(!html.contains(raw), "{raw:?}");
+    }
+    assert_eq!(html.matches("</script>").count(), 2);
+    let data = data(&html);
+    assert_eq!(data["log"], names[0]);
+    assert_eq!(names, std::array::from_fn(|index| data["models"][index]["name"].as_str().unwrap().to_owned()));
+}
+
+#[test]
+fn short_logs_are_kept_whole_with_their_gaps() {
+    let first = Row { rate: 0.0, held: Some(Held::Pause), ..row(10) };
+    let series: Series = [first, row(11), row(1_000_000_000)].iter().map(Second::of).collect();
+    let model = model(&series);
+    assert_eq!((seconds(&model), &model["stretch"]), (vec![1, 1, 999_999_988, 1], &1.into()));
+    assert_eq!(column(&model, 'i', 0), [2.0, 2.0, 0.0, 2.0].map(Some));
+    assert_eq!(column(&model, 'n', 0), [Some(3.0); 4]);
+    assert_eq!(column(&model, 'a', 0), [Some(0.0), Some(1.1), None, Some(1.1)]);
+    assert_eq!(column(&model, 'w', 0), [Some(1.501), Some(1.501), None, Some(1.501)]);
+    assert_eq!(column(&model, 'l', 0), [Some(0.343), Some(0.343), None, Some(0.343)]);
+    assert_eq!((&model["pauses"], &model["start"]), (&serde_json::json!([[0, 0]]), &10.into()));
+    assert_eq!((&model["length"], &model["summary"]["calls"]), (&999_999_991.into(), &0.into()));
+}
+
+#[test]
+fn tokens_are_there_where_any_model_tells_of_some() {
+    let quiet: Series = [row(10), row(11)].into_iter().collect();
+    let budget = Budget { meter: Meter::TokensPerMinute, limit: 6000, taken: 0, others: 0, learned: None };
+    let told: Series =
+        [Row { budgets: vec![budget], ..row(10) }, Row { used_tokens: 5, ..row(14) }].into_iter().collect();
+    let both = data(&html("x.jsonl", &[("quiet", &quiet), ("told", &told)]));
+    let (quiet_too, told) = (&both["models"][0], &both["models"][1]);
+    assert_eq!((column(quiet_too, 't', 0), column(quiet_too, 'b', 0)), (vec![None; 2], vec![None; 2]));
+    assert_eq!(column(told, 'u', 0), [0.0, 0.0, 5.0].map(Some));
+    assert_eq!(column(told, 'b', 0), [Some(100.0), None, None]);
+    assert_eq!((&both["lines"][0]["axis"], &both["lines"][11]["axis"]), (&"tokens".into(), &"seconds".into()));
+    let quiet = data(&html("x.jsonl", &[("quiet", &quiet)]));
+    assert_eq!((quiet["lines"].as_array().unwrap().len(), lines(&quiet["models"][0]).len()), (9, 9));
+    assert_eq!(quiet["models"][0]["summary"].get("used_tokens"), None);
+}
+
+#[test]
+fn what_is_drawn_of_gaps_is_what_other_pictures_draw() {
+    let series: Series =
+        [3, 4, 9, 11].map(|at| Row { reserved_tokens: 7, used_tokens: 5, ..row(at) }).into_iter().collect();
+    let model = model(&series);
+    assert_eq!(lines(&model).len(), LINES.len());
+    for line in LINES {
+        let heights = column(&model, line.letter, 0);
+        let mut offset = 0;
+        let mut known = Vec::new();
+        for (seconds, height) in seconds(&model).into_iter().zip(heights) {
+            known.extend(height.into_iter().flat_map(|height| [(offset, height), (offset + seconds - 1, height)]));
+            offset += seconds;
+        }
+        known.dedup();
+        let mut corners: Vec<_> = series.corners(line.letter).map(|(at, height)| (at - 3, height)).collect();
+        corners.dedup();
+        let close = |(one, other): (&(u64, f64), &(u64, f64))| one.0 == other.0 && (one.1 - other.1).abs() < 1e-6;
+        assert!(known.len() == corners.len() && known.iter().zip(&corners).all(close), "{}: {known:?}", line.letter);
+    }
+}
+
+#[test]
+fn a_peak_of_one_second_in_a_day_is_kept_and_the_rest_is_thinned() {
+    let day: Series = (0..86_400)
+        .map(|at| {
+            let mut row = row(1_795_502_400 + at);
+            (row.requested, row.overflow, row.rate) =
+                (1000 + at % 977, at * 7 % 12_345, 5.0 + f64::from(u8::try_from(at % 13).unwrap()) / 7.0);
+            (row.wait_ms.p99, row.call_ms.p99) = (12_000 + at % 20_011, 300 + at % 1009);
+            row.issued = if at == 54_321 { 99 } else { 1 + at % 3 };
+            row.rate_limited = u64::from(at == 86_399);
+            row.held = at.is_multiple_of(2).then_some(Held::Pause);
+            Second::of(&row)
+        })
+        .collect();
+    let html = html("x.jsonl", &[("m", &day)]);
+    assert!(html.len() < 3_000_000, "{}", html.len());
+    let model = &data(&html)["models"][0];
+    assert_eq!((&model["stretch"], seconds(model).iter().sum::<u64>()), (&22.into(), 86_400));
+    assert!(seconds(model).len() <= 4000);
+    let peak = 54_321 / 22;
+    assert_eq!((column(model, 'i', 2)[peak], column(model, 'i', 1)[peak]), (Some(99.0), Some(1.0)));
+    assert_eq!(column(model, 'i', 2).iter().flatten().filter(|height| **height > 3.0).count(), 1);
+    assert_eq!((column(model, 'i', 0)[0], column(model, 'e', 3).pop().unwrap()), (Some(1.0), Some(1.0)));
+    assert!(model["pauses"].as_array().unwrap().len() <= 4000);
+}
+
+#[test]
+fn long_times_without_anything_in_long_logs_are_one_cell() {
+    let rows = (0..5000).chain(10_000_000..10_005_000).map(|at| (at, [at % 7, 0, 0, 0, 0]));
+    let model = model(&counted(rows));
+    let seconds = seconds(&model);
+    assert_eq!(seconds.iter().sum::<u64>(), 10_005_000);
+    assert!(seconds.len() < 10, "{seconds:?}");
+    assert!(seconds.iter().all(|cell| *cell == 10_005_000 || cell % 2502 == 0 || *cell <= 2502), "{seconds:?}");
+    assert!(column(&model, 'r', 2).contains(&Some(6.0)));
+}
+
+#[test]
+fn the_largest_numbers_there_are_break_nothing() {
+    let ends = counted([(0, [u64::MAX; 5]), (u64::MAX, [u64::MAX; 5])]);
+    let both = model(&ends);
+    assert_eq!(
+        column(&both, 'r', 0),
+        [Some(18_446_744_073_709_551_615.0), Some(0.0), Some(18_446_744_073_709_551_615.0)]
+    );
+    let many = model(&counted((0..5000).map(|at| (u64::MAX - at * 1_000_000_000, [u64::MAX; 5]))));
+    assert!(many["cells"].as_u64().unwrap() <= 8000, "{}", many["cells"]);
+    let none = data(&html("", &[("", &Series::default())]));
+    assert_eq!((&none["models"][0]["cells"], &none["models"][0]["seconds"]), (&0.into(), &serde_json::json!([])));
+}
+
+#[test]
+fn numbers_take_few_letters() {
+    let written = |value: f64| serde_json::to_string(&Number::of(value)).unwrap();
+    let values = [0.0, 12.0, f64::from(1.1_f32), 1.501, -2.0, f64::NAN, 1e30, 18_446_744_073_709_551_616.0];
+    assert_eq!(values.map(written).join(" "), "0 12 1.1 1.501 -2.0 null 1e+30 18446744073709551615");
+}

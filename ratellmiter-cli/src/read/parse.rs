@@ -1,0 +1,112 @@
+//! One line of a log of either format: ours, or the Python package's.
+
+use std::{borrow::Cow, fmt};
+
+use ratellmiter_core::log::{Header, Held, Line, Row};
+use serde::{
+    Deserialize,
+    de::{Deserializer, IgnoredAny, SeqAccess, Visitor},
+};
+
+use crate::series::{Counts, Second};
+
+/// What a line says.
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant)] // Rows are a million to one header.
+pub(crate) enum Parsed<'a> {
+    Header(Header),
+    Row(Row<'a>),
+    /// The seconds of a minute in which something happened.
+    Minute(Cow<'a, str>, Vec<Second>),
+}
+
+/// Reads one line, without its line break.
+pub(crate) fn parse(line: &[u8]) -> Result<Parsed<'_>, String> {
+    let line = str::from_utf8(line).map_err(|_| "it is not UTF-8".to_owned())?;
+    match Line::parse(line) {
+        Ok(Line::Row(row)) => Ok(Parsed::Row(row)),
+        Ok(Line::Header(header)) => Ok(Parsed::Header(header)),
+        // One of ours is complained of if it is neither.
+        Err(error) => match serde_json::from_str::<Minute<'_>>(line) {
+            Ok(minute) => {
+                // It has all seconds of the minute, also those that had not come yet.
+                let buckets = minute.second_bucket_list.iter().filter(|bucket| bucket.counts() != [0; 5]);
+                let seconds = buckets.map(|bucket| bucket.second(minute.max_tickets_per_second)).collect();
+                Ok(Parsed::Minute(minute.rate_limiter_name, seconds))
+            }
+            Err(_) => Err(error.to_string()),
+        },
+    }
+}
+
+/// A line of the Python package's: one model, one minute.
+#[derive(Deserialize)]
+struct Minute<'a> {
+    #[serde(borrow)]
+    rate_limiter_name: Cow<'a, str>,
+    #[serde(default)]
+    max_tickets_per_second: Option<f32>,
+    second_bucket_list: Vec<Bucket>,
+}
+
+#[derive(Deserialize)]
+struct Bucket {
+    second_bucket_id: u64,
+    second_requested_ticket_count: u64,
+    /// What it allowed in this second; nothing in a pause.
+    #[serde(default)]
+    ticket_count: Option<f32>,
+    issued_ticket_count: u64,
+    rate_limited_request_list: Length,
+    finished_ticket_list: Length,
+    overflow_request_list: Length,
+}
+
+impl Bucket {
+    fn second(&self, limit: Option<f32>) -> Second {
+        let (limit, rate) = (limit.unwrap_or(f32::NAN), self.ticket_count.unwrap_or(f32::NAN));
+        let counts = self.counts();
+        let waits = counts[2] > 0 || counts[4] > 0;
+        let held = if rate <= 0.0 {
+            Some(Held::Pause)
+        } else if rate < limit {
+            Some(Held::Ramp)
+        } else {
+            (rate >= limit).then_some(Held::Rate)
+        };
+        Second { rate, limit, held: held.filter(|_| waits), ..Second::counted(self.second_bucket_id, counts) }
+    }
+
+    fn counts(&self) -> Counts {
+        [
+            self.second_requested_ticket_count,
+            self.issued_ticket_count,
+            self.rate_limited_request_list.0,
+            self.finished_ticket_list.0,
+            self.overflow_request_list.0,
+        ]
+    }
+}
+
+/// How long a list is, without the list.
+struct Length(u64);
+
+impl<'de> Deserialize<'de> for Length {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Count;
+        impl<'de> Visitor<'de> for Count {
+            type Value = Length;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Length, A::Error> {
+                let mut length = 0;
+                while list.next_element::<IgnoredAny>()?.is_some() {
+                    length += 1;
+                }
+                Ok(Length(length))
+            }
+        }
+        deserializer.deserialize_seq(Count)
+    }
+}

@@ -1,0 +1,273 @@
+//! Code, file and environment become one configuration; the later wins, so an operator can retune without a rebuild.
+//!
+//! The file is the one that `RATELLMITER_CONFIG` names, else `ratellmiter.toml` in the working directory, else
+//! `ratellmiter/ratellmiter.toml` in the user's configuration directory:
+//!
+//! ```toml
+//! default_rate_limit = 300            # calls a minute for models that are not named below
+//! log_directory = "ratellmiter_logs"
+//! max_in_flight = 50
+//! attempts = 20
+//! learn = true
+//! burst = 0                           # seconds, up to 60
+//! max_wait = 30                       # seconds, more than 0 and up to 86400
+//! max_line = 1000
+//! enabled = true
+//! ramp = { start = 0.25, step = 0.10 }  # or "off"
+//! shared = "redis://127.0.0.1:6379"   # one budget with all other processes that say so
+//! shared_namespace = "default"
+//! shared_on_loss = "degrade"          # or "closed", "open"
+//!
+//! [models."claude-sonnet-4-5"]        # what is not said here is as above
+//! provider = "anthropic"              # the tier, as its table says it
+//! requests_per_minute = 50
+//! input_tokens_per_minute = 30_000
+//! output_tokens_per_minute = 8_000
+//!
+//! [models."gpt-4o"]
+//! provider = "openai"
+//! requests_per_minute = 500
+//! tokens_per_minute = 30_000
+//! max_in_flight = 8
+//! ```
+//!
+//! `provider` says how tokens are counted: it is one of [`Contract::names`]. The budgets are `requests_per_day`,
+//! `tokens_per_minute`, `input_tokens_per_minute`, `output_tokens_per_minute` and `tokens_per_day`. Where they stand above
+//! the models they hold for each model apart, as `max_in_flight` does, but for models to which the code gives limits of their
+//! own ([`Monitor::limit`](crate::Monitor::limit)): of those only what stands under their name is changed. With a provider that
+//! does not limit requests, as `deepseek`, they are 60,000 a minute unless you say otherwise.
+//!
+//! A budget of tokens that the provider named beside it never counts, as Gemini does output, is a mistake in the file. One
+//! that comes from elsewhere, or that the provider counts but does not limit, is a warning once it holds; a budget of your
+//! own for a day is neither.
+//!
+//! `shared` needs the feature `redis`; see [`Monitor::shared`](crate::Monitor).
+//!
+//! The environment: `RATELLMITER_LOGS` is the log directory, `RATELLMITER_RATE_LIMIT` the default rate limit,
+//! `RATELLMITER_SHARED` the URL of `shared`, and `RATELLMITER=off` lets every call through at once.
+
+mod file;
+pub(crate) mod sharing;
+mod values;
+mod variables;
+
+use std::{collections::HashMap, env, error::Error, fmt, io, num::NonZeroU32, path::PathBuf, time::Duration};
+
+pub(crate) use self::{
+    file::doubts,
+    sharing::{Loss, Sharing},
+};
+use self::{
+    file::{Changes, File},
+    variables::{OFF, Variables},
+};
+
+use crate::{
+    limits::{DEFAULT_RATE_LIMIT, Limits, Ramp},
+    log,
+    providers::contract::Contract,
+};
+
+/// What a program asks for. File and environment may say otherwise, see [the module](self).
+///
+/// What differs from model to model, as the budgets of tokens and of days do, is said by
+/// [`Monitor::limit`](crate::Monitor::limit), or in the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Calls a minute for models that have no limit of their own. 300 by default.
+    pub default_rate_limit: u32,
+    /// Where the log is written. `ratellmiter_logs` in the working directory by default.
+    pub log_directory: PathBuf,
+    /// How many calls of one model may be out at once. `None`, the default: any number.
+    pub max_in_flight: Option<NonZeroU32>,
+    /// How much unused budget may go at once, see [`Limits::burst`]. Zero by default.
+    pub burst: Duration,
+    /// How a jump in demand is taken. `None`: at once.
+    pub ramp: Option<Ramp>,
+    /// Whether refusals lower the rate for a while, see [`Limits::learn`]. On by default.
+    pub learn: bool,
+    /// How often one call is sent at most. 20 by default.
+    pub attempts: NonZeroU32,
+    /// How the provider counts tokens, for models whose limits do not say it. [`Contract::PLAIN`] by default.
+    pub contract: Contract,
+    /// How long calls that can be told wait at most, see [`Limits::max_wait`]. `None`, the default: as long as it takes.
+    pub max_wait: Option<Duration>,
+    /// How many calls of one model may wait, see [`Limits::max_line`]. `None`, the default: any number.
+    pub max_line: Option<u32>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let limits = Limits::per_minute(DEFAULT_RATE_LIMIT);
+        Self {
+            default_rate_limit: DEFAULT_RATE_LIMIT.get(),
+            log_directory: log::DIRECTORY.into(),
+            max_in_flight: limits.max_in_flight,
+            burst: limits.burst,
+            ramp: limits.ramp,
+            learn: limits.learn,
+            attempts: limits.attempts,
+            contract: limits.contract,
+            max_wait: limits.max_wait,
+            max_line: limits.max_line,
+        }
+    }
+}
+
+/// A configuration that cannot be used. The message is one line that names the place, what is wrong and what is allowed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file is there but cannot be read.
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file says something that is not understood or not allowed.
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// Line and column.
+        place: String,
+        /// What is wrong there, and what is allowed.
+        problem: String,
+    },
+    /// An environment variable has a value that is not allowed.
+    Variable {
+        /// The variable.
+        name: &'static str,
+        /// Its value.
+        value: String,
+        /// What it may be.
+        allowed: &'static str,
+    },
+    /// An environment variable has a value that is not allowed, and not shown, as there may be a password in it.
+    HiddenVariable {
+        /// The variable.
+        name: &'static str,
+        /// What is wrong with its value, and what it may be.
+        problem: String,
+    },
+    /// Limiters are to be shared with other processes, and this program cannot do that.
+    CannotShare {
+        /// Where that is said.
+        place: &'static str,
+    },
+    /// The program asked for no calls at all.
+    ZeroRate,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable { path, source } => {
+                write!(f, "cannot read the configuration {}: {source}", path.display())
+            }
+            Self::Invalid { path, place, problem } => {
+                write!(f, "in the configuration {}, {place}: {problem}", path.display())
+            }
+            Self::Variable { name, value, allowed } => {
+                write!(f, "the environment variable {name} is {value:?}; allowed is {allowed}")
+            }
+            Self::HiddenVariable { name, problem } => write!(f, "the environment variable {name} is {problem}"),
+            Self::CannotShare { place } => write!(
+                f,
+                "{place} has limiters shared, but this program is built without the feature `redis` of ratellmiter-core"
+            ),
+            Self::ZeroRate => {
+                f.write_str("Config::default_rate_limit is 0; allowed are 1 to 4294967295 calls a minute")
+            }
+        }
+    }
+}
+
+impl Error for ConfigError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Unreadable { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+/// One configuration out of code, file and environment.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) log_directory: PathBuf,
+    defaults: Limits,
+    models: HashMap<String, Changes>,
+    /// `RATELLMITER=off`.
+    off: bool,
+    pub(crate) sharing: Sharing,
+}
+
+impl Settings {
+    /// Before [`load`](Self::load): the defaults. Of the environment only `RATELLMITER=off` counts, so that users' own
+    /// tests are not paced.
+    pub(crate) fn before_start() -> Self {
+        let off = env::var_os(OFF.0).is_some_and(|value| value == OFF.1);
+        Self {
+            log_directory: log::DIRECTORY.into(),
+            defaults: Limits::per_minute(DEFAULT_RATE_LIMIT),
+            models: HashMap::new(),
+            off,
+            sharing: Sharing::default(),
+        }
+    }
+
+    pub(crate) fn load(config: Config) -> Result<Self, ConfigError> {
+        let variables = Variables::of(|name| env::var_os(name))?;
+        let file = variables.file().map_or_else(|| Ok(File::default()), |path| File::read(&path))?;
+        Self::combine(config, file, variables)
+    }
+
+    fn combine(config: Config, file: File, variables: Variables) -> Result<Self, ConfigError> {
+        let rate = NonZeroU32::new(config.default_rate_limit).ok_or(ConfigError::ZeroRate)?;
+        let mut defaults = Limits::per_minute(rate).attempts(config.attempts);
+        defaults.max_in_flight = config.max_in_flight;
+        defaults.ramp = config.ramp;
+        defaults.burst = config.burst;
+        defaults.learn = config.learn;
+        defaults.contract = config.contract;
+        defaults.max_wait = config.max_wait;
+        defaults.max_line = config.max_line;
+        file.limits.apply(&mut defaults);
+        defaults.requests_per_minute =
+            variables.rate_limit.or(file.default_rate_limit).unwrap_or(defaults.requests_per_minute);
+        Ok(Self {
+            log_directory: variables.logs.or(file.log_directory).unwrap_or(config.log_directory),
+            defaults,
+            models: file.models,
+            off: variables.off,
+            sharing: Sharing {
+                by_variable: variables.shared.is_some(),
+                url: variables.shared.or(file.shared),
+                namespace: file.shared_namespace,
+                loss: file.shared_on_loss,
+            },
+        })
+    }
+
+    /// The limits in force for `model`; `asked` is what the code says of it.
+    pub(crate) fn limits(&self, model: &str, asked: Option<Limits>) -> Limits {
+        let mut limits = asked.unwrap_or(self.defaults);
+        if let Some(changes) = self.models.get(model) {
+            changes.apply(&mut limits);
+        }
+        limits.enabled &= !self.off;
+        limits
+    }
+}
+
+/// Where logs are read from when the command is not told: the environment, the configuration file, the default.
+///
+/// # Errors
+/// The configuration file cannot be used.
+pub fn log_directory() -> Result<PathBuf, ConfigError> {
+    Settings::load(Config::default()).map(|settings| settings.log_directory)
+}
+
+#[cfg(test)]
+mod tests;

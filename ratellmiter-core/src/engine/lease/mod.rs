@@ -1,0 +1,388 @@
+//! The part of a process in a limiter that is shared with other processes, without a clock and without a connection.
+//!
+//! A shared limiter has one schedule, in a document on a server. A *lease* is the grant to one process for a short time: slots,
+//! which are the times at which its next calls may be sent; room in the capacity that all processes take together; and the
+//! pause of all. The next [`Report`] returns unused slots and the outcomes of calls.
+
+mod protocol;
+mod slots;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use slots::Slots;
+
+#[cfg(feature = "redis")]
+pub(crate) use crate::engine::lease::protocol::Conflict;
+pub(crate) use crate::engine::lease::protocol::{Ages, Answer, Outcome, Pace, Ramp, Refusal, Report, Space, Told};
+
+use crate::engine::{congestion::adaptive::Through, pace::gcra::nanos};
+
+/// Time between reports of a busy process, unless the server sets a longer one.
+pub(crate) const PERIOD: Duration = Duration::from_millis(250);
+/// Time between reports of an idle process, which tell the others that it lives.
+pub(crate) const KEEPALIVE: Duration = Duration::from_secs(1);
+/// Time after which an unused slot expires.
+const SLOT_LIFETIME: Duration = Duration::from_secs(1);
+/// How far behind its slots a process makes up for lost time: less than a single process, since all may be late at once.
+pub(crate) const MOST_LATENESS: Duration = Duration::from_millis(50);
+/// Least time between two reports without news.
+const MIN_POLL_INTERVAL: Duration = Duration::from_millis(5);
+/// Time after which a grant that was not renewed is no longer in force: the process is gone, or has lost the server.
+pub(crate) const GRANT_LIFETIME: Duration = Duration::from_secs(3);
+/// Time for which a failed try keeps one slot leased.
+const TRY_LIFETIME: Duration = Duration::from_secs(5);
+/// Margin over the forecast demand, because arrivals are uneven.
+const DEMAND_MARGIN: f64 = 1.25;
+/// The name of the limit of calls in flight.
+pub(crate) const IN_FLIGHT: &str = "in_flight";
+
+/// The processes that share a limiter.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct Fleet {
+    /// How many there are, this one included; 0 before the first answer of the server that they share it on.
+    pub members: u64,
+    /// That server is out of reach: `members` were there when it was last heard, and [`Shared::on_loss`] says what happens.
+    ///
+    /// [`Shared::on_loss`]: https://docs.rs/ratellmiter-core/latest/ratellmiter_core/struct.Shared.html#method.on_loss
+    pub is_lost: bool,
+}
+
+/// The call that tests the server during a pause, while it is this process's to send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Canary {
+    #[default]
+    None,
+    Granted,
+    /// In flight, with the id of its call.
+    Sent(u64),
+    /// A user's probe is running in its place.
+    Probing,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Lease {
+    /// The last grant, as it came. Before the first, the number of conflicting processes and the equal share of one.
+    pub(crate) grant: Answer,
+    /// Document of the grant, or of the last lease before it; and the time of its first grant.
+    pub(crate) epoch: Option<String>,
+    since: Option<Duration>,
+    slots: Slots,
+    /// Calls that may be in flight.
+    pub(crate) room: u64,
+    canary: Canary,
+    /// End of the pause of all.
+    pub(crate) paused_until: Option<Duration>,
+    /// Time of the last report, and the earliest time at which lack of slots is a reason for the next.
+    asked: Option<Duration>,
+    retry_at: Duration,
+    round_trip: Duration,
+    is_resting: bool,
+    // News for the next report.
+    refusals: Vec<Refusal>,
+    outcome: Option<Outcome>,
+    arrivals: u64,
+    sent: Through,
+    unused_slots: u64,
+    backlogged: BTreeMap<&'static str, Duration>,
+    has_changed: bool,
+    /// Calls requested a second, lately.
+    demand_per_second: f64,
+    last_failed_try: Option<Duration>,
+    /// The rate used while disconnected, in calls a minute: the fleet's ramp resumes there.
+    pub(crate) carried_rate: f64,
+}
+
+impl Lease {
+    /// Creates a lease that grants nothing yet. `ceilings` of adapted limits and the document of the last lease go into the first
+    /// report, for a server that has lost its document.
+    pub(crate) fn new(ceilings: Told, epoch: Option<String>) -> Self {
+        let grant = Answer { ceilings, share: 1.0, is_capacity_limited: true, ..Answer::default() };
+        Self { grant, epoch, has_changed: true, ..Self::default() }
+    }
+
+    /// Sets the number of processes with conflicting limits. A process that was never granted a lease then uses an equal share.
+    pub(crate) fn set_neighbours(&mut self, others: u64) {
+        if !self.is_known() {
+            #[allow(clippy::cast_precision_loss)]
+            let processes = (others + 1) as f64;
+            (self.grant.processes, self.grant.share) = (processes, 1.0 / processes);
+        }
+    }
+
+    /// Returns when the next call may be sent, as far as slots are concerned.
+    pub(crate) fn due(&self) -> Option<Duration> {
+        self.slots.due()
+    }
+
+    /// Discards expired slots.
+    pub(crate) fn roll(&mut self, now: Duration) {
+        self.unused_slots += self.slots.drop_before(now.saturating_sub(SLOT_LIFETIME));
+    }
+
+    /// Takes the slot of a call. Returns `true` if the call is the canary.
+    pub(crate) fn take(&mut self, now: Duration, id: u64) -> bool {
+        self.slots.take();
+        self.sent.went(now);
+        self.has_changed = true;
+        let is_canary = self.canary == Canary::Granted;
+        if is_canary {
+            self.canary = Canary::Sent(id);
+        }
+        is_canary
+    }
+
+    /// Discards slots that are overdue. They are not returned to the fleet.
+    pub(crate) fn drop_late_slots(&mut self, now: Duration) {
+        self.slots.drop_before(now);
+        self.has_changed = true;
+    }
+
+    /// Returns the slot of a call that was never made.
+    pub(crate) fn give_back(&mut self, now: Duration, id: u64) {
+        if self.canary == Canary::Sent(id) {
+            self.end(id, Outcome::Lost);
+        } else {
+            self.slots.push_first(now);
+        }
+    }
+
+    /// Freezes the capacity until the next grant, at the calls in flight; if no other process waits for it, with those that have
+    /// slots. Without a limit nothing changes.
+    pub(crate) fn freeze_capacity(&mut self, in_flight: u64) {
+        if self.grant.is_capacity_limited {
+            let more = if self.grant.is_capacity_plentiful { self.slots.len() } else { 0 };
+            self.room = self.room.min(in_flight + more);
+        }
+    }
+
+    /// Gives up the lease of an idle process. It reports again when a call is requested; until then the rate is shown as it was.
+    pub(crate) fn rest(&mut self) {
+        let Answer { rate, pace, share, .. } = self.grant;
+        *self = self.renewed();
+        (self.grant.rate, self.grant.pace, self.grant.share) = (rate, pace, share);
+        self.is_resting = true;
+    }
+
+    /// Returns a lease that grants nothing, in place of this one.
+    pub(crate) fn renewed(&self) -> Self {
+        Self::new(self.grant.ceilings.clone(), self.epoch.clone())
+    }
+
+    /// Records that a call could not be sent at once and did not wait, so that the next lease has a spare slot.
+    pub(crate) fn tried(&mut self, now: Duration) {
+        self.last_failed_try = Some(now);
+    }
+
+    /// Records that a call was requested.
+    pub(crate) fn asked(&mut self) {
+        self.arrivals += 1;
+    }
+
+    /// Records that calls were queued for a limit.
+    pub(crate) fn backlogged(&mut self, limit: &'static str, time: Duration) {
+        if !time.is_zero() {
+            *self.backlogged.entry(limit).or_default() += time;
+        }
+    }
+
+    /// Records that a call ended.
+    pub(crate) fn end(&mut self, id: u64, outcome: Outcome) {
+        self.has_changed = true;
+        if self.canary == Canary::Sent(id) {
+            self.canary = Canary::None;
+            self.outcome = Some(outcome);
+        }
+    }
+
+    /// Records a refusal, of the call `id` or of an unknown one. No call is sent before the next grant.
+    pub(crate) fn refused(&mut self, id: Option<u64>, refusal: Refusal) {
+        self.has_changed = true;
+        let is_canary = refusal.is_canary || id.is_some_and(|id| self.canary == Canary::Sent(id));
+        if is_canary {
+            self.canary = Canary::None;
+        }
+        if refusal.episode.is_none_or(|episode| episode == self.grant.episode) {
+            self.drop_slots();
+        }
+        self.refusals.push(Refusal { is_canary, ..refusal });
+    }
+
+    pub(crate) fn drop_slots(&mut self) {
+        self.unused_slots += self.slots.keep(0);
+    }
+
+    /// Returns slots that were leased under other limits, and asks for new ones as soon as a call waits.
+    pub(crate) fn retune(&mut self) {
+        self.drop_slots();
+        self.retry_at = Duration::ZERO;
+    }
+
+    /// Returns `true` if the user's probe is to run now, in place of the canary.
+    pub(crate) fn probe(&mut self) -> bool {
+        let probes = self.canary == Canary::Granted;
+        if probes {
+            self.canary = Canary::Probing;
+            self.drop_slots();
+        }
+        probes
+    }
+
+    /// Records the result of the user's probe.
+    pub(crate) fn probed(&mut self, blocked: bool) {
+        if self.canary != Canary::Probing {
+            return;
+        }
+        self.canary = Canary::None;
+        if blocked {
+            let episode = Some(self.grant.episode);
+            self.refused(None, Refusal { episode, is_canary: true, ..Refusal::default() });
+        } else {
+            self.outcome = Some(Outcome::Accepted);
+        }
+    }
+
+    /// Returns `true` if a call sent at `at` had its slot from this document.
+    pub(crate) fn is_from_here(&self, at: Duration) -> bool {
+        self.since.is_some_and(|since| at >= since)
+    }
+
+    fn period(&self) -> Duration {
+        duration(self.grant.period).clamp(PERIOD, KEEPALIVE)
+    }
+
+    /// Returns when the next report is due for `queued` calls, if nothing else happens. `is_held`: they lack capacity.
+    pub(crate) fn asks_at(&self, queued: u64, is_held: bool) -> Duration {
+        let is_wanted = queued > 0 || self.arrivals > 0 || self.last_failed_try.is_some();
+        if self.is_resting && !is_wanted {
+            return Duration::MAX;
+        }
+        let Some(asked) = self.asked else { return Duration::ZERO };
+        if !self.refusals.is_empty() || self.outcome.is_some() {
+            return asked;
+        }
+        let is_busy = is_wanted || !self.slots.is_empty() || self.has_changed;
+        let regular = asked + if is_busy { self.period() } else { KEEPALIVE };
+        let lacks = queued > 0 && (self.slots.is_empty() || is_held) && self.canary == Canary::None;
+        if lacks { regular.min(self.retry_at.max(asked + MIN_POLL_INTERVAL)) } else { regular }
+    }
+
+    /// Drains the news into a report, and keeps as many slots as are needed.
+    pub(crate) fn report(&mut self, now: Duration, queued: u64) -> Report {
+        self.roll(now);
+        let period = self.period();
+        let since = self.asked.map_or(period, |asked| now.saturating_sub(asked)).max(Duration::from_millis(1));
+        let is_in_force = self.asked.is_some() && since < GRANT_LIFETIME;
+        let carried = std::mem::take(&mut self.carried_rate);
+        #[allow(clippy::cast_precision_loss)]
+        let arriving = std::mem::take(&mut self.arrivals) as f64 / since.as_secs_f64();
+        // Quick to rise, slow to fall, over about a second.
+        self.demand_per_second += (arriving - self.demand_per_second) * (since.as_secs_f64() / 0.5).min(1.0);
+        let calls_in = |time: Duration| self.demand_per_second * time.as_secs_f64();
+        let ahead = calls_in(period + self.round_trip) * DEMAND_MARGIN;
+        let ahead = if ahead < 0.5 { 0 } else { whole(ahead.min(1e12).ceil()) };
+        self.last_failed_try = self.last_failed_try.filter(|tried| *tried + TRY_LIFETIME > now);
+        let spare = u64::from(self.last_failed_try.is_some());
+        let arriving = whole(calls_in(period)).max(spare);
+        let target = (queued + ahead).max(spare);
+        self.is_resting = false;
+        if self.canary != Canary::Granted {
+            self.unused_slots += self.slots.keep(target);
+        } else if queued == 0 || self.slots.is_empty() {
+            // The call that was to be the canary has left the queue, or was too late for its slot.
+            self.canary = Canary::None;
+            self.outcome = Some(Outcome::Lost);
+            self.drop_slots();
+        }
+        let held_slots = self.slots.len();
+        (self.asked, self.has_changed) = (Some(now), false);
+        let is_kept = matches!(self.canary, Canary::Granted | Canary::Probing);
+        Report {
+            epoch: self.epoch.clone(),
+            is_new: !self.is_known(),
+            queued,
+            arriving,
+            wanted: target.saturating_sub(held_slots),
+            unused: std::mem::take(&mut self.unused_slots),
+            held_slots,
+            sent: self.sent.drain().map(|(at, calls)| [micros(now.saturating_sub(at)), calls.into()]).collect(),
+            lag: micros(self.round_trip),
+            backlogged: std::mem::take(&mut self.backlogged)
+                .into_iter()
+                .map(|(limit, time)| (limit, micros(time)))
+                .collect(),
+            paused: micros(self.paused_for(now).unwrap_or_default()),
+            ceilings: self.grant.ceilings.clone(),
+            allowed: if is_in_force { self.rate() * self.grant.share } else { carried },
+            refusals: std::mem::take(&mut self.refusals),
+            canary: self.outcome.take().or_else(|| is_kept.then_some(Outcome::Kept)),
+            ..Report::default()
+        }
+    }
+
+    /// Takes over a grant that has arrived.
+    pub(crate) fn renew(&mut self, now: Duration, grant: &Answer) {
+        if let Some(asked) = self.asked {
+            let trip = now.saturating_sub(asked).min(Duration::from_secs(2));
+            self.round_trip = if trip > self.round_trip { trip } else { (self.round_trip * 7 + trip) / 8 };
+        }
+        if self.since.is_none() || self.epoch.as_ref() != Some(&grant.epoch) {
+            // The server has lost its document.
+            (self.slots, self.unused_slots, self.canary) = (Slots::default(), 0, Canary::None);
+            (self.epoch, self.since) = (Some(grant.epoch.clone()), Some(now));
+        }
+        if grant.episode != self.grant.episode || grant.paused.is_some() && self.paused_until.is_none() {
+            self.drop_slots();
+        }
+        if self.paused_until.is_some() && grant.paused.is_none() {
+            self.sent.clear();
+        }
+        self.grant = grant.clone();
+        self.grant.is_capacity_limited |= grant.adapted.contains_key(IN_FLIGHT);
+        self.paused_until = grant.paused.map(|rest| now + duration(rest));
+        self.room = grant.capacity.get(IN_FLIGHT).map_or(u64::MAX, |room| whole(*room));
+        self.retry_at = now + duration(grant.poll_in);
+        if grant.is_canary {
+            self.canary = Canary::Granted;
+        }
+        for &[offset, gap, count] in &grant.slot_runs {
+            self.slots.push(now + duration(offset), duration(gap), whole(count));
+        }
+    }
+
+    /// Returns the rest of a pause, with the time in which the canary is in flight alone.
+    pub(crate) fn paused_for(&self, now: Duration) -> Option<Duration> {
+        self.paused_until.map(|until| until.saturating_sub(now))
+    }
+
+    /// Returns `true` once a lease was granted.
+    pub(crate) fn is_known(&self) -> bool {
+        self.grant.pace > 0.0
+    }
+
+    /// Returns the rate of all processes in calls a minute, as the ramp allows it now; 0 during a pause.
+    pub(crate) fn rate(&self) -> f64 {
+        if self.paused_until.is_some() { 0.0 } else { self.grant.rate }
+    }
+
+    pub(crate) fn members(&self) -> u64 {
+        whole(self.grant.processes)
+    }
+}
+
+pub(crate) fn micros(time: Duration) -> u64 {
+    nanos(time) / 1000
+}
+
+pub(crate) fn duration(micros: f64) -> Duration {
+    Duration::try_from_secs_f64(micros / 1e6).unwrap_or_default()
+}
+
+/// Rounds a number of the server's, all of which are floating-point numbers.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // It saturates.
+pub(crate) fn whole(number: f64) -> u64 {
+    number.round() as u64
+}
+
+#[cfg(test)]
+mod tests;

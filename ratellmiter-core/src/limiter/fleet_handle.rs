@@ -1,0 +1,90 @@
+//! A limiter that is shared with other processes, as the task that asks the server sees it.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::{Notify, watch};
+
+use super::Limiter;
+use crate::{
+    engine::{lease::Report, scheduler::Scheduler},
+    fleet::{SharedError, Standing},
+    limiter::driver::{InFleet, Waiter},
+};
+
+impl Limiter {
+    /// Waits until it is known whether the limiter is shared as configured. Returns at once for a limiter that is not shared.
+    ///
+    /// Calls wait for the first reply of the server by themselves; this is for a program that does not start without its
+    /// share:
+    ///
+    /// ```no_run
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// ratellmiter_core::monitor().shared(ratellmiter_core::Shared::new("redis://127.0.0.1:6379")?);
+    /// ratellmiter_core::monitor().limiter("gpt-4o").joined().await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// Another process has other limits, or the server is out of reach. [`Loss`](crate::Loss) applies then, and the limiter
+    /// keeps trying.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    pub async fn joined(&self) -> Result<(), SharedError> {
+        let Some(mut standing) = self.0.lock().fleet.as_ref().map(|fleet| fleet.standing.clone()) else {
+            return Ok(());
+        };
+        // The sender is dropped when the limiter leaves the fleet.
+        standing.wait_for(Option::is_some).await.map_or(Ok(()), |standing| standing.clone().unwrap_or(Ok(())))
+    }
+
+    /// Shares the limiter. `poke` is notified when the next report is due earlier than [`asks_at`](Self::asks_at) returned.
+    pub(crate) fn join_fleet(&self, poke: Arc<Notify>) -> watch::Sender<Standing> {
+        let (sender, standing) = watch::channel(None);
+        self.0.change(|state, now| {
+            state.fleet = Some(InFleet { poke, asks_at: Duration::MAX, standing });
+            state.scheduler.join_fleet(now);
+        });
+        sender
+    }
+
+    /// Ends the sharing.
+    pub(crate) fn leave_fleet(&self) {
+        self.0.change(|state, now| {
+            state.fleet = None;
+            state.scheduler.leave_fleet(now);
+        });
+    }
+
+    /// Applies a change to the scheduler, and sends the calls that are due then.
+    pub(crate) fn schedule(&self, change: impl FnOnce(&mut Scheduler<Waiter>, Duration)) {
+        self.0.change(|state, now| change(&mut state.scheduler, now));
+    }
+
+    /// Returns the report for the server.
+    pub(crate) fn report(&self) -> Option<Report> {
+        let mut state = self.0.lock();
+        let now = state.clock.now();
+        state.scheduler.report(now)
+    }
+
+    /// Gives up the lease of an idle limiter. Returns the last report, or `None` while calls are queued or in flight.
+    pub(crate) fn rest(&self) -> Option<Report> {
+        let mut state = self.0.lock();
+        let now = state.clock.now();
+        state.scheduler.rest(now)
+    }
+
+    /// Returns when the next report is due.
+    pub(crate) fn asks_at(&self) -> Option<Instant> {
+        let mut state = self.0.lock();
+        let asks_at = state.scheduler.asks_at()?;
+        state.fleet.iter_mut().for_each(|fleet| fleet.asks_at = asks_at);
+        // An `Instant` may not hold the end of all time.
+        let latest = state.clock.now() + Duration::from_hours(24);
+        Some(state.clock.instant(asks_at.min(latest)))
+    }
+}

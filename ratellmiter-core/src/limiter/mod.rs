@@ -1,0 +1,325 @@
+//! The public face of one limiter: ask for a ticket, say how the call ended, see how things stand.
+
+mod acquire;
+pub(crate) mod clock;
+pub(crate) mod driver;
+#[cfg(feature = "redis")]
+mod fleet_handle;
+mod ticket;
+
+use std::{
+    fmt,
+    hash::{BuildHasher as _, RandomState},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+pub use crate::limiter::acquire::{Admit, Asked};
+pub use ticket::Ticket;
+
+use crate::{
+    engine::{
+        lease::Fleet,
+        scheduler::{Scheduler, Wish},
+        stats::Second,
+    },
+    judge::Verdict,
+    limiter::{
+        clock::Clock,
+        driver::{SILENT, Shared},
+    },
+    limits::{Limits, cost::Cost, request::Ask},
+    log::row::{self, Meter},
+    monitor::learned_limits::Learned,
+};
+
+/// Paces the calls of one model, or of several that share a budget. Clones share everything.
+///
+/// Calls get their tickets in the order in which they asked; those that came back refused go before all others. See
+/// [`Limits`] for what is paced and [`Ticket`] for what to do with a ticket.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use std::num::NonZeroU32;
+/// use ratellmiter_core::{Limiter, Limits};
+///
+/// let limiter = Limiter::new(Limits::per_minute(NonZeroU32::new(300).unwrap()));
+/// let ticket = limiter.admit().await;
+/// // ... the call ...
+/// ticket.finish();
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Limiter(Arc<Shared>);
+
+impl Limiter {
+    /// A limiter that belongs to no monitor, and so is not logged.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        let seed = RandomState::new().hash_one(std::process::id());
+        Self(Shared::new(Clock::start(), Scheduler::new(limits, Clock::wall(), seed)))
+    }
+
+    /// Waits for a ticket.
+    ///
+    /// # Cancel safety
+    /// The call asks when the future is first polled. A future that is dropped gives its place in the line back at
+    /// once, and the ticket too if one had just been issued to it. See [`Admit`].
+    pub fn admit(&self) -> Admit {
+        Admit(self.ask_for(None))
+    }
+
+    /// Waits for a ticket for a call that is thought to cost so much.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use ratellmiter_core::{Limiter, Limits, Usage};
+    ///
+    /// let limits = Limits::provider("anthropic")?.output_tokens_per_minute(8_000.try_into()?);
+    /// let limiter = Limiter::new(limits);
+    /// let ticket = limiter.admit_for((1_200, 500)).await;
+    /// // ... the call ...
+    /// ticket.finish_with(Usage::new(1_187, 93));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Cancel safety
+    /// As [`admit`](Self::admit).
+    pub fn admit_for(&self, cost: impl Into<Cost>) -> Admit {
+        let wish = Wish { cost: cost.into(), ..Wish::PLAIN };
+        Admit(self.ask_for(Some(Box::new(wish))))
+    }
+
+    /// Waits for a ticket, but no longer than `ask` and the limiter's own [`max_wait`](Limits::max_wait) and
+    /// [`max_line`](Limits::max_line) allow. A call that would exceed a bound, as far as can be told, is turned away at once.
+    ///
+    /// Only waiting counts, all of its tickets taken together, and not the time that the call is out.
+    ///
+    /// # Errors
+    /// [`Rejected`](crate::Rejected), with the bound that would be exceeded and about how long the call would have waited.
+    ///
+    /// # Cancel safety
+    /// As [`admit`](Self::admit).
+    pub fn ask(&self, ask: Ask) -> Asked {
+        self.ask_for(Some(Box::new(self.wish(&ask, true))))
+    }
+
+    pub(crate) fn ask_for(&self, wish: Option<Box<Wish>>) -> Asked {
+        Asked { limiter: self.clone(), wish, place: None }
+    }
+
+    /// As [`ask`](Self::ask). `bounded`: the limiter's own bounds hold as well.
+    pub(crate) fn wish(&self, ask: &Ask, bounded: bool) -> Wish {
+        let mut state = self.0.lock();
+        let limits = bounded.then(|| *state.scheduler.limits());
+        let max_wait = ask.max_wait.into_iter().chain(limits.and_then(|limits| limits.max_wait)).min();
+        let max_line = ask.max_line.into_iter().chain(limits.and_then(|limits| limits.max_line)).min();
+        let deadline = ask.deadline.map(|deadline| {
+            let (now, reading) = (state.clock.now(), Clock::reading());
+            let left = deadline.saturating_duration_since(reading);
+            (now + left).saturating_sub(reading.saturating_duration_since(deadline))
+        });
+        Wish { cost: ask.cost, priority: ask.priority, max_wait, deadline, max_line }
+    }
+
+    /// Waits for a ticket, blocking the thread. In a runtime this holds up the other tasks of the thread: call it
+    /// from `spawn_blocking` there.
+    pub fn admit_blocking(&self) -> Ticket {
+        self.admit().wait()
+    }
+
+    /// A ticket, if one can be had without waiting and without overtaking anybody. A call that gets none is not counted
+    /// as requested.
+    #[must_use]
+    pub fn try_admit(&self) -> Option<Ticket> {
+        let mut state = self.0.lock();
+        let now = state.clock.now();
+        let Some(grant) = state.scheduler.try_request(now, &Wish::PLAIN) else {
+            state.scheduler.tried(now);
+            state.poke_fleet();
+            return None;
+        };
+        state.poke_fleet();
+        drop(state);
+        Some(Ticket::new(self, grant))
+    }
+
+    /// The limits in force.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        *self.0.lock().scheduler.limits()
+    }
+
+    /// Changes the limits, also while calls wait: the line keeps its order, the new rate holds from the next ticket on.
+    /// A higher rate is a jump like any other and is ramped up to.
+    pub fn set_limits(&self, limits: Limits) {
+        self.0.change(|state, now| {
+            if *state.scheduler.limits() != limits {
+                state.scheduler.set_limits(now, limits);
+            }
+        });
+    }
+
+    /// After a pause, asks `probe` whether the server still blocks (`true`) instead of sending one refused call as the
+    /// canary. While it does, the probe is asked again, each time after a longer pause.
+    ///
+    /// The probe runs on the runtime of whoever comes upon the end of the pause, or on a small one of its own where there is
+    /// none. A probe that panics counts as blocked.
+    pub fn set_probe<F, Fut>(&self, probe: F)
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = bool> + Send + 'static,
+    {
+        self.0.change(|state, _| {
+            state.probe = Some(Arc::new(move || Box::pin(probe())));
+            state.scheduler.set_probe(true);
+        });
+    }
+
+    /// Tells of a refusal that belongs to no ticket, as an observer may see one: the limiter pauses as for any other. A
+    /// verdict that is no refusal does nothing.
+    ///
+    /// A `retry_after` of more than ten minutes counts as none.
+    pub fn refused(&self, verdict: Verdict) {
+        if verdict.is_retried() {
+            self.0.change(|state, now| state.scheduler.refused_elsewhere(now, &verdict));
+        }
+    }
+
+    /// Warns, once, of what a server or a program says that cannot be.
+    fn doubt(&self, headers: bool, usage: bool) {
+        if headers && usage {
+            return;
+        }
+        let model = {
+            let mut state = self.0.lock();
+            if std::mem::replace(&mut state.doubted, true) {
+                return;
+            }
+            state.scheduler.model().to_owned()
+        };
+        if headers {
+            tracing::warn!(
+                model,
+                "a call used more than a hundred times the tokens that it was thought to cost; it is charged one whole budget at \
+                 most. Say what calls cost: #[ratellmiter(tokens = ...)]"
+            );
+        } else {
+            tracing::warn!(
+                model,
+                "the rate-limit headers show less than a hundredth of the configured limit, and are not believed"
+            );
+        }
+    }
+
+    /// Warns that nobody says what calls cost or use. Once: what counts them stops there.
+    fn miss(&self) {
+        let model = self.0.lock().scheduler.model().to_owned();
+        tracing::warn!(
+            model,
+            "there are limits of tokens, and none of the last {SILENT} calls said what it costs or told what it used, so each \
+             counts as its even part of them: give #[ratellmiter(tokens = ...)] or #[ratellmiter(usage = ...)], return the \
+             client's own answer, or call ratellmiter_core::call::settle"
+        );
+    }
+
+    /// How things stand.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let mut state = self.0.lock();
+        let now = state.clock.now();
+        let scheduler = &mut state.scheduler;
+        scheduler.roll(now);
+        let standing = scheduler.standing(now);
+        Snapshot {
+            line: scheduler.line_length(),
+            in_flight: standing.in_flight,
+            rate: standing.rate,
+            learned_rate: standing.learned_rate,
+            learned_in_flight: standing.learned_in_flight,
+            paused_until: standing.paused_for.map(|left| Instant::now() + left),
+            time_left: standing.time_left.unwrap_or_default(),
+            fleet: standing.fleet,
+            budgets: standing.budgets,
+        }
+    }
+
+    /// Whose calls these are.
+    pub(crate) fn set_model(&self, model: &str) {
+        self.0.lock().scheduler.set_model(model);
+    }
+
+    /// What the budgets of days have taken, by age, oldest first.
+    pub(crate) fn days(&self) -> Vec<(Meter, Vec<(Duration, u64)>)> {
+        let mut state = self.0.lock();
+        let now = state.clock.glance();
+        state.scheduler.days(now)
+    }
+
+    /// Counts what an earlier run took of a day.
+    pub(crate) fn restore_day(&self, meter: Meter, ages: &[(Duration, u64)]) {
+        let mut state = self.0.lock();
+        let now = state.clock.now();
+        ages.iter().for_each(|(age, amount)| state.scheduler.restore_day(now, meter, *age, *amount));
+    }
+
+    /// Where the server refused last, for the rate in calls a minute and for the calls in flight.
+    pub(crate) fn ceilings(&self) -> (Option<f64>, Option<f64>) {
+        self.0.lock().scheduler.ceilings()
+    }
+
+    /// Begins with what an earlier run has learned.
+    pub(crate) fn restore(&self, learned: &Learned) {
+        self.0.change(|state, now| state.scheduler.restore(now, learned.requests_per_minute, learned.in_flight));
+    }
+
+    /// Keeps the seconds that end for [`seconds`](Self::seconds), or stops to.
+    pub(crate) fn record(&self, recording: bool) {
+        let mut state = self.0.lock();
+        let now = state.clock.glance();
+        state.scheduler.record(now, recording);
+    }
+
+    /// Takes the seconds that are over; with `all`, also the one under way.
+    pub(crate) fn seconds(&self, all: bool) -> Vec<Second> {
+        let mut state = self.0.lock();
+        let now = state.clock.glance();
+        state.scheduler.seconds(now, all)
+    }
+}
+
+impl fmt::Debug for Limiter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Limiter").field(&self.snapshot()).finish()
+    }
+}
+
+/// How a limiter stands at one moment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// Calls that wait, refused ones included.
+    pub line: usize,
+    /// Calls that are out.
+    pub in_flight: u64,
+    /// The rate allowed now, in calls a second: less than the limit while demand is ramped up, zero in a pause.
+    pub rate: f64,
+    /// The rate that refusals have taught, in calls a second, where it is below the configured one.
+    pub learned_rate: Option<f64>,
+    /// The calls in flight that refusals have taught, where they are below the configured ones.
+    pub learned_in_flight: Option<f64>,
+    /// When the pause after a refusal ends, if there is one. The canary, or the probe, that follows is part of it.
+    pub paused_until: Option<Instant>,
+    /// How long until the line is empty, if no more calls join it and none is refused.
+    pub time_left: Duration,
+    /// The processes that share the limiter, where it is shared.
+    pub fleet: Option<Fleet>,
+    budgets: [Option<row::Budget>; 5],
+}
+
+impl Snapshot {
+    /// How the budgets of tokens and of days stand.
+    pub fn budgets(&self) -> impl Iterator<Item = &row::Budget> {
+        self.budgets.iter().flatten()
+    }
+}

@@ -1,0 +1,22 @@
+//! Charges the input and the maximum of the output when a call goes, and gives nothing back within the minute. Refused
+//! calls count.
+
+use crate::providers::terms::{GivenBack, Input, Output, PerTime, RefusedRequests, RefusedTokens, Terms};
+
+pub(super) const TERMS: Terms = Terms {
+    name: "azure",
+    source: "Azure OpenAI, how-to/quota, learn.microsoft.com",
+    date: "2026-05",
+    input: Input::Counted,
+    cached_input: 1, // not documented
+    output: Output::Reserved,
+    output_weight: 1,
+    output_weight_of: &[],
+    given_back: GivenBack::Kept,
+    refused_requests: RefusedRequests::Counted,
+    refused_tokens: RefusedTokens::Kept,
+    requests_header: PerTime::Minute,
+    remaining_rounded_to: 1,
+    headers: "openai",
+    limits: &["requests_per_minute", "tokens_per_minute"],
+};

@@ -1,0 +1,21 @@
+//! Limits the calls in flight and nothing else. A call is in flight to the end of its answer, a stream's included.
+
+use crate::providers::terms::{GivenBack, Input, Output, PerTime, RefusedRequests, RefusedTokens, Terms};
+
+pub(super) const TERMS: Terms = Terms {
+    name: "deepseek",
+    source: "api-docs.deepseek.com/quick_start/rate_limit.md",
+    date: "2026-11",
+    input: Input::Free,
+    cached_input: 0,
+    output: Output::Free,
+    output_weight: 1,
+    output_weight_of: &[],
+    given_back: GivenBack::Settled,
+    refused_requests: RefusedRequests::Free,
+    refused_tokens: RefusedTokens::Released,
+    requests_header: PerTime::Minute, // it has none
+    remaining_rounded_to: 1,
+    headers: "none",
+    limits: &["max_in_flight"],
+};

@@ -1,0 +1,21 @@
+//! Cached tokens are free. Its header of the remaining requests means those of the day.
+
+use crate::providers::terms::{GivenBack, Input, Output, PerTime, RefusedRequests, RefusedTokens, Terms};
+
+pub(super) const TERMS: Terms = Terms {
+    name: "groq",
+    source: "console.groq.com/docs/rate-limits.md",
+    date: "2026-11",
+    input: Input::Counted,
+    cached_input: 0,
+    output: Output::Reserved, // not documented
+    output_weight: 1,
+    output_weight_of: &[],
+    given_back: GivenBack::Headers,             // not documented
+    refused_requests: RefusedRequests::Unknown, // not documented
+    refused_tokens: RefusedTokens::Kept,        // not documented
+    requests_header: PerTime::Day,
+    remaining_rounded_to: 1,
+    headers: "openai",
+    limits: &["requests_per_minute", "requests_per_day", "tokens_per_minute", "tokens_per_day"],
+};

@@ -1,0 +1,21 @@
+//! Counts input and output together as they are used, and requests by the second.
+
+use crate::providers::terms::{GivenBack, Input, Output, PerTime, RefusedRequests, RefusedTokens, Terms};
+
+pub(super) const TERMS: Terms = Terms {
+    name: "mistral",
+    source: "docs.mistral.ai/deployment/ai-studio/tier",
+    date: "2026-11",
+    input: Input::Counted,
+    cached_input: 1, // not documented
+    output: Output::Produced,
+    output_weight: 1,
+    output_weight_of: &[],
+    given_back: GivenBack::Settled,
+    refused_requests: RefusedRequests::Unknown, // not documented
+    refused_tokens: RefusedTokens::Released,
+    requests_header: PerTime::Minute,
+    remaining_rounded_to: 1,
+    headers: "mistral",
+    limits: &["requests_per_second", "tokens_per_minute", "tokens_per_month"],
+};

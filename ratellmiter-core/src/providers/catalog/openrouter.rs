@@ -1,0 +1,22 @@
+//! Counts requests to free models, and credit. Tokens are limited by the provider behind it, whichever that is: they
+//! are counted as those of a provider that is not known.
+
+use crate::providers::terms::{GivenBack, Input, Output, PerTime, RefusedRequests, RefusedTokens, Terms};
+
+pub(super) const TERMS: Terms = Terms {
+    name: "openrouter",
+    source: "openrouter.ai/docs/api_reference/limits",
+    date: "2026-11",
+    input: Input::Counted,    // not documented
+    cached_input: 1,          // not documented
+    output: Output::Reserved, // not documented
+    output_weight: 1,
+    output_weight_of: &[],
+    given_back: GivenBack::Settled,             // not documented
+    refused_requests: RefusedRequests::Unknown, // not documented
+    refused_tokens: RefusedTokens::Kept,        // not documented
+    requests_header: PerTime::Minute,           // not documented
+    remaining_rounded_to: 1,
+    headers: "openrouter",
+    limits: &["requests_per_minute", "requests_per_day"],
+};

@@ -1,0 +1,21 @@
+//! Counts all tokens as they are used: input, cached input, output and reasoning. Requests are limited by the second.
+
+use crate::providers::terms::{GivenBack, Input, Output, PerTime, RefusedRequests, RefusedTokens, Terms};
+
+pub(super) const TERMS: Terms = Terms {
+    name: "xai",
+    source: "docs.x.ai/developers/rate-limits",
+    date: "2026-11",
+    input: Input::Counted,
+    cached_input: 1,
+    output: Output::Produced,
+    output_weight: 1,
+    output_weight_of: &[],
+    given_back: GivenBack::Settled,
+    refused_requests: RefusedRequests::Unknown, // not documented
+    refused_tokens: RefusedTokens::Released,
+    requests_header: PerTime::Minute, // not documented
+    remaining_rounded_to: 1,
+    headers: "none", // not documented
+    limits: &["requests_per_second", "tokens_per_minute"],
+};

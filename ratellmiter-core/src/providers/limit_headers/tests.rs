@@ -1,0 +1,447 @@
+//! The headers of each provider in their real shapes, and any bytes at all.
+
+use http::{HeaderName, HeaderValue};
+use proptest::prelude::*;
+
+use super::*;
+use crate::providers::header_values::LONGEST;
+
+const VECTORS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/outcomes.json"));
+
+/// 2026-11-24T06:40:00Z.
+fn now() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_502_400)
+}
+
+/// From lines `name: value`.
+fn headers(lines: &str) -> HeaderMap {
+    let pairs = lines.lines().filter_map(|line| line.trim().split_once(": "));
+    let mut headers = HeaderMap::new();
+    for (name, value) in pairs {
+        headers.append(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
+    }
+    headers
+}
+
+/// In one line each, such as "Requests/Minute 59 of 60, 1s".
+fn shown(readings: &[Reading]) -> Vec<String> {
+    let number = |number: Option<u64>| number.map_or_else(|| "?".to_owned(), |number| number.to_string());
+    let line = |Reading { unit, per, limit, remaining, reset }: &Reading| {
+        let reset = reset.map_or_else(|| "?".to_owned(), |reset| format!("{reset:?}"));
+        format!("{unit:?}/{per:?} {} of {}, {reset}", number(*remaining), number(*limit))
+    };
+    readings.iter().map(line).collect()
+}
+
+#[track_caller]
+fn check(lines: &str, expected: &[&str]) {
+    assert_eq!(shown(&readings(&headers(lines), now(), false)), expected, "{lines}");
+}
+
+#[test]
+fn openai_counts_by_the_minute_and_its_resets_are_durations() {
+    check(
+        "x-ratelimit-limit-requests: 60
+         x-ratelimit-remaining-requests: 59
+         x-ratelimit-reset-requests: 1s
+         x-ratelimit-limit-tokens: 150000
+         x-ratelimit-remaining-tokens: 149984
+         x-ratelimit-reset-tokens: 6m0s",
+        &["Requests/Minute 59 of 60, 1s", "Tokens/Minute 149984 of 150000, 360s"],
+    );
+    check(
+        "x-ratelimit-limit-requests: 10000
+         x-ratelimit-remaining-requests: 9999
+         x-ratelimit-reset-requests: 6ms
+         x-ratelimit-limit-tokens: 2000000
+         x-ratelimit-remaining-tokens: 1999996
+         x-ratelimit-reset-tokens: 0s",
+        &["Requests/Minute 9999 of 10000, 6ms", "Tokens/Minute 1999996 of 2000000, 0ns"],
+    );
+}
+
+#[test]
+fn of_a_project_and_its_organisation_the_tighter_binds() {
+    let organisation = |remaining: &str| {
+        format!(
+            "x-ratelimit-limit-tokens: 150000
+             x-ratelimit-remaining-tokens: {remaining}
+             x-ratelimit-reset-tokens: 6m0s
+             x-ratelimit-limit-project-tokens: 60000
+             x-ratelimit-remaining-project-tokens: 57000
+             x-ratelimit-reset-project-tokens: 3s"
+        )
+    };
+    check(&organisation("149984"), &["Tokens/Minute 57000 of 60000, 3s"]);
+    // The project's limit stays true while less of the organisation's is left.
+    check(&organisation("2000"), &["Tokens/Minute 2000 of 60000, 360s"]);
+    check(&organisation("many"), &["Tokens/Minute 57000 of 60000, 3s"]);
+    check(
+        "x-ratelimit-limit-project-tokens: 60000
+         x-ratelimit-limit-tokens: 150000
+         x-ratelimit-remaining-tokens: 149984",
+        &["Tokens/Minute 60000 of 60000, ?"],
+    );
+}
+
+#[test]
+fn azure_sends_bare_numbers() {
+    check(
+        "x-ratelimit-limit-requests: 100
+         x-ratelimit-remaining-requests: 99
+         x-ratelimit-reset-requests: 10
+         x-ratelimit-limit-tokens: 100000
+         x-ratelimit-remaining-tokens: 98740
+         x-ratelimit-reset-tokens: 300",
+        &["Requests/Minute 99 of 100, 10s", "Tokens/Minute 98740 of 100000, 300s"],
+    );
+}
+
+#[test]
+fn groq_counts_requests_by_the_day() {
+    let groq = headers(
+        "retry-after: 2
+         x-ratelimit-limit-requests: 14400
+         x-ratelimit-limit-tokens: 18000
+         x-ratelimit-remaining-requests: 14370
+         x-ratelimit-remaining-tokens: 17997
+         x-ratelimit-reset-requests: 2m59.56s
+         x-ratelimit-reset-tokens: 7.66s",
+    );
+    let expected = ["Requests/Day 14370 of 14400, 179.56s", "Tokens/Minute 17997 of 18000, 7.66s"];
+    assert_eq!(shown(&readings(&groq, now(), true)), expected);
+}
+
+#[test]
+fn anthropic_tells_of_input_and_output_and_its_resets_are_dates() {
+    let requests = "anthropic-ratelimit-requests-limit: 4000
+         anthropic-ratelimit-requests-remaining: 3999
+         anthropic-ratelimit-requests-reset: 2026-11-24T06:40:01Z
+         anthropic-ratelimit-tokens-limit: 400000
+         anthropic-ratelimit-tokens-remaining: 391000
+         anthropic-ratelimit-tokens-reset: 2026-11-24T06:40:42Z";
+    // The most restrictive of all only where nothing says which that is.
+    check(requests, &["Requests/Minute 3999 of 4000, 1s", "Tokens/Minute 391000 of 400000, 42s"]);
+    check(
+        &format!(
+            "{requests}
+             anthropic-ratelimit-input-tokens-limit: 2000000
+             anthropic-ratelimit-input-tokens-remaining: 1998000
+             anthropic-ratelimit-input-tokens-reset: 2026-11-24T06:39:59Z
+             anthropic-ratelimit-output-tokens-limit: 400000
+             anthropic-ratelimit-output-tokens-remaining: 391000
+             anthropic-ratelimit-output-tokens-reset: 2026-11-24T06:40:42.250+00:00"
+        ),
+        &[
+            "Requests/Minute 3999 of 4000, 1s",
+            "InputTokens/Minute 1998000 of 2000000, 0ns",
+            "OutputTokens/Minute 391000 of 400000, 42.25s",
+        ],
+    );
+    check(
+        &format!("{requests}\nanthropic-ratelimit-output-tokens-remaining: 8000"),
+        &["Requests/Minute 3999 of 4000, 1s", "OutputTokens/Minute 8000 of ?, ?"],
+    );
+    check(
+        &format!("{requests}\nanthropic-ratelimit-input-tokens-limit: none"),
+        &["Requests/Minute 3999 of 4000, 1s", "Tokens/Minute 391000 of 400000, 42s"],
+    );
+    // Capacities of other tiers are not the limits of this one.
+    check("anthropic-priority-input-tokens-limit: 10000\nanthropic-priority-input-tokens-remaining: 9618", &[]);
+}
+
+#[test]
+fn of_fireworks_meters_for_input_the_smaller_share_binds() {
+    check(
+        "x-ratelimit-limit-tokens-prompt: 60000
+         x-ratelimit-remaining-tokens-prompt: 30000
+         x-ratelimit-limit-tokens-cache-adjusted-prompt: 1000000
+         x-ratelimit-remaining-tokens-cache-adjusted-prompt: 100000
+         x-ratelimit-limit-tokens-generated: 36000
+         x-ratelimit-remaining-tokens-generated: 35871
+         x-ratelimit-over-limit: no",
+        &["InputTokens/Unknown 100000 of 1000000, ?", "OutputTokens/Unknown 35871 of 36000, ?"],
+    );
+    // No share.
+    check("x-ratelimit-limit-tokens-prompt: 60000", &[]);
+}
+
+#[test]
+fn mistral_names_the_minute() {
+    check(
+        "x-ratelimit-limit-req-minute: 60
+         x-ratelimit-remaining-req-minute: 59
+         x-ratelimit-limit-tokens-minute: 375000
+         x-ratelimit-remaining-tokens-minute: 374970
+         x-ratelimit-tokens-query-cost: 30",
+        &["Requests/Minute 59 of 60, ?", "Tokens/Minute 374970 of 375000, ?"],
+    );
+}
+
+#[test]
+fn openrouter_does_not_say_of_which_time() {
+    check(
+        "X-RateLimit-Limit: 20
+         X-RateLimit-Remaining: 0
+         X-RateLimit-Reset: 1795502460000",
+        &["Requests/Unknown 0 of 20, 60s"],
+    );
+}
+
+#[test]
+fn together_has_limits_of_two_kinds() {
+    check(
+        "x-ratelimit-limit: 10
+         x-ratelimit-remaining: 9
+         x-ratelimit-reset: 1
+         x-tokenlimit-limit: 3000
+         x-tokenlimit-remaining: 2995
+         x-ratelimit-limit-dynamic: 50
+         x-ratelimit-remaining-dynamic: 10
+         x-tokenlimit-limit-dynamic: 9000
+         x-tokenlimit-remaining-dynamic: 8999",
+        &["Requests/Unknown 10 of 50, ?", "Tokens/Unknown 2995 of 3000, ?"],
+    );
+    // Now only on a refusal, when to come again: no limit.
+    check("x-ratelimit-reset: 4", &[]);
+}
+
+#[test]
+fn the_ietfs_items_belong_to_policies() {
+    check(
+        "RateLimit-Policy: \"burst\";q=10;w=1, \"minute\";q=100;w=60, \"daily\";q=1000;w=86400;qu=\"requests\"
+         RateLimit: \"daily\";r=800;t=40000, \"minute\";r=50;t=30;pk=:dHJpYWwxMjEzMjM=:",
+        &["Requests/Minute 50 of 100, 30s", "Requests/Day 800 of 1000, 40000s"],
+    );
+    check(
+        "RateLimit-Policy: \"burst\"; q=10; w=1
+         RateLimit-Policy: \"hour\"; q=1000; w=3600
+         RateLimit: \"burst\"; r=8; t=1
+         RateLimit: \"hour\"; r=500; t=1800",
+        &["Requests/Unknown 500 of 1000, 1800s"],
+    );
+    check("RateLimit-Policy: \"minute\";q=100;w=60", &["Requests/Minute ? of 100, ?"]);
+    check("RateLimit: \"default\";r=50;t=30", &["Requests/Unknown 50 of ?, 30s"]);
+    // Two that bind in the same minute.
+    check(
+        "RateLimit-Policy: \"user\";q=100;w=60, \"tenant\";q=500;w=60
+         RateLimit: \"user\";r=90;t=6, \"tenant\";r=3;t=59",
+        &["Requests/Minute 3 of 100, 59s"],
+    );
+}
+
+#[test]
+fn the_ietfs_other_units_are_none() {
+    check(
+        "RateLimit-Policy: \"size\";q=1000000;w=60;qu=\"content-bytes\", \"open\";q=5;w=60;qu=concurrent-requests
+         RateLimit: \"size\";r=0;t=30, \"open\";r=0;t=30",
+        &[],
+    );
+    check("RateLimit: \"size\";r=0;t=30;qu=\"content-bytes\"", &[]);
+}
+
+#[test]
+fn of_equals_the_one_that_stays_longer_counts() {
+    check("RateLimit: \"a\";r=5;t=90, \"b\";r=0;t=20, \"c\";r=0;t=30", &["Requests/Unknown 0 of ?, 30s"]);
+    check(
+        "x-ratelimit-remaining-tokens: 0
+         x-ratelimit-reset-tokens: 10s
+         x-ratelimit-remaining-project-tokens: 0
+         x-ratelimit-reset-project-tokens: 20s",
+        &["Tokens/Minute 0 of ?, 20s"],
+    );
+}
+
+#[test]
+fn a_list_without_end_is_not_read_to_its_end() {
+    let list = "\"a\";r=5, ".repeat(MOST_POLICIES);
+    check(&format!("RateLimit: {list}\"b\";r=0"), &["Requests/Unknown 5 of ?, ?"]);
+}
+
+#[test]
+fn older_drafts_have_no_names() {
+    let fields = "RateLimit-Remaining: 50\nRateLimit-Reset: 30\n";
+    check(&format!("{fields}RateLimit-Limit: 100"), &["Requests/Unknown 50 of 100, 30s"]);
+    check(&format!("{fields}RateLimit-Limit: 100, 10;w=1, 100;w=60"), &["Requests/Minute 50 of 100, 30s"]);
+    check(
+        &format!("{fields}RateLimit-Limit: 100\nRateLimit-Policy: 100;w=60, 5000;w=86400"),
+        &["Requests/Minute 50 of 100, 30s", "Requests/Day ? of 5000, ?"],
+    );
+    check("RateLimit: limit=100, remaining=50, reset=30", &["Requests/Unknown 50 of 100, 30s"]);
+    check(
+        "RateLimit: limit=100, remaining=50, reset=30\nRateLimit-Policy: 100;w=60",
+        &["Requests/Minute 50 of 100, 30s"],
+    );
+}
+
+#[test]
+fn the_malformed_is_as_if_it_were_not_there() {
+    let junk = ["-1", "+5", "NaN", "inf", "1e3", "0x10", "1,000", "60 60", "unlimited", "", ".", "1.2.3", "½"];
+    let too_large = ["18446744073709551616", "99999999999999999999999999"];
+    for value in junk.into_iter().chain(too_large) {
+        let mut map = HeaderMap::new();
+        for name in [REQUESTS.limit, REQUESTS.reset, REQUESTS.remaining, "ratelimit-limit", "ratelimit-remaining"] {
+            map.insert(name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        }
+        assert_eq!(readings(&map, now(), false), [], "{value}");
+        map.insert(REQUESTS.remaining, HeaderValue::from_static("7"));
+        map.remove(REQUESTS.reset);
+        assert_eq!(shown(&readings(&map, now(), false)), ["Requests/Minute 7 of ?, ?"], "{value}");
+    }
+    let bytes = HeaderValue::from_bytes(b"6\xff0").unwrap();
+    assert_eq!(
+        readings(&HeaderMap::from_iter([(HeaderName::from_static("x-ratelimit-remaining"), bytes)]), now(), false),
+        []
+    );
+}
+
+#[test]
+fn numbers_at_the_edge_are_read() {
+    // A fraction of a request is none.
+    check("x-ratelimit-limit-requests: 60.0\nx-ratelimit-remaining-requests: 58.97", &["Requests/Minute 58 of 60, ?"]);
+    let most = "x-ratelimit-limit: 18446744073709551615\nx-ratelimit-remaining: 18446744073709551615";
+    check(most, &["Requests/Unknown 18446744073709551615 of 18446744073709551615, ?"]);
+    check(
+        "x-ratelimit-remaining-tokens: 10\nx-ratelimit-reset-tokens: 99999999999999999999",
+        &["Tokens/Minute 10 of ?, 2678400s"],
+    );
+    // More than all cannot remain.
+    check("x-ratelimit-limit-requests: 60\nx-ratelimit-remaining-requests: 61", &["Requests/Minute 60 of 60, ?"]);
+}
+
+#[test]
+fn a_limit_of_zero_says_nothing() {
+    check("x-ratelimit-limit-req-minute: 0\nx-ratelimit-remaining-req-minute: 0", &[]);
+    check("RateLimit-Policy: \"minute\";q=0;w=60\nRateLimit: \"minute\";r=0;t=30", &[]);
+    check("x-ratelimit-limit-tokens: 0\nx-ratelimit-limit-project-tokens: 60000", &["Tokens/Minute ? of 60000, ?"]);
+}
+
+#[test]
+fn of_a_header_that_is_there_twice_the_tighter_counts() {
+    check(
+        "x-ratelimit-limit-requests: 60
+         x-ratelimit-limit-requests: 50
+         x-ratelimit-remaining-requests: junk
+         x-ratelimit-remaining-requests: 20
+         x-ratelimit-remaining-requests: 40
+         x-ratelimit-reset-requests: 1s
+         x-ratelimit-reset-requests: 2s",
+        &["Requests/Minute 20 of 50, 2s"],
+    );
+}
+
+#[test]
+fn nothing_is_allocated_where_there_are_no_limits() {
+    for lines in ["", "content-type: application/json\nretry-after: 3\nx-request-id: req_1\ndate: today"] {
+        assert_eq!(readings(&headers(lines), now(), false).capacity(), 0);
+    }
+}
+
+#[test]
+fn all_limits_of_the_vectors_are_read() {
+    let vectors: serde_json::Value = serde_json::from_str(VECTORS).unwrap();
+    let expected = |id: &str| -> &[&str] {
+        match id {
+            "openai-rpm" => &["Requests/Minute 0 of 60, 1s", "Tokens/Minute 149984 of 150000, 360s"],
+            "anthropic-429" => &["InputTokens/Minute 0 of 50000, 42s"],
+            "openrouter-free-day" => &["Requests/Unknown 0 of 50, 62400s"],
+            "success" => &["Requests/Minute 59 of ?, ?"],
+            _ => &[],
+        }
+    };
+    let mut read = 0;
+    for vector in vectors["outcomes"].as_array().unwrap() {
+        let id = vector["id"].as_str().unwrap();
+        let pairs = vector["headers"].as_object().into_iter().flatten();
+        let lines: Vec<_> = pairs.map(|(name, value)| format!("{name}: {}", value.as_str().unwrap())).collect();
+        check(&lines.join("\n"), expected(id));
+        read += expected(id).len();
+    }
+    assert_eq!(read, 5);
+}
+
+/// Every name that is looked at.
+fn names() -> Vec<&'static str> {
+    let tables = NAMES.iter().map(|(_, _, names)| *names).chain([REQUESTS, MOST_RESTRICTIVE]);
+    let ietf = ["ratelimit", "ratelimit-policy", "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"];
+    tables.flat_map(|names| [names.limit, names.remaining, names.reset]).chain(ietf).collect()
+}
+
+/// Headers with values like these, some of them several times.
+fn any_headers(value: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = HeaderMap> {
+    let value = value.prop_map(|mut bytes| {
+        // Others cannot be in a header.
+        bytes.retain(|byte| HeaderValue::from_bytes(&[*byte]).is_ok());
+        HeaderValue::from_bytes(&bytes).unwrap()
+    });
+    let header = (prop::sample::select(names()), value);
+    prop::collection::vec(header, 0..40).prop_map(|pairs| {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(name, value);
+        }
+        headers
+    })
+}
+
+fn holds_what_is_promised(readings: &[Reading]) -> Result<(), TestCaseError> {
+    for (at, reading) in readings.iter().enumerate() {
+        let is_same = |other: &Reading| (other.unit, other.per) == (reading.unit, reading.per);
+        prop_assert!(!readings[..at].iter().any(is_same), "{readings:?}");
+        prop_assert!(reading.limit.is_some() || reading.remaining.is_some());
+        prop_assert_ne!(reading.limit, Some(0));
+        prop_assert!(reading.remaining <= reading.limit.or(Some(u64::MAX)));
+        prop_assert!(reading.reset.unwrap_or_default() <= LONGEST);
+    }
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_panic_or_break_a_promise(
+        headers in any_headers(prop::collection::vec(any::<u8>(), 0..60)), skew in any::<u32>(), daily: bool,
+    ) {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(skew.into());
+        holds_what_is_promised(&readings(&headers, now, daily))?;
+    }
+
+    #[test]
+    fn nearly_right_texts_do_not_either(
+        headers in any_headers(
+            "[0-9]{1,21}(\\.[0-9]{0,3})?(s|ms|m0s|;w=60)?|[-+]?[0-9]{1,3}|NaN|2026-1[0-9]-2[0-9]T0[0-9]:00:00Z\
+             |(\"[ab]?\"(;[ ]?(q|r|w|t|qu|pk)=(0|1|60|86400|-1|[0-9]{18,22}|\"requests\"|:=:)){0,4},?[ ]?){0,4}\
+             |limit=[0-9]{1,20}, remaining=[0-9]{1,20}(, reset=[0-9]{1,20})?"
+                .prop_map(String::into_bytes),
+        ),
+        daily: bool,
+    ) {
+        holds_what_is_promised(&readings(&headers, now(), daily))?;
+    }
+
+    #[test]
+    fn another_header_of_the_same_limit_never_loosens_it(
+        one in (1..1000_u64, 0..1000_u64), other in (1..1000_u64, 0..1000_u64),
+    ) {
+        let lines = |kind: &str, (limit, remaining): (u64, u64)| {
+            format!("x-ratelimit-limit-{kind}: {limit}\nx-ratelimit-remaining-{kind}: {remaining}\n")
+        };
+        let both = readings(&headers(&(lines("tokens", one) + &lines("project-tokens", other))), now(), false);
+        let (limit, remaining) = (one.0.min(other.0), one.1.min(other.1));
+        prop_assert_eq!(shown(&both), [format!("Tokens/Minute {} of {limit}, ?", remaining.min(limit))]);
+    }
+
+    #[test]
+    fn of_two_times_unknown_the_smaller_share_binds(
+        one in (1..1000_u64, 0..1000_u64), other in (1..1000_u64, 0..1000_u64),
+    ) {
+        let lines = |kind: &str, (limit, remaining): (u64, u64)| {
+            format!("x-ratelimit-limit-{kind}: {limit}\nx-ratelimit-remaining-{kind}: {remaining}\n")
+        };
+        let text = lines("tokens-prompt", one) + &lines("tokens-cache-adjusted-prompt", other);
+        let both = readings(&headers(&text), now(), false);
+        let [Reading { limit: Some(limit), remaining: Some(remaining), .. }] = both[..] else { panic!("{both:?}") };
+        for (other_limit, other_remaining) in [one, other] {
+            prop_assert!(remaining * other_limit <= other_remaining.min(other_limit) * limit);
+        }
+    }
+}
