@@ -89,10 +89,10 @@ async fn watch(bar: ProgressBar) {
     loop {
         tick.tick().await;
         if let Some(snapshot) = monitor().snapshot().get(MODEL) {
-            let left = snapshot.time_left.as_secs();
+            let left = snapshot.estimated_drain.as_secs();
             bar.set_message(match snapshot.paused_until {
                 Some(_) => format!("paused, {left} s left"),
-                None => format!("at {:.1} a second, {left} s left", snapshot.rate),
+                None => format!("at {:.1} a second, {left} s left", snapshot.rate_per_second),
             });
         }
     }

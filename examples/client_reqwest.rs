@@ -1,4 +1,4 @@
-//! `reqwest`: `check_llm()` in place of `error_for_status()`, and nothing of a refusal is lost.
+//! `reqwest`: `error_for_refusal()` in place of `error_for_status()`, and nothing of a refusal is lost.
 //! `cargo run -p ratellmiter-examples --bin client_reqwest`
 
 #[path = "../ratellmiter-core/tests/support/mod.rs"]
@@ -6,12 +6,12 @@ mod support;
 
 use std::error::Error;
 
-use ratellmiter_core::{CheckLlm as _, ratellmiter};
+use ratellmiter_core::{LlmResponseExt as _, ratellmiter};
 use support::{Server, vectors};
 
 #[ratellmiter(model = "gpt-4o")]
 async fn answer(client: &reqwest::Client, url: &str) -> Result<String, Box<dyn Error + Send + Sync>> {
-    Ok(client.post(url).body("{}").send().await?.check_llm().await?.text().await?)
+    Ok(client.post(url).body("{}").send().await?.error_for_refusal().await?.text().await?)
 }
 
 #[tokio::main]

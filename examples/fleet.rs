@@ -17,7 +17,7 @@ use std::{
 
 use futures::future::try_join_all;
 use ratellmiter_core::{
-    Config, Shared, monitor, ratellmiter,
+    Config, FleetConfig, monitor, ratellmiter,
     sim::{Hint, Provider},
 };
 use serde_json::{Value, json};
@@ -54,7 +54,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
 
 /// One worker. The line about `shared` is all that a fleet adds to it; in a configuration file it is `shared = "..."`.
 async fn work(redis: &str, namespace: &str, url: &str) -> Result<(), Box<dyn Error>> {
-    monitor().shared(Shared::new(redis)?.namespace(namespace));
+    monitor().share_over(FleetConfig::new(redis)?.namespace(namespace));
     let log = monitor().start(Config { default_rate_limit: PER_MINUTE, ..Config::default() })?;
     let client = reqwest::Client::new();
     try_join_all((0..CALLS).map(|number| answer(&client, url, format!("question {number}")))).await?;
@@ -72,8 +72,8 @@ async fn lead(redis: &str) -> Result<(), Box<dyn Error>> {
     let url = format!("http://{address}/v1/chat/completions");
     let namespace = format!("fleet-example-{}", std::process::id());
     // Workers would go on without it, each for itself.
-    monitor().shared(Shared::new(redis)?.namespace(format!("{namespace}-leader")));
-    monitor().limiter(MODEL).joined().await?;
+    monitor().share_over(FleetConfig::new(redis)?.namespace(format!("{namespace}-leader")));
+    monitor().limiter(MODEL).wait_until_shared().await?;
     let start = Instant::now();
     let mut workers = Vec::new();
     for _ in 0..WORKERS {

@@ -19,7 +19,7 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use ratellmiter_core::{
-    Scope, Usage,
+    LimitKind, Usage,
     sim::{Answer, Provider, Size},
 };
 use serde_json::{Value, json};
@@ -122,13 +122,13 @@ fn success(path: &str, request: &Value, usage: Usage) -> Value {
     }
 }
 
-fn refusal(path: &str, status: u16, scope: Scope, hint: Option<Duration>) -> Response<Full<Bytes>> {
+fn refusal(path: &str, status: u16, scope: LimitKind, hint: Option<Duration>) -> Response<Full<Bytes>> {
     let (kind, code, message) = match scope {
         _ if status != 429 => ("overloaded_error", "overloaded", "Overloaded"),
-        Scope::Tokens | Scope::InputTokens | Scope::OutputTokens => {
+        LimitKind::Tokens | LimitKind::InputTokens | LimitKind::OutputTokens => {
             ("tokens", "rate_limit_exceeded", "Rate limit reached for tokens")
         }
-        Scope::Concurrency => ("concurrency", "concurrency_limit_exceeded", "Too many concurrent requests"),
+        LimitKind::Concurrency => ("concurrency", "concurrency_limit_exceeded", "Too many concurrent requests"),
         _ => ("requests", "rate_limit_exceeded", "Rate limit reached for requests"),
     };
     let error = json!({ "type": kind, "code": code, "message": message });

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use ratellmiter_core::{
     Limits,
-    log::{DIRECTORY, Log},
+    log::{DIRECTORY, LogWriter},
     sim::{Paced, Provider, Quota, Workload, run},
 };
 
@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // As if it had begun on a morning in November.
     let began = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_593_600);
-    let mut log = Log::create(DIRECTORY.as_ref(), began)?;
+    let mut log = LogWriter::create(DIRECTORY.as_ref(), began)?;
     let mut rows = paced.rows(report.last(), "gpt-4o");
     rows.iter_mut().for_each(|row| row.at += 1_795_593_600);
     log.append(&rows)?;

@@ -107,7 +107,7 @@ fn the_directory_is_the_options_or_the_environments_or_the_configurations() {
     assert_eq!(output.stdout, b"1-1-default_riefo.png\n");
     assert_eq!(place.drawn(&["-dir=option"]).0, "0-1-default_riefo.png");
     fs::write(place.path("ratellmiter.toml"), "log_dir = \"configured\"").unwrap();
-    assert_snapshot!(place.failure(&[]), @"error: in the configuration ratellmiter.toml, line 1, column 1, key `log_dir`: unknown field `log_dir`, expected one of `default_rate_limit`, `log_directory`, `max_in_flight`, `attempts`, `burst`, `learn`, `enabled`, `ramp`, `provider`, `requests_per_day`, `tokens_per_minute`, `input_tokens_per_minute`, `output_tokens_per_minute`, `tokens_per_day`, `max_wait`, `max_line`, `shared`, `shared_namespace`, `shared_on_loss`, `models`");
+    assert_snapshot!(place.failure(&[]), @"error: in the configuration ratellmiter.toml, line 1, column 1, key `log_dir`: unknown field `log_dir`, expected one of `default_rate_limit`, `log_directory`, `max_in_flight`, `max_attempts`, `burst_window`, `adaptive`, `enabled`, `ramp`, `provider`, `requests_per_day`, `tokens_per_minute`, `input_tokens_per_minute`, `output_tokens_per_minute`, `tokens_per_day`, `max_wait`, `max_queue`, `shared`, `shared_namespace`, `shared_on_disconnect`, `models`");
 }
 
 #[test]

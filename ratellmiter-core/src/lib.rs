@@ -21,7 +21,7 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Without the macro: [`Limiter::admit`] gives a [`Ticket`].
+//! Without the macro: [`Limiter::acquire`] gives a [`Ticket`].
 //!
 //! # What holds
 //!
@@ -30,7 +30,7 @@
 //! 99.5 % once the ramp is over. Calls get their tickets in the order in which they asked. After a refusal nobody goes
 //! until the server's hint has passed, then one refused call goes alone, and when it is accepted the other refused calls
 //! go first. What the server really takes is learned from its refusals, and is never more than what you set
-//! ([`Limits::learn`]). Tokens a minute and requests or tokens a day are budgets beside the rate: what a call may be
+//! ([`Limits::adaptive`]). Tokens a minute and requests or tokens a day are budgets beside the rate: what a call may be
 //! charged is held when it goes and settled when it ends, as the provider's [`Contract`] says. Futures that are dropped give their places back. The log never breaks a call, and holds no
 //! prompt, answer, header, key, or text of an error.
 //!
@@ -67,22 +67,22 @@ mod providers;
 pub mod sim;
 
 pub use call::context::{observe, observe_headers};
-pub use call::stream::{HeldStream, Seen, hold};
+pub use call::stream::{StreamItem, TicketStream, hold};
 #[cfg(feature = "redis")]
-pub use config::sharing::Loss;
+pub use config::sharing::OnDisconnect;
 pub use config::{Config, ConfigError};
-pub use engine::lease::Fleet;
+pub use engine::lease::FleetStatus;
 #[cfg(feature = "redis")]
-pub use fleet::{InvalidUrl, Shared, SharedError};
+pub use fleet::{FleetConfig, FleetError, InvalidFleetUrl};
 #[cfg(any(feature = "reqwest", feature = "reqwest-012"))]
-pub use judge::clients::{CheckLlm, HttpError};
-pub use judge::{Classify, Evidence, Scope, Verdict, judge};
-pub use limiter::{Admit, Asked, Limiter, Snapshot, Ticket};
-pub use limits::cost::{Cost, Tokens};
-pub use limits::request::{Ask, Priority, Reason, Rejected};
+pub use judge::clients::{LlmResponseExt, ResponseError};
+pub use judge::{Classify, Evidence, LimitKind, Verdict, judge};
+pub use limiter::{Acquire, Limiter, Snapshot, Ticket, TryAcquire};
+pub use limits::cost::{IntoTokens, TokenEstimate};
+pub use limits::request::{AcquireOptions, Priority, RejectReason, Rejected};
 pub use limits::{InvalidRamp, Limits, Ramp};
 pub use monitor::{Monitor, StartError, StopError, monitor};
-pub use providers::contract::{Charge, Contract, GivenBack, UnknownProvider};
+pub use providers::contract::{Contract, Refund, TokenCharge, UnknownProvider};
 #[cfg(feature = "tiktoken")]
 pub use providers::tiktoken::count_tokens;
 pub use providers::usage::{HasUsage, Usage, estimate_tokens};
@@ -102,15 +102,15 @@ pub mod __private {
     pub use crate::{
         __opinion as opinion, __usage as usage,
         call::{
-            Call, classify, giving, limiter, model,
-            stream::{Held, Lazy, Replaced, Rewrap, lazy},
-            turned_away, usage as usage_by, when,
+            Call, assert_output, classify, from_rejected, limiter, model,
+            stream::{LazyStream, NamedStream, RewrapAs, Rewrapped, lazy},
+            usage as usage_by, when,
         },
         judge::dispatch::{
-            AsResult, AsValue, ByClassify, ByNothing, BySource, ByTarget, ByText, Dynamic, OkByNothing, OkByResponse,
-            Opinion, Response, Rung, UsageOfAnswer, UsageOfNothing,
+            AsResult, AsValue, ByClassify, ByNothing, BySource, ByTarget, ByText, Classification, Dispatch, Dynamic,
+            OkByNothing, OkByResponse, Response, UsageOfAnswer, UsageOfNothing,
         },
-        limits::request::{Ask, Priority},
+        limits::request::{AcquireOptions, Priority},
         providers::usage::HasUsage,
     };
 }

@@ -30,14 +30,14 @@ pub(crate) enum Priority {
     Given(Expr),
 }
 
-/// `max_wait`, `max_line`, `deadline`, or `bounded`, which has no value.
+/// `max_wait`, `max_queue`, `deadline`, or `bounded`, which has no value.
 pub(crate) struct Bound {
     pub(crate) name: Ident,
     pub(crate) value: Option<Expr>,
 }
 
 const KNOWN: &str = "`model`, `limiter`, `max_attempts`, `when`, `classify`, `tokens`, `usage`, `stream`, `priority`, \
-                     `max_wait`, `max_line`, `deadline`, `bounded` and `crate`";
+                     `max_wait`, `max_queue`, `deadline`, `bounded` and `crate`";
 
 impl Args {
     pub(crate) fn parse(options: TokenStream) -> Result<Self> {
@@ -71,7 +71,7 @@ impl Args {
             set(&mut self.usage, meta, expression)
         } else if meta.path.is_ident("priority") {
             set(&mut self.priority, meta, priority)
-        } else if meta.path.is_ident("max_wait") || meta.path.is_ident("max_line") || meta.path.is_ident("deadline") {
+        } else if meta.path.is_ident("max_wait") || meta.path.is_ident("max_queue") || meta.path.is_ident("deadline") {
             self.bound(meta, |meta| {
                 let mut value = None;
                 set(&mut value, meta, expression)?;

@@ -21,7 +21,7 @@ use crate::{
 ///         let mut call = ::ratellmiter_core::__private::model(&("gpt-4o"));
 ///         let kept0 = prompt;
 ///         loop {
-///             call.admit().await;
+///             call.acquire().await;
 ///             let prompt = <String as Clone>::clone(&kept0);
 ///             let out = call.attempt(async {
 ///                 if false { let never: Result<String, E> = loop {}; return never; }
@@ -35,7 +35,7 @@ use crate::{
 /// ```
 ///
 /// The return that is never taken gives `?` and `return` in the body their type. A plain function has
-/// `call.admit_blocking()` and the body in a closure; one that returns a future has the loop in an `async move` block
+/// `call.blocking_acquire()` and the body in a closure; one that returns a future has the loop in an `async move` block
 /// and the body, which makes a new future for each attempt, in a closure.
 pub(crate) fn expand(options: &TokenStream, item: TokenStream) -> Result<TokenStream> {
     let mut function = Function::parse(item)?;
@@ -120,11 +120,11 @@ impl Attempt<'_> {
         let Self { krate, args, function } = self;
         let blocks = function.shape == Shape::Plain && args.stream.is_none();
         let Some(bound) = args.bounds.first() else {
-            return if blocks { quote!(#call.admit_blocking();) } else { quote!(#call.admit().await;) };
+            return if blocks { quote!(#call.blocking_acquire();) } else { quote!(#call.admit().await;) };
         };
         let admit = if blocks { quote!(admit_bounded_blocking()) } else { quote!(admit_bounded().await) };
         let [rejected] = ["rejected"].map(ident);
-        let turned_away = relocated(quote!(#krate::__private::turned_away(#rejected)), bound.name.span());
+        let turned_away = relocated(quote!(#krate::__private::from_rejected(#rejected)), bound.name.span());
         quote! {
             if let #krate::__private::Err(#rejected) = #call.#admit {
                 return #turned_away;
@@ -138,10 +138,9 @@ impl Attempt<'_> {
         let [item, stream, error] = ["item", "stream", "error"].map(ident);
         let usage = self.usage(&quote!(#item));
         let produced = function.produced();
-        let given = |ty: &Type| relocated(quote!(#krate::__private::Replaced::given(#stream)), ty.span());
+        let given = |ty: &Type| relocated(quote!(#krate::__private::NamedStream::into_stream(#stream)), ty.span());
         let streamed = named(produced).map_or_else(|| quote!(#stream), given);
-        let begun =
-            quote!(#call.begin(#opinion, #streamed, |#item: &_| (#krate::__private::opinion!(#item), #usage)).await);
+        let begun = quote!(#call.start_stream(#opinion, #streamed, |#item: &_| (#krate::__private::opinion!(#item), #usage)).await);
         if !produced.is_some_and(is_result) {
             let held = match function.shape {
                 // The whole of it is.
@@ -218,7 +217,9 @@ impl Attempt<'_> {
             Some(quote_spanned!(name.span()=> .#name(#value)))
         });
         let bounded = !args.bounds.is_empty();
-        Some(quote!(.asking(#krate::__private::Ask::new() #(#tokens)* #(#priority)* #(#bounds)*, #bounded)))
+        Some(
+            quote!(.with_options(#krate::__private::AcquireOptions::new() #(#tokens)* #(#priority)* #(#bounds)*, #bounded)),
+        )
     }
 
     fn opinion(&self, out: &Ident) -> TokenStream {
@@ -265,7 +266,7 @@ impl Attempt<'_> {
             Shape::Opaque => {
                 // The closure cannot say what its future gives.
                 let ty = self.function.produced().map_or_else(|| quote!(_), |ty| inferred(ty).into_token_stream());
-                quote!(#call.attempt(#krate::__private::giving::<#ty, _>((|| #body)())).await)
+                quote!(#call.attempt(#krate::__private::assert_output::<#ty, _>((|| #body)())).await)
             }
         }
     }
@@ -294,7 +295,7 @@ impl Attempt<'_> {
 /// The stream as the type of the signature: a type that has a name is a box.
 fn rewrapped(krate: &TokenStream, ty: Option<&Type>, stream: TokenStream) -> TokenStream {
     match named(ty) {
-        Some(ty) => relocated(quote!(#krate::__private::Held(#stream).rewrapped()), ty.span()),
+        Some(ty) => relocated(quote!(#krate::__private::Rewrapped(#stream).rewrapped()), ty.span()),
         None => stream,
     }
 }

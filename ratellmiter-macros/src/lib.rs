@@ -47,13 +47,13 @@ use proc_macro::TokenStream;
 /// | `max_attempts = N` | send one call at most so often (`u32`) | the limiter's `attempts` |
 /// | `when = F` | a path or closure `fn(&E) -> bool`: which errors are refusals. For errors of foreign types | `Classify`, else the source chain |
 /// | `classify = F` | a path or closure `fn(&R) -> Verdict` over the whole return value, or `-> Option<Verdict>`, where `None` leaves it to the library | |
-/// | `tokens = EXPR` | what the call is thought to cost: a number of input tokens, `(input, output)` with the most output it asks for, or a `Cost` | what 95 % of the calls before used |
+/// | `tokens = EXPR` | what the call is thought to cost: a number of input tokens, `(input, output)` with the most output it asks for, or a `TokenEstimate` | what 95 % of the calls before used |
 /// | `usage = F` | a path or closure `fn(&T) -> Usage` over the value, or `-> Option<Usage>`: what the call used. With `stream`, over each item | `HasUsage`, if the value is one |
 /// | `stream` | the function gives a stream, which keeps the ticket until it has ended | the call ends when the function returns |
 /// | `max_wait = EXPR` | wait no longer than this: a number of seconds, or a `Duration` | the limiter's own, if any bound is given |
-/// | `max_line = N` | join no line of so many calls (`u32`); with 0 it goes at once or not at all | the limiter's own, if any bound is given |
+/// | `max_queue = N` | join no line of so many calls (`u32`); with 0 it goes at once or not at all | the limiter's own, if any bound is given |
 /// | `deadline = EXPR` | have the last ticket by then: an `Instant` of `std` or `tokio` | |
-/// | `bounded` | the limiter's own `max_wait` and `max_line` hold for this call | they do if any bound is given |
+/// | `bounded` | the limiter's own `max_wait` and `max_queue` hold for this call | they do if any bound is given |
 /// | `priority = WORD` | `high`, `normal` or `low`, or an expression that is a `Priority` | `normal` |
 /// | `crate = PATH` | where `ratellmiter-core` is | `::ratellmiter_core` |
 ///
@@ -74,7 +74,7 @@ use proc_macro::TokenStream;
 /// its ticket, and settled when it ends: what was too much is given back at once, what was too little is charged, as the
 /// provider's contract says. What it used is found by itself in a value that is `HasUsage`: a `serde_json::Value` in the shape
 /// of any known provider, and with their features the answers of clients. For other values there is `usage`, and in the body
-/// `call::settle`. Bodies as text or bytes are looked at as well. Of a call of which nothing is told all that was reserved stays charged.
+/// `call::report_usage`. Bodies as text or bytes are looked at as well. Of a call of which nothing is told all that was reserved stays charged.
 ///
 /// ```ignore
 /// #[ratellmiter(model = "gpt-4o", tokens = (estimate_tokens(prompt), 500))]
@@ -105,7 +105,7 @@ use proc_macro::TokenStream;
 ///
 /// # Waiting
 ///
-/// With `max_wait`, `max_line`, `deadline` or `bounded` a call that would wait too long is turned away at once, with the
+/// With `max_wait`, `max_queue`, `deadline` or `bounded` a call that would wait too long is turned away at once, with the
 /// function's own error: its type must be `From<Rejected>`, as `anyhow::Error` and `Box<dyn Error>` are. `max_wait` holds for all
 /// tickets of a call taken together, without the time that it is out; a refused call that cannot be in time again comes back with the error that it had.
 ///

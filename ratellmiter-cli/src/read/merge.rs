@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use ratellmiter_core::log::{Budget, Held};
+use ratellmiter_core::log::{Bottleneck, BudgetStatus};
 use thiserror::Error;
 
 use crate::{
@@ -96,7 +96,7 @@ fn together(parts: &[&Series], logs: usize) -> Series {
 }
 
 #[allow(clippy::cast_possible_truncation)] // For a picture.
-fn per_second(budgets: &[Budget]) -> f32 {
+fn per_second(budgets: &[BudgetStatus]) -> f32 {
     tightest(budgets).map_or(f32::NAN, |budget| (budget / 60.0) as f32)
 }
 
@@ -109,9 +109,9 @@ struct Part<'a> {
     now: Option<&'a Second>,
     last: Option<&'a Second>,
     /// The budgets after that second, and the last ones, with when they were told.
-    kept: Vec<(u64, Budget)>,
+    kept: Vec<(u64, BudgetStatus)>,
     next: usize,
-    budgets: Vec<(u64, Budget)>,
+    budgets: Vec<(u64, BudgetStatus)>,
 }
 
 impl<'a> Part<'a> {
@@ -149,15 +149,15 @@ impl<'a> Part<'a> {
 
 /// The budgets that any log tells of in this second: what all share is told by each, what was taken by each for itself. What
 /// processes took of which there is no log is what others say beyond that.
-fn budgets(parts: &[Part<'_>], at: u64) -> Vec<Budget> {
-    let mut sum: Vec<Budget> = Vec::new();
+fn budgets(parts: &[Part<'_>], at: u64) -> Vec<BudgetStatus> {
+    let mut sum: Vec<BudgetStatus> = Vec::new();
     for (_, budget) in parts.iter().flat_map(|part| &part.budgets).filter(|(told, _)| *told == at) {
         match sum.iter_mut().find(|sum| sum.meter == budget.meter) {
             Some(sum) => {
                 sum.limit = sum.limit.max(budget.limit);
                 sum.learned = [sum.learned, budget.learned].into_iter().flatten().reduce(f64::min);
             }
-            None => sum.push(Budget { taken: 0, others: 0, ..*budget }),
+            None => sum.push(BudgetStatus { taken: 0, others: 0, ..*budget }),
         }
     }
     for (told, budget) in parts.iter().flat_map(|part| &part.budgets) {
@@ -175,7 +175,7 @@ fn budgets(parts: &[Part<'_>], at: u64) -> Vec<Budget> {
 }
 
 /// What still counts of what was taken so many seconds ago: that of a minute goes evenly, that of a day all at once.
-fn left(budget: &Budget, ago: u64) -> u64 {
+fn left(budget: &BudgetStatus, ago: u64) -> u64 {
     const DAY: u64 = 24 * 60 * 60;
     if per(budget.meter) == "day" {
         return if ago < DAY { budget.taken } else { 0 };
@@ -212,7 +212,7 @@ fn summed(at: u64, rows: &[&Second]) -> Second {
 }
 
 /// What most calls wait for in all rows together, and the first of those that are alike.
-fn held(rows: &[&Second]) -> Option<Held> {
+fn held(rows: &[&Second]) -> Option<Bottleneck> {
     let waits_for = |reason| {
         let alike = rows.iter().filter(|row| row.held == Some(reason));
         alike.fold(0_u64, |sum, row| sum.saturating_add(row.counts[4]))

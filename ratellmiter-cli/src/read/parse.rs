@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt};
 
-use ratellmiter_core::log::{Header, Held, Line, Row};
+use ratellmiter_core::log::{Bottleneck, Header, LogLine, Row};
 use serde::{
     Deserialize,
     de::{Deserializer, IgnoredAny, SeqAccess, Visitor},
@@ -23,9 +23,9 @@ pub(crate) enum Parsed<'a> {
 /// Reads one line, without its line break.
 pub(crate) fn parse(line: &[u8]) -> Result<Parsed<'_>, String> {
     let line = str::from_utf8(line).map_err(|_| "it is not UTF-8".to_owned())?;
-    match Line::parse(line) {
-        Ok(Line::Row(row)) => Ok(Parsed::Row(row)),
-        Ok(Line::Header(header)) => Ok(Parsed::Header(header)),
+    match LogLine::parse(line) {
+        Ok(LogLine::Row(row)) => Ok(Parsed::Row(row)),
+        Ok(LogLine::Header(header)) => Ok(Parsed::Header(header)),
         // One of ours is complained of if it is neither.
         Err(error) => match serde_json::from_str::<Minute<'_>>(line) {
             Ok(minute) => {
@@ -68,11 +68,11 @@ impl Bucket {
         let counts = self.counts();
         let waits = counts[2] > 0 || counts[4] > 0;
         let held = if rate <= 0.0 {
-            Some(Held::Pause)
+            Some(Bottleneck::Pause)
         } else if rate < limit {
-            Some(Held::Ramp)
+            Some(Bottleneck::Ramp)
         } else {
-            (rate >= limit).then_some(Held::Rate)
+            (rate >= limit).then_some(Bottleneck::Rate)
         };
         Second { rate, limit, held: held.filter(|_| waits), ..Second::counted(self.second_bucket_id, counts) }
     }

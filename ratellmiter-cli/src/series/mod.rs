@@ -5,7 +5,7 @@ pub(crate) mod processes;
 
 use std::str::FromStr;
 
-use ratellmiter_core::log::{Budget, Held, Quantiles, Row};
+use ratellmiter_core::log::{Bottleneck, BudgetStatus, Quantiles, Row};
 
 use crate::series::budgets::Budgets;
 
@@ -141,7 +141,7 @@ pub(crate) struct Second {
     /// Calls a second: allowed, and configured.
     pub(crate) rate: f32,
     pub(crate) limit: f32,
-    pub(crate) held: Option<Held>,
+    pub(crate) held: Option<Bottleneck>,
     /// Whether the log tells waits, latencies, failures and calls in flight. In one that does not, refusals are those who
     /// wait again.
     pub(crate) measured: bool,
@@ -207,7 +207,7 @@ impl Second {
 
     /// Nobody was allowed to go.
     pub(crate) fn is_paused(&self) -> bool {
-        self.held == Some(Held::Pause) || self.rate == 0.0
+        self.held == Some(Bottleneck::Pause) || self.rate == 0.0
     }
 
     /// Adds a row of the same second, which came later.
@@ -265,7 +265,7 @@ pub(crate) struct Series {
     /// How many other logs are in it: it is the sum of one more.
     others: u32,
     /// The budgets of each row, where they are to be summed with those of other logs.
-    kept: Vec<(u64, Budget)>,
+    kept: Vec<(u64, BudgetStatus)>,
 }
 
 impl Series {
@@ -279,7 +279,7 @@ impl Series {
     }
 
     /// Adds a second and its budgets.
-    pub(crate) fn add_with(&mut self, second: Second, budgets: &[Budget]) {
+    pub(crate) fn add_with(&mut self, second: Second, budgets: &[BudgetStatus]) {
         self.budgets.add(second.at, budgets);
         self.add(second);
     }
@@ -336,7 +336,7 @@ impl Series {
     }
 
     /// The budgets of each row that were kept.
-    pub(crate) fn kept(&self) -> &[(u64, Budget)] {
+    pub(crate) fn kept(&self) -> &[(u64, BudgetStatus)] {
         &self.kept
     }
 
@@ -418,7 +418,7 @@ impl<'a> FromIterator<Row<'a>> for Series {
 
 #[cfg(test)]
 mod tests {
-    use ratellmiter_core::log::{Budget, Meter};
+    use ratellmiter_core::log::{BudgetKind, BudgetStatus};
 
     use super::*;
 
@@ -426,7 +426,7 @@ mod tests {
         rows.iter().map(|(at, counts)| Second::counted(*at, *counts)).collect()
     }
 
-    fn row(at: u64, rate: f64, held: Option<Held>) -> Second {
+    fn row(at: u64, rate: f64, held: Option<Bottleneck>) -> Second {
         Second::of(&Row { at, rate, held, issued: 1, in_flight: 4, ..Row::default() })
     }
 
@@ -438,11 +438,11 @@ mod tests {
     fn rows_of_a_second_add_up_in_whatever_order_they_come() {
         let sum = series(&[(7, [1, 0, 0, 0, 0]), (9, [1; 5]), (7, [1, 2, 3, 4, 5]), (8, [6; 5]), (9, [u64::MAX; 5])]);
         assert_eq!(counts(&sum), [(7, [2, 2, 3, 4, 5]), (8, [6; 5]), (9, [u64::MAX; 5])]);
-        let (mut one, other) = (row(7, 5.0, None), row(7, 0.0, Some(Held::Pause)));
+        let (mut one, other) = (row(7, 5.0, None), row(7, 0.0, Some(Bottleneck::Pause)));
         one.waits = [1, 9, 9];
         let both: Series = [one, Second { waits: [2, 3, 4], ..other }].into_iter().collect();
         let second = both.seconds()[0];
-        assert_eq!((second.waits, second.held, second.counts[1]), ([2, 9, 9], Some(Held::Pause), 2));
+        assert_eq!((second.waits, second.held, second.counts[1]), ([2, 9, 9], Some(Bottleneck::Pause), 2));
     }
 
     #[test]
@@ -465,8 +465,9 @@ mod tests {
 
     #[test]
     fn tokens_are_none_between_rows_and_unknown_in_a_log_that_tells_of_none() {
-        let budget = |meter, limit| Budget { meter, limit, taken: 0, others: 0, learned: None };
-        let budgets = vec![budget(Meter::TokensPerMinute, 60_000), budget(Meter::OutputTokensPerMinute, 6000)];
+        let budget = |meter, limit| BudgetStatus { meter, limit, taken: 0, others: 0, learned: None };
+        let budgets =
+            vec![budget(BudgetKind::TokensPerMinute, 60_000), budget(BudgetKind::OutputTokensPerMinute, 6000)];
         let row =
             |at, used_tokens| Row { at, used_tokens, reserved_tokens: 9, budgets: budgets.clone(), ..Row::default() };
         let mut series: Series = [row(10, 4), row(10, 1)].into_iter().collect();
@@ -493,7 +494,7 @@ mod tests {
         let rows = [(7, 0.0), (8, 0.0), (9, 5.0), (11, 0.0), (12, f64::NAN)];
         let series: Series = rows.map(|(at, rate)| row(at, rate, None)).into_iter().collect();
         assert_eq!(series.pauses(), [(7, 8), (11, 11)]);
-        let series: Series = [row(7, 5.0, Some(Held::Pause))].into_iter().collect();
+        let series: Series = [row(7, 5.0, Some(Bottleneck::Pause))].into_iter().collect();
         assert_eq!(series.pauses(), [(7, 7)]);
     }
 

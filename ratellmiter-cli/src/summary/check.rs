@@ -177,7 +177,7 @@ impl Unit {
 
 #[cfg(test)]
 mod tests {
-    use ratellmiter_core::log::{Budget, Meter, Row};
+    use ratellmiter_core::log::{BudgetKind, BudgetStatus, Row};
 
     use super::*;
     use crate::series::{Second, Series};
@@ -223,8 +223,8 @@ mod tests {
             in_flight: at,
             used_tokens: 10,
             reserved_tokens: 50,
-            budgets: vec![Budget {
-                meter: Meter::TokensPerMinute,
+            budgets: vec![BudgetStatus {
+                meter: BudgetKind::TokensPerMinute,
                 limit: 1000,
                 taken: 50 * at,
                 others: 0,

@@ -4,7 +4,7 @@ pub(crate) mod check;
 pub(crate) mod render;
 
 use hdrhistogram::Histogram;
-use ratellmiter_core::log::{Held, Meter};
+use ratellmiter_core::log::{Bottleneck, BudgetKind};
 use serde::Serialize;
 
 use crate::{
@@ -129,7 +129,7 @@ impl Summary {
             used_per_call: per_call(seconds, |second| (second.used, second.counts[3].saturating_sub(second.failed))),
             used_share: budgets
                 .iter()
-                .find(|budget| budget.meter == Meter::TokensPerMinute && busy >= 60)
+                .find(|budget| budget.meter == BudgetKind::TokensPerMinute && busy >= 60)
                 .zip(used.filter(|used| *used > 0))
                 .map(|(budget, used)| used as f64 * 60.0 / (budget.limit.max(1) as f64 * busy as f64)),
             budget_mean: fullest(|budget| budget.mean),
@@ -206,7 +206,7 @@ fn verdict(summary: &Summary, seconds: &[Second]) -> String {
     let of_budget = METERS.iter().find(|(_, of)| *of == held).filter(|_| part >= 5.0);
     let (bound, meter) = match of_budget {
         Some((meter, _)) => (bound_by_budget(summary, *meter, part), Some(*meter)),
-        None if held == Held::Server && part >= 5.0 => (bound_by_server(part), None),
+        None if held == Bottleneck::Server && part >= 5.0 => (bound_by_server(part), None),
         None => (bound_by_calls(summary, seconds, &shares), None),
     };
     // A day that was spent is worth telling, whatever bound the time before.
@@ -215,15 +215,22 @@ fn verdict(summary: &Summary, seconds: &[Second]) -> String {
 }
 
 /// For what part of the time the first in the line waited for what, in percent.
-struct Shares(Vec<(Held, f64)>);
+struct Shares(Vec<(Bottleneck, f64)>);
 
 impl Shares {
     #[allow(clippy::cast_precision_loss)]
     fn of(seconds: &[Second], duration: u64) -> Self {
-        let calls = [Held::Pause, Held::InFlight, Held::Rate, Held::Ramp, Held::Learned, Held::Server];
-        let reasons = calls.into_iter().chain([Held::Fleet, Held::Other]);
+        let calls = [
+            Bottleneck::Pause,
+            Bottleneck::InFlight,
+            Bottleneck::Rate,
+            Bottleneck::Ramp,
+            Bottleneck::Learned,
+            Bottleneck::Server,
+        ];
+        let reasons = calls.into_iter().chain([Bottleneck::Fleet, Bottleneck::Other]);
         let reasons = reasons.chain(METERS.map(|(_, held)| held));
-        let share = |held: Held| {
+        let share = |held: Bottleneck| {
             let held = seconds.iter().filter(|second| second.held == Some(held)).count();
             (held as f64 / duration as f64 * 100.0).round()
         };
@@ -231,19 +238,19 @@ impl Shares {
     }
 
     /// Of two that are alike the later one.
-    fn most(&self) -> (Held, f64) {
+    fn most(&self) -> (Bottleneck, f64) {
         let most = self.0.iter().max_by(|(_, one), (_, other)| one.total_cmp(other));
-        most.copied().unwrap_or((Held::Other, 0.0))
+        most.copied().unwrap_or((Bottleneck::Other, 0.0))
     }
 }
 
 /// What holds the line back when a budget does.
-const METERS: [(Meter, Held); 5] = [
-    (Meter::TokensPerDay, Held::TokensPerDay),
-    (Meter::RequestsPerDay, Held::RequestsPerDay),
-    (Meter::InputTokensPerMinute, Held::InputTokensPerMinute),
-    (Meter::OutputTokensPerMinute, Held::OutputTokensPerMinute),
-    (Meter::TokensPerMinute, Held::TokensPerMinute),
+const METERS: [(BudgetKind, Bottleneck); 5] = [
+    (BudgetKind::TokensPerDay, Bottleneck::TokensPerDay),
+    (BudgetKind::RequestsPerDay, Bottleneck::RequestsPerDay),
+    (BudgetKind::InputTokensPerMinute, Bottleneck::InputTokensPerMinute),
+    (BudgetKind::OutputTokensPerMinute, Bottleneck::OutputTokensPerMinute),
+    (BudgetKind::TokensPerMinute, Bottleneck::TokensPerMinute),
 ];
 
 fn bound_by_server(part: f64) -> String {
@@ -252,7 +259,7 @@ fn bound_by_server(part: f64) -> String {
     )
 }
 
-fn bound_by_budget(summary: &Summary, meter: Meter, part: f64) -> String {
+fn bound_by_budget(summary: &Summary, meter: BudgetKind, part: f64) -> String {
     let budget = summary.budgets.iter().find(|budget| budget.meter == meter);
     if let Some(spent) = budget.and_then(|budget| spent(summary, budget)) {
         return format!("{spent}, and calls waited for more for {part} % of the time");
@@ -271,7 +278,8 @@ fn bound_by_budget(summary: &Summary, meter: Meter, part: f64) -> String {
     };
     let bound = format!("bound by {name} for {part} % of the time");
     // A lower max_tokens does nothing for prompts, nor for a count of calls.
-    let by_answers = matches!(meter, Meter::TokensPerMinute | Meter::OutputTokensPerMinute | Meter::TokensPerDay);
+    let by_answers =
+        matches!(meter, BudgetKind::TokensPerMinute | BudgetKind::OutputTokensPerMinute | BudgetKind::TokensPerDay);
     if let Some((reserved, used)) = summary.reserved_per_call.zip(summary.used_per_call)
         && by_answers
         && used * 2.0 < reserved
@@ -332,7 +340,7 @@ fn bound_by_calls(summary: &Summary, seconds: &[Second], shares: &Shares) -> Str
     };
     // The Python package keeps whole tickets a second, whatever is configured.
     let paced = if summary.overloaded.is_some() { format!("configured {limit}") } else { limit.to_string() };
-    if refusals > 0 && seconds.iter().any(|second| second.held == Some(Held::Learned)) {
+    if refusals > 0 && seconds.iter().any(|second| second.held == Some(Bottleneck::Learned)) {
         let at = refused_at(seconds);
         if summary.processes.is_some_and(Processes::is_part) {
             return format!("the server refused while {at:.1}/s went from here: sum all logs to see what to set");
@@ -371,19 +379,19 @@ fn bound_by_calls(summary: &Summary, seconds: &[Second], shares: &Shares) -> Str
         };
     }
     match held {
-        Held::Rate if refusals == 0 => {
+        Bottleneck::Rate if refusals == 0 => {
             format!("bound by the {paced} a minute for {part} % of the time; refusals 0: the limit can be raised")
         }
-        Held::Rate if busy => format!(
+        Bottleneck::Rate if busy => format!(
             "bound by the {paced} a minute for {part} % of the time; refused only while the server was overloaded: the limit can be raised"
         ),
-        Held::Rate => {
+        Bottleneck::Rate => {
             format!("bound by the {paced} a minute for {part} % of the time; {} before raising it", refused())
         }
-        Held::Learned => format!(
+        Bottleneck::Learned => format!(
             "bound for {part} % of the time by what earlier refusals taught, below the configured {limit} a minute"
         ),
-        Held::InFlight => {
+        Bottleneck::InFlight => {
             let most = seconds.iter().map(|second| second.in_flight).max().unwrap_or(0);
             let bound = format!("bound by the {most} calls in flight for {part} % of the time");
             if refusals == 0 || busy {
@@ -392,21 +400,25 @@ fn bound_by_calls(summary: &Summary, seconds: &[Second], shares: &Shares) -> Str
                 format!("{bound}; {} before allowing more", refused())
             }
         }
-        Held::Ramp if refusals == 0 || busy => {
+        Bottleneck::Ramp if refusals == 0 || busy => {
             format!("bound by the ramp for {part} % of the time: demand comes in bursts; set burst, or a steeper ramp")
         }
-        Held::Ramp => format!("bound by the ramp for {part} % of the time; {} before making it steeper", refused()),
-        Held::Server => bound_by_server(part),
-        Held::Fleet => format!("waited for {part} % of the time for the server that the limiter is shared on"),
-        Held::RequestsPerDay
-        | Held::TokensPerMinute
-        | Held::InputTokensPerMinute
-        | Held::OutputTokensPerMinute
-        | Held::TokensPerDay
-        | Held::Other => format!("bound for {part} % of the time by something that this version does not know"),
-        Held::Pause if refusals == 0 => format!("paused for {part} % of the time by refusals that are not in this log"),
-        Held::Pause if busy => format!("paused for {part} % of the time, while the server was overloaded"),
-        Held::Pause => format!(
+        Bottleneck::Ramp => {
+            format!("bound by the ramp for {part} % of the time; {} before making it steeper", refused())
+        }
+        Bottleneck::Server => bound_by_server(part),
+        Bottleneck::Fleet => format!("waited for {part} % of the time for the server that the limiter is shared on"),
+        Bottleneck::RequestsPerDay
+        | Bottleneck::TokensPerMinute
+        | Bottleneck::InputTokensPerMinute
+        | Bottleneck::OutputTokensPerMinute
+        | Bottleneck::TokensPerDay
+        | Bottleneck::Other => format!("bound for {part} % of the time by something that this version does not know"),
+        Bottleneck::Pause if refusals == 0 => {
+            format!("paused for {part} % of the time by refusals that are not in this log")
+        }
+        Bottleneck::Pause if busy => format!("paused for {part} % of the time, while the server was overloaded"),
+        Bottleneck::Pause => format!(
             "paused for {part} % of the time after {}: the limit is lower than it seems, or others use it too",
             counted(refusals, "refusal")
         ),

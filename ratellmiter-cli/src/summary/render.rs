@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use clap::ValueEnum;
-use ratellmiter_core::log::Meter;
+use ratellmiter_core::log::BudgetKind;
 
 use crate::{
     output::printable,
@@ -191,7 +191,7 @@ fn text(run: &Summary) -> String {
     for budget in &run.budgets {
         let percent = |share| Unit::Percent.display(Some(share));
         let learned = budget.learned.map_or_else(String::new, |learned| format!(", {learned:.0} learned"));
-        let used = run.used_share.filter(|_| budget.meter == Meter::TokensPerMinute);
+        let used = run.used_share.filter(|_| budget.meter == BudgetKind::TokensPerMinute);
         let used = used.map_or_else(String::new, |share| format!("; {} used", percent(share)));
         let (name, mean, peak) = (budget.name(), percent(budget.mean), percent(budget.peak));
         let _ = writeln!(page, "  budget    {name}{learned}: taken to {mean} in the mean, to {peak} at most{used}");
@@ -282,7 +282,7 @@ fn json(value: &serde_json::Value) -> String {
 mod tests {
     use super::*;
     use crate::series::{Second, Series};
-    use ratellmiter_core::log::{Budget, Row};
+    use ratellmiter_core::log::{BudgetStatus, Row};
 
     fn run(model: &str, calls: u64) -> Summary {
         let row = |at: u64| Row {
@@ -350,8 +350,8 @@ mod tests {
             rate: 5.0,
             reserved_tokens: 8192,
             used_tokens: 4500,
-            budgets: vec![Budget {
-                meter: Meter::TokensPerMinute,
+            budgets: vec![BudgetStatus {
+                meter: BudgetKind::TokensPerMinute,
                 limit: 600_000,
                 taken: 300_000,
                 others: 0,

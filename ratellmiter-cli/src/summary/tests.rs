@@ -1,6 +1,6 @@
 //! Tests of `summary`.
 
-use ratellmiter_core::log::{Budget, Quantiles, Row};
+use ratellmiter_core::log::{BudgetStatus, Quantiles, Row};
 
 use super::*;
 
@@ -16,11 +16,11 @@ fn run(seconds: u64, change: impl Fn(&mut Row<'static>)) -> Summary {
 }
 
 /// A budget of which so much is taken.
-fn budget(meter: Meter, limit: u64, taken: u64) -> Budget {
-    Budget { meter, limit, taken, others: 0, learned: None }
+fn budget(meter: BudgetKind, limit: u64, taken: u64) -> BudgetStatus {
+    BudgetStatus { meter, limit, taken, others: 0, learned: None }
 }
 
-fn held(share: u64, held: Held) -> impl Fn(&mut Row<'static>) {
+fn held(share: u64, held: Bottleneck) -> impl Fn(&mut Row<'static>) {
     move |row| {
         row.overflow = 50;
         row.held = (row.at - 100 < share).then_some(held);
@@ -55,8 +55,8 @@ fn the_figures_of_tokens_budgets_and_calls_in_flight() {
         (row.reserved_tokens, row.used_tokens) = (500, if row.at < 200 { 0 } else { 100 });
         (row.in_flight, row.failed) = (if row.at < 160 { 2 } else { 8 }, 1);
         row.budgets = vec![
-            budget(Meter::TokensPerMinute, 60_000, 6000),
-            budget(Meter::OutputTokensPerMinute, 1000, row.at - 100),
+            budget(BudgetKind::TokensPerMinute, 60_000, 6000),
+            budget(BudgetKind::OutputTokensPerMinute, 1000, row.at - 100),
         ];
     });
     assert_eq!((summary.in_flight_mean, summary.in_flight_most), (Some(5.0), Some(8)));
@@ -101,9 +101,9 @@ fn too_little_is_said_to_be_too_little() {
 #[test]
 fn a_limit_that_binds_without_refusals_can_be_raised() {
     let verdict = "bound by the configured 300 a minute for 71 % of the time; refusals 0: the limit can be raised";
-    assert_eq!(run(100, held(71, Held::Rate)).verdict, verdict);
+    assert_eq!(run(100, held(71, Bottleneck::Rate)).verdict, verdict);
     let summary = run(100, |row| {
-        held(60, Held::Rate)(row);
+        held(60, Bottleneck::Rate)(row);
         (row.rate_limited, row.overloaded) = (u64::from(row.at == 150), u64::from(row.at == 150));
     });
     assert_eq!(
@@ -111,7 +111,7 @@ fn a_limit_that_binds_without_refusals_can_be_raised() {
         "bound by the configured 300 a minute for 60 % of the time; refused only while the server was overloaded: the limit can be raised"
     );
     let summary = run(100, |row| {
-        held(60, Held::Rate)(row);
+        held(60, Bottleneck::Rate)(row);
         row.rate_limited = u64::from(row.at == 150);
     });
     assert_eq!(
@@ -125,7 +125,8 @@ fn a_limit_that_is_too_high_is_told_with_the_one_to_set() {
     let summary = run(60, |row| {
         (row.requested, row.limit, row.overflow) = (10, Some(10.0), 99);
         row.rate_limited = u64::from([120, 140].contains(&row.at));
-        (row.issued, row.held) = if row.at <= 120 { (6, Some(Held::Ramp)) } else { (4, Some(Held::Learned)) };
+        (row.issued, row.held) =
+            if row.at <= 120 { (6, Some(Bottleneck::Ramp)) } else { (4, Some(Bottleneck::Learned)) };
     });
     assert_eq!(summary.verdict, "the server refused from 3.9/s on: set 230 a minute");
     // Refusals that take a second come when nothing goes any more.
@@ -134,9 +135,9 @@ fn a_limit_that_is_too_high_is_told_with_the_one_to_set() {
         row.rate_limited = if [140, 141].contains(&row.at) { 3 } else { 0 };
         row.rate = if (140..144).contains(&row.at) { 0.0 } else { 6.0 };
         (row.issued, row.held) = match row.at {
-            ..140 => (6, Some(Held::Rate)),
-            140..144 => (0, Some(Held::Pause)),
-            _ => (4, Some(Held::Learned)),
+            ..140 => (6, Some(Bottleneck::Rate)),
+            140..144 => (0, Some(Bottleneck::Pause)),
+            _ => (4, Some(Bottleneck::Learned)),
         };
     });
     assert_eq!(summary.verdict, "the server refused from 6.0/s on: set 360 a minute");
@@ -146,11 +147,11 @@ fn a_limit_that_is_too_high_is_told_with_the_one_to_set() {
         row.rate_limited = u64::from([140, 143, 146].contains(&row.at));
         row.rate = if (140..149).contains(&row.at) { 0.0 } else { 6.0 };
         (row.issued, row.held) = match row.at {
-            ..140 => (6, Some(Held::Rate)),
-            140 => (5, Some(Held::Pause)),
-            143 | 146 => (1, Some(Held::Pause)),
-            141..149 => (0, Some(Held::Pause)),
-            _ => (4, Some(Held::Learned)),
+            ..140 => (6, Some(Bottleneck::Rate)),
+            140 => (5, Some(Bottleneck::Pause)),
+            143 | 146 => (1, Some(Bottleneck::Pause)),
+            141..149 => (0, Some(Bottleneck::Pause)),
+            _ => (4, Some(Bottleneck::Learned)),
         };
     });
     assert_eq!(summary.verdict, "the server refused from 5.9/s on: set 350 a minute");
@@ -180,12 +181,12 @@ fn a_line_that_is_soon_gone_hardly_binds_and_what_is_not_known_is_said_to_be() {
     let verdict = "the line was 50 long at most, and waited for less than 5 % of the time: the limit hardly binds";
     let soon_gone = run(100, |row| {
         if row.at < 104 {
-            held(4, Held::Rate)(row);
+            held(4, Bottleneck::Rate)(row);
         }
     });
     assert_eq!(soon_gone.verdict, verdict);
     assert_eq!(
-        run(100, held(30, Held::Other)).verdict,
+        run(100, held(30, Bottleneck::Other)).verdict,
         "bound for 30 % of the time by something that this version does not know"
     );
     assert_eq!(Summary::of("m", &Series::default()).wait_mean, None);
@@ -207,16 +208,16 @@ fn no_advice_and_no_reason_is_given_that_the_log_does_not_bear_out() {
         .verdict
     };
     assert_eq!(
-        refused(Held::Ramp),
+        refused(Bottleneck::Ramp),
         "bound by the ramp for 100 % of the time; 100 calls came back refused: find out why before making it steeper"
     );
     assert_eq!(
-        refused(Held::InFlight),
+        refused(Bottleneck::InFlight),
         "bound by the 8 calls in flight for 100 % of the time; 100 calls came back refused: find out why before allowing more"
     );
     // Nothing in it says overloaded.
     assert_eq!(
-        run(120, held(120, Held::Pause)).verdict,
+        run(120, held(120, Bottleneck::Pause)).verdict,
         "paused for 100 % of the time by refusals that are not in this log"
     );
 }
@@ -224,7 +225,7 @@ fn no_advice_and_no_reason_is_given_that_the_log_does_not_bear_out() {
 #[test]
 fn calls_in_flight_the_ramp_pauses_and_earlier_lessons() {
     let flight = run(50, |row| {
-        held(40, Held::InFlight)(row);
+        held(40, Bottleneck::InFlight)(row);
         row.in_flight = 8;
     });
     assert_eq!(
@@ -232,11 +233,11 @@ fn calls_in_flight_the_ramp_pauses_and_earlier_lessons() {
         "bound by the 8 calls in flight for 80 % of the time: allow more of them, or shorten the answers"
     );
     assert_eq!(
-        run(50, held(20, Held::Ramp)).verdict,
+        run(50, held(20, Bottleneck::Ramp)).verdict,
         "bound by the ramp for 40 % of the time: demand comes in bursts; set burst, or a steeper ramp"
     );
     let paused = run(50, |row| {
-        held(30, Held::Pause)(row);
+        held(30, Bottleneck::Pause)(row);
         row.rate_limited = u64::from(row.at == 100);
     });
     assert_eq!(
@@ -244,12 +245,12 @@ fn calls_in_flight_the_ramp_pauses_and_earlier_lessons() {
         "paused for 60 % of the time after 1 refusal: the limit is lower than it seems, or others use it too"
     );
     let busy = run(50, |row| {
-        held(30, Held::Pause)(row);
+        held(30, Bottleneck::Pause)(row);
         (row.rate_limited, row.overloaded) = (u64::from(row.at == 100), u64::from(row.at == 100));
     });
     assert_eq!(busy.verdict, "paused for 60 % of the time, while the server was overloaded");
     assert_eq!(
-        run(50, held(45, Held::Learned)).verdict,
+        run(50, held(45, Bottleneck::Learned)).verdict,
         "bound for 90 % of the time by what earlier refusals taught, below the configured 300 a minute"
     );
 }
@@ -268,9 +269,9 @@ fn a_log_that_counts_and_tells_nothing_else_gets_what_can_be_said() {
 fn a_budget_that_binds_is_named_with_what_would_help() {
     let output = |change: fn(&mut Row<'static>)| {
         let summary = run(100, move |row| {
-            held(93, Held::OutputTokensPerMinute)(row);
+            held(93, Bottleneck::OutputTokensPerMinute)(row);
             (row.reserved_tokens, row.used_tokens) = (5 * 4096, 5 * 400);
-            row.budgets = vec![budget(Meter::OutputTokensPerMinute, 80_000, 79_000)];
+            row.budgets = vec![budget(BudgetKind::OutputTokensPerMinute, 80_000, 79_000)];
             change(row);
         });
         summary.verdict
@@ -304,9 +305,9 @@ fn a_budget_that_binds_is_named_with_what_would_help() {
     );
     // Shorter answers do not help those who send long prompts.
     let input = run(100, |row| {
-        held(50, Held::InputTokensPerMinute)(row);
+        held(50, Bottleneck::InputTokensPerMinute)(row);
         (row.reserved_tokens, row.used_tokens) = (5 * 4096, 5 * 400);
-        row.budgets = vec![budget(Meter::InputTokensPerMinute, 400_000, 400_000)];
+        row.budgets = vec![budget(BudgetKind::InputTokensPerMinute, 400_000, 400_000)];
     });
     assert_eq!(
         input.verdict,
@@ -317,17 +318,17 @@ fn a_budget_that_binds_is_named_with_what_would_help() {
 #[test]
 fn a_budget_that_hardly_binds_is_not_blamed() {
     let summary = run(100, |row| {
-        held(60, Held::Rate)(row);
+        held(60, Bottleneck::Rate)(row);
         if row.at >= 160 {
-            row.held = Some(Held::TokensPerMinute);
+            row.held = Some(Bottleneck::TokensPerMinute);
         }
-        row.budgets = vec![budget(Meter::TokensPerMinute, 80_000, 80_000)];
+        row.budgets = vec![budget(BudgetKind::TokensPerMinute, 80_000, 80_000)];
     });
     let verdict = "bound by the configured 300 a minute for 60 % of the time; refusals 0: the limit can be raised";
     assert_eq!(summary.verdict, verdict);
     let soon_gone = run(100, |row| {
         if row.at < 104 {
-            held(4, Held::TokensPerMinute)(row);
+            held(4, Bottleneck::TokensPerMinute)(row);
         }
     });
     assert_eq!(
@@ -344,8 +345,8 @@ fn a_day_that_was_spent_is_told_with_its_time() {
             requested: 5,
             overflow: if waits { 50 } else { 0 },
             limit: Some(5.0),
-            held: (waits && at >= 50).then_some(Held::RequestsPerDay),
-            budgets: vec![budget(Meter::RequestsPerDay, 1000, taken(at))],
+            held: (waits && at >= 50).then_some(Bottleneck::RequestsPerDay),
+            budgets: vec![budget(BudgetKind::RequestsPerDay, 1000, taken(at))],
             ..Row::default()
         };
         Summary::of("m", &(0..100).map(row).collect()).verdict
@@ -379,7 +380,7 @@ fn a_day_that_was_spent_is_told_with_its_time() {
 #[test]
 fn what_the_servers_headers_said_is_told() {
     assert_eq!(
-        run(50, held(20, Held::Server)).verdict,
+        run(50, held(20, Bottleneck::Server)).verdict,
         "bound for 40 % of the time by what the server's headers said: its limits are lower than what is configured, or others use them too"
     );
 }
@@ -443,7 +444,8 @@ mod simulated {
 
 #[test]
 fn a_log_that_does_not_tell_overloads_is_not_asked_why_nothing_was_refused() {
-    let ramped = |at| Second { rate: 2.0, limit: 5.0, held: Some(Held::Ramp), ..Second::counted(at, [5, 2, 0, 2, 40]) };
+    let ramped =
+        |at| Second { rate: 2.0, limit: 5.0, held: Some(Bottleneck::Ramp), ..Second::counted(at, [5, 2, 0, 2, 40]) };
     assert_eq!(
         Summary::of("m", &(0..30).map(ramped).collect()).verdict,
         "bound by the ramp for 100 % of the time: demand comes in bursts; set burst, or a steeper ramp"

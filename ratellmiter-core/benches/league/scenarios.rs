@@ -49,7 +49,7 @@ impl Scenario {
     }
 
     pub(crate) fn limits(&self) -> Limits {
-        Limits::per_minute(NonZeroU32::new(self.believed).expect("a rate")).burst(self.burst)
+        Limits::per_minute(NonZeroU32::new(self.believed).expect("a rate")).burst_window(self.burst)
     }
 }
 

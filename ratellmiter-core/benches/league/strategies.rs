@@ -149,13 +149,13 @@ fn on_tokio(provider: Provider, workload: &Workload, processes: usize, process: 
 }
 
 async fn through_ours(limiter: &Limiter, send: impl Fn() -> Answer, answered: impl Fn(Answer)) {
-    let mut ticket = limiter.admit().await;
+    let mut ticket = limiter.acquire().await;
     for _ in 0..20 {
         let answer = send();
         sleep(answer.after()).await;
         answered(answer);
         match answer.verdict() {
-            Some(refused) => ticket = ticket.refused(refused).await,
+            Some(refused) => ticket = ticket.requeue(refused).await,
             None => return ticket.finish(),
         }
     }

@@ -36,7 +36,7 @@ impl Peer for Ours {
     }
 
     async fn call(&self) {
-        self.0.admit().await.finish();
+        self.0.acquire().await.finish();
     }
 }
 

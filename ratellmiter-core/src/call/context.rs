@@ -10,38 +10,38 @@ use std::{
 use http::HeaderMap;
 
 use crate::{
-    call::stream::Lease,
-    judge::{Evidence, Opinion, Scope, Verdict, judge},
+    call::stream::TicketHandover,
+    judge::{Classification, Evidence, LimitKind, Verdict, judge},
     providers::usage::Usage,
 };
 
 tokio::task_local! {
-    static CALL: Facts;
+    static CALL: CallContext;
 }
 
 /// What one attempt of a call exchanged with servers.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Facts(Arc<Mutex<Seen>>);
+pub(crate) struct CallContext(Arc<Mutex<Observations>>);
 
 #[derive(Debug, Default)]
-struct Seen {
-    last: Option<Exchange>,
+struct Observations {
+    last: Option<ObservedResponse>,
     /// A refusal was followed by another exchange: somebody below us tries again.
     retried: bool,
     /// What the function says that the call used.
     usage: Option<Usage>,
     /// A stream that goes on when the function has returned.
-    lease: Option<Arc<Lease>>,
+    lease: Option<Arc<TicketHandover>>,
 }
 
 #[derive(Debug)]
-struct Exchange {
+struct ObservedResponse {
     status: Option<u16>,
     headers: HeaderMap,
     body: Option<String>,
 }
 
-impl Exchange {
+impl ObservedResponse {
     /// `told` is what the error says, for where only headers were seen.
     fn verdict(&self, told: Option<Verdict>, now: SystemTime) -> Verdict {
         let mut evidence = Evidence::new().headers(&self.headers);
@@ -80,39 +80,39 @@ impl Exchange {
 /// ```
 #[allow(clippy::must_use_candidate)] // It is there for its effect.
 pub fn observe(status: http::StatusCode, headers: &HeaderMap) -> bool {
-    saw(Some(status.as_u16()), headers)
+    record_response(Some(status.as_u16()), headers)
 }
 
 /// Like [`observe`], where only the headers are at hand.
 #[allow(clippy::must_use_candidate)]
 pub fn observe_headers(headers: &HeaderMap) -> bool {
-    saw(None, headers)
+    record_response(None, headers)
 }
 
 /// `false`: there is no call in this task.
-pub(crate) fn saw(status: Option<u16>, headers: &HeaderMap) -> bool {
+pub(crate) fn record_response(status: Option<u16>, headers: &HeaderMap) -> bool {
     CALL.try_with(|facts| {
         let mut seen = facts.lock();
-        let refused = seen.last.as_ref().is_some_and(|last| last.verdict(None, SystemTime::now()).is_retried());
+        let refused = seen.last.as_ref().is_some_and(|last| last.verdict(None, SystemTime::now()).is_retryable());
         // Headers alone may belong to the exchange that was seen just before.
         seen.retried |= refused && status.is_some();
-        seen.last = Some(Exchange { status, headers: headers.clone(), body: None });
+        seen.last = Some(ObservedResponse { status, headers: headers.clone(), body: None });
     })
     .is_ok()
 }
 
 /// Tells of a response that is at hand, with its body if it failed. An observer may have seen it already.
 #[cfg(any(feature = "reqwest", feature = "reqwest-012"))]
-pub(crate) fn read(status: u16, headers: &HeaderMap, body: Option<String>) {
+pub(crate) fn record_body(status: u16, headers: &HeaderMap, body: Option<String>) {
     // Outside of a call nobody wants to know.
     let _ = CALL.try_with(|facts| {
         let mut seen = facts.lock();
-        seen.last = Some(Exchange { status: Some(status), headers: headers.clone(), body });
+        seen.last = Some(ObservedResponse { status: Some(status), headers: headers.clone(), body });
     });
 }
 
 /// Says what the call of this task used; later parts complete earlier ones. `false`: there is no call in this task.
-pub(crate) fn used(usage: Usage) -> bool {
+pub(crate) fn report_usage(usage: Usage) -> bool {
     CALL.try_with(|facts| {
         let mut seen = facts.lock();
         seen.usage = Usage::of_both(seen.usage, Some(usage));
@@ -121,7 +121,7 @@ pub(crate) fn used(usage: Usage) -> bool {
 }
 
 /// The part of the call of this task that a stream may have; `None` if there is no call, or another stream has it.
-pub(crate) fn lease() -> Option<Arc<Lease>> {
+pub(crate) fn open_handover() -> Option<Arc<TicketHandover>> {
     let lease = CALL.try_with(|facts| {
         let mut seen = facts.lock();
         let is_new = seen.lease.is_none();
@@ -130,8 +130,8 @@ pub(crate) fn lease() -> Option<Arc<Lease>> {
     lease.ok().flatten()
 }
 
-impl Facts {
-    fn lock(&self) -> MutexGuard<'_, Seen> {
+impl CallContext {
+    fn lock(&self) -> MutexGuard<'_, Observations> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -146,40 +146,40 @@ impl Facts {
 
     /// The verdict on the attempt, from what was seen and from what the ladder made of its outcome; `None` if neither
     /// recognises it. Forgets what was seen.
-    pub(crate) fn settle(&self, opinion: &Opinion, now: SystemTime) -> Settled {
-        let Seen { last, retried, usage, lease } = std::mem::take(&mut *self.lock());
-        let verdict = |last: &Exchange| last.verdict(opinion.verdict, now);
+    pub(crate) fn settle(&self, opinion: &Classification, now: SystemTime) -> AttemptFacts {
+        let Observations { last, retried, usage, lease } = std::mem::take(&mut *self.lock());
+        let verdict = |last: &ObservedResponse| last.verdict(opinion.verdict, now);
         let seen = last.as_ref().map(verdict).filter(|verdict| *verdict != Verdict::Success);
         let verdict = match (opinion.verdict, seen) {
             (told, _) if opinion.is_final => told,
             // Spent is spent, even where the status alone does not show it.
             (told @ Some(Verdict::QuotaExhausted { .. }), _) => told,
-            (told, Some(seen)) if seen != Verdict::Failed => Some(completed(seen, told)),
+            (told, Some(seen)) if seen != Verdict::Failed => Some(merge_verdicts(seen, told)),
             (told, seen) => told.or(seen),
         };
-        Settled { verdict, retried, usage, lease, headers: last.map(|last| last.headers) }
+        AttemptFacts { verdict, retried, usage, lease, headers: last.map(|last| last.headers) }
     }
 }
 
-pub(crate) struct Settled {
+pub(crate) struct AttemptFacts {
     pub(crate) verdict: Option<Verdict>,
     /// The client tries again by itself.
     pub(crate) retried: bool,
     /// What the function said that the call used.
     pub(crate) usage: Option<Usage>,
     /// A stream that goes on.
-    pub(crate) lease: Option<Arc<Lease>>,
+    pub(crate) lease: Option<Arc<TicketHandover>>,
     /// Of the last answer that was seen.
     pub(crate) headers: Option<HeaderMap>,
 }
 
 /// What the transport saw, with what only the error knows: the hint and the scope from its body.
-fn completed(seen: Verdict, told: Option<Verdict>) -> Verdict {
+fn merge_verdicts(seen: Verdict, told: Option<Verdict>) -> Verdict {
     match (seen, told) {
         (Verdict::RateLimited { retry_after, scope }, Some(told @ Verdict::RateLimited { scope: told_scope, .. })) => {
             Verdict::RateLimited {
                 retry_after: retry_after.or_else(|| told.retry_after()),
-                scope: if scope == Scope::Unknown { told_scope } else { scope },
+                scope: if scope == LimitKind::Unknown { told_scope } else { scope },
             }
         }
         (Verdict::Overloaded { retry_after: None }, Some(told)) => {
@@ -195,8 +195,8 @@ mod tests {
 
     use super::*;
 
-    fn seen(statuses: &[u16]) -> Facts {
-        let facts = Facts::default();
+    fn seen(statuses: &[u16]) -> CallContext {
+        let facts = CallContext::default();
         facts.scope_blocking(|| {
             for status in statuses {
                 let mut headers = HeaderMap::new();
@@ -207,43 +207,43 @@ mod tests {
         facts
     }
 
-    fn told(verdict: Option<Verdict>) -> Opinion {
-        Opinion { verdict, is_final: false, is_early: false, of: "" }
+    fn told(verdict: Option<Verdict>) -> Classification {
+        Classification { verdict, is_final: false, is_early: false, of: "" }
     }
 
     const BY_HEADER: Option<Verdict> =
-        Some(Verdict::RateLimited { retry_after: Some(Duration::from_secs(7)), scope: Scope::Unknown });
+        Some(Verdict::RateLimited { retry_after: Some(Duration::from_secs(7)), scope: LimitKind::Unknown });
 
     #[test]
     fn what_the_transport_saw_comes_before_the_error_and_after_the_users_word() {
         let now = SystemTime::now();
         assert_eq!(seen(&[429]).settle(&told(None), now).verdict, BY_HEADER);
         assert_eq!(seen(&[429]).settle(&told(Some(Verdict::Failed)), now).verdict, BY_HEADER);
-        assert_eq!(seen(&[429]).settle(&Opinion::decided(Verdict::Failed), now).verdict, Some(Verdict::Failed));
-        assert_eq!(seen(&[400]).settle(&told(Some(Verdict::REFUSED)), now).verdict, Some(Verdict::REFUSED));
+        assert_eq!(seen(&[429]).settle(&Classification::decided(Verdict::Failed), now).verdict, Some(Verdict::Failed));
+        assert_eq!(seen(&[400]).settle(&told(Some(Verdict::RATE_LIMITED)), now).verdict, Some(Verdict::RATE_LIMITED));
         assert_eq!(seen(&[400]).settle(&told(None), now).verdict, Some(Verdict::Failed));
         assert_eq!(seen(&[200]).settle(&told(None), now).verdict, None);
-        assert_eq!(Facts::default().settle(&told(None), now).verdict, None);
+        assert_eq!(CallContext::default().settle(&told(None), now).verdict, None);
     }
 
     #[test]
     fn the_error_adds_what_only_its_body_tells() {
         let now = SystemTime::now();
-        let spent = Some(Verdict::QuotaExhausted { resumes_at: None, scope: Scope::Billing });
+        let spent = Some(Verdict::QuotaExhausted { resumes_at: None, scope: LimitKind::Billing });
         assert_eq!(seen(&[429]).settle(&told(spent), now).verdict, spent);
         let scoped =
-            told(Some(Verdict::RateLimited { retry_after: Some(Duration::from_secs(1)), scope: Scope::Tokens }));
-        let merged = Some(Verdict::RateLimited { retry_after: Some(Duration::from_secs(7)), scope: Scope::Tokens });
+            told(Some(Verdict::RateLimited { retry_after: Some(Duration::from_secs(1)), scope: LimitKind::Tokens }));
+        let merged = Some(Verdict::RateLimited { retry_after: Some(Duration::from_secs(7)), scope: LimitKind::Tokens });
         assert_eq!(seen(&[429]).settle(&scoped, now).verdict, merged);
     }
 
     #[test]
     fn headers_alone_give_the_error_its_hint() {
-        let facts = Facts::default();
+        let facts = CallContext::default();
         let mut headers = HeaderMap::new();
         headers.insert("retry-after", "7".parse().unwrap());
         facts.scope_blocking(|| assert!(observe_headers(&headers)));
-        assert_eq!(facts.settle(&told(Some(Verdict::REFUSED)), SystemTime::now()).verdict, BY_HEADER);
+        assert_eq!(facts.settle(&told(Some(Verdict::RATE_LIMITED)), SystemTime::now()).verdict, BY_HEADER);
     }
 
     #[test]

@@ -22,13 +22,13 @@ use futures_core::Stream;
 pub use crate::call::stream::hold_in_call as hold;
 use crate::{
     call::{
-        context::{Facts, Settled},
-        stream::{HeldStream, Keeper, Seen},
+        context::{AttemptFacts, CallContext},
+        stream::{StreamItem, TicketHolder, TicketStream},
     },
-    engine::{congestion::backoff::LONGEST_HINT, scheduler::Wish},
-    judge::{Opinion, Reading, Verdict},
-    limiter::{Admit, Asked, Limiter, Ticket},
-    limits::request::{Ask, Rejected},
+    engine::{congestion::backoff::MAX_HINT, scheduler::Request},
+    judge::{Classification, LimitReading, Verdict},
+    limiter::{Acquire, Limiter, Ticket, TryAcquire},
+    limits::request::{AcquireOptions, Rejected},
     monitor::monitor,
     providers::{limit_headers::readings, usage::Usage},
 };
@@ -43,16 +43,16 @@ use crate::{
 /// #[ratellmiter(model = "gpt-4o")]
 /// async fn answer(prompt: &str) -> Result<String, std::io::Error> {
 ///     let body = r#"{"text": "42", "usage": {"prompt_tokens": 9, "completion_tokens": 1}}"#; // the request
-///     Usage::of_text(body).map(call::settle);
+///     Usage::from_text(body).map(call::report_usage);
 ///     Ok("42".to_owned())
 /// }
 /// # assert!(answer("life").await.is_ok());
-/// # assert!(!call::settle((9, 1)));
+/// # assert!(!call::report_usage((9, 1)));
 /// # }
 /// ```
 #[allow(clippy::must_use_candidate)] // It is there for its effect.
-pub fn settle(usage: impl Into<Usage>) -> bool {
-    context::used(usage.into())
+pub fn report_usage(usage: impl Into<Usage>) -> bool {
+    context::report_usage(usage.into())
 }
 
 /// One call, which may be sent several times. Dropping it gives back whatever it holds.
@@ -62,21 +62,21 @@ pub struct Call {
     limiter: Limiter,
     max_attempts: u32,
     attempts: u32,
-    wish: Option<Box<Wish>>,
+    wish: Option<Box<Request>>,
     /// It can be told that it is turned away.
     bounded: bool,
     /// The limiter says how long calls wait.
     has_bounds: bool,
-    place: Held,
+    place: AttemptState,
     /// What the transport saw of the attempt under way.
-    facts: Facts,
+    facts: CallContext,
 }
 
 #[derive(Debug)]
-enum Held {
+enum AttemptState {
     Nothing,
     /// A place in the line, after a refusal.
-    Place(Asked),
+    Place(TryAcquire),
     Ticket(Ticket),
 }
 
@@ -95,23 +95,23 @@ pub fn limiter(limiter: &Limiter) -> Call {
 
 /// The opinion of a user's `when`.
 #[doc(hidden)]
-pub fn when<T, E>(out: &Result<T, E>, is_refused: impl FnOnce(&E) -> bool) -> Opinion {
-    Opinion::decided(match out {
+pub fn when<T, E>(out: &Result<T, E>, is_refused: impl FnOnce(&E) -> bool) -> Classification {
+    Classification::decided(match out {
         Ok(_) => Verdict::Success,
-        Err(error) if is_refused(error) => Verdict::REFUSED,
+        Err(error) if is_refused(error) => Verdict::RATE_LIMITED,
         Err(_) => Verdict::Failed,
     })
 }
 
 /// The opinion of a user's `classify`, if it has one.
 #[doc(hidden)]
-pub fn classify<R, V: Into<Option<Verdict>>>(out: &R, classify: impl FnOnce(&R) -> V) -> Option<Opinion> {
-    classify(out).into().map(Opinion::decided)
+pub fn classify<R, V: Into<Option<Verdict>>>(out: &R, classify: impl FnOnce(&R) -> V) -> Option<Classification> {
+    classify(out).into().map(Classification::decided)
 }
 
 /// The opinion and the usage of one item of a stream.
 #[doc(hidden)]
-pub type Look = (Opinion, Option<Usage>);
+pub type ItemClassification = (Classification, Option<Usage>);
 
 /// What a user's `usage` gives.
 #[doc(hidden)]
@@ -120,18 +120,18 @@ pub type Look = (Opinion, Option<Usage>);
     label = "gives `{Self}`",
     note = "`ratellmiter_core::Usage::new(input, output)` makes one of two numbers"
 )]
-pub trait Told {
+pub trait IntoUsage {
     /// The usage, if it is told.
     fn told(self) -> Option<Usage>;
 }
 
-impl Told for Usage {
+impl IntoUsage for Usage {
     fn told(self) -> Option<Usage> {
         Some(self)
     }
 }
 
-impl Told for Option<Usage> {
+impl IntoUsage for Option<Usage> {
     fn told(self) -> Option<Usage> {
         self
     }
@@ -139,13 +139,13 @@ impl Told for Option<Usage> {
 
 /// What the call used, by the user's `usage`.
 #[doc(hidden)]
-pub fn usage<T, U: Told>(value: &T, usage: impl FnOnce(&T) -> U) -> Option<Usage> {
+pub fn usage<T, U: IntoUsage>(value: &T, usage: impl FnOnce(&T) -> U) -> Option<Usage> {
     usage(value).told()
 }
 
 /// A future that gives a `T`.
 #[doc(hidden)]
-pub fn giving<T, F: Future<Output = T>>(future: F) -> F {
+pub fn assert_output<T, F: Future<Output = T>>(future: F) -> F {
     future
 }
 
@@ -154,13 +154,13 @@ impl Call {
         let limits = limiter.limits();
         Self {
             limiter,
-            max_attempts: limits.attempts.get(),
-            has_bounds: limits.max_wait.is_some() || limits.max_line.is_some(),
+            max_attempts: limits.max_attempts.get(),
+            has_bounds: limits.max_wait.is_some() || limits.max_queue.is_some(),
             attempts: 0,
             wish: None,
             bounded: false,
-            place: Held::Nothing,
-            facts: Facts::default(),
+            place: AttemptState::Nothing,
+            facts: CallContext::default(),
         }
     }
 
@@ -173,21 +173,21 @@ impl Call {
 
     /// How it asks. `bounded`: it can be told that it is turned away.
     #[must_use]
-    pub fn asking(mut self, ask: Ask, bounded: bool) -> Self {
-        self.wish = Some(Box::new(self.limiter.wish(&ask, bounded)));
+    pub fn with_options(mut self, ask: AcquireOptions, bounded: bool) -> Self {
+        self.wish = Some(Box::new(self.limiter.resolve_options(&ask, bounded)));
         self.bounded = bounded;
         self
     }
 
     /// Waits for a ticket.
     pub async fn admit(&mut self) {
-        let ticket = Admit::of(self.ask()).await;
-        self.place = Held::Ticket(ticket);
+        let ticket = Acquire::of(self.ask()).await;
+        self.place = AttemptState::Ticket(ticket);
     }
 
     /// Waits for a ticket with the thread.
-    pub fn admit_blocking(&mut self) {
-        self.place = Held::Ticket(Admit::of(self.ask()).wait());
+    pub fn blocking_acquire(&mut self) {
+        self.place = AttemptState::Ticket(Acquire::of(self.ask()).wait());
     }
 
     /// Waits for a ticket as long as it may.
@@ -196,7 +196,7 @@ impl Call {
     /// That is not long enough.
     pub async fn admit_bounded(&mut self) -> Result<(), Rejected> {
         let ticket = self.ask().await?;
-        self.place = Held::Ticket(ticket);
+        self.place = AttemptState::Ticket(ticket);
         Ok(())
     }
 
@@ -206,7 +206,7 @@ impl Call {
     /// That is not long enough.
     pub fn admit_bounded_blocking(&mut self) -> Result<(), Rejected> {
         let ticket = self.ask().wait()?;
-        self.place = Held::Ticket(ticket);
+        self.place = AttemptState::Ticket(ticket);
         Ok(())
     }
 
@@ -222,12 +222,12 @@ impl Call {
 
     /// Ends an attempt. `Break`: `out` is the result of the call. `Continue`: it was refused and is to go again. `usage` is
     /// what the result tells.
-    pub fn settle<T>(&mut self, opinion: Opinion, usage: Option<Usage>, out: T) -> ControlFlow<T> {
+    pub fn settle<T>(&mut self, opinion: Classification, usage: Option<Usage>, out: T) -> ControlFlow<T> {
         let judged = self.judge(&opinion, usage);
         let Some(ticket) = self.ticket() else {
             return ControlFlow::Break(out);
         };
-        if judged.verdict.is_retried() {
+        if judged.verdict.is_retryable() {
             return if self.refuse(ticket, &judged) { ControlFlow::Continue(()) } else { ControlFlow::Break(out) };
         }
         match judged.lease {
@@ -242,15 +242,15 @@ impl Call {
 
     /// Ends an attempt that gave a stream, once the first item of its answer is there. `Break`: the stream goes to the caller,
     /// and keeps the ticket. `Continue`: the call was refused and is to go again.
-    pub async fn begin<S, L>(
+    pub async fn start_stream<S, L>(
         &mut self,
-        opinion: Opinion,
+        opinion: Classification,
         stream: S,
         mut look: L,
-    ) -> ControlFlow<HeldStream<Pin<Box<S>>, impl FnMut(&S::Item) -> Seen + use<S, L>>>
+    ) -> ControlFlow<TicketStream<Pin<Box<S>>, impl FnMut(&S::Item) -> StreamItem + use<S, L>>>
     where
         S: Stream,
-        L: FnMut(&S::Item) -> Look,
+        L: FnMut(&S::Item) -> ItemClassification,
     {
         let mut stream = Box::pin(stream);
         let mut judged = self.judge(&opinion, None);
@@ -268,17 +268,17 @@ impl Call {
             (is_early, told) = (opinion.is_early, usage);
             judged = self.judge(&opinion, usage).after(judged);
         }
-        let mut keeper = Keeper::default();
+        let mut keeper = TicketHolder::default();
         if let Some(ticket) = self.ticket() {
-            if judged.verdict.is_retried() {
+            if judged.verdict.is_retryable() {
                 if self.refuse(ticket, &judged) {
                     return ControlFlow::Continue(());
                 }
             } else {
-                keeper = Keeper::of(ticket);
+                keeper = TicketHolder::of(ticket);
                 keeper.read(&judged.readings);
-                keeper.say(judged.usage);
-                keeper.see(Seen { usage: told, verdict: Some(judged.verdict) });
+                keeper.add_usage(judged.usage);
+                keeper.observe_item(StreamItem { usage: told, verdict: Some(judged.verdict) });
             }
         }
         if is_over {
@@ -286,14 +286,14 @@ impl Call {
         }
         let look = move |item: &S::Item| {
             let (opinion, usage) = look(item);
-            Seen { usage, verdict: Some(opinion.verdict.unwrap_or_else(|| not_recognised(opinion.of))) }
+            StreamItem { usage, verdict: Some(opinion.verdict.unwrap_or_else(|| not_recognised(opinion.of))) }
         };
-        ControlFlow::Break(HeldStream::begun(keeper, first, stream, look))
+        ControlFlow::Break(TicketStream::begun(keeper, first, stream, look))
     }
 
-    fn judge(&self, opinion: &Opinion, usage: Option<Usage>) -> Judged {
+    fn judge(&self, opinion: &Classification, usage: Option<Usage>) -> AttemptOutcome {
         let now = SystemTime::now();
-        let Settled { verdict, retried, usage: said, lease, headers } = self.facts.settle(opinion, now);
+        let AttemptFacts { verdict, retried, usage: said, lease, headers } = self.facts.settle(opinion, now);
         if retried {
             warn_of_retries();
         }
@@ -301,52 +301,52 @@ impl Call {
             readings(&headers, now, self.limiter.limits().contract.requests_header_is_per_day())
         });
         let verdict = verdict.unwrap_or_else(|| not_recognised(opinion.of));
-        Judged { verdict, usage: said.or(usage), readings, lease }
+        AttemptOutcome { verdict, usage: said.or(usage), readings, lease }
     }
 
     /// `true`: it waits again, and is to go again.
-    fn refuse(&mut self, ticket: Ticket, judged: &Judged) -> bool {
+    fn refuse(&mut self, ticket: Ticket, judged: &AttemptOutcome) -> bool {
         let hint = judged.verdict.retry_after();
         ticket.read(&judged.readings);
-        let place = ticket.refused(judged.verdict).bounded();
-        let too_long = hint.is_some_and(|hint| hint > LONGEST_HINT);
+        let place = ticket.requeue(judged.verdict).bounded();
+        let too_long = hint.is_some_and(|hint| hint > MAX_HINT);
         // The caller's own error says more than that it was turned away.
         let too_late = self.bounded && !place.is_in_time();
         if self.attempts >= self.max_attempts || too_long || too_late || !self.limiter.limits().enabled {
             return false;
         }
-        self.place = Held::Place(place);
+        self.place = AttemptState::Place(place);
         true
     }
 
     fn ticket(&mut self) -> Option<Ticket> {
-        match std::mem::replace(&mut self.place, Held::Nothing) {
-            Held::Ticket(ticket) => Some(ticket),
+        match std::mem::replace(&mut self.place, AttemptState::Nothing) {
+            AttemptState::Ticket(ticket) => Some(ticket),
             _ => None,
         }
     }
 
-    fn ask(&mut self) -> Asked {
+    fn ask(&mut self) -> TryAcquire {
         if self.has_bounds && !self.bounded {
             warn_of_bounds();
         }
         self.attempts += 1;
-        match std::mem::replace(&mut self.place, Held::Nothing) {
-            Held::Place(place) => place,
+        match std::mem::replace(&mut self.place, AttemptState::Nothing) {
+            AttemptState::Place(place) => place,
             _ => self.limiter.ask_for(self.wish.clone()),
         }
     }
 }
 
 /// What came of an attempt.
-struct Judged {
+struct AttemptOutcome {
     verdict: Verdict,
     usage: Option<Usage>,
-    readings: Vec<Reading>,
-    lease: Option<std::sync::Arc<stream::Lease>>,
+    readings: Vec<LimitReading>,
+    lease: Option<std::sync::Arc<stream::TicketHandover>>,
 }
 
-impl Judged {
+impl AttemptOutcome {
     /// What was told before it is not lost.
     fn after(mut self, before: Self) -> Self {
         self.usage = Usage::of_both(before.usage, self.usage);
@@ -362,15 +362,15 @@ impl Judged {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot tell that a call was turned away: it must be a `Result` whose error is `From<Rejected>`",
     label = "this option needs `From<ratellmiter_core::Rejected>` of the function's error",
-    note = "`max_wait`, `max_line`, `deadline` and `bounded` turn calls away with the function's own error: give its type `impl From<ratellmiter_core::Rejected>`; `anyhow::Error` and `Box<dyn Error>` have it"
+    note = "`max_wait`, `max_queue`, `deadline` and `bounded` turn calls away with the function's own error: give its type `impl From<ratellmiter_core::Rejected>`; `anyhow::Error` and `Box<dyn Error>` have it"
 )]
-pub trait TurnedAway {
+pub trait FromRejected {
     /// It was.
     fn turned_away(rejected: Rejected) -> Self;
 }
 
 #[diagnostic::do_not_recommend]
-impl<T, E: From<Rejected>> TurnedAway for Result<T, E> {
+impl<T, E: From<Rejected>> FromRejected for Result<T, E> {
     fn turned_away(rejected: Rejected) -> Self {
         Err(rejected.into())
     }
@@ -379,7 +379,7 @@ impl<T, E: From<Rejected>> TurnedAway for Result<T, E> {
 /// What comes of a call that was turned away.
 #[doc(hidden)]
 #[must_use]
-pub fn turned_away<R: TurnedAway>(rejected: Rejected) -> R {
+pub fn from_rejected<R: FromRejected>(rejected: Rejected) -> R {
     R::turned_away(rejected)
 }
 
@@ -401,7 +401,7 @@ fn warn_of_bounds() {
     static WARNED: AtomicBool = AtomicBool::new(false);
     if !WARNED.swap(true, Ordering::Relaxed) {
         tracing::warn!(
-            "`max_wait` and `max_line` of a limiter hold for calls that can be told that they are turned away: give their \
+            "`max_wait` and `max_queue` of a limiter hold for calls that can be told that they are turned away: give their \
              functions the option `bounded`, and an error that is `From<ratellmiter_core::Rejected>`"
         );
     }

@@ -18,7 +18,7 @@ use pin_project_lite::pin_project;
 
 use crate::{
     call::context,
-    judge::{Reading, Verdict, dispatch::by_chain},
+    judge::{LimitReading, Verdict, dispatch::by_chain},
     limiter::Ticket,
     providers::usage::{HasUsage, Usage},
 };
@@ -26,25 +26,25 @@ use crate::{
 /// What one item of a stream tells the limiter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
-pub struct Seen {
+pub struct StreamItem {
     /// What the call has used so far.
     pub usage: Option<Usage>,
     /// That it was refused, or failed, after all. `None`: neither.
     pub verdict: Option<Verdict>,
 }
 
-impl Seen {
+impl StreamItem {
     /// Nothing.
     pub const NOTHING: Self = Self { usage: None, verdict: None };
 
     /// What an item of a client's stream tells by itself: its usage, or what its error means. For
-    /// [`look`](HeldStream::look), where the attribute's `stream` is not at hand.
+    /// [`look`](TicketStream::usage_from), where the attribute's `stream` is not at hand.
     ///
     /// ```
-    /// use ratellmiter_core::{Seen, Usage, Verdict};
+    /// use ratellmiter_core::{StreamItem, Usage, Verdict};
     ///
     /// let refused = std::io::Error::other("429 Too Many Requests");
-    /// assert_eq!(Seen::of(&Err::<Usage, _>(refused)).verdict, Some(Verdict::REFUSED));
+    /// assert_eq!(StreamItem::of(&Err::<Usage, _>(refused)).verdict, Some(Verdict::RATE_LIMITED));
     /// ```
     #[must_use]
     pub fn of<T: HasUsage, E: Error + 'static>(item: &Result<T, E>) -> Self {
@@ -70,13 +70,13 @@ impl Seen {
 }
 
 /// Many items tell nothing.
-impl From<Option<Usage>> for Seen {
+impl From<Option<Usage>> for StreamItem {
     fn from(usage: Option<Usage>) -> Self {
         Self { usage, verdict: None }
     }
 }
 
-/// Keeps a ticket until a stream has ended or is dropped. Give it [`HeldStream::look`], and it settles with the usage that
+/// Keeps a ticket until a stream has ended or is dropped. Give it [`TicketStream::usage_from`], and it settles with the usage that
 /// the items tell.
 ///
 /// ```
@@ -85,17 +85,17 @@ impl From<Option<Usage>> for Seen {
 /// use ratellmiter_core::{Limiter, Limits, Usage, hold};
 ///
 /// let limiter = Limiter::new(Limits::per_minute(300.try_into().unwrap()));
-/// let ticket = limiter.admit().await;
+/// let ticket = limiter.acquire().await;
 /// let answer = stream::iter(["Hel", "lo", r#"{"usage": {"prompt_tokens": 9, "completion_tokens": 2}}"#]); // the call
-/// let mut answer = hold(ticket, answer).look(|part| Usage::of_text(part));
+/// let mut answer = hold(ticket, answer).usage_from(|part| Usage::from_text(part));
 /// while let Some(part) = answer.next().await {
 ///     assert_eq!(limiter.snapshot().in_flight, 1, "{part}");
 /// }
 /// assert_eq!(limiter.snapshot().in_flight, 0);
 /// # }
 /// ```
-pub fn hold<S: Stream>(ticket: Ticket, stream: S) -> HeldStream<S> {
-    HeldStream::unseen(Keeper::of(ticket), stream)
+pub fn hold<S: Stream>(ticket: Ticket, stream: S) -> TicketStream<S> {
+    TicketStream::unseen(TicketHolder::of(ticket), stream)
 }
 
 pin_project! {
@@ -103,39 +103,39 @@ pin_project! {
     ///
     /// # Cancel safety
     /// Dropping it gives back the place in flight at once.
-    pub struct HeldStream<S: Stream, L = fn(&<S as Stream>::Item) -> Seen> {
+    pub struct TicketStream<S: Stream, L = fn(&<S as Stream>::Item) -> StreamItem> {
         #[pin]
         stream: S,
         // They were waited for already.
         first: VecDeque<S::Item>,
-        keeper: Keeper,
+        keeper: TicketHolder,
         look: L,
     }
 }
 
-impl<S: Stream> HeldStream<S> {
-    fn unseen(keeper: Keeper, stream: S) -> Self {
-        Self { stream, first: VecDeque::new(), keeper, look: |_| Seen::NOTHING }
+impl<S: Stream> TicketStream<S> {
+    fn unseen(keeper: TicketHolder, stream: S) -> Self {
+        Self { stream, first: VecDeque::new(), keeper, look: |_| StreamItem::NOTHING }
     }
 }
 
-impl<S: Stream, L> HeldStream<S, L> {
+impl<S: Stream, L> TicketStream<S, L> {
     /// With items that were waited for already.
-    pub(crate) fn begun(keeper: Keeper, first: VecDeque<S::Item>, stream: S, look: L) -> Self {
+    pub(crate) fn begun(keeper: TicketHolder, first: VecDeque<S::Item>, stream: S, look: L) -> Self {
         Self { stream, first, keeper, look }
     }
 
-    /// Looks at each item for what it tells of the call: a [`Seen`], or just an `Option<Usage>`.
-    pub fn look<T: Into<Seen>>(
+    /// Looks at each item for what it tells of the call: a [`StreamItem`], or just an `Option<Usage>`.
+    pub fn usage_from<T: Into<StreamItem>>(
         self,
         mut look: impl FnMut(&S::Item) -> T,
-    ) -> HeldStream<S, impl FnMut(&S::Item) -> Seen> {
+    ) -> TicketStream<S, impl FnMut(&S::Item) -> StreamItem> {
         let Self { stream, first, keeper, .. } = self;
-        HeldStream { stream, first, keeper, look: move |item: &S::Item| look(item).into() }
+        TicketStream { stream, first, keeper, look: move |item: &S::Item| look(item).into() }
     }
 }
 
-impl<S: Stream, L: FnMut(&S::Item) -> Seen> Stream for HeldStream<S, L> {
+impl<S: Stream, L: FnMut(&S::Item) -> StreamItem> Stream for TicketStream<S, L> {
     type Item = S::Item;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<S::Item>> {
@@ -145,7 +145,7 @@ impl<S: Stream, L: FnMut(&S::Item) -> Seen> Stream for HeldStream<S, L> {
         }
         let item = ready!(this.stream.poll_next(context));
         match &item {
-            Some(item) => this.keeper.see((this.look)(item)),
+            Some(item) => this.keeper.observe_item((this.look)(item)),
             None => this.keeper.end(),
         }
         Poll::Ready(item)
@@ -158,34 +158,34 @@ impl<S: Stream, L: FnMut(&S::Item) -> Seen> Stream for HeldStream<S, L> {
     }
 }
 
-impl<S: Stream, L> fmt::Debug for HeldStream<S, L> {
+impl<S: Stream, L> fmt::Debug for TicketStream<S, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HeldStream").field("keeper", &self.keeper).finish_non_exhaustive()
+        f.debug_struct("TicketStream").field("keeper", &self.keeper).finish_non_exhaustive()
     }
 }
 
 /// The ticket of a stream, and what its items have told so far.
 #[derive(Debug, Default)]
-pub(crate) struct Keeper {
-    ticket: Kept,
-    seen: End,
+pub(crate) struct TicketHolder {
+    ticket: HeldTicket,
+    seen: StreamEnd,
     /// The last item told what the call has used.
     is_told: bool,
 }
 
 #[derive(Debug, Default)]
-enum Kept {
+enum HeldTicket {
     /// The call has ended.
     #[default]
     Nothing,
     Ticket(Ticket),
     /// It is with the call, which has not returned yet, or was left here by it.
-    Lease(Arc<Lease>),
+    Lease(Arc<TicketHandover>),
 }
 
 /// How a stream ended.
 #[derive(Debug, Default, Clone, Copy)]
-struct End {
+struct StreamEnd {
     failed: bool,
     usage: Option<Usage>,
     /// It was a refusal.
@@ -196,17 +196,17 @@ struct End {
 
 /// What a call and the stream that goes on after it share.
 #[derive(Debug, Default)]
-pub(crate) struct Lease(Mutex<Lent>);
+pub(crate) struct TicketHandover(Mutex<HandoverState>);
 
 #[derive(Debug, Default)]
-struct Lent {
+struct HandoverState {
     ticket: Option<Ticket>,
     /// What the call said that it used, before the stream did.
     usage: Option<Usage>,
-    end: Option<End>,
+    end: Option<StreamEnd>,
 }
 
-impl Lease {
+impl TicketHandover {
     /// The call returns, and its ticket goes to the stream; if that has ended already, the ticket ends as it did. `usage` is
     /// what the call itself said.
     pub(crate) fn give(&self, ticket: Ticket, usage: Option<Usage>) {
@@ -221,7 +221,7 @@ impl Lease {
         }
     }
 
-    fn end(&self, end: End) {
+    fn end(&self, end: StreamEnd) {
         let mut lent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         lent.end = Some(end);
         let (ticket, end) = (lent.ticket.take(), end.after(lent.usage));
@@ -230,7 +230,7 @@ impl Lease {
     }
 }
 
-impl End {
+impl StreamEnd {
     /// With what was said before the stream began.
     fn after(mut self, before: Option<Usage>) -> Self {
         self.usage = Usage::of_both(before, self.usage);
@@ -240,35 +240,35 @@ impl End {
     fn of(self, ticket: Ticket) {
         match self.refused {
             // It does not go again: what was given to the caller cannot be taken back.
-            Some(verdict) => drop(ticket.refused(verdict)),
+            Some(verdict) => drop(ticket.requeue(verdict)),
             None if self.is_unknown => drop(ticket),
             None => ticket.settle(self.failed, self.usage, &[]),
         }
     }
 }
 
-impl Keeper {
+impl TicketHolder {
     pub(crate) fn of(ticket: Ticket) -> Self {
-        Self { ticket: Kept::Ticket(ticket), ..Self::default() }
+        Self { ticket: HeldTicket::Ticket(ticket), ..Self::default() }
     }
 
     /// For a stream that begins within the call of this task.
     fn of_call() -> Self {
-        let ticket = context::lease().map_or(Kept::Nothing, Kept::Lease);
+        let ticket = context::open_handover().map_or(HeldTicket::Nothing, HeldTicket::Lease);
         Self { ticket, ..Self::default() }
     }
 
     /// What is known of the call before its first item, which does not tell all.
-    pub(crate) fn say(&mut self, usage: Option<Usage>) {
+    pub(crate) fn add_usage(&mut self, usage: Option<Usage>) {
         self.seen.usage = Usage::of_both(self.seen.usage, usage);
     }
 
-    pub(crate) fn see(&mut self, seen: Seen) {
+    pub(crate) fn observe_item(&mut self, seen: StreamItem) {
         self.is_told = seen.usage.is_some();
-        self.say(seen.usage);
+        self.add_usage(seen.usage);
         match seen.verdict {
             None | Some(Verdict::Success) => {}
-            Some(verdict) if verdict.is_retried() => {
+            Some(verdict) if verdict.is_retryable() => {
                 self.seen.refused = Some(verdict);
                 self.end();
             }
@@ -277,22 +277,22 @@ impl Keeper {
     }
 
     /// The answer to the call shows this while it goes on.
-    pub(crate) fn read(&self, readings: &[Reading]) {
-        if let Kept::Ticket(ticket) = &self.ticket {
+    pub(crate) fn read(&self, readings: &[LimitReading]) {
+        if let HeldTicket::Ticket(ticket) = &self.ticket {
             ticket.read(readings);
         }
     }
 
     pub(crate) fn end(&mut self) {
         match std::mem::take(&mut self.ticket) {
-            Kept::Nothing => {}
-            Kept::Ticket(ticket) => self.seen.of(ticket),
-            Kept::Lease(lease) => lease.end(self.seen),
+            HeldTicket::Nothing => {}
+            HeldTicket::Ticket(ticket) => self.seen.of(ticket),
+            HeldTicket::Lease(lease) => lease.end(self.seen),
         }
     }
 }
 
-impl Drop for Keeper {
+impl Drop for TicketHolder {
     fn drop(&mut self) {
         self.seen.is_unknown = !self.is_told;
         self.end();
@@ -315,7 +315,7 @@ impl Drop for Keeper {
 /// #[ratellmiter(limiter = limiter)]
 /// async fn ask(limiter: &Limiter) -> Result<Answer, std::io::Error> {
 ///     let parts = stream::iter(["Hel", "lo"]); // the request
-///     Ok(Answer { id: 7, parts: call::hold(parts).look(|part| Usage::of_text(part)).boxed() })
+///     Ok(Answer { id: 7, parts: call::hold(parts).usage_from(|part| Usage::from_text(part)).boxed() })
 /// }
 ///
 /// let limiter = Limiter::new(Limits::per_minute(300.try_into().unwrap()));
@@ -325,13 +325,13 @@ impl Drop for Keeper {
 /// assert_eq!(limiter.snapshot().in_flight, 0);
 /// # }
 /// ```
-pub fn hold_in_call<S: Stream>(stream: S) -> HeldStream<S> {
-    HeldStream::unseen(Keeper::of_call(), stream)
+pub fn hold_in_call<S: Stream>(stream: S) -> TicketStream<S> {
+    TicketStream::unseen(TicketHolder::of_call(), stream)
 }
 
 /// A stream that a future gives. It begins when it is first polled.
 #[derive(Debug)]
-pub enum Lazy<F: Future> {
+pub enum LazyStream<F: Future> {
     /// The future has not given it yet.
     Begins(Pin<Box<F>>),
     /// It has.
@@ -339,11 +339,11 @@ pub enum Lazy<F: Future> {
 }
 
 /// Begins when it is first polled.
-pub fn lazy<F: Future>(future: F) -> Lazy<F> {
-    Lazy::Begins(Box::pin(future))
+pub fn lazy<F: Future>(future: F) -> LazyStream<F> {
+    LazyStream::Begins(Box::pin(future))
 }
 
-impl<F: Future<Output: Stream + Unpin>> Stream for Lazy<F> {
+impl<F: Future<Output: Stream + Unpin>> Stream for LazyStream<F> {
     type Item = <F::Output as Stream>::Item;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -362,42 +362,42 @@ impl<F: Future<Output: Stream + Unpin>> Stream for Lazy<F> {
     label = "not a stream that can be replaced",
     note = "`stream` needs `impl Stream`, `Pin<Box<dyn Stream>>` or `BoxStream`, alone or in a type that is called `Result`; in other types put `ratellmiter_core::call::hold(stream)` where the stream is, without the option"
 )]
-pub trait Replaced {
+pub trait NamedStream {
     /// Itself.
     type Stream: Stream;
     /// Itself.
-    fn given(self) -> Self::Stream;
+    fn into_stream(self) -> Self::Stream;
 }
 
 /// What can be put in the place of such a stream, which is an `R`.
-pub trait Rewrap<'a, S, R> {
+pub trait RewrapAs<'a, S, R> {
     /// The stream in the place of this one.
     fn rewrap(stream: S) -> R;
 }
 
 /// A stream with its ticket. Where it was made of no stream the compiler does not know of what, and says no more of it.
 #[derive(Debug)]
-pub struct Held<S>(pub S);
+pub struct Rewrapped<S>(pub S);
 
-impl<S: Stream, L: FnMut(&S::Item) -> Seen> Held<HeldStream<Pin<Box<S>>, L>> {
+impl<S: Stream, L: FnMut(&S::Item) -> StreamItem> Rewrapped<TicketStream<Pin<Box<S>>, L>> {
     /// As the type of the signature.
     pub fn rewrapped<'a, R>(self) -> R
     where
-        S: Rewrap<'a, HeldStream<Pin<Box<S>>, L>, R>,
+        S: RewrapAs<'a, TicketStream<Pin<Box<S>>, L>, R>,
     {
         S::rewrap(self.0)
     }
 }
 
-impl<F, S: Stream, L> Held<Lazy<F>>
+impl<F, S: Stream, L> Rewrapped<LazyStream<F>>
 where
-    F: Future<Output = HeldStream<Pin<Box<S>>, L>>,
-    L: FnMut(&S::Item) -> Seen,
+    F: Future<Output = TicketStream<Pin<Box<S>>, L>>,
+    L: FnMut(&S::Item) -> StreamItem,
 {
     /// As the type of the signature.
     pub fn rewrapped<'a, R>(self) -> R
     where
-        S: Rewrap<'a, Lazy<F>, R>,
+        S: RewrapAs<'a, LazyStream<F>, R>,
     {
         S::rewrap(self.0)
     }
@@ -406,14 +406,14 @@ where
 macro_rules! replaced {
     ($($auto:ident)*) => {
         #[diagnostic::do_not_recommend]
-        impl<'a, I> Replaced for Pin<Box<dyn Stream<Item = I> $(+ $auto)* + 'a>> {
+        impl<'a, I> NamedStream for Pin<Box<dyn Stream<Item = I> $(+ $auto)* + 'a>> {
             type Stream = Self;
-            fn given(self) -> Self {
+            fn into_stream(self) -> Self {
                 self
             }
         }
 
-        impl<'a, S: Stream $(+ $auto)* + 'a> Rewrap<'a, S, Self> for Pin<Box<dyn Stream<Item = S::Item> $(+ $auto)* + 'a>> {
+        impl<'a, S: Stream $(+ $auto)* + 'a> RewrapAs<'a, S, Self> for Pin<Box<dyn Stream<Item = S::Item> $(+ $auto)* + 'a>> {
             fn rewrap(stream: S) -> Self {
                 Box::pin(stream)
             }

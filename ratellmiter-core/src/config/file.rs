@@ -12,8 +12,8 @@ use toml::de::DeTable;
 
 use super::{
     ConfigError,
-    sharing::{Loss, Url},
-    values::{Budget, Mistake, Value},
+    sharing::{OnDisconnect, Url},
+    values::{BudgetSetting, Mistake, Value},
 };
 use crate::{
     config::sharing,
@@ -24,9 +24,9 @@ use crate::{
 /// The keys that may stand above the models as well as under one of them.
 const COMMON: [&str; 14] = [
     "max_in_flight",
-    "attempts",
-    "burst",
-    "learn",
+    "max_attempts",
+    "burst_window",
+    "adaptive",
     "enabled",
     "ramp",
     "provider",
@@ -36,7 +36,7 @@ const COMMON: [&str; 14] = [
     OUTPUT_TOKENS_PER_MINUTE,
     TOKENS_PER_DAY,
     "max_wait",
-    "max_line",
+    "max_queue",
 ];
 
 /// The configuration file, as it is written.
@@ -45,35 +45,35 @@ pub(super) struct File {
     pub(super) default_rate_limit: Option<NonZeroU32>,
     pub(super) log_directory: Option<PathBuf>,
     /// What is changed for all models.
-    pub(super) limits: Changes,
+    pub(super) limits: LimitOverrides,
     pub(super) shared: Option<Url>,
     pub(super) shared_namespace: Option<String>,
-    pub(super) shared_on_loss: Option<Loss>,
-    pub(super) models: HashMap<String, Changes>,
+    pub(super) shared_on_disconnect: Option<OnDisconnect>,
+    pub(super) models: HashMap<String, LimitOverrides>,
 }
 
 /// What the file changes, for one model or for all.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Changes {
+pub(super) struct LimitOverrides {
     requests_per_minute: Option<NonZeroU32>,
     max_in_flight: Option<NonZeroU32>,
-    attempts: Option<NonZeroU32>,
-    burst: Option<Duration>,
-    learn: Option<bool>,
+    max_attempts: Option<NonZeroU32>,
+    burst_window: Option<Duration>,
+    adaptive: Option<bool>,
     enabled: Option<bool>,
     #[allow(clippy::option_option)] // No change, or one of two settings.
     ramp: Option<Option<Ramp>>,
     provider: Option<Contract>,
-    requests_per_day: Option<Budget>,
-    tokens_per_minute: Option<Budget>,
-    input_tokens_per_minute: Option<Budget>,
-    output_tokens_per_minute: Option<Budget>,
-    tokens_per_day: Option<Budget>,
+    requests_per_day: Option<BudgetSetting>,
+    tokens_per_minute: Option<BudgetSetting>,
+    input_tokens_per_minute: Option<BudgetSetting>,
+    output_tokens_per_minute: Option<BudgetSetting>,
+    tokens_per_day: Option<BudgetSetting>,
     max_wait: Option<Duration>,
-    max_line: Option<u32>,
+    max_queue: Option<u32>,
 }
 
-impl Changes {
+impl LimitOverrides {
     /// Reads the table of one model.
     fn of_model(value: Value<'_>) -> Result<Self, Mistake> {
         let mut changes = Self::default();
@@ -92,9 +92,9 @@ impl Changes {
     fn set(&mut self, key: &str, value: Value<'_>) -> Result<bool, Mistake> {
         match key {
             "max_in_flight" => self.max_in_flight = Some(value.positive()?),
-            "attempts" => self.attempts = Some(value.positive()?),
-            "burst" => self.burst = Some(value.burst()?),
-            "learn" => self.learn = Some(value.flag()?),
+            "max_attempts" => self.max_attempts = Some(value.positive()?),
+            "burst_window" => self.burst_window = Some(value.burst()?),
+            "adaptive" => self.adaptive = Some(value.flag()?),
             "enabled" => self.enabled = Some(value.flag()?),
             "ramp" => self.ramp = Some(value.ramp()?),
             "provider" => self.provider = Some(value.provider()?),
@@ -104,7 +104,7 @@ impl Changes {
             OUTPUT_TOKENS_PER_MINUTE => self.output_tokens_per_minute = Some(value.budget()?),
             TOKENS_PER_DAY => self.tokens_per_day = Some(value.budget()?),
             "max_wait" => self.max_wait = Some(value.wait()?),
-            "max_line" => self.max_line = Some(value.count()?),
+            "max_queue" => self.max_queue = Some(value.count()?),
             _ => return Ok(false),
         }
         Ok(true)
@@ -116,24 +116,24 @@ impl Changes {
         }
         limits.requests_per_minute = self.requests_per_minute.unwrap_or(limits.requests_per_minute);
         limits.max_in_flight = self.max_in_flight.or(limits.max_in_flight);
-        limits.attempts = self.attempts.unwrap_or(limits.attempts);
-        limits.burst = self.burst.unwrap_or(limits.burst);
-        limits.learn = self.learn.unwrap_or(limits.learn);
+        limits.max_attempts = self.max_attempts.unwrap_or(limits.max_attempts);
+        limits.burst_window = self.burst_window.unwrap_or(limits.burst_window);
+        limits.adaptive = self.adaptive.unwrap_or(limits.adaptive);
         limits.enabled = self.enabled.unwrap_or(limits.enabled);
         limits.ramp = self.ramp.unwrap_or(limits.ramp);
         limits.contract = self.provider.unwrap_or(limits.contract);
-        let budget = |said: Option<Budget>, before| said.map(|said| said.amount).or(before);
+        let budget = |said: Option<BudgetSetting>, before| said.map(|said| said.amount).or(before);
         limits.requests_per_day = budget(self.requests_per_day, limits.requests_per_day);
         limits.tokens_per_minute = budget(self.tokens_per_minute, limits.tokens_per_minute);
         limits.input_tokens_per_minute = budget(self.input_tokens_per_minute, limits.input_tokens_per_minute);
         limits.output_tokens_per_minute = budget(self.output_tokens_per_minute, limits.output_tokens_per_minute);
         limits.tokens_per_day = budget(self.tokens_per_day, limits.tokens_per_day);
         limits.max_wait = self.max_wait.or(limits.max_wait);
-        limits.max_line = self.max_line.or(limits.max_line);
+        limits.max_queue = self.max_queue.or(limits.max_queue);
     }
 
     /// The first budget that the provider named beside it never counts.
-    fn idle(&self) -> Option<Mistake> {
+    fn first_uncounted_budget(&self) -> Option<Mistake> {
         let contract = self.provider?;
         let said = [
             (self.tokens_per_minute, TOKENS_PER_MINUTE),
@@ -170,7 +170,7 @@ fn named(contract: Contract) -> String {
 
 /// What a user should hear of limits that hold from now on: of budgets that can never bind, and of those a minute that the
 /// provider does not have.
-pub(crate) fn doubts(limits: &Limits) -> Vec<String> {
+pub(crate) fn warnings(limits: &Limits) -> Vec<String> {
     let contract = limits.contract;
     let said = [
         (limits.tokens_per_minute, TOKENS_PER_MINUTE),
@@ -210,7 +210,7 @@ impl File {
             problem: error.message().to_owned(),
         })?;
         let file = Self::of(table.get_ref())?;
-        let idle = file.models.values().chain([&file.limits]).filter_map(Changes::idle);
+        let idle = file.models.values().chain([&file.limits]).filter_map(LimitOverrides::first_uncounted_budget);
         idle.min_by_key(|mistake| mistake.at).map_or(Ok(file), Err)
     }
 
@@ -223,16 +223,16 @@ impl File {
                 "log_directory" => file.log_directory = Some(value.path()?),
                 "shared" => file.shared = Some(Url::of(value)?),
                 "shared_namespace" => file.shared_namespace = Some(sharing::namespace(value)?),
-                "shared_on_loss" => file.shared_on_loss = Some(Loss::of(value)?),
+                "shared_on_disconnect" => file.shared_on_disconnect = Some(OnDisconnect::of(value)?),
                 "models" => {
                     let models = value.table("a map")?.iter();
-                    let models =
-                        models.map(|(name, value)| Ok((name.get_ref().to_string(), Changes::of_model(Value(value))?)));
+                    let models = models
+                        .map(|(name, value)| Ok((name.get_ref().to_string(), LimitOverrides::of_model(Value(value))?)));
                     file.models = models.collect::<Result<_, Mistake>>()?;
                 }
                 name if file.limits.set(name, value)? => {}
                 name => {
-                    let shared = ["shared", "shared_namespace", "shared_on_loss"];
+                    let shared = ["shared", "shared_namespace", "shared_on_disconnect"];
                     let known = [&["default_rate_limit", "log_directory"], &COMMON[..], &shared, &["models"]];
                     return Err(unknown(name, key.span().start, &known));
                 }

@@ -7,16 +7,16 @@
 //! default_rate_limit = 300            # calls a minute for models that are not named below
 //! log_directory = "ratellmiter_logs"
 //! max_in_flight = 50
-//! attempts = 20
-//! learn = true
-//! burst = 0                           # seconds, up to 60
+//! max_attempts = 20
+//! adaptive = true
+//! burst_window = 0                           # seconds, up to 60
 //! max_wait = 30                       # seconds, more than 0 and up to 86400
-//! max_line = 1000
+//! max_queue = 1000
 //! enabled = true
 //! ramp = { start = 0.25, step = 0.10 }  # or "off"
 //! shared = "redis://127.0.0.1:6379"   # one budget with all other processes that say so
 //! shared_namespace = "default"
-//! shared_on_loss = "degrade"          # or "closed", "open"
+//! shared_on_disconnect = "degrade"          # or "wait", "full_limits"
 //!
 //! [models."claude-sonnet-4-5"]        # what is not said here is as above
 //! provider = "anthropic"              # the tier, as its table says it
@@ -34,14 +34,14 @@
 //! `provider` says how tokens are counted: it is one of [`Contract::names`]. The budgets are `requests_per_day`,
 //! `tokens_per_minute`, `input_tokens_per_minute`, `output_tokens_per_minute` and `tokens_per_day`. Where they stand above
 //! the models they hold for each model apart, as `max_in_flight` does, but for models to which the code gives limits of their
-//! own ([`Monitor::limit`](crate::Monitor::limit)): of those only what stands under their name is changed. With a provider that
+//! own ([`Monitor::set_limits`](crate::Monitor::set_limits)): of those only what stands under their name is changed. With a provider that
 //! does not limit requests, as `deepseek`, they are 60,000 a minute unless you say otherwise.
 //!
 //! A budget of tokens that the provider named beside it never counts, as Gemini does output, is a mistake in the file. One
 //! that comes from elsewhere, or that the provider counts but does not limit, is a warning once it holds; a budget of your
 //! own for a day is neither.
 //!
-//! `shared` needs the feature `redis`; see [`Monitor::shared`](crate::Monitor).
+//! `shared` needs the feature `redis`; see [`Monitor::share_over`](crate::Monitor).
 //!
 //! The environment: `RATELLMITER_LOGS` is the log directory, `RATELLMITER_RATE_LIMIT` the default rate limit,
 //! `RATELLMITER_SHARED` the URL of `shared`, and `RATELLMITER=off` lets every call through at once.
@@ -54,11 +54,11 @@ mod variables;
 use std::{collections::HashMap, env, error::Error, fmt, io, num::NonZeroU32, path::PathBuf, time::Duration};
 
 pub(crate) use self::{
-    file::doubts,
-    sharing::{Loss, Sharing},
+    file::warnings,
+    sharing::{OnDisconnect, Sharing},
 };
 use self::{
-    file::{Changes, File},
+    file::{File, LimitOverrides},
     variables::{OFF, Variables},
 };
 
@@ -71,7 +71,7 @@ use crate::{
 /// What a program asks for. File and environment may say otherwise, see [the module](self).
 ///
 /// What differs from model to model, as the budgets of tokens and of days do, is said by
-/// [`Monitor::limit`](crate::Monitor::limit), or in the file.
+/// [`Monitor::set_limits`](crate::Monitor::set_limits), or in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// Calls a minute for models that have no limit of their own. 300 by default.
@@ -80,20 +80,20 @@ pub struct Config {
     pub log_directory: PathBuf,
     /// How many calls of one model may be out at once. `None`, the default: any number.
     pub max_in_flight: Option<NonZeroU32>,
-    /// How much unused budget may go at once, see [`Limits::burst`]. Zero by default.
-    pub burst: Duration,
+    /// How much unused budget may go at once, see [`Limits::burst_window`]. Zero by default.
+    pub burst_window: Duration,
     /// How a jump in demand is taken. `None`: at once.
     pub ramp: Option<Ramp>,
-    /// Whether refusals lower the rate for a while, see [`Limits::learn`]. On by default.
-    pub learn: bool,
+    /// Whether refusals lower the rate for a while, see [`Limits::adaptive`]. On by default.
+    pub adaptive: bool,
     /// How often one call is sent at most. 20 by default.
-    pub attempts: NonZeroU32,
+    pub max_attempts: NonZeroU32,
     /// How the provider counts tokens, for models whose limits do not say it. [`Contract::PLAIN`] by default.
     pub contract: Contract,
     /// How long calls that can be told wait at most, see [`Limits::max_wait`]. `None`, the default: as long as it takes.
     pub max_wait: Option<Duration>,
-    /// How many calls of one model may wait, see [`Limits::max_line`]. `None`, the default: any number.
-    pub max_line: Option<u32>,
+    /// How many calls of one model may wait, see [`Limits::max_queue`]. `None`, the default: any number.
+    pub max_queue: Option<u32>,
 }
 
 impl Default for Config {
@@ -103,13 +103,13 @@ impl Default for Config {
             default_rate_limit: DEFAULT_RATE_LIMIT.get(),
             log_directory: log::DIRECTORY.into(),
             max_in_flight: limits.max_in_flight,
-            burst: limits.burst,
+            burst_window: limits.burst_window,
             ramp: limits.ramp,
-            learn: limits.learn,
-            attempts: limits.attempts,
+            adaptive: limits.adaptive,
+            max_attempts: limits.max_attempts,
             contract: limits.contract,
             max_wait: limits.max_wait,
-            max_line: limits.max_line,
+            max_queue: limits.max_queue,
         }
     }
 }
@@ -197,7 +197,7 @@ impl Error for ConfigError {
 pub(crate) struct Settings {
     pub(crate) log_directory: PathBuf,
     defaults: Limits,
-    models: HashMap<String, Changes>,
+    models: HashMap<String, LimitOverrides>,
     /// `RATELLMITER=off`.
     off: bool,
     pub(crate) sharing: Sharing,
@@ -225,14 +225,14 @@ impl Settings {
 
     fn combine(config: Config, file: File, variables: Variables) -> Result<Self, ConfigError> {
         let rate = NonZeroU32::new(config.default_rate_limit).ok_or(ConfigError::ZeroRate)?;
-        let mut defaults = Limits::per_minute(rate).attempts(config.attempts);
+        let mut defaults = Limits::per_minute(rate).max_attempts(config.max_attempts);
         defaults.max_in_flight = config.max_in_flight;
         defaults.ramp = config.ramp;
-        defaults.burst = config.burst;
-        defaults.learn = config.learn;
+        defaults.burst_window = config.burst_window;
+        defaults.adaptive = config.adaptive;
         defaults.contract = config.contract;
         defaults.max_wait = config.max_wait;
-        defaults.max_line = config.max_line;
+        defaults.max_queue = config.max_queue;
         file.limits.apply(&mut defaults);
         defaults.requests_per_minute =
             variables.rate_limit.or(file.default_rate_limit).unwrap_or(defaults.requests_per_minute);
@@ -245,7 +245,7 @@ impl Settings {
                 by_variable: variables.shared.is_some(),
                 url: variables.shared.or(file.shared),
                 namespace: file.shared_namespace,
-                loss: file.shared_on_loss,
+                loss: file.shared_on_disconnect,
             },
         })
     }

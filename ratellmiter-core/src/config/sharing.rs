@@ -9,7 +9,7 @@ use super::{
     values::{Mistake, Value},
 };
 #[cfg(feature = "redis")]
-use crate::fleet::Shared;
+use crate::fleet::FleetConfig;
 
 /// The environment variable that holds the URL of the server.
 pub(super) const VARIABLE: &str = "RATELLMITER_SHARED";
@@ -18,42 +18,42 @@ pub(super) const VARIABLE: &str = "RATELLMITER_SHARED";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 #[cfg_attr(not(feature = "redis"), expect(unreachable_pub))]
-pub enum Loss {
+pub enum OnDisconnect {
     /// Each process goes on with its last share of the limits. If it never had one, with all of them; or, where others are
     /// there that have other limits, with an equal one.
     #[default]
     Degrade,
     /// Calls wait until the server is back.
-    Closed,
+    Wait,
     /// Each process goes on with all of the limits, as if it were alone.
-    Open,
+    FullLimits,
 }
 
-impl Loss {
+impl OnDisconnect {
     pub(super) fn of(value: Value<'_>) -> Result<Self, Mistake> {
-        const ALLOWED: &str = "\"degrade\", \"closed\" or \"open\"";
+        const ALLOWED: &str = "\"degrade\", \"wait\" or \"full_limits\"";
         Ok(match value.text(ALLOWED)? {
             "degrade" => Self::Degrade,
-            "closed" => Self::Closed,
-            "open" => Self::Open,
+            "wait" => Self::Wait,
+            "full_limits" => Self::FullLimits,
             other => return Err(value.mistake(format!("{other:?} is not {ALLOWED}"))),
         })
     }
 }
 
-impl fmt::Display for Loss {
+impl fmt::Display for OnDisconnect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Degrade => "this process goes on with its last share of the limits",
-            Self::Closed => "calls wait until it can be shared again",
-            Self::Open => "this process goes on with all of the limits",
+            Self::Wait => "calls wait until it can be shared again",
+            Self::FullLimits => "this process goes on with all of the limits",
         })
     }
 }
 
 /// The URL of a server. It is not shown, since it may contain a password.
 #[derive(Debug, Clone)]
-pub(super) struct Url(#[cfg(feature = "redis")] Shared);
+pub(super) struct Url(#[cfg(feature = "redis")] FleetConfig);
 
 impl Url {
     pub(super) fn of(value: Value<'_>) -> Result<Self, Mistake> {
@@ -68,7 +68,7 @@ impl Url {
 
     #[cfg(feature = "redis")]
     fn new(url: &str) -> Result<Self, String> {
-        Shared::new(url).map(Self).map_err(|error| error.to_string())
+        FleetConfig::new(url).map(Self).map_err(|error| error.to_string())
     }
 
     #[cfg(not(feature = "redis"))]
@@ -93,7 +93,7 @@ pub(crate) struct Sharing {
     /// The URL is that of the environment.
     pub(super) by_variable: bool,
     pub(super) namespace: Option<String>,
-    pub(super) loss: Option<Loss>,
+    pub(super) loss: Option<OnDisconnect>,
 }
 
 impl Sharing {
@@ -109,7 +109,7 @@ impl Sharing {
 
     /// Returns the server to share limiters on. These settings take precedence over those of the code.
     #[cfg(feature = "redis")]
-    pub(crate) fn over(&self, code: Option<&Shared>) -> Option<Shared> {
+    pub(crate) fn merged_with_code(&self, code: Option<&FleetConfig>) -> Option<FleetConfig> {
         let mut shared = self.url.as_ref().map(|Url(server)| server).or(code)?.clone();
         let (namespace, loss) = code.map_or((&shared.namespace, shared.loss), |code| (&code.namespace, code.loss));
         shared.namespace = self.namespace.as_ref().unwrap_or(namespace).clone();

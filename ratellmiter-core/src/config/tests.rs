@@ -46,7 +46,7 @@ fn code_then_file_then_environment() {
 
 #[test]
 fn the_file_wins_over_what_the_code_says_of_a_model() {
-    let text = "attempts = 7\n[models.\"gpt-4o\"]\nrequests_per_minute = 500\nramp = \"off\"";
+    let text = "max_attempts = 7\n[models.\"gpt-4o\"]\nrequests_per_minute = 500\nramp = \"off\"";
     let settings = settings(&Config::default(), text, &[("RATELLMITER_RATE_LIMIT", "60")]);
     let asked = Limits::per_minute(NonZeroU32::new(9).unwrap()).max_in_flight(NonZeroU32::new(3).unwrap());
     let limits = settings.limits("gpt-4o", Some(asked));
@@ -57,16 +57,16 @@ fn the_file_wins_over_what_the_code_says_of_a_model() {
         "the default is for models without a limit of their own"
     );
     let limits = settings.limits("unheard", None);
-    assert_eq!((rate(limits), limits.attempts.get(), limits.ramp), (60, 7, Some(Ramp::DEFAULT)));
+    assert_eq!((rate(limits), limits.max_attempts.get(), limits.ramp), (60, 7, Some(Ramp::DEFAULT)));
 }
 
 #[test]
 fn burst_and_learning_are_set_for_all_or_for_one() {
-    let code = Config { burst: Duration::from_secs(10), learn: false, ..Config::default() };
-    let settings = settings(&code, "burst = 2.5\n[models.m]\nlearn = true\nburst = 60", &[]);
+    let code = Config { burst_window: Duration::from_secs(10), adaptive: false, ..Config::default() };
+    let settings = settings(&code, "burst_window = 2.5\n[models.m]\nadaptive = true\nburst_window = 60", &[]);
     let (one, other) = (settings.limits("m", None), settings.limits("n", None));
-    assert_eq!((one.burst, one.learn), (Duration::from_secs(60), true));
-    assert_eq!((other.burst, other.learn), (Duration::from_millis(2500), false));
+    assert_eq!((one.burst_window, one.adaptive), (Duration::from_secs(60), true));
+    assert_eq!((other.burst_window, other.adaptive), (Duration::from_millis(2500), false));
 }
 
 #[test]
@@ -80,12 +80,12 @@ fn off_is_off_for_all() {
 fn a_mistake_in_the_file_is_one_line_with_place_key_and_what_is_allowed() {
     assert_eq!(
         complaint("\n[models.m]\nrequests = 5"),
-        "line 3, column 1, key `requests`: unknown field `requests`, expected one of `requests_per_minute`, `max_in_flight`, `attempts`, `burst`, `learn`, `enabled`, `ramp`, `provider`, `requests_per_day`, `tokens_per_minute`, `input_tokens_per_minute`, `output_tokens_per_minute`, `tokens_per_day`, `max_wait`, `max_line`"
+        "line 3, column 1, key `requests`: unknown field `requests`, expected one of `requests_per_minute`, `max_in_flight`, `max_attempts`, `burst_window`, `adaptive`, `enabled`, `ramp`, `provider`, `requests_per_day`, `tokens_per_minute`, `input_tokens_per_minute`, `output_tokens_per_minute`, `tokens_per_day`, `max_wait`, `max_queue`"
     );
     for (text, start) in [
         ("default_rate_limit = 0", "line 1, column 22, key `default_rate_limit`: "),
         ("default_rate_limit = -5", "line 1, column 22, key `default_rate_limit`: "),
-        ("attempts = 2.5", "line 1, column 12, key `attempts`: "),
+        ("max_attempts = 2.5", "line 1, column 12, key `max_attempts`: "),
     ] {
         let complaint = complaint(text);
         assert!(complaint.starts_with(start), "{complaint}");
@@ -95,9 +95,9 @@ fn a_mistake_in_the_file_is_one_line_with_place_key_and_what_is_allowed() {
         ("ramp = \"on\"", "allowed is \"off\" or { start = 0.25, step = 0.10 }"),
         ("ramp = { start = 2.0, step = 0.1 }", "from 0.001 to 1, not 2"),
         ("ramp = { start = 0.5 }", "allowed is \"off\" or { start = 0.25, step = 0.10 }"),
-        ("burst = 61", "a burst of 61 seconds; allowed are 0 to 60 seconds"),
-        ("burst = nan", "allowed are 0 to 60 seconds"),
-        ("burst = \"1m\"", "line 1, column 9, key `burst`"),
+        ("burst_window = 61", "a burst of 61 seconds; allowed are 0 to 60 seconds"),
+        ("burst_window = nan", "allowed are 0 to 60 seconds"),
+        ("burst_window = \"1m\"", "line 1, column 9, key `burst_window`"),
         ("[models\n", "line 1"),
     ] {
         let complaint = complaint(text);
@@ -143,7 +143,7 @@ fn said(limits: &Limits) -> [Option<u64>; 7] {
         limits.tokens_per_day,
     ];
     let wait = limits.max_wait.map(|wait| u64::try_from(wait.as_millis()).unwrap());
-    let bounds = [wait, limits.max_line.map(u64::from)];
+    let bounds = [wait, limits.max_queue.map(u64::from)];
     let mut all = budgets.map(|budget| budget.map(NonZeroU64::get)).into_iter().chain(bounds);
     std::array::from_fn(|_| all.next().unwrap())
 }
@@ -155,7 +155,7 @@ const KEYS: [&str; 7] = [
     "output_tokens_per_minute",
     "tokens_per_day",
     "max_wait",
-    "max_line",
+    "max_queue",
 ];
 
 #[test]
@@ -178,7 +178,7 @@ fn each_budget_and_bound_is_set_for_all_or_for_one() {
 fn the_provider_and_the_bounds_of_waiting_come_from_code_then_file_then_the_model() {
     let openai = Contract::named("openai").unwrap();
     let code =
-        Config { contract: openai, max_wait: Some(Duration::from_secs(9)), max_line: Some(8), ..Config::default() };
+        Config { contract: openai, max_wait: Some(Duration::from_secs(9)), max_queue: Some(8), ..Config::default() };
     let limits = settings(&code, "", &[]).limits("m", None);
     assert_eq!((limits.contract, said(&limits)[5..].to_vec()), (openai, vec![Some(9000), Some(8)]));
     let text = "provider = \"groq\"\nmax_wait = 0.5\n[models.m]\nprovider = \"azure\"\nmax_line = 3";
@@ -204,7 +204,7 @@ fn a_tier_table_is_written_down_as_it_stands_there() {
     assert_eq!(said(&claude), [None, None, Some(30_000), Some(8000), None, Some(30_000), Some(1000)]);
     assert_eq!((rate(gpt), gpt.contract.name()), (500, "openai"));
     assert_eq!(said(&gpt), [None, Some(30_000), None, None, None, Some(30_000), Some(1000)]);
-    assert!(doubts(&claude).is_empty() && doubts(&gpt).is_empty());
+    assert!(warnings(&claude).is_empty() && warnings(&gpt).is_empty());
 }
 
 #[test]
@@ -248,11 +248,11 @@ fn a_budget_or_bound_that_cannot_be_is_one_line_with_place_key_and_what_is_allow
         assert_eq!(complaint, format!("{start}{budgets}"));
     }
     assert_eq!(
-        complaint(&format!("attempts = {large}")),
-        "line 1, column 12, key `attempts`: integer number overflowed; allowed are whole numbers from 1 to 4294967295"
+        complaint(&format!("max_attempts = {large}")),
+        "line 1, column 12, key `max_attempts`: integer number overflowed; allowed are whole numbers from 1 to 4294967295"
     );
-    let line = complaint("max_line = -1");
-    assert!(line.starts_with("line 1, column 12, key `max_line`: invalid value: integer `-1`, expected "), "{line}");
+    let line = complaint("max_queue = -1");
+    assert!(line.starts_with("line 1, column 12, key `max_queue`: invalid value: integer `-1`, expected "), "{line}");
     assert!(line.ends_with(" to 4294967295"), "{line}");
     assert_eq!(
         complaint("[models.m]\nprovider = \"antropic\""),
@@ -280,12 +280,12 @@ fn a_budget_that_its_provider_never_counts_is_a_mistake_where_both_are_said() {
     let text = "output_tokens_per_minute = 8_000\n[models.m]\nprovider = \"gemini\"";
     let settings = settings(&Config::default(), text, &[]);
     assert_eq!(
-        doubts(&settings.limits("m", None)),
+        warnings(&settings.limits("m", None)),
         [
             "output_tokens_per_minute never binds: gemini counts nothing of it; its limits are requests_per_minute, requests_per_day, tokens_per_minute"
         ]
     );
-    assert_eq!(doubts(&settings.limits("n", None)), [""; 0], "nobody knows the provider");
+    assert_eq!(warnings(&settings.limits("n", None)), [""; 0], "nobody knows the provider");
 }
 
 #[test]
@@ -293,7 +293,7 @@ fn a_budget_a_minute_that_its_provider_does_not_have_is_doubted_and_one_of_a_day
     let text =
         "provider = \"anthropic\"\ntokens_per_minute = 38_000\ntokens_per_day = 1_000_000\nrequests_per_day = 10_000";
     assert_eq!(
-        doubts(&settings(&Config::default(), text, &[]).limits("m", None)),
+        warnings(&settings(&Config::default(), text, &[]).limits("m", None)),
         [
             "anthropic has no tokens_per_minute, which holds as a limit of your own; its limits are requests_per_minute, input_tokens_per_minute, output_tokens_per_minute"
         ]
@@ -322,25 +322,28 @@ fn the_files_of_the_readme_are_as_they_must_be() {
 #[cfg(feature = "redis")]
 #[test]
 fn limiters_are_shared_as_the_environment_the_file_and_the_code_say() {
-    use crate::{config::Loss, fleet::Shared};
+    use crate::{config::OnDisconnect, fleet::FleetConfig};
 
-    let shared = |text: &str, pairs: &[(&str, &str)], code: Option<&Shared>| {
-        settings(&Config::default(), text, pairs).sharing.over(code)
+    let shared = |text: &str, pairs: &[(&str, &str)], code: Option<&FleetConfig>| {
+        settings(&Config::default(), text, pairs).sharing.merged_with_code(code)
     };
-    let url = |url: &str| Shared::new(url).unwrap();
-    let code = url("redis://code").namespace("mine").on_loss(Loss::Open);
+    let url = |url: &str| FleetConfig::new(url).unwrap();
+    let code = url("redis://code").namespace("mine").on_disconnect(OnDisconnect::FullLimits);
     assert_eq!(shared("", &[], None), None);
     assert_eq!(shared("", &[], Some(&code)), Some(code.clone()));
     let text = "shared = \"redis://file\"";
     assert_eq!(shared(text, &[], None), Some(url("redis://file")));
-    assert_eq!(shared(text, &[], Some(&code)), Some(url("redis://file").namespace("mine").on_loss(Loss::Open)));
-    let whole = format!("{text}\nshared_namespace = \"theirs\"\nshared_on_loss = \"closed\"");
+    assert_eq!(
+        shared(text, &[], Some(&code)),
+        Some(url("redis://file").namespace("mine").on_disconnect(OnDisconnect::FullLimits))
+    );
+    let whole = format!("{text}\nshared_namespace = \"theirs\"\nshared_on_disconnect = \"wait\"");
     let pairs = [("RATELLMITER_SHARED", "rediss://u:p@variable:1/2")];
-    let expected = url("rediss://u:p@variable:1/2").namespace("theirs").on_loss(Loss::Closed);
+    let expected = url("rediss://u:p@variable:1/2").namespace("theirs").on_disconnect(OnDisconnect::Wait);
     assert_eq!(shared(&whole, &pairs, Some(&code)), Some(expected));
     assert_eq!(
         shared("shared_namespace = \"theirs\"", &[], Some(&code)),
-        Some(url("redis://code").namespace("theirs").on_loss(Loss::Open))
+        Some(url("redis://code").namespace("theirs").on_disconnect(OnDisconnect::FullLimits))
     );
 }
 
@@ -359,8 +362,8 @@ fn a_server_that_is_none_is_told_without_its_password() {
     );
     assert!(!variable.contains("hunter2"));
     for (text, problem) in [
-        ("shared_on_loss = \"shut\"", "\"shut\" is not \"degrade\", \"closed\" or \"open\""),
-        ("shared_on_loss = true", "expected \"degrade\", \"closed\" or \"open\""),
+        ("shared_on_disconnect = \"shut\"", "\"shut\" is not \"degrade\", \"wait\" or \"full_limits\""),
+        ("shared_on_disconnect = true", "expected \"degrade\", \"wait\" or \"full_limits\""),
         ("shared = 6379", "expected the URL of a Redis or Valkey server, as \"redis://HOST:PORT\""),
         ("shared_namespace = \"\"", "a namespace is not empty"),
     ] {
@@ -371,7 +374,7 @@ fn a_server_that_is_none_is_told_without_its_password() {
 
 #[test]
 fn a_program_that_cannot_share_reads_the_file_and_does_not_start_with_it() {
-    let sharing = settings(&Config::default(), "shared = \"redis://h\"\nshared_on_loss = \"closed\"", &[]).sharing;
+    let sharing = settings(&Config::default(), "shared = \"redis://h\"\nshared_on_disconnect = \"wait\"", &[]).sharing;
     let error = sharing.check(false).unwrap_err().to_string();
     assert!(error.starts_with("`shared` in the configuration has limiters shared, but"), "{error}");
     assert!(error.contains("the feature `redis`") && error.lines().count() == 1, "{error}");

@@ -16,7 +16,7 @@ use toml::{
 use super::variables::OFF;
 use crate::{
     engine::budgets,
-    limits::{LONGEST_BURST, Ramp},
+    limits::{MAX_BURST_WINDOW, Ramp},
     providers::contract::Contract,
 };
 
@@ -35,7 +35,7 @@ pub(super) struct Value<'a>(pub(super) &'a Spanned<DeValue<'a>>);
 
 /// A limit of tokens or of a day, and the byte of the file at which it stands.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Budget {
+pub(super) struct BudgetSetting {
     pub(super) amount: NonZeroU64,
     pub(super) at: usize,
 }
@@ -117,12 +117,12 @@ impl<'a> Value<'a> {
         Ok(u32::try_from(number).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MAX))
     }
 
-    pub(super) fn budget(self) -> Result<Budget, Mistake> {
-        let allowed = 1..=budgets::MOST;
+    pub(super) fn budget(self) -> Result<BudgetSetting, Mistake> {
+        let allowed = 1..=budgets::MAX_AMOUNT;
         let number = self.whole("a nonzero u64", 1..=u64::MAX, &allowed)?;
         let fitting = NonZeroU64::new(number).filter(|amount| allowed.contains(&amount.get()));
         let amount = fitting.ok_or_else(|| self.mistake(format!("a limit of {number}")).but_whole(&allowed))?;
-        Ok(Budget { amount, at: self.0.span().start })
+        Ok(BudgetSetting { amount, at: self.0.span().start })
     }
 
     fn number(self) -> Result<f64, Mistake> {
@@ -149,7 +149,7 @@ impl<'a> Value<'a> {
 
     /// Seconds of a burst.
     pub(super) fn burst(self) -> Result<Duration, Mistake> {
-        let (seconds, longest) = (self.number()?, LONGEST_BURST.as_secs_f64());
+        let (seconds, longest) = (self.number()?, MAX_BURST_WINDOW.as_secs_f64());
         if (0.0..=longest).contains(&seconds) {
             Ok(Duration::from_secs_f64(seconds))
         } else {

@@ -8,52 +8,52 @@ use std::{
 
 use crate::{
     engine::{
-        budgets::Price,
-        scheduler::{Id, Until},
+        budgets::Reservation,
+        scheduler::{CallId, Expiry},
     },
-    limits::{cost::Cost, request::Reason},
+    limits::{cost::TokenEstimate, request::RejectReason},
 };
 
 /// What a call keeps from its asking to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Details {
-    pub(crate) cost: Cost,
+pub(crate) struct CallState {
+    pub(crate) cost: TokenEstimate,
     /// How much longer it may wait, the time in which it was out left out.
     pub(crate) patience: Option<Duration>,
     pub(crate) deadline: Option<Duration>,
     /// When it leaves the line that it stands in.
-    pub(crate) until: Option<Until>,
+    pub(crate) until: Option<Expiry>,
     /// What it was charged when it went.
-    pub(crate) price: Price,
+    pub(crate) price: Reservation,
 }
 
 /// By the ids of calls that wait or are out.
 #[derive(Debug, Default)]
-pub(crate) struct AllDetails(HashMap<Id, Details, BuildHasherDefault<ById>>);
+pub(crate) struct CallTable(HashMap<CallId, CallState, BuildHasherDefault<IdHasher>>);
 
-impl Details {
+impl CallState {
     /// When one that joins the line now leaves it again.
-    pub(crate) fn until(&self, now: Duration) -> Option<Until> {
-        let by_wait = self.patience.map(|left| Until { at: now.saturating_add(left), reason: Reason::MaxWait });
-        let by_deadline = self.deadline.map(|at| Until { at, reason: Reason::Deadline });
+    pub(crate) fn expiry(&self, now: Duration) -> Option<Expiry> {
+        let by_wait = self.patience.map(|left| Expiry { at: now.saturating_add(left), reason: RejectReason::MaxWait });
+        let by_deadline = self.deadline.map(|at| Expiry { at, reason: RejectReason::Deadline });
         by_wait.into_iter().chain(by_deadline).min_by_key(|until| until.at)
     }
 }
 
-impl AllDetails {
-    pub(crate) fn get(&self, id: Id) -> Details {
-        if self.0.is_empty() { Details::default() } else { self.0.get(&id).copied().unwrap_or_default() }
+impl CallTable {
+    pub(crate) fn get(&self, id: CallId) -> CallState {
+        if self.0.is_empty() { CallState::default() } else { self.0.get(&id).copied().unwrap_or_default() }
     }
 
     /// Keeps them until they are taken.
-    pub(crate) fn keep(&mut self, id: Id, details: Details) {
-        if details != Details::default() {
+    pub(crate) fn keep(&mut self, id: CallId, details: CallState) {
+        if details != CallState::default() {
             self.0.insert(id, details);
         }
     }
 
-    pub(crate) fn take(&mut self, id: Id) -> Details {
-        if self.0.is_empty() { Details::default() } else { self.0.remove(&id).unwrap_or_default() }
+    pub(crate) fn remove(&mut self, id: CallId) -> CallState {
+        if self.0.is_empty() { CallState::default() } else { self.0.remove(&id).unwrap_or_default() }
     }
 
     #[cfg(test)]
@@ -64,9 +64,9 @@ impl AllDetails {
 
 /// Ids are counted up by ourselves: nobody can choose them to collide.
 #[derive(Debug, Default)]
-pub(crate) struct ById(u64);
+pub(crate) struct IdHasher(u64);
 
-impl Hasher for ById {
+impl Hasher for IdHasher {
     fn finish(&self) -> u64 {
         self.0
     }

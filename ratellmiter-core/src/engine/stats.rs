@@ -3,8 +3,8 @@
 use std::{mem, time::Duration};
 
 use crate::{
-    engine::lease::Fleet,
-    log::row::{Budget, Held, Quantiles, Row},
+    engine::lease::FleetStatus,
+    log::row::{Bottleneck, BudgetStatus, Quantiles, Row},
 };
 
 /// What is counted within a second.
@@ -26,7 +26,7 @@ pub(crate) struct Counts {
 
 /// What stands when a second ends.
 #[derive(Debug, Default, Clone, Copy, PartialEq)]
-pub(crate) struct Standing {
+pub(crate) struct Gauges {
     pub(crate) overflow: u64,
     pub(crate) in_flight: u64,
     pub(crate) rate: f64,
@@ -36,16 +36,16 @@ pub(crate) struct Standing {
     /// The configured rate, in calls a second.
     pub(crate) limit: f64,
     /// What the line waits for.
-    pub(crate) held: Option<Held>,
+    pub(crate) held: Option<Bottleneck>,
     /// What has been learned, in calls a second and calls.
     pub(crate) learned_rate: Option<f64>,
     pub(crate) learned_in_flight: Option<f64>,
-    pub(crate) budgets: [Option<Budget>; 5],
+    pub(crate) budgets: [Option<BudgetStatus>; 5],
     /// Who shares the limiter, if it is shared.
-    pub(crate) fleet: Option<Fleet>,
+    pub(crate) fleet: Option<FleetStatus>,
 }
 
-impl Standing {
+impl Gauges {
     /// How things stood a while before.
     fn before(&self, time: Duration) -> Self {
         let more = |left: Option<Duration>| left.map(|left| left + time);
@@ -59,13 +59,13 @@ pub(crate) struct Second {
     /// The second, counted as the offset given to [`Tally::new`] says.
     pub(crate) at: u64,
     pub(crate) counts: Counts,
-    pub(crate) standing: Standing,
+    pub(crate) standing: Gauges,
     pub(crate) waits: Quantiles,
     pub(crate) calls: Quantiles,
 }
 
 #[derive(Debug)]
-pub(crate) struct Tally {
+pub(crate) struct SecondStats {
     /// The wall clock at the scheduler's zero.
     offset: Duration,
     /// The second under way.
@@ -78,7 +78,7 @@ pub(crate) struct Tally {
     recording: bool,
 }
 
-impl Tally {
+impl SecondStats {
     pub(crate) fn new(offset: Duration) -> Self {
         Self {
             offset,
@@ -104,7 +104,7 @@ impl Tally {
     }
 
     /// Comes to the second that `now` lies in; `standing` is how things have stood since the last event.
-    pub(crate) fn roll(&mut self, now: Duration, standing: &Standing) {
+    pub(crate) fn advance_to(&mut self, now: Duration, standing: &Gauges) {
         if !self.is_over(now) {
             return;
         }
@@ -128,7 +128,7 @@ impl Tally {
     }
 
     /// Closes the second under way as it is; what comes later in it makes a row of its own.
-    pub(crate) fn close(&mut self, standing: &Standing) {
+    pub(crate) fn close(&mut self, standing: &Gauges) {
         if self.counts != Counts::default() || standing.overflow > 0 {
             let (counts, waits, calls) = (self.counts, self.waits.quantiles(), self.calls.quantiles());
             self.over.push(Second { at: self.at, counts, standing: *standing, waits, calls });
@@ -168,8 +168,8 @@ impl Second {
             reserved_tokens: counts.reserved_tokens,
             used_tokens: counts.used_tokens,
             budgets: standing.budgets.into_iter().flatten().collect(),
-            members: standing.fleet.map(|fleet| fleet.members),
-            is_lost: standing.fleet.is_some_and(|fleet| fleet.is_lost),
+            members: standing.fleet.map(|fleet| fleet.processes),
+            is_lost: standing.fleet.is_some_and(|fleet| fleet.is_disconnected),
             wait_ms: waits,
             call_ms: calls,
         }
@@ -179,7 +179,7 @@ impl Second {
         Self {
             at: 0,
             counts: Counts::default(),
-            standing: Standing::default(),
+            standing: Gauges::default(),
             waits: Quantiles::default(),
             calls: Quantiles::default(),
         }
@@ -265,25 +265,25 @@ mod tests {
 
     #[test]
     fn seconds_in_which_someone_waits_have_rows_and_quiet_ones_none() {
-        let mut tally = Tally::new(Duration::from_millis(10_500));
+        let mut tally = SecondStats::new(Duration::from_millis(10_500));
         tally.record(true);
         tally.counts.requested = 3;
-        let waiting = Standing { overflow: 2, in_flight: 1, rate: 5.0, ..Standing::default() };
-        tally.roll(Duration::from_millis(499), &waiting);
+        let waiting = Gauges { overflow: 2, in_flight: 1, rate: 5.0, ..Gauges::default() };
+        tally.advance_to(Duration::from_millis(499), &waiting);
         assert_eq!(tally.take(), [], "still in second 10");
-        tally.roll(Duration::from_secs(3), &waiting);
+        tally.advance_to(Duration::from_secs(3), &waiting);
         let rows = tally.take();
         assert_eq!(rows.iter().map(|row| row.at).collect::<Vec<_>>(), [10, 11, 12]);
         assert_eq!(rows.iter().map(|row| row.counts.requested).collect::<Vec<_>>(), [3, 0, 0]);
-        tally.roll(Duration::from_secs(9), &Standing::default());
+        tally.advance_to(Duration::from_secs(9), &Gauges::default());
         assert_eq!(tally.take(), []);
     }
 
     #[test]
     fn nothing_is_kept_while_nobody_records() {
-        let mut tally = Tally::new(Duration::ZERO);
+        let mut tally = SecondStats::new(Duration::ZERO);
         tally.counts.requested = 3;
-        tally.roll(Duration::from_secs(1), &Standing { overflow: 1, ..Standing::default() });
+        tally.advance_to(Duration::from_secs(1), &Gauges { overflow: 1, ..Gauges::default() });
         assert_eq!(tally.take(), []);
         assert_eq!(tally.counts, Counts::default());
     }

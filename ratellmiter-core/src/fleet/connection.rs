@@ -13,20 +13,20 @@ use redis::{
 use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 
-use super::{SharedError, script, settings::Shared};
-use crate::engine::lease::{Answer, Conflict, Report};
+use super::{FleetError, script, settings::FleetConfig};
+use crate::engine::lease::{Conflict, LeaseGrant, LeaseRequest};
 
 /// One that does not answer for so long is out of reach.
-pub(super) const PATIENCE: Duration = Duration::from_secs(1);
+pub(super) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// The reason for a refusal if the server's reply cannot be read.
 pub(super) const NO_ANSWER: &str = "nothing that is an answer";
 /// The key that a limiter is kept under. The braces keep it on one node of a cluster.
 const PREFIX: &str = "ratellmiter";
 
-pub(crate) struct Link {
+pub(crate) struct RedisConnection {
     /// The server of the URL.
     client: Client,
-    lines: Mutex<Lines>,
+    lines: Mutex<Connections>,
     /// The script, and its text for a server that does not have it yet.
     script: Script,
     text: String,
@@ -34,17 +34,17 @@ pub(crate) struct Link {
 }
 
 #[derive(Default)]
-struct Lines {
+struct Connections {
     /// Connections to the nodes of a cluster by address, and to the server of the URL by `None`.
-    by_node: HashMap<Option<String>, Line>,
-    /// Nodes by the keys that the server of the URL has redirected to them.
+    by_node: HashMap<Option<String>, NodeConnection>,
+    /// Connections by the keys that the server of the URL has redirected to them.
     nodes: HashMap<String, String>,
     /// Limiters that the server is lost to.
     lost: HashSet<Arc<str>>,
 }
 
 /// A connection that is made by the first request, or the reason why there is none.
-type Line = Arc<OnceCell<RedisResult<MultiplexedConnection>>>;
+type NodeConnection = Arc<OnceCell<RedisResult<MultiplexedConnection>>>;
 
 /// What one process says.
 #[derive(Debug, Serialize)]
@@ -56,7 +56,7 @@ pub(crate) struct Message<'a> {
     pub(crate) step: u64,
     pub(crate) intent: Intent,
     #[serde(flatten)]
-    pub(crate) report: Report,
+    pub(crate) report: LeaseRequest,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -75,11 +75,11 @@ pub(crate) enum Intent {
 pub(crate) enum Reply {
     Conflict { conflict: Conflict },
     Welcome { welcome: bool },
-    Answer(Box<Answer>),
+    Answer(Box<LeaseGrant>),
 }
 
-impl Link {
-    pub(crate) fn new(shared: &Shared) -> Result<Self, RedisError> {
+impl RedisConnection {
+    pub(crate) fn new(shared: &FleetConfig) -> Result<Self, RedisError> {
         let client = Client::open(shared.connection()?)?;
         if is_encrypted(&client) {
             // Without effect if the program has chosen a provider.
@@ -106,7 +106,7 @@ impl Link {
     ///
     /// # Errors
     /// The reason why there is no answer, without the password.
-    pub(crate) async fn tell(&self, limiter: &str, message: &Message<'_>) -> Result<Reply, SharedError> {
+    pub(crate) async fn request(&self, limiter: &str, message: &Message<'_>) -> Result<Reply, FleetError> {
         let text = serde_json::to_string(message).expect("names and finite numbers");
         let key = format!("{{{PREFIX}:{}:{limiter}}}", self.namespace);
         let reply = match self.once(&key, &text).await {
@@ -114,21 +114,21 @@ impl Link {
             reply => reply,
         };
         let reply = reply.map_err(|error| {
-            let words = in_words(&error, &key);
+            let words = describe(&error, &key);
             let reason = match error_reply(&error) {
                 Some(_) if !is_lost(&error) => return self.refused(limiter, words),
                 Some(_) => format!("it answers {words}"),
                 None if error.is_timeout() && is_encrypted(&self.client) => format!("{words}; it is asked over TLS"),
                 None => words,
             };
-            SharedError::Lost { server: self.server(), reason }
+            FleetError::Lost { server: self.server(), reason }
         })?;
         // The error's text would show the reply.
         serde_json::from_str(&reply).map_err(|_| self.refused(limiter, NO_ANSWER.to_owned()))
     }
 
-    pub(crate) fn refused(&self, limiter: &str, reason: String) -> SharedError {
-        SharedError::Refused { model: limiter.to_owned(), server: self.server(), reason }
+    pub(crate) fn refused(&self, limiter: &str, reason: String) -> FleetError {
+        FleetError::Refused { model: limiter.to_owned(), server: self.server(), reason }
     }
 
     /// Runs a step on the node that has the limiter, and follows a redirection to it.
@@ -162,9 +162,10 @@ impl Link {
 
     async fn connect(&self, node: Option<&str>) -> RedisResult<MultiplexedConnection> {
         let info = self.client.get_connection_info();
-        let address = node.and_then(|node| at_node(info.addr(), node)).unwrap_or_else(|| info.addr().clone());
-        let config =
-            AsyncConnectionConfig::new().set_connection_timeout(Some(PATIENCE)).set_response_timeout(Some(PATIENCE));
+        let address = node.and_then(|node| node_address(info.addr(), node)).unwrap_or_else(|| info.addr().clone());
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(RESPONSE_TIMEOUT))
+            .set_response_timeout(Some(RESPONSE_TIMEOUT));
         Client::open(info.clone().set_addr(address))?.get_multiplexed_async_connection_with_config(&config).await
     }
 
@@ -179,7 +180,7 @@ impl Link {
         }
     }
 
-    fn lines(&self) -> MutexGuard<'_, Lines> {
+    fn lines(&self) -> MutexGuard<'_, Connections> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -196,7 +197,7 @@ fn is_encrypted(client: &Client) -> bool {
 }
 
 /// Returns the address of a node given as `HOST:PORT`. It is reached like `server`, and has its host if none is given.
-fn at_node(server: &ConnectionAddr, node: &str) -> Option<ConnectionAddr> {
+fn node_address(server: &ConnectionAddr, node: &str) -> Option<ConnectionAddr> {
     let (host, port) = node.rsplit_once(':')?;
     let mut address = server.clone();
     let (ConnectionAddr::Tcp(to_host, to_port) | ConnectionAddr::TcpTls { host: to_host, port: to_port, .. }) =
@@ -230,14 +231,14 @@ fn is_lost(error: &RedisError) -> bool {
 const LONGEST: usize = 200;
 
 /// What the server says of this key, or the system, in one line.
-fn in_words(error: &RedisError, key: &str) -> String {
+fn describe(error: &RedisError, key: &str) -> String {
     let text = match error_reply(error) {
         Some((code, text)) => format!("{code} {text}"),
         _ if error.kind() == ErrorKind::Parse => "what answers there is no Redis or Valkey server".to_owned(),
         _ if error.kind() == ErrorKind::AuthenticationFailed => {
             "it does not take the user name or the password".to_owned()
         }
-        _ if error.is_timeout() => format!("no answer within {} s", PATIENCE.as_secs()),
+        _ if error.is_timeout() => format!("no answer within {} s", RESPONSE_TIMEOUT.as_secs()),
         _ if error.is_connection_refusal() => "connection refused".to_owned(),
         // Of a connection: there is no URL in it.
         None => std::error::Error::source(error).map_or_else(|| error.category().to_owned(), ToString::to_string),

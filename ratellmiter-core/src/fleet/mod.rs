@@ -25,18 +25,18 @@ use tokio::{
     task::JoinSet,
 };
 
-pub(crate) use self::member::Standing;
+pub(crate) use self::member::JoinState;
 use self::member::{Joining, Member};
-pub use self::settings::{InvalidUrl, Shared};
-use crate::{fleet::connection::Link, limiter::Limiter};
+pub use self::settings::{FleetConfig, InvalidFleetUrl};
+use crate::{fleet::connection::RedisConnection, limiter::Limiter};
 
 /// Longest wait for the last reports.
-const FAREWELL: Duration = Duration::from_millis(500);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Why a limiter is not shared though it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum SharedError {
+pub enum FleetError {
     /// Another process has other limits.
     Conflict {
         /// The limiter's name.
@@ -67,7 +67,7 @@ pub enum SharedError {
     },
 }
 
-impl fmt::Display for SharedError {
+impl fmt::Display for FleetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Conflict { model, ours, name, theirs } => {
@@ -83,10 +83,10 @@ impl fmt::Display for SharedError {
     }
 }
 
-impl Error for SharedError {}
+impl Error for FleetError {}
 
 /// A message to the thread of the fleet.
-enum Order {
+enum Command {
     Join(Joining),
     /// Dropped when all members have returned their leases.
     Rest(mpsc::Sender<()>),
@@ -94,19 +94,19 @@ enum Order {
 
 /// Dropped by a member that has returned its lease.
 #[derive(Debug, Clone)]
-pub(crate) struct Done(#[allow(dead_code)] Arc<mpsc::Sender<()>>);
+pub(crate) struct RestDone(#[allow(dead_code)] Arc<mpsc::Sender<()>>);
 
 /// The shared limiters of one monitor, and the thread that sends their reports.
 #[derive(Debug)]
 pub(crate) struct Fleet {
-    pub(crate) shared: Shared,
+    pub(crate) shared: FleetConfig,
     /// `None` when no more can join.
-    members: Option<UnboundedSender<Order>>,
+    members: Option<UnboundedSender<Command>>,
     ended: Mutex<mpsc::Receiver<()>>,
 }
 
 impl Fleet {
-    pub(crate) fn start(shared: Shared) -> Self {
+    pub(crate) fn start(shared: FleetConfig) -> Self {
         let (members, orders) = unbounded_channel();
         let (end, ended) = mpsc::channel();
         let server = shared.clone();
@@ -128,7 +128,7 @@ impl Fleet {
         let poke = Arc::new(Notify::new());
         let standing = limiter.join_fleet(poke.clone());
         let joining = Joining { model: model.clone(), limiter: limiter.clone(), poke, standing };
-        let sent = self.members.as_ref().map(|members| members.send(Order::Join(joining)));
+        let sent = self.members.as_ref().map(|members| members.send(Command::Join(joining)));
         // Without the thread, a warning was logged at the start.
         if sent.is_none_or(|sent| sent.is_err()) {
             limiter.leave_fleet();
@@ -137,8 +137,8 @@ impl Fleet {
 }
 
 /// Runs all members until the fleet is dropped and each has returned its lease.
-async fn serve(shared: &Shared, mut orders: UnboundedReceiver<Order>) {
-    let link = Link::new(shared).map(Arc::new);
+async fn serve(shared: &FleetConfig, mut orders: UnboundedReceiver<Command>) {
+    let link = RedisConnection::new(shared).map(Arc::new);
     if let Err(error) = &link {
         tracing::warn!(reason = error.category(), "limiters cannot be shared; each process has all of them");
     }
@@ -147,12 +147,12 @@ async fn serve(shared: &Shared, mut orders: UnboundedReceiver<Order>) {
     let mut tasks = JoinSet::new();
     while let Some(order) = orders.recv().await {
         match (order, &link) {
-            (Order::Join(joining), Ok(link)) => {
+            (Command::Join(joining), Ok(link)) => {
                 let member = Member::new(joining, link.clone(), shared.loss);
                 tasks.spawn(member.run(stopped.clone(), resting.subscribe()));
             }
-            (Order::Join(joining), Err(_)) => joining.limiter.leave_fleet(),
-            (Order::Rest(done), _) => _ = resting.send(Done(Arc::new(done))),
+            (Command::Join(joining), Err(_)) => joining.limiter.leave_fleet(),
+            (Command::Rest(done), _) => _ = resting.send(RestDone(Arc::new(done))),
         }
     }
     stop.send_replace(true);
@@ -163,9 +163,9 @@ impl Fleet {
     /// Returns the leases of idle limiters, since the process may be about to end. The next call takes part again.
     pub(crate) fn rest(&self) {
         let (done, all) = mpsc::channel();
-        if self.members.as_ref().is_some_and(|members| members.send(Order::Rest(done)).is_ok()) {
+        if self.members.as_ref().is_some_and(|members| members.send(Command::Rest(done)).is_ok()) {
             // Disconnected when the last member has dropped its end.
-            let _ = all.recv_timeout(FAREWELL);
+            let _ = all.recv_timeout(SHUTDOWN_TIMEOUT);
         }
     }
 }
@@ -173,7 +173,7 @@ impl Fleet {
 impl Drop for Fleet {
     fn drop(&mut self) {
         self.members = None;
-        let _ = self.ended.get_mut().map(|ended| ended.recv_timeout(FAREWELL));
+        let _ = self.ended.get_mut().map(|ended| ended.recv_timeout(SHUTDOWN_TIMEOUT));
     }
 }
 

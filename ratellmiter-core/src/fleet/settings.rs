@@ -4,7 +4,7 @@ use std::{error::Error, fmt};
 
 use redis::{ConnectionInfo, IntoConnectionInfo as _};
 
-use crate::config::Loss;
+use crate::config::OnDisconnect;
 
 /// The namespace of those who name none.
 pub(crate) const NAMESPACE: &str = "default";
@@ -14,50 +14,50 @@ pub(crate) const NAMESPACE: &str = "default";
 /// Limiters of the same namespace and name are one, in whatever process and on whatever machine.
 ///
 /// ```
-/// use ratellmiter_core::{Loss, Shared};
+/// use ratellmiter_core::{OnDisconnect, Shared};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let shared = Shared::new("rediss://worker:secret@redis.example:6380/2")?.namespace("team-a").on_loss(Loss::Closed);
+/// let shared = FleetConfig::new("rediss://worker:secret@redis.example:6380/2")?.namespace("team-a").on_disconnect(OnDisconnect::Wait);
 /// assert!(!format!("{shared:?}").contains("secret"));
 /// # Ok(()) }
 /// ```
 #[derive(Clone, PartialEq, Eq)]
-pub struct Shared {
+pub struct FleetConfig {
     url: String,
     pub(crate) namespace: String,
-    pub(crate) loss: Loss,
+    pub(crate) loss: OnDisconnect,
 }
 
 /// A URL that names no server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InvalidUrl {
+pub struct InvalidFleetUrl {
     problem: String,
 }
 
-impl fmt::Display for InvalidUrl {
+impl fmt::Display for InvalidFleetUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "no URL of a Redis or Valkey server: {}; allowed are {ALLOWED}", self.problem)
     }
 }
 
-impl Error for InvalidUrl {}
+impl Error for InvalidFleetUrl {}
 
 /// What a URL may be.
 pub(crate) const ALLOWED: &str = "redis://HOST:PORT and rediss://HOST:PORT (TLS), or valkey and valkeys, with USER:PASSWORD@ \
                                   before the host and /DATABASE behind it if need be";
 
-impl Shared {
+impl FleetConfig {
     /// On the server at this URL: `redis://127.0.0.1:6379`, or `rediss://USER:PASSWORD@HOST:PORT/DATABASE` with TLS. Nothing is
     /// connected yet.
     ///
     /// # Errors
     /// It is no such URL. The error does not show it, since there may be a password in it.
-    pub fn new(url: impl Into<String>) -> Result<Self, InvalidUrl> {
+    pub fn new(url: impl Into<String>) -> Result<Self, InvalidFleetUrl> {
         let url = url.into();
-        check(&url).map_err(|problem| InvalidUrl { problem })?;
-        let shared = Self { url, namespace: NAMESPACE.to_owned(), loss: Loss::default() };
+        check(&url).map_err(|problem| InvalidFleetUrl { problem })?;
+        let shared = Self { url, namespace: NAMESPACE.to_owned(), loss: OnDisconnect::default() };
         // These words are its own, and not the URL's.
-        shared.connection().map_err(|error| InvalidUrl { problem: error.category().to_owned() })?;
+        shared.connection().map_err(|error| InvalidFleetUrl { problem: error.category().to_owned() })?;
         Ok(shared)
     }
 
@@ -68,9 +68,9 @@ impl Shared {
         self
     }
 
-    /// What happens while the server is out of reach. [`Loss::Degrade`] if it is not said.
+    /// What happens while the server is out of reach. [`OnDisconnect::Degrade`] if it is not said.
     #[must_use]
-    pub fn on_loss(mut self, loss: Loss) -> Self {
+    pub fn on_disconnect(mut self, loss: OnDisconnect) -> Self {
         self.loss = loss;
         self
     }
@@ -104,7 +104,7 @@ fn check(url: &str) -> Result<(), String> {
 }
 
 /// Without the URL: there may be a password in it.
-impl fmt::Debug for Shared {
+impl fmt::Debug for FleetConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { namespace, loss, .. } = self;
         f.debug_struct("Shared").field("namespace", namespace).field("loss", loss).finish_non_exhaustive()

@@ -114,7 +114,7 @@ pub(super) fn error_in(answer: &Value) -> Option<&Value> {
 const LONGEST_TEXT: usize = 2000;
 
 /// "try again in 6.702s", "retry after 37 seconds", "please retry in 1h2m3s": how long, in lower case.
-pub(crate) fn told_wait(message: &str) -> Option<Duration> {
+pub(crate) fn retry_after_in_text(message: &str) -> Option<Duration> {
     let phrases = ["try again in ", "retry in ", "retry after ", "try again after "];
     let rest = phrases.iter().find_map(|phrase| message.split_once(phrase)).map(|(_, rest)| rest)?;
     let mut words = rest.split_whitespace();
@@ -154,10 +154,10 @@ mod tests {
             ("try again in 2 minutes", 120_000),
             ("please retry in 1h2m3s.", 3_723_000),
         ] {
-            assert_eq!(told_wait(text), Some(Duration::from_millis(millis)), "{text}");
+            assert_eq!(retry_after_in_text(text), Some(Duration::from_millis(millis)), "{text}");
         }
         for text in ["please try again later", "retry after the weekend", "try again in ", "retry in -5s"] {
-            assert_eq!(told_wait(text), None, "{text}");
+            assert_eq!(retry_after_in_text(text), None, "{text}");
         }
     }
 
@@ -165,7 +165,7 @@ mod tests {
         #[test]
         fn no_text_panics(text in ".{0,200}") {
             Body::read(&text);
-            told_wait(&format!("retry in {text}"));
+            retry_after_in_text(&format!("retry in {text}"));
         }
 
         #[test]

@@ -21,7 +21,7 @@ use crate::providers::usage::{HasUsage, Usage};
 /// Says what an error of yours means for the limiter.
 ///
 /// ```
-/// use ratellmiter_core::{Classify, Scope, Verdict};
+/// use ratellmiter_core::{Classify, LimitKind, Verdict};
 ///
 /// enum ApiError {
 ///     TooManyRequests { seconds: u64 },
@@ -33,13 +33,13 @@ use crate::providers::usage::{HasUsage, Usage};
 ///         match self {
 ///             Self::TooManyRequests { seconds } => Verdict::RateLimited {
 ///                 retry_after: Some(std::time::Duration::from_secs(*seconds)),
-///                 scope: Scope::Requests,
+///                 scope: LimitKind::Requests,
 ///             },
 ///             Self::Other(_) => Verdict::Failed,
 ///         }
 ///     }
 /// }
-/// assert!(ApiError::TooManyRequests { seconds: 3 }.verdict().is_retried());
+/// assert!(ApiError::TooManyRequests { seconds: 3 }.verdict().is_retryable());
 /// ```
 ///
 /// If you have a status, headers or a body at hand, leave the rules to [`judge`](crate::judge()):
@@ -54,7 +54,7 @@ use crate::providers::usage::{HasUsage, Usage};
 ///     }
 /// }
 /// # let spent = ApiError { status: 429, body: r#"{"error": {"code": "insufficient_quota"}}"#.into() };
-/// # assert!(!spent.verdict().is_retried());
+/// # assert!(!spent.verdict().is_retryable());
 /// ```
 ///
 /// In a generic function the bounds decide: add `E: Classify` where `E` is the error, or only its transport facts and
@@ -66,7 +66,7 @@ pub trait Classify {
 
 /// What the ladder makes of an outcome.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Opinion {
+pub struct Classification {
     /// `None`: it was not recognised.
     pub(crate) verdict: Option<Verdict>,
     /// It is the user's last word, or needs no other.
@@ -77,7 +77,7 @@ pub struct Opinion {
     pub(crate) of: &'static str,
 }
 
-impl Opinion {
+impl Classification {
     /// The user's word on this call.
     pub(crate) fn decided(verdict: Verdict) -> Self {
         Self { verdict: Some(verdict), is_final: true, is_early: false, of: "" }
@@ -94,7 +94,7 @@ pub trait Response {
     fn evidence(&self) -> Evidence<'_>;
 
     /// It is no answer yet: the client gives it before it has sent the request.
-    fn is_early(&self) -> bool {
+    fn is_before_response(&self) -> bool {
         false
     }
 }
@@ -118,7 +118,7 @@ impl Response for serde_json::Value {
 
 /// A reference to a value on the ladder.
 #[derive(Debug)]
-pub struct Rung<'a, T: ?Sized>(pub &'a T);
+pub struct Dispatch<'a, T: ?Sized>(pub &'a T);
 
 /// A `Result` falls apart into its two sides.
 pub trait AsResult {
@@ -131,7 +131,7 @@ pub trait AsResult {
     fn sides(&self) -> Result<&Self::Ok, &Self::Err>;
 }
 
-impl<T, E> AsResult for &Rung<'_, Result<T, E>> {
+impl<T, E> AsResult for &Dispatch<'_, Result<T, E>> {
     type Ok = T;
     type Err = E;
     fn sides(&self) -> Result<&T, &E> {
@@ -150,7 +150,7 @@ pub trait AsValue {
     fn sides(&self) -> Result<&Self::Ok, &Self::Err>;
 }
 
-impl<T> AsValue for Rung<'_, T> {
+impl<T> AsValue for Dispatch<'_, T> {
     type Ok = T;
     type Err = Infallible;
     fn sides(&self) -> Result<&T, &Infallible> {
@@ -161,25 +161,25 @@ impl<T> AsValue for Rung<'_, T> {
 /// A success that is a response.
 pub trait OkByResponse {
     /// What to make of it.
-    fn opinion_of_ok(&self) -> Opinion;
+    fn opinion_of_ok(&self) -> Classification;
 }
 
-impl<T: Response> OkByResponse for &Rung<'_, T> {
-    fn opinion_of_ok(&self) -> Opinion {
+impl<T: Response> OkByResponse for &Dispatch<'_, T> {
+    fn opinion_of_ok(&self) -> Classification {
         let verdict = judge(&self.0.evidence(), SystemTime::now());
-        Opinion { is_early: self.0.is_early(), ..Opinion::decided(verdict) }
+        Classification { is_early: self.0.is_before_response(), ..Classification::decided(verdict) }
     }
 }
 
 /// Any other success.
 pub trait OkByNothing {
     /// What to make of it.
-    fn opinion_of_ok(&self) -> Opinion;
+    fn opinion_of_ok(&self) -> Classification;
 }
 
-impl<T> OkByNothing for Rung<'_, T> {
-    fn opinion_of_ok(&self) -> Opinion {
-        Opinion::decided(Verdict::Success)
+impl<T> OkByNothing for Dispatch<'_, T> {
+    fn opinion_of_ok(&self) -> Classification {
+        Classification::decided(Verdict::Success)
     }
 }
 
@@ -189,7 +189,7 @@ pub trait UsageOfAnswer {
     fn usage_of_ok(&self) -> Option<Usage>;
 }
 
-impl<T: HasUsage> UsageOfAnswer for &Rung<'_, T> {
+impl<T: HasUsage> UsageOfAnswer for &Dispatch<'_, T> {
     fn usage_of_ok(&self) -> Option<Usage> {
         self.0.usage()
     }
@@ -201,7 +201,7 @@ pub trait UsageOfNothing {
     fn usage_of_ok(&self) -> Option<Usage>;
 }
 
-impl<T> UsageOfNothing for Rung<'_, T> {
+impl<T> UsageOfNothing for Dispatch<'_, T> {
     fn usage_of_ok(&self) -> Option<Usage> {
         None
     }
@@ -210,60 +210,60 @@ impl<T> UsageOfNothing for Rung<'_, T> {
 /// The error is a [`Classify`].
 pub trait ByClassify {
     /// What to make of it.
-    fn opinion(&self) -> Opinion;
+    fn opinion(&self) -> Classification;
 }
 
-impl<E: Classify> ByClassify for &&&&Rung<'_, E> {
-    fn opinion(&self) -> Opinion {
-        Opinion::of::<E>(Some(self.0.verdict()))
+impl<E: Classify> ByClassify for &&&&Dispatch<'_, E> {
+    fn opinion(&self) -> Classification {
+        Classification::of::<E>(Some(self.0.verdict()))
     }
 }
 
 /// The error has a source chain.
 pub trait BySource {
     /// What to make of it.
-    fn opinion(&self) -> Opinion;
+    fn opinion(&self) -> Classification;
 }
 
-impl<E: Error + 'static> BySource for &&&Rung<'_, E> {
-    fn opinion(&self) -> Opinion {
-        Opinion::of::<E>(by_chain(self.0))
+impl<E: Error + 'static> BySource for &&&Dispatch<'_, E> {
+    fn opinion(&self) -> Classification {
+        Classification::of::<E>(by_chain(self.0))
     }
 }
 
 /// The error is a box or a report around one: `Box<dyn Error>`, `anyhow::Error`, `eyre::Report`.
 pub trait ByTarget {
     /// What to make of it.
-    fn opinion(&self) -> Opinion;
+    fn opinion(&self) -> Classification;
 }
 
-impl<E: Deref<Target: Dynamic>> ByTarget for &&Rung<'_, E> {
-    fn opinion(&self) -> Opinion {
-        Opinion::of::<E>(by_chain(self.0.deref().as_error()))
+impl<E: Deref<Target: Dynamic>> ByTarget for &&Dispatch<'_, E> {
+    fn opinion(&self) -> Classification {
+        Classification::of::<E>(by_chain(self.0.deref().as_error()))
     }
 }
 
 /// The error has a text.
 pub trait ByText {
     /// What to make of it.
-    fn opinion(&self) -> Opinion;
+    fn opinion(&self) -> Classification;
 }
 
-impl<E: Display> ByText for &Rung<'_, E> {
-    fn opinion(&self) -> Opinion {
-        Opinion::of::<E>(by_text(self.0))
+impl<E: Display> ByText for &Dispatch<'_, E> {
+    fn opinion(&self) -> Classification {
+        Classification::of::<E>(by_text(self.0))
     }
 }
 
 /// Nothing is known of the error.
 pub trait ByNothing {
     /// What to make of it.
-    fn opinion(&self) -> Opinion;
+    fn opinion(&self) -> Classification;
 }
 
-impl<E> ByNothing for Rung<'_, E> {
-    fn opinion(&self) -> Opinion {
-        Opinion::of::<E>(None)
+impl<E> ByNothing for Dispatch<'_, E> {
+    fn opinion(&self) -> Classification {
+        Classification::of::<E>(None)
     }
 }
 
@@ -299,11 +299,11 @@ macro_rules! __opinion {
         #[allow(unused_imports)]
         use $crate::__private::{
             AsResult as _, AsValue as _, ByClassify as _, ByNothing as _, BySource as _, ByTarget as _, ByText as _,
-            OkByNothing as _, OkByResponse as _, Rung,
+            Dispatch, OkByNothing as _, OkByResponse as _,
         };
-        match (&&Rung($out)).sides() {
-            $crate::__private::Ok(value) => (&&Rung(value)).opinion_of_ok(),
-            $crate::__private::Err(error) => (&&&&&Rung(error)).opinion(),
+        match (&&Dispatch($out)).sides() {
+            $crate::__private::Ok(value) => (&&Dispatch(value)).opinion_of_ok(),
+            $crate::__private::Err(error) => (&&&&&Dispatch(error)).opinion(),
         }
     }};
 }
@@ -314,16 +314,16 @@ macro_rules! __opinion {
 macro_rules! __usage {
     ($out:expr) => {{
         #[allow(unused_imports)]
-        use $crate::__private::{AsResult as _, AsValue as _, Rung, UsageOfAnswer as _, UsageOfNothing as _};
-        match (&&Rung($out)).sides() {
-            $crate::__private::Ok(value) => (&&Rung(value)).usage_of_ok(),
+        use $crate::__private::{AsResult as _, AsValue as _, Dispatch, UsageOfAnswer as _, UsageOfNothing as _};
+        match (&&Dispatch($out)).sides() {
+            $crate::__private::Ok(value) => (&&Dispatch(value)).usage_of_ok(),
             $crate::__private::Err(_) => $crate::__private::Option::None,
         }
     }};
     ($out:expr, $value:ident => $by:expr) => {{
         #[allow(unused_imports)]
-        use $crate::__private::{AsResult as _, AsValue as _, Rung};
-        match (&&Rung($out)).sides() {
+        use $crate::__private::{AsResult as _, AsValue as _, Dispatch};
+        match (&&Dispatch($out)).sides() {
             $crate::__private::Ok($value) => $by,
             $crate::__private::Err(_) => $crate::__private::Option::None,
         }
@@ -339,16 +339,16 @@ pub(crate) fn by_chain(error: &(dyn Error + 'static)) -> Option<Verdict> {
 }
 
 fn by_text<E: Display + ?Sized>(error: &E) -> Option<Verdict> {
-    let mut start = Start(String::new());
+    let mut start = Truncated(String::new());
     // It stops with an error when it has enough.
     let _ = write!(start, "{error}");
     Some(judge(&text::evidence(&start.0)?, SystemTime::now()))
 }
 
 /// The start of a text: some errors hold a whole page.
-struct Start(String);
+struct Truncated(String);
 
-impl fmt::Write for Start {
+impl fmt::Write for Truncated {
     fn write_str(&mut self, part: &str) -> fmt::Result {
         const MOST: usize = 64 << 10;
         let end = part.floor_char_boundary(MOST.saturating_sub(self.0.len()).min(part.len()));
@@ -396,7 +396,7 @@ mod tests {
     const TEXT: &str = r#"429 Too Many Requests: {"error": {"type": "requests", "message": "Please try again in 2s"}}"#;
     const REFUSED: Option<Verdict> = Some(Verdict::RateLimited {
         retry_after: Some(std::time::Duration::from_secs(2)),
-        scope: crate::Scope::Requests,
+        scope: crate::LimitKind::Requests,
     });
 
     #[test]
@@ -433,8 +433,10 @@ mod tests {
     fn a_response_carries_its_refusal_in_ok() {
         let response =
             |status: u16| http::Response::builder().status(status).header("retry-after", "2").body("").unwrap();
-        let refused =
-            Verdict::RateLimited { retry_after: Some(std::time::Duration::from_secs(2)), scope: crate::Scope::Unknown };
+        let refused = Verdict::RateLimited {
+            retry_after: Some(std::time::Duration::from_secs(2)),
+            scope: crate::LimitKind::Unknown,
+        };
         assert_eq!(verdict!(Ok::<_, Told>(response(429))), Some(refused));
         assert_eq!(verdict!(response(429)), Some(refused), "without a `Result` as well");
         assert_eq!(verdict!(Ok::<_, Told>(response(200))), Some(Verdict::Success));
@@ -444,7 +446,7 @@ mod tests {
     #[test]
     fn the_body_of_a_success_may_tell_of_a_refusal() {
         let openrouter = serde_json::json!({ "error": { "code": 429, "message": "Rate limit exceeded" } });
-        assert_eq!(verdict!(Ok::<_, Told>(openrouter)), Some(Verdict::REFUSED));
+        assert_eq!(verdict!(Ok::<_, Told>(openrouter)), Some(Verdict::RATE_LIMITED));
         let broken_off = serde_json::json!({ "choices": [{ "finish_reason": "error", "error": { "code": 503 } }] });
         assert_eq!(verdict!(broken_off), Some(Verdict::Overloaded { retry_after: None }));
         let spent = serde_json::json!({ "status": "failed", "error": { "code": "insufficient_quota" } });
@@ -465,13 +467,13 @@ mod tests {
             verdict!(Err::<(), _>(error))
         }
         assert_eq!(bound(Known(Verdict::Failed)), Some(Verdict::Failed));
-        assert_eq!(displayed(Known(Verdict::Failed)), Some(Verdict::REFUSED), "by its text");
-        assert_eq!(unbound(Known(Verdict::REFUSED)), None);
+        assert_eq!(displayed(Known(Verdict::Failed)), Some(Verdict::RATE_LIMITED), "by its text");
+        assert_eq!(unbound(Known(Verdict::RATE_LIMITED)), None);
     }
 
     #[test]
     fn an_error_of_ten_megabytes_is_looked_at_from_its_start() {
         let page = format!("429 Too Many Requests: {}", "x".repeat(10 << 20));
-        assert_eq!(verdict!(Err::<(), _>(page)), Some(Verdict::REFUSED));
+        assert_eq!(verdict!(Err::<(), _>(page)), Some(Verdict::RATE_LIMITED));
     }
 }

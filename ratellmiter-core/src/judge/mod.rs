@@ -10,9 +10,9 @@ mod rules;
 mod text;
 mod verdict;
 
+pub(crate) use crate::judge::dispatch::Classification;
 pub use crate::judge::dispatch::Classify;
-pub(crate) use crate::judge::dispatch::Opinion;
-pub(crate) use crate::providers::limit_headers::{Per, Reading, Unit};
+pub(crate) use crate::providers::limit_headers::{LimitReading, LimitUnit, Period};
 pub use evidence::Evidence;
 pub use rules::judge;
-pub use verdict::{Scope, Verdict};
+pub use verdict::{LimitKind, Verdict};

@@ -6,9 +6,9 @@
 use std::time::{Duration, SystemTime};
 
 use super::{
-    body::{Body, told_wait},
+    body::{Body, retry_after_in_text},
     evidence::Evidence,
-    verdict::{Scope, Verdict},
+    verdict::{LimitKind, Verdict},
 };
 use crate::providers::{header_values, rfc3339};
 
@@ -30,7 +30,7 @@ pub fn judge(evidence: &Evidence<'_>, now: SystemTime) -> Verdict {
     let hint = || hint(evidence, &body, status, now);
     let refused = || Verdict::RateLimited { retry_after: hint(), scope: scope(&body) };
 
-    if let Some(verdict) = spent(&body, status, evidence, now) {
+    if let Some(verdict) = exhausted_quota(&body, status, evidence, now) {
         return verdict;
     }
     if header_values::text(&evidence.headers, "x-should-retry") == Some("false") {
@@ -38,7 +38,7 @@ pub fn judge(evidence: &Evidence<'_>, now: SystemTime) -> Verdict {
         return Verdict::Failed;
     }
     if body.has_code(&["slow_down"]) {
-        return Verdict::RateLimited { retry_after: hint(), scope: Scope::Acceleration };
+        return Verdict::RateLimited { retry_after: hint(), scope: LimitKind::Growth };
     }
     match status {
         // OpenRouter holds back for what is in flight; without a wait it is about credits, judged above.
@@ -67,14 +67,14 @@ impl Body {
         self.codes.iter().any(|code| words.iter().any(|word| code.contains(word)))
     }
 
-    fn says(&self, words: &[&str]) -> bool {
+    fn message_contains(&self, words: &[&str]) -> bool {
         words.iter().any(|word| self.message.contains(word))
     }
 }
 
 /// Money, or a quota that no wait of seconds fills again.
-fn spent(body: &Body, status: Option<u16>, evidence: &Evidence<'_>, now: SystemTime) -> Option<Verdict> {
-    let exhausted = |scope| Some(Verdict::QuotaExhausted { resumes_at: regained(&body.message), scope });
+fn exhausted_quota(body: &Body, status: Option<u16>, evidence: &Evidence<'_>, now: SystemTime) -> Option<Verdict> {
+    let exhausted = |scope| Some(Verdict::QuotaExhausted { resumes_at: quota_resets_at(&body.message), scope });
     // OpenAI: insufficient_quota, credit_balance_exhausted, billing_hard_limit_reached, *_spend_limit_exceeded,
     // *_usage_limit_exceeded. Anthropic: billing_error, enforced_spend_limit_reached. Bedrock: ServiceQuotaExceeded.
     let codes = [
@@ -87,17 +87,17 @@ fn spent(body: &Body, status: Option<u16>, evidence: &Evidence<'_>, now: SystemT
         "servicequotaexceeded",
     ];
     if body.has_code(&codes) {
-        return exhausted(Scope::Billing);
+        return exhausted(LimitKind::Billing);
     }
     // Anthropic's spend limits come as 400 and as 429, by their words alone in older versions.
     let words =
         ["you have reached your specified", "you have reached your api usage limits", "credit balance is too low"];
-    if matches!(status, Some(400 | 429) | None) && body.says(&words) {
-        return exhausted(Scope::Billing);
+    if matches!(status, Some(400 | 429) | None) && body.message_contains(&words) {
+        return exhausted(LimitKind::Billing);
     }
     let waits = header_values::retry_after(&evidence.headers, now).is_some() || body.has_code(&["in_flight"]);
     if status == Some(402) && !waits {
-        return exhausted(Scope::Billing);
+        return exhausted(LimitKind::Billing);
     }
     if !matches!(status, Some(429) | None) {
         return None;
@@ -106,22 +106,22 @@ fn spent(body: &Body, status: Option<u16>, evidence: &Evidence<'_>, now: SystemT
     if body.quotas.iter().any(|quota| quota.contains("perday"))
         || body.codes.iter().any(|code| code == "quota_exceeded")
     {
-        return exhausted(Scope::Day);
+        return exhausted(LimitKind::Daily);
     }
-    if body.has_code(&["resource_exhausted"]) && body.says(&["limit: 0,", "limit: 0 "]) {
-        return exhausted(Scope::Unknown);
+    if body.has_code(&["resource_exhausted"]) && body.message_contains(&["limit: 0,", "limit: 0 "]) {
+        return exhausted(LimitKind::Unknown);
     }
     None
 }
 
 /// A day's limit that is told in words. With a time to wait the caller may judge it; without one it is spent.
 fn day(body: &Body, hint: Option<Duration>) -> Option<Verdict> {
-    if scope(body) != Scope::Day {
+    if scope(body) != LimitKind::Daily {
         return None;
     }
     Some(match hint {
-        Some(hint) => Verdict::RateLimited { retry_after: Some(hint), scope: Scope::Day },
-        None => Verdict::QuotaExhausted { resumes_at: None, scope: Scope::Day },
+        Some(hint) => Verdict::RateLimited { retry_after: Some(hint), scope: LimitKind::Daily },
+        None => Verdict::QuotaExhausted { resumes_at: None, scope: LimitKind::Daily },
     })
 }
 
@@ -132,37 +132,37 @@ fn hint(evidence: &Evidence<'_>, body: &Body, status: Option<u16>, now: SystemTi
         .or(body.retry_delay)
         .or_else(|| evidence.hint.map(|hint| hint.min(header_values::LONGEST)))
         .or_else(reset)
-        .or_else(|| told_wait(&body.message))
+        .or_else(|| retry_after_in_text(&body.message))
 }
 
 /// Which limit a refusal is about: by its codes and quotas, then by its words.
-fn scope(body: &Body) -> Scope {
+fn scope(body: &Body) -> LimitKind {
     let (code, quota) =
         (|words: &[&str]| body.has_code(words), |word: &str| body.quotas.iter().any(|quota| quota.contains(word)));
-    if body.says(&["(rpd)", "(tpd)", "per day", "per-day", "daily"]) {
-        Scope::Day
-    } else if body.says(&["acceleration", "too quickly", "burst rate"]) || code(&["burst_rate"]) {
-        Scope::Acceleration
-    } else if body.says(&["concurren"]) || code(&["concurren"]) {
-        Scope::Concurrency
-    } else if body.says(&["input token", "prompt token"]) || quota("inputtoken") {
-        Scope::InputTokens
-    } else if body.says(&["output token", "generated token", "completion token"]) {
-        Scope::OutputTokens
-    } else if code(&["token"]) || quota("token") || body.says(&["(tpm)", "token"]) {
-        Scope::Tokens
+    if body.message_contains(&["(rpd)", "(tpd)", "per day", "per-day", "daily"]) {
+        LimitKind::Daily
+    } else if body.message_contains(&["acceleration", "too quickly", "burst rate"]) || code(&["burst_rate"]) {
+        LimitKind::Growth
+    } else if body.message_contains(&["concurren"]) || code(&["concurren"]) {
+        LimitKind::Concurrency
+    } else if body.message_contains(&["input token", "prompt token"]) || quota("inputtoken") {
+        LimitKind::InputTokens
+    } else if body.message_contains(&["output token", "generated token", "completion token"]) {
+        LimitKind::OutputTokens
+    } else if code(&["token"]) || quota("token") || body.message_contains(&["(tpm)", "token"]) {
+        LimitKind::Tokens
     } else if body.codes.iter().any(|code| code == "requests" || code.contains("request_limit"))
         || quota("request")
-        || body.says(&["(rpm)", "requests per", "too many requests", "request rate limit"])
+        || body.message_contains(&["(rpm)", "requests per", "too many requests", "request rate limit"])
     {
-        Scope::Requests
+        LimitKind::Requests
     } else {
-        Scope::Unknown
+        LimitKind::Unknown
     }
 }
 
 /// "You will regain access on 2026-12-01 at 00:00 UTC" (Anthropic), in lower case.
-fn regained(message: &str) -> Option<SystemTime> {
+fn quota_resets_at(message: &str) -> Option<SystemTime> {
     let (_, rest) = message.split_once("regain access on ")?;
     let mut words = rest.split_whitespace();
     let (date, at, time, zone) = (words.next()?, words.next()?, words.next()?, words.next()?);

@@ -6,11 +6,11 @@ use std::time::{Duration, SystemTime};
 ///
 /// ```
 /// use std::time::Duration;
-/// use ratellmiter_core::{Scope, Verdict};
+/// use ratellmiter_core::{LimitKind, Verdict};
 ///
-/// let refused = Verdict::RateLimited { retry_after: Some(Duration::from_secs(3)), scope: Scope::Requests };
-/// assert!(refused.is_retried());
-/// assert!(!Verdict::Failed.is_retried());
+/// let refused = Verdict::RateLimited { retry_after: Some(Duration::from_secs(3)), scope: LimitKind::Requests };
+/// assert!(refused.is_retryable());
+/// assert!(!Verdict::Failed.is_retryable());
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -22,7 +22,7 @@ pub enum Verdict {
         /// How long the server asked us to wait.
         retry_after: Option<Duration>,
         /// Which limit it was.
-        scope: Scope,
+        scope: LimitKind,
     },
     /// The server is busy for everybody: pause and try again, but our rate is not at fault.
     Overloaded {
@@ -34,7 +34,7 @@ pub enum Verdict {
         /// When the quota is filled again, if the server said so.
         resumes_at: Option<SystemTime>,
         /// Which quota it was.
-        scope: Scope,
+        scope: LimitKind,
     },
     /// It went wrong for a reason that is not a limit; the error goes back to the caller at once.
     Failed,
@@ -42,11 +42,11 @@ pub enum Verdict {
 
 impl Verdict {
     /// A refusal of which nothing more is known.
-    pub const REFUSED: Self = Self::RateLimited { retry_after: None, scope: Scope::Unknown };
+    pub const RATE_LIMITED: Self = Self::RateLimited { retry_after: None, scope: LimitKind::Unknown };
 
     /// Whether the call waits and goes again.
     #[must_use]
-    pub fn is_retried(self) -> bool {
+    pub fn is_retryable(self) -> bool {
         matches!(self, Self::RateLimited { .. } | Self::Overloaded { .. })
     }
 
@@ -63,11 +63,11 @@ impl Verdict {
 /// Which limit a refusal is about.
 ///
 /// ```
-/// assert_eq!(ratellmiter_core::Scope::default(), ratellmiter_core::Scope::Unknown);
+/// assert_eq!(ratellmiter_core::LimitKind::default(), ratellmiter_core::LimitKind::Unknown);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
-pub enum Scope {
+pub enum LimitKind {
     /// The server did not say.
     #[default]
     Unknown,
@@ -80,11 +80,11 @@ pub enum Scope {
     /// Output tokens a minute.
     OutputTokens,
     /// A day's requests or tokens.
-    Day,
+    Daily,
     /// Calls in flight.
     Concurrency,
     /// How fast the demand grew.
-    Acceleration,
+    Growth,
     /// Money.
     Billing,
 }

@@ -10,7 +10,7 @@ use std::{
 
 use super::{Limiter, Ticket};
 use crate::{
-    engine::scheduler::{Place, Wish},
+    engine::scheduler::{QueuePosition, Request},
     limiter::driver::{State, Waiter},
     limits::request::Rejected,
 };
@@ -24,10 +24,10 @@ use crate::{
 /// One that is kept but never polled again loses only its own ticket's time: nobody else waits for it.
 #[derive(Debug)]
 #[must_use = "nobody waits unless it is awaited"]
-pub struct Admit(pub(super) Asked);
+pub struct Acquire(pub(super) TryAcquire);
 
-impl Admit {
-    /// Waits with the thread instead of the task; see [`Limiter::admit_blocking`].
+impl Acquire {
+    /// Waits with the thread instead of the task; see [`Limiter::blocking_acquire`].
     pub fn wait(mut self) -> Ticket {
         loop {
             if let Ok(ticket) = self.0.wait_here() {
@@ -36,17 +36,17 @@ impl Admit {
         }
     }
 
-    /// Waits no longer than the call asked for with [`Limiter::ask`], in which what it waited for its tickets before counts.
-    pub fn bounded(self) -> Asked {
+    /// Waits no longer than the call asked for with [`Limiter::acquire_with`], in which what it waited for its tickets before counts.
+    pub fn bounded(self) -> TryAcquire {
         self.0
     }
 
-    pub(crate) fn of(asked: Asked) -> Self {
+    pub(crate) fn of(asked: TryAcquire) -> Self {
         Self(asked)
     }
 }
 
-impl Future for Admit {
+impl Future for Acquire {
     type Output = Ticket;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Ticket> {
@@ -65,19 +65,19 @@ impl Future for Admit {
 /// As [`Admit`].
 #[derive(Debug)]
 #[must_use = "nobody waits unless it is awaited"]
-pub struct Asked {
+pub struct TryAcquire {
     pub(super) limiter: Limiter,
     /// `None`: nothing special.
-    pub(super) wish: Option<Box<Wish>>,
+    pub(super) wish: Option<Box<Request>>,
     /// Where it stands in the line, once it does.
-    pub(super) place: Option<Place>,
+    pub(super) place: Option<QueuePosition>,
 }
 
-impl Asked {
-    /// Waits with the thread instead of the task; see [`Limiter::admit_blocking`].
+impl TryAcquire {
+    /// Waits with the thread instead of the task; see [`Limiter::blocking_acquire`].
     ///
     /// # Errors
-    /// As [`Limiter::ask`].
+    /// As [`Limiter::acquire_with`].
     pub fn wait(mut self) -> Result<Ticket, Rejected> {
         self.wait_here()
     }
@@ -109,7 +109,7 @@ impl Asked {
         let Self { limiter, wish, place } = self;
         let ask = |state: &mut State, now| {
             let Some(standing) = *place else {
-                let wish = wish.as_deref().unwrap_or(&Wish::PLAIN);
+                let wish = wish.as_deref().unwrap_or(&Request::PLAIN);
                 if let Some(grant) = state.scheduler.try_request(now, wish) {
                     return Some(Ok(grant));
                 }
@@ -121,7 +121,7 @@ impl Asked {
                     Err(rejected) => Some(Err(rejected)),
                 };
             };
-            let issued = state.issued.remove(&standing.id);
+            let issued = state.results.remove(&standing.id);
             if issued.is_some() {
                 *place = None;
             } else if let Some(payload) = state.scheduler.payload(standing) {
@@ -132,12 +132,12 @@ impl Asked {
             }
             issued
         };
-        let issued = limiter.0.change_waiting(ask)?;
+        let issued = limiter.0.update_as_waiter(ask)?;
         Some(issued.map(|grant| Ticket::new(limiter, grant)).inspect_err(|_| *wish = None))
     }
 }
 
-impl Future for Asked {
+impl Future for TryAcquire {
     type Output = Result<Ticket, Rejected>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
@@ -148,11 +148,11 @@ impl Future for Asked {
     }
 }
 
-impl Drop for Asked {
+impl Drop for TryAcquire {
     fn drop(&mut self) {
         let Some(place) = self.place else { return };
-        self.limiter.0.change(|state, now| match state.issued.remove(&place.id) {
-            Some(Ok(grant)) => state.scheduler.give_back(now, grant),
+        self.limiter.0.update(|state, now| match state.results.remove(&place.id) {
+            Some(Ok(grant)) => state.scheduler.cancel(now, grant),
             Some(Err(_)) => {}
             None => {
                 state.scheduler.leave(now, place);

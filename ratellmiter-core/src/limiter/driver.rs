@@ -21,13 +21,13 @@ use std::{
 use tokio::{runtime::Handle, sync::Notify, time::timeout_at};
 
 use crate::{
-    engine::scheduler::{Grant, Id, Scheduler},
+    engine::scheduler::{CallId, Grant, Scheduler},
     limiter::clock::Clock,
     limits::request::Rejected,
 };
 
 /// What all clones of a limiter share.
-pub(crate) struct Shared {
+pub(crate) struct Inner {
     state: Mutex<State>,
     /// Tells a driver task that something is due before what it sleeps for.
     poke: Notify,
@@ -37,21 +37,21 @@ pub(crate) struct State {
     pub(crate) clock: Clock,
     pub(crate) scheduler: Scheduler<Waiter>,
     /// What waiters got that have not come for it yet: a ticket, or that their time is over.
-    pub(crate) issued: HashMap<Id, Result<Grant, Rejected>>,
+    pub(crate) results: HashMap<CallId, Result<Grant, Rejected>>,
     /// How many threads are blocked in the line.
     pub(crate) blocked: usize,
     pub(crate) probe: Option<Probe>,
     /// Where it is shared with other processes.
-    pub(crate) fleet: Option<InFleet>,
+    pub(crate) fleet: Option<FleetLink>,
     /// Something that cannot be was warned of.
     pub(crate) doubted: bool,
     /// How many calls in a row neither said what they cost nor told what they used; at most [`SILENT`].
     silent: u8,
-    driver: Driver,
+    driver: DriverState,
     /// Counts drivers, so that one that was replaced knows.
     generation: u64,
     /// What the driver sleeps for.
-    armed: Option<Duration>,
+    timer_at: Option<Duration>,
     /// A runtime without timers was met: from then on only threads drive.
     without_timers: bool,
 }
@@ -83,13 +83,13 @@ impl State {
 
 /// How to wake whoever asks the server that a limiter is shared on.
 #[derive(Debug)]
-pub(crate) struct InFleet {
+pub(crate) struct FleetLink {
     pub(crate) poke: Arc<Notify>,
     /// When it asks next.
     pub(crate) asks_at: Duration,
     /// How it stands with the others.
     #[cfg(feature = "redis")]
-    pub(crate) standing: tokio::sync::watch::Receiver<crate::fleet::Standing>,
+    pub(crate) standing: tokio::sync::watch::Receiver<crate::fleet::JoinState>,
 }
 
 pub(crate) type Probe = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
@@ -110,7 +110,7 @@ impl Waiter {
     }
 }
 
-enum Driver {
+enum DriverState {
     /// Nobody waits, or for no time.
     None,
     /// The last one was dropped. Every waiter was woken then, and the first that looks starts another; those who only
@@ -121,21 +121,21 @@ enum Driver {
     Thread(Option<Thread>),
 }
 
-impl Shared {
+impl Inner {
     pub(crate) fn new(clock: Clock, scheduler: Scheduler<Waiter>) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::new(State {
                 clock,
                 scheduler,
-                issued: HashMap::new(),
+                results: HashMap::new(),
                 blocked: 0,
                 probe: None,
                 fleet: None,
                 doubted: false,
                 silent: 0,
-                driver: Driver::None,
+                driver: DriverState::None,
                 generation: 0,
-                armed: None,
+                timer_at: None,
                 without_timers: false,
             }),
             poke: Notify::new(),
@@ -148,16 +148,16 @@ impl Shared {
     }
 
     /// Tells the scheduler something, issues what is due then, and wakes those concerned.
-    pub(crate) fn change<T>(self: &Arc<Self>, tell: impl FnOnce(&mut State, Duration) -> T) -> T {
-        self.change_as(false, tell)
+    pub(crate) fn update<T>(self: &Arc<Self>, tell: impl FnOnce(&mut State, Duration) -> T) -> T {
+        self.update_as(false, tell)
     }
 
     /// Does the same for one who waits, and so can be relied on for a driver.
-    pub(crate) fn change_waiting<T>(self: &Arc<Self>, tell: impl FnOnce(&mut State, Duration) -> T) -> T {
-        self.change_as(true, tell)
+    pub(crate) fn update_as_waiter<T>(self: &Arc<Self>, tell: impl FnOnce(&mut State, Duration) -> T) -> T {
+        self.update_as(true, tell)
     }
 
-    fn change_as<T>(self: &Arc<Self>, waits: bool, tell: impl FnOnce(&mut State, Duration) -> T) -> T {
+    fn update_as<T>(self: &Arc<Self>, waits: bool, tell: impl FnOnce(&mut State, Duration) -> T) -> T {
         let mut state = self.lock();
         let now = state.clock.now();
         let told = tell(&mut state, now);
@@ -168,9 +168,9 @@ impl Shared {
         told
     }
 
-    fn advance(self: &Arc<Self>, state: &mut State, now: Duration) -> Todo {
+    fn advance(self: &Arc<Self>, state: &mut State, now: Duration) -> AfterUnlock {
         let mut woken = Vec::new();
-        let State { scheduler, issued, .. } = state;
+        let State { scheduler, results: issued, .. } = state;
         let mut ask = false;
         loop {
             ask |= scheduler.advance(now, |grant, waiter| {
@@ -189,36 +189,40 @@ impl Shared {
         }
         state.poke_fleet();
         let ask = state.probe.clone().filter(|_| ask);
-        Todo { woken, start: None, ask: ask.map(|probe| (Answer { shared: self.clone(), blocked: true }, probe)) }
+        AfterUnlock {
+            woken,
+            start: None,
+            ask: ask.map(|probe| (ProbeRun { shared: self.clone(), blocked: true }, probe)),
+        }
     }
 
     /// The driver that is to be started, if nobody will look at the deadline in time.
-    fn driver_needed(self: &Arc<Self>, state: &mut State, waits: bool) -> Option<Drive> {
+    fn driver_needed(self: &Arc<Self>, state: &mut State, waits: bool) -> Option<DriverGuard> {
         let deadline = state.scheduler.deadline()?;
         let on_thread = state.blocked > 0 || state.without_timers;
         match &state.driver {
-            Driver::Task if on_thread => self.poke.notify_one(),
-            Driver::Lost if !waits => return None,
-            Driver::None | Driver::Lost => {}
-            _ if state.armed.is_none_or(|armed| armed <= deadline) => return None,
-            Driver::Task => {
+            DriverState::Task if on_thread => self.poke.notify_one(),
+            DriverState::Lost if !waits => return None,
+            DriverState::None | DriverState::Lost => {}
+            _ if state.timer_at.is_none_or(|armed| armed <= deadline) => return None,
+            DriverState::Task => {
                 self.poke.notify_one();
                 return None;
             }
-            Driver::Thread(thread) => {
+            DriverState::Thread(thread) => {
                 thread.iter().for_each(Thread::unpark);
                 return None;
             }
         }
         let runtime = Handle::try_current().ok().filter(|_| !on_thread);
-        state.driver = if runtime.is_some() { Driver::Task } else { Driver::Thread(None) };
+        state.driver = if runtime.is_some() { DriverState::Task } else { DriverState::Thread(None) };
         state.generation += 1;
-        state.armed = None;
-        Some(Drive { shared: self.clone(), generation: state.generation, runtime })
+        state.timer_at = None;
+        Some(DriverGuard { shared: self.clone(), generation: state.generation, runtime })
     }
 }
 
-impl fmt::Debug for Shared {
+impl fmt::Debug for Inner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shared").finish_non_exhaustive()
     }
@@ -226,13 +230,13 @@ impl fmt::Debug for Shared {
 
 /// What is to be done without the lock: wakers and runtimes may run anything, also what takes the lock.
 #[must_use]
-struct Todo {
+struct AfterUnlock {
     woken: Vec<Waiter>,
-    start: Option<Drive>,
-    ask: Option<(Answer, Probe)>,
+    start: Option<DriverGuard>,
+    ask: Option<(ProbeRun, Probe)>,
 }
 
-impl Todo {
+impl AfterUnlock {
     fn run(self) {
         self.woken.into_iter().for_each(Waiter::wake);
         if let Some((answer, probe)) = self.ask {
@@ -245,14 +249,14 @@ impl Todo {
 }
 
 /// The driver. Dropping it, however that happens, makes room for another.
-struct Drive {
-    shared: Arc<Shared>,
+struct DriverGuard {
+    shared: Arc<Inner>,
     generation: u64,
     /// Where it runs; on a thread of its own if nowhere.
     runtime: Option<Handle>,
 }
 
-impl Drive {
+impl DriverGuard {
     fn start(mut self) {
         if let Some(runtime) = self.runtime.take() {
             runtime.spawn(self.run_as_task());
@@ -282,30 +286,30 @@ impl Drive {
         if state.generation != self.generation {
             return None;
         }
-        if let Driver::Thread(thread @ None) = &mut state.driver {
+        if let DriverState::Thread(thread @ None) = &mut state.driver {
             *thread = Some(thread::current());
         }
         let now = state.clock.now();
         let todo = self.shared.advance(&mut state, now);
-        state.armed = state.scheduler.deadline();
-        if state.armed.is_none() {
-            state.driver = Driver::None;
+        state.timer_at = state.scheduler.deadline();
+        if state.timer_at.is_none() {
+            state.driver = DriverState::None;
         }
-        let deadline = state.armed.map(|deadline| state.clock.instant(deadline));
+        let deadline = state.timer_at.map(|deadline| state.clock.instant(deadline));
         drop(state);
         todo.run();
         deadline
     }
 }
 
-impl Drop for Drive {
+impl Drop for DriverGuard {
     fn drop(&mut self) {
         let mut state = self.shared.lock();
-        if state.generation != self.generation || matches!(state.driver, Driver::None | Driver::Lost) {
+        if state.generation != self.generation || matches!(state.driver, DriverState::None | DriverState::Lost) {
             return;
         }
         // The runtime is gone, or there was no thread, or the runtime has no timers: that shows as a panic.
-        state.driver = Driver::Lost;
+        state.driver = DriverState::Lost;
         state.without_timers |= thread::panicking();
         let waiting: Vec<_> = state.scheduler.payloads().cloned().collect();
         drop(state);
@@ -314,12 +318,12 @@ impl Drop for Drive {
 }
 
 /// The answer of the user's probe. Without one, because it panicked or its runtime ended, the server counts as blocked.
-struct Answer {
-    shared: Arc<Shared>,
+struct ProbeRun {
+    shared: Arc<Inner>,
     blocked: bool,
 }
 
-impl Answer {
+impl ProbeRun {
     fn start(self, probe: Probe) {
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(self.ask(probe));
@@ -340,8 +344,8 @@ impl Answer {
     }
 }
 
-impl Drop for Answer {
+impl Drop for ProbeRun {
     fn drop(&mut self) {
-        self.shared.change(|state, now| state.scheduler.probed(now, self.blocked));
+        self.shared.update(|state, now| state.scheduler.probed(now, self.blocked));
     }
 }

@@ -9,9 +9,9 @@ use tokio::sync::{Notify, watch};
 
 use super::Limiter;
 use crate::{
-    engine::{lease::Report, scheduler::Scheduler},
-    fleet::{SharedError, Standing},
-    limiter::driver::{InFleet, Waiter},
+    engine::{lease::LeaseRequest, scheduler::Scheduler},
+    fleet::{FleetError, JoinState},
+    limiter::driver::{FleetLink, Waiter},
 };
 
 impl Limiter {
@@ -22,18 +22,18 @@ impl Limiter {
     ///
     /// ```no_run
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// ratellmiter_core::monitor().shared(ratellmiter_core::Shared::new("redis://127.0.0.1:6379")?);
-    /// ratellmiter_core::monitor().limiter("gpt-4o").joined().await?;
+    /// ratellmiter_core::monitor().share_over(ratellmiter_core::FleetConfig::new("redis://127.0.0.1:6379")?);
+    /// ratellmiter_core::monitor().limiter("gpt-4o").wait_until_shared().await?;
     /// # Ok(()) }
     /// ```
     ///
     /// # Errors
-    /// Another process has other limits, or the server is out of reach. [`Loss`](crate::Loss) applies then, and the limiter
+    /// Another process has other limits, or the server is out of reach. [`OnDisconnect`](crate::OnDisconnect) applies then, and the limiter
     /// keeps trying.
     ///
     /// # Cancel safety
     /// Dropping the future changes nothing.
-    pub async fn joined(&self) -> Result<(), SharedError> {
+    pub async fn wait_until_shared(&self) -> Result<(), FleetError> {
         let Some(mut standing) = self.0.lock().fleet.as_ref().map(|fleet| fleet.standing.clone()) else {
             return Ok(());
         };
@@ -42,10 +42,10 @@ impl Limiter {
     }
 
     /// Shares the limiter. `poke` is notified when the next report is due earlier than [`asks_at`](Self::asks_at) returned.
-    pub(crate) fn join_fleet(&self, poke: Arc<Notify>) -> watch::Sender<Standing> {
+    pub(crate) fn join_fleet(&self, poke: Arc<Notify>) -> watch::Sender<JoinState> {
         let (sender, standing) = watch::channel(None);
-        self.0.change(|state, now| {
-            state.fleet = Some(InFleet { poke, asks_at: Duration::MAX, standing });
+        self.0.update(|state, now| {
+            state.fleet = Some(FleetLink { poke, asks_at: Duration::MAX, standing });
             state.scheduler.join_fleet(now);
         });
         sender
@@ -53,7 +53,7 @@ impl Limiter {
 
     /// Ends the sharing.
     pub(crate) fn leave_fleet(&self) {
-        self.0.change(|state, now| {
+        self.0.update(|state, now| {
             state.fleet = None;
             state.scheduler.leave_fleet(now);
         });
@@ -61,21 +61,21 @@ impl Limiter {
 
     /// Applies a change to the scheduler, and sends the calls that are due then.
     pub(crate) fn schedule(&self, change: impl FnOnce(&mut Scheduler<Waiter>, Duration)) {
-        self.0.change(|state, now| change(&mut state.scheduler, now));
+        self.0.update(|state, now| change(&mut state.scheduler, now));
     }
 
     /// Returns the report for the server.
-    pub(crate) fn report(&self) -> Option<Report> {
+    pub(crate) fn report(&self) -> Option<LeaseRequest> {
         let mut state = self.0.lock();
         let now = state.clock.now();
         state.scheduler.report(now)
     }
 
     /// Gives up the lease of an idle limiter. Returns the last report, or `None` while calls are queued or in flight.
-    pub(crate) fn rest(&self) -> Option<Report> {
+    pub(crate) fn release_lease(&self) -> Option<LeaseRequest> {
         let mut state = self.0.lock();
         let now = state.clock.now();
-        state.scheduler.rest(now)
+        state.scheduler.release_lease(now)
     }
 
     /// Returns when the next report is due.

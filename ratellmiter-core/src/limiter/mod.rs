@@ -14,23 +14,23 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use crate::limiter::acquire::{Admit, Asked};
+pub use crate::limiter::acquire::{Acquire, TryAcquire};
 pub use ticket::Ticket;
 
 use crate::{
     engine::{
-        lease::Fleet,
-        scheduler::{Scheduler, Wish},
+        lease::FleetStatus,
+        scheduler::{Request, Scheduler},
         stats::Second,
     },
     judge::Verdict,
     limiter::{
         clock::Clock,
-        driver::{SILENT, Shared},
+        driver::{Inner, SILENT},
     },
-    limits::{Limits, cost::Cost, request::Ask},
-    log::row::{self, Meter},
-    monitor::learned_limits::Learned,
+    limits::{Limits, cost::TokenEstimate, request::AcquireOptions},
+    log::row::{self, BudgetKind},
+    monitor::learned_limits::SavedLimits,
 };
 
 /// Paces the calls of one model, or of several that share a budget. Clones share everything.
@@ -44,20 +44,20 @@ use crate::{
 /// use ratellmiter_core::{Limiter, Limits};
 ///
 /// let limiter = Limiter::new(Limits::per_minute(NonZeroU32::new(300).unwrap()));
-/// let ticket = limiter.admit().await;
+/// let ticket = limiter.acquire().await;
 /// // ... the call ...
 /// ticket.finish();
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct Limiter(Arc<Shared>);
+pub struct Limiter(Arc<Inner>);
 
 impl Limiter {
     /// A limiter that belongs to no monitor, and so is not logged.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         let seed = RandomState::new().hash_one(std::process::id());
-        Self(Shared::new(Clock::start(), Scheduler::new(limits, Clock::wall(), seed)))
+        Self(Inner::new(Clock::start(), Scheduler::new(limits, Clock::wall(), seed)))
     }
 
     /// Waits for a ticket.
@@ -65,8 +65,8 @@ impl Limiter {
     /// # Cancel safety
     /// The call asks when the future is first polled. A future that is dropped gives its place in the line back at
     /// once, and the ticket too if one had just been issued to it. See [`Admit`].
-    pub fn admit(&self) -> Admit {
-        Admit(self.ask_for(None))
+    pub fn acquire(&self) -> Acquire {
+        Acquire(self.ask_for(None))
     }
 
     /// Waits for a ticket for a call that is thought to cost so much.
@@ -77,21 +77,21 @@ impl Limiter {
     ///
     /// let limits = Limits::provider("anthropic")?.output_tokens_per_minute(8_000.try_into()?);
     /// let limiter = Limiter::new(limits);
-    /// let ticket = limiter.admit_for((1_200, 500)).await;
+    /// let ticket = limiter.acquire_tokens((1_200, 500)).await;
     /// // ... the call ...
-    /// ticket.finish_with(Usage::new(1_187, 93));
+    /// ticket.finish_with_usage(Usage::new(1_187, 93));
     /// # Ok(()) }
     /// ```
     ///
     /// # Cancel safety
     /// As [`admit`](Self::admit).
-    pub fn admit_for(&self, cost: impl Into<Cost>) -> Admit {
-        let wish = Wish { cost: cost.into(), ..Wish::PLAIN };
-        Admit(self.ask_for(Some(Box::new(wish))))
+    pub fn acquire_tokens(&self, cost: impl Into<TokenEstimate>) -> Acquire {
+        let wish = Request { cost: cost.into(), ..Request::PLAIN };
+        Acquire(self.ask_for(Some(Box::new(wish))))
     }
 
     /// Waits for a ticket, but no longer than `ask` and the limiter's own [`max_wait`](Limits::max_wait) and
-    /// [`max_line`](Limits::max_line) allow. A call that would exceed a bound, as far as can be told, is turned away at once.
+    /// [`max_queue`](Limits::max_queue) allow. A call that would exceed a bound, as far as can be told, is turned away at once.
     ///
     /// Only waiting counts, all of its tickets taken together, and not the time that the call is out.
     ///
@@ -100,42 +100,42 @@ impl Limiter {
     ///
     /// # Cancel safety
     /// As [`admit`](Self::admit).
-    pub fn ask(&self, ask: Ask) -> Asked {
-        self.ask_for(Some(Box::new(self.wish(&ask, true))))
+    pub fn acquire_with(&self, ask: AcquireOptions) -> TryAcquire {
+        self.ask_for(Some(Box::new(self.resolve_options(&ask, true))))
     }
 
-    pub(crate) fn ask_for(&self, wish: Option<Box<Wish>>) -> Asked {
-        Asked { limiter: self.clone(), wish, place: None }
+    pub(crate) fn ask_for(&self, wish: Option<Box<Request>>) -> TryAcquire {
+        TryAcquire { limiter: self.clone(), wish, place: None }
     }
 
     /// As [`ask`](Self::ask). `bounded`: the limiter's own bounds hold as well.
-    pub(crate) fn wish(&self, ask: &Ask, bounded: bool) -> Wish {
+    pub(crate) fn resolve_options(&self, ask: &AcquireOptions, bounded: bool) -> Request {
         let mut state = self.0.lock();
         let limits = bounded.then(|| *state.scheduler.limits());
         let max_wait = ask.max_wait.into_iter().chain(limits.and_then(|limits| limits.max_wait)).min();
-        let max_line = ask.max_line.into_iter().chain(limits.and_then(|limits| limits.max_line)).min();
+        let max_queue = ask.max_queue.into_iter().chain(limits.and_then(|limits| limits.max_queue)).min();
         let deadline = ask.deadline.map(|deadline| {
             let (now, reading) = (state.clock.now(), Clock::reading());
             let left = deadline.saturating_duration_since(reading);
             (now + left).saturating_sub(reading.saturating_duration_since(deadline))
         });
-        Wish { cost: ask.cost, priority: ask.priority, max_wait, deadline, max_line }
+        Request { cost: ask.cost, priority: ask.priority, max_wait, deadline, max_queue }
     }
 
     /// Waits for a ticket, blocking the thread. In a runtime this holds up the other tasks of the thread: call it
     /// from `spawn_blocking` there.
-    pub fn admit_blocking(&self) -> Ticket {
-        self.admit().wait()
+    pub fn blocking_acquire(&self) -> Ticket {
+        self.acquire().wait()
     }
 
     /// A ticket, if one can be had without waiting and without overtaking anybody. A call that gets none is not counted
     /// as requested.
     #[must_use]
-    pub fn try_admit(&self) -> Option<Ticket> {
+    pub fn try_acquire(&self) -> Option<Ticket> {
         let mut state = self.0.lock();
         let now = state.clock.now();
-        let Some(grant) = state.scheduler.try_request(now, &Wish::PLAIN) else {
-            state.scheduler.tried(now);
+        let Some(grant) = state.scheduler.try_request(now, &Request::PLAIN) else {
+            state.scheduler.missed_try(now);
             state.poke_fleet();
             return None;
         };
@@ -153,7 +153,7 @@ impl Limiter {
     /// Changes the limits, also while calls wait: the line keeps its order, the new rate holds from the next ticket on.
     /// A higher rate is a jump like any other and is ramped up to.
     pub fn set_limits(&self, limits: Limits) {
-        self.0.change(|state, now| {
+        self.0.update(|state, now| {
             if *state.scheduler.limits() != limits {
                 state.scheduler.set_limits(now, limits);
             }
@@ -170,7 +170,7 @@ impl Limiter {
         F: Fn() -> Fut + Send + Sync + 'static,
         Fut: Future<Output = bool> + Send + 'static,
     {
-        self.0.change(|state, _| {
+        self.0.update(|state, _| {
             state.probe = Some(Arc::new(move || Box::pin(probe())));
             state.scheduler.set_probe(true);
         });
@@ -180,14 +180,14 @@ impl Limiter {
     /// verdict that is no refusal does nothing.
     ///
     /// A `retry_after` of more than ten minutes counts as none.
-    pub fn refused(&self, verdict: Verdict) {
-        if verdict.is_retried() {
-            self.0.change(|state, now| state.scheduler.refused_elsewhere(now, &verdict));
+    pub fn report_refusal(&self, verdict: Verdict) {
+        if verdict.is_retryable() {
+            self.0.update(|state, now| state.scheduler.on_unattributed_refusal(now, &verdict));
         }
     }
 
     /// Warns, once, of what a server or a program says that cannot be.
-    fn doubt(&self, headers: bool, usage: bool) {
+    fn warn_implausible(&self, headers: bool, usage: bool) {
         if headers && usage {
             return;
         }
@@ -213,13 +213,13 @@ impl Limiter {
     }
 
     /// Warns that nobody says what calls cost or use. Once: what counts them stops there.
-    fn miss(&self) {
+    fn warn_no_usage(&self) {
         let model = self.0.lock().scheduler.model().to_owned();
         tracing::warn!(
             model,
             "there are limits of tokens, and none of the last {SILENT} calls said what it costs or told what it used, so each \
              counts as its even part of them: give #[ratellmiter(tokens = ...)] or #[ratellmiter(usage = ...)], return the \
-             client's own answer, or call ratellmiter_core::call::settle"
+             client's own answer, or call ratellmiter_core::call::report_usage"
         );
     }
 
@@ -229,16 +229,16 @@ impl Limiter {
         let mut state = self.0.lock();
         let now = state.clock.now();
         let scheduler = &mut state.scheduler;
-        scheduler.roll(now);
-        let standing = scheduler.standing(now);
+        scheduler.advance_to(now);
+        let standing = scheduler.gauges(now);
         Snapshot {
-            line: scheduler.line_length(),
+            queued: scheduler.queue_length(),
             in_flight: standing.in_flight,
-            rate: standing.rate,
-            learned_rate: standing.learned_rate,
-            learned_in_flight: standing.learned_in_flight,
+            rate_per_second: standing.rate,
+            adapted_rate_per_second: standing.learned_rate,
+            adapted_in_flight: standing.learned_in_flight,
             paused_until: standing.paused_for.map(|left| Instant::now() + left),
-            time_left: standing.time_left.unwrap_or_default(),
+            estimated_drain: standing.time_left.unwrap_or_default(),
             fleet: standing.fleet,
             budgets: standing.budgets,
         }
@@ -250,14 +250,14 @@ impl Limiter {
     }
 
     /// What the budgets of days have taken, by age, oldest first.
-    pub(crate) fn days(&self) -> Vec<(Meter, Vec<(Duration, u64)>)> {
+    pub(crate) fn day_usage(&self) -> Vec<(BudgetKind, Vec<(Duration, u64)>)> {
         let mut state = self.0.lock();
         let now = state.clock.glance();
-        state.scheduler.days(now)
+        state.scheduler.day_usage(now)
     }
 
     /// Counts what an earlier run took of a day.
-    pub(crate) fn restore_day(&self, meter: Meter, ages: &[(Duration, u64)]) {
+    pub(crate) fn restore_day(&self, meter: BudgetKind, ages: &[(Duration, u64)]) {
         let mut state = self.0.lock();
         let now = state.clock.now();
         ages.iter().for_each(|(age, amount)| state.scheduler.restore_day(now, meter, *age, *amount));
@@ -269,8 +269,8 @@ impl Limiter {
     }
 
     /// Begins with what an earlier run has learned.
-    pub(crate) fn restore(&self, learned: &Learned) {
-        self.0.change(|state, now| state.scheduler.restore(now, learned.requests_per_minute, learned.in_flight));
+    pub(crate) fn restore(&self, learned: &SavedLimits) {
+        self.0.update(|state, now| state.scheduler.restore(now, learned.requests_per_minute, learned.in_flight));
     }
 
     /// Keeps the seconds that end for [`seconds`](Self::seconds), or stops to.
@@ -299,27 +299,27 @@ impl fmt::Debug for Limiter {
 #[non_exhaustive]
 pub struct Snapshot {
     /// Calls that wait, refused ones included.
-    pub line: usize,
+    pub queued: usize,
     /// Calls that are out.
     pub in_flight: u64,
     /// The rate allowed now, in calls a second: less than the limit while demand is ramped up, zero in a pause.
-    pub rate: f64,
+    pub rate_per_second: f64,
     /// The rate that refusals have taught, in calls a second, where it is below the configured one.
-    pub learned_rate: Option<f64>,
+    pub adapted_rate_per_second: Option<f64>,
     /// The calls in flight that refusals have taught, where they are below the configured ones.
-    pub learned_in_flight: Option<f64>,
+    pub adapted_in_flight: Option<f64>,
     /// When the pause after a refusal ends, if there is one. The canary, or the probe, that follows is part of it.
     pub paused_until: Option<Instant>,
     /// How long until the line is empty, if no more calls join it and none is refused.
-    pub time_left: Duration,
+    pub estimated_drain: Duration,
     /// The processes that share the limiter, where it is shared.
-    pub fleet: Option<Fleet>,
-    budgets: [Option<row::Budget>; 5],
+    pub fleet: Option<FleetStatus>,
+    budgets: [Option<row::BudgetStatus>; 5],
 }
 
 impl Snapshot {
     /// How the budgets of tokens and of days stand.
-    pub fn budgets(&self) -> impl Iterator<Item = &row::Budget> {
+    pub fn budgets(&self) -> impl Iterator<Item = &row::BudgetStatus> {
         self.budgets.iter().flatten()
     }
 }

@@ -8,20 +8,20 @@ use crate::providers::usage::Usage;
 /// call goes, whatever comes back; see [`Contract`](crate::Contract).
 ///
 /// ```
-/// use ratellmiter_core::{Cost, estimate_tokens};
+/// use ratellmiter_core::{TokenEstimate, estimate_tokens};
 ///
-/// let cost = Cost::new(estimate_tokens("Why is the sky blue?"), 500);
+/// let cost = TokenEstimate::new(estimate_tokens("Why is the sky blue?"), 500);
 /// assert_eq!(cost, (7, 500).into());
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Cost {
+pub struct TokenEstimate {
     /// Input tokens. `None`: as calls of this limiter have used before.
     pub(crate) input: Option<u64>,
     /// Output tokens, at most. `None`: as calls of this limiter have produced before.
     pub(crate) output: Option<u64>,
 }
 
-impl Cost {
+impl TokenEstimate {
     /// Nothing is known of it: what calls of this limiter have used before is taken.
     pub const UNKNOWN: Self = Self { input: None, output: None };
 
@@ -39,21 +39,21 @@ impl Cost {
 }
 
 /// A number of tokens, of any usual type. A negative one is none, and `None` is not known.
-pub trait Tokens {
+pub trait IntoTokens {
     /// The number.
     fn tokens(self) -> Option<u64>;
 }
 
 macro_rules! tokens {
     ($($number:ty),*) => {$(
-        impl Tokens for $number {
+        impl IntoTokens for $number {
             fn tokens(self) -> Option<u64> {
                 Some(u64::try_from(self).unwrap_or(0))
             }
         }
 
         /// Input tokens alone.
-        impl From<$number> for Cost {
+        impl From<$number> for TokenEstimate {
             fn from(input: $number) -> Self {
                 Self { input: input.tokens(), output: None }
             }
@@ -64,21 +64,21 @@ macro_rules! tokens {
 // `i32` is what a literal is.
 tokens!(u64, u32, usize, i32, i64);
 
-impl<T: Tokens> Tokens for Option<T> {
+impl<T: IntoTokens> IntoTokens for Option<T> {
     fn tokens(self) -> Option<u64> {
         self?.tokens()
     }
 }
 
 /// Input tokens, and at most so many output tokens.
-impl<I: Tokens, O: Tokens> From<(I, O)> for Cost {
+impl<I: IntoTokens, O: IntoTokens> From<(I, O)> for TokenEstimate {
     fn from((input, output): (I, O)) -> Self {
         Self { input: input.tokens(), output: output.tokens() }
     }
 }
 
 /// What another call like it has used.
-impl From<Usage> for Cost {
+impl From<Usage> for TokenEstimate {
     fn from(usage: Usage) -> Self {
         Self::new(usage.input, usage.output)
     }

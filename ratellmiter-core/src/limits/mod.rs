@@ -60,19 +60,19 @@ pub struct Limits {
     /// default, is even pacing. For providers that count by the minute: with 60 seconds a limiter that was idle for a
     /// minute lets a minute's calls go at once, and demand from idle is not ramped up. More than the rate may go in a minute
     /// then: by what was saved up before it.
-    pub burst: Duration,
+    pub burst_window: Duration,
     /// How a jump in demand is taken. `None`: at once.
     pub ramp: Option<Ramp>,
     /// Whether refusals lower the rate, and the calls in flight where they say so, until the server takes more again. On
     /// by default; never above what is configured.
-    pub learn: bool,
+    pub adaptive: bool,
     /// How often one call is sent at most before its refusal goes back to the caller. 20 by default.
-    pub attempts: NonZeroU32,
+    pub max_attempts: NonZeroU32,
     /// How long calls wait at most, all their tickets taken together. It binds those that can be told: see
-    /// [`Limiter::ask`](crate::Limiter::ask), and the option `bounded` of the attribute. `None`: as long as it takes.
+    /// [`Limiter::acquire_with`](crate::Limiter::acquire_with), and the option `bounded` of the attribute. `None`: as long as it takes.
     pub max_wait: Option<Duration>,
     /// How many calls may wait; with 0 each goes at once or not at all. It binds those that can be told. `None`: any number.
-    pub max_line: Option<u32>,
+    pub max_queue: Option<u32>,
     /// `false` lets everything through at once and retries nothing, for your own tests.
     pub enabled: bool,
 }
@@ -91,12 +91,12 @@ impl Limits {
             tokens_per_day: None,
             contract: Contract::PLAIN,
             max_in_flight: None,
-            burst: Duration::ZERO,
-            learn: true,
+            burst_window: Duration::ZERO,
+            adaptive: true,
             ramp: Some(Ramp::DEFAULT),
-            attempts: NonZeroU32::new(20).expect("20 is not 0"),
+            max_attempts: NonZeroU32::new(20).expect("20 is not 0"),
             max_wait: None,
-            max_line: None,
+            max_queue: None,
             enabled: true,
         }
     }
@@ -170,8 +170,8 @@ impl Limits {
 
     /// Calls that can be told do not join a line of so many.
     #[must_use]
-    pub const fn max_line(mut self, calls: u32) -> Self {
-        self.max_line = Some(calls);
+    pub const fn max_queue(mut self, calls: u32) -> Self {
+        self.max_queue = Some(calls);
         self
     }
 
@@ -184,14 +184,14 @@ impl Limits {
 
     /// Lets unused budget of so much time go at once. More than 60 seconds counts as 60.
     #[must_use]
-    pub fn burst(mut self, horizon: Duration) -> Self {
-        self.burst = horizon.min(LONGEST_BURST);
+    pub fn burst_window(mut self, horizon: Duration) -> Self {
+        self.burst_window = horizon.min(MAX_BURST_WINDOW);
         self
     }
 
     /// All are fields that anybody can set: what no sum can hold is less.
-    pub(crate) fn checked(mut self) -> Self {
-        self.burst = self.burst.min(LONGEST_BURST);
+    pub(crate) fn clamped(mut self) -> Self {
+        self.burst_window = self.burst_window.min(MAX_BURST_WINDOW);
         let budgets = [
             &mut self.requests_per_day,
             &mut self.tokens_per_minute,
@@ -200,20 +200,20 @@ impl Limits {
             &mut self.tokens_per_day,
         ];
         for budget in budgets.into_iter().flatten() {
-            *budget = (*budget).min(NonZeroU64::new(budgets::MOST).unwrap_or(*budget));
+            *budget = (*budget).min(NonZeroU64::new(budgets::MAX_AMOUNT).unwrap_or(*budget));
         }
         self
     }
 
     /// Whether refusals lower the rate for a while.
     #[must_use]
-    pub const fn learn(mut self, learn: bool) -> Self {
-        self.learn = learn;
+    pub const fn adaptive(mut self, learn: bool) -> Self {
+        self.adaptive = learn;
         self
     }
 
     /// All that must be the same in processes that share a limiter.
-    pub(crate) fn in_words(&self) -> String {
+    pub(crate) fn fingerprint(&self) -> String {
         let named = |limit: Option<u64>, unit: &str| limit.map(|limit| format!(", {limit} {unit}")).unwrap_or_default();
         let of = |limit: Option<NonZeroU64>, unit| named(limit.map(NonZeroU64::get), unit);
         let ramp = self.ramp.map_or_else(
@@ -229,16 +229,20 @@ impl Limits {
             of(self.tokens_per_day, "tokens a day"),
             named(self.max_in_flight.map(|most| most.get().into()), "in flight"),
             if self.contract == Contract::PLAIN { String::new() } else { format!(", counted as by {}", self.contract) },
-            if self.burst.is_zero() { String::new() } else { format!(", a burst of {} s", self.burst.as_secs_f64()) },
+            if self.burst_window.is_zero() {
+                String::new()
+            } else {
+                format!(", a burst of {} s", self.burst_window.as_secs_f64())
+            },
             ramp,
-            if self.learn { String::new() } else { ", never learning".to_owned() },
+            if self.adaptive { String::new() } else { ", never learning".to_owned() },
         ]
         .concat()
     }
 
     /// The part of the limits that is one process's, where many share them. Of a day it depends on what is left.
     #[must_use]
-    pub(crate) fn part(mut self, share: f64) -> Self {
+    pub(crate) fn scaled(mut self, share: f64) -> Self {
         #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let part = |limit: u64| ((limit as f64 * share.clamp(0.0, 1.0)) as u64).max(1);
         let small = |limit: NonZeroU32| NonZeroU32::new(u32::try_from(part(limit.get().into())).unwrap_or(u32::MAX));
@@ -267,8 +271,8 @@ impl Limits {
 
     /// Sends one call at most so often.
     #[must_use]
-    pub const fn attempts(mut self, attempts: NonZeroU32) -> Self {
-        self.attempts = attempts;
+    pub const fn max_attempts(mut self, attempts: NonZeroU32) -> Self {
+        self.max_attempts = attempts;
         self
     }
 
@@ -286,8 +290,8 @@ pub(crate) const DEFAULT_RATE_LIMIT: NonZeroU32 = NonZeroU32::new(300).expect("3
 /// Calls a minute where nobody counts them.
 pub(crate) const UNLIMITED: NonZeroU32 = NonZeroU32::new(60_000).expect("60,000 is not 0");
 
-/// The longest [`Limits::burst`].
-pub(crate) const LONGEST_BURST: Duration = Duration::from_mins(1);
+/// The longest [`Limits::burst_window`].
+pub(crate) const MAX_BURST_WINDOW: Duration = Duration::from_mins(1);
 
 /// How a jump in demand is taken: which part of the rate the first second may use, and by how much of the rate each
 /// second may exceed what the last one used.
@@ -301,7 +305,7 @@ pub struct Ramp {
 }
 
 /// The whole rate, in the unit of [`Ramp`].
-pub(crate) const FULL: u32 = 1000;
+pub(crate) const FULL_RATE: u32 = 1000;
 
 impl Ramp {
     /// A quarter at first, a tenth more each second.
@@ -320,10 +324,10 @@ impl Ramp {
     /// One of them is not between 0.001 and 1.
     pub fn new(start: f64, step: f64) -> Result<Self, InvalidRamp> {
         let thousandths = |value: f64| {
-            let scaled = (value * f64::from(FULL)).round();
+            let scaled = (value * f64::from(FULL_RATE)).round();
             // The range check makes the conversion exact.
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-            if (1.0..=f64::from(FULL)).contains(&scaled) { Ok(scaled as u32) } else { Err(InvalidRamp { value }) }
+            if (1.0..=f64::from(FULL_RATE)).contains(&scaled) { Ok(scaled as u32) } else { Err(InvalidRamp { value }) }
         };
         Ok(Self { start: thousandths(start)?, step: thousandths(step)? })
     }

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::limits::cost::Cost;
+use crate::limits::cost::TokenEstimate;
 
 /// How a call asks for its ticket: what it costs, how urgent it is, and how long it waits at most. Without anything it waits
 /// like any other, for as long as it takes.
@@ -14,26 +14,26 @@ use crate::limits::cost::Cost;
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
 /// use std::time::Duration;
-/// use ratellmiter_core::{Ask, Limiter, Limits, Priority, Reason};
+/// use ratellmiter_core::{AcquireOptions, Limiter, Limits, Priority, RejectReason};
 ///
 /// let limiter = Limiter::new(Limits::per_minute(6.try_into().unwrap()));
-/// let ask = Ask::new().cost((1_200, 500)).priority(Priority::High).max_wait(Duration::from_secs(5));
-/// let ticket = limiter.ask(ask).await.expect("nobody waits");
-/// let rejected = limiter.ask(ask).await.expect_err("the next goes in ten seconds");
-/// assert_eq!(rejected.reason, Reason::MaxWait);
+/// let ask = AcquireOptions::new().cost((1_200, 500)).priority(Priority::High).max_wait(Duration::from_secs(5));
+/// let ticket = limiter.acquire_with(ask).await.expect("nobody waits");
+/// let rejected = limiter.acquire_with(ask).await.expect_err("the next goes in ten seconds");
+/// assert_eq!(rejected.reason, RejectReason::MaxWait);
 /// # ticket.finish();
 /// # }
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Ask {
-    pub(crate) cost: Cost,
+pub struct AcquireOptions {
+    pub(crate) cost: TokenEstimate,
     pub(crate) priority: Priority,
     pub(crate) max_wait: Option<Duration>,
-    pub(crate) max_line: Option<u32>,
+    pub(crate) max_queue: Option<u32>,
     pub(crate) deadline: Option<Instant>,
 }
 
-impl Ask {
+impl AcquireOptions {
     /// Nothing special.
     #[must_use]
     pub fn new() -> Self {
@@ -42,7 +42,7 @@ impl Ask {
 
     /// What the call is thought to cost. Without it what calls of this limiter have used before is taken.
     #[must_use]
-    pub fn cost(mut self, cost: impl Into<Cost>) -> Self {
+    pub fn cost(mut self, cost: impl Into<TokenEstimate>) -> Self {
         self.cost = cost.into();
         self
     }
@@ -61,11 +61,11 @@ impl Ask {
         self
     }
 
-    /// It does not join a line of so many: with 0 it goes at once or not at all. The limiter's own `max_line` holds where it
+    /// It does not join a line of so many: with 0 it goes at once or not at all. The limiter's own `max_queue` holds where it
     /// is shorter.
     #[must_use]
-    pub fn max_line(mut self, calls: u32) -> Self {
-        self.max_line = Some(calls);
+    pub fn max_queue(mut self, calls: u32) -> Self {
+        self.max_queue = Some(calls);
         self
     }
 
@@ -109,7 +109,7 @@ impl Priority {
 #[non_exhaustive]
 pub struct Rejected {
     /// Which bound it was.
-    pub reason: Reason,
+    pub reason: RejectReason,
     /// How long it would have waited yet, about.
     pub estimated_wait: Duration,
 }
@@ -125,7 +125,7 @@ impl Error for Rejected {}
 /// Which bound a call would have exceeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Reason {
+pub enum RejectReason {
     /// The longest wait.
     MaxWait,
     /// The longest line.
@@ -134,7 +134,7 @@ pub enum Reason {
     Deadline,
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for RejectReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::MaxWait => "the call may not wait so long",
@@ -165,11 +165,11 @@ mod tests {
             Rejected { reason, estimated_wait }.to_string()
         };
         assert_eq!(
-            rejected(Reason::MaxWait, 1_234),
+            rejected(RejectReason::MaxWait, 1_234),
             "no ticket: the call may not wait so long; the wait would be about 1.2 s"
         );
         assert_eq!(
-            rejected(Reason::MaxLine, 61_900),
+            rejected(RejectReason::MaxLine, 61_900),
             "no ticket: the line is as long as it may be; the wait would be about 61 s"
         );
     }

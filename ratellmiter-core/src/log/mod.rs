@@ -8,7 +8,7 @@
 pub(crate) mod fields;
 pub(crate) mod row;
 
-pub use row::{Budget, FORMAT, Header, Held, Line, Meter, Quantiles, Row};
+pub use row::{Bottleneck, BudgetKind, BudgetStatus, FORMAT, Header, LogLine, Quantiles, Row};
 
 use std::{
     ffi::OsStr,
@@ -28,7 +28,7 @@ const BACKLOG: usize = 1 << 20;
 
 /// A log that is being written.
 #[derive(Debug)]
-pub struct Log {
+pub struct LogWriter {
     path: PathBuf,
     header: Vec<u8>,
     file: Option<File>,
@@ -38,7 +38,7 @@ pub struct Log {
     torn: bool,
 }
 
-impl Log {
+impl LogWriter {
     /// Names the log of this process in `directory`, creating the directory and the file with its header.
     ///
     /// # Errors
@@ -180,7 +180,7 @@ fn started(path: &Path) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::row::Line;
+    use crate::log::row::LogLine;
 
     fn row(at: u64) -> Row<'static> {
         Row { at, model: "m".into(), ..Row::default() }
@@ -189,23 +189,23 @@ mod tests {
     /// The rows of a log, torn lines left out.
     fn rows(path: &Path) -> Vec<u64> {
         let text = fs::read_to_string(path).unwrap();
-        let lines = text.lines().filter_map(|line| Line::parse(line).ok());
-        lines.filter_map(|line| if let Line::Row(row) = line { Some(row.at) } else { None }).collect()
+        let lines = text.lines().filter_map(|line| LogLine::parse(line).ok());
+        lines.filter_map(|line| if let LogLine::Row(row) = line { Some(row.at) } else { None }).collect()
     }
 
     #[test]
     fn a_log_is_named_for_its_start_and_process_and_begins_with_a_header() {
         let directory = tempfile::tempdir().unwrap();
         let start = SystemTime::UNIX_EPOCH + Duration::from_secs(5);
-        let mut log = Log::create(&directory.path().join("a/b"), start).unwrap();
+        let mut log = LogWriter::create(&directory.path().join("a/b"), start).unwrap();
         assert_eq!(log.path(), directory.path().join(format!("a/b/5-{}.jsonl", std::process::id())));
         log.append(&[row(7), row(8)]).unwrap();
         let text = fs::read_to_string(log.path()).unwrap();
         let library = env!("CARGO_PKG_VERSION").into();
         let header = Header { format: FORMAT, started: 5, library, namespace: None };
-        assert_eq!(Line::parse(text.lines().next().unwrap()).unwrap(), Line::Header(header));
+        assert_eq!(LogLine::parse(text.lines().next().unwrap()).unwrap(), LogLine::Header(header));
         assert_eq!(rows(log.path()), [7, 8]);
-        let second = Log::create(&directory.path().join("a/b"), start).unwrap();
+        let second = LogWriter::create(&directory.path().join("a/b"), start).unwrap();
         assert_ne!(second.path(), log.path(), "an earlier log is never written over");
     }
 
@@ -213,13 +213,13 @@ mod tests {
     fn a_directory_that_cannot_be_made_is_an_error() {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("file"), "").unwrap();
-        assert!(Log::create(&directory.path().join("file"), SystemTime::now()).is_err());
+        assert!(LogWriter::create(&directory.path().join("file"), SystemTime::now()).is_err());
     }
 
     #[test]
     fn a_directory_that_was_removed_comes_back_with_the_next_row() {
         let directory = tempfile::tempdir().unwrap();
-        let mut log = Log::create(&directory.path().join("logs"), SystemTime::now()).unwrap();
+        let mut log = LogWriter::create(&directory.path().join("logs"), SystemTime::now()).unwrap();
         log.append(&[row(1)]).unwrap();
         fs::remove_dir_all(directory.path().join("logs")).unwrap();
         log.append(&[row(2)]).unwrap();
@@ -237,7 +237,7 @@ mod tests {
     #[test]
     fn a_full_disk_loses_nothing_for_a_while_and_then_the_oldest() {
         let directory = tempfile::tempdir().unwrap();
-        let mut log = Log::create(directory.path(), SystemTime::now()).unwrap();
+        let mut log = LogWriter::create(directory.path(), SystemTime::now()).unwrap();
         let full = || Some(OpenOptions::new().append(true).open("/dev/full").unwrap());
         log.file = full();
         assert_eq!(log.append(&[row(1)]).unwrap_err().kind(), io::ErrorKind::StorageFull);

@@ -63,7 +63,7 @@ pub struct Row<'a> {
     /// The configured rate, in calls a second.
     pub limit: Option<f64>,
     /// What the first in the line waited for when the second ended, if anybody did.
-    pub held: Option<Held>,
+    pub held: Option<Bottleneck>,
     /// The rate that refusals have taught, in calls a second, where it is below the configured one.
     pub learned_rate: Option<f64>,
     /// The calls in flight that refusals have taught, where they are below the configured ones.
@@ -77,7 +77,7 @@ pub struct Row<'a> {
     /// Tokens that the calls that ended in this second used, in and out, as far as they told.
     pub used_tokens: u64,
     /// Each budget of tokens or of a day.
-    pub budgets: Vec<Budget>,
+    pub budgets: Vec<BudgetStatus>,
     /// How many processes shared the limiter when the second ended, this one included, if it is shared. The limits, `limit`
     /// and those of `budgets`, and what was learned are then what all of them share; everything else is this process's part.
     pub members: Option<u64>,
@@ -121,9 +121,9 @@ fields! {
 
 /// How one budget of tokens or of a day stood when the second ended.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Budget {
+pub struct BudgetStatus {
     /// Which.
-    pub meter: Meter,
+    pub meter: BudgetKind,
     /// What is configured, for its minute or day.
     pub limit: u64,
     /// What counts against it of this process.
@@ -135,7 +135,7 @@ pub struct Budget {
 }
 
 fields! {
-    Budget {
+    BudgetStatus {
         meter: required,
         limit: required,
         taken: required,
@@ -146,7 +146,7 @@ fields! {
 
 /// What a budget counts, and over which time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Meter {
+pub enum BudgetKind {
     /// Requests a day.
     RequestsPerDay,
     /// Tokens a minute, in and out.
@@ -162,7 +162,7 @@ pub enum Meter {
 }
 
 words! {
-    Meter {
+    BudgetKind {
         RequestsPerDay = "requests_per_day",
         TokensPerMinute = "tokens_per_minute",
         InputTokensPerMinute = "input_tokens_per_minute",
@@ -174,7 +174,7 @@ words! {
 
 /// What holds the line back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Held {
+pub enum Bottleneck {
     /// A refusal: nobody goes, or one alone.
     Pause,
     /// The calls in flight, configured or learned.
@@ -204,7 +204,7 @@ pub enum Held {
 }
 
 words! {
-    Held {
+    Bottleneck {
         Pause = "pause",
         InFlight = "in_flight",
         Ramp = "ramp",
@@ -243,14 +243,14 @@ fields! {
 /// One line of a log.
 #[derive(Debug, Clone, PartialEq)]
 #[allow(clippy::large_enum_variant)] // Rows are a million to one header.
-pub enum Line<'a> {
+pub enum LogLine<'a> {
     /// The first line.
     Header(Header),
     /// Any other line.
     Row(Row<'a>),
 }
 
-impl<'a> Line<'a> {
+impl<'a> LogLine<'a> {
     /// Reads one line, without its line break.
     ///
     /// # Errors
@@ -286,42 +286,47 @@ mod tests {
             text,
             r#"{"at":1795502413,"model":"gpt-4o","requested":100,"issued":1,"rate_limited":0,"finished":0,"overflow":99,"rate":5.0,"in_flight":1,"wait_ms":{"p50":0,"p99":0,"max":0},"call_ms":{"p50":1,"p99":2,"max":3}}"#
         );
-        assert_eq!(Line::parse(&text).unwrap(), Line::Row(row));
+        assert_eq!(LogLine::parse(&text).unwrap(), LogLine::Row(row));
     }
 
     #[test]
     fn what_held_the_line_back_is_a_word_and_may_be_a_new_one() {
-        let row = Row { held: Some(Held::InFlight), limit: Some(5.0), failed: 2, ..Row::default() };
+        let row = Row { held: Some(Bottleneck::InFlight), limit: Some(5.0), failed: 2, ..Row::default() };
         let text = serde_json::to_string(&row).unwrap();
         assert!(text.contains(r#""failed":2"#) && text.contains(r#""limit":5.0,"held":"in_flight""#), "{text}");
-        assert_eq!(Line::parse(&text).unwrap(), Line::Row(row));
-        let Line::Row(row) = Line::parse(r#"{"at":7,"model":"m","held":"tokens"}"#).unwrap() else { panic!("a row") };
-        assert_eq!(row.held, Some(Held::Other));
+        assert_eq!(LogLine::parse(&text).unwrap(), LogLine::Row(row));
+        let LogLine::Row(row) = LogLine::parse(r#"{"at":7,"model":"m","held":"tokens"}"#).unwrap() else {
+            panic!("a row")
+        };
+        assert_eq!(row.held, Some(Bottleneck::Other));
     }
 
     #[test]
     fn tokens_and_budgets_are_told_where_there_are_any() {
-        let budget = |meter, learned| Budget { meter, limit: 80_000, taken: 79_000, others: 0, learned };
+        let budget = |meter, learned| BudgetStatus { meter, limit: 80_000, taken: 79_000, others: 0, learned };
         let row = Row {
-            held: Some(Held::OutputTokensPerMinute),
+            held: Some(Bottleneck::OutputTokensPerMinute),
             reserved_tokens: 4096,
             used_tokens: 400,
-            budgets: vec![budget(Meter::OutputTokensPerMinute, None), budget(Meter::TokensPerDay, Some(500.5))],
+            budgets: vec![
+                budget(BudgetKind::OutputTokensPerMinute, None),
+                budget(BudgetKind::TokensPerDay, Some(500.5)),
+            ],
             ..Row::default()
         };
         let text = serde_json::to_string(&row).unwrap();
         let expected = r#""reserved_tokens":4096,"used_tokens":400,"budgets":[{"meter":"output_tokens_per_minute","limit":80000,"taken":79000},{"meter":"tokens_per_day","limit":80000,"taken":79000,"learned":500.5}],"#;
         assert!(text.contains(expected) && text.contains(r#""held":"output_tokens_per_minute""#), "{text}");
-        assert_eq!(Line::parse(&text).unwrap(), Line::Row(row));
+        assert_eq!(LogLine::parse(&text).unwrap(), LogLine::Row(row));
         let later =
             r#"{"at":7,"model":"m","held":"server","budgets":[{"meter":"images_per_week","limit":5,"taken":1,"x":2}]}"#;
-        let Line::Row(row) = Line::parse(later).unwrap() else { panic!("a row") };
-        assert_eq!((row.held, row.budgets[0].meter), (Some(Held::Server), Meter::Other));
+        let LogLine::Row(row) = LogLine::parse(later).unwrap() else { panic!("a row") };
+        assert_eq!((row.held, row.budgets[0].meter), (Some(Bottleneck::Server), BudgetKind::Other));
     }
 
     #[test]
     fn unknown_fields_are_ignored_and_missing_counts_are_zero() {
-        let Line::Row(row) = Line::parse(r#"{"at":7,"model":"m","later":[1,2],"issued":3}"#).unwrap() else {
+        let LogLine::Row(row) = LogLine::parse(r#"{"at":7,"model":"m","later":[1,2],"issued":3}"#).unwrap() else {
             panic!("a row")
         };
         assert!(row.rate.is_nan(), "which is not a pause");
@@ -332,15 +337,15 @@ mod tests {
     fn a_header_is_told_from_a_row_and_junk_from_both() {
         let header = Header { format: FORMAT, started: 5, library: "0.1.0".into(), namespace: None };
         let text = serde_json::to_string(&header).unwrap();
-        assert_eq!(Line::parse(&text).unwrap(), Line::Header(header));
-        assert!(Line::parse(r#"{"hello":1}"#).is_err());
-        assert!(Line::parse(r#"{"at":7,"mod"#).is_err());
+        assert_eq!(LogLine::parse(&text).unwrap(), LogLine::Header(header));
+        assert!(LogLine::parse(r#"{"hello":1}"#).is_err());
+        assert!(LogLine::parse(r#"{"at":7,"mod"#).is_err());
     }
 
     #[test]
     fn a_model_name_with_escapes_is_read_whole() {
         let row = Row { at: 1, model: "a\n\"b\" 🦀".into(), ..Row::default() };
         let text = serde_json::to_string(&row).unwrap();
-        assert_eq!(Line::parse(&text).unwrap(), Line::Row(row));
+        assert_eq!(LogLine::parse(&text).unwrap(), LogLine::Row(row));
     }
 }

@@ -20,7 +20,7 @@ use std::{
 
 use crate::{
     limiter::Limiter,
-    log::{fields::fields, row::Meter},
+    log::{fields::fields, row::BudgetKind},
 };
 
 const DAY: Duration = Duration::from_hours(24);
@@ -34,24 +34,24 @@ type Entries = Vec<(u64, u64)>;
 
 /// What calls of one model took within a day.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Taken {
+pub(crate) struct DayEntries {
     requests_per_day: Entries,
     tokens_per_day: Entries,
 }
 
-fields! { Taken { requests_per_day: sparse, tokens_per_day: sparse } }
+fields! { DayEntries { requests_per_day: sparse, tokens_per_day: sparse } }
 
 /// By model.
-pub(crate) type Journal = HashMap<String, Taken>;
+pub(crate) type Journal = HashMap<String, DayEntries>;
 
 /// What one limiter's budgets of days have taken: amounts by age, oldest first.
-pub(crate) type Ages = Vec<(Meter, Vec<(Duration, u64)>)>;
+pub(crate) type Ages = Vec<(BudgetKind, Vec<(Duration, u64)>)>;
 
-impl Taken {
-    fn of(&mut self, meter: Meter) -> Option<&mut Entries> {
+impl DayEntries {
+    fn of(&mut self, meter: BudgetKind) -> Option<&mut Entries> {
         match meter {
-            Meter::RequestsPerDay => Some(&mut self.requests_per_day),
-            Meter::TokensPerDay => Some(&mut self.tokens_per_day),
+            BudgetKind::RequestsPerDay => Some(&mut self.requests_per_day),
+            BudgetKind::TokensPerDay => Some(&mut self.tokens_per_day),
             _ => None,
         }
     }
@@ -74,7 +74,7 @@ impl Taken {
 
 /// What a monitor knows of others' files, for as long as it lives.
 #[derive(Debug)]
-pub(crate) struct Days {
+pub(crate) struct DayUsage {
     /// Its own file, in whatever directory.
     name: String,
     /// What other files said when they were last read: a second start counts only what has come since.
@@ -88,7 +88,7 @@ pub(crate) struct Days {
 /// What was put into one ledger. It keeps the limiter's time, as the wall clock may be set.
 #[derive(Debug)]
 struct Restored {
-    meter: Meter,
+    meter: BudgetKind,
     at: Instant,
     /// By age at that time, oldest first.
     ages: Vec<(Duration, u64)>,
@@ -104,7 +104,7 @@ impl Restored {
     }
 }
 
-impl Days {
+impl DayUsage {
     pub(crate) fn new() -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -128,7 +128,7 @@ impl Days {
     }
 
     /// Counts what other files say, as far as it is new.
-    pub(crate) fn take_in(&mut self, found: HashMap<String, Journal>, now: u64) {
+    pub(crate) fn import(&mut self, found: HashMap<String, Journal>, now: u64) {
         self.seen.retain(|_, journal| journal.values_mut().any(|taken| taken.prune(now)));
         for (name, journal) in found {
             let seen = self.seen.entry(name).or_default();
@@ -152,7 +152,7 @@ impl Days {
             return;
         }
         let now = since_epoch();
-        let there: Vec<_> = limiter.days().into_iter().map(|(meter, _)| meter).collect();
+        let there: Vec<_> = limiter.day_usage().into_iter().map(|(meter, _)| meter).collect();
         let pending = self.pending.entry(model.to_owned()).or_default();
         let restored = self.restored.entry(model.to_owned()).or_default();
         // A budget that was taken away forgets; if it comes again, it begins with what others took again.
@@ -187,7 +187,7 @@ impl Days {
         let now = since_epoch();
         let mut journal = Journal::new();
         for (model, ages) in ledgers {
-            let mut taken = Taken::default();
+            let mut taken = DayEntries::default();
             for (meter, ages) in ages {
                 let Some(entries) = taken.of(*meter) else { continue };
                 *entries = ages.iter().map(|(age, amount)| (now.saturating_sub(*age).as_secs(), *amount)).collect();
@@ -206,25 +206,25 @@ impl Days {
 
 /// Writes a monitor's own file when it has changed, or is no longer there.
 #[derive(Debug)]
-pub(crate) struct Keeper {
+pub(crate) struct DayFile {
     directory: PathBuf,
     name: String,
     /// What the ledgers held when it was written last.
-    kept: State,
+    kept: Fingerprint,
     /// Whether the file should be there.
     written: bool,
     broken: bool,
 }
 
 /// The amounts in all ledgers. Their times are rounded, and so no sign of a change.
-type State = Vec<(Arc<str>, Vec<(Meter, Vec<u64>)>)>;
+type Fingerprint = Vec<(Arc<str>, Vec<(BudgetKind, Vec<u64>)>)>;
 
-impl Keeper {
-    pub(crate) fn new(directory: &Path, days: &Days) -> Self {
+impl DayFile {
+    pub(crate) fn new(directory: &Path, days: &DayUsage) -> Self {
         Self {
             directory: directory.to_owned(),
             name: days.name.clone(),
-            kept: State::new(),
+            kept: Fingerprint::new(),
             written: false,
             broken: false,
         }
@@ -238,17 +238,21 @@ impl Keeper {
     }
 
     /// What is to be written, if anything is.
-    pub(crate) fn changed(&self, days: &Days, mut ledgers: Vec<(Arc<str>, Ages)>) -> Option<(State, Journal)> {
+    pub(crate) fn changed(
+        &self,
+        days: &DayUsage,
+        mut ledgers: Vec<(Arc<str>, Ages)>,
+    ) -> Option<(Fingerprint, Journal)> {
         ledgers.retain(|(_, ages)| ages.iter().any(|(_, ages)| !ages.is_empty()));
         ledgers.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         let amounts = |ages: &[(Duration, u64)]| ages.iter().map(|(_, amount)| *amount).collect();
         let amounts = |ages: &Ages| ages.iter().map(|(meter, ages)| (*meter, amounts(ages))).collect();
-        let state: State = ledgers.iter().map(|(model, ages)| (model.clone(), amounts(ages))).collect();
+        let state: Fingerprint = ledgers.iter().map(|(model, ages)| (model.clone(), amounts(ages))).collect();
         (state != self.kept).then(|| (state, days.own(&ledgers)))
     }
 
     /// Warns once if it cannot write; what was not written has still changed the next time.
-    pub(crate) fn write(&mut self, (state, journal): (State, Journal)) {
+    pub(crate) fn write(&mut self, (state, journal): (Fingerprint, Journal)) {
         match write(&self.directory, &self.name, &journal) {
             Ok(()) => {
                 self.kept = state;
@@ -284,7 +288,7 @@ pub(crate) fn read(directory: &Path, own: &str, now: u64) -> HashMap<String, Jou
         match fs::read_to_string(&path) {
             Ok(text) => match serde_json::from_str::<Journal>(&text) {
                 Ok(mut journal) => {
-                    let latest = journal.values_mut().flat_map(Taken::each).flatten().map(|(at, _)| *at).max();
+                    let latest = journal.values_mut().flat_map(DayEntries::each).flatten().map(|(at, _)| *at).max();
                     if latest.is_none_or(|at| at.saturating_add(DAY.as_secs()) <= now) {
                         // Should its process write it just now, that sees that it is gone.
                         let _ = fs::remove_file(&path);

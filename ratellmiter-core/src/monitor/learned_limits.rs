@@ -19,7 +19,7 @@ const OLDEST: Duration = Duration::from_hours(24);
 
 /// What has been learned of one model.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Learned {
+pub(crate) struct SavedLimits {
     /// When, in seconds since the epoch.
     pub(crate) at: u64,
     /// The rate at which the server refused last.
@@ -28,10 +28,10 @@ pub(crate) struct Learned {
     pub(crate) in_flight: Option<f64>,
 }
 
-fields! { Learned { at: required, requests_per_minute: sparse, in_flight: sparse } }
+fields! { SavedLimits { at: required, requests_per_minute: sparse, in_flight: sparse } }
 
 /// By model.
-pub(crate) type Memory = HashMap<String, Learned>;
+pub(crate) type Memory = HashMap<String, SavedLimits>;
 
 /// What is still worth knowing at `now`, in seconds since the epoch.
 pub(crate) fn read(directory: &Path, now: u64) -> Memory {
@@ -73,8 +73,8 @@ mod tests {
 
     const NOW: u64 = 1_795_502_413;
 
-    fn learned(at: u64) -> Learned {
-        Learned { at, requests_per_minute: Some(290.5), in_flight: None }
+    fn learned(at: u64) -> SavedLimits {
+        SavedLimits { at, requests_per_minute: Some(290.5), in_flight: None }
     }
 
     fn one(model: &str, at: u64) -> Memory {

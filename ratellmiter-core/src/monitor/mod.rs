@@ -19,16 +19,16 @@ use std::{
 use tokio::sync::oneshot;
 
 #[cfg(feature = "redis")]
-use crate::fleet::{Fleet, Shared};
+use crate::fleet::{Fleet, FleetConfig};
 use crate::{
     config::{self, Config, ConfigError, Settings},
     engine::stats::Second,
     limiter::{Limiter, Snapshot},
     limits::Limits,
-    log::Log,
+    log::LogWriter,
     monitor::{
-        day_usage::{Days, Keeper},
-        learned_limits::{Learned, Memory},
+        day_usage::{DayFile, DayUsage},
+        learned_limits::{Memory, SavedLimits},
     },
 };
 
@@ -51,7 +51,7 @@ pub fn monitor() -> &'static Monitor {
 /// # let directory = tempfile::tempdir()?;
 /// let monitor = Monitor::new();
 /// let log = monitor.start(Config { log_directory: directory.path().into(), ..Config::default() })?;
-/// monitor.limiter("gpt-4o").admit().await.finish();
+/// monitor.limiter("gpt-4o").acquire().await.finish();
 /// monitor.stop().await?;
 /// assert!(std::fs::read_to_string(log)?.contains(r#""model":"gpt-4o","requested":1"#));
 /// # Ok(()) }
@@ -70,10 +70,10 @@ struct Registry {
     /// What earlier runs have learned of models that have no limiter yet.
     memory: Memory,
     /// What others took of the day.
-    days: Days,
-    /// What the code asked for by [`Monitor::shared`].
+    days: DayUsage,
+    /// What the code asked for by [`Monitor::share_over`].
     #[cfg(feature = "redis")]
-    shared: Option<Shared>,
+    shared: Option<FleetConfig>,
     #[cfg(feature = "redis")]
     fleet: Option<Fleet>,
 }
@@ -81,7 +81,7 @@ struct Registry {
 #[derive(Debug)]
 struct Entry {
     limiter: Limiter,
-    /// What the code asked for by [`Monitor::limit`].
+    /// What the code asked for by [`Monitor::set_limits`].
     asked: Option<Limits>,
 }
 
@@ -170,7 +170,7 @@ impl Monitor {
             limiters: HashMap::new(),
             recording: false,
             memory: Memory::new(),
-            days: Days::new(),
+            days: DayUsage::new(),
             #[cfg(feature = "redis")]
             shared: None,
             #[cfg(feature = "redis")]
@@ -196,11 +196,11 @@ impl Monitor {
         #[cfg(feature = "redis")]
         let namespace = {
             let registry = self.registry.read().unwrap_or_else(PoisonError::into_inner);
-            settings.sharing.over(registry.shared.as_ref()).map(|shared| shared.namespace)
+            settings.sharing.merged_with_code(registry.shared.as_ref()).map(|shared| shared.namespace)
         };
         #[cfg(not(feature = "redis"))]
         let namespace = None;
-        let log = Log::of(&directory, SystemTime::now(), namespace).map_err(failed)?;
+        let log = LogWriter::of(&directory, SystemTime::now(), namespace).map_err(failed)?;
         let path = log.path().to_owned();
         let now = epoch_seconds();
         let memory = learned_limits::read(&directory, now);
@@ -214,10 +214,10 @@ impl Monitor {
             registry.settings = settings;
             registry.recording = true;
             registry.memory = memory;
-            registry.days.take_in(days, now);
+            registry.days.import(days, now);
             registry.limiters.values().for_each(|entry| entry.limiter.record(true));
-            registry.apply();
-            registry.remember();
+            registry.apply_settings();
+            registry.restore_saved();
             #[cfg(feature = "redis")]
             registry.share();
         });
@@ -260,23 +260,23 @@ impl Monitor {
     }
 
     /// Sets the limits of one model, also while calls wait. The configuration file wins where it names the model.
-    pub fn limit(&self, model: &str, limits: Limits) {
+    pub fn set_limits(&self, model: &str, limits: Limits) {
         self.write_registry(|registry| {
             // One that is new has these limits from the first moment: others may share it.
             registry.add(model, Some(limits)).asked = Some(limits);
-            registry.apply();
+            registry.apply_settings();
         });
     }
 
     /// Shares all limiters with the processes that use the same namespace on the same server. Together they have one budget,
     /// and pause as one. The configuration file and the environment take precedence.
     ///
-    /// Nothing is connected before this returns, and no call fails because of the server: see [`Loss`](crate::Loss) and
-    /// [`Limiter::joined`].
+    /// Nothing is connected before this returns, and no call fails because of the server: see [`OnDisconnect`](crate::OnDisconnect) and
+    /// [`Limiter::wait_until_shared`].
     ///
     /// When a `Monitor` of your own is dropped, its limiters are no longer shared, and their limits apply in full.
     #[cfg(feature = "redis")]
-    pub fn shared(&self, shared: Shared) {
+    pub fn share_over(&self, shared: FleetConfig) {
         self.write_registry(|registry| {
             registry.shared = Some(shared);
             registry.share();
@@ -341,7 +341,7 @@ impl Registry {
         let fleet = self.fleet.as_ref();
         limiters.entry(model.into()).or_insert_with_key(|model| {
             let limits = settings.limits(model, asked);
-            doubt(model, &limits);
+            warn_about(model, &limits);
             let limiter = Limiter::new(limits);
             limiter.set_model(model);
             limiter.record(*recording);
@@ -362,7 +362,7 @@ impl Registry {
     /// Shares limiters as it is asked for now.
     #[cfg(feature = "redis")]
     fn share(&mut self) {
-        let shared = self.settings.sharing.over(self.shared.as_ref());
+        let shared = self.settings.sharing.merged_with_code(self.shared.as_ref());
         if self.fleet.as_ref().map(|fleet| &fleet.shared) == shared.as_ref() {
             return;
         }
@@ -377,7 +377,7 @@ impl Registry {
     }
 
     /// Gives limiters that exist already what earlier runs have learned.
-    fn remember(&mut self) {
+    fn restore_saved(&mut self) {
         for (model, entry) in &self.limiters {
             if let Some(learned) = self.memory.remove(&**model) {
                 entry.limiter.restore(&learned);
@@ -385,11 +385,11 @@ impl Registry {
         }
     }
 
-    fn apply(&mut self) {
+    fn apply_settings(&mut self) {
         for (model, entry) in &self.limiters {
             let limits = self.settings.limits(model, entry.asked);
             if limits != entry.limiter.limits() {
-                doubt(model, &limits);
+                warn_about(model, &limits);
             }
             entry.limiter.set_limits(limits);
         }
@@ -414,8 +414,8 @@ impl Registry {
 }
 
 /// Warns of limits that will hardly do what is wanted of them.
-fn doubt(model: &str, limits: &Limits) {
-    config::doubts(limits).into_iter().for_each(|doubt| tracing::warn!(model, "{doubt}"));
+fn warn_about(model: &str, limits: &Limits) {
+    config::warnings(limits).into_iter().for_each(|doubt| tracing::warn!(model, "{doubt}"));
 }
 
 fn finished<E>(path: PathBuf, written: Result<io::Result<()>, E>) -> Result<Option<PathBuf>, StopError> {
@@ -426,12 +426,12 @@ fn finished<E>(path: PathBuf, written: Result<io::Result<()>, E>) -> Result<Opti
 }
 
 /// Writes the rows of each second shortly after it is over, until it is told to stop.
-fn write(registry: &RwLock<Registry>, mut log: Log, stop: &mpsc::Receiver<oneshot::Sender<io::Result<()>>>) {
+fn write(registry: &RwLock<Registry>, mut log: LogWriter, stop: &mpsc::Receiver<oneshot::Sender<io::Result<()>>>) {
     let mut broken = false;
     let mut memory = Memory::new();
     let mut keeper = log.path().parent().map(|directory| {
         let registry = registry.read().unwrap_or_else(PoisonError::into_inner);
-        Keeper::new(directory, &registry.days)
+        DayFile::new(directory, &registry.days)
     });
     loop {
         let told = stop.recv_timeout(until_next_second());
@@ -449,8 +449,8 @@ fn write(registry: &RwLock<Registry>, mut log: Log, stop: &mpsc::Receiver<onesho
             _ => {}
         }
         broken = written.is_err();
-        keep(registry, log.path(), &mut memory);
-        keeper.iter_mut().for_each(|keeper| keep_days(registry, keeper));
+        save_limits(registry, log.path(), &mut memory);
+        keeper.iter_mut().for_each(|keeper| save_day_usage(registry, keeper));
         if let Ok(answer) = told {
             let _ = answer.send(written);
         }
@@ -461,15 +461,16 @@ fn write(registry: &RwLock<Registry>, mut log: Log, stop: &mpsc::Receiver<onesho
 }
 
 /// Writes what has been learned, if it is something new. It is a memory: if the disk refuses, the log says so already.
-fn keep(registry: &RwLock<Registry>, log: &Path, kept: &mut Memory) {
+fn save_limits(registry: &RwLock<Registry>, log: &Path, kept: &mut Memory) {
     let registry = registry.read().unwrap_or_else(PoisonError::into_inner);
     let at = epoch_seconds();
     let mut new = Memory::new();
     for (model, entry) in &registry.limiters {
         let (requests_per_minute, in_flight) = entry.limiter.ceilings();
-        let learned = Learned { at, requests_per_minute, in_flight };
-        let known = kept.get(&**model).copied().unwrap_or(Learned { at, requests_per_minute: None, in_flight: None });
-        if (Learned { at: known.at, ..learned }) != known {
+        let learned = SavedLimits { at, requests_per_minute, in_flight };
+        let known =
+            kept.get(&**model).copied().unwrap_or(SavedLimits { at, requests_per_minute: None, in_flight: None });
+        if (SavedLimits { at: known.at, ..learned }) != known {
             new.insert(model.to_string(), learned);
         }
     }
@@ -482,7 +483,7 @@ fn keep(registry: &RwLock<Registry>, log: &Path, kept: &mut Memory) {
 }
 
 /// Writes what has been taken of the day, if it is something new.
-fn keep_days(registry: &RwLock<Registry>, keeper: &mut Keeper) {
+fn save_day_usage(registry: &RwLock<Registry>, keeper: &mut DayFile) {
     keeper.look();
     let registry = {
         let mut registry = registry.write().unwrap_or_else(PoisonError::into_inner);
@@ -490,7 +491,7 @@ fn keep_days(registry: &RwLock<Registry>, keeper: &mut Keeper) {
         registry.restore_days();
         RwLockWriteGuard::downgrade(registry)
     };
-    let ledgers = registry.limiters.iter().map(|(model, entry)| (model.clone(), entry.limiter.days())).collect();
+    let ledgers = registry.limiters.iter().map(|(model, entry)| (model.clone(), entry.limiter.day_usage())).collect();
     let changed = keeper.changed(&registry.days, ledgers);
     drop(registry);
     changed.into_iter().for_each(|changed| keeper.write(changed));

@@ -26,7 +26,7 @@ use crate::{
 
 /// Tells the call of this task, or else the limiter.
 fn report(evidence: &Evidence<'_>, limiter: Option<&Limiter>) {
-    let in_call = context::saw(evidence.status, &evidence.headers);
+    let in_call = context::record_response(evidence.status, &evidence.headers);
     let Some(limiter) = limiter.filter(|_| !in_call) else { return };
-    limiter.refused(judge(evidence, SystemTime::now()));
+    limiter.report_refusal(judge(evidence, SystemTime::now()));
 }

@@ -1,11 +1,11 @@
 //! What a call is charged, from its reservation to its end. No sum overflows: what is too large is the largest.
 
-use super::terms::{GivenBack, Input, Output, RefusedTokens};
+use super::terms::{Input, Output, Refund, RefusedTokens};
 use crate::providers::{contract::Contract, usage::Usage};
 
 /// Tokens in each of the units that providers limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Charge {
+pub struct TokenCharge {
     /// What a limit of input tokens counts.
     pub input: u64,
     /// What a limit of output tokens counts.
@@ -14,7 +14,7 @@ pub struct Charge {
     pub total: u64,
 }
 
-impl Charge {
+impl TokenCharge {
     pub(super) fn at_least(self, other: Self) -> Self {
         Self {
             input: self.input.max(other.input),
@@ -28,30 +28,30 @@ impl Contract {
     /// What is charged when a call goes: its input tokens, and at most so many output tokens. Where output is charged as it
     /// [is produced](Self::is_produced), say how many you expect.
     #[must_use]
-    pub fn reserve(&self, input: u64, output: u64) -> Charge {
+    pub fn reserve(&self, input: u64, output: u64) -> TokenCharge {
         self.charge(self.input(input), self.output(output))
     }
 
     /// What is charged once it is known what was used; never less than was reserved if nothing is given back. Otherwise it
     /// may be less or more: how far what is less is given back now is told by [`gives_back`](Self::gives_back).
     #[must_use]
-    pub fn settle(&self, model: &str, reserved: Charge, usage: Usage) -> Charge {
+    pub fn settle(&self, model: &str, reserved: TokenCharge, usage: Usage) -> TokenCharge {
         let cached = usage.cached.min(usage.input);
         let input = (usage.input - cached).saturating_add(cached.saturating_mul(self.terms().cached_input));
         let output = usage.output.saturating_mul(self.terms().output_weight(model));
         let used = self.charge(self.input(input), self.output(output));
         match self.terms().given_back {
-            GivenBack::Kept => used.at_least(reserved),
-            GivenBack::Settled | GivenBack::Headers => used,
+            Refund::Kept => used.at_least(reserved),
+            Refund::Settled | Refund::Headers => used,
         }
     }
 
     /// What stays charged of a call that was refused.
     #[must_use]
-    pub fn refused(&self, reserved: Charge) -> Charge {
+    pub fn refused(&self, reserved: TokenCharge) -> TokenCharge {
         match self.terms().refused_tokens {
             RefusedTokens::Kept => reserved,
-            RefusedTokens::Released => Charge::default(),
+            RefusedTokens::Released => TokenCharge::default(),
         }
     }
 
@@ -75,9 +75,9 @@ impl Contract {
         }
     }
 
-    fn charge(self, input: u64, output: u64) -> Charge {
+    fn charge(self, input: u64, output: u64) -> TokenCharge {
         let total =
             if self.terms().output == Output::Larger { input.max(output) } else { input.saturating_add(output) };
-        Charge { input, output, total }
+        TokenCharge { input, output, total }
     }
 }

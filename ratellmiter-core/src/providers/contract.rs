@@ -5,8 +5,8 @@
 
 use std::{error::Error, fmt};
 
-pub use crate::providers::charge::Charge;
-pub use crate::providers::terms::GivenBack;
+pub use crate::providers::charge::TokenCharge;
+pub use crate::providers::terms::Refund;
 use crate::providers::{
     catalog::CONTRACTS,
     terms::{PerTime, RefusedRequests, Terms},
@@ -94,7 +94,7 @@ impl Contract {
 
     /// What becomes of that part of a reservation that was not used.
     #[must_use]
-    pub fn gives_back(&self) -> GivenBack {
+    pub fn gives_back(&self) -> Refund {
         self.terms().given_back
     }
 

@@ -20,7 +20,7 @@ use crate::providers::header_values::{Policy, count, policies, reset, texts};
 
 /// What a limit counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Unit {
+pub(crate) enum LimitUnit {
     /// Calls.
     Requests,
     /// Tokens of either kind.
@@ -33,7 +33,7 @@ pub(crate) enum Unit {
 
 /// Over which time it counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Per {
+pub(crate) enum Period {
     /// 60 seconds.
     Minute,
     /// 24 hours.
@@ -42,7 +42,7 @@ pub(crate) enum Per {
     Unknown,
 }
 
-impl Per {
+impl Period {
     /// Other windows are not scaled to a minute: ten in a second are not 600 at once, and 3 left of them are not 180.
     fn window(window: Option<Duration>) -> Self {
         match window.map(|window| window.as_millis()) {
@@ -55,11 +55,11 @@ impl Per {
 
 /// One limit, as the headers of one answer show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Reading {
+pub(crate) struct LimitReading {
     /// What it counts.
-    pub(crate) unit: Unit,
+    pub(crate) unit: LimitUnit,
     /// Over which time.
-    pub(crate) per: Per,
+    pub(crate) per: Period,
     /// How much there is at most. Never zero.
     pub(crate) limit: Option<u64>,
     /// How much is left. Never more than the limit.
@@ -68,13 +68,13 @@ pub(crate) struct Reading {
     pub(crate) reset: Option<Duration>,
 }
 
-impl Reading {
+impl LimitReading {
     /// Itself, if it tells anything of a limit.
     fn checked(self) -> Option<Self> {
         let tells = match (self.limit, self.remaining) {
             (Some(0), _) | (None, None) => false,
             // Without a time a limit alone is no rate, and without a rest no share.
-            (Some(_), None) => self.per != Per::Unknown,
+            (Some(_), None) => self.per != Period::Unknown,
             (_, Some(_)) => true,
         };
         let most = self.limit.unwrap_or(u64::MAX);
@@ -83,23 +83,23 @@ impl Reading {
 
     /// How near it is, to compare limits of the same unit and time: what remains, or its share of the whole where
     /// nobody knows whether the times are the same.
-    fn room(&self) -> u128 {
+    fn tightness(&self) -> u128 {
         let share = |remaining: u128, limit: u64| (remaining << 64).checked_div(limit.into());
         match (self.per, self.remaining.map(u128::from), self.limit) {
-            (Per::Minute | Per::Day, Some(remaining), _) => remaining,
-            (Per::Unknown, Some(remaining), Some(limit)) => share(remaining, limit).unwrap_or(0),
-            (Per::Unknown, Some(0), None) => 0,
+            (Period::Minute | Period::Day, Some(remaining), _) => remaining,
+            (Period::Unknown, Some(remaining), Some(limit)) => share(remaining, limit).unwrap_or(0),
+            (Period::Unknown, Some(0), None) => 0,
             _ => u128::MAX,
         }
     }
 
     /// Two limits of the same unit and time in one. Both bind: the lower limit, and the smaller rest with its reset.
     /// Where the time is unknown the numbers do not compare, so it is one of the two, unchanged.
-    fn and(self, other: Self) -> Self {
+    fn tightest(self, other: Self) -> Self {
         // Of two that are equally near the one that stays longer.
-        let near = |reading: &Self| (reading.room(), Reverse(reading.reset));
+        let near = |reading: &Self| (reading.tightness(), Reverse(reading.reset));
         let (nearer, farther) = if near(&other) < near(&self) { (other, self) } else { (self, other) };
-        if nearer.per == Per::Unknown {
+        if nearer.per == Period::Unknown {
             return nearer;
         }
         let limit = nearer.limit.into_iter().chain(farther.limit).min();
@@ -109,7 +109,7 @@ impl Reading {
 
 /// The three headers that tell of one limit.
 #[derive(Debug, Clone, Copy)]
-struct Names {
+struct HeaderNames {
     limit: &'static str,
     remaining: &'static str,
     reset: &'static str,
@@ -117,7 +117,7 @@ struct Names {
 
 macro_rules! names {
     ($before:literal $after:literal) => {
-        Names {
+        HeaderNames {
             limit: concat!($before, "limit", $after),
             remaining: concat!($before, "remaining", $after),
             reset: concat!($before, "reset", $after),
@@ -126,28 +126,28 @@ macro_rules! names {
 }
 
 /// A minute's, but a day's at Groq.
-const REQUESTS: Names = names!("x-ratelimit-" "-requests");
+const REQUESTS: HeaderNames = names!("x-ratelimit-" "-requests");
 
 /// The most restrictive limit of all at Anthropic, whichever that is.
-const MOST_RESTRICTIVE: Names = names!("anthropic-ratelimit-tokens-" "");
+const MOST_RESTRICTIVE: HeaderNames = names!("anthropic-ratelimit-tokens-" "");
 
 /// Those that always mean the same.
-const NAMES: [(Unit, Per, Names); 14] = [
-    (Unit::Tokens, Per::Minute, names!("x-ratelimit-" "-tokens")),
-    (Unit::Tokens, Per::Minute, names!("x-ratelimit-" "-project-tokens")),
-    (Unit::Requests, Per::Minute, names!("anthropic-ratelimit-requests-" "")),
-    (Unit::InputTokens, Per::Minute, names!("anthropic-ratelimit-input-tokens-" "")),
-    (Unit::OutputTokens, Per::Minute, names!("anthropic-ratelimit-output-tokens-" "")),
-    (Unit::Requests, Per::Minute, names!("x-ratelimit-" "-req-minute")),
-    (Unit::Tokens, Per::Minute, names!("x-ratelimit-" "-tokens-minute")),
+const NAMES: [(LimitUnit, Period, HeaderNames); 14] = [
+    (LimitUnit::Tokens, Period::Minute, names!("x-ratelimit-" "-tokens")),
+    (LimitUnit::Tokens, Period::Minute, names!("x-ratelimit-" "-project-tokens")),
+    (LimitUnit::Requests, Period::Minute, names!("anthropic-ratelimit-requests-" "")),
+    (LimitUnit::InputTokens, Period::Minute, names!("anthropic-ratelimit-input-tokens-" "")),
+    (LimitUnit::OutputTokens, Period::Minute, names!("anthropic-ratelimit-output-tokens-" "")),
+    (LimitUnit::Requests, Period::Minute, names!("x-ratelimit-" "-req-minute")),
+    (LimitUnit::Tokens, Period::Minute, names!("x-ratelimit-" "-tokens-minute")),
     // Fireworks: some say that these are a second's, some a minute's.
-    (Unit::InputTokens, Per::Unknown, names!("x-ratelimit-" "-tokens-prompt")),
-    (Unit::InputTokens, Per::Unknown, names!("x-ratelimit-" "-tokens-cache-adjusted-prompt")),
-    (Unit::OutputTokens, Per::Unknown, names!("x-ratelimit-" "-tokens-generated")),
-    (Unit::Requests, Per::Unknown, names!("x-ratelimit-" "")),
-    (Unit::Requests, Per::Unknown, names!("x-ratelimit-" "-dynamic")),
-    (Unit::Tokens, Per::Unknown, names!("x-tokenlimit-" "")),
-    (Unit::Tokens, Per::Unknown, names!("x-tokenlimit-" "-dynamic")),
+    (LimitUnit::InputTokens, Period::Unknown, names!("x-ratelimit-" "-tokens-prompt")),
+    (LimitUnit::InputTokens, Period::Unknown, names!("x-ratelimit-" "-tokens-cache-adjusted-prompt")),
+    (LimitUnit::OutputTokens, Period::Unknown, names!("x-ratelimit-" "-tokens-generated")),
+    (LimitUnit::Requests, Period::Unknown, names!("x-ratelimit-" "")),
+    (LimitUnit::Requests, Period::Unknown, names!("x-ratelimit-" "-dynamic")),
+    (LimitUnit::Tokens, Period::Unknown, names!("x-tokenlimit-" "")),
+    (LimitUnit::Tokens, Period::Unknown, names!("x-tokenlimit-" "-dynamic")),
 ];
 
 /// No server has more policies: whatever a header lists behind them is not read.
@@ -156,33 +156,33 @@ const MOST_POLICIES: usize = 16;
 /// All limits in the headers, at most one for each unit and time; where several tell of the same the tightest binds.
 ///
 /// `requests_per_day`: `x-ratelimit-*-requests` counts a day's, as at Groq. Allocates only if there are limits.
-pub(crate) fn readings(headers: &HeaderMap, now: SystemTime, requests_per_day: bool) -> Vec<Reading> {
+pub(crate) fn readings(headers: &HeaderMap, now: SystemTime, requests_per_day: bool) -> Vec<LimitReading> {
     let mut found = Vec::new();
-    let per = if requests_per_day { Per::Day } else { Per::Minute };
-    add(&mut found, read(headers, now, Unit::Requests, per, &REQUESTS));
+    let per = if requests_per_day { Period::Day } else { Period::Minute };
+    add(&mut found, read(headers, now, LimitUnit::Requests, per, &REQUESTS));
     for (unit, per, names) in &NAMES {
         add(&mut found, read(headers, now, *unit, *per, names));
     }
     // Input and output say more than the most restrictive of both.
-    if !found.iter().any(|reading| matches!(reading.unit, Unit::InputTokens | Unit::OutputTokens)) {
-        add(&mut found, read(headers, now, Unit::Tokens, Per::Minute, &MOST_RESTRICTIVE));
+    if !found.iter().any(|reading| matches!(reading.unit, LimitUnit::InputTokens | LimitUnit::OutputTokens)) {
+        add(&mut found, read(headers, now, LimitUnit::Tokens, Period::Minute, &MOST_RESTRICTIVE));
     }
     add_ietf(&mut found, headers, now);
     found
 }
 
 /// Adds a reading, if it tells anything, to that of the same unit and time.
-fn add(found: &mut Vec<Reading>, reading: Reading) {
+fn add(found: &mut Vec<LimitReading>, reading: LimitReading) {
     let Some(reading) = reading.checked() else { return };
     match found.iter_mut().find(|other| (other.unit, other.per) == (reading.unit, reading.per)) {
-        Some(other) => *other = other.and(reading),
+        Some(other) => *other = other.tightest(reading),
         None => found.push(reading),
     }
 }
 
 /// What three headers tell; of one that is there twice the tighter.
-fn read(headers: &HeaderMap, now: SystemTime, unit: Unit, per: Per, names: &Names) -> Reading {
-    Reading {
+fn read(headers: &HeaderMap, now: SystemTime, unit: LimitUnit, per: Period, names: &HeaderNames) -> LimitReading {
+    LimitReading {
         unit,
         per,
         limit: least(headers, names.limit),
@@ -200,7 +200,7 @@ fn latest(headers: &HeaderMap, name: &str, now: SystemTime) -> Option<Duration> 
 }
 
 /// Adds what the IETF's drafts tell of requests: policies say how much there is, items how much of that is left.
-fn add_ietf(found: &mut Vec<Reading>, headers: &HeaderMap, now: SystemTime) {
+fn add_ietf(found: &mut Vec<LimitReading>, headers: &HeaderMap, now: SystemTime) {
     let list = |name| texts(headers, name).flat_map(policies).take(MOST_POLICIES);
     // Of older drafts: `RateLimit-Limit: 100, 100;w=60` is the limit that is meant, and its policies behind it.
     let older = Policy {
@@ -214,9 +214,9 @@ fn add_ietf(found: &mut Vec<Reading>, headers: &HeaderMap, now: SystemTime) {
         if policy.is_other_unit || item.is_other_unit {
             return;
         }
-        let (limit, per) = (item.quota.or(policy.quota), Per::window(item.window.or(policy.window)));
+        let (limit, per) = (item.quota.or(policy.quota), Period::window(item.window.or(policy.window)));
         let (remaining, reset) = (item.remaining, item.reset);
-        add(found, Reading { unit: Unit::Requests, per, limit, remaining, reset });
+        add(found, LimitReading { unit: LimitUnit::Requests, per, limit, remaining, reset });
     };
     let nothing = Policy::default();
     for (_, policy) in &stated {

@@ -17,7 +17,7 @@ pub(crate) struct Terms {
     pub(crate) output_weight: u64,
     /// The same for models that have this in their names.
     pub(crate) output_weight_of: &'static [(&'static str, u64)],
-    pub(crate) given_back: GivenBack,
+    pub(crate) given_back: Refund,
     pub(crate) refused_requests: RefusedRequests,
     pub(crate) refused_tokens: RefusedTokens,
     /// The time that the header of the remaining requests is about.
@@ -59,7 +59,7 @@ pub(crate) enum Output {
 /// What becomes of that part of a reservation that was not used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum GivenBack {
+pub enum Refund {
     /// It is given back when the call ends.
     Settled,
     /// It is given back as far as the server's header shows more remaining.

@@ -8,7 +8,7 @@ use serde_json::Value;
 /// use ratellmiter_core::Usage;
 ///
 /// let answer = r#"{"usage": {"prompt_tokens": 900, "completion_tokens": 120}}"#;
-/// assert_eq!(Usage::of_text(answer), Some(Usage::new(900, 120)));
+/// assert_eq!(Usage::from_text(answer), Some(Usage::new(900, 120)));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -23,8 +23,8 @@ pub struct Usage {
 
 /// An answer that tells what its call used. Where the value of a `#[ratellmiter]` function is one, its call settles with it.
 ///
-/// It is implemented for bodies, as a `serde_json::Value`, text or bytes, in any shape that [`Usage::of_json`] and
-/// [`Usage::of_text`] know, and, with their features, for the answers of clients. For an answer of yours:
+/// It is implemented for bodies, as a `serde_json::Value`, text or bytes, in any shape that [`Usage::from_json`] and
+/// [`Usage::from_text`] know, and, with their features, for the answers of clients. For an answer of yours:
 ///
 /// ```
 /// use ratellmiter_core::{HasUsage, Usage};
@@ -57,7 +57,7 @@ impl HasUsage for str {
     fn usage(&self) -> Option<Usage> {
         let text = self.trim_start();
         let is_body = text.starts_with(['{', '[']) || text.starts_with("data:") || text.starts_with("event:");
-        is_body.then(|| Usage::of_text(text)).flatten()
+        is_body.then(|| Usage::from_text(text)).flatten()
     }
 }
 
@@ -112,7 +112,7 @@ impl<B: HasUsage> HasUsage for http::Response<B> {
 
 impl HasUsage for Value {
     fn usage(&self) -> Option<Usage> {
-        Usage::of_json(self)
+        Usage::from_json(self)
     }
 }
 
@@ -142,10 +142,10 @@ impl Usage {
     ///
     /// // Anthropic tells what the cache held apart from the rest of the input.
     /// let answer = json!({"usage": {"input_tokens": 20, "cache_read_input_tokens": 3000, "output_tokens": 150}});
-    /// assert_eq!(Usage::of_json(&answer), Some(Usage::new(3020, 150).cached(3000)));
+    /// assert_eq!(Usage::from_json(&answer), Some(Usage::new(3020, 150).cached(3000)));
     /// ```
     #[must_use]
-    pub fn of_json(value: &Value) -> Option<Self> {
+    pub fn from_json(value: &Value) -> Option<Self> {
         match value {
             Value::Array(chunks) => chunks.iter().rev().find_map(super::usage_in_json::read),
             answer => super::usage_in_json::read(answer),
@@ -163,16 +163,16 @@ impl Usage {
     ///
     /// data: {"type": "message_delta", "usage": {"output_tokens": 15}}
     /// "#;
-    /// assert_eq!(Usage::of_text(stream), Some(Usage::new(25, 15)));
+    /// assert_eq!(Usage::from_text(stream), Some(Usage::new(25, 15)));
     /// ```
     #[must_use]
-    pub fn of_text(text: &str) -> Option<Self> {
+    pub fn from_text(text: &str) -> Option<Self> {
         let text = text.trim_start_matches('\u{feff}');
         if let Ok(body) = serde_json::from_str(text) {
-            return Self::of_json(&body);
+            return Self::from_json(&body);
         }
         let events = text.lines().map(|line| line.strip_prefix("data:").unwrap_or(line));
-        let told = events.filter_map(|event| Self::of_json(&serde_json::from_str(event).ok()?));
+        let told = events.filter_map(|event| Self::from_json(&serde_json::from_str(event).ok()?));
         told.reduce(Self::merged)
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    judge::{Scope, Verdict},
+    judge::{LimitKind, Verdict},
     providers::usage::Usage,
 };
 
@@ -24,7 +24,7 @@ pub enum Answer {
         /// 429, or what an outage answers.
         status: u16,
         /// Which limit refused it, where the provider tells.
-        scope: Scope,
+        scope: LimitKind,
         /// How long to wait, where the provider tells.
         hint: Option<Duration>,
     },

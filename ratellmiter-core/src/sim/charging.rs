@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Size;
-use crate::judge::Scope;
+use crate::judge::LimitKind;
 
 /// What a limit counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,13 +21,13 @@ pub enum Unit {
 
 impl Unit {
     /// How a refusal names a limit on it over this time.
-    pub(super) fn scope(self, width: Duration) -> Scope {
+    pub(super) fn scope(self, width: Duration) -> LimitKind {
         match self {
-            _ if width >= super::rules::DAY => Scope::Day,
-            Self::Requests => Scope::Requests,
-            Self::Tokens => Scope::Tokens,
-            Self::InputTokens => Scope::InputTokens,
-            Self::OutputTokens => Scope::OutputTokens,
+            _ if width >= super::rules::DAY => LimitKind::Daily,
+            Self::Requests => LimitKind::Requests,
+            Self::Tokens => LimitKind::Tokens,
+            Self::InputTokens => LimitKind::InputTokens,
+            Self::OutputTokens => LimitKind::OutputTokens,
         }
     }
 }

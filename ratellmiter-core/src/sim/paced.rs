@@ -7,8 +7,8 @@ use std::{
 
 use super::{Answer, Client, Size};
 use crate::{
-    engine::scheduler::{Grant, Scheduler, Wish},
-    limits::{Limits, cost::Cost},
+    engine::scheduler::{Grant, Request, Scheduler},
+    limits::{Limits, cost::TokenEstimate},
     log::row::Row,
     providers::{limit_headers::readings, usage::Usage},
 };
@@ -63,8 +63,8 @@ impl Client for Paced {
     fn request(&mut self, now: Duration, call: usize, size: Size) {
         // What comes back is not known yet.
         let is_told = self.is_told && size != Size::default();
-        let cost = if is_told { Cost::new(size.input, size.max_output) } else { Cost::UNKNOWN };
-        let joined = self.scheduler.enqueue(now, &Wish { cost, ..Wish::PLAIN }, call);
+        let cost = if is_told { TokenEstimate::new(size.input, size.max_output) } else { TokenEstimate::UNKNOWN };
+        let joined = self.scheduler.enqueue(now, &Request { cost, ..Request::PLAIN }, call);
         debug_assert!(joined.is_ok(), "nothing bounds the wait");
     }
 
@@ -80,10 +80,10 @@ impl Client for Paced {
             self.scheduler.finish(now, grant, false, usage);
             return;
         };
-        let place = self.scheduler.refuse(now, grant, &verdict, call);
+        let place = self.scheduler.requeue(now, grant, &verdict, call);
         let attempts = self.attempts.entry(call).or_default();
         *attempts += 1;
-        if *attempts >= self.scheduler.limits().attempts.get() {
+        if *attempts >= self.scheduler.limits().max_attempts.get() {
             self.scheduler.leave(now, place);
         }
     }
@@ -93,7 +93,7 @@ impl Client for Paced {
         let by_day = self.scheduler.limits().contract.requests_header_is_per_day();
         // Resets that are points in time count from the start of the run.
         let readings = readings(headers, SystemTime::UNIX_EPOCH + now, by_day);
-        self.scheduler.read(now, grant, &readings);
+        self.scheduler.apply_headers(now, grant, &readings);
     }
 
     fn advance(&mut self, now: Duration, sent: &mut Vec<usize>) {

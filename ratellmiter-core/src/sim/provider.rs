@@ -13,14 +13,14 @@ use super::{
     presets::in_width,
     rules::{Bucket, Rule, Slope, Window},
 };
-use crate::judge::Scope;
+use crate::judge::LimitKind;
 
 /// A provider, put together from limits; a call goes through when all of them take it. It judges at the instant of
 /// sending, in virtual time that is given to it.
 ///
 /// ```
 /// use std::time::Duration;
-/// use ratellmiter_core::{Scope, sim::{Answer, Hint, Provider, Size}};
+/// use ratellmiter_core::{LimitKind, sim::{Answer, Hint, Provider, Size}};
 ///
 /// // Two calls a second, enforced by the second, and an outage.
 /// let call = Size::new(1000, 500, 200);
@@ -30,7 +30,7 @@ use crate::judge::Scope;
 ///     .outage(Duration::from_secs(30)..Duration::from_secs(40), 529, Hint::Missing);
 /// assert!(matches!(provider.call(Duration::ZERO, call), Answer::Finished { .. }));
 /// assert!(matches!(provider.call(Duration::ZERO, call), Answer::Finished { .. }));
-/// let Answer::Refused { status: 429, hint, scope: Scope::Requests, .. } = provider.call(Duration::ZERO, call) else { panic!() };
+/// let Answer::Refused { status: 429, hint, scope: LimitKind::Requests, .. } = provider.call(Duration::ZERO, call) else { panic!() };
 /// assert_eq!(hint, Some(Duration::from_millis(500)));
 /// let Answer::Refused { status: 529, hint: None, .. } = provider.call(Duration::from_secs(35), call) else { panic!() };
 /// ```
@@ -299,7 +299,7 @@ impl Provider {
         let answer = match self.refusal(now, size) {
             None => return self.take(now, size),
             Some((status, scope, wait, hint)) => {
-                let scope = if self.vague { Scope::Unknown } else { scope };
+                let scope = if self.vague { LimitKind::Unknown } else { scope };
                 Answer::Refused { after: self.refused_after, status, scope, hint: hint.told(wait) }
             }
         };
@@ -428,20 +428,20 @@ impl Provider {
     }
 
     /// Status, limit, time to wait and what is told of it, if the call is refused.
-    fn refusal(&mut self, now: Duration, size: Size) -> Option<(u16, Scope, Duration, Hint)> {
+    fn refusal(&mut self, now: Duration, size: Size) -> Option<(u16, LimitKind, Duration, Hint)> {
         if let Some((time, status, hint)) = self.outages.iter().find(|(time, ..)| time.contains(&now)) {
-            return Some((*status, Scope::Unknown, time.end.saturating_sub(now), *hint));
+            return Some((*status, LimitKind::Unknown, time.end.saturating_sub(now), *hint));
         }
         if let Some(ban) = &self.ban
             && ban.until > now
         {
-            return Some((429, Scope::Unknown, ban.until.saturating_sub(now), self.hint));
+            return Some((429, LimitKind::Unknown, ban.until.saturating_sub(now), self.hint));
         }
         if let Some(most) = self.concurrency
             && self.out.len() >= most
         {
             let wait = self.out.next_end().map_or(Duration::ZERO, |end| end.saturating_sub(now));
-            return Some((429, Scope::Concurrency, wait, self.hint));
+            return Some((429, LimitKind::Concurrency, wait, self.hint));
         }
         let factor = self.factor(now);
         let (charging, charge) = (self.charging, self.charging.arrival(size, self.cached_is_free));

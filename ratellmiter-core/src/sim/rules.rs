@@ -6,7 +6,7 @@ use super::{
     Unit,
     charging::{Charge, Charging},
 };
-use crate::judge::Scope;
+use crate::judge::LimitKind;
 
 pub(super) const DAY: Duration = Duration::from_hours(24);
 
@@ -80,11 +80,11 @@ impl Rule {
     }
 
     /// The limit that a refusal names.
-    pub(super) fn scope(&self) -> Scope {
+    pub(super) fn scope(&self) -> LimitKind {
         match self {
             Self::Bucket(bucket) => bucket.unit.scope(Duration::ZERO),
             Self::Window(window) => window.unit.scope(window.width),
-            Self::Slope(_) => Scope::Unknown,
+            Self::Slope(_) => LimitKind::Unknown,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use super::*;
-use crate::{judge::Scope, limits::Limits, providers::usage::Usage};
+use crate::{judge::LimitKind, limits::Limits, providers::usage::Usage};
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -13,7 +13,7 @@ fn per_minute(calls: u32) -> Limits {
     Limits::per_minute(NonZeroU32::new(calls).unwrap())
 }
 
-fn refused(answer: Answer) -> (u16, Scope, Option<Duration>) {
+fn refused(answer: Answer) -> (u16, LimitKind, Option<Duration>) {
     match answer {
         Answer::Refused { status, scope, hint, .. } => (status, scope, hint),
         Answer::Finished { .. } => panic!("it was taken"),
@@ -34,7 +34,7 @@ fn hints_are_exact_rounded_wrong_or_missing() {
     ] {
         let mut provider = Provider::new(1).bucket(300, seconds(1)).hint(hint);
         assert!((0..5).all(|_| is_taken(provider.call(Duration::ZERO, Size::default()))));
-        assert_eq!(refused(provider.call(Duration::ZERO, Size::default())), (429, Scope::Requests, told));
+        assert_eq!(refused(provider.call(Duration::ZERO, Size::default())), (429, LimitKind::Requests, told));
     }
 }
 
@@ -54,7 +54,7 @@ fn calls_in_flight_are_counted_until_they_end() {
         Answer::Finished { after: seconds(4), usage: Usage::default() }
     );
     assert!(is_taken(provider.call(seconds(1), Size::default())));
-    assert_eq!(refused(provider.call(seconds(2), Size::default())), (429, Scope::Concurrency, Some(seconds(2))));
+    assert_eq!(refused(provider.call(seconds(2), Size::default())), (429, LimitKind::Concurrency, Some(seconds(2))));
     assert!(is_taken(provider.call(seconds(4), Size::default())));
     let mut busy = Provider::new(1).latency(seconds(4), 0.0, 0.5);
     busy.call(Duration::ZERO, Size::default());

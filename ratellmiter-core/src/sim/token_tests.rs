@@ -3,7 +3,7 @@
 use std::{num::NonZeroU32, time::SystemTime};
 
 use super::*;
-use crate::{judge::Scope, limits::Limits, providers::usage::Usage};
+use crate::{judge::LimitKind, limits::Limits, providers::usage::Usage};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -25,7 +25,7 @@ fn take(provider: &mut Provider, now: Duration, size: Size) {
     assert!(matches!(answer, Answer::Finished { usage, .. } if usage == size.usage()), "{answer:?}");
 }
 
-fn refused(provider: &mut Provider, now: Duration, size: Size) -> (Scope, Duration) {
+fn refused(provider: &mut Provider, now: Duration, size: Size) -> (LimitKind, Duration) {
     match provider.call(now, size) {
         Answer::Refused { scope, hint: Some(hint), .. } => (scope, hint),
         answer => panic!("{answer:?}"),
@@ -37,8 +37,8 @@ fn what_is_reserved_is_never_given_back() {
     let mut provider = exact().token_bucket(Unit::Tokens, 6000, MINUTE);
     let size = Size::new(1000, 2000, 100);
     (0..2).for_each(|_| take(&mut provider, Duration::ZERO, size));
-    assert_eq!(refused(&mut provider, Duration::ZERO, size), (Scope::Tokens, seconds(30)));
-    assert_eq!(refused(&mut provider, seconds(10), size), (Scope::Tokens, seconds(20)), "both have ended");
+    assert_eq!(refused(&mut provider, Duration::ZERO, size), (LimitKind::Tokens, seconds(30)));
+    assert_eq!(refused(&mut provider, seconds(10), size), (LimitKind::Tokens, seconds(20)), "both have ended");
     take(&mut provider, seconds(30), size);
     assert_eq!(provider.charged(Unit::Tokens, Duration::ZERO..MINUTE), 9000);
     assert_eq!(provider.charged(Unit::InputTokens, Duration::ZERO..seconds(30)), 2000);
@@ -64,7 +64,7 @@ fn what_was_not_used_is_given_back_at_the_end() {
     let size = Size::new(1000, 2000, 100).cached(400);
     let mut provider = settled();
     (0..2).for_each(|_| take(&mut provider, Duration::ZERO, size));
-    assert_eq!(refused(&mut provider, Duration::ZERO, size), (Scope::Tokens, seconds(30)));
+    assert_eq!(refused(&mut provider, Duration::ZERO, size), (LimitKind::Tokens, seconds(30)));
     assert_eq!(provider.wait(Duration::ZERO, size), seconds(4), "when the first ends");
     assert_eq!(refused(&mut provider, millis(3999), Size::new(3000, 2000, 0)).1, millis(46_001));
     take(&mut provider, seconds(4), Size::new(4000, 200, 0));
@@ -90,9 +90,9 @@ fn output_is_charged_as_it_is_produced_and_the_maximum_plays_no_part() {
     let mut provider = produced();
     take(&mut provider, Duration::ZERO, size);
     take(&mut provider, millis(6600), small);
-    assert_eq!(refused(&mut provider, millis(6700), small), (Scope::OutputTokens, millis(500)), "four below zero");
+    assert_eq!(refused(&mut provider, millis(6700), small), (LimitKind::OutputTokens, millis(500)), "four below zero");
     assert_eq!(provider.charged(Unit::OutputTokens, Duration::ZERO..seconds(7)), 670);
-    assert_eq!(refused(&mut provider, seconds(10), small), (Scope::OutputTokens, millis(30_200)), "301 below zero");
+    assert_eq!(refused(&mut provider, seconds(10), small), (LimitKind::OutputTokens, millis(30_200)), "301 below zero");
     assert_eq!(refused(&mut provider, millis(40_199), small).1, millis(1));
     take(&mut provider, millis(40_200), small);
     // With a speed, tokens come after the first one only.
@@ -110,8 +110,8 @@ fn input_alone_is_charged() {
     let mut provider = exact().token_bucket(Unit::InputTokens, 6000, MINUTE).charging(Charging::InputOnly);
     let size = Size::new(2000, 9000, 5000);
     (0..3).for_each(|_| take(&mut provider, Duration::ZERO, size));
-    assert_eq!(refused(&mut provider, Duration::ZERO, size), (Scope::InputTokens, seconds(20)));
-    assert_eq!(refused(&mut provider, seconds(10), size), (Scope::InputTokens, seconds(10)));
+    assert_eq!(refused(&mut provider, Duration::ZERO, size), (LimitKind::InputTokens, seconds(20)));
+    assert_eq!(refused(&mut provider, seconds(10), size), (LimitKind::InputTokens, seconds(10)));
     assert_eq!(provider.charged(Unit::Tokens, Duration::ZERO..MINUTE), 6000);
     assert_eq!(provider.charged(Unit::OutputTokens, Duration::ZERO..MINUTE), 0);
 }
@@ -122,7 +122,7 @@ fn the_output_is_charged_at_the_end() {
     take(&mut provider, Duration::ZERO, Size::new(1000, 9999, 8000));
     take(&mut provider, millis(3999), Size::new(1000, 9999, 0));
     // 6000 - 2000 + 400 - 8000.
-    assert_eq!(refused(&mut provider, seconds(4), Size::new(1000, 9999, 0)), (Scope::Tokens, seconds(46)));
+    assert_eq!(refused(&mut provider, seconds(4), Size::new(1000, 9999, 0)), (LimitKind::Tokens, seconds(46)));
     take(&mut provider, seconds(50), Size::new(1000, 9999, 0));
 }
 
@@ -143,7 +143,7 @@ fn windows_count_tokens_too() {
     let sliding = exact().charging(Charging::Settled { output_weight: 1 });
     let mut sliding = sliding.sliding_count(Unit::Tokens, 1000, seconds(10));
     take(&mut sliding, Duration::ZERO, Size::new(100, 900, 100));
-    assert_eq!(refused(&mut sliding, seconds(3), Size::new(100, 0, 0)), (Scope::Tokens, seconds(7)));
+    assert_eq!(refused(&mut sliding, seconds(3), Size::new(100, 0, 0)), (LimitKind::Tokens, seconds(7)));
     take(&mut sliding, seconds(4), Size::new(800, 0, 0));
     assert_eq!(
         refused(&mut sliding, seconds(5), Size::new(200, 0, 0)).1,
@@ -152,18 +152,18 @@ fn windows_count_tokens_too() {
     );
     let mut fixed = exact().fixed_count(Unit::Tokens, 1000, MINUTE);
     take(&mut fixed, seconds(50), Size::new(100, 900, 100));
-    assert_eq!(refused(&mut fixed, seconds(55), Size::new(1, 0, 0)), (Scope::Tokens, seconds(5)));
+    assert_eq!(refused(&mut fixed, seconds(55), Size::new(1, 0, 0)), (LimitKind::Tokens, seconds(5)));
     take(&mut fixed, seconds(60), Size::new(100, 900, 100));
     let mut day = exact().fixed_count(Unit::Requests, 2, seconds(86_400));
     (0..2).for_each(|_| take(&mut day, seconds(400), Size::default()));
-    assert_eq!(refused(&mut day, seconds(400), Size::default()), (Scope::Day, seconds(86_000)));
+    assert_eq!(refused(&mut day, seconds(400), Size::default()), (LimitKind::Daily, seconds(86_000)));
 }
 
 #[test]
 fn what_is_larger_than_the_bucket_goes_when_it_is_full() {
     let mut provider = exact().token_bucket(Unit::InputTokens, 600, seconds(10));
     take(&mut provider, Duration::ZERO, Size::new(500, 0, 0));
-    assert_eq!(refused(&mut provider, Duration::ZERO, Size::new(500, 0, 0)), (Scope::InputTokens, seconds(50)));
+    assert_eq!(refused(&mut provider, Duration::ZERO, Size::new(500, 0, 0)), (LimitKind::InputTokens, seconds(50)));
     take(&mut provider, seconds(50), Size::new(500, 0, 0));
 }
 
@@ -177,9 +177,9 @@ fn the_limit_that_takes_longest_is_named_unless_none_is() {
         )
     };
     for (size, scope, wait) in [
-        (Size::new(10, 10, 0), Scope::Requests, 1),
-        (Size::new(580, 10, 0), Scope::InputTokens, 57),
-        (Size::new(580, 590, 0), Scope::OutputTokens, 58),
+        (Size::new(10, 10, 0), LimitKind::Requests, 1),
+        (Size::new(580, 10, 0), LimitKind::InputTokens, 57),
+        (Size::new(580, 590, 0), LimitKind::OutputTokens, 58),
     ] {
         let mut provider = all();
         take(&mut provider, Duration::ZERO, Size::new(590, 590, 0));
@@ -187,7 +187,7 @@ fn the_limit_that_takes_longest_is_named_unless_none_is() {
     }
     let mut vague = all().vague();
     take(&mut vague, Duration::ZERO, Size::default());
-    assert_eq!(refused(&mut vague, Duration::ZERO, Size::default()), (Scope::Unknown, seconds(1)));
+    assert_eq!(refused(&mut vague, Duration::ZERO, Size::default()), (LimitKind::Unknown, seconds(1)));
 }
 
 #[test]
@@ -289,19 +289,19 @@ fn presets_do_as_is_documented() {
     let at_once = Quota { in_flight: Some(5), ..Quota::default() };
     let size = Size::new(1000, 1000, 100).cached(500);
     for (name, mut provider, taken, scope) in [
-        ("anthropic", Provider::anthropic(1, by_input), 10, Scope::Requests),
-        ("anthropic, input", Provider::anthropic(1, Quota { requests: None, ..by_input }), 12, Scope::InputTokens),
-        ("azure", Provider::azure(1, quota), 3, Scope::Tokens),
-        ("openai", Provider::openai(1, quota), 6, Scope::Tokens),
-        ("bedrock", Provider::bedrock(1, quota), 3, Scope::Tokens),
-        ("gemini", Provider::gemini(1, by_input), 6, Scope::InputTokens),
-        ("gemini, a day", Provider::gemini(1, few), 3, Scope::Day),
-        ("mistral", Provider::mistral(1, quota), 6, Scope::Unknown),
-        ("xai", Provider::xai(1, quota), 6, Scope::Unknown),
-        ("groq", Provider::groq(1, quota), 12, Scope::Tokens),
-        ("fireworks", Provider::fireworks(1, by_input), 10, Scope::Unknown),
-        ("deepseek", Provider::deepseek(1, at_once), 5, Scope::Concurrency),
-        ("openrouter", Provider::openrouter(1, few), 3, Scope::Day),
+        ("anthropic", Provider::anthropic(1, by_input), 10, LimitKind::Requests),
+        ("anthropic, input", Provider::anthropic(1, Quota { requests: None, ..by_input }), 12, LimitKind::InputTokens),
+        ("azure", Provider::azure(1, quota), 3, LimitKind::Tokens),
+        ("openai", Provider::openai(1, quota), 6, LimitKind::Tokens),
+        ("bedrock", Provider::bedrock(1, quota), 3, LimitKind::Tokens),
+        ("gemini", Provider::gemini(1, by_input), 6, LimitKind::InputTokens),
+        ("gemini, a day", Provider::gemini(1, few), 3, LimitKind::Daily),
+        ("mistral", Provider::mistral(1, quota), 6, LimitKind::Unknown),
+        ("xai", Provider::xai(1, quota), 6, LimitKind::Unknown),
+        ("groq", Provider::groq(1, quota), 12, LimitKind::Tokens),
+        ("fireworks", Provider::fireworks(1, by_input), 10, LimitKind::Unknown),
+        ("deepseek", Provider::deepseek(1, at_once), 5, LimitKind::Concurrency),
+        ("openrouter", Provider::openrouter(1, few), 3, LimitKind::Daily),
     ] {
         (0..taken).for_each(|_| take(&mut provider, Duration::ZERO, size));
         let answer = provider.call(Duration::ZERO, size);

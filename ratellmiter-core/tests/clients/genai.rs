@@ -13,7 +13,7 @@ use genai::{
     chat::{ChatMessage, ChatOptions, ChatRequest, ChatResponse, ChatStreamEvent},
     resolver::{AuthData, Endpoint, ServiceTargetResolver},
 };
-use ratellmiter_core::{Limiter, Limits, Seen, call, ratellmiter};
+use ratellmiter_core::{Limiter, Limits, StreamItem, call, ratellmiter};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -168,7 +168,7 @@ mod usage {
         async fn reply(limiter: &Limiter, client: &Client) -> genai::Result<Reply> {
             let options = ChatOptions::default().with_capture_usage(true);
             let response = client.exec_chat_stream("gpt-4o", request(), Some(&options)).await?;
-            let events = call::hold(response.stream).look(Seen::of);
+            let events = call::hold(response.stream).usage_from(StreamItem::of);
             Ok(Reply { model: response.model_iden, events: events.boxed() })
         }
         let server = Server::start(vec![chunks(), Answer::new(429, &[], "")]);

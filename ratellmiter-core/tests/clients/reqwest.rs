@@ -8,7 +8,9 @@ use crate::support::{
     vectors::{check, example, refusals, success},
 };
 use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
-use ratellmiter_core::{CheckLlm as _, HttpError, Limiter, Limits, Usage, observe::ObserveMiddleware, ratellmiter};
+use ratellmiter_core::{
+    Limiter, Limits, LlmResponseExt as _, ResponseError, Usage, observe::ObserveMiddleware, ratellmiter,
+};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -22,7 +24,7 @@ enum AskError {
     #[error(transparent)]
     Http(#[from] reqwest::Error),
     #[error(transparent)]
-    Refused(#[from] HttpError),
+    Refused(#[from] ResponseError),
     #[error(transparent)]
     Middleware(#[from] reqwest_middleware::Error),
     #[error(transparent)]
@@ -46,13 +48,13 @@ macro_rules! each_refusal {
 
 #[ratellmiter(limiter = limiter)]
 async fn checked(limiter: &Limiter, url: &str) -> Result<String, AskError> {
-    Ok(reqwest::get(url).await?.check_llm().await?.text().await?)
+    Ok(reqwest::get(url).await?.error_for_refusal().await?.text().await?)
 }
 
 #[ratellmiter(limiter = limiter)]
 async fn checked_anyhow(limiter: &Limiter, url: &str) -> anyhow::Result<String> {
     let response = reqwest_012::get(url).await?;
-    Ok(response.check_llm().await?.text().await?)
+    Ok(response.error_for_refusal().await?.text().await?)
 }
 
 #[tokio::test(start_paused = true)]
@@ -64,10 +66,10 @@ async fn a_checked_response_loses_nothing() {
 /// Another provider is asked when the first refuses, and fails for a reason of its own.
 #[ratellmiter(limiter = limiter)]
 async fn with_fallback(limiter: &Limiter, first: &str, second: &str) -> Result<u32, AskError> {
-    if let Ok(response) = reqwest::get(first).await?.check_llm().await {
+    if let Ok(response) = reqwest::get(first).await?.error_for_refusal().await {
         return Ok(response.text().await?.len().try_into().unwrap());
     }
-    Ok(reqwest::get(second).await?.check_llm().await?.json().await?)
+    Ok(reqwest::get(second).await?.error_for_refusal().await?.json().await?)
 }
 
 #[tokio::test(start_paused = true)]
@@ -187,7 +189,7 @@ mod usage {
         #[ratellmiter(limiter = limiter, tokens = (5000, 5000))]
         async fn body(limiter: &Limiter, url: &str) -> Result<Value, AskError> {
             assert_eq!(taken(limiter), (10_000, 1));
-            Ok(reqwest::get(url).await?.check_llm().await?.json().await?)
+            Ok(reqwest::get(url).await?.error_for_refusal().await?.json().await?)
         }
         for (name, answer) in [
             ("openai", json!({ "choices": [], "usage": { "prompt_tokens": 900, "completion_tokens": 120 } })),
@@ -213,7 +215,7 @@ mod usage {
 
     /// What is read of a piece of a body. An event that two pieces share is not found: see [`events`].
     fn told(piece: &impl AsRef<[u8]>) -> Option<Usage> {
-        Usage::of_text(std::str::from_utf8(piece.as_ref()).ok()?)
+        Usage::from_text(std::str::from_utf8(piece.as_ref()).ok()?)
     }
 
     #[tokio::test(start_paused = true)]
@@ -223,7 +225,7 @@ mod usage {
             limiter: &Limiter,
             url: &str,
         ) -> Result<impl Stream<Item = reqwest::Result<impl AsRef<[u8]> + use<>>> + use<>, AskError> {
-            Ok(reqwest::get(url).await?.check_llm().await?.bytes_stream())
+            Ok(reqwest::get(url).await?.error_for_refusal().await?.bytes_stream())
         }
         let end = json!({ "choices": [], "usage": { "prompt_tokens": 900, "completion_tokens": 120 } });
         let server = Server::start(vec![example(), Answer::events(&[json!({ "choices": [] }), end])]);
@@ -258,7 +260,7 @@ mod usage {
         limiter: &Limiter,
         url: &str,
     ) -> Result<impl Stream<Item = Result<Value, AskError>> + use<>, AskError> {
-        Ok(events(reqwest::get(url).await?.check_llm().await?))
+        Ok(events(reqwest::get(url).await?.error_for_refusal().await?))
     }
 
     fn message_start() -> Value {
@@ -289,6 +291,6 @@ mod usage {
         let events: Vec<_> = messages(&limiter, &server.url()).await.unwrap().collect().await;
         assert_eq!((server.requests(), events.len(), taken(&limiter).1), (1, 2, 0));
         assert!(limiter.snapshot().paused_until.is_some());
-        assert_eq!(limiter.snapshot().learned_rate, None, "it is not our rate that was too high");
+        assert_eq!(limiter.snapshot().adapted_rate_per_second, None, "it is not our rate that was too high");
     }
 }

@@ -18,7 +18,7 @@ use std::{
 };
 
 use futures::FutureExt as _;
-use ratellmiter_core::{Classify, Limiter, Limits, Scope, Verdict, monitor, ratellmiter};
+use ratellmiter_core::{Classify, LimitKind, Limiter, Limits, Verdict, monitor, ratellmiter};
 
 /// Fast enough for plain functions, which wait in real time.
 fn fast() -> Limiter {
@@ -37,8 +37,10 @@ enum Trouble {
 
 impl Classify for Trouble {
     fn verdict(&self) -> Verdict {
-        let refused =
-            |millis| Verdict::RateLimited { retry_after: Some(Duration::from_millis(millis)), scope: Scope::Unknown };
+        let refused = |millis| Verdict::RateLimited {
+            retry_after: Some(Duration::from_millis(millis)),
+            scope: LimitKind::Unknown,
+        };
         match self {
             Self::Refused => refused(1),
             Self::Failed => Verdict::Failed,
@@ -446,7 +448,7 @@ mod any_return_type {
 
     #[tokio::test]
     async fn is_paced() {
-        monitor().limit("any_return_type", Limits::per_minute(NonZeroU32::new(60_000).unwrap()));
+        monitor().set_limits("any_return_type", Limits::per_minute(NonZeroU32::new(60_000).unwrap()));
         let seen = AtomicU32::new(0);
         nothing(&seen).await;
         assert_eq!(seen.load(Ordering::SeqCst), 1);
@@ -495,7 +497,7 @@ mod options {
 
     /// `Ok` may hold a refusal too; `None` leaves it to the library.
     #[ratellmiter(limiter = FAST, classify = |out: &Result<Option<u32>, Trouble>| match out {
-        Ok(None) => Some(Verdict::RateLimited { retry_after: Some(Duration::from_millis(5)), scope: Scope::Unknown }),
+        Ok(None) => Some(Verdict::RateLimited { retry_after: Some(Duration::from_millis(5)), scope: LimitKind::Unknown }),
         _ => None,
     })]
     async fn classified(server: &Server, in_ok: bool) -> Result<Option<u32>, Trouble> {
@@ -547,7 +549,7 @@ mod options {
         assert_eq!(three(&limiter, &tries, Trouble::Refused).await, Err(Trouble::Refused));
         assert_eq!(tries.load(Ordering::SeqCst), 3);
         let snapshot = limiter.snapshot();
-        assert_eq!((snapshot.line, snapshot.in_flight), (0, 0), "and the call has left the line");
+        assert_eq!((snapshot.queued, snapshot.in_flight), (0, 0), "and the call has left the line");
     }
 
     #[tokio::test(start_paused = true)]
@@ -590,7 +592,7 @@ mod options {
             assert_eq!(switched_off(&limiter, &Server::default()).await, Err(Trouble::Refused));
         }
         assert_eq!(start.elapsed(), Duration::ZERO);
-        assert_eq!((limiter.snapshot().line, limiter.snapshot().in_flight), (0, 0));
+        assert_eq!((limiter.snapshot().queued, limiter.snapshot().in_flight), (0, 0));
     }
 }
 
@@ -633,7 +635,7 @@ mod accidents {
             let call = hangs(&limiter, &server);
             assert!(tokio::time::timeout(Duration::from_millis(millis), call).await.is_err());
             let snapshot = limiter.snapshot();
-            assert_eq!((snapshot.line, snapshot.in_flight), (0, 0), "after {millis} ms");
+            assert_eq!((snapshot.queued, snapshot.in_flight), (0, 0), "after {millis} ms");
         }
     }
 }

@@ -180,7 +180,7 @@ fn openrouters_free_models_are_limited_by_the_minute_and_the_day() {
     let report = run(&mut provider, &Workload::steady(60, 30.0), &mut [&mut ours]);
     assert_eq!((report.refusals(), report.lost()), (0, 10), "the run ends two hours later");
     let rows = ours.rows(Duration::from_hours(1), "free");
-    assert!(rows.iter().any(|row| row.held == Some(ratellmiter_core::log::Held::RequestsPerDay)));
+    assert!(rows.iter().any(|row| row.held == Some(ratellmiter_core::log::Bottleneck::RequestsPerDay)));
 }
 
 /// Lies about what is left slow nothing down by more than a part, and what is lied about limits is not believed.

@@ -39,7 +39,7 @@ async fn tickets_come_evenly_in_the_order_of_asking() {
     join_all((0..6).map(|call| {
         let (limiter, order) = (&limiter, &order);
         async move {
-            let ticket = limiter.admit().await;
+            let ticket = limiter.acquire().await;
             order.lock().unwrap().push((call, start.elapsed().as_millis()));
             ticket.finish();
         }
@@ -54,7 +54,7 @@ async fn the_default_ramp_is_one_two_two_three_three() {
     let start = Instant::now();
     let mut carried = [0; 5];
     loop {
-        limiter.admit().await.finish();
+        limiter.acquire().await.finish();
         match carried.get_mut(usize::try_from(start.elapsed().as_secs()).unwrap()) {
             Some(second) => *second += 1,
             None => break,
@@ -78,7 +78,7 @@ impl<F: Future + Unpin> Future for Counted<F> {
 async fn one_wake_a_ticket_however_many_wait() {
     let limiter = Limiter::new(per_minute(6000));
     let polls = Arc::new(AtomicUsize::new(0));
-    let tasks: Vec<_> = (0..1000).map(|_| tokio::spawn(Counted(limiter.admit(), polls.clone()))).collect();
+    let tasks: Vec<_> = (0..1000).map(|_| tokio::spawn(Counted(limiter.acquire(), polls.clone()))).collect();
     for task in tasks {
         task.await.unwrap().finish();
     }
@@ -92,7 +92,7 @@ async fn half_of_1200_dropped_costs_the_others_nothing() {
     let start = Instant::now();
     let tasks: Vec<_> = (0..1200)
         .map(|_| {
-            let admit = limiter.admit();
+            let admit = limiter.acquire();
             tokio::spawn(async move { admit.await.finish() })
         })
         .collect();
@@ -102,7 +102,7 @@ async fn half_of_1200_dropped_costs_the_others_nothing() {
     assert_eq!(served, 600);
     assert_eq!(start.elapsed(), millis(5990));
     let snapshot = limiter.snapshot();
-    assert_eq!((snapshot.line, snapshot.in_flight), (0, 0));
+    assert_eq!((snapshot.queued, snapshot.in_flight), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -115,14 +115,14 @@ async fn constant_giving_up_costs_the_others_nothing() {
             loop {
                 // 20 more each 7 ms, and each gives up after 13.
                 for _ in 0..20 {
-                    let admit = limiter.admit();
-                    tokio::spawn(async move { timeout(millis(13), admit).await.map(Ticket::give_back) });
+                    let admit = limiter.acquire();
+                    tokio::spawn(async move { timeout(millis(13), admit).await.map(Ticket::cancel) });
                 }
                 sleep(millis(7)).await;
             }
         }
     });
-    let patient = (0..500).map(|_| async { limiter.admit().await.finish() });
+    let patient = (0..500).map(|_| async { limiter.acquire().await.finish() });
     join_all(patient).await;
     impatient.abort();
     assert_eq!(start.elapsed(), millis(4990), "the line of 500 was there first and none of it is overtaken");
@@ -132,10 +132,10 @@ async fn constant_giving_up_costs_the_others_nothing() {
 async fn when_the_next_in_line_is_dropped_the_others_do_not_stay_asleep() {
     for seed in 0..64_u32 {
         let limiter = Limiter::new(per_minute(600));
-        limiter.admit().await.finish();
+        limiter.acquire().await.finish();
         let tasks: Vec<_> = (0..8)
             .map(|_| {
-                let admit = limiter.admit();
+                let admit = limiter.acquire();
                 tokio::spawn(async move { admit.await.finish() })
             })
             .collect();
@@ -146,16 +146,16 @@ async fn when_the_next_in_line_is_dropped_the_others_do_not_stay_asleep() {
         let dropped = (1..8).filter(|task| seed >> (task % 6) & 1 == 1).inspect(|&task| tasks[task].abort()).count();
         let served = timeout(Duration::from_secs(5), join_all(tasks)).await.expect("nobody is left asleep");
         assert!(served.iter().filter(|result| result.is_ok()).count() >= 7 - dropped);
-        assert_eq!(limiter.snapshot().line, 0);
+        assert_eq!(limiter.snapshot().queued, 0);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_ticket_issued_to_one_who_leaves_goes_to_the_next_at_once() {
     let limiter = Limiter::new(per_minute(6));
-    limiter.admit().await.finish();
-    let mut first = pin!(limiter.admit());
-    let second = limiter.admit();
+    limiter.acquire().await.finish();
+    let mut first = pin!(limiter.acquire());
+    let second = limiter.acquire();
     assert!(timeout(Duration::ZERO, first.as_mut()).await.is_err(), "it waits");
     let second = tokio::spawn(second);
     settle().await;
@@ -163,7 +163,7 @@ async fn a_ticket_issued_to_one_who_leaves_goes_to_the_next_at_once() {
     // Issued after ten seconds, but nobody comes for it.
     sleep(millis(10_500)).await;
     assert_eq!(limiter.snapshot().in_flight, 1);
-    first.set(limiter.admit());
+    first.set(limiter.acquire());
     second.await.unwrap().finish();
     assert_eq!(start.elapsed(), millis(10_500));
 }
@@ -172,17 +172,17 @@ async fn a_ticket_issued_to_one_who_leaves_goes_to_the_next_at_once() {
 async fn a_dropped_ticket_frees_its_place_in_flight_but_not_its_part_of_the_rate() {
     let limiter = Limiter::new(per_minute(60).max_in_flight(NonZeroU32::MIN));
     let start = Instant::now();
-    let held = limiter.admit().await;
+    let held = limiter.acquire().await;
     let next = tokio::spawn({
         let limiter = limiter.clone();
-        async move { limiter.admit().await }
+        async move { limiter.acquire().await }
     });
     sleep(millis(300)).await;
     drop(held);
     let next = next.await.unwrap();
     assert_eq!(start.elapsed(), millis(1000));
-    next.give_back();
-    limiter.admit().await.finish();
+    next.cancel();
+    limiter.acquire().await.finish();
     assert_eq!(start.elapsed(), millis(1000), "given back whole");
 }
 
@@ -190,7 +190,7 @@ async fn a_dropped_ticket_frees_its_place_in_flight_but_not_its_part_of_the_rate
 async fn limits_change_while_calls_wait() {
     let limiter = Limiter::new(per_minute(1));
     let start = Instant::now();
-    let waiting: Vec<_> = (0..4).map(|_| tokio::spawn(limiter.admit())).collect();
+    let waiting: Vec<_> = (0..4).map(|_| tokio::spawn(limiter.acquire())).collect();
     sleep(millis(1000)).await;
     limiter.set_limits(per_minute(600));
     for task in waiting {
@@ -211,11 +211,11 @@ async fn after_a_refusal_one_canary_then_the_refused_then_the_others() {
         .map(|call| {
             let (limiter, log) = (limiter.clone(), log.clone());
             tokio::spawn(async move {
-                let mut ticket = limiter.admit().await;
+                let mut ticket = limiter.acquire().await;
                 // The server refuses for the first half second.
                 while start.elapsed() < millis(500) && call < 2 {
                     sleep(millis(150)).await;
-                    ticket = ticket.rate_limited(Some(Duration::from_secs(2))).await;
+                    ticket = ticket.requeue_after(Some(Duration::from_secs(2))).await;
                 }
                 log.lock().unwrap().push((call, start.elapsed()));
                 sleep(millis(40)).await;
@@ -225,7 +225,7 @@ async fn after_a_refusal_one_canary_then_the_refused_then_the_others() {
         .collect();
     sleep(millis(500)).await;
     let snapshot = limiter.snapshot();
-    assert!(snapshot.paused_until.is_some() && snapshot.rate.abs() < f64::EPSILON);
+    assert!(snapshot.paused_until.is_some() && snapshot.rate_per_second.abs() < f64::EPSILON);
     for task in tasks {
         task.await.unwrap();
     }
@@ -263,7 +263,7 @@ async fn a_probe_is_asked_until_it_says_that_the_way_is_free() {
         }
     });
     let start = Instant::now();
-    let refused = limiter.admit().await.rate_limited(Some(Duration::from_secs(1)));
+    let refused = limiter.acquire().await.requeue_after(Some(Duration::from_secs(1)));
     refused.await.finish();
     assert_eq!(asked.load(Ordering::Relaxed), 3);
     // A second by the hint, two and three by our own choice, each with up to a tenth on top, and the probes.
@@ -274,23 +274,23 @@ async fn a_probe_is_asked_until_it_says_that_the_way_is_free() {
 #[tokio::test(start_paused = true)]
 async fn the_snapshot_tells_the_line_and_the_time_it_takes() {
     let limiter = Limiter::new(per_minute(60));
-    let waiting: Vec<_> = (0..11).map(|_| tokio::spawn(limiter.admit())).collect();
+    let waiting: Vec<_> = (0..11).map(|_| tokio::spawn(limiter.acquire())).collect();
     settle().await;
     let snapshot = limiter.snapshot();
-    assert_eq!((snapshot.line, snapshot.in_flight, snapshot.paused_until), (10, 1, None));
-    assert_eq!(snapshot.time_left, Duration::from_secs(10));
-    assert!((snapshot.rate - 1.0).abs() < 1e-9);
+    assert_eq!((snapshot.queued, snapshot.in_flight, snapshot.paused_until), (10, 1, None));
+    assert_eq!(snapshot.estimated_drain, Duration::from_secs(10));
+    assert!((snapshot.rate_per_second - 1.0).abs() < 1e-9);
     waiting.into_iter().for_each(|task| task.abort());
     settle().await;
     let snapshot = limiter.snapshot();
-    assert_eq!((snapshot.line, snapshot.time_left), (0, Duration::ZERO));
+    assert_eq!((snapshot.queued, snapshot.estimated_drain), (0, Duration::ZERO));
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_idle_limiter_has_no_timer() {
     let limiter = Limiter::new(per_minute(1));
-    limiter.admit().await.finish();
-    let waiting = tokio::spawn(limiter.admit());
+    limiter.acquire().await.finish();
+    let waiting = tokio::spawn(limiter.acquire());
     settle().await;
     waiting.abort();
     settle().await;
@@ -316,6 +316,6 @@ fn futures_may_be_sent() {
     fn send<T: Send + Sync>() {}
     send::<Limiter>();
     send::<Ticket>();
-    send::<ratellmiter_core::Admit>();
+    send::<ratellmiter_core::Acquire>();
     send::<ratellmiter_core::Monitor>();
 }

@@ -15,7 +15,9 @@ use futures::{
     executor::block_on,
     stream::{self, BoxStream, Stream},
 };
-use ratellmiter_core::{Cost, HasUsage, Limiter, Limits, Priority, Rejected, Usage, estimate_tokens, ratellmiter};
+use ratellmiter_core::{
+    HasUsage, Limiter, Limits, Priority, Rejected, TokenEstimate, Usage, estimate_tokens, ratellmiter,
+};
 
 #[derive(Debug)]
 enum ApiError {
@@ -52,7 +54,7 @@ impl Client {
         usage = words,
         priority = high,
         max_wait = self.wait,
-        max_line = 100,
+        max_queue = 100,
         deadline = Instant::now() + self.wait,
         bounded,
         max_attempts = 3,
@@ -70,7 +72,7 @@ impl Client {
         usize::from(urgent)
     }
 
-    #[ratellmiter(limiter = self.limiter, tokens = Cost::UNKNOWN, max_wait = 1.5, bounded, stream)]
+    #[ratellmiter(limiter = self.limiter, tokens = TokenEstimate::UNKNOWN, max_wait = 1.5, bounded, stream)]
     async fn parts<'a>(&'a self, prompt: &'a str) -> anyhow::Result<impl Stream<Item = Usage> + 'a> {
         Ok(stream::iter(prompt.split(' ').map(|word| Usage::new(word.len() as u64, 0))))
     }
@@ -81,7 +83,7 @@ impl Client {
     }
 }
 
-#[ratellmiter(limiter = limiter, tokens = prompt.to_string().len() as i64, max_line = 7)]
+#[ratellmiter(limiter = limiter, tokens = prompt.to_string().len() as i64, max_queue = 7)]
 async fn generic<T, E, const N: usize>(
     limiter: &Limiter,
     prompt: impl Display + Clone,

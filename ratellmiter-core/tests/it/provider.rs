@@ -6,14 +6,14 @@ mod server;
 use std::{num::NonZeroU32, sync::atomic::Ordering, time::Duration};
 
 use ratellmiter_core::{
-    CheckLlm as _, HttpError, Limiter, Limits, ratellmiter,
+    Limiter, Limits, LlmResponseExt as _, ResponseError, ratellmiter,
     sim::{Hint, Provider},
 };
 
 #[derive(Debug, thiserror::Error)]
 enum AskError {
     #[error(transparent)]
-    Refused(#[from] HttpError),
+    Refused(#[from] ResponseError),
     #[error(transparent)]
     Http(#[from] reqwest::Error),
 }
@@ -21,7 +21,7 @@ enum AskError {
 #[ratellmiter(limiter = limiter)]
 async fn ask(limiter: &Limiter, client: &reqwest::Client, url: &str) -> Result<String, AskError> {
     let body = r#"{"messages": [{"content": "hi"}]}"#;
-    Ok(client.post(url).body(body).send().await?.check_llm().await?.text().await?)
+    Ok(client.post(url).body(body).send().await?.error_for_refusal().await?.text().await?)
 }
 
 fn quick(seed: u64) -> Provider {
@@ -47,7 +47,7 @@ async fn every_call_comes_through_and_few_are_refused() {
     let (requests, refused) = (counts.requests.load(Ordering::Relaxed), counts.too_many.load(Ordering::Relaxed));
     assert_eq!(requests, 120 + refused, "one request for each attempt");
     assert!((1..40).contains(&refused), "{refused} of {requests}");
-    assert!(limiter.snapshot().learned_rate.is_some_and(|rate| rate < 50.0));
+    assert!(limiter.snapshot().adapted_rate_per_second.is_some_and(|rate| rate < 50.0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -60,5 +60,5 @@ async fn outages_and_calls_in_flight_are_told_apart() {
     answers.into_iter().for_each(|answer| _ = answer.unwrap());
     assert!(counts.overloaded.load(Ordering::Relaxed) > 0 && counts.too_many.load(Ordering::Relaxed) > 0);
     let learned = limiter.snapshot();
-    assert!(learned.learned_in_flight.is_some_and(|calls| calls < 10.0), "{learned:?}");
+    assert!(learned.adapted_in_flight.is_some_and(|calls| calls < 10.0), "{learned:?}");
 }

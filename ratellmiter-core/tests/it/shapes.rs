@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use ratellmiter_core::{Classify, Limiter, Limits, Scope, Verdict, ratellmiter};
+use ratellmiter_core::{Classify, LimitKind, Limiter, Limits, Verdict, ratellmiter};
 
 static FAST: LazyLock<Limiter> =
     LazyLock::new(|| Limiter::new(Limits::per_minute(NonZeroU32::new(600_000).unwrap()).no_ramp()));
@@ -26,7 +26,7 @@ struct Refused;
 
 impl Classify for Refused {
     fn verdict(&self) -> Verdict {
-        Verdict::RateLimited { retry_after: Some(Duration::from_millis(1)), scope: Scope::Unknown }
+        Verdict::RateLimited { retry_after: Some(Duration::from_millis(1)), scope: LimitKind::Unknown }
     }
 }
 

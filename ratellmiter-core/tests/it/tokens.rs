@@ -14,8 +14,8 @@ use futures::{
     stream::{self, BoxStream},
 };
 use ratellmiter_core::{
-    Ask, Classify, Contract, HasUsage, Limiter, Limits, Priority, Reason, Rejected, Scope, Usage, Verdict, call,
-    estimate_tokens, hold, log::Meter, ratellmiter,
+    AcquireOptions, Classify, Contract, HasUsage, LimitKind, Limiter, Limits, Priority, RejectReason, Rejected, Usage,
+    Verdict, call, estimate_tokens, hold, log::BudgetKind, ratellmiter,
 };
 use tokio::time::{Instant, sleep};
 
@@ -28,12 +28,12 @@ fn limits(per_minute: u32) -> Limits {
 }
 
 /// What counts against a budget.
-fn taken(limiter: &Limiter, meter: Meter) -> u64 {
+fn taken(limiter: &Limiter, meter: BudgetKind) -> u64 {
     limiter.snapshot().budgets().find(|budget| budget.meter == meter).map_or(0, |budget| budget.taken)
 }
 
 fn tokens(limiter: &Limiter) -> u64 {
-    taken(limiter, Meter::TokensPerMinute)
+    taken(limiter, BudgetKind::TokensPerMinute)
 }
 
 #[derive(Debug, PartialEq, thiserror::Error)]
@@ -49,7 +49,9 @@ enum ApiError {
 impl Classify for ApiError {
     fn verdict(&self) -> Verdict {
         match self {
-            Self::Refused => Verdict::RateLimited { retry_after: Some(Duration::from_secs(2)), scope: Scope::Requests },
+            Self::Refused => {
+                Verdict::RateLimited { retry_after: Some(Duration::from_secs(2)), scope: LimitKind::Requests }
+            }
             _ => Verdict::Failed,
         }
     }
@@ -65,23 +67,23 @@ mod costs {
     #[tokio::test(start_paused = true)]
     async fn what_was_reserved_too_much_is_given_back_and_too_little_is_charged() {
         let limiter = limiter();
-        let ticket = limiter.admit_for((1000, 2000)).await;
+        let ticket = limiter.acquire_tokens((1000, 2000)).await;
         assert_eq!(tokens(&limiter), 3000);
-        ticket.finish_with((900, 100));
+        ticket.finish_with_usage((900, 100));
         assert_eq!(tokens(&limiter), 1000);
-        let ticket = limiter.admit_for((100, 100)).await;
-        ticket.finish_with((100, 4000));
+        let ticket = limiter.acquire_tokens((100, 100)).await;
+        ticket.finish_with_usage((100, 4000));
         assert_eq!(tokens(&limiter), 5100);
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_nobody_tells_stays_as_it_was_reserved_until_it_leaves_the_minute() {
         let limiter = limiter();
-        limiter.admit_for((1000, 2000)).await.finish();
-        drop(limiter.admit_for((100, 0)).await);
-        limiter.admit_for((10, 0)).await.fail();
+        limiter.acquire_tokens((1000, 2000)).await.finish();
+        drop(limiter.acquire_tokens((100, 0)).await);
+        limiter.acquire_tokens((10, 0)).await.finish_failed();
         assert_eq!(tokens(&limiter), 3110);
-        limiter.admit_for((1000, 2000)).await.give_back();
+        limiter.acquire_tokens((1000, 2000)).await.cancel();
         assert_eq!(tokens(&limiter), 3110, "a call that was not made costs nothing");
         sleep(Duration::from_secs(61)).await;
         assert_eq!(tokens(&limiter), 0);
@@ -91,26 +93,26 @@ mod costs {
     async fn a_call_larger_than_the_budget_goes_alone() {
         let limiter = limiter();
         let start = Instant::now();
-        limiter.admit_for((1, 0)).await.finish();
-        limiter.admit_for((u64::MAX, u64::MAX)).await.finish();
+        limiter.acquire_tokens((1, 0)).await.finish();
+        limiter.acquire_tokens((u64::MAX, u64::MAX)).await.finish();
         assert_eq!(start.elapsed().as_secs(), 60, "when nothing else counts");
-        limiter.admit_for((0, 0)).await.finish();
+        limiter.acquire_tokens((0, 0)).await.finish();
         let after = start.elapsed().as_secs();
         assert!((60..=121).contains(&after), "{after}");
-        limiter.admit_for((1, 0)).await.finish();
+        limiter.acquire_tokens((1, 0)).await.finish();
         assert!(start.elapsed().as_secs() <= 121, "a call is charged one budget at most");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_big_call_is_not_overtaken_and_holds_up_the_small_ones_no_longer_than_it_waits() {
         let limiter = limiter();
-        limiter.admit_for((9000, 0)).await.finish();
+        limiter.acquire_tokens((9000, 0)).await.finish();
         let start = Instant::now();
         let order = std::sync::Mutex::new(Vec::new());
         join_all((0..4).map(|call| {
             let (limiter, order) = (&limiter, &order);
             async move {
-                limiter.admit_for((if call == 0 { 5000 } else { 100 }, 0)).await.finish();
+                limiter.acquire_tokens((if call == 0 { 5000 } else { 100 }, 0)).await.finish();
                 order.lock().unwrap().push((call, start.elapsed().as_secs()));
             }
         }))
@@ -156,7 +158,7 @@ mod costs {
         }
         #[ratellmiter(limiter = limiter, tokens = 500)]
         fn by_itself(limiter: &Limiter) -> u8 {
-            assert!(call::settle((1000, 0)));
+            assert!(call::report_usage((1000, 0)));
             7
         }
         let limiter = limiter();
@@ -168,7 +170,7 @@ mod costs {
         assert_eq!(tokens(&limiter), 115);
         assert_eq!(by_itself(&limiter), 7, "a ticket that is there at once");
         assert_eq!(tokens(&limiter), 1115);
-        assert!(!call::settle((1, 1)), "outside of a call");
+        assert!(!call::report_usage((1, 1)), "outside of a call");
     }
 
     #[tokio::test(start_paused = true)]
@@ -176,9 +178,9 @@ mod costs {
         for tokens in [1, 7, 60, 10_000] {
             let limiter = Limiter::new(limits(600));
             sleep(Duration::from_mins(1)).await;
-            let ticket = limiter.admit_for((1000, 0)).await;
+            let ticket = limiter.acquire_tokens((1000, 0)).await;
             limiter.set_limits(limits(600).tokens_per_minute(count(tokens)));
-            ticket.finish_with((1, 0));
+            ticket.finish_with_usage((1, 0));
             assert_eq!((limiter.snapshot().in_flight, self::tokens(&limiter)), (0, 0));
         }
     }
@@ -194,24 +196,24 @@ mod costs {
             let (wait, stays) = (call * 7919 % 30_000, call * 104_729 % 500);
             async move {
                 let whole = async {
-                    let ticket = limiter.admit_for((call % 2000, call % 200)).await;
+                    let ticket = limiter.acquire_tokens((call % 2000, call % 200)).await;
                     sleep(Duration::from_millis(stays)).await;
-                    ticket.give_back();
+                    ticket.cancel();
                 };
                 let _ = tokio::time::timeout(Duration::from_millis(wait), whole).await;
             }
         });
         join_all(calls.map(tokio::spawn)).await;
         let snapshot = limiter.snapshot();
-        assert_eq!((snapshot.line, snapshot.in_flight), (0, 0));
+        assert_eq!((snapshot.queued, snapshot.in_flight), (0, 0));
         sleep(Duration::from_secs(61)).await;
-        assert_eq!(taken(&limiter, Meter::InputTokensPerMinute), 0);
-        assert_eq!(taken(&limiter, Meter::OutputTokensPerMinute), 0);
+        assert_eq!(taken(&limiter, BudgetKind::InputTokensPerMinute), 0);
+        assert_eq!(taken(&limiter, BudgetKind::OutputTokensPerMinute), 0);
         // A minute's budget is there again, and not more than that.
         let start = Instant::now();
         let calls = (0..100).map(|_| async {
-            let ticket = limiter.admit_for((9000, 900)).await;
-            (start.elapsed(), ticket.finish_with((9000, 900))).0
+            let ticket = limiter.acquire_tokens((9000, 900)).await;
+            (start.elapsed(), ticket.finish_with_usage((9000, 900))).0
         });
         let last = join_all(calls).await.into_iter().max().unwrap();
         assert!((55..=60).contains(&last.as_secs()), "{last:?}");
@@ -227,10 +229,10 @@ mod costs {
             let start = Instant::now();
             let went = std::sync::Mutex::new(Vec::new());
             let calls = (0..60).map(|_| async {
-                let ticket = limiter.admit().await;
+                let ticket = limiter.acquire().await;
                 went.lock().unwrap().push(start.elapsed().as_secs());
                 sleep(Duration::from_secs(latency)).await;
-                ticket.finish_with((3000, 300));
+                ticket.finish_with_usage((3000, 300));
             });
             join_all(calls).await;
             let first_minute = went.lock().unwrap().iter().filter(|at| **at < 60).count() as u64;
@@ -241,12 +243,12 @@ mod costs {
     #[tokio::test(start_paused = true)]
     async fn calls_of_which_nothing_is_said_are_taken_to_be_like_those_before() {
         let limiter = limiter();
-        let ticket = limiter.admit().await;
+        let ticket = limiter.acquire().await;
         assert_eq!(tokens(&limiter), 1000, "at first a tenth of the budget");
-        ticket.finish_with((700, 100));
-        let ticket = limiter.admit().await;
+        ticket.finish_with_usage((700, 100));
+        let ticket = limiter.acquire().await;
         assert_eq!(tokens(&limiter), 1600);
-        ticket.give_back();
+        ticket.cancel();
     }
 
     #[tokio::test(start_paused = true)]
@@ -254,7 +256,7 @@ mod costs {
         for (provider, left) in [("azure", 3000), ("bedrock", 1000), ("plain", 1000), ("openai", 2000)] {
             let contract = Contract::named(provider).unwrap();
             let limiter = Limiter::new(limits(6000).tokens_per_minute(count(10_000)).contract(contract));
-            limiter.admit_for((1000, 2000)).await.finish_with((900, 100));
+            limiter.acquire_tokens((1000, 2000)).await.finish_with_usage((900, 100));
             assert_eq!(tokens(&limiter), left, "{provider}");
         }
     }
@@ -264,9 +266,9 @@ mod costs {
         let limits = Limits::provider("anthropic").unwrap().requests_per_minute(NonZeroU32::new(50).unwrap());
         let limiter =
             Limiter::new(limits.input_tokens_per_minute(count(30_000)).output_tokens_per_minute(count(8_000)));
-        limiter.admit_for((1000, 4096)).await.finish_with(Usage::new(3000, 250).cached(2500));
-        assert_eq!(taken(&limiter, Meter::InputTokensPerMinute), 500, "what comes from the cache is free");
-        assert_eq!(taken(&limiter, Meter::OutputTokensPerMinute), 250, "what was asked for at most plays no part");
+        limiter.acquire_tokens((1000, 4096)).await.finish_with_usage(Usage::new(3000, 250).cached(2500));
+        assert_eq!(taken(&limiter, BudgetKind::InputTokensPerMinute), 500, "what comes from the cache is free");
+        assert_eq!(taken(&limiter, BudgetKind::OutputTokensPerMinute), 250, "what was asked for at most plays no part");
     }
 
     #[tokio::test(start_paused = true)]
@@ -283,7 +285,7 @@ mod costs {
             Ok(())
         }
         let limiter = Limiter::new(limits(600));
-        let rate = || limiter.snapshot().rate * 60.0;
+        let rate = || limiter.snapshot().rate_per_second * 60.0;
         for (limit, remaining, per_minute) in
             [("300", "299", 300.0), ("9000", "8999", 600.0), ("600", "40", 80.0), ("600", "0", 60.0), ("3", "0", 600.0)]
         {
@@ -333,28 +335,29 @@ mod bounds {
     async fn a_call_that_would_wait_too_long_is_turned_away_at_once() {
         let limiter = Limiter::new(limits(6));
         let start = Instant::now();
-        limiter.ask(Ask::new().max_wait(Duration::from_secs(1))).await.unwrap().finish();
-        let late = limiter.ask(Ask::new().max_wait(Duration::from_secs(9))).await.unwrap_err();
-        assert_eq!((late.reason, late.estimated_wait.as_secs()), (Reason::MaxWait, 10));
-        let late = limiter.ask(Ask::new().deadline(start + Duration::from_secs(9))).await.unwrap_err();
-        assert_eq!(late.reason, Reason::Deadline);
+        limiter.acquire_with(AcquireOptions::new().max_wait(Duration::from_secs(1))).await.unwrap().finish();
+        let late = limiter.acquire_with(AcquireOptions::new().max_wait(Duration::from_secs(9))).await.unwrap_err();
+        assert_eq!((late.reason, late.estimated_wait.as_secs()), (RejectReason::MaxWait, 10));
+        let late =
+            limiter.acquire_with(AcquireOptions::new().deadline(start + Duration::from_secs(9))).await.unwrap_err();
+        assert_eq!(late.reason, RejectReason::Deadline);
         assert_eq!(start.elapsed(), Duration::ZERO);
-        limiter.ask(Ask::new().max_wait(Duration::from_secs(11))).await.unwrap().finish();
+        limiter.acquire_with(AcquireOptions::new().max_wait(Duration::from_secs(11))).await.unwrap().finish();
         assert_eq!(start.elapsed().as_secs(), 10);
-        assert_eq!(limiter.snapshot().line, 0);
+        assert_eq!(limiter.snapshot().queued, 0);
     }
 
     #[tokio::test(start_paused = true)]
     async fn one_whose_time_ends_in_the_line_leaves_it_and_holds_up_nobody() {
         let limiter = Limiter::new(limits(60).max_in_flight(NonZeroU32::MIN));
-        let out = limiter.admit().await;
+        let out = limiter.acquire().await;
         let start = Instant::now();
-        let bounded = limiter.ask(Ask::new().max_wait(Duration::from_millis(2500)));
+        let bounded = limiter.acquire_with(AcquireOptions::new().max_wait(Duration::from_millis(2500)));
         let (bounded, other, ()) = tokio::join!(
             async { (bounded.await, start.elapsed()) },
             async {
                 sleep(Duration::from_millis(1)).await;
-                limiter.admit().await.finish();
+                limiter.acquire().await.finish();
                 start.elapsed()
             },
             async {
@@ -362,20 +365,23 @@ mod bounds {
                 out.finish();
             }
         );
-        assert_eq!(bounded.0.unwrap_err().reason, Reason::MaxWait);
+        assert_eq!(bounded.0.unwrap_err().reason, RejectReason::MaxWait);
         assert_eq!((bounded.1.as_millis(), other.as_secs()), (2500, 4));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_line_that_is_long_enough_takes_no_more() {
-        let limiter = Limiter::new(limits(60).max_line(2));
-        limiter.ask(Ask::new().max_line(0)).await.unwrap().finish();
-        assert_eq!(limiter.ask(Ask::new().max_line(0)).await.unwrap_err().reason, Reason::MaxLine);
-        let answers = join_all((0..4).map(|_| limiter.ask(Ask::new()))).await;
+        let limiter = Limiter::new(limits(60).max_queue(2));
+        limiter.acquire_with(AcquireOptions::new().max_queue(0)).await.unwrap().finish();
+        assert_eq!(
+            limiter.acquire_with(AcquireOptions::new().max_queue(0)).await.unwrap_err().reason,
+            RejectReason::MaxLine
+        );
+        let answers = join_all((0..4).map(|_| limiter.acquire_with(AcquireOptions::new()))).await;
         let reasons: Vec<_> =
             answers.iter().map(|answer| answer.as_ref().err().map(|rejected| rejected.reason)).collect();
-        assert_eq!(reasons, [None, None, Some(Reason::MaxLine), Some(Reason::MaxLine)]);
-        let unbounded = join_all((0..4).map(|_| limiter.admit())).await;
+        assert_eq!(reasons, [None, None, Some(RejectReason::MaxLine), Some(RejectReason::MaxLine)]);
+        let unbounded = join_all((0..4).map(|_| limiter.acquire())).await;
         assert_eq!(unbounded.len(), 4, "those that cannot be told wait");
     }
 
@@ -385,7 +391,7 @@ mod bounds {
         async fn waits(limiter: &Limiter) -> Result<u8, ApiError> {
             Ok(1)
         }
-        #[ratellmiter(limiter = limiter, deadline = until, max_line = 7)]
+        #[ratellmiter(limiter = limiter, deadline = until, max_queue = 7)]
         async fn until(limiter: &Limiter, until: Instant) -> Result<u8, ApiError> {
             Ok(2)
         }
@@ -396,11 +402,11 @@ mod bounds {
         let limiter = Limiter::new(limits(6).max_wait(Duration::from_secs(3)));
         assert_eq!(waits(&limiter).await, Ok(1));
         let turned_away = rejected(waits(&limiter).await.unwrap_err());
-        assert_eq!(turned_away.reason, Reason::MaxWait);
+        assert_eq!(turned_away.reason, RejectReason::MaxWait);
         let soon = Instant::now() + Duration::from_secs(2);
-        assert_eq!(rejected(until(&limiter, soon).await.unwrap_err()).reason, Reason::Deadline);
+        assert_eq!(rejected(until(&limiter, soon).await.unwrap_err()).reason, RejectReason::Deadline);
         let error = as_the_limiter_says(&limiter).unwrap_err();
-        assert_eq!(error.downcast_ref::<Rejected>().unwrap().reason, Reason::MaxWait);
+        assert_eq!(error.downcast_ref::<Rejected>().unwrap().reason, RejectReason::MaxWait);
         sleep(Duration::from_secs(10)).await;
         assert_eq!(as_the_limiter_says(&limiter).unwrap(), 3);
     }
@@ -418,44 +424,47 @@ mod bounds {
         // Two waits of 2 s after refusals, which a third would exceed.
         assert_eq!(ask(&limiter, &mut attempts).await, Ok(7));
         assert!((94..=96).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
-        let ticket = limiter.ask(Ask::new().max_wait(Duration::from_secs(5))).await.unwrap();
+        let ticket = limiter.acquire_with(AcquireOptions::new().max_wait(Duration::from_secs(5))).await.unwrap();
         sleep(Duration::from_mins(1)).await;
-        let rejected = ticket.rate_limited(Some(Duration::from_mins(1))).bounded().await.unwrap_err();
-        assert_eq!(rejected.reason, Reason::MaxWait);
+        let rejected = ticket.requeue_after(Some(Duration::from_mins(1))).bounded().await.unwrap_err();
+        assert_eq!(rejected.reason, RejectReason::MaxWait);
     }
 
     #[test]
     fn who_may_not_wait_at_all_goes_at_once_or_not() {
         let limiter = Limiter::new(limits(60));
-        let at_once = || limiter.ask(Ask::new().max_wait(Duration::ZERO)).wait();
+        let at_once = || limiter.acquire_with(AcquireOptions::new().max_wait(Duration::ZERO)).wait();
         at_once().unwrap().finish();
-        assert_eq!(at_once().unwrap_err().reason, Reason::MaxWait);
+        assert_eq!(at_once().unwrap_err().reason, RejectReason::MaxWait);
         let past = std::time::Instant::now().checked_sub(Duration::from_secs(1)).unwrap();
-        let late = Limiter::new(limits(60)).ask(Ask::new().deadline(past).max_line(0)).wait();
-        assert_eq!(late.unwrap_err().reason, Reason::Deadline, "though it might go at once");
+        let late = Limiter::new(limits(60)).acquire_with(AcquireOptions::new().deadline(past).max_queue(0)).wait();
+        assert_eq!(late.unwrap_err().reason, RejectReason::Deadline, "though it might go at once");
         let off = Limiter::new(limits(60).enabled(false));
-        (0..100).for_each(|_| off.ask(Ask::new().deadline(past).max_wait(Duration::ZERO)).wait().unwrap().finish());
+        (0..100).for_each(|_| {
+            off.acquire_with(AcquireOptions::new().deadline(past).max_wait(Duration::ZERO)).wait().unwrap().finish();
+        });
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_wait_behind_a_big_call_is_told() {
         let limiter = Limiter::new(limits(600).tokens_per_minute(count(10_000)));
-        limiter.admit_for((9000, 0)).await.finish();
+        limiter.acquire_tokens((9000, 0)).await.finish();
         let big = limiter.clone();
-        tokio::spawn(async move { big.admit_for((9000, 0)).await.finish() });
+        tokio::spawn(async move { big.acquire_tokens((9000, 0)).await.finish() });
         sleep(Duration::from_millis(1)).await;
-        let ask = |seconds| limiter.ask(Ask::new().cost((10, 0)).max_wait(Duration::from_secs(seconds)));
+        let ask =
+            |seconds| limiter.acquire_with(AcquireOptions::new().cost((10, 0)).max_wait(Duration::from_secs(seconds)));
         let rejected = ask(58).await.unwrap_err();
         assert!((100..=120).contains(&rejected.estimated_wait.as_secs()), "{rejected}");
         let start = Instant::now();
         ask(125).await.unwrap().finish();
         assert!((110..=118).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
         let full = Limiter::new(limits(600).max_in_flight(NonZeroU32::MIN));
-        let one = full.admit().await;
+        let one = full.acquire().await;
         sleep(Duration::from_secs(20)).await;
         one.finish();
-        let _out = full.admit().await;
-        let rejected = full.ask(Ask::new().max_wait(Duration::from_secs(5))).await.unwrap_err();
+        let _out = full.acquire().await;
+        let rejected = full.acquire_with(AcquireOptions::new().max_wait(Duration::from_secs(5))).await.unwrap_err();
         assert_eq!(rejected.estimated_wait.as_secs(), 20, "as long as the call before took");
     }
 
@@ -468,7 +477,7 @@ mod bounds {
         let limiter = Limiter::new(limits(600));
         let start = Instant::now();
         assert_eq!(ask(&limiter).await, Err(ApiError::Refused));
-        assert_eq!((start.elapsed(), limiter.snapshot().line), (Duration::ZERO, 0));
+        assert_eq!((start.elapsed(), limiter.snapshot().queued), (Duration::ZERO, 0));
     }
 
     #[tokio::test(start_paused = true)]
@@ -486,7 +495,7 @@ mod bounds {
             start.elapsed().as_secs()
         }
         let limiter = Limiter::new(limits(60));
-        limiter.admit().await.finish();
+        limiter.acquire().await.finish();
         let start = Instant::now();
         let (low_at, normal_at, high_at) =
             tokio::join!(low(&limiter, start), any(&limiter, start, Priority::Normal), high(&limiter, start));
@@ -497,7 +506,9 @@ mod bounds {
             for _ in 0..300 {
                 all.push(tokio::spawn({
                     let limiter = limiter.clone();
-                    async move { limiter.ask(Ask::new().priority(Priority::High)).await.unwrap().finish() }
+                    async move {
+                        limiter.acquire_with(AcquireOptions::new().priority(Priority::High)).await.unwrap().finish();
+                    }
                 }));
                 sleep(Duration::from_secs(1)).await;
             }
@@ -630,7 +641,7 @@ mod streams {
         assert!(limiter.snapshot().paused_until.is_none());
         assert_eq!(answer.next().await, Some(Err(ApiError::Refused)), "it goes on to the caller");
         assert!(limiter.snapshot().paused_until.is_some(), "and pauses the limiter");
-        assert_eq!((limiter.snapshot().in_flight, limiter.snapshot().line), (0, 0));
+        assert_eq!((limiter.snapshot().in_flight, limiter.snapshot().queued), (0, 0));
         assert_eq!(attempts, 1);
     }
 
@@ -658,8 +669,8 @@ mod streams {
     #[tokio::test(start_paused = true)]
     async fn without_the_attribute_a_ticket_is_held_as_well() {
         let limiter = limiter();
-        let ticket = limiter.admit_for((100, 1000)).await;
-        let held = hold(ticket, parts(None)).look(|item| item.as_ref().ok().and_then(Usage::of_json));
+        let ticket = limiter.acquire_tokens((100, 1000)).await;
+        let held = hold(ticket, parts(None)).usage_from(|item| item.as_ref().ok().and_then(Usage::from_json));
         keeps_its_ticket(&limiter, held).await;
     }
 
@@ -670,7 +681,8 @@ mod streams {
         }
         #[ratellmiter(limiter = limiter, tokens = (100, 1000))]
         async fn ask(limiter: &Limiter, fails: bool) -> Result<Answer, ApiError> {
-            let parts = call::hold(parts(None)).look(|item| item.as_ref().ok().and_then(Usage::of_json)).boxed();
+            let parts =
+                call::hold(parts(None)).usage_from(|item| item.as_ref().ok().and_then(Usage::from_json)).boxed();
             if fails { Err(ApiError::Broken) } else { Ok(Answer { parts }) }
         }
         let limiter = limiter();
@@ -684,12 +696,12 @@ mod streams {
     async fn what_the_function_says_and_what_its_stream_tells_is_put_together() {
         #[ratellmiter(limiter = limiter, tokens = (100, 1000), stream)]
         async fn itself(limiter: &Limiter) -> Result<BoxStream<'static, Result<Usage, ApiError>>, ApiError> {
-            assert!(call::settle((70, 0)));
+            assert!(call::report_usage((70, 0)));
             Ok(stream::iter([Ok(Usage::new(0, 1)), Ok(Usage::new(0, 5))]).boxed())
         }
         #[ratellmiter(limiter = limiter, tokens = (100, 1000), usage = |_| Usage::new(70, 0))]
         async fn inside(limiter: &Limiter) -> Result<(BoxStream<'static, Usage>,), ApiError> {
-            Ok((call::hold(stream::iter([Usage::new(0, 5)])).look(|usage| Some(*usage)).boxed(),))
+            Ok((call::hold(stream::iter([Usage::new(0, 5)])).usage_from(|usage| Some(*usage)).boxed(),))
         }
         let limiter = limiter();
         assert_eq!(itself(&limiter).await.unwrap().count().await, 2);

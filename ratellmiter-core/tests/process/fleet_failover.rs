@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use ratellmiter_core::{Limiter, Monitor, Shared, SharedError};
+use ratellmiter_core::{FleetConfig, FleetError, Limiter, Monitor};
 
 use crate::{
     redis::{Proxy, Redis},
@@ -173,13 +173,13 @@ fn address_switched_first_fails_over_without_a_loss() {
 /// Returns a monitor of its own, as of one process, and its limiter.
 fn sharing(url: String) -> (Monitor, Limiter) {
     let monitor = Monitor::new();
-    monitor.shared(Shared::new(url).unwrap());
+    monitor.share_over(FleetConfig::new(url).unwrap());
     let limiter = monitor.limiter("m");
     (monitor, limiter)
 }
 
 fn is_shared(limiter: &Limiter) -> bool {
-    limiter.snapshot().fleet.is_some_and(|fleet| fleet.members == 1 && !fleet.is_lost)
+    limiter.snapshot().fleet.is_some_and(|fleet| fleet.processes == 1 && !fleet.is_disconnected)
 }
 
 /// Returns a server that loads 20,000 keys for 40 s.
@@ -206,13 +206,13 @@ async fn fails_over(code: &str, redis: &Redis) {
     let healthy = Redis::start();
     let address = Proxy::start(redis.port);
     let (_monitor, limiter) = sharing(address.url());
-    let error = limiter.joined().await.unwrap_err();
+    let error = limiter.wait_until_shared().await.unwrap_err();
     let expected = format!("{}, is out of reach: it answers {code} ", address.address);
-    assert!(matches!(error, SharedError::Lost { .. }) && error.to_string().contains(&expected), "{error}");
+    assert!(matches!(error, FleetError::Lost { .. }) && error.to_string().contains(&expected), "{error}");
     // As `degrade` has it.
-    limiter.admit().await.finish();
+    limiter.acquire().await.finish();
     tokio::time::sleep(2 * SECOND).await;
-    assert!(limiter.snapshot().fleet.is_some_and(|fleet| fleet.is_lost));
+    assert!(limiter.snapshot().fleet.is_some_and(|fleet| fleet.is_disconnected));
     // Each attempt dials twice.
     let dialled = address.accepted();
     assert!((4..=14).contains(&dialled), "{code}: {dialled}");
@@ -259,8 +259,8 @@ async fn full_server_refuses_on_the_same_connection() {
     let redis = Redis::of("redis-server", &["--maxmemory", "1"]);
     let address = Proxy::start(redis.port);
     let (_monitor, limiter) = sharing(address.url());
-    let error = limiter.joined().await.unwrap_err();
-    assert!(matches!(&error, SharedError::Refused { reason, .. } if reason.starts_with("OOM")), "{error}");
+    let error = limiter.wait_until_shared().await.unwrap_err();
+    assert!(matches!(&error, FleetError::Refused { reason, .. } if reason.starts_with("OOM")), "{error}");
     tokio::time::sleep(2 * SECOND).await;
     assert_eq!(address.accepted(), 1);
     assert_eq!(redis.ask("CONFIG SET maxmemory 0"), "+OK\r\n");
@@ -274,8 +274,8 @@ async fn refused_connection_is_dialled_again() {
     let (small, large) = (Redis::start(), Redis::of("redis-server", &["--databases", "100"]));
     let address = Proxy::start(small.port);
     let (_monitor, limiter) = sharing(format!("{}/99", address.url()));
-    let error = limiter.joined().await.unwrap_err();
-    assert!(matches!(&error, SharedError::Refused { reason, .. } if reason.contains("out of range")), "{error}");
+    let error = limiter.wait_until_shared().await.unwrap_err();
+    assert!(matches!(&error, FleetError::Refused { reason, .. } if reason.contains("out of range")), "{error}");
     address.switch(large.port);
     until("shared", RETURN, || is_shared(&limiter));
 }
@@ -286,9 +286,9 @@ async fn shares_without(permissions: &str) -> Redis {
     let user = format!("ACL SETUSER worker on >hunter2 ~* +@all {permissions}");
     assert_eq!(redis.ask(&user), "+OK\r\n");
     let (_monitor, limiter) = sharing(format!("redis://worker:hunter2@127.0.0.1:{}", redis.port));
-    limiter.joined().await.unwrap();
+    limiter.wait_until_shared().await.unwrap();
     for _ in 0..3 {
-        limiter.admit().await.finish();
+        limiter.acquire().await.finish();
         tokio::time::sleep(SECOND / 2).await;
     }
     assert!(is_shared(&limiter));
@@ -322,7 +322,7 @@ async fn missing_permission_of_the_script_is_named_as_such() {
     let redis = Redis::start();
     assert_eq!(redis.ask("ACL SETUSER worker on >hunter2 ~* +@all -hset"), "+OK\r\n");
     let (_monitor, limiter) = sharing(format!("redis://worker:hunter2@127.0.0.1:{}", redis.port));
-    let error = limiter.joined().await.unwrap_err().to_string();
+    let error = limiter.wait_until_shared().await.unwrap_err().to_string();
     // Versions word it differently.
     assert!(error.contains("says ERR") && !error.contains("cannot read"), "{error}");
     assert_eq!(redis.ask("ACL SETUSER worker +hset"), "+OK\r\n");
@@ -337,9 +337,9 @@ fn many_limiters() {
     let warnings = Warnings::default();
     tracing::subscriber::set_global_default(warnings.clone()).unwrap();
     let monitor = Monitor::new();
-    monitor.shared(Shared::new(url).unwrap());
+    monitor.share_over(FleetConfig::new(url).unwrap());
     let limiters: Vec<_> = (0..8).map(|number| monitor.limiter(&format!("m{number}"))).collect();
-    limiters.iter().for_each(|limiter| limiter.admit_blocking().finish());
+    limiters.iter().for_each(|limiter| limiter.blocking_acquire().finish());
     let lost = || limiters.iter().filter(|limiter| !is_shared(limiter)).count();
     sleep(3 * SECOND);
     assert!((1..8).contains(&lost()), "{} of 8 are lost", lost());

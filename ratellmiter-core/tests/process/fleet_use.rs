@@ -6,7 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ratellmiter_core::{Ask, Config, Limiter, Limits, Monitor, Scope, Shared, SharedError, Ticket, Verdict};
+use ratellmiter_core::{
+    AcquireOptions, Config, FleetConfig, FleetError, LimitKind, Limiter, Limits, Monitor, Ticket, Verdict,
+};
 
 use crate::redis::{Redis, programs};
 
@@ -15,7 +17,7 @@ const LONG: Duration = Duration::from_secs(20);
 /// A monitor that stands for a process of its own.
 fn sharing(redis: &Redis) -> Monitor {
     let monitor = Monitor::new();
-    monitor.shared(Shared::new(redis.url()).unwrap());
+    monitor.share_over(FleetConfig::new(redis.url()).unwrap());
     monitor
 }
 
@@ -32,7 +34,7 @@ fn until(what: &str, is: impl Fn() -> bool) {
 }
 
 fn members(limiter: &Limiter) -> u64 {
-    limiter.snapshot().fleet.map_or(0, |fleet| fleet.members)
+    limiter.snapshot().fleet.map_or(0, |fleet| fleet.processes)
 }
 
 #[test]
@@ -40,7 +42,7 @@ fn a_program_without_a_runtime_shares_as_any_other() {
     let redis = Redis::start();
     let monitor = sharing(&redis);
     let limiter = monitor.limiter("m");
-    (0..3).for_each(|_| limiter.admit_blocking().finish());
+    (0..3).for_each(|_| limiter.blocking_acquire().finish());
     assert_eq!((members(&limiter), limiter.snapshot().in_flight), (1, 0));
 }
 
@@ -52,7 +54,7 @@ fn who_does_not_wait_gets_a_slot_as_long_as_one_comes_again() {
     let tries: Vec<_> = (0..8)
         .map(|_| {
             thread::sleep(Duration::from_millis(600));
-            limiter.try_admit().is_some_and(|ticket| {
+            limiter.try_acquire().is_some_and(|ticket| {
                 ticket.finish();
                 true
             })
@@ -67,17 +69,17 @@ async fn a_program_that_stops_leaves_its_places_at_once_and_takes_part_again_whe
     let logs = tempfile::tempdir().unwrap();
     let limits = limits().max_in_flight(NonZeroU32::MIN);
     let (one, other) = (sharing(&redis), sharing(&redis));
-    [&one, &other].into_iter().for_each(|monitor| monitor.limit("m", limits));
+    [&one, &other].into_iter().for_each(|monitor| monitor.set_limits("m", limits));
     let log = one.start(Config { log_directory: logs.path().into(), ..Config::default() }).unwrap();
-    one.limiter("m").admit().await.finish();
+    one.limiter("m").acquire().await.finish();
     let other = other.limiter("m");
     until("two", || members(&other) == 2);
     one.stop().await.unwrap();
     let began = Instant::now();
-    other.admit().await.finish();
+    other.acquire().await.finish();
     assert!(began.elapsed() < Duration::from_millis(1500), "{:?}", began.elapsed());
     until("alone", || members(&other) == 1);
-    one.limiter("m").admit().await.finish();
+    one.limiter("m").acquire().await.finish();
     until("two again", || members(&other) == 2);
     let text = std::fs::read_to_string(log).unwrap();
     assert!(text.contains(r#""namespace":"default""#) && text.contains(r#""members":"#), "{text}");
@@ -88,14 +90,14 @@ async fn a_server_that_forgets_breaks_no_cap_of_calls_in_flight() {
     let redis = Redis::start();
     let monitors = [sharing(&redis), sharing(&redis), sharing(&redis)];
     let limiters = monitors.each_ref().map(|monitor| {
-        monitor.limit("m", limits().max_in_flight(NonZeroU32::new(2).unwrap()));
+        monitor.set_limits("m", limits().max_in_flight(NonZeroU32::new(2).unwrap()));
         monitor.limiter("m")
     });
     let out = || limiters.iter().map(|limiter| limiter.snapshot().in_flight).sum::<u64>();
     let calls = limiters.iter().flat_map(|limiter| std::iter::repeat_n(limiter, 8)).map(|limiter| {
         let limiter = limiter.clone();
         tokio::spawn(async move {
-            let ticket = limiter.admit().await;
+            let ticket = limiter.acquire().await;
             tokio::time::sleep(Duration::from_millis(300)).await;
             ticket.finish();
         })
@@ -123,7 +125,7 @@ fn limiter_has_one_key_which_is_all_hash_tag() {
     for program in programs() {
         let redis = Redis::of(program, &[]);
         let monitor = sharing(&redis);
-        monitor.limiter("m").admit_blocking().finish();
+        monitor.limiter("m").blocking_acquire().finish();
         assert_eq!(redis.ask("KEYS *").lines().nth(2), Some("{ratellmiter:default:m}"), "{program}");
         assert_eq!(redis.ask("DBSIZE"), ":1\r\n", "{program}");
     }
@@ -134,28 +136,28 @@ async fn names_do_not_run_into_one_another_and_a_key_that_is_none_of_ours_is_tol
     let redis = Redis::start();
     let [one, other] = [("a:b", "c"), ("a", "b:c")].map(|(namespace, model)| {
         let monitor = Monitor::new();
-        monitor.shared(Shared::new(redis.url()).unwrap().namespace(namespace));
+        monitor.share_over(FleetConfig::new(redis.url()).unwrap().namespace(namespace));
         let limiter = monitor.limiter(model);
         (monitor, limiter)
     });
-    one.1.admit().await.finish();
-    other.1.admit().await.finish();
+    one.1.acquire().await.finish();
+    other.1.acquire().await.finish();
     assert_eq!((members(&one.1), members(&other.1)), (1, 1));
     redis.ask("LPUSH {ratellmiter:default:m} x");
     let monitor = sharing(&redis);
     let limiter = monitor.limiter("m");
-    let error = limiter.joined().await.unwrap_err();
-    assert!(matches!(error, SharedError::Refused { .. }), "{error}");
+    let error = limiter.wait_until_shared().await.unwrap_err();
+    assert!(matches!(error, FleetError::Refused { .. }), "{error}");
     let expected = format!(
         "m cannot be shared on 127.0.0.1:{}, which says that it cannot read what is kept under {{ratellmiter:default:m}}, which is \
          not ours or damaged",
         redis.port
     );
     assert_eq!(error.to_string(), expected);
-    limiter.admit().await.finish();
-    assert!(limiter.snapshot().fleet.is_some_and(|fleet| fleet.is_lost));
+    limiter.acquire().await.finish();
+    assert!(limiter.snapshot().fleet.is_some_and(|fleet| fleet.is_disconnected));
     redis.ask("DEL {ratellmiter:default:m}");
-    until("shared", || limiter.snapshot().fleet.is_some_and(|fleet| !fleet.is_lost));
+    until("shared", || limiter.snapshot().fleet.is_some_and(|fleet| !fleet.is_disconnected));
 }
 
 #[test]
@@ -163,13 +165,13 @@ fn one_that_is_shared_elsewhere_leaves_where_it_was() {
     let (here, there) = (Redis::start(), Redis::start());
     let monitor = sharing(&here);
     let limiter = monitor.limiter("m");
-    limiter.admit_blocking().finish();
-    monitor.shared(Shared::new(there.url()).unwrap());
-    limiter.admit_blocking().finish();
+    limiter.blocking_acquire().finish();
+    monitor.share_over(FleetConfig::new(there.url()).unwrap());
+    limiter.blocking_acquire().finish();
     assert!(there.steps() > 0);
-    let error = Shared::new("http://:hunter2@host").unwrap_err();
+    let error = FleetConfig::new("http://:hunter2@host").unwrap_err();
     assert!(!error.to_string().contains("hunter2"), "{error}");
-    limiter.admit_blocking().finish();
+    limiter.blocking_acquire().finish();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -177,7 +179,7 @@ async fn what_a_refusal_taught_one_all_know_and_so_does_who_comes_later() {
     let redis = Redis::start();
     let monitors = [sharing(&redis), sharing(&redis), sharing(&redis)];
     let join = |monitor: &Monitor| {
-        monitor.limit("m", Limits::per_minute(NonZeroU32::new(3000).unwrap()).no_ramp());
+        monitor.set_limits("m", Limits::per_minute(NonZeroU32::new(3000).unwrap()).no_ramp());
         monitor.limiter("m")
     };
     let (one, other) = (join(&monitors[0]), join(&monitors[1]));
@@ -185,9 +187,9 @@ async fn what_a_refusal_taught_one_all_know_and_so_does_who_comes_later() {
         .map(|call| {
             let limiter = [&one, &other][call % 2].clone();
             tokio::spawn(async move {
-                let mut ticket = limiter.admit().await;
+                let mut ticket = limiter.acquire().await;
                 if call == 120 {
-                    ticket = ticket.rate_limited(Some(Duration::from_millis(300))).await;
+                    ticket = ticket.requeue_after(Some(Duration::from_millis(300))).await;
                 }
                 ticket.finish();
             })
@@ -196,10 +198,10 @@ async fn what_a_refusal_taught_one_all_know_and_so_does_who_comes_later() {
     for call in calls {
         call.await.unwrap();
     }
-    let learned = |limiter: &Limiter| limiter.snapshot().learned_rate;
+    let learned = |limiter: &Limiter| limiter.snapshot().adapted_rate_per_second;
     until("told to both", || learned(&one).is_some() && learned(&other).is_some());
     let later = join(&monitors[2]);
-    later.admit().await.finish();
+    later.acquire().await.finish();
     let all = [&one, &other, &later].map(|limiter| learned(limiter).unwrap());
     // 50 a second went, of which it leaves 85 % and goes back up.
     assert!(all.iter().all(|rate| (35.0..50.0).contains(rate)), "{all:?}");
@@ -211,17 +213,17 @@ async fn a_day_that_others_spent_is_told_at_once() {
     let day = limits().requests_per_day(NonZeroU64::new(5).unwrap());
     {
         let one = sharing(&redis);
-        one.limit("m", day);
+        one.set_limits("m", day);
         for _ in 0..5 {
-            one.limiter("m").admit().await.finish();
+            one.limiter("m").acquire().await.finish();
         }
         // It has ended.
     }
     let other = sharing(&redis);
-    other.limit("m", day);
+    other.set_limits("m", day);
     let limiter = other.limiter("m");
     let began = Instant::now();
-    let rejected = limiter.ask(Ask::new().max_wait(Duration::from_secs(10))).await.unwrap_err();
+    let rejected = limiter.acquire_with(AcquireOptions::new().max_wait(Duration::from_secs(10))).await.unwrap_err();
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     assert!(rejected.estimated_wait > Duration::from_hours(22), "{rejected:?}");
     assert_eq!(limiter.snapshot().budgets().next().unwrap().others, 5);
@@ -241,8 +243,8 @@ async fn a_cluster_is_shared_on_as_one_server_is() {
         let monitor = sharing(node);
         for model in models {
             let limiter = monitor.limiter(model);
-            limiter.joined().await.unwrap();
-            limiter.admit().await.finish();
+            limiter.wait_until_shared().await.unwrap();
+            limiter.acquire().await.finish();
         }
     }
     let keys = nodes.each_ref().map(|node| node.ask("DBSIZE").trim().trim_start_matches(':').parse::<usize>().unwrap());
@@ -257,10 +259,10 @@ async fn a_user_needs_few_commands() {
     let allowed = format!("ACL SETUSER worker on >hunter2 resetkeys ~{{ratellmiter:* nocommands {commands}");
     assert_eq!(redis.ask(&allowed), "+OK\r\n");
     let monitor = Monitor::new();
-    monitor.shared(Shared::new(format!("redis://worker:hunter2@127.0.0.1:{}", redis.port)).unwrap());
+    monitor.share_over(FleetConfig::new(format!("redis://worker:hunter2@127.0.0.1:{}", redis.port)).unwrap());
     let limiter = monitor.limiter("m");
-    limiter.joined().await.unwrap();
-    limiter.admit().await.finish();
+    limiter.wait_until_shared().await.unwrap();
+    limiter.acquire().await.finish();
     assert_eq!(members(&limiter), 1);
 }
 
@@ -271,7 +273,7 @@ async fn a_second_in_which_many_wait_is_a_second() {
     let tokens = NonZeroU64::new(60_000).unwrap();
     let monitors = [sharing(&redis), sharing(&redis), sharing(&redis), sharing(&redis)];
     let limiters = monitors.each_ref().map(|monitor| {
-        monitor.limit("m", limits().tokens_per_minute(tokens));
+        monitor.set_limits("m", limits().tokens_per_minute(tokens));
         monitor.limiter("m")
     });
     let calls = limiters.iter().flat_map(|limiter| std::iter::repeat_n(limiter, 60)).enumerate();
@@ -279,12 +281,12 @@ async fn a_second_in_which_many_wait_is_a_second() {
         .map(|(number, limiter)| {
             let limiter = limiter.clone();
             tokio::spawn(async move {
-                let mut ticket = limiter.admit_for((100, 0)).await;
+                let mut ticket = limiter.acquire_tokens((100, 0)).await;
                 if number == 5 {
                     let retry_after = Some(Duration::from_millis(300));
-                    ticket = ticket.refused(Verdict::RateLimited { retry_after, scope: Scope::Tokens }).await;
+                    ticket = ticket.requeue(Verdict::RateLimited { retry_after, scope: LimitKind::Tokens }).await;
                 }
-                ticket.finish_with((100, 0));
+                ticket.finish_with_usage((100, 0));
             })
         })
         .collect();
@@ -305,20 +307,20 @@ async fn a_second_in_which_many_wait_is_a_second() {
 async fn who_waits_for_little_gets_a_ticket_of_an_idle_fleet() {
     let redis = Redis::start();
     let monitor = sharing(&redis);
-    monitor.limit("m", Limits::per_minute(NonZeroU32::new(300).unwrap()).no_ramp());
+    monitor.set_limits("m", Limits::per_minute(NonZeroU32::new(300).unwrap()).no_ramp());
     let limiter = monitor.limiter("m");
-    limiter.joined().await.unwrap();
+    limiter.wait_until_shared().await.unwrap();
     let mut went = 0;
     for _ in 0..5 {
         tokio::time::sleep(Duration::from_millis(700)).await;
-        let asked = limiter.ask(Ask::new().max_wait(Duration::from_millis(150))).await;
+        let asked = limiter.acquire_with(AcquireOptions::new().max_wait(Duration::from_millis(150))).await;
         went += asked.map(Ticket::finish).map_or(0, |()| 1);
     }
     assert_eq!(went, 5, "of calls that wait for less than an interval");
     let mut went = 0;
     for _ in 0..6 {
         tokio::time::sleep(Duration::from_millis(700)).await;
-        went += limiter.ask(Ask::new().max_line(0)).await.map(Ticket::finish).map_or(0, |()| 1);
+        went += limiter.acquire_with(AcquireOptions::new().max_queue(0)).await.map(Ticket::finish).map_or(0, |()| 1);
     }
     assert!(went >= 4, "{went} of calls that do not wait at all");
 }

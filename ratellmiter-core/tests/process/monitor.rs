@@ -12,7 +12,7 @@ use std::{
 
 use ratellmiter_core::{
     Config, Limits, Monitor, StartError,
-    log::{Line, Row},
+    log::{LogLine, Row},
     monitor,
 };
 
@@ -27,8 +27,8 @@ fn per_minute(calls: u32) -> Limits {
 }
 
 fn rows(text: &str) -> Vec<Row<'_>> {
-    let lines = text.lines().filter_map(|line| Line::parse(line).ok());
-    lines.filter_map(|line| if let Line::Row(row) = line { Some(row) } else { None }).collect()
+    let lines = text.lines().filter_map(|line| LogLine::parse(line).ok());
+    lines.filter_map(|line| if let LogLine::Row(row) = line { Some(row) } else { None }).collect()
 }
 
 #[tokio::test]
@@ -53,18 +53,18 @@ async fn the_log_says_what_happened_between_start_and_stop_and_nothing_else() {
     let monitor = Monitor::new();
     let limiter = monitor.limiter("gpt-4o");
     assert_eq!(limiter.limits().requests_per_minute.get(), 300, "before the start");
-    monitor.limit("gpt-4o", per_minute(6000));
-    limiter.admit().await.finish();
+    monitor.set_limits("gpt-4o", per_minute(6000));
+    limiter.acquire().await.finish();
     let log = monitor.start(config(directory.path())).unwrap();
     for _ in 0..4 {
-        limiter.admit().await.finish();
+        limiter.acquire().await.finish();
     }
-    let refused = limiter.admit().await.rate_limited(Some(Duration::from_millis(20)));
+    let refused = limiter.acquire().await.requeue_after(Some(Duration::from_millis(20)));
     refused.await.finish();
-    monitor.limiter("a/b \"🦀\"\n").admit().await.finish();
-    drop(limiter.admit().await);
+    monitor.limiter("a/b \"🦀\"\n").acquire().await.finish();
+    drop(limiter.acquire().await);
     monitor.stop().await.unwrap();
-    limiter.admit().await.finish();
+    limiter.acquire().await.finish();
     let text = fs::read_to_string(log).unwrap();
     let rows = rows(&text);
     let sum =
@@ -81,15 +81,15 @@ async fn the_log_says_what_happened_between_start_and_stop_and_nothing_else() {
 async fn what_was_learned_is_logged_and_is_where_the_next_start_begins() {
     let directory = tempfile::tempdir().unwrap();
     let first = Monitor::new();
-    first.limit("m", per_minute(1200));
+    first.set_limits("m", per_minute(1200));
     let log = first.start(config(directory.path())).unwrap();
     let limiter = first.limiter("m");
     let start = Instant::now();
     while start.elapsed() < Duration::from_millis(1300) {
-        limiter.admit().await.finish();
+        limiter.acquire().await.finish();
     }
-    let refused = limiter.admit().await.rate_limited(Some(Duration::from_millis(10)));
-    let learned = limiter.snapshot().learned_rate.unwrap();
+    let refused = limiter.acquire().await.requeue_after(Some(Duration::from_millis(10)));
+    let learned = limiter.snapshot().adapted_rate_per_second.unwrap();
     assert!((10.0..19.0).contains(&learned), "0.85 of nearly 20 a second: {learned}");
     drop(refused);
     first.stop().await.unwrap();
@@ -97,15 +97,15 @@ async fn what_was_learned_is_logged_and_is_where_the_next_start_begins() {
     assert!(rows(&text).iter().any(|row| row.learned_rate.is_some_and(|rate| (rate - learned).abs() < 1e-6)), "{text}");
 
     let second = Monitor::new();
-    second.limit("m", per_minute(1200));
-    second.limit("other", per_minute(1200));
-    assert_eq!(second.limiter("m").snapshot().learned_rate, None, "before the start");
+    second.set_limits("m", per_minute(1200));
+    second.set_limits("other", per_minute(1200));
+    assert_eq!(second.limiter("m").snapshot().adapted_rate_per_second, None, "before the start");
     second.start(config(directory.path())).unwrap();
-    let again = second.limiter("m").snapshot().learned_rate.unwrap();
+    let again = second.limiter("m").snapshot().adapted_rate_per_second.unwrap();
     assert!((again - learned).abs() < 0.1, "{again}, not {learned}");
-    assert_eq!(second.limiter("other").snapshot().learned_rate, None);
-    second.limit("m", per_minute(1200).learn(false));
-    assert_eq!(second.limiter("m").snapshot().learned_rate, None, "switched off");
+    assert_eq!(second.limiter("other").snapshot().adapted_rate_per_second, None);
+    second.set_limits("m", per_minute(1200).adaptive(false));
+    assert_eq!(second.limiter("m").snapshot().adapted_rate_per_second, None, "switched off");
     second.stop().await.unwrap();
 }
 
@@ -115,9 +115,9 @@ fn seconds_are_written_while_calls_wait_and_survive_a_kill() {
     if let Some(directory) = env::var_os(CHILD) {
         // The process that is killed: one call out at once, two more in the line for ever.
         let log = monitor().start(config(Path::new(&directory))).unwrap();
-        monitor().limit("m", per_minute(60_000).max_in_flight(NonZeroU32::MIN));
-        let _held = monitor().limiter("m").admit_blocking();
-        (0..2).for_each(|_| _ = thread::spawn(|| drop(monitor().limiter("m").admit_blocking())));
+        monitor().set_limits("m", per_minute(60_000).max_in_flight(NonZeroU32::MIN));
+        let _held = monitor().limiter("m").blocking_acquire();
+        (0..2).for_each(|_| _ = thread::spawn(|| drop(monitor().limiter("m").blocking_acquire())));
         println!("{}", log.display());
         std::io::stdout().flush().unwrap();
         thread::sleep(Duration::from_secs(60));
@@ -156,11 +156,11 @@ fn seconds_are_written_while_calls_wait_and_survive_a_kill() {
 async fn a_log_directory_that_vanishes_breaks_no_call_and_comes_back() {
     let directory = tempfile::tempdir().unwrap();
     let monitor = Monitor::new();
-    monitor.limit("m", per_minute(60_000));
+    monitor.set_limits("m", per_minute(60_000));
     let log = monitor.start(config(&directory.path().join("logs"))).unwrap();
     fs::remove_dir_all(directory.path().join("logs")).unwrap();
     for _ in 0..5 {
-        monitor.limiter("m").admit().await.finish();
+        monitor.limiter("m").acquire().await.finish();
     }
     monitor.stop().await.unwrap();
     let text = fs::read_to_string(log).unwrap();
@@ -171,14 +171,14 @@ async fn a_log_directory_that_vanishes_breaks_no_call_and_comes_back() {
 async fn a_log_that_cannot_be_written_breaks_no_call_and_stop_says_so() {
     let directory = tempfile::tempdir().unwrap();
     let monitor = Monitor::new();
-    monitor.limit("m", per_minute(60_000));
+    monitor.set_limits("m", per_minute(60_000));
     monitor.start(config(&directory.path().join("logs"))).unwrap();
     fs::remove_dir_all(directory.path().join("logs")).unwrap();
     fs::write(directory.path().join("logs"), "in the way").unwrap();
-    monitor.limiter("m").admit().await.finish();
+    monitor.limiter("m").acquire().await.finish();
     let error = monitor.stop().await.unwrap_err().to_string();
     assert!(error.starts_with("the last rows of the log ") && error.lines().count() == 1, "{error}");
-    monitor.limiter("m").admit().await.finish();
+    monitor.limiter("m").acquire().await.finish();
     assert_eq!(monitor.stop().await.unwrap(), None);
 }
 
@@ -202,7 +202,7 @@ fn limits_follow_the_start_and_the_code() {
     let directory = tempfile::tempdir().unwrap();
     let monitor = Monitor::new();
     let (by_default, by_code) = (monitor.limiter("default"), monitor.limiter("code"));
-    monitor.limit("code", per_minute(77));
+    monitor.set_limits("code", per_minute(77));
     monitor.start(Config { default_rate_limit: 90, ..config(directory.path()) }).unwrap();
     assert_eq!(by_default.limits().requests_per_minute.get(), 90);
     assert_eq!(by_code.limits().requests_per_minute.get(), 77);
@@ -266,7 +266,7 @@ fn taken(monitor: &Monitor, model: &str) -> Vec<u64> {
 }
 
 fn calls(monitor: &Monitor, model: &str, count: usize) {
-    (0..count).for_each(|_| monitor.limiter(model).admit_for((7, 3)).wait().finish());
+    (0..count).for_each(|_| monitor.limiter(model).acquire_tokens((7, 3)).wait().finish());
 }
 
 fn journals(directory: &Path) -> Vec<PathBuf> {
@@ -281,11 +281,11 @@ fn what_was_taken_of_a_day_survives_restarts() {
         let before = [4 * (run - 1), 40 * (run - 1)];
         let monitor = Monitor::new();
         // One has its limits before the start, one is made and told later.
-        monitor.limit("before", per_day());
+        monitor.set_limits("before", per_day());
         monitor.start(config(directory.path())).unwrap();
         assert_eq!(taken(&monitor, "before"), before, "run {run}");
         assert_eq!(taken(&monitor, "after"), [0; 0], "it has no limits yet");
-        monitor.limit("after", per_day());
+        monitor.set_limits("after", per_day());
         assert_eq!(taken(&monitor, "after"), before, "run {run}");
         for model in ["before", "after"] {
             calls(&monitor, model, 3);
@@ -327,7 +327,7 @@ fn monitors_that_share_a_directory_lose_nothing_of_each_other() {
     let directory = tempfile::tempdir().unwrap();
     let [one, other, third] = [(); 3].map(|()| Monitor::new());
     for monitor in [&one, &other, &third] {
-        monitor.limit("m", per_day());
+        monitor.set_limits("m", per_day());
     }
     one.start(config(directory.path())).unwrap();
     other.start(config(directory.path())).unwrap();
@@ -347,7 +347,7 @@ fn monitors_that_share_a_directory_lose_nothing_of_each_other() {
         monitor.stop_blocking().unwrap();
     }
     let last = Monitor::new();
-    last.limit("m", per_day());
+    last.set_limits("m", per_day());
     last.start(config(directory.path())).unwrap();
     assert_eq!(taken(&last, "m"), [13, 130], "of those that have ended");
 }
@@ -356,7 +356,7 @@ fn monitors_that_share_a_directory_lose_nothing_of_each_other() {
 fn what_was_taken_of_a_day_survives_a_kill() {
     const CHILD: &str = "RATELLMITER_TEST_DAYS";
     if let Some(directory) = env::var_os(CHILD) {
-        monitor().limit("m", per_day());
+        monitor().set_limits("m", per_day());
         monitor().start(config(Path::new(&directory))).unwrap();
         calls(monitor(), "m", 9);
         thread::sleep(Duration::from_secs(60));
@@ -381,7 +381,7 @@ fn what_was_taken_of_a_day_survives_a_kill() {
     child.kill().unwrap();
     child.wait().unwrap();
     let monitor = Monitor::new();
-    monitor.limit("m", per_day());
+    monitor.set_limits("m", per_day());
     monitor.start(config(directory.path())).unwrap();
     assert_eq!(taken(&monitor, "m"), [9, 90]);
 }
@@ -391,7 +391,7 @@ fn a_journal_that_cannot_be_written_breaks_no_call() {
     let directory = tempfile::tempdir().unwrap();
     let logs = directory.path().join("logs");
     let monitor = Monitor::new();
-    monitor.limit("m", per_day());
+    monitor.set_limits("m", per_day());
     monitor.start(config(&logs)).unwrap();
     fs::remove_dir_all(&logs).unwrap();
     fs::write(&logs, "in the way").unwrap();
@@ -402,7 +402,7 @@ fn a_journal_that_cannot_be_written_breaks_no_call() {
     fs::remove_file(&logs).unwrap();
     monitor.stop_blocking().unwrap();
     let next = Monitor::new();
-    next.limit("m", per_day());
+    next.set_limits("m", per_day());
     next.start(config(&logs)).unwrap();
     assert_eq!(taken(&next, "m"), [3, 30], "it was tried again");
 }
@@ -416,7 +416,7 @@ fn a_torn_journal_is_one_warning_that_shows_nothing_of_it() {
     fs::write(directory.path().join("days-2-2-2.json"), format!("{{\"m\":{{\"requests_per_day\":[[{now},6]]}}}}"))
         .unwrap();
     let monitor = Monitor::new();
-    monitor.limit("m", per_day());
+    monitor.set_limits("m", per_day());
     let warnings = Warnings::default();
     tracing::subscriber::with_default(warnings.clone(), || monitor.start(config(directory.path())).unwrap());
     assert_eq!(taken(&monitor, "m"), [6, 0], "the others count");
@@ -432,8 +432,8 @@ fn a_budget_that_its_provider_never_counts_is_one_warning() {
     let warnings = Warnings::default();
     let limits = Limits::provider("gemini").unwrap().output_tokens_per_minute(NonZeroU64::new(8000).unwrap());
     tracing::subscriber::with_default(warnings.clone(), || {
-        (0..3).for_each(|_| monitor.limit("gemini-2.5-pro", limits));
-        monitor.limit("other", per_day());
+        (0..3).for_each(|_| monitor.set_limits("gemini-2.5-pro", limits));
+        monitor.set_limits("other", per_day());
     });
     let said = warnings.said();
     assert_eq!(said.lines().count(), 1, "{said}");

@@ -53,12 +53,12 @@ fn plain_threads_are_paced_in_order() {
             .map(|number| {
                 let (theirs, served) = (limiter.clone(), order.clone());
                 let thread = thread::spawn(move || {
-                    let ticket = theirs.admit_blocking();
+                    let ticket = theirs.blocking_acquire();
                     served.lock().unwrap().push(number);
                     ticket.finish();
                 });
                 // Each is in the line, or served, before the next begins.
-                while limiter.snapshot().line + order.lock().unwrap().len() <= number {
+                while limiter.snapshot().queued + order.lock().unwrap().len() <= number {
                     thread::yield_now();
                 }
                 thread
@@ -76,12 +76,12 @@ fn one_limiter_under_one_runtime_after_another() {
         let limiter = limiter();
         for _ in 0..5 {
             let runtime = one_thread();
-            runtime.block_on(join_all((0..3).map(|_| async { limiter.admit().await.finish() })));
+            runtime.block_on(join_all((0..3).map(|_| async { limiter.acquire().await.finish() })));
             // Somebody waits when the runtime ends.
-            runtime.spawn(limiter.admit());
+            runtime.spawn(limiter.acquire());
             runtime.block_on(tokio::task::yield_now());
         }
-        assert_eq!(limiter.snapshot().line, 0);
+        assert_eq!(limiter.snapshot().queued, 0);
     });
 }
 
@@ -95,14 +95,14 @@ fn one_limiter_under_several_runtimes_and_threads_at_once() {
                 let (limiter, served) = (limiter.clone(), served.clone());
                 thread::spawn(move || {
                     let admit = || async {
-                        limiter.admit().await.finish();
+                        limiter.acquire().await.finish();
                         served.fetch_add(1, Ordering::Relaxed);
                     };
                     match number % 3 {
                         0 => drop(one_thread().block_on(join_all((0..10).map(|_| admit())))),
                         1 => drop(two_threads().block_on(join_all((0..10).map(|_| admit())))),
                         _ => (0..10).for_each(|_| {
-                            limiter.admit_blocking().finish();
+                            limiter.blocking_acquire().finish();
                             served.fetch_add(1, Ordering::Relaxed);
                         }),
                     }
@@ -111,7 +111,7 @@ fn one_limiter_under_several_runtimes_and_threads_at_once() {
             .collect();
         threads.into_iter().for_each(|thread| thread.join().unwrap());
         assert_eq!(served.load(Ordering::Relaxed), 60);
-        assert_eq!((limiter.snapshot().line, limiter.snapshot().in_flight), (0, 0));
+        assert_eq!((limiter.snapshot().queued, limiter.snapshot().in_flight), (0, 0));
     });
 }
 
@@ -120,13 +120,13 @@ fn when_the_drivers_runtime_ends_another_takes_over() {
     within(LONG, || {
         // One call each 300 ms, so that the driver sleeps when its runtime ends.
         let limiter = Limiter::new(Limits::per_minute(NonZeroU32::new(200).unwrap()).no_ramp());
-        limiter.try_admit().unwrap().finish();
+        limiter.try_acquire().unwrap().finish();
         let first = one_thread();
-        first.spawn(limiter.admit());
+        first.spawn(limiter.acquire());
         first.block_on(tokio::task::yield_now());
         let other = two_threads();
-        let waiting = other.spawn(limiter.admit());
-        while limiter.snapshot().line < 2 {
+        let waiting = other.spawn(limiter.acquire());
+        while limiter.snapshot().queued < 2 {
             thread::yield_now();
         }
         drop(first);
@@ -139,13 +139,13 @@ fn a_runtime_with_many_waiters_ends_soon() {
     within(LONG, || {
         let limiter = Limiter::new(Limits::per_minute(NonZeroU32::new(60).unwrap()).no_ramp());
         let runtime = two_threads();
-        (0..100_000).for_each(|_| drop(runtime.spawn(limiter.admit())));
-        while limiter.snapshot().line < 99_990 {
+        (0..100_000).for_each(|_| drop(runtime.spawn(limiter.acquire())));
+        while limiter.snapshot().queued < 99_990 {
             thread::sleep(Duration::from_millis(5));
         }
         // Each that is dropped leaves the line; none of them makes all others look.
         drop(runtime);
-        assert_eq!(limiter.snapshot().line, 0);
+        assert_eq!(limiter.snapshot().queued, 0);
     });
 }
 
@@ -154,12 +154,12 @@ fn a_blocked_thread_is_not_left_to_a_task_that_it_blocks() {
     within(LONG, || {
         let limiter = limiter();
         let runtime = one_thread();
-        limiter.try_admit().unwrap().finish();
-        let waiting = runtime.spawn(limiter.admit());
+        limiter.try_acquire().unwrap().finish();
+        let waiting = runtime.spawn(limiter.acquire());
         runtime.block_on(async {
             tokio::task::yield_now().await;
             // The driver is a task on this thread, which is blocked now.
-            (0..3).for_each(|_| limiter.admit_blocking().finish());
+            (0..3).for_each(|_| limiter.blocking_acquire().finish());
         });
         runtime.block_on(waiting).unwrap().finish();
     });
@@ -169,7 +169,7 @@ fn a_blocked_thread_is_not_left_to_a_task_that_it_blocks() {
 fn without_any_runtime_futures_are_paced_too() {
     within(LONG, || {
         let limiter = limiter();
-        futures::executor::block_on(join_all((0..10).map(|_| async { limiter.admit().await.finish() })));
+        futures::executor::block_on(join_all((0..10).map(|_| async { limiter.acquire().await.finish() })));
     });
 }
 
@@ -178,7 +178,7 @@ fn a_runtime_without_timers_will_do() {
     within(LONG, || {
         let limiter = limiter();
         let runtime = Builder::new_current_thread().build().unwrap();
-        runtime.block_on(join_all((0..10).map(|_| async { limiter.admit().await.finish() })));
+        runtime.block_on(join_all((0..10).map(|_| async { limiter.acquire().await.finish() })));
     });
 }
 
@@ -190,7 +190,7 @@ fn a_probe_without_a_runtime_gets_one() {
             tokio::time::sleep(Duration::from_millis(1)).await;
             false
         });
-        limiter.admit_blocking().rate_limited(Some(Duration::from_millis(5))).wait().finish();
+        limiter.blocking_acquire().requeue_after(Some(Duration::from_millis(5))).wait().finish();
     });
 }
 
@@ -205,10 +205,10 @@ fn a_storm_of_cancellations_leaves_nothing_behind() {
                     let limiter = limiter.clone();
                     tokio::spawn(async move {
                         let call = async {
-                            let ticket = limiter.admit().await;
+                            let ticket = limiter.acquire().await;
                             tokio::time::sleep(Duration::from_micros(number * 37 % 3000)).await;
                             if number % 7 == 0 {
-                                drop(ticket.rate_limited(Some(Duration::from_millis(3))).await);
+                                drop(ticket.requeue_after(Some(Duration::from_millis(3))).await);
                             } else {
                                 ticket.finish();
                             }
@@ -224,8 +224,8 @@ fn a_storm_of_cancellations_leaves_nothing_behind() {
                 let _ = task.await;
             }
             let snapshot = limiter.snapshot();
-            assert_eq!((snapshot.line, snapshot.in_flight), (0, 0));
-            join_all((0..20).map(|_| async { limiter.admit().await.finish() })).await;
+            assert_eq!((snapshot.queued, snapshot.in_flight), (0, 0));
+            join_all((0..20).map(|_| async { limiter.acquire().await.finish() })).await;
         });
     });
 }

@@ -28,7 +28,7 @@ async fn by_value(limiter: &Limiter) -> Result<Usage, String> {
 
 #[ratellmiter(limiter = limiter)]
 async fn by_itself(limiter: &Limiter) -> Result<u8, String> {
-    assert!(call::settle((10, 1)));
+    assert!(call::report_usage((10, 1)));
     Ok(1)
 }
 
@@ -55,7 +55,7 @@ async fn calls_that_never_speak_of_tokens_are_told_so_once() {
         by_cost(&limiter).await.unwrap();
         by_value(&limiter).await.unwrap();
         by_itself(&limiter).await.unwrap();
-        drop(limiter.admit().await);
+        drop(limiter.acquire().await);
     }
     for _ in 0..19 {
         silent(&limiter).await.unwrap();
@@ -73,12 +73,12 @@ async fn calls_that_never_speak_of_tokens_are_told_so_once() {
         silent(&limiter).await.unwrap();
         assert_eq!(warnings.said().lines().count(), usize::from(call >= 20), "{call}: {}", warnings.said());
     }
-    for words in ["gpt-4o", "tokens = ...", "usage = ...", "call::settle"] {
+    for words in ["gpt-4o", "tokens = ...", "usage = ...", "call::report_usage"] {
         assert!(warnings.said().contains(words), "{}", warnings.said());
     }
     by_value(&limiter).await.unwrap();
     for _ in 0..30 {
-        limiter.admit().await.finish();
+        limiter.acquire().await.finish();
     }
     assert_eq!(warnings.said().lines().count(), 1, "{}", warnings.said());
     monitor.stop().await.unwrap();

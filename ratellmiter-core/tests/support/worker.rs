@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use ratellmiter_core::{Config, Limits, Loss, Monitor, Shared};
+use ratellmiter_core::{Config, FleetConfig, Limits, Monitor, OnDisconnect};
 use serde::{Deserialize, Serialize};
 
 use super::{redis::lines_of, warnings::Warnings};
@@ -237,11 +237,11 @@ pub fn run_if_worker() {
 async fn work(job: Job) {
     let monitor: &'static Monitor = Box::leak(Box::new(Monitor::new()));
     let loss = match &*job.loss {
-        "closed" => Loss::Closed,
-        "open" => Loss::Open,
-        _ => Loss::Degrade,
+        "closed" => OnDisconnect::Wait,
+        "open" => OnDisconnect::FullLimits,
+        _ => OnDisconnect::Degrade,
     };
-    monitor.shared(Shared::new(&*job.url).unwrap().namespace("test").on_loss(loss));
+    monitor.share_over(FleetConfig::new(&*job.url).unwrap().namespace("test").on_disconnect(loss));
     let mut limits = Limits::per_minute(NonZeroU32::new(job.per_minute).unwrap());
     limits = if job.ramp { limits } else { limits.no_ramp() };
     limits.max_in_flight = job.max_in_flight.and_then(NonZeroU32::new);
@@ -250,14 +250,14 @@ async fn work(job: Job) {
     if let Some(logs) = &job.logs {
         monitor.start(Config { log_directory: logs.clone(), ..Config::default() }).unwrap();
     }
-    monitor.limit("model", limits);
+    monitor.set_limits("model", limits);
     let limiter = monitor.limiter("model");
     tokio::spawn({
         let limiter = limiter.clone();
         async move {
             let mut before = None;
             loop {
-                let fleet = limiter.snapshot().fleet.map(|fleet| (fleet.members, fleet.is_lost));
+                let fleet = limiter.snapshot().fleet.map(|fleet| (fleet.processes, fleet.is_disconnected));
                 if fleet != before
                     && let Some((members, is_lost)) = fleet
                 {
@@ -275,7 +275,8 @@ async fn work(job: Job) {
     let calls = (0..job.calls).map(|call| {
         let (limiter, job, client) = (limiter.clone(), job.clone(), client.clone());
         tokio::spawn(async move {
-            let ticket = if job.tokens > 0 { limiter.admit_for((job.tokens, 0)).await } else { limiter.admit().await };
+            let ticket =
+                if job.tokens > 0 { limiter.acquire_tokens((job.tokens, 0)).await } else { limiter.acquire().await };
             let mut ticket = ticket;
             let mut is_refused = job.refused.contains(&call);
             loop {
@@ -293,12 +294,12 @@ async fn work(job: Job) {
                 };
                 let Some(hint) = hint else { break };
                 tell(&format!("refused {call} {}", micros()));
-                ticket = ticket.rate_limited(hint).await;
+                ticket = ticket.requeue_after(hint).await;
             }
             // Its place is another's from then on.
             let ended = micros();
             if job.tokens > 0 {
-                ticket.finish_with((job.tokens, 0));
+                ticket.finish_with_usage((job.tokens, 0));
             } else {
                 ticket.finish();
             }

@@ -10,7 +10,7 @@ async fn other_error() -> Result<u8, ApiError> {
     Ok(1)
 }
 
-#[ratellmiter(model = "a", max_line = 3, bounded)]
+#[ratellmiter(model = "a", max_queue = 3, bounded)]
 fn blocking() -> Result<u8, String> {
     Ok(1)
 }
@@ -46,7 +46,7 @@ fn nothing_in_future() -> impl Future {
     async {}
 }
 
-#[ratellmiter(max_line = 3)]
+#[ratellmiter(max_queue = 3)]
 fn nothing_in_box() -> std::pin::Pin<Box<dyn Future<Output = ()>>> {
     Box::pin(async {})
 }

@@ -66,7 +66,7 @@ async fn tokens_twice() {}
 #[ratellmiter(usage = judge, max_wait = 3, usage = judge)]
 async fn usage_twice() {}
 
-#[ratellmiter(max_wait = 1, max_line = 2, max_wait = 3)]
+#[ratellmiter(max_wait = 1, max_queue = 2, max_wait = 3)]
 async fn max_wait_twice() {}
 
 #[ratellmiter(bounded, bounded)]

@@ -44,8 +44,8 @@ async fn max_wait() -> anyhow::Result<u8> {
     Ok(1)
 }
 
-#[ratellmiter(max_line = 2.5)]
-async fn max_line() -> anyhow::Result<u8> {
+#[ratellmiter(max_queue = 2.5)]
+async fn max_queue() -> anyhow::Result<u8> {
     Ok(1)
 }
 

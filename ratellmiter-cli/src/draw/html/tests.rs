@@ -1,6 +1,6 @@
 //! Tests of `html`.
 
-use ratellmiter_core::log::{Budget, Held, Meter, Quantiles, Row};
+use ratellmiter_core::log::{Bottleneck, BudgetKind, BudgetStatus, Quantiles, Row};
 use serde_json::Value;
 
 use super::*;
@@ -83,7 +83,7 @@ fn names_are_data_whatever_they_look_like() {
 
 #[test]
 fn short_logs_are_kept_whole_with_their_gaps() {
-    let first = Row { rate: 0.0, held: Some(Held::Pause), ..row(10) };
+    let first = Row { rate: 0.0, held: Some(Bottleneck::Pause), ..row(10) };
     let series: Series = [first, row(11), row(1_000_000_000)].iter().map(Second::of).collect();
     let model = model(&series);
     assert_eq!((seconds(&model), &model["stretch"]), (vec![1, 1, 999_999_988, 1], &1.into()));
@@ -99,7 +99,7 @@ fn short_logs_are_kept_whole_with_their_gaps() {
 #[test]
 fn tokens_are_there_where_any_model_tells_of_some() {
     let quiet: Series = [row(10), row(11)].into_iter().collect();
-    let budget = Budget { meter: Meter::TokensPerMinute, limit: 6000, taken: 0, others: 0, learned: None };
+    let budget = BudgetStatus { meter: BudgetKind::TokensPerMinute, limit: 6000, taken: 0, others: 0, learned: None };
     let told: Series =
         [Row { budgets: vec![budget], ..row(10) }, Row { used_tokens: 5, ..row(14) }].into_iter().collect();
     let both = data(&html("x.jsonl", &[("quiet", &quiet), ("told", &told)]));
@@ -145,7 +145,7 @@ fn a_peak_of_one_second_in_a_day_is_kept_and_the_rest_is_thinned() {
             (row.wait_ms.p99, row.call_ms.p99) = (12_000 + at % 20_011, 300 + at % 1009);
             row.issued = if at == 54_321 { 99 } else { 1 + at % 3 };
             row.rate_limited = u64::from(at == 86_399);
-            row.held = at.is_multiple_of(2).then_some(Held::Pause);
+            row.held = at.is_multiple_of(2).then_some(Bottleneck::Pause);
             Second::of(&row)
         })
         .collect();

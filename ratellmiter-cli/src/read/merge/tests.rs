@@ -1,6 +1,6 @@
 //! Tests of `merge`.
 
-use ratellmiter_core::log::{Held, Meter, Quantiles, Row};
+use ratellmiter_core::log::{Bottleneck, BudgetKind, Quantiles, Row};
 
 use super::*;
 use crate::summary::Summary;
@@ -25,9 +25,7 @@ fn at(at: u64) -> Row<'static> {
 }
 
 fn named(namespace: Option<&str>) -> Log {
-    let mut log = Log::default();
-    log.namespace = namespace.map(Into::into);
-    log
+    Log { namespace: namespace.map(Into::into), ..Log::default() }
 }
 
 #[test]
@@ -80,16 +78,16 @@ fn medians_are_weighed_and_of_tails_the_largest_counts() {
 #[test]
 fn what_most_calls_wait_for_held_and_what_is_not_told_is_not_a_zero() {
     let held = |overflow, held| Row { overflow, held, rate: f64::NAN, ..at(7) };
-    let both = sum(&[&[held(2, Some(Held::Ramp))], &[held(5, Some(Held::Rate))], &[held(9, None)]]);
+    let both = sum(&[&[held(2, Some(Bottleneck::Ramp))], &[held(5, Some(Bottleneck::Rate))], &[held(9, None)]]);
     let second = both.seconds()[0];
-    assert_eq!((second.held, second.counts[4]), (Some(Held::Rate), 16));
+    assert_eq!((second.held, second.counts[4]), (Some(Bottleneck::Rate), 16));
     assert!(second.rate.is_nan() && second.limit.is_nan() && second.budget.is_nan());
     // Few wait in each of several, and more in one.
-    let few = [(4, Held::Rate), (2, Held::InputTokensPerMinute), (3, Held::InputTokensPerMinute)];
+    let few = [(4, Bottleneck::Rate), (2, Bottleneck::InputTokensPerMinute), (3, Bottleneck::InputTokensPerMinute)];
     let few = few.map(|(overflow, reason)| [held(overflow, Some(reason))]);
-    assert_eq!(sum(&few.each_ref().map(|rows| &rows[..])).seconds()[0].held, Some(Held::InputTokensPerMinute));
-    let alike = sum(&[&[held(2, Some(Held::Ramp))], &[held(2, Some(Held::Rate))]]);
-    assert_eq!(alike.seconds()[0].held, Some(Held::Ramp));
+    assert_eq!(sum(&few.each_ref().map(|rows| &rows[..])).seconds()[0].held, Some(Bottleneck::InputTokensPerMinute));
+    let alike = sum(&[&[held(2, Some(Bottleneck::Ramp))], &[held(2, Some(Bottleneck::Rate))]]);
+    assert_eq!(alike.seconds()[0].held, Some(Bottleneck::Ramp));
     let paused = sum(&[&[Row { rate: 0.0, ..at(7) }], &[Row { rate: 0.0, ..at(7) }, at(8)]]);
     assert_eq!(paused.pauses(), [(7, 7)]);
 }
@@ -102,14 +100,16 @@ fn calls_stay_out_where_a_log_says_nothing_and_are_gone_after_its_end() {
     assert_eq!(seen, [(7, 3, 1), (8, 4, 1), (9, 4, 1), (10, 3, 2), (11, 1, 1)]);
 }
 
-fn budget(meter: Meter, limit: u64, taken: u64, learned: Option<f64>) -> Budget {
-    Budget { meter, limit, taken, others: 0, learned }
+fn budget(meter: BudgetKind, limit: u64, taken: u64, learned: Option<f64>) -> BudgetStatus {
+    BudgetStatus { meter, limit, taken, others: 0, learned }
 }
 
 #[test]
 fn each_takes_its_part_of_a_budget_that_all_share() {
-    let row =
-        |limit, taken, learned| Row { budgets: vec![budget(Meter::TokensPerMinute, limit, taken, learned)], ..at(7) };
+    let row = |limit, taken, learned| Row {
+        budgets: vec![budget(BudgetKind::TokensPerMinute, limit, taken, learned)],
+        ..at(7)
+    };
     let both = sum(&[&[row(6000, 3000, None)], &[row(3000, 1500, Some(5000.0))]]);
     assert!((both.seconds()[0].budget - 5000.0 / 60.0).abs() < 1e-3);
     let filled = &both.budgets().filled()[0];
@@ -120,7 +120,7 @@ fn each_takes_its_part_of_a_budget_that_all_share() {
 fn what_others_took_is_counted_once_whether_there_is_a_log_of_them_or_not() {
     let taken = |both: [(u64, u64); 2]| {
         let [one, other] = both.map(|(taken, others)| {
-            let budget = Budget { others, ..budget(Meter::TokensPerMinute, 1000, taken, None) };
+            let budget = BudgetStatus { others, ..budget(BudgetKind::TokensPerMinute, 1000, taken, None) };
             [Row { budgets: vec![budget], ..at(7) }]
         });
         sum(&[&one, &other]).budgets().filled()[0].taken
@@ -133,7 +133,10 @@ fn what_others_took_is_counted_once_whether_there_is_a_log_of_them_or_not() {
 #[test]
 fn what_was_taken_counts_for_its_minute_or_day_whatever_became_of_the_process() {
     let row = |second, minute, day| Row {
-        budgets: vec![budget(Meter::TokensPerMinute, 1000, minute, None), budget(Meter::RequestsPerDay, 10, day, None)],
+        budgets: vec![
+            budget(BudgetKind::TokensPerMinute, 1000, minute, None),
+            budget(BudgetKind::RequestsPerDay, 10, day, None),
+        ],
         ..at(second)
     };
     let of = |later: u64| {
@@ -145,7 +148,7 @@ fn what_was_taken_counts_for_its_minute_or_day_whatever_became_of_the_process() 
     assert_eq!(of(30), (800, Some(130)), "half of a minute's was gone");
     assert_eq!(of(60), (600, Some(160)));
     assert_eq!(of(90_000), (600, None), "another day");
-    assert_eq!(left(&budget(Meter::TokensPerMinute, 1000, u64::MAX, None), 1), u64::MAX / 60 * 59 + 14);
+    assert_eq!(left(&budget(BudgetKind::TokensPerMinute, 1000, u64::MAX, None), 1), u64::MAX / 60 * 59 + 14);
 }
 
 #[test]
@@ -172,7 +175,7 @@ fn a_fleet_is_judged_as_one() {
             limit: Some(4.0),
             members: Some(4),
             is_lost: second < 100 + lost,
-            held: Some(Held::Rate),
+            held: Some(Bottleneck::Rate),
             ..at(second)
         };
         (100..120).map(row).collect()

@@ -5,29 +5,29 @@ use std::{num::NonZeroU64, time::Duration};
 
 use crate::{
     engine::{
-        congestion::adaptive::Learner,
+        congestion::adaptive::AdaptiveLimit,
         lease::{Ages, micros},
         pace::{
-            gcra::Meter,
-            server_limit::{Configured, Served},
-            sliding_window::Ledger,
+            gcra::Gcra,
+            server_limit::{Configured, ServerLimit},
+            sliding_window::SlidingWindow,
         },
     },
-    judge::{Reading, Scope, Unit},
-    log::row::{self, Meter as Kind},
-    providers::contract::Charge,
+    judge::{LimitKind, LimitReading, LimitUnit},
+    log::row::{self, BudgetKind as Kind},
+    providers::contract::TokenCharge,
 };
 
 /// What calls did not use after all goes to others, even if the time for it has passed; no more than this part of a minute.
-pub(crate) const CREDIT: u64 = 6;
+pub(crate) const CREDIT_DIVISOR: u64 = 6;
 /// So much unused time may be made up for: a call that waited for another limit loses nothing of this one.
 pub(crate) const SLACK: Duration = Duration::from_millis(250);
 const MINUTE: Duration = Duration::from_mins(1);
 const DAY: Duration = Duration::from_hours(24);
 /// Others are told what was taken, by its age, in as many parts of the time since it began.
-pub(crate) const PARTS: usize = 24;
+pub(crate) const REPORTED_AGES: usize = 24;
 /// Usage over less time is measured as over this.
-pub(crate) const MIN_SPAN: Duration = Duration::from_secs(5);
+pub(crate) const MIN_USAGE_SPAN: Duration = Duration::from_secs(5);
 /// An adapted budget is at least this part of the configured one.
 pub(crate) const FLOOR_DIVISOR: u32 = 100;
 /// No estimate is longer.
@@ -39,24 +39,24 @@ pub(crate) struct Budget {
     /// What is configured.
     limit: NonZeroU64,
     /// A day's budget is not spread: it goes as it is needed.
-    meter: Option<Meter>,
+    meter: Option<Gcra>,
     pace: NonZeroU64,
     /// What calls did not use after all, though its time has passed.
     credit: u64,
-    ledger: Ledger,
+    ledger: SlidingWindow,
     /// What calls have cost in all, as far as it was spread. What counts is by how much it changes.
     spread: i64,
-    learner: Learner,
-    served: Served,
+    learner: AdaptiveLimit,
+    served: ServerLimit,
     /// What of it is ours, where it is shared with other processes.
-    leased: Option<Leased>,
+    leased: Option<BudgetLease>,
     /// What is ours of a day, while those who share it are out of reach.
-    apart: Option<Apart>,
+    apart: Option<DetachedDay>,
 }
 
 /// A day's budget without those who share it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Apart {
+struct DetachedDay {
     /// What they had taken, and how much of ours may count until they are back.
     others: u64,
     most: u64,
@@ -64,7 +64,7 @@ struct Apart {
 
 /// A process's part of a budget.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Leased {
+pub(crate) struct BudgetLease {
     /// How much a minute all may spread together, which slots see to, and what part of that is for those of ours who wait.
     pub(crate) pace: u64,
     pub(crate) share: f64,
@@ -85,7 +85,7 @@ impl Budget {
             Kind::RequestsPerDay | Kind::TokensPerDay => (DAY, DAY / 1000),
             _ => (MINUTE, Duration::from_millis(1)),
         };
-        let mut meter = (width == MINUTE).then(|| Meter::new(limit));
+        let mut meter = (width == MINUTE).then(|| Gcra::new(limit));
         meter.iter_mut().for_each(|meter| meter.set_burst(burst.max(SLACK)));
         Self {
             kind,
@@ -93,36 +93,36 @@ impl Budget {
             meter,
             pace: limit,
             credit: 0,
-            ledger: Ledger::new(width, grain),
+            ledger: SlidingWindow::new(width, grain),
             spread: 0,
-            learner: learner(limit),
-            served: Served::default(),
+            learner: adaptive_limit(limit),
+            served: ServerLimit::default(),
             leased: None,
             apart: None,
         }
     }
 
     /// Takes over our part of it; `None`: it is shared no longer.
-    pub(crate) fn lease(&mut self, now: Duration, leased: Option<Leased>) {
+    pub(crate) fn lease(&mut self, now: Duration, leased: Option<BudgetLease>) {
         (self.leased, self.apart) = (leased, None);
-        self.relearn(now);
+        self.apply_limits(now);
     }
 
     /// Those who share it are out of reach: this part of what they left is ours, if it is a day's.
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)] // It is not negative.
-    pub(crate) fn part(&mut self, now: Duration, part: f64) {
+    pub(crate) fn scale_day(&mut self, now: Duration, part: f64) {
         let (others, soon) = self.leased.map_or((0, 0), |leased| (leased.others, leased.soon));
         let taken = self.ledger.total(now);
         self.lease(now, None);
         if self.is_of_day() {
             let left = self.limit.get().saturating_sub(others.saturating_add(soon).saturating_add(taken));
-            self.apart = Some(Apart { others, most: taken.saturating_add((left as f64 * part) as u64) });
+            self.apart = Some(DetachedDay { others, most: taken.saturating_add((left as f64 * part) as u64) });
         }
     }
 
     /// No more than so much beside what is taken already may count, until our part is known again.
     pub(crate) fn hold_room(&mut self, more: u64) {
-        let most = self.ledger.counted().saturating_add(more);
+        let most = self.ledger.total_at_last_look().saturating_add(more);
         self.leased.iter_mut().for_each(|leased| leased.room = leased.room.min(most));
     }
 
@@ -131,7 +131,7 @@ impl Budget {
         if let Some(apart) = self.apart {
             return most <= apart.most;
         }
-        self.leased.is_none_or(|leased| self.ledger.counted().saturating_add(most) <= leased.room)
+        self.leased.is_none_or(|leased| self.ledger.total_at_last_look().saturating_add(most) <= leased.room)
     }
 
     /// Its limit as far as the headers of answers leave it, and what of that may be spread over a minute.
@@ -146,17 +146,17 @@ impl Budget {
 
     pub(crate) fn set(&mut self, now: Duration, limit: NonZeroU64, burst: Duration, learn: bool) {
         if !learn {
-            self.learner = learner(limit);
+            self.learner = adaptive_limit(limit);
         }
         let (most, least) = bounds(limit);
         self.learner.set_bounds(most, least);
         self.limit = limit;
         self.meter.iter_mut().for_each(|meter| meter.set_burst(burst.max(SLACK)));
-        self.relearn(now);
+        self.apply_limits(now);
     }
 
     /// What of a charge counts here.
-    pub(crate) fn of(&self, charge: &Charge) -> u64 {
+    pub(crate) fn amount_of(&self, charge: &TokenCharge) -> u64 {
         match self.kind {
             Kind::RequestsPerDay => 1,
             Kind::InputTokensPerMinute => charge.input,
@@ -171,7 +171,7 @@ impl Budget {
 
     /// When a call would go if only the pace counted.
     pub(crate) fn scheduled(&self) -> Duration {
-        self.meter.as_ref().map_or(Duration::ZERO, Meter::due)
+        self.meter.as_ref().map_or(Duration::ZERO, Gcra::due)
     }
 
     /// When there is room for a call that may be charged so much.
@@ -186,19 +186,19 @@ impl Budget {
     }
 
     /// Takes what a call that goes now, and by the schedule at `slot`, is expected to be charged, and at most.
-    pub(crate) fn take(&mut self, now: Duration, slot: Duration, expected: u64, most: u64) {
+    pub(crate) fn charge(&mut self, now: Duration, slot: Duration, expected: u64, most: u64) {
         let credit = self.credit.min(expected);
         self.credit -= credit;
         self.spread = self.spread.saturating_add_unsigned(expected);
-        self.meter.iter_mut().for_each(|meter| meter.take(slot, expected - credit));
-        self.ledger.take(now, most);
+        self.meter.iter_mut().for_each(|meter| meter.admit(slot, expected - credit));
+        self.ledger.charge(now, most);
     }
 
     /// A call that was to go at `at` was never made.
-    pub(crate) fn give_back(&mut self, at: Duration, expected: u64, most: u64) {
+    pub(crate) fn refund(&mut self, at: Duration, expected: u64, most: u64) {
         self.spread = self.spread.saturating_sub_unsigned(expected);
-        self.meter.iter_mut().for_each(|meter| meter.give_back(expected));
-        self.ledger.give_back(at, most);
+        self.meter.iter_mut().for_each(|meter| meter.refund(expected));
+        self.ledger.refund(at, most);
     }
 
     /// A call that went at `at` is charged this instead.
@@ -209,15 +209,15 @@ impl Budget {
                 meter.charge(charged - expected);
             } else {
                 let before = meter.unused(now);
-                meter.give_back(expected - charged);
+                meter.refund(expected - charged);
                 let late = meter.unused(now).saturating_sub(before);
-                self.credit = (self.credit + late).min(self.pace.get() / CREDIT);
+                self.credit = (self.credit + late).min(self.pace.get() / CREDIT_DIVISOR);
             }
         }
         if charged > most {
-            self.ledger.take(now, charged - most);
+            self.ledger.charge(now, charged - most);
         } else {
-            self.ledger.give_back(at, most - charged);
+            self.ledger.refund(at, most - charged);
         }
     }
 
@@ -232,19 +232,19 @@ impl Budget {
     }
 
     /// How much less the server counts than we do, as the answer that is being settled shows it.
-    pub(crate) fn unseen(&mut self, now: Duration) -> u64 {
+    pub(crate) fn uncounted_by_server(&mut self, now: Duration) -> u64 {
         self.served.counted(now).map_or(0, |counted| self.ledger.total(now).saturating_sub(counted))
     }
 
     /// The server refused because of this budget.
     #[allow(clippy::cast_precision_loss)]
-    pub(crate) fn refused(&mut self, now: Duration) {
+    pub(crate) fn on_refusal(&mut self, now: Duration) {
         let pace = self.pace.get() as f64;
         let since = self.ledger.since().unwrap_or(now);
-        let over = now.saturating_sub(since).max(MIN_SPAN).as_secs_f64();
+        let over = now.saturating_sub(since).max(MIN_USAGE_SPAN).as_secs_f64();
         let through = self.ledger.total(now) as f64 * 60.0 / over;
-        self.learner.refused(through.min(pace));
-        self.relearn(now);
+        self.learner.on_refusal(through.min(pace));
+        self.apply_limits(now);
     }
 
     /// Where the server refused last.
@@ -254,52 +254,52 @@ impl Budget {
 
     /// Begins anew with where the server refused others last.
     pub(crate) fn restore_ceiling(&mut self, now: Duration, ceiling: Option<f64>) {
-        self.learner = learner(self.limit);
+        self.learner = adaptive_limit(self.limit);
         ceiling.into_iter().for_each(|ceiling| self.learner.restore(ceiling));
-        self.relearn(now);
+        self.apply_limits(now);
     }
 
     /// Calls have waited for this budget for so long.
-    pub(crate) fn pressed(&mut self, now: Duration, time: Duration) {
-        self.learner.pressed(time);
-        self.relearn(now);
+    pub(crate) fn on_backlogged(&mut self, now: Duration, time: Duration) {
+        self.learner.on_backlogged(time);
+        self.apply_limits(now);
     }
 
     /// Reads what the answer to a call that went at `at` shows.
-    pub(crate) fn read(&mut self, now: Duration, at: Duration, reading: &Reading, rounded: u64) -> bool {
-        let out = self.ledger.after(at);
-        let believed = self.served.read(now, at, reading, Configured { limit: self.limit.get(), rounded }, out);
-        self.relearn(now);
+    pub(crate) fn apply_header(&mut self, now: Duration, at: Duration, reading: &LimitReading, rounded: u64) -> bool {
+        let out = self.ledger.taken_since(at);
+        let believed = self.served.apply_header(now, at, reading, Configured { limit: self.limit.get(), rounded }, out);
+        self.apply_limits(now);
         believed
     }
 
     /// Whether a reading is about this budget.
-    pub(crate) fn is_of(&self, unit: Unit, is_day: bool) -> bool {
+    pub(crate) fn matches_reading(&self, unit: LimitUnit, is_day: bool) -> bool {
         is_day == self.is_of_day() && self.unit() == unit
     }
 
     /// Whether a refusal may be about this budget.
-    pub(crate) fn is_meant(&self, scope: Scope) -> bool {
+    pub(crate) fn matches_refusal(&self, scope: LimitKind) -> bool {
         !self.is_of_day()
             && match scope {
-                Scope::Tokens => true,
-                Scope::InputTokens => self.unit() != Unit::OutputTokens,
-                Scope::OutputTokens => self.unit() != Unit::InputTokens,
+                LimitKind::Tokens => true,
+                LimitKind::InputTokens => self.unit() != LimitUnit::OutputTokens,
+                LimitKind::OutputTokens => self.unit() != LimitUnit::InputTokens,
                 _ => false,
             }
     }
 
-    fn unit(&self) -> Unit {
+    fn unit(&self) -> LimitUnit {
         match self.kind {
-            Kind::RequestsPerDay => Unit::Requests,
-            Kind::InputTokensPerMinute => Unit::InputTokens,
-            Kind::OutputTokensPerMinute => Unit::OutputTokens,
-            _ => Unit::Tokens,
+            Kind::RequestsPerDay => LimitUnit::Requests,
+            Kind::InputTokensPerMinute => LimitUnit::InputTokens,
+            Kind::OutputTokensPerMinute => LimitUnit::OutputTokens,
+            _ => LimitUnit::Tokens,
         }
     }
 
     /// Whether it is the server's headers that set the pace.
-    pub(crate) fn is_served(&self, now: Duration) -> bool {
+    pub(crate) fn is_limited_by_server(&self, now: Duration) -> bool {
         self.pace < self.limit && self.pace.get() == self.served.pace(now, self.limit.get())
     }
 
@@ -319,22 +319,22 @@ impl Budget {
     }
 
     /// Until when no call like our next fits, since it is a day's and others took it.
-    pub(crate) fn spent_until(&self) -> Option<Duration> {
+    pub(crate) fn exhausted_until(&self) -> Option<Duration> {
         self.leased.map(|leased| leased.frees).filter(|_| self.is_of_day())
     }
 
     /// When the pace rises by itself.
-    pub(crate) fn until(&self) -> Option<Duration> {
-        self.served.until()
+    pub(crate) fn rises_at(&self) -> Option<Duration> {
+        self.served.rises_at()
     }
 
     /// Lets go of what headers said of a time that is over.
-    pub(crate) fn roll(&mut self, now: Duration) {
+    pub(crate) fn advance_to(&mut self, now: Duration) {
         if self.leased.is_some() {
             self.ledger.total(now);
         }
-        if self.served.roll(now) {
-            self.relearn(now);
+        if self.served.advance_to(now) {
+            self.apply_limits(now);
         }
     }
 
@@ -348,8 +348,8 @@ impl Budget {
         let width = micros(if self.is_of_day() { DAY } else { MINUTE });
         let oldest = self.ledger.ages(now).next().map_or(0, |(age, _)| micros(age));
         // The oldest is told exactly: it is the next to count no longer.
-        let grain = (oldest / (PARTS as u64 - 1)).max(1);
-        let part = |age: u64| usize::try_from(age / grain).unwrap_or(PARTS).min(PARTS - 1);
+        let grain = (oldest / (REPORTED_AGES as u64 - 1)).max(1);
+        let part = |age: u64| usize::try_from(age / grain).unwrap_or(REPORTED_AGES).min(REPORTED_AGES - 1);
         let mut parts = vec![0; part(oldest) + 1];
         self.ledger.ages(now).for_each(|(age, amount)| parts[part(micros(age))] += amount);
         Ages { window: width, grain, parts }
@@ -362,20 +362,20 @@ impl Budget {
 
     /// How it stands, for the log.
     #[allow(clippy::cast_precision_loss)]
-    pub(crate) fn level(&mut self, now: Duration) -> row::Budget {
+    pub(crate) fn status(&mut self, now: Duration) -> row::BudgetStatus {
         let limit = self.limit.get();
         // A pace that only spreads what is left is no other limit.
-        let learned = self.leased.map_or_else(|| self.learner.learned(), |leased| leased.learned);
+        let learned = self.leased.map_or_else(|| self.learner.adapted(), |leased| leased.learned);
         let learned = learned.into_iter().chain([self.served.limit(limit) as f64]).reduce(f64::min);
         let learned = learned.filter(|learned| *learned < limit as f64);
         let others = self.leased.map(|leased| leased.others).or_else(|| self.apart.map(|apart| apart.others));
         let others = others.unwrap_or_default();
-        row::Budget { meter: self.kind, limit, taken: self.ledger.total(now), others, learned }
+        row::BudgetStatus { meter: self.kind, limit, taken: self.ledger.total(now), others, learned }
     }
 
     /// Takes over what the learner and the headers allow.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // It saturates.
-    fn relearn(&mut self, now: Duration) {
+    fn apply_limits(&mut self, now: Duration) {
         let learned = self.leased.map_or_else(|| self.learner.allowed() as u64, |leased| leased.pace);
         let pace = learned.min(self.served.pace(now, self.limit.get()));
         let pace = NonZeroU64::new(pace).unwrap_or(NonZeroU64::MIN);
@@ -386,9 +386,9 @@ impl Budget {
     }
 }
 
-fn learner(limit: NonZeroU64) -> Learner {
+fn adaptive_limit(limit: NonZeroU64) -> AdaptiveLimit {
     let (most, least) = bounds(limit);
-    Learner::new(most, least)
+    AdaptiveLimit::new(most, least)
 }
 
 /// Bounds of the adapted limit.

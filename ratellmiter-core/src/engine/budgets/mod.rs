@@ -14,32 +14,32 @@ use std::{collections::BTreeMap, num::NonZeroU64, time::Duration};
 use crate::{
     engine::{
         budgets::{
-            budget::{Budget, Leased},
+            budget::{Budget, BudgetLease},
             estimate::{Estimate, Ratio},
         },
-        lease::{Answer, Pace, Report, Space, Told, duration, whole},
+        lease::{ByLimit, CapacityMessage, LeaseGrant, LeaseRequest, RateMessage, duration, whole},
     },
-    judge::{Per, Reading, Scope, Unit},
-    limits::{Limits, cost::Cost},
-    log::row::{self, Held, Meter as Kind},
+    judge::{LimitKind, LimitReading, LimitUnit, Period},
+    limits::{Limits, cost::TokenEstimate},
+    log::row::{self, Bottleneck, BudgetKind as Kind},
     providers::{
-        contract::{Charge, Contract, GivenBack},
+        contract::{Contract, Refund, TokenCharge},
         usage::Usage,
     },
 };
 
 /// Usage of so many times what was thought is worth a warning.
-const ABSURD: u64 = 100;
+const IMPLAUSIBLE_FACTOR: u64 = 100;
 
 /// What one call costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Price {
+pub(crate) struct Reservation {
     /// What it is thought to cost.
-    pub(crate) thought: Charge,
+    pub(crate) thought: TokenCharge,
     /// What it is charged in the mean.
-    expected: Charge,
+    expected: TokenCharge,
     /// What it may be charged, until that is known.
-    most: Charge,
+    most: TokenCharge,
     /// Nothing was known at all: it is no measure.
     is_guess: bool,
     /// From which budgets it was taken, a bit for each: those that came later have nothing to give back.
@@ -53,15 +53,15 @@ pub(crate) struct Budgets {
     model: Box<str>,
     all: Vec<Budget>,
     /// No call is charged more than a whole budget.
-    caps: Charge,
+    caps: TokenCharge,
     /// A call's part of the budgets, for as long as nothing is known: at first a careful one, and when calls end that never tell,
     /// what it is if the calls of a minute share them.
-    careful: Cost,
-    share: Cost,
+    careful: TokenEstimate,
+    share: TokenEstimate,
     untold: u32,
     estimate: Estimate,
     /// What those who share the limiter know of it.
-    told: Option<Cost>,
+    told: Option<TokenEstimate>,
     /// Of input, output and total.
     ratios: [Ratio; 3],
 }
@@ -72,9 +72,9 @@ impl Budgets {
             contract: limits.contract,
             model: Box::default(),
             all: Vec::new(),
-            caps: Charge::default(),
-            careful: Cost::UNKNOWN,
-            share: Cost::UNKNOWN,
+            caps: TokenCharge::default(),
+            careful: TokenEstimate::UNKNOWN,
+            share: TokenEstimate::UNKNOWN,
             untold: 0,
             estimate: Estimate::default(),
             told: None,
@@ -98,23 +98,24 @@ impl Budgets {
         for (kind, limit) in configured(limits) {
             let index = self.all.iter().position(|budget| budget.kind == kind);
             match (index, limit) {
-                (Some(index), Some(limit)) => self.all[index].set(now, limit, limits.burst, limits.learn),
-                (None, Some(limit)) => self.all.push(Budget::new(kind, limit, limits.burst)),
+                (Some(index), Some(limit)) => self.all[index].set(now, limit, limits.burst_window, limits.adaptive),
+                (None, Some(limit)) => self.all.push(Budget::new(kind, limit, limits.burst_window)),
                 (Some(index), None) => drop(self.all.remove(index)),
                 (None, None) => {}
             }
         }
-        let cap = |one: Charge| {
-            let caps = self.all.iter().filter(|budget| budget.kind != Kind::RequestsPerDay && budget.of(&one) > 0);
-            caps.map(Budget::limit).min().unwrap_or(MOST)
+        let cap = |one: TokenCharge| {
+            let caps =
+                self.all.iter().filter(|budget| budget.kind != Kind::RequestsPerDay && budget.amount_of(&one) > 0);
+            caps.map(Budget::limit).min().unwrap_or(MAX_AMOUNT)
         };
-        self.caps = Charge {
-            input: cap(Charge { input: 1, ..Charge::default() }),
-            output: cap(Charge { output: 1, ..Charge::default() }),
-            total: cap(Charge { total: 1, ..Charge::default() }),
+        self.caps = TokenCharge {
+            input: cap(TokenCharge { input: 1, ..TokenCharge::default() }),
+            output: cap(TokenCharge { output: 1, ..TokenCharge::default() }),
+            total: cap(TokenCharge { total: 1, ..TokenCharge::default() }),
         };
         self.share = share(limits, limits.requests_per_minute.get().into());
-        self.careful = share(limits, FIRST.min(limits.requests_per_minute.get().into()));
+        self.careful = share(limits, CALLS_PER_INITIAL_BUDGET.min(limits.requests_per_minute.get().into()));
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -127,12 +128,12 @@ impl Budgets {
     }
 
     /// What a call costs that is thought to cost so much.
-    pub(crate) fn price(&self, cost: Cost) -> Price {
-        if self.all.is_empty() && cost == Cost::UNKNOWN {
-            return Price::default();
+    pub(crate) fn reservation(&self, cost: TokenEstimate) -> Reservation {
+        if self.all.is_empty() && cost == TokenEstimate::UNKNOWN {
+            return Reservation::default();
         }
         let is_guess = self.estimate.most().is_none() && (cost.input.is_none() || cost.output.is_none());
-        let usual = self.known().or(self.told).unwrap_or(self.careful);
+        let usual = self.own_estimate().or(self.told).unwrap_or(self.careful);
         let usual_output = usual.output.unwrap_or_default();
         let input = cost.input.or(usual.input).unwrap_or_default();
         let output = match cost.output {
@@ -143,7 +144,7 @@ impl Budgets {
         };
         let thought = self.capped(self.contract.reserve(input, output));
         let [by_input, by_output, by_total] = &self.ratios;
-        let expected = self.capped(Charge {
+        let expected = self.capped(TokenCharge {
             input: by_input.mean(thought.input),
             output: by_output.mean(thought.output),
             total: by_total.mean(thought.total),
@@ -153,24 +154,24 @@ impl Budgets {
             let held = if self.contract.is_produced() { thought.min(expected.saturating_mul(2)) } else { thought };
             held.max(expected)
         };
-        let most = Charge {
+        let most = TokenCharge {
             input: most(thought.input, expected.input),
             output: most(thought.output, expected.output),
             total: most(thought.total, expected.total),
         };
-        Price { thought, expected, most, is_guess, taken: 0 }
+        Reservation { thought, expected, most, is_guess, taken: 0 }
     }
 
     /// What a call uses of which nothing is said, as far as ours have shown it.
-    fn known(&self) -> Option<Cost> {
-        let used = self.estimate.most().map(|(input, output)| Cost::new(input, output));
+    fn own_estimate(&self) -> Option<TokenEstimate> {
+        let used = self.estimate.most().map(|(input, output)| TokenEstimate::new(input, output));
         // Who never tells what calls use has them share all that there is.
-        used.or_else(|| (self.untold >= SILENT).then_some(self.share))
+        used.or_else(|| (self.untold >= MAX_CALLS_WITHOUT_USAGE).then_some(self.share))
     }
 
     /// Until when no call like our next fits into what others left of a day.
-    pub(crate) fn spent_until(&self) -> Duration {
-        self.all.iter().filter_map(Budget::spent_until).max().unwrap_or_default()
+    pub(crate) fn exhausted_until(&self) -> Duration {
+        self.all.iter().filter_map(Budget::exhausted_until).max().unwrap_or_default()
     }
 
     /// When a call would go if only the paces counted.
@@ -179,48 +180,48 @@ impl Budgets {
     }
 
     /// When all of them allow a call.
-    pub(crate) fn due(&self, price: &Price) -> Duration {
-        self.all.iter().map(|budget| budget.due(budget.of(&price.most))).max().unwrap_or_default()
+    pub(crate) fn due(&self, price: &Reservation) -> Duration {
+        self.all.iter().map(|budget| budget.due(budget.amount_of(&price.most))).max().unwrap_or_default()
     }
 
     /// The one that allows a call last, and when.
-    pub(crate) fn binding(&self, price: &Price) -> Option<(Duration, &Budget)> {
-        self.all.iter().map(|budget| (budget.due(budget.of(&price.most)), budget)).max_by_key(|(due, _)| *due)
+    pub(crate) fn binding(&self, price: &Reservation) -> Option<(Duration, &Budget)> {
+        self.all.iter().map(|budget| (budget.due(budget.amount_of(&price.most)), budget)).max_by_key(|(due, _)| *due)
     }
 
     /// What one who waits for this budget is held by.
-    pub(crate) fn held(&self, now: Duration, kind: Kind) -> Held {
-        if self.all.iter().any(|budget| budget.kind == kind && budget.is_served(now)) {
-            return Held::Server;
+    pub(crate) fn bottleneck(&self, now: Duration, kind: Kind) -> Bottleneck {
+        if self.all.iter().any(|budget| budget.kind == kind && budget.is_limited_by_server(now)) {
+            return Bottleneck::Server;
         }
         match kind {
-            Kind::RequestsPerDay => Held::RequestsPerDay,
-            Kind::InputTokensPerMinute => Held::InputTokensPerMinute,
-            Kind::OutputTokensPerMinute => Held::OutputTokensPerMinute,
-            Kind::TokensPerDay => Held::TokensPerDay,
-            _ => Held::TokensPerMinute,
+            Kind::RequestsPerDay => Bottleneck::RequestsPerDay,
+            Kind::InputTokensPerMinute => Bottleneck::InputTokensPerMinute,
+            Kind::OutputTokensPerMinute => Bottleneck::OutputTokensPerMinute,
+            Kind::TokensPerDay => Bottleneck::TokensPerDay,
+            _ => Bottleneck::TokensPerMinute,
         }
     }
 
     /// Charges a call that goes now, by the schedule at `slot`.
-    pub(crate) fn take(&mut self, now: Duration, slot: Duration, price: &mut Price) {
+    pub(crate) fn charge(&mut self, now: Duration, slot: Duration, price: &mut Reservation) {
         for budget in &mut self.all {
-            let (expected, most) = (budget.of(&price.expected), budget.of(&price.most));
-            budget.take(now, slot, expected, most);
+            let (expected, most) = (budget.amount_of(&price.expected), budget.amount_of(&price.most));
+            budget.charge(now, slot, expected, most);
             price.taken |= bit(budget.kind);
         }
     }
 
     /// A call that was to go at `at` was never made.
-    pub(crate) fn give_back(&mut self, at: Duration, price: &Price) {
+    pub(crate) fn refund(&mut self, at: Duration, price: &Reservation) {
         for budget in self.all.iter_mut().filter(|budget| price.taken & bit(budget.kind) > 0) {
-            let (expected, most) = (budget.of(&price.expected), budget.of(&price.most));
-            budget.give_back(at, expected, most);
+            let (expected, most) = (budget.amount_of(&price.expected), budget.amount_of(&price.most));
+            budget.refund(at, expected, most);
         }
     }
 
     /// A call that went at `at` ended. `false`: what it says that it used is not to be believed.
-    pub(crate) fn finish(&mut self, now: Duration, at: Duration, price: &Price, usage: Option<Usage>) -> bool {
+    pub(crate) fn finish(&mut self, now: Duration, at: Duration, price: &Reservation, usage: Option<Usage>) -> bool {
         let Some(usage) = usage else {
             self.untold = self.untold.saturating_add(u32::from(price.is_guess));
             return true;
@@ -230,8 +231,8 @@ impl Budgets {
         }
         let thought = price.thought.input.saturating_add(price.thought.output).max(price.thought.total).max(1);
         let used = usage.input.saturating_add(usage.output);
-        let plausible = used / ABSURD <= thought || used < LITTLE;
-        let (input, output) = (usage.input.min(MOST), usage.output.min(MOST));
+        let plausible = used / IMPLAUSIBLE_FACTOR <= thought || used < MIN_IMPLAUSIBLE;
+        let (input, output) = (usage.input.min(MAX_AMOUNT), usage.output.min(MAX_AMOUNT));
         self.estimate.add(input, output);
         let usage = Usage::new(input, output).cached(usage.cached);
         let charged = self.capped(self.contract.settle(&self.model, price.thought, usage));
@@ -239,11 +240,11 @@ impl Budgets {
             if budget.kind == Kind::RequestsPerDay || price.taken & bit(budget.kind) == 0 {
                 continue;
             }
-            let (expected, most) = (budget.of(&price.expected), budget.of(&price.most));
-            let charged = budget.of(&charged);
+            let (expected, most) = (budget.amount_of(&price.expected), budget.amount_of(&price.most));
+            let charged = budget.amount_of(&charged);
             let charged = match self.contract.gives_back() {
                 // The server shows what it counts: no more than that is given back.
-                GivenBack::Headers => charged.max(most.saturating_sub(budget.unseen(now))),
+                Refund::Headers => charged.max(most.saturating_sub(budget.uncounted_by_server(now))),
                 _ => charged,
             };
             budget.settle(now, at, expected, most, charged);
@@ -262,100 +263,102 @@ impl Budgets {
     }
 
     /// A call that went at `at` came back refused: what the contract does not keep is given back.
-    pub(crate) fn refuse(&mut self, now: Duration, at: Duration, price: &Price) {
+    pub(crate) fn refuse(&mut self, now: Duration, at: Duration, price: &Reservation) {
         let kept = self.contract.refused(price.most);
         for budget in self.all.iter_mut().filter(|budget| price.taken & bit(budget.kind) > 0) {
-            let (expected, most) = (budget.of(&price.expected), budget.of(&price.most));
+            let (expected, most) = (budget.amount_of(&price.expected), budget.amount_of(&price.most));
             if budget.kind == Kind::RequestsPerDay {
                 if !self.contract.counts_refused_requests() {
                     budget.settle(now, at, expected, most, 0);
                 }
-            } else if budget.of(&kept) == 0 {
+            } else if budget.amount_of(&kept) == 0 {
                 budget.settle(now, at, expected, most, 0);
             }
         }
     }
 
     /// Takes from a refusal what it teaches. `false`: it is none of theirs.
-    pub(crate) fn learn(&mut self, now: Duration, scope: Scope) -> bool {
-        let meant = self.all.iter_mut().filter(|budget| budget.is_meant(scope));
+    pub(crate) fn adapt(&mut self, now: Duration, scope: LimitKind) -> bool {
+        let meant = self.all.iter_mut().filter(|budget| budget.matches_refusal(scope));
         // The one that is fullest, if the server does not say which.
-        let part = |budget: &mut Budget| u128::from(budget.taken(now)) * u128::from(MOST) / u128::from(budget.limit());
+        let part =
+            |budget: &mut Budget| u128::from(budget.taken(now)) * u128::from(MAX_AMOUNT) / u128::from(budget.limit());
         let Some((_, budget)) = meant.map(|budget| (part(budget), budget)).max_by_key(|(part, _)| *part) else {
             return false;
         };
-        budget.refused(now);
+        budget.on_refusal(now);
         true
     }
 
     /// Calls have waited for this budget for so long.
-    pub(crate) fn pressed(&mut self, now: Duration, kind: Kind, time: Duration) {
-        self.all.iter_mut().filter(|budget| budget.kind == kind).for_each(|budget| budget.pressed(now, time));
+    pub(crate) fn on_backlogged(&mut self, now: Duration, kind: Kind, time: Duration) {
+        self.all.iter_mut().filter(|budget| budget.kind == kind).for_each(|budget| budget.on_backlogged(now, time));
     }
 
     /// Lets go of what headers said of times that are over.
-    pub(crate) fn roll(&mut self, now: Duration) {
-        self.all.iter_mut().for_each(|budget| budget.roll(now));
+    pub(crate) fn advance_to(&mut self, now: Duration) {
+        self.all.iter_mut().for_each(|budget| budget.advance_to(now));
     }
 
     /// When a pace rises by itself.
-    pub(crate) fn until(&self) -> Option<Duration> {
-        self.all.iter().filter_map(Budget::until).min()
+    pub(crate) fn rises_at(&self) -> Option<Duration> {
+        self.all.iter().filter_map(Budget::rises_at).min()
     }
 
     /// Reads what the answer to a call that went at `at` shows. `false`: it is not to be believed.
-    pub(crate) fn read(&mut self, now: Duration, at: Duration, reading: &Reading) -> bool {
-        let rounded = if reading.unit == Unit::Requests { 1 } else { self.contract.remaining_rounded_to() };
-        let is_day = reading.per == Per::Day;
+    pub(crate) fn apply_headers(&mut self, now: Duration, at: Duration, reading: &LimitReading) -> bool {
+        let rounded = if reading.unit == LimitUnit::Requests { 1 } else { self.contract.remaining_rounded_to() };
+        let is_day = reading.per == Period::Day;
         let mut believed = true;
-        for budget in self.all.iter_mut().filter(|budget| budget.is_of(reading.unit, is_day)) {
-            believed &= budget.read(now, at, reading, rounded);
+        for budget in self.all.iter_mut().filter(|budget| budget.matches_reading(reading.unit, is_day)) {
+            believed &= budget.apply_header(now, at, reading, rounded);
         }
         believed
     }
 
     /// How long until the last of so many calls has gone, of which the first cost so much.
-    pub(crate) fn time_for(&self, now: Duration, calls: u64, first: impl Iterator<Item = Price>) -> Duration {
+    pub(crate) fn time_for(&self, now: Duration, calls: u64, first: impl Iterator<Item = Reservation>) -> Duration {
         if self.all.is_empty() {
             return Duration::ZERO;
         }
         let prices: Vec<_> = first.collect();
         let (known, last) = (prices.len().max(1) as u64, prices.last().copied().unwrap_or_default());
-        let all = |of: &dyn Fn(&Price) -> u64| {
+        let all = |of: &dyn Fn(&Reservation) -> u64| {
             let sum: u64 = prices.iter().map(of).sum();
             sum.saturating_add(sum / known * calls.saturating_sub(known))
         };
         let time = |budget: &Budget| {
-            let before = all(&|price| budget.of(&price.expected)).saturating_sub(budget.of(&last.expected));
-            budget.time_for(now, before, all(&|price| budget.of(&price.most)))
+            let before =
+                all(&|price| budget.amount_of(&price.expected)).saturating_sub(budget.amount_of(&last.expected));
+            budget.time_for(now, before, all(&|price| budget.amount_of(&price.most)))
         };
         self.all.iter().map(time).max().unwrap_or_default()
     }
 
     /// How they stand, for the log.
-    pub(crate) fn levels(&mut self, now: Duration) -> [Option<row::Budget>; 5] {
+    pub(crate) fn status(&mut self, now: Duration) -> [Option<row::BudgetStatus>; 5] {
         let mut levels = [None; 5];
         for (level, budget) in levels.iter_mut().zip(&mut self.all) {
-            *level = Some(budget.level(now));
+            *level = Some(budget.status(now));
         }
         levels
     }
 
     /// The same, told of these limits, of which they are this part.
     #[allow(clippy::cast_precision_loss)]
-    pub(crate) fn levels_of(&mut self, now: Duration, whole: &Limits, part: f64) -> [Option<row::Budget>; 5] {
+    pub(crate) fn status_of(&mut self, now: Duration, whole: &Limits, part: f64) -> [Option<row::BudgetStatus>; 5] {
         let all = configured(whole);
-        self.levels(now).map(|level| {
+        self.status(now).map(|level| {
             let level = level?;
             let limit = all.into_iter().find(|(kind, _)| *kind == level.meter)?.1?.get();
             let is_day = matches!(level.meter, Kind::RequestsPerDay | Kind::TokensPerDay);
             let learned = level.learned.map(|learned| if is_day { learned } else { learned / part });
-            Some(row::Budget { limit, learned: learned.filter(|learned| *learned < limit as f64), ..level })
+            Some(row::BudgetStatus { limit, learned: learned.filter(|learned| *learned < limit as f64), ..level })
         })
     }
 
     /// What the budgets of days have taken, by age, oldest first.
-    pub(crate) fn days(&mut self, now: Duration) -> Vec<(Kind, Vec<(Duration, u64)>)> {
+    pub(crate) fn day_usage(&mut self, now: Duration) -> Vec<(Kind, Vec<(Duration, u64)>)> {
         let days = self.all.iter_mut().filter(|budget| budget.is_of_day());
         days.map(|budget| (budget.kind, budget.ages(now).collect())).collect()
     }
@@ -372,18 +375,19 @@ impl Budgets {
     }
 
     /// The first budget of whose part that is ours a call does not fit.
-    pub(crate) fn lacking(&self, price: &Price) -> Option<Kind> {
-        self.all.iter().find(|budget| !budget.fits(budget.of(&price.most))).map(|budget| budget.kind)
+    pub(crate) fn first_exhausted(&self, price: &Reservation) -> Option<Kind> {
+        self.all.iter().find(|budget| !budget.fits(budget.amount_of(&price.most))).map(|budget| budget.kind)
     }
 
     /// Takes over our part of each. `None`: they are ours alone.
-    pub(crate) fn lease(&mut self, now: Duration, answer: Option<&Answer>) {
-        self.told =
-            answer.and_then(|answer| answer.typical_cost).map(|[input, output]| Cost::new(whole(input), whole(output)));
+    pub(crate) fn lease(&mut self, now: Duration, answer: Option<&LeaseGrant>) {
+        self.told = answer
+            .and_then(|answer| answer.typical_cost)
+            .map(|[input, output]| TokenEstimate::new(whole(input), whole(output)));
         for budget in &mut self.all {
             let key = budget.kind.key();
-            let part = |told: &Told| told.get(key).map_or(0, |part| whole(*part));
-            let leased = answer.map(|answer| Leased {
+            let part = |told: &ByLimit| told.get(key).map_or(0, |part| whole(*part));
+            let leased = answer.map(|answer| BudgetLease {
                 pace: part(&answer.rates),
                 share: answer.shares.get(key).copied().unwrap_or(answer.share),
                 room: part(&answer.capacity),
@@ -397,8 +401,8 @@ impl Budgets {
     }
 
     /// Those who share them are out of reach: this part of what they left of a day is ours.
-    pub(crate) fn part(&mut self, now: Duration, part: f64) {
-        self.all.iter_mut().for_each(|budget| budget.part(now, part));
+    pub(crate) fn scale_day(&mut self, now: Duration, part: f64) {
+        self.all.iter_mut().for_each(|budget| budget.scale_day(now, part));
     }
 
     /// Where the server refused last.
@@ -413,41 +417,55 @@ impl Budgets {
 
     /// What the others who share them are told, of so many calls that are to come, for so many of which there are slots, and of
     /// which these are the first. Until the answer only those go that have slots.
-    pub(crate) fn tell(&mut self, now: Duration, calls: u64, slots: u64, first: &[Price], report: &mut Report) {
-        report.typical_cost = self.known().map(|cost| [cost.input, cost.output].map(Option::unwrap_or_default));
-        let usual = self.price(Cost::UNKNOWN);
+    pub(crate) fn fill_request(
+        &mut self,
+        now: Duration,
+        calls: u64,
+        slots: u64,
+        first: &[Reservation],
+        report: &mut LeaseRequest,
+    ) {
+        report.typical_cost = self.own_estimate().map(|cost| [cost.input, cost.output].map(Option::unwrap_or_default));
+        let usual = self.reservation(TokenEstimate::UNKNOWN);
         let first = if first.is_empty() { std::slice::from_ref(&usual) } else { first };
         for budget in &mut self.all {
-            let mean = |of: &dyn Fn(&Price) -> u64| {
+            let mean = |of: &dyn Fn(&Reservation) -> u64| {
                 let sum: u64 = first.iter().map(of).sum();
                 sum.div_ceil(first.len() as u64)
             };
-            let all = mean(&|price| budget.of(&price.most)).saturating_mul(calls);
-            let each = mean(&|price| budget.of(&price.expected));
-            let head = first.first().map_or(0, |price| budget.of(&price.most));
+            let all = mean(&|price| budget.amount_of(&price.most)).saturating_mul(calls);
+            let each = mean(&|price| budget.amount_of(&price.expected));
+            let head = first.first().map_or(0, |price| budget.amount_of(&price.most));
             let (limit, pace) = budget.limits_now(now);
-            let wants = all.max(head.min(calls * MOST));
-            let most = first.iter().map(|price| budget.of(&price.most)).max().unwrap_or(head);
+            let wants = all.max(head.min(calls * MAX_AMOUNT));
+            let most = first.iter().map(|price| budget.amount_of(&price.most)).max().unwrap_or(head);
             let ages = Some(budget.ages_in_parts(now));
-            let space = Space { limit, taken: budget.taken(now), wanted: wants, head_cost: head, max_cost: most, ages };
+            let space = CapacityMessage {
+                limit,
+                taken: budget.taken(now),
+                wanted: wants,
+                head_cost: head,
+                max_cost: most,
+                ages,
+            };
             report.capacity.insert(budget.kind.key(), space);
             // What is taken away is not used while the answer is on its way; but of this much nothing is.
             budget.hold_room(most.saturating_mul(slots));
             if !budget.is_of_day() {
                 let reserved = budget.spread(each.saturating_mul(slots));
-                report.rates.insert(budget.kind.key(), Pace { limit: pace, mean_cost: each, reserved });
+                report.rates.insert(budget.kind.key(), RateMessage { limit: pace, mean_cost: each, reserved });
             }
         }
     }
 
     /// Returns the usage of the budgets that a refusal may be about.
-    pub(crate) fn meant(&mut self, now: Duration, scope: Scope) -> BTreeMap<&'static str, u64> {
-        let meant = self.all.iter_mut().filter(|budget| budget.is_meant(scope));
+    pub(crate) fn candidates(&mut self, now: Duration, scope: LimitKind) -> BTreeMap<&'static str, u64> {
+        let meant = self.all.iter_mut().filter(|budget| budget.matches_refusal(scope));
         meant.map(|budget| (budget.kind.key(), budget.taken(now))).collect()
     }
 
-    fn capped(&self, charge: Charge) -> Charge {
-        Charge {
+    fn capped(&self, charge: TokenCharge) -> TokenCharge {
+        TokenCharge {
             input: charge.input.min(self.caps.input),
             output: charge.output.min(self.caps.output),
             total: charge.total.min(self.caps.total),
@@ -466,26 +484,26 @@ fn configured(limits: &Limits) -> [(Kind, Option<NonZeroU64>); 5] {
 }
 
 /// No limit and no cost is larger: far from where sums overflow.
-pub(crate) const MOST: u64 = 1 << 48;
+pub(crate) const MAX_AMOUNT: u64 = 1 << 48;
 /// Less than this is never absurd.
-const LITTLE: u64 = 10_000;
+const MIN_IMPLAUSIBLE: u64 = 10_000;
 
 fn bit(kind: Kind) -> u8 {
     1 << kind as u8
 }
 
 /// Before any call has told what it used, so many take a whole budget.
-const FIRST: u64 = 10;
+const CALLS_PER_INITIAL_BUDGET: u64 = 10;
 /// When so many have ended and told nothing, none is going to.
-const SILENT: u32 = 5;
+const MAX_CALLS_WITHOUT_USAGE: u32 = 5;
 
 /// The part of each budget that is one call's if so many share it.
-fn share(limits: &Limits, calls: u64) -> Cost {
+fn share(limits: &Limits, calls: u64) -> TokenEstimate {
     let minute = |limit: Option<NonZeroU64>| limit.map(|limit| (limit.get() / calls).max(1));
     let total =
         minute(limits.tokens_per_minute).or_else(|| minute(limits.tokens_per_day).map(|day| (day / 1440).max(1)));
     let (input, output) = total.map(|total| (total.div_ceil(2), total / 2)).unzip();
-    Cost {
+    TokenEstimate {
         input: minute(limits.input_tokens_per_minute).or(input),
         output: minute(limits.output_tokens_per_minute).or(output),
     }

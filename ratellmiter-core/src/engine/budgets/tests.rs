@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::judge::Unit;
+use crate::judge::LimitUnit;
 
 fn count(number: u64) -> NonZeroU64 {
     NonZeroU64::new(number).unwrap()
@@ -24,23 +24,23 @@ fn limits(provider: &str) -> Limits {
 }
 
 fn budgets(provider: &str) -> Budgets {
-    Budgets::new(&limits(provider).checked())
+    Budgets::new(&limits(provider).clamped())
 }
 
 fn taken(budgets: &mut Budgets, now: Duration, kind: Kind) -> u64 {
-    budgets.levels(now).iter().flatten().find(|budget| budget.meter == kind).unwrap().taken
+    budgets.status(now).iter().flatten().find(|budget| budget.meter == kind).unwrap().taken
 }
 
 fn all_taken(budgets: &mut Budgets, now: Duration) -> Vec<u64> {
-    budgets.levels(now).iter().flatten().map(|budget| budget.taken).collect()
+    budgets.status(now).iter().flatten().map(|budget| budget.taken).collect()
 }
 
 const EMPTY: [u64; 5] = [0; 5];
 
 /// A call that goes at once.
-fn go(budgets: &mut Budgets, now: Duration, cost: impl Into<Cost>) -> Price {
-    let mut price = budgets.price(cost.into());
-    budgets.take(now, now, &mut price);
+fn go(budgets: &mut Budgets, now: Duration, cost: impl Into<TokenEstimate>) -> Reservation {
+    let mut price = budgets.reservation(cost.into());
+    budgets.charge(now, now, &mut price);
     price
 }
 
@@ -49,11 +49,11 @@ fn a_call_takes_from_all_or_from_none() {
     let mut budgets = budgets("plain");
     let price = go(&mut budgets, Duration::ZERO, (2000, 500));
     assert_eq!(all_taken(&mut budgets, Duration::ZERO), [2500, 2000, 500, 1, 2500]);
-    let big = budgets.price((1000, 7600).into());
+    let big = budgets.reservation((1000, 7600).into());
     assert_eq!(budgets.due(&big), seconds(60), "one of them has no room");
     let (due, binding) = budgets.binding(&big).unwrap();
     assert_eq!((due, binding.kind), (seconds(60), Kind::OutputTokensPerMinute));
-    budgets.give_back(Duration::ZERO, &price);
+    budgets.refund(Duration::ZERO, &price);
     assert_eq!(all_taken(&mut budgets, seconds(1)), EMPTY);
     assert_eq!(budgets.due(&big), Duration::ZERO);
 }
@@ -68,7 +68,7 @@ fn what_is_expected_paces_and_what_is_possible_is_held() {
         let price = go(&mut budgets, now, (0, 6000));
         budgets.finish(now, now, &price, Some(Usage::new(0, 600)));
     }
-    let price = budgets.price((0, 6000).into());
+    let price = budgets.reservation((0, 6000).into());
     assert_eq!((price.expected.total, price.most.total), (600, 6000));
     let kept = Contract::named("azure").unwrap();
     budgets.set(seconds(200), &limits.contract(kept));
@@ -76,7 +76,7 @@ fn what_is_expected_paces_and_what_is_possible_is_held() {
         let price = go(&mut budgets, seconds(200), (0, 6000));
         budgets.finish(seconds(200), seconds(200), &price, Some(Usage::new(0, 600)));
     });
-    let price = budgets.price((0, 6000).into());
+    let price = budgets.reservation((0, 6000).into());
     assert!(price.expected.total > 5900, "another contract, another mean: {}", price.expected.total);
 }
 
@@ -85,7 +85,7 @@ fn numbers_without_measure_end_nothing() {
     let mut budgets = budgets("plain");
     for cost in [0, 1, u64::MAX] {
         let price = go(&mut budgets, Duration::ZERO, (cost, cost));
-        let due = budgets.due(&budgets.price((1, 1).into()));
+        let due = budgets.due(&budgets.reservation((1, 1).into()));
         assert!(due <= seconds(86_400), "{due:?}");
         assert!(budgets.finish(Duration::ZERO, Duration::ZERO, &price, Some(Usage::new(0, 0))));
         assert_eq!(taken(&mut budgets, Duration::ZERO, Kind::TokensPerMinute), 0);
@@ -105,29 +105,29 @@ fn a_refusal_of_tokens_lowers_the_budget_that_it_is_about() {
         let price = go(&mut budgets, seconds(second), (200, 100));
         budgets.finish(seconds(second), seconds(second), &price, Some(Usage::new(200, 100)));
     }
-    assert!(!budgets.learn(seconds(60), Scope::Requests));
-    assert!(budgets.learn(seconds(60), Scope::OutputTokens));
+    assert!(!budgets.adapt(seconds(60), LimitKind::Requests));
+    assert!(budgets.adapt(seconds(60), LimitKind::OutputTokens));
     let learned = |budgets: &mut Budgets, kind| {
-        budgets.levels(seconds(60)).into_iter().flatten().find(|budget| budget.meter == kind).unwrap().learned
+        budgets.status(seconds(60)).into_iter().flatten().find(|budget| budget.meter == kind).unwrap().learned
     };
     // What went through was 6000 or so a minute: 85 % of that.
     let output = learned(&mut budgets, Kind::OutputTokensPerMinute).unwrap();
     assert!((4900.0..=5300.0).contains(&output), "{output}");
     assert_eq!(learned(&mut budgets, Kind::InputTokensPerMinute), None);
-    budgets.pressed(seconds(60), Kind::OutputTokensPerMinute, seconds(3600));
+    budgets.on_backlogged(seconds(60), Kind::OutputTokensPerMinute, seconds(3600));
     assert_eq!(learned(&mut budgets, Kind::OutputTokensPerMinute), None, "it grows while calls wait for it");
 }
 
 #[test]
 fn a_reading_is_of_its_own_budget() {
     let mut budgets = budgets("anthropic");
-    let reading = |unit, per| Reading { unit, per, limit: Some(4_000), remaining: Some(4_000), reset: None };
-    assert!(budgets.read(seconds(1), seconds(1), &reading(Unit::OutputTokens, Per::Minute)));
-    assert!(budgets.read(seconds(1), seconds(1), &reading(Unit::Requests, Per::Day)));
+    let reading = |unit, per| LimitReading { unit, per, limit: Some(4_000), remaining: Some(4_000), reset: None };
+    assert!(budgets.apply_headers(seconds(1), seconds(1), &reading(LimitUnit::OutputTokens, Period::Minute)));
+    assert!(budgets.apply_headers(seconds(1), seconds(1), &reading(LimitUnit::Requests, Period::Day)));
     let lowered: Vec<_> =
-        budgets.levels(seconds(1)).into_iter().flatten().filter(|budget| budget.learned.is_some()).collect();
+        budgets.status(seconds(1)).into_iter().flatten().filter(|budget| budget.learned.is_some()).collect();
     assert_eq!(lowered.iter().map(|budget| budget.meter).collect::<Vec<_>>(), [Kind::OutputTokensPerMinute]);
-    assert!(budgets.due(&budgets.price((0, 100).into())) <= seconds(1), "nothing was taken");
+    assert!(budgets.due(&budgets.reservation((0, 100).into())) <= seconds(1), "nothing was taken");
 }
 
 #[test]
@@ -147,17 +147,17 @@ fn ten_thousand_cancellations_leave_every_meter_exact() {
             out.push((now, price));
             if out.len() > 20 {
                 let (at, price) = out.swap_remove(usize::try_from(next(20)).unwrap());
-                budgets.give_back(at, &price);
+                budgets.refund(at, &price);
             }
         }
-        out.into_iter().for_each(|(at, price)| budgets.give_back(at, &price));
+        out.into_iter().for_each(|(at, price)| budgets.refund(at, &price));
         assert_eq!(all_taken(&mut budgets, now), EMPTY, "{provider}");
-        let mut price = budgets.price((100, 100).into());
-        assert_eq!(price, untouched.price((100, 100).into()), "{provider}: nothing was learned");
+        let mut price = budgets.reservation((100, 100).into());
+        assert_eq!(price, untouched.reservation((100, 100).into()), "{provider}: nothing was learned");
         assert!(budgets.due(&price) <= now, "{provider}: the next goes at once");
         // And the one after it as if none had been before.
         for budgets in [&mut budgets, &mut untouched] {
-            (0..40).for_each(|_| budgets.take(now, now, &mut price));
+            (0..40).for_each(|_| budgets.charge(now, now, &mut price));
         }
         assert_eq!(budgets.due(&price), untouched.due(&price), "{provider}");
     }
@@ -194,13 +194,13 @@ proptest! {
         let mut now = Duration::ZERO;
         let mut out = Vec::new();
         for (input, output, wait, end, which) in calls {
-            let mut price = budgets.price((input, output).into());
+            let mut price = budgets.reservation((input, output).into());
             now += Duration::from_millis(wait);
             prop_assert!(budgets.due(&price) <= now + seconds(86_400), "nobody waits for longer than a day");
             now = now.max(budgets.due(&price));
-            let before = budgets.levels(now);
-            budgets.take(now, now, &mut price);
-            for (before, after) in before.iter().flatten().zip(budgets.levels(now).iter().flatten()) {
+            let before = budgets.status(now);
+            budgets.charge(now, now, &mut price);
+            for (before, after) in before.iter().flatten().zip(budgets.status(now).iter().flatten()) {
                 let alone = before.taken == 0;
                 prop_assert!(after.taken <= after.limit || alone, "{:?}", after);
             }
@@ -216,14 +216,14 @@ proptest! {
                     }
                     End::Dropped => {}
                     End::Refused => budgets.refuse(now, at, &price),
-                    End::NeverMade => budgets.give_back(at, &price),
+                    End::NeverMade => budgets.refund(at, &price),
                 }
             }
         }
         // A day later nothing is left of it.
         let later = now + seconds(86_401);
         prop_assert!(all_taken(&mut budgets, later).iter().all(|taken| *taken == 0));
-        let price = budgets.price((1, 1).into());
+        let price = budgets.reservation((1, 1).into());
         prop_assert!(budgets.due(&price) <= later);
     }
 }

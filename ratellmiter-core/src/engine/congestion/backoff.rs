@@ -3,26 +3,26 @@
 use std::time::Duration;
 
 /// The first pause when the server gives no hint.
-pub(crate) const FIRST: Duration = Duration::from_secs(2);
+pub(crate) const FIRST_PAUSE: Duration = Duration::from_secs(2);
 /// The longest pause that we choose ourselves.
-pub(crate) const LONGEST: Duration = Duration::from_secs(65);
+pub(crate) const MAX_PAUSE: Duration = Duration::from_secs(65);
 /// Growth of the pause from one to the next without a call accepted.
-pub(crate) const GROWTH: f64 = 1.5;
+pub(crate) const PAUSE_FACTOR: f64 = 1.5;
 /// Jitter: up to this part of a pause, within bounds.
 pub(crate) const JITTER_DIVISOR: u32 = 20;
 pub(crate) const MIN_JITTER: Duration = Duration::from_millis(10);
 pub(crate) const MAX_JITTER: Duration = Duration::from_millis(500);
 /// A longer hint is no matter of seconds: the call gets its error back, and the limiter chooses its own pause.
-pub(crate) const LONGEST_HINT: Duration = Duration::from_mins(10);
+pub(crate) const MAX_HINT: Duration = Duration::from_mins(10);
 /// A canary that is out this many times as long as the slowest refusal took has been accepted.
-pub(crate) const PATIENCE: u32 = 3;
-pub(crate) const LEAST_PATIENCE: Duration = Duration::from_millis(250);
-pub(crate) const MOST_PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const CANARY_FACTOR: u32 = 3;
+pub(crate) const MIN_CANARY_TIMEOUT: Duration = Duration::from_millis(250);
+pub(crate) const MAX_CANARY_TIMEOUT: Duration = Duration::from_secs(30);
 /// While nobody knows how long refusals take.
-pub(crate) const FIRST_PATIENCE: Duration = Duration::from_secs(1);
+pub(crate) const FIRST_CANARY_TIMEOUT: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
-pub(crate) struct Recovery {
+pub(crate) struct Backoff {
     /// What the next pause is without a hint, and at least from the second of an episode on.
     own: Duration,
     first: bool,
@@ -32,10 +32,10 @@ pub(crate) struct Recovery {
     has_jitter: bool,
 }
 
-impl Recovery {
+impl Backoff {
     pub(crate) fn new(seed: u64) -> Self {
         Self {
-            own: FIRST,
+            own: FIRST_PAUSE,
             first: true,
             slowest_refusal: Duration::ZERO,
             random: seed,
@@ -45,7 +45,7 @@ impl Recovery {
     }
 
     /// Notes how long a refusal took to come.
-    pub(crate) fn refused_after(&mut self, time: Duration) {
+    pub(crate) fn on_refusal_latency(&mut self, time: Duration) {
         self.slowest_refusal = self.slowest_refusal.max(time);
     }
 
@@ -58,24 +58,24 @@ impl Recovery {
             None => self.own,
         };
         if !self.first || hint.is_none() {
-            self.own = self.own.mul_f64(GROWTH).min(LONGEST);
+            self.own = self.own.mul_f64(PAUSE_FACTOR).min(MAX_PAUSE);
         }
         self.first = false;
         pause + self.jitter(pause)
     }
 
     /// The episode is over: the next one starts short again.
-    pub(crate) fn over(&mut self) {
-        self.own = FIRST;
+    pub(crate) fn reset(&mut self) {
+        self.own = FIRST_PAUSE;
         self.first = true;
     }
 
     /// How long a canary is waited for.
-    pub(crate) fn patience(&self) -> Duration {
+    pub(crate) fn canary_timeout(&self) -> Duration {
         if self.slowest_refusal.is_zero() {
-            return FIRST_PATIENCE;
+            return FIRST_CANARY_TIMEOUT;
         }
-        (self.slowest_refusal * PATIENCE).clamp(LEAST_PATIENCE, MOST_PATIENCE)
+        (self.slowest_refusal * CANARY_FACTOR).clamp(MIN_CANARY_TIMEOUT, MAX_CANARY_TIMEOUT)
     }
 
     #[cfg(test)]
@@ -111,20 +111,20 @@ mod tests {
 
     #[test]
     fn pauses_grow_by_half_to_65_seconds_and_start_short_again() {
-        let mut recovery = Recovery::new(1);
+        let mut recovery = Backoff::new(1);
         for millis in [2000, 3000, 4500, 6750, 10_125, 15_187, 22_781, 34_171, 51_257, 65_000, 65_000] {
             let pause = recovery.pause(None);
             assert!(about(pause, millis), "{pause:?} is not about {millis} ms");
         }
-        recovery.over();
+        recovery.reset();
         assert!(about(recovery.pause(None), 2000));
     }
 
     #[test]
     fn a_hint_is_taken_at_its_word_once() {
-        let mut recovery = Recovery::new(2);
+        let mut recovery = Backoff::new(2);
         assert!(about(recovery.pause(Some(Duration::from_secs(7))), 7000));
-        recovery.over();
+        recovery.reset();
         assert!(about(recovery.pause(Some(Duration::ZERO)), 0));
         assert!(about(recovery.pause(Some(Duration::ZERO)), 2000));
         assert!(about(recovery.pause(Some(Duration::ZERO)), 3000));
@@ -133,19 +133,19 @@ mod tests {
 
     #[test]
     fn two_processes_come_back_at_different_times() {
-        let pauses = [3, 4].map(|seed| Recovery::new(seed).pause(Some(Duration::from_secs(5))));
+        let pauses = [3, 4].map(|seed| Backoff::new(seed).pause(Some(Duration::from_secs(5))));
         assert_ne!(pauses[0], pauses[1]);
     }
 
     #[test]
     fn patience_is_a_few_times_the_slowest_refusal() {
-        let mut recovery = Recovery::new(0);
-        assert_eq!(recovery.patience(), Duration::from_secs(1));
-        recovery.refused_after(Duration::from_millis(900));
-        recovery.refused_after(Duration::from_millis(100));
-        assert_eq!(recovery.patience(), Duration::from_millis(2700));
-        let mut quick = Recovery::new(0);
-        quick.refused_after(Duration::from_millis(20));
-        assert_eq!(quick.patience(), Duration::from_millis(250));
+        let mut recovery = Backoff::new(0);
+        assert_eq!(recovery.canary_timeout(), Duration::from_secs(1));
+        recovery.on_refusal_latency(Duration::from_millis(900));
+        recovery.on_refusal_latency(Duration::from_millis(100));
+        assert_eq!(recovery.canary_timeout(), Duration::from_millis(2700));
+        let mut quick = Backoff::new(0);
+        quick.on_refusal_latency(Duration::from_millis(20));
+        assert_eq!(quick.canary_timeout(), Duration::from_millis(250));
     }
 }

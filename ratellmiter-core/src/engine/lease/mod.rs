@@ -13,9 +13,11 @@ use slots::Slots;
 
 #[cfg(feature = "redis")]
 pub(crate) use crate::engine::lease::protocol::Conflict;
-pub(crate) use crate::engine::lease::protocol::{Ages, Answer, Outcome, Pace, Ramp, Refusal, Report, Space, Told};
+pub(crate) use crate::engine::lease::protocol::{
+    Ages, ByLimit, CapacityMessage, LeaseGrant, LeaseRequest, Outcome, RampMessage, RateMessage, RefusalMessage,
+};
 
-use crate::engine::{congestion::adaptive::Through, pace::gcra::nanos};
+use crate::engine::{congestion::adaptive::Throughput, pace::gcra::nanos};
 
 /// Time between reports of a busy process, unless the server sets a longer one.
 pub(crate) const PERIOD: Duration = Duration::from_millis(250);
@@ -39,13 +41,13 @@ pub(crate) const IN_FLIGHT: &str = "in_flight";
 /// The processes that share a limiter.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
-pub struct Fleet {
+pub struct FleetStatus {
     /// How many there are, this one included; 0 before the first answer of the server that they share it on.
-    pub members: u64,
-    /// That server is out of reach: `members` were there when it was last heard, and [`Shared::on_loss`] says what happens.
+    pub processes: u64,
+    /// That server is out of reach: `members` were there when it was last heard, and [`Shared::on_disconnect`] says what happens.
     ///
-    /// [`Shared::on_loss`]: https://docs.rs/ratellmiter-core/latest/ratellmiter_core/struct.Shared.html#method.on_loss
-    pub is_lost: bool,
+    /// [`Shared::on_disconnect`]: https://docs.rs/ratellmiter-core/latest/ratellmiter_core/struct.Shared.html#method.on_disconnect
+    pub is_disconnected: bool,
 }
 
 /// The call that tests the server during a pause, while it is this process's to send.
@@ -63,7 +65,7 @@ enum Canary {
 #[derive(Debug, Default)]
 pub(crate) struct Lease {
     /// The last grant, as it came. Before the first, the number of conflicting processes and the equal share of one.
-    pub(crate) grant: Answer,
+    pub(crate) grant: LeaseGrant,
     /// Document of the grant, or of the last lease before it; and the time of its first grant.
     pub(crate) epoch: Option<String>,
     since: Option<Duration>,
@@ -79,10 +81,10 @@ pub(crate) struct Lease {
     round_trip: Duration,
     is_resting: bool,
     // News for the next report.
-    refusals: Vec<Refusal>,
+    refusals: Vec<RefusalMessage>,
     outcome: Option<Outcome>,
     arrivals: u64,
-    sent: Through,
+    sent: Throughput,
     unused_slots: u64,
     backlogged: BTreeMap<&'static str, Duration>,
     has_changed: bool,
@@ -96,8 +98,8 @@ pub(crate) struct Lease {
 impl Lease {
     /// Creates a lease that grants nothing yet. `ceilings` of adapted limits and the document of the last lease go into the first
     /// report, for a server that has lost its document.
-    pub(crate) fn new(ceilings: Told, epoch: Option<String>) -> Self {
-        let grant = Answer { ceilings, share: 1.0, is_capacity_limited: true, ..Answer::default() };
+    pub(crate) fn new(ceilings: ByLimit, epoch: Option<String>) -> Self {
+        let grant = LeaseGrant { ceilings, share: 1.0, is_capacity_limited: true, ..LeaseGrant::default() };
         Self { grant, epoch, has_changed: true, ..Self::default() }
     }
 
@@ -116,14 +118,14 @@ impl Lease {
     }
 
     /// Discards expired slots.
-    pub(crate) fn roll(&mut self, now: Duration) {
+    pub(crate) fn drop_expired(&mut self, now: Duration) {
         self.unused_slots += self.slots.drop_before(now.saturating_sub(SLOT_LIFETIME));
     }
 
     /// Takes the slot of a call. Returns `true` if the call is the canary.
-    pub(crate) fn take(&mut self, now: Duration, id: u64) -> bool {
+    pub(crate) fn use_slot(&mut self, now: Duration, id: u64) -> bool {
         self.slots.take();
-        self.sent.went(now);
+        self.sent.on_sent(now);
         self.has_changed = true;
         let is_canary = self.canary == Canary::Granted;
         if is_canary {
@@ -139,7 +141,7 @@ impl Lease {
     }
 
     /// Returns the slot of a call that was never made.
-    pub(crate) fn give_back(&mut self, now: Duration, id: u64) {
+    pub(crate) fn cancel(&mut self, now: Duration, id: u64) {
         if self.canary == Canary::Sent(id) {
             self.end(id, Outcome::Lost);
         } else {
@@ -157,8 +159,8 @@ impl Lease {
     }
 
     /// Gives up the lease of an idle process. It reports again when a call is requested; until then the rate is shown as it was.
-    pub(crate) fn rest(&mut self) {
-        let Answer { rate, pace, share, .. } = self.grant;
+    pub(crate) fn release(&mut self) {
+        let LeaseGrant { rate, pace, share, .. } = self.grant;
         *self = self.renewed();
         (self.grant.rate, self.grant.pace, self.grant.share) = (rate, pace, share);
         self.is_resting = true;
@@ -170,17 +172,17 @@ impl Lease {
     }
 
     /// Records that a call could not be sent at once and did not wait, so that the next lease has a spare slot.
-    pub(crate) fn tried(&mut self, now: Duration) {
+    pub(crate) fn missed_try(&mut self, now: Duration) {
         self.last_failed_try = Some(now);
     }
 
     /// Records that a call was requested.
-    pub(crate) fn asked(&mut self) {
+    pub(crate) fn on_requested(&mut self) {
         self.arrivals += 1;
     }
 
     /// Records that calls were queued for a limit.
-    pub(crate) fn backlogged(&mut self, limit: &'static str, time: Duration) {
+    pub(crate) fn on_backlogged(&mut self, limit: &'static str, time: Duration) {
         if !time.is_zero() {
             *self.backlogged.entry(limit).or_default() += time;
         }
@@ -196,7 +198,7 @@ impl Lease {
     }
 
     /// Records a refusal, of the call `id` or of an unknown one. No call is sent before the next grant.
-    pub(crate) fn refused(&mut self, id: Option<u64>, refusal: Refusal) {
+    pub(crate) fn on_refusal(&mut self, id: Option<u64>, refusal: RefusalMessage) {
         self.has_changed = true;
         let is_canary = refusal.is_canary || id.is_some_and(|id| self.canary == Canary::Sent(id));
         if is_canary {
@@ -205,7 +207,7 @@ impl Lease {
         if refusal.episode.is_none_or(|episode| episode == self.grant.episode) {
             self.drop_slots();
         }
-        self.refusals.push(Refusal { is_canary, ..refusal });
+        self.refusals.push(RefusalMessage { is_canary, ..refusal });
     }
 
     pub(crate) fn drop_slots(&mut self) {
@@ -236,14 +238,14 @@ impl Lease {
         self.canary = Canary::None;
         if blocked {
             let episode = Some(self.grant.episode);
-            self.refused(None, Refusal { episode, is_canary: true, ..Refusal::default() });
+            self.on_refusal(None, RefusalMessage { episode, is_canary: true, ..RefusalMessage::default() });
         } else {
             self.outcome = Some(Outcome::Accepted);
         }
     }
 
     /// Returns `true` if a call sent at `at` had its slot from this document.
-    pub(crate) fn is_from_here(&self, at: Duration) -> bool {
+    pub(crate) fn granted_at(&self, at: Duration) -> bool {
         self.since.is_some_and(|since| at >= since)
     }
 
@@ -268,8 +270,8 @@ impl Lease {
     }
 
     /// Drains the news into a report, and keeps as many slots as are needed.
-    pub(crate) fn report(&mut self, now: Duration, queued: u64) -> Report {
-        self.roll(now);
+    pub(crate) fn report(&mut self, now: Duration, queued: u64) -> LeaseRequest {
+        self.drop_expired(now);
         let period = self.period();
         let since = self.asked.map_or(period, |asked| now.saturating_sub(asked)).max(Duration::from_millis(1));
         let is_in_force = self.asked.is_some() && since < GRANT_LIFETIME;
@@ -297,7 +299,7 @@ impl Lease {
         let held_slots = self.slots.len();
         (self.asked, self.has_changed) = (Some(now), false);
         let is_kept = matches!(self.canary, Canary::Granted | Canary::Probing);
-        Report {
+        LeaseRequest {
             epoch: self.epoch.clone(),
             is_new: !self.is_known(),
             queued,
@@ -316,12 +318,12 @@ impl Lease {
             allowed: if is_in_force { self.rate() * self.grant.share } else { carried },
             refusals: std::mem::take(&mut self.refusals),
             canary: self.outcome.take().or_else(|| is_kept.then_some(Outcome::Kept)),
-            ..Report::default()
+            ..LeaseRequest::default()
         }
     }
 
     /// Takes over a grant that has arrived.
-    pub(crate) fn renew(&mut self, now: Duration, grant: &Answer) {
+    pub(crate) fn renew(&mut self, now: Duration, grant: &LeaseGrant) {
         if let Some(asked) = self.asked {
             let trip = now.saturating_sub(asked).min(Duration::from_secs(2));
             self.round_trip = if trip > self.round_trip { trip } else { (self.round_trip * 7 + trip) / 8 };

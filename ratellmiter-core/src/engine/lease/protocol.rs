@@ -8,10 +8,10 @@ use ratellmiter_macros::{Unserialized as Deserialize, Unserialized as Serialize}
 use serde::{Deserialize, Serialize};
 
 /// A number for each limit, by its name.
-pub(crate) type Told = BTreeMap<String, f64>;
+pub(crate) type ByLimit = BTreeMap<String, f64>;
 
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
-pub(crate) struct Report {
+pub(crate) struct LeaseRequest {
     /// Document of the current lease.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) epoch: Option<String>,
@@ -23,7 +23,7 @@ pub(crate) struct Report {
     pub(crate) rate: u32,
     pub(crate) burst: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) ramp: Option<Ramp>,
+    pub(crate) ramp: Option<RampMessage>,
     /// Refusals adapt the limits.
     pub(crate) adapts: bool,
     /// Queued calls, refused ones among them, and calls expected in a period.
@@ -49,9 +49,9 @@ pub(crate) struct Report {
     pub(crate) served: Option<u64>,
     /// Time since the last report in which calls were queued for a limit, by its name.
     pub(crate) backlogged: BTreeMap<&'static str, u64>,
-    pub(crate) capacity: BTreeMap<&'static str, Space>,
-    pub(crate) rates: BTreeMap<&'static str, Pace>,
-    pub(crate) refusals: Vec<Refusal>,
+    pub(crate) capacity: BTreeMap<&'static str, CapacityMessage>,
+    pub(crate) rates: BTreeMap<&'static str, RateMessage>,
+    pub(crate) refusals: Vec<RefusalMessage>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) canary: Option<Outcome>,
     /// Input and output tokens of a call without an estimate, as this process has measured them.
@@ -60,7 +60,7 @@ pub(crate) struct Report {
     /// For a server without a document: the rest of a pause, the ceilings of adapted limits, and the rate in force, in calls a
     /// minute.
     pub(crate) paused: u64,
-    pub(crate) ceilings: Told,
+    pub(crate) ceilings: ByLimit,
     pub(crate) allowed: f64,
     /// Random number from 0 to 1.
     pub(crate) jitter: f64,
@@ -68,14 +68,14 @@ pub(crate) struct Report {
 
 /// In thousandths of the rate.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub(crate) struct Ramp {
+pub(crate) struct RampMessage {
     pub(crate) start: u32,
     pub(crate) step: u32,
 }
 
 /// This process's part of a capacity that all processes take together: calls in flight, or the usage of a budget.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct Space {
+pub(crate) struct CapacityMessage {
     pub(crate) limit: u64,
     pub(crate) taken: u64,
     /// Demand until the next report; cost of the first queued call; largest cost in the queue.
@@ -99,14 +99,14 @@ pub(crate) struct Ages {
 /// A budget that is spread over a minute: its limit as this process knows it, the mean cost of the next calls, and the sum of all
 /// costs with those of calls that have slots.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub(crate) struct Pace {
+pub(crate) struct RateMessage {
     pub(crate) limit: u64,
     pub(crate) mean_cost: u64,
     pub(crate) reserved: i64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub(crate) struct Refusal {
+pub(crate) struct RefusalMessage {
     /// Episode in which the call was sent. `None` for a call of another process, or of one before the document was made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) episode: Option<u64>,
@@ -135,7 +135,7 @@ pub(crate) enum Outcome {
 
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[allow(clippy::struct_excessive_bools)] // Each is a fact of its own.
-pub(crate) struct Answer {
+pub(crate) struct LeaseGrant {
     pub(crate) epoch: String,
     pub(crate) episode: u64,
     /// Time between reports of a busy process.
@@ -148,17 +148,17 @@ pub(crate) struct Answer {
     pub(crate) paused: Option<f64>,
     /// Time until a process without slots reports again.
     pub(crate) poll_in: f64,
-    pub(crate) capacity: Told,
+    pub(crate) capacity: ByLimit,
     /// Usage of the budgets by other processes; how much more of a day they may use until they notice that the server is
     /// unreachable; and the time until the next call fits, if it does not.
-    pub(crate) used_by_others: Told,
-    pub(crate) overshoot_of_day: Told,
-    pub(crate) free_in: Told,
+    pub(crate) used_by_others: ByLimit,
+    pub(crate) overshoot_of_day: ByLimit,
+    pub(crate) free_in: ByLimit,
     /// Input and output tokens of a call without an estimate, as some process has measured them.
     pub(crate) typical_cost: Option<[f64; 2]>,
     /// Rates of the budgets for all processes together, a minute, and this process's part of the demand for each.
-    pub(crate) rates: Told,
-    pub(crate) shares: Told,
+    pub(crate) rates: ByLimit,
+    pub(crate) shares: ByLimit,
     /// Budget that ran out of slots.
     pub(crate) bottleneck: Option<String>,
     /// Number of processes, and this one's part of all demand.
@@ -171,8 +171,8 @@ pub(crate) struct Answer {
     pub(crate) is_capacity_limited: bool,
     /// No other process is waiting for in-flight capacity.
     pub(crate) is_capacity_plentiful: bool,
-    pub(crate) ceilings: Told,
-    pub(crate) adapted: Told,
+    pub(crate) ceilings: ByLimit,
+    pub(crate) adapted: ByLimit,
 }
 
 /// Another process with other limits.

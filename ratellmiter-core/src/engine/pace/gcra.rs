@@ -8,7 +8,7 @@ use std::{num::NonZeroU64, time::Duration};
 const MINUTE: u64 = 60_000_000_000;
 
 #[derive(Debug)]
-pub(crate) struct Meter {
+pub(crate) struct Gcra {
     per_minute: u64,
     /// The theoretical arrival time: nanoseconds, and so many `per_minute`ths of one.
     nanos: u64,
@@ -17,7 +17,7 @@ pub(crate) struct Meter {
     burst: u64,
 }
 
-impl Meter {
+impl Gcra {
     pub(crate) fn new(per_minute: NonZeroU64) -> Self {
         Self { per_minute: per_minute.get(), nanos: 0, part: 0, burst: 0 }
     }
@@ -29,11 +29,11 @@ impl Meter {
 
     /// When the next call may go, rounded up to the nanosecond. What it costs delays those after it.
     pub(crate) fn due(&self) -> Duration {
-        Duration::from_nanos(self.whole().saturating_sub(self.tolerance()))
+        Duration::from_nanos(self.tat().saturating_sub(self.tolerance()))
     }
 
     /// When the budget is whole again, rounded up to the nanosecond.
-    fn whole(&self) -> u64 {
+    fn tat(&self) -> u64 {
         self.nanos.saturating_add(u64::from(self.part > 0))
     }
 
@@ -43,7 +43,7 @@ impl Meter {
     }
 
     /// The server has no more than it shows: what was saved up is gone.
-    pub(crate) fn forget_saved(&mut self, now: Duration) {
+    pub(crate) fn drop_burst(&mut self, now: Duration) {
         let empty = nanos(now) + self.tolerance();
         if self.nanos < empty {
             (self.nanos, self.part) = (empty, 0);
@@ -51,9 +51,9 @@ impl Meter {
     }
 
     /// Charges a cost to a call that went at `slot`, which is not before [`due`](Self::due).
-    pub(crate) fn take(&mut self, slot: Duration, cost: u64) {
+    pub(crate) fn admit(&mut self, slot: Duration, cost: u64) {
         // `whole` is rounded up: a call that goes just then goes on the exact schedule.
-        if nanos(slot) > self.whole() {
+        if nanos(slot) > self.tat() {
             (self.nanos, self.part) = (nanos(slot), 0);
         }
         self.charge(cost);
@@ -68,7 +68,7 @@ impl Meter {
     }
 
     /// Takes back what was charged to a call, or a part of it.
-    pub(crate) fn give_back(&mut self, cost: u64) {
+    pub(crate) fn refund(&mut self, cost: u64) {
         let (nanos, part) = self.time_of(cost);
         let lent = self.part < part;
         self.part = if lent { self.part + (self.per_minute - part) } else { self.part - part };
@@ -77,7 +77,7 @@ impl Meter {
 
     /// What has been brought since the budget was whole.
     pub(crate) fn unused(&self, now: Duration) -> u64 {
-        let brought = u128::from(nanos(now).saturating_sub(self.whole())) * u128::from(self.per_minute);
+        let brought = u128::from(nanos(now).saturating_sub(self.tat())) * u128::from(self.per_minute);
         u64::try_from(brought / u128::from(MINUTE)).unwrap_or(u64::MAX)
     }
 
@@ -120,8 +120,8 @@ mod tests {
 
     use super::*;
 
-    fn meter(per_minute: u64) -> Meter {
-        Meter::new(NonZeroU64::new(per_minute).unwrap())
+    fn meter(per_minute: u64) -> Gcra {
+        Gcra::new(NonZeroU64::new(per_minute).unwrap())
     }
 
     #[test]
@@ -129,7 +129,7 @@ mod tests {
         for (per_minute, calls, seconds) in [(5, 1, 12), (90, 3, 2), (7, 7, 60), (1, 1, 60), (119, 119, 60)] {
             let mut meter = meter(per_minute);
             for _ in 0..calls {
-                meter.take(meter.due(), 1);
+                meter.admit(meter.due(), 1);
             }
             assert_eq!(meter.due(), Duration::from_secs(seconds), "{per_minute} a minute");
         }
@@ -138,14 +138,14 @@ mod tests {
     #[test]
     fn an_idle_meter_saves_nothing_up() {
         let mut meter = meter(60);
-        meter.take(Duration::from_secs(100), 1);
+        meter.admit(Duration::from_secs(100), 1);
         assert_eq!(meter.due(), Duration::from_secs(101));
     }
 
     #[test]
     fn a_new_rate_holds_from_the_next_call_on() {
         let mut meter = meter(5);
-        meter.take(Duration::ZERO, 1);
+        meter.admit(Duration::ZERO, 1);
         meter.set_rate(Duration::from_secs(6), NonZeroU64::new(60).unwrap());
         // Half of the call was still owed.
         assert_eq!(meter.due(), Duration::from_millis(6500));
@@ -156,30 +156,30 @@ mod tests {
     #[test]
     fn what_is_given_back_leaves_no_trace() {
         let mut meter = meter(7);
-        (0..3).for_each(|_| meter.take(meter.due(), 1));
+        (0..3).for_each(|_| meter.admit(meter.due(), 1));
         let before = (meter.nanos, meter.part);
-        (0..10).for_each(|_| meter.take(meter.due(), 1));
-        (0..10).for_each(|_| meter.give_back(1));
+        (0..10).for_each(|_| meter.admit(meter.due(), 1));
+        (0..10).for_each(|_| meter.refund(1));
         assert_eq!((meter.nanos, meter.part), before);
     }
 
     #[test]
     fn what_is_given_back_is_due_again() {
         let mut meter = meter(60);
-        meter.take(Duration::from_secs(3), 1);
-        meter.give_back(1);
+        meter.admit(Duration::from_secs(3), 1);
+        meter.refund(1);
         assert_eq!(meter.due(), Duration::from_secs(3));
     }
 
     #[test]
     fn a_cost_is_so_many_calls_at_once() {
         let (mut calls, mut tokens) = (meter(7), meter(7));
-        (0..5).for_each(|_| calls.take(Duration::ZERO, 1));
-        tokens.take(Duration::ZERO, 5);
+        (0..5).for_each(|_| calls.admit(Duration::ZERO, 1));
+        tokens.admit(Duration::ZERO, 5);
         assert_eq!((tokens.nanos, tokens.part), (calls.nanos, calls.part));
         assert_eq!((tokens.unused(Duration::from_secs(42)), tokens.unused(Duration::from_secs(60))), (0, 1));
         tokens.charge(3);
-        tokens.give_back(3);
+        tokens.refund(3);
         assert_eq!((tokens.nanos, tokens.part), (calls.nanos, calls.part));
         assert_eq!(tokens.due(), Duration::from_nanos(42_857_142_858), "what was charged delays the next");
     }
@@ -187,9 +187,9 @@ mod tests {
     #[test]
     fn no_cost_ends_time() {
         let mut meter = meter(1);
-        meter.take(Duration::ZERO, u64::MAX);
+        meter.admit(Duration::ZERO, u64::MAX);
         meter.charge(u64::MAX);
-        meter.give_back(u64::MAX);
+        meter.refund(u64::MAX);
         let _ = meter.due();
     }
 
@@ -197,11 +197,11 @@ mod tests {
         #[test]
         fn giving_back_is_exact(per_minute in 1_u64..1 << 48, costs in prop::collection::vec(0_u64..1 << 40, 1..40)) {
             let mut meter = meter(per_minute);
-            meter.take(Duration::from_secs(1), 3);
+            meter.admit(Duration::from_secs(1), 3);
             let before = (meter.nanos, meter.part);
             costs.iter().for_each(|&cost| meter.charge(cost));
             prop_assume!(meter.nanos < u64::MAX);
-            costs.iter().rev().for_each(|&cost| meter.give_back(cost));
+            costs.iter().rev().for_each(|&cost| meter.refund(cost));
             prop_assert_eq!((meter.nanos, meter.part), before);
         }
 
@@ -209,7 +209,7 @@ mod tests {
         fn any_rate_is_spent_to_the_nanosecond(per_minute in 1_u64..1 << 48, calls in 1_u32..5000) {
             let mut meter = meter(per_minute);
             for _ in 0..calls {
-                meter.take(meter.due(), 1);
+                meter.admit(meter.due(), 1);
             }
             let exact = u128::from(calls) * u128::from(MINUTE);
             let due = meter.due().as_nanos();

@@ -6,21 +6,21 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use crate::limits::{self, FULL};
+use crate::limits::{self, FULL_RATE};
 
 const SECOND: Duration = Duration::from_secs(1);
 /// Demand after this time without a call is a jump.
-pub(crate) const IDLE: Duration = Duration::from_secs(2);
+pub(crate) const IDLE_RESET: Duration = Duration::from_secs(2);
 /// Start after a pause, as a multiple of the start from idle, and the step until the full rate is reached.
 pub(crate) const RESUME_FACTOR: u32 = 3;
 pub(crate) const STEEP_FACTOR: u32 = 2;
 const NANOS: u64 = 1_000_000_000;
 
 /// One call, in calls a minute times thousandths of the rate.
-pub(crate) const UNIT: u64 = 60 * FULL as u64;
+pub(crate) const UNIT: u64 = 60 * FULL_RATE as u64;
 
 #[derive(Debug)]
-pub(crate) struct Ramp {
+pub(crate) struct RampState {
     settings: Option<limits::Ramp>,
     per_minute: u64,
     /// The part of the rate that this second may use, in thousandths.
@@ -40,12 +40,12 @@ pub(crate) struct Ramp {
     pace: u64,
 }
 
-impl Ramp {
+impl RampState {
     pub(crate) fn new(settings: Option<limits::Ramp>, per_minute: NonZeroU32, from_idle: bool) -> Self {
         let mut ramp = Self {
             settings,
             per_minute: per_minute.get().into(),
-            level: FULL,
+            level: FULL_RATE,
             second: Duration::ZERO,
             allowed: 0,
             used: 0,
@@ -65,17 +65,17 @@ impl Ramp {
     /// and what was too much of it has been learned.
     pub(crate) fn resume(&mut self, sent: Duration) {
         self.start(sent, RESUME_FACTOR);
-        self.steep = self.level < FULL;
+        self.steep = self.level < FULL_RATE;
         self.used = 1;
     }
 
     /// Begins where another was that is left behind: as from idle, or at the top.
-    pub(crate) fn begin(&mut self, now: Duration, is_ramping: bool) {
+    pub(crate) fn take_over(&mut self, now: Duration, is_ramping: bool) {
         self.restart(now);
         if !is_ramping {
-            self.level = FULL;
-            self.pace = u64::from(FULL) * self.per_minute;
-            self.begin_second(now);
+            self.level = FULL_RATE;
+            self.pace = u64::from(FULL_RATE) * self.per_minute;
+            self.start_second(now);
         }
     }
 
@@ -85,12 +85,12 @@ impl Ramp {
     }
 
     fn start(&mut self, now: Duration, times: u32) {
-        self.level = self.settings.map_or(FULL, |ramp| (times * ramp.start).min(FULL));
+        self.level = self.settings.map_or(FULL_RATE, |ramp| (times * ramp.start).min(FULL_RATE));
         self.steep = false;
         self.carry = 0;
         self.used = 0;
         self.pace = u64::from(self.level) * self.per_minute;
-        self.begin_second(now);
+        self.start_second(now);
     }
 
     /// Changes the settings from `now` on: a higher rate is a jump, to be taken step by step as any other.
@@ -105,23 +105,24 @@ impl Ramp {
         let same_pace = self.pace / u64::from(per_minute.get());
         self.settings = settings;
         self.per_minute = per_minute.get().into();
-        self.level =
-            settings.map_or(FULL, |ramp| u32::try_from(same_pace).map_or(FULL, |pace| pace.clamp(ramp.start, FULL)));
+        self.level = settings.map_or(FULL_RATE, |ramp| {
+            u32::try_from(same_pace).map_or(FULL_RATE, |pace| pace.clamp(ramp.start, FULL_RATE))
+        });
         self.used = 0;
-        self.begin_second(now);
+        self.start_second(now);
     }
 
     /// Comes to the second that `now` lies in. `pressed`: since the last event calls have waited for the rate alone.
-    pub(crate) fn roll(&mut self, now: Duration, pressed: bool) {
+    pub(crate) fn advance_to(&mut self, now: Duration, pressed: bool) {
         let Some(settings) = self.settings else {
             return;
         };
-        if !self.from_idle && self.level == FULL {
+        if !self.from_idle && self.level == FULL_RATE {
             self.second = now;
             return;
         }
         while self.second + SECOND <= now {
-            if self.from_idle && !pressed && self.used == 0 && self.second + IDLE <= now {
+            if self.from_idle && !pressed && self.used == 0 && self.second + IDLE_RESET <= now {
                 self.restart(now);
                 return;
             }
@@ -130,17 +131,17 @@ impl Ramp {
             let used = u32::try_from(used).map_or(self.level, |used| used.min(self.level));
             let base = if self.from_idle { used } else { self.level };
             let step = if self.steep { STEEP_FACTOR * settings.step } else { settings.step };
-            self.level = (base + step).clamp(settings.start, FULL);
-            self.steep &= self.level < FULL;
+            self.level = (base + step).clamp(settings.start, FULL_RATE);
+            self.steep &= self.level < FULL_RATE;
             self.used = 0;
             self.pace = u64::from(self.level) * self.per_minute;
-            self.begin_second(self.second + SECOND);
+            self.start_second(self.second + SECOND);
         }
     }
 
     /// When the next call may go, as far as the ramp is concerned and if nothing else happens.
     pub(crate) fn due(&self) -> Duration {
-        if self.level == FULL {
+        if self.level == FULL_RATE {
             Duration::ZERO
         } else if self.used < self.allowed {
             self.second + Duration::from_nanos((NANOS * self.used).div_ceil(self.allowed))
@@ -151,19 +152,19 @@ impl Ramp {
 
     /// Returns the end of this second, unless the full rate is reached.
     pub(crate) fn changes_at(&self) -> Option<Duration> {
-        (self.level < FULL).then(|| self.second + SECOND)
+        (self.level < FULL_RATE).then(|| self.second + SECOND)
     }
 
     /// Counts one call in this second. The first call from idle begins it.
-    pub(crate) fn take(&mut self, slot: Duration) {
-        if self.used == 0 && self.level == self.settings.map_or(FULL, |ramp| ramp.start) {
+    pub(crate) fn count(&mut self, slot: Duration) {
+        if self.used == 0 && self.level == self.settings.map_or(FULL_RATE, |ramp| ramp.start) {
             self.second = self.second.max(slot);
         }
         self.used += 1;
     }
 
     /// Takes back the count of a call that was never made.
-    pub(crate) fn give_back(&mut self) {
+    pub(crate) fn uncount(&mut self) {
         self.used = self.used.saturating_sub(1);
     }
 
@@ -176,28 +177,28 @@ impl Ramp {
     /// How long so many calls take from the start of a second at this level, if all seconds are used in full.
     #[allow(clippy::cast_precision_loss)] // For people to read.
     pub(crate) fn time_for(&self, calls: u64) -> Duration {
-        let step = self.settings.map_or(FULL, |ramp| ramp.step);
+        let step = self.settings.map_or(FULL_RATE, |ramp| ramp.step);
         let per_second = self.per_minute as f64 / 60.0;
         let (mut level, mut left, mut seconds) = (self.level, calls as f64, 0.0);
-        while level < FULL {
-            let this = per_second * f64::from(level) / f64::from(FULL);
+        while level < FULL_RATE {
+            let this = per_second * f64::from(level) / f64::from(FULL_RATE);
             if left <= this {
                 break;
             }
             left -= this;
             seconds += 1.0;
-            level = (level + step).min(FULL);
+            level = (level + step).min(FULL_RATE);
         }
-        seconds += left / (per_second * f64::from(level) / f64::from(FULL));
+        seconds += left / (per_second * f64::from(level) / f64::from(FULL_RATE));
         Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
     }
 
-    fn begin_second(&mut self, at: Duration) {
+    fn start_second(&mut self, at: Duration) {
         self.second = at;
         let calls = u64::from(self.level) * self.per_minute + self.carry;
         self.allowed = (calls / UNIT).max(1);
         self.carry = calls.saturating_sub(self.allowed * UNIT);
-        if self.level == FULL {
+        if self.level == FULL_RATE {
             self.carry = 0;
         }
     }
@@ -208,7 +209,7 @@ mod tests {
     use super::*;
 
     /// What each second carries when calls wait all the time.
-    fn under_pressure(ramp: &mut Ramp, seconds: u64) -> Vec<u64> {
+    fn under_pressure(ramp: &mut RampState, seconds: u64) -> Vec<u64> {
         let mut carried = vec![0; usize::try_from(seconds).unwrap()];
         let mut now = Duration::ZERO;
         let interval = Duration::from_nanos(60_000_000_000_u64.div_ceil(ramp.per_minute));
@@ -218,18 +219,18 @@ mod tests {
             if now >= Duration::from_secs(seconds) {
                 return carried;
             }
-            ramp.roll(now, true);
+            ramp.advance_to(now, true);
             if ramp.due().max(meter) > now {
                 continue;
             }
-            ramp.take(now);
+            ramp.count(now);
             meter = meter.max(now) + interval;
             carried[usize::try_from(now.as_secs()).unwrap()] += 1;
         }
     }
 
-    fn ramp(per_minute: u32) -> Ramp {
-        Ramp::new(Some(limits::Ramp::DEFAULT), NonZeroU32::new(per_minute).unwrap(), true)
+    fn ramp(per_minute: u32) -> RampState {
+        RampState::new(Some(limits::Ramp::DEFAULT), NonZeroU32::new(per_minute).unwrap(), true)
     }
 
     #[test]
@@ -255,7 +256,7 @@ mod tests {
         let mut ramp = ramp(6000);
         for call in 0..25 {
             assert_eq!(ramp.due(), Duration::from_millis(40 * call));
-            ramp.take(ramp.due());
+            ramp.count(ramp.due());
         }
         assert_eq!(ramp.due(), SECOND);
     }
@@ -266,11 +267,11 @@ mod tests {
         under_pressure(&mut ramp, 10);
         assert_eq!(ramp.due(), Duration::ZERO, "full");
         // The second under way carried 100; then one with 30 calls and nobody waiting.
-        ramp.roll(Duration::from_secs(10), true);
-        (0..30).for_each(|_| ramp.take(Duration::from_secs(10)));
-        ramp.roll(Duration::from_secs(11), false);
+        ramp.advance_to(Duration::from_secs(10), true);
+        (0..30).for_each(|_| ramp.count(Duration::from_secs(10)));
+        ramp.advance_to(Duration::from_secs(11), false);
         assert!((ramp.rate() - 40.0).abs() < 1e-9, "{}", ramp.rate());
-        ramp.roll(Duration::from_secs(13), false);
+        ramp.advance_to(Duration::from_secs(13), false);
         assert!((ramp.rate() - 25.0).abs() < 1e-9, "idle: {}", ramp.rate());
     }
 
@@ -280,20 +281,20 @@ mod tests {
         ramp.resume(Duration::ZERO);
         assert_eq!(under_pressure(&mut ramp, 4), [74, 95, 100, 100], "and the canary");
         // Once it is full, the next start from idle is as ever.
-        ramp.roll(Duration::from_secs(10), false);
+        ramp.advance_to(Duration::from_secs(10), false);
         assert_eq!(ramp.level, 250);
     }
 
     #[test]
     fn with_a_burst_only_pauses_are_followed_by_a_ramp() {
-        let mut ramp = Ramp::new(Some(limits::Ramp::DEFAULT), NonZeroU32::new(6000).unwrap(), false);
+        let mut ramp = RampState::new(Some(limits::Ramp::DEFAULT), NonZeroU32::new(6000).unwrap(), false);
         assert_eq!(ramp.due(), Duration::ZERO);
-        ramp.roll(Duration::from_secs(100), false);
-        assert_eq!(ramp.level, FULL, "idle or not");
+        ramp.advance_to(Duration::from_secs(100), false);
+        assert_eq!(ramp.level, FULL_RATE, "idle or not");
         ramp.resume(Duration::from_secs(100));
         assert_eq!(ramp.level, 750);
-        ramp.roll(Duration::from_secs(103), false);
-        assert_eq!(ramp.level, FULL);
+        ramp.advance_to(Duration::from_secs(103), false);
+        assert_eq!(ramp.level, FULL_RATE);
     }
 
     #[test]
@@ -321,6 +322,6 @@ mod tests {
         // 16 calls of the ramp's first 3.2 seconds' worth are missing at 5 a second: 24 in eight seconds, then 5 each.
         assert_eq!(ramp(300).time_for(24), Duration::from_secs(8));
         assert_eq!(ramp(300).time_for(34), Duration::from_secs(10));
-        assert_eq!(Ramp::new(None, NonZeroU32::new(300).unwrap(), true).time_for(10), Duration::from_secs(2));
+        assert_eq!(RampState::new(None, NonZeroU32::new(300).unwrap(), true).time_for(10), Duration::from_secs(2));
     }
 }

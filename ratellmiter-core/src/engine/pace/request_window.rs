@@ -7,23 +7,23 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use crate::engine::pace::sliding_window::Ledger;
+use crate::engine::pace::sliding_window::SlidingWindow;
 
 /// Calls that are closer together are counted as one entry.
 const GRAIN: Duration = Duration::from_millis(1);
 
 /// At most the limit in any minute, and at most the next whole number of calls, and one, in any second.
 #[derive(Debug)]
-pub(crate) struct Window {
-    second: Ledger,
-    minute: Ledger,
+pub(crate) struct RequestWindow {
+    second: SlidingWindow,
+    minute: SlidingWindow,
     per_second: u64,
     per_minute: u64,
 }
 
-impl Window {
+impl RequestWindow {
     pub(crate) fn new(per_minute: NonZeroU32, burst: Duration) -> Self {
-        let ledger = |seconds| Ledger::new(Duration::from_secs(seconds), GRAIN);
+        let ledger = |seconds| SlidingWindow::new(Duration::from_secs(seconds), GRAIN);
         let mut window = Self { second: ledger(1), minute: ledger(60), per_second: 1, per_minute: 1 };
         window.set(per_minute, burst);
         window
@@ -43,20 +43,20 @@ impl Window {
     }
 
     /// Calls of the last minute that went after `at`.
-    pub(crate) fn after(&self, at: Duration) -> u64 {
-        self.minute.after(at)
+    pub(crate) fn due_after(&self, at: Duration) -> u64 {
+        self.minute.taken_since(at)
     }
 
     /// Counts a call that goes now.
-    pub(crate) fn take(&mut self, now: Duration) {
-        self.second.take(now, 1);
-        self.minute.take(now, 1);
+    pub(crate) fn admit(&mut self, now: Duration) {
+        self.second.charge(now, 1);
+        self.minute.charge(now, 1);
     }
 
     /// Forgets a call counted at `at` that was never made.
-    pub(crate) fn give_back(&mut self, at: Duration) {
-        self.second.give_back(at, 1);
-        self.minute.give_back(at, 1);
+    pub(crate) fn cancel(&mut self, at: Duration) {
+        self.second.refund(at, 1);
+        self.minute.refund(at, 1);
     }
 }
 
@@ -66,14 +66,14 @@ mod tests {
 
     use super::*;
 
-    fn window(per_minute: u32) -> Window {
-        Window::new(NonZeroU32::new(per_minute).unwrap(), Duration::ZERO)
+    fn window(per_minute: u32) -> RequestWindow {
+        RequestWindow::new(NonZeroU32::new(per_minute).unwrap(), Duration::ZERO)
     }
 
     #[test]
     fn a_minute_is_half_open() {
         let mut window = window(1);
-        window.take(Duration::from_millis(1003));
+        window.admit(Duration::from_millis(1003));
         assert_eq!(window.due(), Duration::from_millis(61_003));
     }
 
@@ -82,7 +82,7 @@ mod tests {
         let mut window = window(90);
         for at in [0, 10, 20] {
             assert_eq!(window.due(), Duration::ZERO);
-            window.take(Duration::from_millis(at));
+            window.admit(Duration::from_millis(at));
         }
         assert_eq!(window.due(), Duration::from_secs(1));
     }
@@ -90,8 +90,8 @@ mod tests {
     #[test]
     fn what_is_given_back_makes_room() {
         let mut window = window(1);
-        window.take(Duration::from_secs(5));
-        window.give_back(Duration::from_secs(5));
+        window.admit(Duration::from_secs(5));
+        window.cancel(Duration::from_secs(5));
         assert_eq!(window.due(), Duration::ZERO);
     }
 
@@ -99,7 +99,7 @@ mod tests {
     fn a_lowered_limit_counts_what_went_before() {
         let mut window = window(600);
         for at in 0..10 {
-            window.take(Duration::from_millis(at * 100));
+            window.admit(Duration::from_millis(at * 100));
         }
         window.set(NonZeroU32::new(5).unwrap(), Duration::ZERO);
         // The sixth of the ten must be out of the minute before another may go.
@@ -114,7 +114,7 @@ mod tests {
             let mut went: Vec<Duration> = Vec::new();
             for gap in gaps {
                 now = (now + Duration::from_nanos(gap)).max(window.due());
-                window.take(now);
+                window.admit(now);
                 went.push(now);
                 for (width, limit) in [(60, per_minute as usize), (1, per_minute.div_ceil(60) as usize + 1)] {
                     let inside = went.iter().filter(|at| **at + Duration::from_secs(width) > now).count();
@@ -129,8 +129,8 @@ mod tests {
             times.sort_unstable();
             let last = keep.index(times.len());
             let mut window = window(1_000_000);
-            times.iter().for_each(|&at| window.take(Duration::from_millis(at)));
-            times[last..].iter().for_each(|&at| window.give_back(Duration::from_millis(at)));
+            times.iter().for_each(|&at| window.admit(Duration::from_millis(at)));
+            times[last..].iter().for_each(|&at| window.cancel(Duration::from_millis(at)));
             let end = Duration::from_millis(*times.last().unwrap());
             let inside = times[..last].iter().filter(|&&at| Duration::from_millis(at) + Duration::from_secs(60) > end).count();
             prop_assert_eq!(window.minute.total(end), inside as u64);

@@ -7,22 +7,22 @@
 
 use std::time::Duration;
 
-use crate::judge::{Per, Reading};
+use crate::judge::{LimitReading, Period};
 
 /// Less than this part of the configured limit is not believed.
 const LEAST: u64 = 100;
 /// Little is less than this part of the limit; the rate is never lowered to less than this part of it.
-const LITTLE: u64 = 10;
+const LOW_DIVISOR: u64 = 10;
 /// What is left is spread over no more time.
 const LONGEST: Duration = Duration::from_mins(1);
 /// Nor over less: it is whole again before anybody could be late.
 const SHORTEST: Duration = Duration::from_secs(2);
 /// Where the headers do not say when the limit is whole again.
-const UNTOLD: Duration = Duration::from_secs(10);
+const DEFAULT_RESET: Duration = Duration::from_secs(10);
 
 /// What the server says of one limit.
 #[derive(Debug, Default)]
-pub(crate) struct Served {
+pub(crate) struct ServerLimit {
     /// The limit that it shows, where it is below the configured one.
     limit: Option<u64>,
     /// At most so many a minute, until then.
@@ -33,19 +33,19 @@ pub(crate) struct Served {
     counted: Option<(u64, Duration)>,
 }
 
-impl Served {
+impl ServerLimit {
     /// Reads what the answer to a call that went at `at` shows. `out` is what our own calls took after it, which the server
     /// may not have counted, `rounded` what remains is rounded to. `false`: it is not believed.
-    pub(crate) fn read(
+    pub(crate) fn apply_header(
         &mut self,
         now: Duration,
         at: Duration,
-        reading: &Reading,
+        reading: &LimitReading,
         limits: Configured,
         out: u64,
     ) -> bool {
         self.counted = match (reading.limit, reading.remaining, reading.per) {
-            (Some(limit), Some(remaining), Per::Minute) => Some((limit.saturating_sub(remaining), now)),
+            (Some(limit), Some(remaining), Period::Minute) => Some((limit.saturating_sub(remaining), now)),
             _ => None,
         };
         if at < self.read {
@@ -55,7 +55,7 @@ impl Served {
         self.read = at;
         let Configured { limit: configured, rounded } = limits;
         let mut believed = true;
-        if reading.per != Per::Unknown
+        if reading.per != Period::Unknown
             && let Some(limit) = reading.limit
         {
             believed = limit >= configured.div_ceil(LEAST);
@@ -64,16 +64,16 @@ impl Served {
         let full = self.limit(configured);
         let left = match (reading.remaining, reading.limit, reading.per) {
             // Another unit, or another time: only the part counts.
-            (Some(remaining), Some(limit), Per::Unknown) => Some(part(full, remaining, limit)),
-            (Some(remaining), _, Per::Minute) => Some(remaining),
+            (Some(remaining), Some(limit), Period::Unknown) => Some(part(full, remaining, limit)),
+            (Some(remaining), _, Period::Minute) => Some(remaining),
             _ => None,
         };
-        let time = reading.reset.unwrap_or(UNTOLD).min(LONGEST);
-        let is_little = |left: &u64| believed && *left < full / LITTLE && time >= SHORTEST;
+        let time = reading.reset.unwrap_or(DEFAULT_RESET).min(LONGEST);
+        let is_little = |left: &u64| believed && *left < full / LOW_DIVISOR && time >= SHORTEST;
         self.spread = left.filter(is_little).map(|left| {
             let left = left.saturating_sub(rounded / 2).saturating_sub(out);
             let millis = u64::try_from(time.as_millis()).unwrap_or(60_000);
-            (part(left, 60_000, millis).max(full / LITTLE), now + time)
+            (part(left, 60_000, millis).max(full / LOW_DIVISOR), now + time)
         });
         believed
     }
@@ -95,12 +95,12 @@ impl Served {
     }
 
     /// When the pace rises again.
-    pub(crate) fn until(&self) -> Option<Duration> {
+    pub(crate) fn rises_at(&self) -> Option<Duration> {
         self.spread.map(|(_, until)| until)
     }
 
     /// Forgets what is over by now. `true`: something was.
-    pub(crate) fn roll(&mut self, now: Duration) -> bool {
+    pub(crate) fn advance_to(&mut self, now: Duration) -> bool {
         self.spread.take_if(|(_, until)| *until <= now).is_some()
     }
 }
@@ -120,7 +120,7 @@ fn part(of: u64, counter: u64, denominator: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::Unit;
+    use crate::judge::LimitUnit;
 
     const CONFIGURED: Configured = Configured { limit: 1000, rounded: 1 };
 
@@ -128,23 +128,23 @@ mod tests {
         Duration::from_secs(seconds)
     }
 
-    fn reading(limit: u64, remaining: u64, reset: u64) -> Reading {
-        Reading {
-            unit: Unit::Tokens,
-            per: Per::Minute,
+    fn reading(limit: u64, remaining: u64, reset: u64) -> LimitReading {
+        LimitReading {
+            unit: LimitUnit::Tokens,
+            per: Period::Minute,
             limit: Some(limit),
             remaining: Some(remaining),
             reset: Some(seconds(reset)),
         }
     }
 
-    fn read(served: &mut Served, now: u64, reading: &Reading) -> bool {
-        served.read(seconds(now), seconds(now), reading, CONFIGURED, 0)
+    fn read(served: &mut ServerLimit, now: u64, reading: &LimitReading) -> bool {
+        served.apply_header(seconds(now), seconds(now), reading, CONFIGURED, 0)
     }
 
     #[test]
     fn a_lower_limit_holds_until_a_higher_one_is_shown_which_never_exceeds_the_configured() {
-        let mut served = Served::default();
+        let mut served = ServerLimit::default();
         assert!(read(&mut served, 1, &reading(400, 400, 0)));
         assert_eq!((served.limit(1000), served.pace(seconds(1), 1000)), (400, 400));
         assert!(read(&mut served, 2, &reading(700, 700, 0)));
@@ -155,53 +155,53 @@ mod tests {
 
     #[test]
     fn what_is_left_is_spread_until_it_is_whole_again() {
-        let mut served = Served::default();
+        let mut served = ServerLimit::default();
         assert!(read(&mut served, 10, &reading(1000, 100, 30)));
         assert_eq!(served.pace(seconds(10), 1000), 1000, "a tenth is not little");
         assert!(read(&mut served, 10, &reading(1000, 90, 30)));
-        assert_eq!((served.pace(seconds(10), 1000), served.until()), (180, Some(seconds(40))));
+        assert_eq!((served.pace(seconds(10), 1000), served.rises_at()), (180, Some(seconds(40))));
         assert_eq!(served.limit(1000), 1000);
-        assert!(!served.roll(seconds(39)));
-        assert!(served.roll(seconds(40)));
+        assert!(!served.advance_to(seconds(39)));
+        assert!(served.advance_to(seconds(40)));
         assert_eq!(served.pace(seconds(40), 1000), 1000);
     }
 
     #[test]
     fn our_own_calls_and_rounding_are_taken_off() {
-        let mut served = Served::default();
+        let mut served = ServerLimit::default();
         assert!(read(&mut served, 1, &reading(1000, 90, 1)));
-        assert_eq!(served.until(), None, "in a second it is whole again");
-        served.read(seconds(1), seconds(1), &reading(1000, 90, 10), CONFIGURED, 60);
+        assert_eq!(served.rises_at(), None, "in a second it is whole again");
+        served.apply_header(seconds(1), seconds(1), &reading(1000, 90, 10), CONFIGURED, 60);
         assert_eq!(served.pace(seconds(1), 1000), 180, "30 in 10 seconds");
         let rounded = Configured { limit: 80_000, rounded: 1000 };
-        served.read(seconds(2), seconds(2), &reading(80_000, 7000, 30), rounded, 0);
+        served.apply_header(seconds(2), seconds(2), &reading(80_000, 7000, 30), rounded, 0);
         assert_eq!(served.pace(seconds(2), 80_000), 13_000);
     }
 
     #[test]
     fn lies_are_not_believed_and_hold_nobody_up_for_long() {
-        let mut served = Served::default();
+        let mut served = ServerLimit::default();
         assert!(!read(&mut served, 1, &reading(0, 0, 86_400)));
         assert!(!read(&mut served, 1, &reading(9, 9, 1)));
         assert_eq!(served.pace(seconds(1), 1000), 1000);
         assert!(read(&mut served, 1, &reading(1000, 0, 86_400)));
-        assert_eq!((served.pace(seconds(1), 1000), served.until()), (100, Some(seconds(61))));
+        assert_eq!((served.pace(seconds(1), 1000), served.rises_at()), (100, Some(seconds(61))));
     }
 
     #[test]
     fn of_an_unknown_unit_only_the_part_counts() {
-        let mut served = Served::default();
-        let fireworks = Reading { per: Per::Unknown, reset: None, ..reading(60, 3, 0) };
+        let mut served = ServerLimit::default();
+        let fireworks = LimitReading { per: Period::Unknown, reset: None, ..reading(60, 3, 0) };
         assert!(read(&mut served, 1, &fireworks));
         assert_eq!(served.limit(1000), 1000);
-        assert_eq!((served.pace(seconds(1), 1000), served.until()), (300, Some(seconds(11))), "50 in 10 seconds");
+        assert_eq!((served.pace(seconds(1), 1000), served.rises_at()), (300, Some(seconds(11))), "50 in 10 seconds");
     }
 
     #[test]
     fn the_answer_to_an_earlier_call_says_nothing_new() {
-        let mut served = Served::default();
-        served.read(seconds(9), seconds(5), &reading(400, 400, 0), CONFIGURED, 0);
-        served.read(seconds(10), seconds(4), &reading(1000, 1000, 0), CONFIGURED, 0);
+        let mut served = ServerLimit::default();
+        served.apply_header(seconds(9), seconds(5), &reading(400, 400, 0), CONFIGURED, 0);
+        served.apply_header(seconds(10), seconds(4), &reading(1000, 1000, 0), CONFIGURED, 0);
         assert_eq!(served.limit(1000), 400);
     }
 }

@@ -12,7 +12,7 @@ use crate::engine::pace::gcra::nanos;
 /// What is taken within one grain is kept as one entry, at the time of the last: a busy limiter's memory is bounded by the
 /// grains of its width, and the error is on the safe side.
 #[derive(Debug)]
-pub(crate) struct Ledger {
+pub(crate) struct SlidingWindow {
     /// All times in nanoseconds since the limiter's zero.
     width: u64,
     grain: u64,
@@ -28,19 +28,19 @@ struct Entry {
     amount: u64,
 }
 
-impl Ledger {
+impl SlidingWindow {
     pub(crate) fn new(width: Duration, grain: Duration) -> Self {
         Self { width: nanos(width), grain: nanos(grain), entries: VecDeque::new(), total: 0 }
     }
 
     /// What counts at `now`.
     pub(crate) fn total(&mut self, now: Duration) -> u64 {
-        self.roll(nanos(now));
+        self.advance_to(nanos(now));
         self.total
     }
 
     /// What counted when this was last looked at, or a little more than counts now.
-    pub(crate) fn counted(&self) -> u64 {
+    pub(crate) fn total_at_last_look(&self) -> u64 {
         self.total
     }
 
@@ -59,8 +59,8 @@ impl Ledger {
     }
 
     /// Counts what is taken now.
-    pub(crate) fn take(&mut self, now: Duration, amount: u64) {
-        self.roll(nanos(now));
+    pub(crate) fn charge(&mut self, now: Duration, amount: u64) {
+        self.advance_to(nanos(now));
         let amount = amount.min(u64::MAX - self.total);
         if amount == 0 {
             return;
@@ -77,7 +77,7 @@ impl Ledger {
     }
 
     /// Takes out a part of what was taken at `at`. What has left already cannot be taken out.
-    pub(crate) fn give_back(&mut self, at: Duration, amount: u64) {
+    pub(crate) fn refund(&mut self, at: Duration, amount: u64) {
         let leaves = nanos(at) + self.width;
         let (begin, end) = (leaves - leaves % self.grain, leaves - leaves % self.grain + self.grain);
         // Most calls are short: it is often the last.
@@ -97,7 +97,7 @@ impl Ledger {
     }
 
     /// What was taken after `at`.
-    pub(crate) fn after(&self, at: Duration) -> u64 {
+    pub(crate) fn taken_since(&self, at: Duration) -> u64 {
         let leaves = nanos(at) + self.width;
         self.entries.iter().rev().take_while(|entry| entry.leaves > leaves).map(|entry| entry.amount).sum()
     }
@@ -105,7 +105,7 @@ impl Ledger {
     /// What counts at `now` by its age, oldest first.
     pub(crate) fn ages(&mut self, now: Duration) -> impl Iterator<Item = (Duration, u64)> {
         let now = nanos(now);
-        self.roll(now);
+        self.advance_to(now);
         let left = now + self.width;
         self.entries.iter().map(move |entry| (Duration::from_nanos(left - entry.leaves), entry.amount))
     }
@@ -128,7 +128,7 @@ impl Ledger {
     }
 
     /// Lets go of what has left.
-    fn roll(&mut self, now: u64) {
+    fn advance_to(&mut self, now: u64) {
         while let Some(oldest) = self.entries.front()
             && oldest.leaves <= now
         {
@@ -148,17 +148,17 @@ mod tests {
         Duration::from_secs(seconds)
     }
 
-    fn minute() -> Ledger {
-        Ledger::new(seconds(60), Duration::from_millis(1))
+    fn minute() -> SlidingWindow {
+        SlidingWindow::new(seconds(60), Duration::from_millis(1))
     }
 
     #[test]
     fn room_comes_when_enough_has_left() {
         let mut ledger = minute();
-        ledger.take(seconds(1), 400);
-        ledger.take(seconds(2), 300);
-        ledger.take(seconds(3), 300);
-        assert_eq!((ledger.after(seconds(1)), ledger.after(seconds(3))), (600, 0));
+        ledger.charge(seconds(1), 400);
+        ledger.charge(seconds(2), 300);
+        ledger.charge(seconds(3), 300);
+        assert_eq!((ledger.taken_since(seconds(1)), ledger.taken_since(seconds(3))), (600, 0));
         assert_eq!(ledger.due(1, 1000), seconds(61));
         assert_eq!(ledger.due(400, 1000), seconds(61));
         assert_eq!(ledger.due(401, 1000), seconds(62));
@@ -170,34 +170,34 @@ mod tests {
     fn what_is_larger_than_the_limit_goes_alone() {
         let mut ledger = minute();
         assert_eq!(ledger.due(u64::MAX, 1000), Duration::ZERO);
-        ledger.take(seconds(1), 1);
-        ledger.take(seconds(9), 1);
+        ledger.charge(seconds(1), 1);
+        ledger.charge(seconds(9), 1);
         assert_eq!(ledger.due(5000, 1000), seconds(69));
-        ledger.take(seconds(69), u64::MAX);
-        ledger.take(seconds(70), u64::MAX);
+        ledger.charge(seconds(69), u64::MAX);
+        ledger.charge(seconds(70), u64::MAX);
         assert_eq!(ledger.due(1, 1000), seconds(129));
     }
 
     #[test]
     fn what_was_not_used_makes_room_while_it_counts() {
         let mut ledger = minute();
-        ledger.take(seconds(1), 400);
-        ledger.take(seconds(5), 600);
-        ledger.give_back(seconds(1), 100);
+        ledger.charge(seconds(1), 400);
+        ledger.charge(seconds(5), 600);
+        ledger.refund(seconds(1), 100);
         assert_eq!(ledger.due(100, 1000), Duration::ZERO);
-        ledger.give_back(seconds(3), 100);
+        ledger.refund(seconds(3), 100);
         assert_eq!(ledger.total(seconds(5)), 900, "nothing was taken then");
         assert_eq!(ledger.total(seconds(61)), 600);
-        ledger.give_back(seconds(1), 300);
+        ledger.refund(seconds(1), 300);
         assert_eq!(ledger.total(seconds(61)), 600, "that has left");
-        ledger.give_back(seconds(5), u64::MAX);
+        ledger.refund(seconds(5), u64::MAX);
         assert_eq!((ledger.total(seconds(61)), ledger.entries.len()), (0, 0));
     }
 
     #[test]
     fn what_an_earlier_run_took_counts_by_its_age() {
         let mut ledger = minute();
-        ledger.take(seconds(5), 7);
+        ledger.charge(seconds(5), 7);
         for (age, amount) in [(70, 1), (60, 2), (59, 3), (10, 4)] {
             ledger.restore(seconds(5), seconds(age), amount);
         }
@@ -209,8 +209,8 @@ mod tests {
 
     #[test]
     fn a_day_of_calls_takes_little_memory() {
-        let mut day = Ledger::new(seconds(86_400), Duration::from_millis(86_400));
-        (0..1_000_000).for_each(|call| day.take(Duration::from_millis(call * 86), 1));
+        let mut day = SlidingWindow::new(seconds(86_400), Duration::from_millis(86_400));
+        (0..1_000_000).for_each(|call| day.charge(Duration::from_millis(call * 86), 1));
         assert!(day.entries.len() <= 1001, "{}", day.entries.len());
         assert_eq!(day.total, 1_000_000);
     }
@@ -226,11 +226,11 @@ mod tests {
             let mut taken: Vec<(Duration, u64)> = Vec::new();
             for (wait, cost, gives_back) in steps {
                 now = (now + Duration::from_millis(wait)).max(ledger.due(cost, limit));
-                ledger.take(now, cost);
+                ledger.charge(now, cost);
                 let mut kept = cost;
                 if gives_back {
                     kept = cost / 2;
-                    ledger.give_back(now, cost - kept);
+                    ledger.refund(now, cost - kept);
                 }
                 taken.push((now, kept));
                 let inside = taken.iter().filter(|(at, _)| *at + seconds(60) > now);

@@ -23,7 +23,7 @@ fn replies_of_unready_servers_are_lost() {
         ("ERR DB index is out of range", false),
     ] {
         assert_eq!(is_lost(&error(reply)), is_lost_reply, "{reply}");
-        let words = in_words(&error(reply), "key");
+        let words = describe(&error(reply), "key");
         assert!(reply.starts_with(&words) && words.len() > 20, "{words}");
     }
 }
@@ -34,10 +34,10 @@ fn replies_wrapped_by_a_script_are_unwrapped() {
     let wrapped = |reply: &str| error(&format!("ERR Error running script (call to f_40f0): @user_script:146: {reply}"));
     let replica = wrapped("@user_script: 146: -READONLY You can't write against a read only replica.");
     assert!(is_lost(&replica));
-    assert_eq!(in_words(&replica, "key"), "READONLY You can't write against a read only replica.");
+    assert_eq!(describe(&replica, "key"), "READONLY You can't write against a read only replica.");
     let full = wrapped("@user_script: 146: -OOM command not allowed when used memory > 'maxmemory'.");
     assert!(!is_lost(&full));
-    assert_eq!(in_words(&full, "key"), "OOM command not allowed when used memory > 'maxmemory'.");
+    assert_eq!(describe(&full, "key"), "OOM command not allowed when used memory > 'maxmemory'.");
 }
 
 /// As versions 6.2, 7.0 and Valkey 9.1 have them.
@@ -57,7 +57,7 @@ fn only_unreadable_keys_are_reported_as_such() {
         ("ERR ACL failure in script: User w has no permissions script: on @user_script:1.".to_owned(), false),
         ("ERR key was written by another version of ratellmiter".to_owned(), false),
     ] {
-        let words = in_words(&error(&reply), "key");
+        let words = describe(&error(&reply), "key");
         assert_eq!(words.contains("cannot read what is kept under key"), is_unreadable, "{words}");
         assert!(is_unreadable || words.starts_with("ERR "), "{words}");
         assert!(!is_lost(&error(&reply)), "{reply}");

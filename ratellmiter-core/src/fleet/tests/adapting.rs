@@ -1,13 +1,13 @@
 //! Refusals and the ramp in a fleet of one process, beside one limiter.
 
 use super::*;
-use crate::{engine::stats::Standing, judge::Scope};
+use crate::{engine::stats::Gauges, judge::LimitKind};
 
 fn calls_per_minute(calls: u32) -> Limits {
     Limits::per_minute(NonZeroU32::new(calls).unwrap())
 }
 
-fn refusal(scope: Scope) -> Verdict {
+fn refusal(scope: LimitKind) -> Verdict {
     Verdict::RateLimited { retry_after: None, scope }
 }
 
@@ -22,10 +22,10 @@ fn request(fleet: &mut Fleet, callers: usize, caller: Caller) {
     fleet.advances(0);
 }
 
-fn gauges(fleet: &mut Fleet) -> Standing {
+fn gauges(fleet: &mut Fleet) -> Gauges {
     fleet.refreshes(0);
     let now = fleet.now;
-    fleet.processes[0].scheduler.standing(now)
+    fleet.processes[0].scheduler.gauges(now)
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn concurrency_refusal_counts_the_calls_that_stay_in_flight() {
         for mut fleet in both(calls_per_minute(6000).no_ramp().max_in_flight(NonZeroU32::new(limit).unwrap())) {
             fleet.call_time = seconds(1);
             fleet.run(millis(10));
-            request(&mut fleet, 1, Caller { refusals: 1, verdict: refusal(Scope::Concurrency), ..Caller::PLAIN });
+            request(&mut fleet, 1, Caller { refusals: 1, verdict: refusal(LimitKind::Concurrency), ..Caller::PLAIN });
             request(&mut fleet, limit as usize - 1, Caller::PLAIN);
             fleet.run(millis(1500));
             assert_eq!(fleet.tickets.len(), limit as usize);
@@ -49,7 +49,11 @@ fn token_refusal_is_measured_since_the_oldest_usage() {
         for second in 70..80 {
             fleet.run(seconds(second));
             let refusals = u32::from(second == 79);
-            request(&mut fleet, 1, Caller { tokens: 1000, refusals, verdict: refusal(Scope::Tokens), ..Caller::PLAIN });
+            request(
+                &mut fleet,
+                1,
+                Caller { tokens: 1000, refusals, verdict: refusal(LimitKind::Tokens), ..Caller::PLAIN },
+            );
         }
         fleet.run(seconds(80));
         let adapted = gauges(&mut fleet).budgets[0].unwrap().learned.unwrap();
@@ -75,7 +79,7 @@ fn throughput_is_measured_from_the_first_call_not_from_a_second() {
     for mut fleet in both(calls_per_minute(300).no_ramp()) {
         fleet.run(millis(1900));
         request(&mut fleet, 10, Caller::PLAIN);
-        request(&mut fleet, 1, Caller { refusals: 1, verdict: refusal(Scope::Requests), ..Caller::PLAIN });
+        request(&mut fleet, 1, Caller { refusals: 1, verdict: refusal(LimitKind::Requests), ..Caller::PLAIN });
         fleet.run(seconds(5));
         let adapted = gauges(&mut fleet).learned_rate.unwrap();
         // Ten calls in 2.2 seconds, and 85 % of that.
@@ -85,7 +89,7 @@ fn throughput_is_measured_from_the_first_call_not_from_a_second() {
 
 #[test]
 fn canary_waits_for_its_slot_at_a_slow_rate() {
-    let hint = Verdict::RateLimited { retry_after: Some(millis(100)), scope: Scope::Requests };
+    let hint = Verdict::RateLimited { retry_after: Some(millis(100)), scope: LimitKind::Requests };
     for mut fleet in both(calls_per_minute(30)) {
         fleet.run(millis(10));
         request(&mut fleet, 1, Caller { refusals: 1, verdict: hint, ..Caller::PLAIN });
@@ -105,7 +109,7 @@ fn distances(fleet: &Fleet) -> Vec<Duration> {
 fn own_pauses_grow_to_their_maximum() {
     for mut fleet in both(calls_per_minute(600).no_ramp()) {
         fleet.run(millis(10));
-        request(&mut fleet, 1, Caller { refusals: 12, verdict: refusal(Scope::Acceleration), ..Caller::PLAIN });
+        request(&mut fleet, 1, Caller { refusals: 12, verdict: refusal(LimitKind::Growth), ..Caller::PLAIN });
         fleet.run(seconds(900));
         let pauses = distances(&fleet);
         assert_eq!(pauses.len(), 12);
@@ -118,7 +122,7 @@ fn own_pauses_grow_to_their_maximum() {
 fn hint_of_more_than_ten_minutes_is_no_pause() {
     for mut fleet in both(calls_per_minute(600).no_ramp()) {
         fleet.run(millis(10));
-        let verdict = Verdict::RateLimited { retry_after: Some(seconds(601)), scope: Scope::Requests };
+        let verdict = Verdict::RateLimited { retry_after: Some(seconds(601)), scope: LimitKind::Requests };
         request(&mut fleet, 1, Caller { refusals: 1, verdict, ..Caller::PLAIN });
         fleet.run(seconds(900));
         assert!(distances(&fleet)[0].abs_diff(millis(2200)) < millis(20), "{:?}", distances(&fleet));
@@ -130,7 +134,7 @@ fn jitter_lengthens_a_pause_by_a_twentieth() {
     let mut fleet = Fleet::new(calls_per_minute(600).no_ramp(), 1);
     fleet.jitter = 1.0;
     fleet.run(millis(10));
-    let verdict = Verdict::RateLimited { retry_after: Some(seconds(4)), scope: Scope::Requests };
+    let verdict = Verdict::RateLimited { retry_after: Some(seconds(4)), scope: LimitKind::Requests };
     request(&mut fleet, 1, Caller { refusals: 1, verdict, ..Caller::PLAIN });
     fleet.run(seconds(20));
     assert!(distances(&fleet)[0].abs_diff(millis(4400)) < millis(20), "{:?}", distances(&fleet));
@@ -147,7 +151,7 @@ fn throughput_is_that_of_the_last_seconds() {
         fleet.run(seconds(20));
         request(&mut fleet, 70, Caller::PLAIN);
         fleet.run(millis(26_500));
-        request(&mut fleet, 1, Caller { refusals: 1, verdict: refusal(Scope::Requests), ..Caller::PLAIN });
+        request(&mut fleet, 1, Caller { refusals: 1, verdict: refusal(LimitKind::Requests), ..Caller::PLAIN });
         fleet.run(seconds(28));
         let adapted = gauges(&mut fleet).learned_rate.unwrap();
         // 85 % of the mean of the last seconds, in which all but the first calls were sent at ten a second.
@@ -162,7 +166,7 @@ fn second_token_refusal_cuts_the_limit_in_force() {
         request(&mut fleet, 100, Caller { tokens: 1000, ..Caller::PLAIN });
         let limit_after_a_refusal = |fleet: &mut Fleet, at| {
             fleet.run(seconds(at));
-            let verdict = refusal(Scope::Tokens);
+            let verdict = refusal(LimitKind::Tokens);
             let priority = Priority::High;
             request(fleet, 1, Caller { tokens: 1000, refusals: 1, verdict, priority, ..Caller::PLAIN });
             fleet.run(seconds(at + 2));

@@ -7,9 +7,9 @@ use crate::{
     engine::{
         congestion::REQUESTS,
         lease::{IN_FLIGHT, PERIOD},
-        stats::Standing,
+        stats::Gauges,
     },
-    judge::Scope,
+    judge::LimitKind,
 };
 
 /// What a process does, or what happens to it.
@@ -95,7 +95,7 @@ impl Course {
             fleet.refreshes(0);
             let now = fleet.now;
             let scheduler = &mut fleet.processes[0].scheduler;
-            let gauges = scheduler.standing(now);
+            let gauges = scheduler.gauges(now);
             self.samples.push(Sample {
                 rate: gauges.rate,
                 configured: gauges.limit,
@@ -125,7 +125,7 @@ impl Course {
     }
 }
 
-fn limits_in_force(gauges: &Standing) -> Vec<(&'static str, f64)> {
+fn limits_in_force(gauges: &Gauges) -> Vec<(&'static str, f64)> {
     let budgets = gauges
         .budgets
         .iter()
@@ -215,10 +215,16 @@ fn limits(kind: Kind) -> impl Strategy<Value = Limits> {
 }
 
 fn verdict(kind: Kind) -> impl Strategy<Value = Verdict> {
-    let mut scopes =
-        vec![Scope::Requests, Scope::Tokens, Scope::InputTokens, Scope::Acceleration, Scope::Day, Scope::Unknown];
+    let mut scopes = vec![
+        LimitKind::Requests,
+        LimitKind::Tokens,
+        LimitKind::InputTokens,
+        LimitKind::Growth,
+        LimitKind::Daily,
+        LimitKind::Unknown,
+    ];
     if !kind.has_ramp {
-        scopes.push(Scope::Concurrency);
+        scopes.push(LimitKind::Concurrency);
     }
     let hint = option::weighted(0.5, (100_u64..8000).prop_map(millis));
     (select(scopes), hint, any::<[bool; 3]>()).prop_map(|(scope, retry_after, is_overload)| {

@@ -12,14 +12,14 @@ use std::{
 use server::Server;
 
 use crate::{
-    config::Loss,
+    config::OnDisconnect,
     engine::{
-        lease::{Answer, Report},
-        scheduler::{Grant, Id, Scheduler, Wish},
+        lease::{LeaseGrant, LeaseRequest},
+        scheduler::{CallId, Grant, Request, Scheduler},
     },
     fleet::connection::{Intent, Message, Reply},
     judge::Verdict,
-    limits::{Limits, cost::Cost, request::Priority},
+    limits::{Limits, cost::TokenEstimate, request::Priority},
     providers::usage::Usage,
 };
 
@@ -53,7 +53,7 @@ struct Caller {
 
 impl Caller {
     const PLAIN: Self =
-        Self { tokens: 1, calls: 1, priority: Priority::Normal, refusals: 0, verdict: Verdict::REFUSED };
+        Self { tokens: 1, calls: 1, priority: Priority::Normal, refusals: 0, verdict: Verdict::RATE_LIMITED };
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,8 +71,8 @@ struct Process {
     is_lost: bool,
     has_ended: bool,
     /// On its way.
-    answer: Option<(Duration, Answer)>,
-    out: BTreeMap<(Duration, Id), (Grant, Caller)>,
+    answer: Option<(Duration, LeaseGrant)>,
+    out: BTreeMap<(Duration, CallId), (Grant, Caller)>,
 }
 
 struct Fleet {
@@ -176,7 +176,7 @@ impl Fleet {
     }
 
     /// A process sees that the server is out of reach.
-    fn loses(&mut self, number: usize, policy: Loss) {
+    fn loses(&mut self, number: usize, policy: OnDisconnect) {
         let process = &mut self.processes[number];
         process.answer = None;
         process.is_lost = true;
@@ -206,19 +206,19 @@ impl Fleet {
     }
 
     fn asks(&mut self, process: usize, caller: Caller) {
-        let wish = Wish { cost: Cost::new(caller.tokens, 0), priority: caller.priority, ..Wish::PLAIN };
+        let wish = Request { cost: TokenEstimate::new(caller.tokens, 0), priority: caller.priority, ..Request::PLAIN };
         self.processes[process].scheduler.enqueue(self.now, &wish, caller).expect("nothing bounds its wait");
     }
 
     /// A call goes at once, or not at all.
     fn tries(&mut self, number: usize, tokens: u64) {
         let process = &mut self.processes[number];
-        let wish = Wish { cost: Cost::new(tokens, 0), ..Wish::PLAIN };
+        let wish = Request { cost: TokenEstimate::new(tokens, 0), ..Request::PLAIN };
         if let Some(grant) = process.scheduler.try_request(self.now, &wish) {
             self.tickets.push(Ticket { at: self.now, process: number, tokens });
             process.out.insert((self.now + self.call_time, grant.id), (grant, Caller { tokens, ..Caller::PLAIN }));
         } else {
-            process.scheduler.tried(self.now);
+            process.scheduler.missed_try(self.now);
         }
     }
 
@@ -258,7 +258,7 @@ impl Fleet {
             let (_, (grant, caller)) = process.out.pop_first().unwrap();
             if caller.refusals > 0 {
                 let again = Caller { refusals: caller.refusals - 1, ..caller };
-                process.scheduler.refuse(now, grant, &caller.verdict, again);
+                process.scheduler.requeue(now, grant, &caller.verdict, again);
                 self.refusals.push(now);
                 return self.advances(number);
             }
@@ -297,7 +297,7 @@ impl Fleet {
         self.advances(number);
     }
 
-    fn tells(&mut self, number: usize, intent: Intent, mut report: Report) -> Reply {
+    fn tells(&mut self, number: usize, intent: Intent, mut report: LeaseRequest) -> Reply {
         report.jitter = self.jitter;
         let process = &mut self.processes[number];
         process.step += 1;

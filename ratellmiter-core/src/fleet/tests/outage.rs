@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn away(fleet: &mut Fleet, time: Duration, policy: Loss) {
+fn away(fleet: &mut Fleet, time: Duration, policy: OnDisconnect) {
     let all = fleet.processes.len();
     (0..all).for_each(|process| fleet.loses(process, policy));
     fleet.run(fleet.now + time);
@@ -15,7 +15,7 @@ fn away(fleet: &mut Fleet, time: Duration, policy: Loss) {
 }
 
 /// Of what is configured its own part, all, or nothing.
-const POLICIES: [Loss; 3] = [Loss::Degrade, Loss::Open, Loss::Closed];
+const POLICIES: [OnDisconnect; 3] = [OnDisconnect::Degrade, OnDisconnect::FullLimits, OnDisconnect::Wait];
 
 #[test]
 fn a_day_is_not_exceeded() {
@@ -35,9 +35,9 @@ fn a_day_is_not_exceeded() {
             // Each may take its part of what is left, or, where the policy is open, all of that.
             let left = 300 - before;
             let most = match policy {
-                Loss::Degrade => left,
-                Loss::Open => 3 * left,
-                Loss::Closed => 0,
+                OnDisconnect::Degrade => left,
+                OnDisconnect::FullLimits => 3 * left,
+                OnDisconnect::Wait => 0,
             };
             assert!(meanwhile <= most && meanwhile >= most / 2, "{meanwhile} of {most}");
             assert_eq!(all, 300.max(before + meanwhile));
@@ -59,7 +59,7 @@ fn a_day_is_not_exceeded_by_many_outages_that_each_sees_when_it_asks() {
                 fleet.run(fleet.now + millis(apart));
             }
             for process in 0..3 {
-                fleet.loses(process, Loss::Degrade);
+                fleet.loses(process, OnDisconnect::Degrade);
             }
             fleet.forgets();
             fleet.run(fleet.now + seconds(1));
@@ -79,7 +79,7 @@ fn what_went_meanwhile_is_no_debt_to_the_pace() {
     (0..4).for_each(|process| fleet.calls(process, 6, 50, 10_000));
     fleet.run(seconds(8));
     // It hangs, and has forgotten nothing.
-    (0..4).for_each(|process| fleet.loses(process, Loss::Degrade));
+    (0..4).for_each(|process| fleet.loses(process, OnDisconnect::Degrade));
     fleet.run(seconds(33));
     (0..4).for_each(|process| fleet.rejoins(process));
     fleet.run(seconds(43));
@@ -94,7 +94,7 @@ fn a_part_is_a_part_also_of_who_was_heard_last() {
     fleet.run(seconds(8));
     (0..3).for_each(|process| fleet.hears_nothing(process));
     fleet.run(millis(9300));
-    (0..4).for_each(|process| fleet.loses(process, Loss::Degrade));
+    (0..4).for_each(|process| fleet.loses(process, OnDisconnect::Degrade));
     fleet.run(seconds(20));
     let went = fleet.tickets.iter().filter(|ticket| ticket.at >= seconds(10)).count();
     assert!((90..=105).contains(&went), "{went} of 100");
@@ -102,7 +102,7 @@ fn a_part_is_a_part_also_of_who_was_heard_last() {
 
 #[test]
 fn no_more_calls_are_out_when_it_is_back() {
-    for policy in [Loss::Degrade, Loss::Closed] {
+    for policy in [OnDisconnect::Degrade, OnDisconnect::Wait] {
         let limits = Limits::per_minute(NonZeroU32::new(6000).unwrap()).no_ramp();
         let mut fleet = Fleet::new(limits.max_in_flight(NonZeroU32::new(12).unwrap()), 4);
         fleet.call_time = seconds(3);

@@ -2,7 +2,7 @@
 
 use super::{one_limit::most_within, *};
 use crate::{
-    judge::{Scope, Verdict},
+    judge::{LimitKind, Verdict},
     sim::{Hint, Provider, Size},
 };
 
@@ -15,7 +15,7 @@ struct Played<P> {
     fleet: Fleet,
     provider: P,
     requests: usize,
-    refusals: BTreeMap<(usize, Id), Verdict>,
+    refusals: BTreeMap<(usize, CallId), Verdict>,
     /// The time and the process of each refusal.
     refused: Vec<(Duration, usize)>,
     last_end: Duration,
@@ -55,7 +55,7 @@ impl<P: FnMut(Duration, usize, usize) -> (Duration, Option<Verdict>)> Played<P> 
         self.last_end = *at;
         if let Some(verdict) = self.refusals.remove(&(number, *id)) {
             let (_, (grant, caller)) = process.out.pop_first().unwrap();
-            process.scheduler.refuse(now, grant, &verdict, caller);
+            process.scheduler.requeue(now, grant, &verdict, caller);
             self.refused.push((now, number));
         }
     }
@@ -139,7 +139,7 @@ fn refused_call_pauses_all_processes_and_is_their_canary() {
     let provider = |_, process, _| {
         sent += usize::from(process == 0);
         let refused = process == 0 && sent == 40;
-        (millis(400), refused.then_some(Verdict::RateLimited { retry_after, scope: Scope::Unknown }))
+        (millis(400), refused.then_some(Verdict::RateLimited { retry_after, scope: LimitKind::Unknown }))
     };
     let limits = Limits::per_minute(NonZeroU32::new(3000).unwrap()).no_ramp();
     let mut played = Played::new(limits, 4, millis(2500), 150, provider);

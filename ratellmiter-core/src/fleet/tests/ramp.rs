@@ -15,7 +15,7 @@ fn all_go_on_at_the_same_rate_without_the_server_and_when_it_is_back() {
     let mut fleet = Fleet::new(Limits::per_minute(NonZeroU32::new(1200).unwrap()), 4);
     (0..4).for_each(|process| fleet.calls(process, 20, 1, 10_000));
     fleet.run(seconds(30));
-    (0..4).for_each(|process| fleet.loses(process, Loss::Degrade));
+    (0..4).for_each(|process| fleet.loses(process, OnDisconnect::Degrade));
     fleet.run(seconds(40));
     fleet.forgets();
     (0..4).for_each(|process| fleet.rejoins(process));
@@ -30,7 +30,7 @@ fn all_go_on_at_the_same_rate_without_the_server_and_when_it_is_back() {
 fn demand_that_began_while_the_server_was_away_is_a_jump_to_all() {
     let mut fleet = Fleet::new(Limits::per_minute(NonZeroU32::new(1200).unwrap()), 4);
     fleet.run(seconds(30));
-    (0..4).for_each(|process| fleet.loses(process, Loss::Degrade));
+    (0..4).for_each(|process| fleet.loses(process, OnDisconnect::Degrade));
     fleet.run(seconds(40));
     fleet.forgets();
     (0..4).for_each(|process| fleet.rejoins(process));

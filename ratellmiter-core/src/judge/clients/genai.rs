@@ -57,7 +57,7 @@ impl Response for chat::ChatStreamEvent {
         Evidence::new().status(200)
     }
 
-    fn is_early(&self) -> bool {
+    fn is_before_response(&self) -> bool {
         matches!(self, Self::Start)
     }
 }

@@ -15,7 +15,7 @@ mod reqwest;
 mod rig;
 
 #[cfg(any(feature = "reqwest", feature = "reqwest-012"))]
-pub use reqwest::{CheckLlm, HttpError};
+pub use reqwest::{LlmResponseExt, ResponseError};
 
 type Adapter = for<'a> fn(&'a (dyn Error + 'static)) -> Option<Evidence<'a>>;
 

@@ -1,5 +1,5 @@
 //! `reqwest`, both majors in use. A response keeps everything, and the error of `error_for_status` the status alone: read
-//! a failed response with [`CheckLlm::check_llm`] and nothing is lost.
+//! a failed response with [`LlmResponseExt::error_for_refusal`] and nothing is lost.
 
 use std::{error::Error, fmt, future::Future};
 
@@ -15,7 +15,7 @@ const MOST: usize = 16 << 10;
 
 /// A response with a status that is no success: its headers, and the first 16 KiB of its body.
 #[derive(Debug, Clone)]
-pub struct HttpError {
+pub struct ResponseError {
     /// The status.
     pub status: StatusCode,
     /// All headers.
@@ -25,21 +25,21 @@ pub struct HttpError {
 }
 
 /// The status alone: bodies and headers may hold what does not belong in a log.
-impl fmt::Display for HttpError {
+impl fmt::Display for ResponseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the server answered {}", self.status)
     }
 }
 
-impl Error for HttpError {}
+impl Error for ResponseError {}
 
-impl HttpError {
+impl ResponseError {
     fn evidence(&self) -> Evidence<'_> {
         Evidence::new().status(self.status.as_u16()).headers(&self.headers).body(&*self.body)
     }
 }
 
-impl Classify for HttpError {
+impl Classify for ResponseError {
     fn verdict(&self) -> Verdict {
         judge(&self.evidence(), std::time::SystemTime::now())
     }
@@ -47,11 +47,11 @@ impl Classify for HttpError {
 
 /// Our own error, inside of somebody else's.
 pub(super) fn http_error<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<'a>> {
-    error.downcast_ref().map(HttpError::evidence)
+    error.downcast_ref().map(ResponseError::evidence)
 }
 
 /// Turns a failed response into an error from which the limiter can tell what was refused, and for how long.
-pub trait CheckLlm: Sized {
+pub trait LlmResponseExt: Sized {
     /// The response, if its status is a success.
     ///
     /// # Errors
@@ -60,7 +60,7 @@ pub trait CheckLlm: Sized {
     ///
     /// # Cancel safety
     /// Dropping the future drops the response.
-    fn check_llm(self) -> impl Future<Output = Result<Self, HttpError>> + Send;
+    fn error_for_refusal(self) -> impl Future<Output = Result<Self, ResponseError>> + Send;
 }
 
 macro_rules! major {
@@ -69,11 +69,11 @@ macro_rules! major {
         pub(super) mod $module {
             use super::*;
 
-            impl CheckLlm for $reqwest::Response {
-                async fn check_llm(mut self) -> Result<Self, HttpError> {
+            impl LlmResponseExt for $reqwest::Response {
+                async fn error_for_refusal(mut self) -> Result<Self, ResponseError> {
                     let status = self.status();
                     if status.is_success() {
-                        context::read(status.as_u16(), self.headers(), None);
+                        context::record_body(status.as_u16(), self.headers(), None);
                         return Ok(self);
                     }
                     let mut body = Vec::new();
@@ -85,8 +85,8 @@ macro_rules! major {
                     }
                     let (headers, body) = (self.headers().clone(), String::from_utf8_lossy(&body).into_owned());
                     // Whatever the caller makes of this error, the limiter knows.
-                    context::read(status.as_u16(), &headers, Some(body.clone()));
-                    Err(HttpError { status, headers, body })
+                    context::record_body(status.as_u16(), &headers, Some(body.clone()));
+                    Err(ResponseError { status, headers, body })
                 }
             }
 

@@ -77,15 +77,15 @@ fn all_outcomes_of_the_vectors_are_judged_right() {
 }
 
 /// The vectors do not tell input from output.
-fn coarse(scope: Scope) -> &'static str {
+fn coarse(scope: LimitKind) -> &'static str {
     match scope {
-        Scope::Unknown => "unknown",
-        Scope::Requests => "requests",
-        Scope::Tokens | Scope::InputTokens | Scope::OutputTokens => "tokens",
-        Scope::Day => "day",
-        Scope::Concurrency => "concurrency",
-        Scope::Acceleration => "acceleration",
-        Scope::Billing => "billing",
+        LimitKind::Unknown => "unknown",
+        LimitKind::Requests => "requests",
+        LimitKind::Tokens | LimitKind::InputTokens | LimitKind::OutputTokens => "tokens",
+        LimitKind::Daily => "day",
+        LimitKind::Concurrency => "concurrency",
+        LimitKind::Growth => "acceleration",
+        LimitKind::Billing => "billing",
     }
 }
 
@@ -94,11 +94,11 @@ fn judged(status: u16, headers: &[(&'static str, &str)], body: &Value) -> Verdic
     judge(&Evidence::new().status(status).headers(&headers).body(text(body)), vectors().1)
 }
 
-fn is_spent(verdict: Verdict, expected: Scope) -> bool {
+fn is_spent(verdict: Verdict, expected: LimitKind) -> bool {
     matches!(verdict, Verdict::QuotaExhausted { scope, .. } if scope == expected)
 }
 
-fn is_refused(verdict: Verdict, expected: Scope) -> bool {
+fn is_refused(verdict: Verdict, expected: LimitKind) -> bool {
     matches!(verdict, Verdict::RateLimited { scope, .. } if scope == expected)
 }
 
@@ -112,10 +112,11 @@ fn money_comes_before_the_status_in_any_wording() {
         "billing_hard_limit_reached",
     ] {
         let body = json!({ "error": { "code": code, "type": "x", "message": "Please try again in 3s." } });
-        assert!(is_spent(judged(429, &[("retry-after", "3")], &body), Scope::Billing), "{code}");
+        assert!(is_spent(judged(429, &[("retry-after", "3")], &body), LimitKind::Billing), "{code}");
     }
     let capped = json!({ "type": "error", "error": { "type": "invalid_request_error", "message": "You have reached your specified workspace API usage limits. You will regain access on 2027-01-01 at 00:00 UTC." } });
-    let Verdict::QuotaExhausted { resumes_at: Some(resumes), scope: Scope::Billing } = judged(400, &[], &capped) else {
+    let Verdict::QuotaExhausted { resumes_at: Some(resumes), scope: LimitKind::Billing } = judged(400, &[], &capped)
+    else {
         panic!("spent, with its end")
     };
     assert_eq!(
@@ -123,7 +124,7 @@ fn money_comes_before_the_status_in_any_wording() {
         Duration::from_hours(24 * 38 - 7) + Duration::from_mins(20)
     );
     let billing = json!({ "error": { "type": "billing_error", "message": "" } });
-    assert!(is_spent(judged(402, &[], &billing), Scope::Billing));
+    assert!(is_spent(judged(402, &[], &billing), LimitKind::Billing));
 }
 
 #[test]
@@ -132,23 +133,29 @@ fn a_day_comes_before_the_delay_beside_it() {
         json!([{ "error": { "code": 429, "status": "RESOURCE_EXHAUSTED", "message": "Quota exceeded",
             "details": [{ "retryDelay": "7s" }, { "violations": [{ "quotaId": quota }] }] } }])
     };
-    assert!(is_spent(judged(429, &[], &body("GenerateContentInputTokensPerDay-Free")), Scope::Day));
+    assert!(is_spent(judged(429, &[], &body("GenerateContentInputTokensPerDay-Free")), LimitKind::Daily));
     let minute = judged(429, &[], &body("GenerateContentInputTokensPerMinute-Free"));
-    assert_eq!(minute, Verdict::RateLimited { retry_after: Some(Duration::from_secs(7)), scope: Scope::InputTokens });
+    assert_eq!(
+        minute,
+        Verdict::RateLimited { retry_after: Some(Duration::from_secs(7)), scope: LimitKind::InputTokens }
+    );
     let none = json!({ "error": { "code": 429, "status": "RESOURCE_EXHAUSTED", "message": "Quota exceeded, limit: 0, model: x. Please retry in 10h17m5.7s." } });
-    assert!(is_spent(judged(429, &[], &none), Scope::Unknown));
+    assert!(is_spent(judged(429, &[], &none), LimitKind::Unknown));
     // Told in words with its wait: the caller gets the wait, and it is more than ten minutes.
     let groq = json!({ "error": { "type": "tokens", "code": "rate_limit_exceeded", "message": "Rate limit reached on tokens per day (TPD): Limit 1, Used 1. Please try again in 24m7s." } });
     let hint = Some(Duration::from_secs(24 * 60 + 7));
-    assert_eq!(judged(429, &[], &groq), Verdict::RateLimited { retry_after: hint, scope: Scope::Day });
-    assert!(is_spent(judged(429, &[], &json!({ "message": "Too many tokens per day, please wait." })), Scope::Day));
+    assert_eq!(judged(429, &[], &groq), Verdict::RateLimited { retry_after: hint, scope: LimitKind::Daily });
+    assert!(is_spent(
+        judged(429, &[], &json!({ "message": "Too many tokens per day, please wait." })),
+        LimitKind::Daily
+    ));
 }
 
 #[test]
 fn an_error_in_a_success_is_recognised_and_talk_of_one_is_not() {
     let in_band =
         json!({ "error": { "code": 429, "message": "Provider returned error", "metadata": { "provider_name": "x" } } });
-    assert!(is_refused(judged(200, &[], &in_band), Scope::Unknown));
+    assert!(is_refused(judged(200, &[], &in_band), LimitKind::Unknown));
     let failed = json!({ "status": "failed", "error": { "code": "server_error", "message": "" } });
     assert_eq!(judged(200, &[], &failed), Verdict::Failed);
     let completed = json!({ "status": "completed", "error": null, "output": "HTTP 429 rate_limit_exceeded" });
@@ -163,7 +170,7 @@ fn an_error_in_a_success_is_recognised_and_talk_of_one_is_not() {
 #[test]
 fn an_event_of_a_stream_is_recognised_as_an_error_is() {
     let failed = json!({ "type": "response.failed", "response": { "error": { "code": "rate_limit_exceeded" } } });
-    assert!(is_refused(judged(200, &[], &failed), Scope::Unknown));
+    assert!(is_refused(judged(200, &[], &failed), LimitKind::Unknown));
     let error = json!({ "type": "error", "code": "server_is_overloaded", "message": "busy", "sequence_number": 3 });
     assert_eq!(judged(200, &[], &error), Verdict::Overloaded { retry_after: None });
     for answer in [
@@ -181,12 +188,12 @@ fn scopes_are_told_apart() {
     for (message, scope) in [
         (
             "This request would exceed your organization's rate limit of 10,000 output tokens per minute",
-            Scope::OutputTokens,
+            LimitKind::OutputTokens,
         ),
-        ("Number of concurrent connections has exceeded your rate limit", Scope::Concurrency),
-        ("Your traffic ramps up too quickly", Scope::Acceleration),
-        ("Too many requests, please wait before trying again.", Scope::Requests),
-        ("You are past the per minute request limit", Scope::Unknown),
+        ("Number of concurrent connections has exceeded your rate limit", LimitKind::Concurrency),
+        ("Your traffic ramps up too quickly", LimitKind::Growth),
+        ("Too many requests, please wait before trying again.", LimitKind::Requests),
+        ("You are past the per minute request limit", LimitKind::Unknown),
     ] {
         assert!(is_refused(scoped(message), scope), "{message}: {:?}", scoped(message));
     }
@@ -209,8 +216,8 @@ fn the_rest() {
     assert_eq!(judged(429, &[("x-should-retry", "false")], &json!({})), Verdict::Failed);
     let bare = |code: &'static str| judge(&Evidence::new().code(code), vectors().1);
     assert!(
-        is_refused(bare("ThrottlingException"), Scope::Unknown)
-            && is_refused(bare("rate_limit_exceeded"), Scope::Unknown)
+        is_refused(bare("ThrottlingException"), LimitKind::Unknown)
+            && is_refused(bare("rate_limit_exceeded"), LimitKind::Unknown)
     );
     assert_eq!(bare("overloaded_error"), Verdict::Overloaded { retry_after: None });
     assert_eq!(bare("invalid_api_key"), Verdict::Failed);

@@ -14,19 +14,19 @@ fn limiter() -> Limiter {
 }
 
 fn ledgers(limiter: &Limiter) -> Vec<(Arc<str>, Ages)> {
-    vec![("m".into(), limiter.days())]
+    vec![("m".into(), limiter.day_usage())]
 }
 
 fn taken(limiter: &Limiter) -> u64 {
-    limiter.days().iter().flat_map(|(_, ages)| ages).map(|(_, amount)| amount).sum()
+    limiter.day_usage().iter().flat_map(|(_, ages)| ages).map(|(_, amount)| amount).sum()
 }
 
 fn calls(limiter: &Limiter, count: usize) {
-    (0..count).for_each(|_| limiter.admit_blocking().finish());
+    (0..count).for_each(|_| limiter.blocking_acquire().finish());
 }
 
 fn journal(entries: &[(u64, u64)]) -> Journal {
-    Journal::from([("m".to_owned(), Taken { requests_per_day: entries.to_vec(), tokens_per_day: Entries::new() })])
+    Journal::from([("m".to_owned(), DayEntries { requests_per_day: entries.to_vec(), tokens_per_day: Entries::new() })])
 }
 
 fn sum(journal: &Journal) -> u64 {
@@ -40,18 +40,18 @@ fn found(entries: &[(u64, u64)]) -> HashMap<String, Journal> {
 #[test]
 fn what_others_took_counts_but_is_not_written_as_ours() {
     let now = since_epoch().as_secs();
-    let (mut days, limiter) = (Days::new(), limiter());
-    days.take_in(found(&[(now - 80_000, 30), (now - 100, 4), (now, 3)]), now);
+    let (mut days, limiter) = (DayUsage::new(), limiter());
+    days.import(found(&[(now - 80_000, 30), (now - 100, 4), (now, 3)]), now);
     days.restore("m", &limiter);
     calls(&limiter, 5);
     days.restore("m", &limiter);
     assert_eq!(taken(&limiter), 42);
     assert_eq!(sum(&days.own(&ledgers(&limiter))), 5);
     // The monitor is started again, and the other has gone on.
-    days.take_in(found(&[(now - 80_000, 30), (now - 100, 4), (now, 3)]), now);
+    days.import(found(&[(now - 80_000, 30), (now - 100, 4), (now, 3)]), now);
     days.restore("m", &limiter);
     assert_eq!(taken(&limiter), 42, "nothing is new");
-    days.take_in(found(&[(now - 80_000, 30), (now - 100, 4), (now, 9)]), now);
+    days.import(found(&[(now - 80_000, 30), (now - 100, 4), (now, 9)]), now);
     days.restore("m", &limiter);
     assert_eq!(taken(&limiter), 48, "six more");
     assert_eq!(sum(&days.own(&ledgers(&limiter))), 5);
@@ -60,10 +60,10 @@ fn what_others_took_counts_but_is_not_written_as_ours() {
 #[test]
 fn what_others_took_waits_for_the_budget_and_comes_again_with_it() {
     let now = since_epoch().as_secs();
-    let (mut days, limiter) = (Days::new(), limiter());
+    let (mut days, limiter) = (DayUsage::new(), limiter());
     let (with, without) = (limiter.limits(), Limits::per_minute(NonZeroU32::MAX));
     limiter.set_limits(without);
-    days.take_in(found(&[(now - 50, 7)]), now);
+    days.import(found(&[(now - 50, 7)]), now);
     for _ in 0..2 {
         days.restore("m", &limiter);
         assert_eq!(taken(&limiter), 0);
@@ -123,12 +123,12 @@ fn a_damaged_file_is_ignored_and_kept_for_a_day() {
 #[test]
 fn amounts_of_any_size_do_not_overflow() {
     let now = since_epoch().as_secs();
-    let (mut days, limiter) = (Days::new(), limiter());
+    let (mut days, limiter) = (DayUsage::new(), limiter());
     let all = [(now - 1, u64::MAX), (now, u64::MAX)];
-    days.take_in(found(&[(0, u64::MAX), (u64::MAX, u64::MAX)]), u64::MAX);
-    days.take_in(found(&all), now);
+    days.import(found(&[(0, u64::MAX), (u64::MAX, u64::MAX)]), u64::MAX);
+    days.import(found(&all), now);
     days.restore("m", &limiter);
-    days.take_in(found(&all), now);
+    days.import(found(&all), now);
     days.restore("m", &limiter);
     assert_eq!(days.own(&ledgers(&limiter)), Journal::new());
 }
@@ -137,10 +137,10 @@ fn amounts_of_any_size_do_not_overflow() {
 fn it_is_written_when_it_changes_or_is_gone() {
     let directory = tempfile::tempdir().unwrap();
     let logs = directory.path().join("logs");
-    let (days, limiter) = (Days::new(), limiter());
-    let mut keeper = Keeper::new(&logs, &days);
+    let (days, limiter) = (DayUsage::new(), limiter());
+    let mut keeper = DayFile::new(&logs, &days);
     let path = logs.join(days.name());
-    let keep = |keeper: &mut Keeper| {
+    let keep = |keeper: &mut DayFile| {
         keeper.look();
         let changed = keeper.changed(&days, ledgers(&limiter));
         let has_changed = changed.is_some();
@@ -166,9 +166,9 @@ fn it_is_written_when_it_changes_or_is_gone() {
 
 #[test]
 fn many_small_entries_become_as_many_as_a_day_has_grains() {
-    let mut days = Days::new();
+    let mut days = DayUsage::new();
     let each = |second: u64| (format!("days-{second}-7-0.json"), journal(&[(NOW - second, 1)]));
-    days.take_in((0..5000).map(each).collect(), NOW);
+    days.import((0..5000).map(each).collect(), NOW);
     let entries = &days.pending["m"].requests_per_day;
     assert!(entries.len() <= 5000 / 90 + 2 && entries.is_sorted(), "{}", entries.len());
     assert_eq!(sum(&days.pending), 5000);

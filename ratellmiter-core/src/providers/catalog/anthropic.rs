@@ -1,7 +1,7 @@
 //! Estimates the input when a call goes and corrects it; what is read from a cache is free (but for Haiku 3.5). Output
 //! is charged as it is produced: the maximum asked for plays no part.
 
-use crate::providers::terms::{GivenBack, Input, Output, PerTime, RefusedRequests, RefusedTokens, Terms};
+use crate::providers::terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms};
 
 pub(super) const TERMS: Terms = Terms {
     name: "anthropic",
@@ -12,7 +12,7 @@ pub(super) const TERMS: Terms = Terms {
     output: Output::Produced,
     output_weight: 1,
     output_weight_of: &[],
-    given_back: GivenBack::Settled,
+    given_back: Refund::Settled,
     refused_requests: RefusedRequests::Unknown, // not documented
     refused_tokens: RefusedTokens::Released,
     requests_header: PerTime::Minute,

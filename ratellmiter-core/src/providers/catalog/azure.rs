@@ -1,7 +1,7 @@
 //! Charges the input and the maximum of the output when a call goes, and gives nothing back within the minute. Refused
 //! calls count.
 
-use crate::providers::terms::{GivenBack, Input, Output, PerTime, RefusedRequests, RefusedTokens, Terms};
+use crate::providers::terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms};
 
 pub(super) const TERMS: Terms = Terms {
     name: "azure",
@@ -12,7 +12,7 @@ pub(super) const TERMS: Terms = Terms {
     output: Output::Reserved,
     output_weight: 1,
     output_weight_of: &[],
-    given_back: GivenBack::Kept,
+    given_back: Refund::Kept,
     refused_requests: RefusedRequests::Counted,
     refused_tokens: RefusedTokens::Kept,
     requests_header: PerTime::Minute,

@@ -2,7 +2,7 @@
 //! was read from a cache is given back, and output of Claude since 3.7 counts five times. Without a maximum it reserves
 //! the model's.
 
-use crate::providers::terms::{GivenBack, Input, Output, PerTime, RefusedRequests, RefusedTokens, Terms};
+use crate::providers::terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms};
 
 pub(super) const TERMS: Terms = Terms {
     name: "bedrock",
@@ -13,7 +13,7 @@ pub(super) const TERMS: Terms = Terms {
     output: Output::Reserved,
     output_weight: 1,
     output_weight_of: &[("claude", 5)],
-    given_back: GivenBack::Settled,
+    given_back: Refund::Settled,
     refused_requests: RefusedRequests::Unknown, // not documented
     refused_tokens: RefusedTokens::Released,
     requests_header: PerTime::Minute, // it has none

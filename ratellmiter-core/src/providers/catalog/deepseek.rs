@@ -1,6 +1,6 @@
 //! Limits the calls in flight and nothing else. A call is in flight to the end of its answer, a stream's included.
 
-use crate::providers::terms::{GivenBack, Input, Output, PerTime, RefusedRequests, RefusedTokens, Terms};
+use crate::providers::terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms};
 
 pub(super) const TERMS: Terms = Terms {
     name: "deepseek",
@@ -11,7 +11,7 @@ pub(super) const TERMS: Terms = Terms {
     output: Output::Free,
     output_weight: 1,
     output_weight_of: &[],
-    given_back: GivenBack::Settled,
+    given_back: Refund::Settled,
     refused_requests: RefusedRequests::Free,
     refused_tokens: RefusedTokens::Released,
     requests_header: PerTime::Minute, // it has none

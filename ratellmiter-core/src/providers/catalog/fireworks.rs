@@ -1,7 +1,7 @@
 //! Meters the input, the input that no cache had, and the output that is generated. The first is the one that counts
 //! here.
 
-use crate::providers::terms::{GivenBack, Input, Output, PerTime, RefusedRequests, RefusedTokens, Terms};
+use crate::providers::terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms};
 
 pub(super) const TERMS: Terms = Terms {
     name: "fireworks",
@@ -12,7 +12,7 @@ pub(super) const TERMS: Terms = Terms {
     output: Output::Reserved, // not documented
     output_weight: 1,
     output_weight_of: &[],
-    given_back: GivenBack::Settled,             // not documented
+    given_back: Refund::Settled,                // not documented
     refused_requests: RefusedRequests::Unknown, // not documented
     refused_tokens: RefusedTokens::Kept,        // not documented
     requests_header: PerTime::Minute,           // it has none

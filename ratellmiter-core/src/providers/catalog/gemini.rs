@@ -1,6 +1,6 @@
 //! Counts input only.
 
-use crate::providers::terms::{GivenBack, Input, Output, PerTime, RefusedRequests, RefusedTokens, Terms};
+use crate::providers::terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms};
 
 pub(super) const TERMS: Terms = Terms {
     name: "gemini",
@@ -11,7 +11,7 @@ pub(super) const TERMS: Terms = Terms {
     output: Output::Free,
     output_weight: 1,
     output_weight_of: &[],
-    given_back: GivenBack::Settled,
+    given_back: Refund::Settled,
     refused_requests: RefusedRequests::Counted, // not documented, but seen
     refused_tokens: RefusedTokens::Released,
     requests_header: PerTime::Minute,

@@ -1,6 +1,6 @@
 //! Cached tokens are free. Its header of the remaining requests means those of the day.
 
-use crate::providers::terms::{GivenBack, Input, Output, PerTime, RefusedRequests, RefusedTokens, Terms};
+use crate::providers::terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms};
 
 pub(super) const TERMS: Terms = Terms {
     name: "groq",
@@ -11,7 +11,7 @@ pub(super) const TERMS: Terms = Terms {
     output: Output::Reserved, // not documented
     output_weight: 1,
     output_weight_of: &[],
-    given_back: GivenBack::Headers,             // not documented
+    given_back: Refund::Headers,                // not documented
     refused_requests: RefusedRequests::Unknown, // not documented
     refused_tokens: RefusedTokens::Kept,        // not documented
     requests_header: PerTime::Day,

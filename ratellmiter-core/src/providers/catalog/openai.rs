@@ -1,7 +1,7 @@
 //! Charges the larger of the input, estimated from its characters, and the maximum of the output when a call goes.
 //! Whether anything is given back is not said: the remaining header is the truth.
 
-use crate::providers::terms::{GivenBack, Input, Output, PerTime, RefusedRequests, RefusedTokens, Terms};
+use crate::providers::terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms};
 
 pub(super) const TERMS: Terms = Terms {
     name: "openai",
@@ -12,7 +12,7 @@ pub(super) const TERMS: Terms = Terms {
     output: Output::Larger,
     output_weight: 1,
     output_weight_of: &[],
-    given_back: GivenBack::Headers,
+    given_back: Refund::Headers,
     refused_requests: RefusedRequests::Counted,
     refused_tokens: RefusedTokens::Kept, // not documented
     requests_header: PerTime::Minute,

@@ -1,7 +1,7 @@
 //! A provider that is not known: everything counts, the maximum of the output is reserved, and what was too much is
 //! given back when the call ends.
 
-use crate::providers::terms::{GivenBack, Input, Output, PerTime, RefusedRequests, RefusedTokens, Terms};
+use crate::providers::terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms};
 
 pub(super) const TERMS: Terms = Terms {
     name: "plain",
@@ -12,7 +12,7 @@ pub(super) const TERMS: Terms = Terms {
     output: Output::Reserved,
     output_weight: 1,
     output_weight_of: &[],
-    given_back: GivenBack::Settled,
+    given_back: Refund::Settled,
     refused_requests: RefusedRequests::Unknown,
     refused_tokens: RefusedTokens::Kept,
     requests_header: PerTime::Minute,

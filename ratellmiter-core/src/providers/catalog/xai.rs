@@ -1,6 +1,6 @@
 //! Counts all tokens as they are used: input, cached input, output and reasoning. Requests are limited by the second.
 
-use crate::providers::terms::{GivenBack, Input, Output, PerTime, RefusedRequests, RefusedTokens, Terms};
+use crate::providers::terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms};
 
 pub(super) const TERMS: Terms = Terms {
     name: "xai",
@@ -11,7 +11,7 @@ pub(super) const TERMS: Terms = Terms {
     output: Output::Produced,
     output_weight: 1,
     output_weight_of: &[],
-    given_back: GivenBack::Settled,
+    given_back: Refund::Settled,
     refused_requests: RefusedRequests::Unknown, // not documented
     refused_tokens: RefusedTokens::Released,
     requests_header: PerTime::Minute, // not documented

@@ -12,8 +12,8 @@ fn all() -> impl Iterator<Item = Contract> {
 }
 
 /// Input, output, total.
-const fn charge(input: u64, output: u64, total: u64) -> Charge {
-    Charge { input, output, total }
+const fn charge(input: u64, output: u64, total: u64) -> TokenCharge {
+    TokenCharge { input, output, total }
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn every_contract_says_what_it_follows() {
 
 #[test]
 fn what_a_call_is_charged() {
-    use GivenBack::{Headers, Kept, Settled};
+    use Refund::{Headers, Kept, Settled};
     // 1000 in and at most 4000 out; really 1000, of which 600 cached, and 300.
     let usage = Usage::new(1000, 300).cached(600);
     let nothing = charge(0, 0, 0);
@@ -90,7 +90,7 @@ fn output_weighs_more_for_some_models_of_bedrock() {
     assert_eq!(output("CLAUDE"), 100);
     assert_eq!(output("amazon.nova-pro-v1:0"), 20);
     assert_eq!(output(""), 20);
-    assert_eq!(contract("anthropic").settle("claude-sonnet-4", Charge::default(), Usage::new(10, 20)).output, 20);
+    assert_eq!(contract("anthropic").settle("claude-sonnet-4", TokenCharge::default(), Usage::new(10, 20)).output, 20);
 }
 
 #[test]
@@ -151,7 +151,7 @@ proptest! {
             let settled = contract.settle(&model, reserved, usage);
             prop_assert!(settled.total >= settled.input.max(settled.output));
             prop_assert!(settled.input <= used.max(reserved.input));
-            if contract.gives_back() == GivenBack::Kept {
+            if contract.gives_back() == Refund::Kept {
                 prop_assert_eq!(settled, settled.at_least(reserved));
             }
             prop_assert!(contract.refused(reserved).total <= reserved.total);

@@ -24,9 +24,9 @@ fn headers(lines: &str) -> HeaderMap {
 }
 
 /// In one line each, such as "Requests/Minute 59 of 60, 1s".
-fn shown(readings: &[Reading]) -> Vec<String> {
+fn shown(readings: &[LimitReading]) -> Vec<String> {
     let number = |number: Option<u64>| number.map_or_else(|| "?".to_owned(), |number| number.to_string());
-    let line = |Reading { unit, per, limit, remaining, reset }: &Reading| {
+    let line = |LimitReading { unit, per, limit, remaining, reset }: &LimitReading| {
         let reset = reset.map_or_else(|| "?".to_owned(), |reset| format!("{reset:?}"));
         format!("{unit:?}/{per:?} {} of {}, {reset}", number(*remaining), number(*limit))
     };
@@ -384,9 +384,9 @@ fn any_headers(value: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = H
     })
 }
 
-fn holds_what_is_promised(readings: &[Reading]) -> Result<(), TestCaseError> {
+fn holds_what_is_promised(readings: &[LimitReading]) -> Result<(), TestCaseError> {
     for (at, reading) in readings.iter().enumerate() {
-        let is_same = |other: &Reading| (other.unit, other.per) == (reading.unit, reading.per);
+        let is_same = |other: &LimitReading| (other.unit, other.per) == (reading.unit, reading.per);
         prop_assert!(!readings[..at].iter().any(is_same), "{readings:?}");
         prop_assert!(reading.limit.is_some() || reading.remaining.is_some());
         prop_assert_ne!(reading.limit, Some(0));
@@ -439,7 +439,7 @@ proptest! {
         };
         let text = lines("tokens-prompt", one) + &lines("tokens-cache-adjusted-prompt", other);
         let both = readings(&headers(&text), now(), false);
-        let [Reading { limit: Some(limit), remaining: Some(remaining), .. }] = both[..] else { panic!("{both:?}") };
+        let [LimitReading { limit: Some(limit), remaining: Some(remaining), .. }] = both[..] else { panic!("{both:?}") };
         for (other_limit, other_remaining) in [one, other] {
             prop_assert!(remaining * other_limit <= other_remaining.min(other_limit) * limit);
         }

@@ -11,9 +11,9 @@ const fn usage(input: u64, cached: u64, output: u64) -> Usage {
 /// However the body is written.
 fn check<const N: usize>(bodies: [(&str, Value, Usage); N]) {
     for (who, body, expected) in bodies {
-        assert_eq!(Usage::of_json(&body), Some(expected), "{who}");
-        assert_eq!(Usage::of_text(&body.to_string()), Some(expected), "{who}, compact");
-        assert_eq!(Usage::of_text(&format!("\u{feff}{body:#}\r\n")), Some(expected), "{who}, on many lines");
+        assert_eq!(Usage::from_json(&body), Some(expected), "{who}");
+        assert_eq!(Usage::from_text(&body.to_string()), Some(expected), "{who}, compact");
+        assert_eq!(Usage::from_text(&format!("\u{feff}{body:#}\r\n")), Some(expected), "{who}, on many lines");
     }
 }
 
@@ -232,7 +232,7 @@ data: {"type":"message_stop"}
             usage(3, 0, 4),
         ),
     ] {
-        assert_eq!(Usage::of_text(text), Some(expected), "{who}");
+        assert_eq!(Usage::from_text(text), Some(expected), "{who}");
     }
 }
 
@@ -257,10 +257,10 @@ fn what_is_no_usage_is_not_taken() {
         json!({"content": [{"type": "tool_use", "input": {"usage": counts}}]}),
         json!({"metadata": {"usage": counts}, "meta": counts, "delta": {"usage": counts}}),
     ] {
-        assert_eq!(Usage::of_json(&body), None, "{body}");
+        assert_eq!(Usage::from_json(&body), None, "{body}");
     }
     for text in ["", "usage", "data:", "data: [DONE]", "{\"usage\": {\"prompt_tokens\": 7"] {
-        assert_eq!(Usage::of_text(text), None, "{text}");
+        assert_eq!(Usage::from_text(text), None, "{text}");
     }
 }
 
@@ -276,7 +276,7 @@ fn strange_numbers_do_no_harm() {
             usage(u64::MAX, u64::MAX, 0),
         ),
     ] {
-        assert_eq!(Usage::of_text(&format!("{{\"usage\": {counts}}}")), Some(expected), "{counts}");
+        assert_eq!(Usage::from_text(&format!("{{\"usage\": {counts}}}")), Some(expected), "{counts}");
     }
 }
 
@@ -352,16 +352,16 @@ fn bodies() -> impl Strategy<Value = Value> {
 proptest! {
     #[test]
     fn no_json_panics(body in bodies()) {
-        let found = Usage::of_json(&body);
+        let found = Usage::from_json(&body);
         prop_assert!(found.is_none_or(|usage| usage.cached <= usage.input));
         // Writing a number may change its last digit, so only the text is compared with itself.
         let text = body.to_string();
-        prop_assert_eq!(Usage::of_text(&text), Usage::of_text(&format!("data: {text}\n\n")));
+        prop_assert_eq!(Usage::from_text(&text), Usage::from_text(&format!("data: {text}\n\n")));
     }
 
     #[test]
     fn no_text_panics(text in "(data: ?|[{}\\[\\]\":,]|usage|prompt_tokens|-?[0-9.e]{1,30}|\\PC|\n){0,60}") {
-        prop_assert!(Usage::of_text(&text).is_none_or(|usage| usage.cached <= usage.input));
+        prop_assert!(Usage::from_text(&text).is_none_or(|usage| usage.cached <= usage.input));
         prop_assert_eq!(estimate_tokens(&text), (text.len() as u64).div_ceil(3));
     }
 

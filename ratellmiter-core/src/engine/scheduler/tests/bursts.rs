@@ -4,24 +4,24 @@ use super::*;
 
 #[test]
 fn what_was_saved_up_goes_at_once_and_the_rest_evenly() {
-    let times = times(per_minute(300).burst(seconds(60)), 500, || Duration::ZERO);
+    let times = times(per_minute(300).burst_window(seconds(60)), 500, || Duration::ZERO);
     assert_eq!(times.iter().filter(|time| time.is_zero()).count(), 300);
     assert_eq!(times[300], millis(200));
     assert_eq!(times[499], seconds(40));
-    let times = super::times(per_minute(300).burst(seconds(2)), 20, || Duration::ZERO);
+    let times = super::times(per_minute(300).burst_window(seconds(2)), 20, || Duration::ZERO);
     assert_eq!((times[9], times[10]), (Duration::ZERO, millis(200)), "two seconds hold ten");
-    let short = super::times(per_minute(60).burst(millis(500)), 3, || Duration::ZERO);
+    let short = super::times(per_minute(60).burst_window(millis(500)), 3, || Duration::ZERO);
     assert_eq!(short, [seconds(0), seconds(1), seconds(2)], "less than one call is none");
 }
 
 #[test]
 fn a_refusal_shows_that_nothing_is_saved_up() {
-    let mut scheduler = scheduler(per_minute(300).burst(seconds(60)).learn(false));
+    let mut scheduler = scheduler(per_minute(300).burst_window(seconds(60)).adaptive(false));
     (0..400).for_each(|_| _ = scheduler.joins(Duration::ZERO));
-    scheduler.set_limits(Duration::ZERO, per_minute(300).burst(seconds(20)).learn(false));
+    scheduler.set_limits(Duration::ZERO, per_minute(300).burst_window(seconds(20)).adaptive(false));
     let out = advance(&mut scheduler, Duration::ZERO);
     assert_eq!(out.len(), 100);
-    scheduler.refuse(millis(100), out[0], &refused(Some(seconds(1))), NOBODY);
+    scheduler.requeue(millis(100), out[0], &refused(Some(seconds(1))), NOBODY);
     let resumed = scheduler.deadline().unwrap();
     let canary = advance(&mut scheduler, resumed);
     assert_eq!(canary.len(), 1);
@@ -38,9 +38,9 @@ fn a_refusal_shows_that_nothing_is_saved_up() {
 #[test]
 fn more_than_sixty_seconds_counts_as_sixty() {
     let mut limits = per_minute(300);
-    limits.burst = seconds(3600);
+    limits.burst_window = seconds(3600);
     assert_eq!(
         times(limits, 500, || Duration::ZERO),
-        times(per_minute(300).burst(seconds(60)), 500, || Duration::ZERO)
+        times(per_minute(300).burst_window(seconds(60)), 500, || Duration::ZERO)
     );
 }

@@ -11,7 +11,7 @@ fn the_seconds_say_what_happened() {
     scheduler.joins(millis(200));
     scheduler.ends(millis(700), first, false);
     let second = advance(&mut scheduler, seconds(1))[0];
-    scheduler.refuse(millis(1300), second, &refused(Some(seconds(1))), NOBODY);
+    scheduler.requeue(millis(1300), second, &refused(Some(seconds(1))), NOBODY);
     let rows = scheduler.seconds(seconds(2), true);
     let counts: Vec<_> = rows
         .iter()

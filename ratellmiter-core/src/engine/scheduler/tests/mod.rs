@@ -42,23 +42,23 @@ fn seconds(seconds: u64) -> Duration {
 }
 
 fn refused(hint: Option<Duration>) -> Verdict {
-    Verdict::RateLimited { retry_after: hint, scope: Scope::Unknown }
+    Verdict::RateLimited { retry_after: hint, scope: LimitKind::Unknown }
 }
 
 /// Calls of which nothing is said.
 trait Plain {
-    fn joins(&mut self, now: Duration) -> Place;
+    fn joins(&mut self, now: Duration) -> QueuePosition;
     fn tries(&mut self, now: Duration) -> Option<Grant>;
     fn ends(&mut self, now: Duration, grant: Grant, failed: bool);
 }
 
 impl Plain for Scheduler<()> {
-    fn joins(&mut self, now: Duration) -> Place {
-        self.enqueue(now, &Wish::PLAIN, NOBODY).expect("nothing bounds its wait")
+    fn joins(&mut self, now: Duration) -> QueuePosition {
+        self.enqueue(now, &Request::PLAIN, NOBODY).expect("nothing bounds its wait")
     }
 
     fn tries(&mut self, now: Duration) -> Option<Grant> {
-        self.try_request(now, &Wish::PLAIN)
+        self.try_request(now, &Request::PLAIN)
     }
 
     fn ends(&mut self, now: Duration, grant: Grant, failed: bool) {
@@ -164,18 +164,18 @@ proptest! {
         steps in prop::collection::vec(prop_oneof![40 => step(), 1 => (1_u32..6000).prop_map(Step::Retune)], 1..250),
     ) {
         let limits = |rate| {
-            let mut limits = per_minute(rate).burst(seconds(burst));
+            let mut limits = per_minute(rate).burst_window(seconds(burst));
             limits.max_in_flight = cap.and_then(NonZeroU32::new);
             limits
         };
         let mut scheduler = scheduler(limits(rate));
         let mut now = Duration::ZERO;
         let mut out: Vec<Grant> = Vec::new();
-        let mut line: Vec<Place> = Vec::new();
+        let mut line: Vec<QueuePosition> = Vec::new();
         // (when, whether it was given back)
-        let mut went: BTreeSet<(Duration, Id)> = BTreeSet::new();
+        let mut went: BTreeSet<(Duration, CallId)> = BTreeSet::new();
         let mut highest = rate;
-        let settled = |scheduler: &mut Scheduler<()>, now: Duration, out: &mut Vec<Grant>, line: &mut Vec<Place>, went: &mut BTreeSet<(Duration, Id)>| {
+        let settled = |scheduler: &mut Scheduler<()>, now: Duration, out: &mut Vec<Grant>, line: &mut Vec<QueuePosition>, went: &mut BTreeSet<(Duration, CallId)>| {
             for grant in advance(scheduler, now) {
                 line.retain(|place| place.id != grant.id);
                 went.insert((now, grant.id));
@@ -195,10 +195,10 @@ proptest! {
                 Step::GiveBack(index) => if let Some(index) = pick(index, out.len()) {
                     let grant = out.swap_remove(index);
                     went.remove(&(grant.at, grant.id));
-                    scheduler.give_back(now, grant);
+                    scheduler.cancel(now, grant);
                 },
                 Step::Refuse(index, hint) => if let Some(index) = pick(index, out.len()) {
-                    line.push(scheduler.refuse(now, out.swap_remove(index), &refused(hint.map(Duration::from_millis)), NOBODY));
+                    line.push(scheduler.requeue(now, out.swap_remove(index), &refused(hint.map(Duration::from_millis)), NOBODY));
                 },
                 Step::Leave(index) => if let Some(index) = pick(index, line.len()) {
                     prop_assert!(scheduler.leave(now, line.swap_remove(index)));
@@ -218,7 +218,7 @@ proptest! {
             }
             settled(&mut scheduler, now, &mut out, &mut line, &mut went);
             prop_assert_eq!(scheduler.in_flight, out.len() as u64);
-            prop_assert_eq!(scheduler.line_length(), line.len());
+            prop_assert_eq!(scheduler.queue_length(), line.len());
             prop_assert!(cap.is_none_or(|cap| out.len() <= cap as usize));
         }
         let times: Vec<_> = went.iter().map(|(at, _)| *at).collect();
@@ -227,7 +227,7 @@ proptest! {
         prop_assert!(most_within(&times, seconds(1)) <= highest.div_ceil(60) as usize + saved + 1);
         // Everybody who waits is served in the end.
         let mut rounds = 0;
-        while scheduler.line_length() > 0 {
+        while scheduler.queue_length() > 0 {
             rounds += 1;
             prop_assert!(rounds < 2000, "somebody is left asleep: {:?}", scheduler);
             out.drain(..).for_each(|grant| scheduler.ends(now, grant, false));
@@ -237,6 +237,6 @@ proptest! {
         }
         out.drain(..).for_each(|grant| scheduler.ends(now, grant, false));
         prop_assert_eq!(scheduler.in_flight, 0);
-        prop_assert_eq!(scheduler.line_length(), 0);
+        prop_assert_eq!(scheduler.queue_length(), 0);
     }
 }

@@ -16,7 +16,7 @@ fn busy(limits: Limits, calls: usize) -> (Scheduler<()>, Vec<Grant>, Duration) {
 }
 
 fn until(scheduler: &Scheduler<()>) -> Duration {
-    match scheduler.gate.phase() {
+    match scheduler.congestion.phase() {
         Phase::Paused { until } => until,
         phase => panic!("not paused: {phase:?}"),
     }
@@ -27,7 +27,7 @@ fn one_refusal_pauses_all_then_one_canary_then_the_refused_in_order_then_the_res
     let (mut scheduler, out, now) = busy(per_minute(300).no_ramp(), 4);
     // Refused in another order than they first asked in.
     for index in [2, 0, 1] {
-        scheduler.refuse(now, out[index], &refused(Some(seconds(5))), NOBODY);
+        scheduler.requeue(now, out[index], &refused(Some(seconds(5))), NOBODY);
     }
     scheduler.ends(now, out[3], false);
     let until = until(&scheduler);
@@ -46,18 +46,18 @@ fn one_refusal_pauses_all_then_one_canary_then_the_refused_in_order_then_the_res
 #[test]
 fn refusals_of_calls_sent_before_the_pause_are_the_same_episode() {
     let (mut scheduler, out, now) = busy(per_minute(300).no_ramp(), 4);
-    scheduler.refuse(now, out[0], &refused(None), NOBODY);
+    scheduler.requeue(now, out[0], &refused(None), NOBODY);
     let first = until(&scheduler);
-    scheduler.refuse(now + millis(100), out[1], &refused(None), NOBODY);
+    scheduler.requeue(now + millis(100), out[1], &refused(None), NOBODY);
     assert_eq!(until(&scheduler), first, "no hint, nothing new");
-    scheduler.refuse(now + millis(200), out[2], &refused(Some(seconds(30))), NOBODY);
+    scheduler.requeue(now + millis(200), out[2], &refused(Some(seconds(30))), NOBODY);
     assert_eq!(until(&scheduler), now + millis(200) + seconds(30), "a hint may show that it lasts longer");
     let canary = advance(&mut scheduler, now + millis(30_200));
     scheduler.ends(now + millis(30_300), canary[0], false);
     // The fourth was sent before the pause and comes back after it.
-    scheduler.refuse(now + millis(30_400), out[3], &refused(Some(seconds(9))), NOBODY);
-    assert_eq!(scheduler.gate.phase(), Phase::Flowing);
-    assert_eq!(scheduler.gate.pass().episode, 1);
+    scheduler.requeue(now + millis(30_400), out[3], &refused(Some(seconds(9))), NOBODY);
+    assert_eq!(scheduler.congestion.phase(), Phase::Flowing);
+    assert_eq!(scheduler.congestion.unpaced_passage().episode, 1);
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn a_refused_canary_makes_the_pause_longer_and_an_accepted_one_makes_the_next_sh
     let mut at = now;
     let mut pauses = Vec::new();
     for _ in 0..5 {
-        scheduler.refuse(at, sent, &refused(None), NOBODY);
+        scheduler.requeue(at, sent, &refused(None), NOBODY);
         let end = until(&scheduler);
         pauses.push((end - at).as_millis());
         sent = advance(&mut scheduler, end)[0];
@@ -78,7 +78,7 @@ fn a_refused_canary_makes_the_pause_longer_and_an_accepted_one_makes_the_next_sh
     }
     scheduler.ends(at, sent, false);
     let next = advance(&mut scheduler, at + seconds(1))[0];
-    scheduler.refuse(at + seconds(2), next, &refused(None), NOBODY);
+    scheduler.requeue(at + seconds(2), next, &refused(None), NOBODY);
     let pause = until(&scheduler) - at - seconds(2);
     assert!(pause <= millis(2200), "{pause:?}");
 }
@@ -87,22 +87,22 @@ fn a_refused_canary_makes_the_pause_longer_and_an_accepted_one_makes_the_next_sh
 fn a_canary_that_takes_long_holds_nobody_up() {
     let (mut scheduler, out, now) = busy(per_minute(300).no_ramp(), 1);
     // This refusal took 600 ms to come.
-    scheduler.refuse(now + millis(600), out[0], &refused(Some(seconds(1))), NOBODY);
+    scheduler.requeue(now + millis(600), out[0], &refused(Some(seconds(1))), NOBODY);
     let sent = until(&scheduler);
     let canary = advance(&mut scheduler, sent)[0];
     assert_eq!(scheduler.deadline(), Some(sent + millis(1800)), "three times the slowest refusal");
     assert_eq!(advance(&mut scheduler, sent + millis(1800)).len(), 1, "accepted, though it is still out");
     // If it is refused after all, that is a new episode.
-    scheduler.refuse(sent + seconds(3), canary, &refused(None), NOBODY);
-    assert_eq!(scheduler.gate.pass().episode, 2);
+    scheduler.requeue(sent + seconds(3), canary, &refused(None), NOBODY);
+    assert_eq!(scheduler.congestion.unpaced_passage().episode, 2);
 }
 
 #[test]
 fn the_ramp_starts_anew_after_a_pause_and_is_steeper() {
-    let (mut scheduler, out, now) = busy(per_minute(6000).learn(false), 400);
+    let (mut scheduler, out, now) = busy(per_minute(6000).adaptive(false), 400);
     (0..400).for_each(|_| _ = scheduler.joins(now));
     assert!((scheduler.rate() - 75.0).abs() > 1e-9, "past the start of the ramp");
-    scheduler.refuse(now, out[0], &refused(Some(seconds(1))), NOBODY);
+    scheduler.requeue(now, out[0], &refused(Some(seconds(1))), NOBODY);
     assert!(scheduler.rate().abs() < 1e-9, "nobody goes");
     let sent = until(&scheduler);
     let canary = advance(&mut scheduler, sent)[0];
@@ -123,27 +123,27 @@ fn the_ramp_starts_anew_after_a_pause_and_is_steeper() {
 #[test]
 fn a_dropped_canary_is_replaced_at_once() {
     let (mut scheduler, out, now) = busy(per_minute(6000).no_ramp(), 2);
-    scheduler.refuse(now, out[0], &refused(Some(seconds(1))), NOBODY);
-    scheduler.refuse(now, out[1], &refused(Some(seconds(1))), NOBODY);
+    scheduler.requeue(now, out[0], &refused(Some(seconds(1))), NOBODY);
+    scheduler.requeue(now, out[1], &refused(Some(seconds(1))), NOBODY);
     let sent = until(&scheduler);
     let canary = advance(&mut scheduler, sent)[0];
     scheduler.abandon(sent + millis(20), canary);
     let second = advance(&mut scheduler, sent + millis(20));
     assert_eq!(second.iter().map(|grant| grant.id).collect::<Vec<_>>(), [out[1].id]);
-    scheduler.give_back(sent + millis(30), second[0]);
+    scheduler.cancel(sent + millis(30), second[0]);
     assert_eq!(advance(&mut scheduler, sent + millis(30)).len(), 1, "one that was never refused, if need be");
-    assert!(matches!(scheduler.gate.phase(), Phase::Canary { .. }));
+    assert!(matches!(scheduler.congestion.phase(), Phase::Canary { .. }));
 }
 
 #[test]
 fn if_all_that_were_refused_left_the_next_that_asks_is_the_canary() {
     let mut scheduler = scheduler(per_minute(300));
     let grant = scheduler.tries(Duration::ZERO).unwrap();
-    let place = scheduler.refuse(millis(100), grant, &refused(Some(seconds(1))), NOBODY);
+    let place = scheduler.requeue(millis(100), grant, &refused(Some(seconds(1))), NOBODY);
     assert!(scheduler.leave(millis(200), place));
     assert!(scheduler.tries(millis(500)).is_none(), "paused");
     assert!(scheduler.tries(seconds(9)).is_some());
-    assert!(matches!(scheduler.gate.phase(), Phase::Canary { .. }));
+    assert!(matches!(scheduler.congestion.phase(), Phase::Canary { .. }));
     assert!(scheduler.tries(seconds(9) + millis(250)).is_none(), "alone, for three times what a refusal took");
 }
 
@@ -151,7 +151,7 @@ fn if_all_that_were_refused_left_the_next_that_asks_is_the_canary() {
 fn a_probe_is_asked_in_place_of_a_canary() {
     let (mut scheduler, out, now) = busy(per_minute(300).no_ramp(), 1);
     scheduler.set_probe(true);
-    scheduler.refuse(now, out[0], &refused(Some(seconds(1))), NOBODY);
+    scheduler.requeue(now, out[0], &refused(Some(seconds(1))), NOBODY);
     let end = until(&scheduler);
     let nobody = |_, ()| panic!("nobody goes");
     assert!(scheduler.advance(end, nobody), "the probe is asked");
@@ -164,23 +164,23 @@ fn a_probe_is_asked_in_place_of_a_canary() {
     assert!(scheduler.advance(end, nobody));
     scheduler.probed(end, false);
     assert_eq!(advance(&mut scheduler, end)[0].id, out[0].id);
-    assert_eq!(scheduler.gate.phase(), Phase::Flowing);
+    assert_eq!(scheduler.congestion.phase(), Phase::Flowing);
 }
 
 #[test]
 fn a_refusal_that_belongs_to_no_ticket_pauses_all_the_same_and_once() {
     let (mut scheduler, out, now) = busy(per_minute(300).no_ramp(), 2);
-    scheduler.refused_elsewhere(now, &refused(Some(seconds(4))));
+    scheduler.on_unattributed_refusal(now, &refused(Some(seconds(4))));
     let end = until(&scheduler);
     assert!(end > now + seconds(4));
-    scheduler.refused_elsewhere(now, &refused(None));
-    scheduler.refuse(now, out[0], &refused(None), NOBODY);
+    scheduler.on_unattributed_refusal(now, &refused(None));
+    scheduler.requeue(now, out[0], &refused(None), NOBODY);
     assert_eq!(until(&scheduler), end, "the same episode");
 }
 
 #[test]
 fn a_hint_of_more_than_ten_minutes_pauses_nobody_that_long() {
     let (mut scheduler, out, now) = busy(per_minute(300).no_ramp(), 1);
-    scheduler.refuse(now, out[0], &refused(Some(seconds(601))), NOBODY);
+    scheduler.requeue(now, out[0], &refused(Some(seconds(601))), NOBODY);
     assert!(until(&scheduler) <= now + millis(2200));
 }
