@@ -40,7 +40,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let url = format!("http://{address}/v1/chat/completions");
     let client = reqwest::Client::new();
 
-    let log = monitor().start(Config { default_rate_limit: PER_MINUTE, ..Config::default() })?;
+    let log = monitor().start(Config::new().default_rate_limit(PER_MINUTE))?;
     let bar = ProgressBar::new(CALLS.into());
     bar.set_style(ProgressStyle::with_template("{bar:40} {pos}/{len} {msg}")?);
     let watcher = tokio::spawn(watch(bar.clone()));

@@ -55,7 +55,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
 /// One worker. The line about `shared` is all that a fleet adds to it; in a configuration file it is `shared = "..."`.
 async fn work(redis: &str, namespace: &str, url: &str) -> Result<(), Box<dyn Error>> {
     monitor().share_over(FleetConfig::new(redis)?.namespace(namespace));
-    let log = monitor().start(Config { default_rate_limit: PER_MINUTE, ..Config::default() })?;
+    let log = monitor().start(Config::new().default_rate_limit(PER_MINUTE))?;
     let client = reqwest::Client::new();
     try_join_all((0..CALLS).map(|number| answer(&client, url, format!("question {number}")))).await?;
     monitor().stop().await?;

@@ -13,7 +13,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let quota = Quota { requests: Some(1_200), tokens: Some(800_000), ..Quota::default() };
     let mut azure = Provider::azure(1, quota);
     let limits =
-        Limits::provider("azure")?.requests_per_minute(1_200.try_into()?).tokens_per_minute(800_000.try_into()?);
+        Limits::for_provider(ratellmiter_core::Provider::Azure).requests_per_minute(1_200).tokens_per_minute(800_000);
     let mut paced = Paced::new(limits, 1).recording();
     // 600 tokens in and 400 out in the median, and max_tokens is 4096.
     let workload = Workload::burst(400).sizes(600, 400, 0.8, 4096, 1);

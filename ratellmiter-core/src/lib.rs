@@ -15,7 +15,7 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let directory = tempfile::tempdir()?;
 //! # let log_directory = directory.path().to_owned();
-//! monitor().start(Config { default_rate_limit: 300, log_directory, ..Config::default() })?;
+//! monitor().start(Config::new().default_rate_limit(300).log_directory(log_directory))?;
 //! println!("{}", answer("life").await?);
 //! monitor().stop().await?;
 //! # Ok(()) }
@@ -31,7 +31,7 @@
 //! until the server's hint has passed, then one refused call goes alone, and when it is accepted the other refused calls
 //! go first. What the server really takes is learned from its refusals, and is never more than what you set
 //! ([`Limits::adaptive`]). Tokens a minute and requests or tokens a day are budgets beside the rate: what a call may be
-//! charged is held when it goes and settled when it ends, as the provider's [`Contract`] says. Futures that are dropped give their places back. The log never breaks a call, and holds no
+//! charged is held when it goes and settled when it ends, as the provider's [`Provider`] says. Futures that are dropped give their places back. The log never breaks a call, and holds no
 //! prompt, answer, header, key, or text of an error.
 //!
 //! # Architecture
@@ -82,7 +82,7 @@ pub use limits::cost::{IntoTokens, TokenEstimate};
 pub use limits::request::{AcquireOptions, Priority, RejectReason, Rejected};
 pub use limits::{InvalidRamp, Limits, Ramp};
 pub use monitor::{Monitor, StartError, StopError, monitor};
-pub use providers::contract::{Contract, Refund, TokenCharge, UnknownProvider};
+pub use providers::provider::{Provider, Refund, TokenCharge, UnknownProvider};
 #[cfg(feature = "tiktoken")]
 pub use providers::tiktoken::count_tokens;
 pub use providers::usage::{HasUsage, Usage, estimate_tokens};

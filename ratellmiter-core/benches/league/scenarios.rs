@@ -1,6 +1,6 @@
 //! The scenarios of the league: what a server does, what the program believes of it, and what calls it makes.
 
-use std::{num::NonZeroU32, ops::Range, time::Duration};
+use std::{ops::Range, time::Duration};
 
 use ratellmiter_core::{
     Limits,
@@ -49,7 +49,7 @@ impl Scenario {
     }
 
     pub(crate) fn limits(&self) -> Limits {
-        Limits::per_minute(NonZeroU32::new(self.believed).expect("a rate")).burst_window(self.burst)
+        Limits::per_minute(self.believed).burst_window(self.burst)
     }
 }
 

@@ -31,8 +31,7 @@ impl Peer for Ours {
     const NAME: &'static str = "ratellmiter";
 
     fn new(per_second: u32) -> Self {
-        let per_minute = NonZeroU32::new(per_second.saturating_mul(60)).expect("a rate");
-        Self(Limiter::new(Limits::per_minute(per_minute).no_ramp()))
+        Self(Limiter::new(Limits::per_minute(per_second.saturating_mul(60)).no_ramp()))
     }
 
     async fn call(&self) {

@@ -65,7 +65,7 @@ impl ObservedResponse {
 /// # use std::num::NonZeroU32;
 /// use ratellmiter_core::{Limiter, observe, ratellmiter};
 /// # let mut answers = vec![http::Response::new("hello"), http::Response::builder().status(429).header("retry-after", "3").body("").unwrap()];
-/// # let limiter = Limiter::new(ratellmiter_core::Limits::per_minute(NonZeroU32::new(300).unwrap()));
+/// # let limiter = Limiter::new(ratellmiter_core::Limits::per_minute(300));
 /// # let start = tokio::time::Instant::now();
 ///
 /// #[ratellmiter(limiter = limiter)]

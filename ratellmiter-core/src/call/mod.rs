@@ -298,7 +298,7 @@ impl Call {
             warn_of_retries();
         }
         let readings = headers.map_or_else(Vec::new, |headers| {
-            readings(&headers, now, self.limiter.limits().contract.requests_header_is_per_day())
+            readings(&headers, now, self.limiter.limits().provider.requests_header_is_per_day())
         });
         let verdict = verdict.unwrap_or_else(|| not_recognised(opinion.of));
         AttemptOutcome { verdict, usage: said.or(usage), readings, lease }

@@ -84,7 +84,7 @@ impl From<Option<Usage>> for StreamItem {
 /// # use futures::{StreamExt as _, stream};
 /// use ratellmiter_core::{Limiter, Limits, Usage, hold};
 ///
-/// let limiter = Limiter::new(Limits::per_minute(300.try_into().unwrap()));
+/// let limiter = Limiter::new(Limits::per_minute(300));
 /// let ticket = limiter.acquire().await;
 /// let answer = stream::iter(["Hel", "lo", r#"{"usage": {"prompt_tokens": 9, "completion_tokens": 2}}"#]); // the call
 /// let mut answer = hold(ticket, answer).usage_from(|part| Usage::from_text(part));
@@ -318,7 +318,7 @@ impl Drop for TicketHolder {
 ///     Ok(Answer { id: 7, parts: call::hold(parts).usage_from(|part| Usage::from_text(part)).boxed() })
 /// }
 ///
-/// let limiter = Limiter::new(Limits::per_minute(300.try_into().unwrap()));
+/// let limiter = Limiter::new(Limits::per_minute(300));
 /// let answer = ask(&limiter).await.unwrap();
 /// assert_eq!((answer.id, limiter.snapshot().in_flight), (7, 1));
 /// assert_eq!(answer.parts.count().await, 2);

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     config::sharing,
     limits::{Limits, Ramp, UNLIMITED},
-    providers::contract::Contract,
+    providers::provider::Provider,
 };
 
 /// The keys that may stand above the models as well as under one of them.
@@ -63,7 +63,7 @@ pub(super) struct LimitOverrides {
     enabled: Option<bool>,
     #[allow(clippy::option_option)] // No change, or one of two settings.
     ramp: Option<Option<Ramp>>,
-    provider: Option<Contract>,
+    provider: Option<Provider>,
     requests_per_day: Option<BudgetSetting>,
     tokens_per_minute: Option<BudgetSetting>,
     input_tokens_per_minute: Option<BudgetSetting>,
@@ -121,7 +121,7 @@ impl LimitOverrides {
         limits.adaptive = self.adaptive.unwrap_or(limits.adaptive);
         limits.enabled = self.enabled.unwrap_or(limits.enabled);
         limits.ramp = self.ramp.unwrap_or(limits.ramp);
-        limits.contract = self.provider.unwrap_or(limits.contract);
+        limits.provider = self.provider.unwrap_or(limits.provider);
         let budget = |said: Option<BudgetSetting>, before| said.map(|said| said.amount).or(before);
         limits.requests_per_day = budget(self.requests_per_day, limits.requests_per_day);
         limits.tokens_per_minute = budget(self.tokens_per_minute, limits.tokens_per_minute);
@@ -154,7 +154,7 @@ const OUTPUT_TOKENS_PER_MINUTE: &str = "output_tokens_per_minute";
 const TOKENS_PER_DAY: &str = "tokens_per_day";
 
 /// Whether calls can be charged anything in the unit of this key.
-fn counts(contract: Contract, key: &str) -> bool {
+fn counts(contract: Provider, key: &str) -> bool {
     let charge = contract.reserve(1, 1);
     let charged = match key {
         INPUT_TOKENS_PER_MINUTE => charge.input,
@@ -164,14 +164,14 @@ fn counts(contract: Contract, key: &str) -> bool {
     charged > 0
 }
 
-fn named(contract: Contract) -> String {
+fn named(contract: Provider) -> String {
     contract.limits().collect::<Vec<_>>().join(", ")
 }
 
 /// What a user should hear of limits that hold from now on: of budgets that can never bind, and of those a minute that the
 /// provider does not have.
 pub(crate) fn warnings(limits: &Limits) -> Vec<String> {
-    let contract = limits.contract;
+    let contract = limits.provider;
     let said = [
         (limits.tokens_per_minute, TOKENS_PER_MINUTE),
         (limits.input_tokens_per_minute, INPUT_TOKENS_PER_MINUTE),
@@ -182,7 +182,7 @@ pub(crate) fn warnings(limits: &Limits) -> Vec<String> {
     let doubt = |key| {
         if !counts(contract, key) {
             Some(format!("{key} never binds: {contract} counts nothing of it; its limits are {}", named(contract)))
-        } else if contract == Contract::PLAIN || key == TOKENS_PER_DAY || contract.limits().any(|has| has == key) {
+        } else if contract == Provider::Generic || key == TOKENS_PER_DAY || contract.limits().any(|has| has == key) {
             None
         } else {
             Some(format!(

@@ -31,7 +31,7 @@
 //! max_in_flight = 8
 //! ```
 //!
-//! `provider` says how tokens are counted: it is one of [`Contract::names`]. The budgets are `requests_per_day`,
+//! `provider` says how tokens are counted: it is the name of a [`Provider`](crate::Provider). The budgets are `requests_per_day`,
 //! `tokens_per_minute`, `input_tokens_per_minute`, `output_tokens_per_minute` and `tokens_per_day`. Where they stand above
 //! the models they hold for each model apart, as `max_in_flight` does, but for models to which the code gives limits of their
 //! own ([`Monitor::set_limits`](crate::Monitor::set_limits)): of those only what stands under their name is changed. With a provider that
@@ -51,7 +51,7 @@ pub(crate) mod sharing;
 mod values;
 mod variables;
 
-use std::{collections::HashMap, env, error::Error, fmt, io, num::NonZeroU32, path::PathBuf, time::Duration};
+use std::{collections::HashMap, env, error::Error, fmt, io, path::PathBuf, time::Duration};
 
 pub(crate) use self::{
     file::warnings,
@@ -65,52 +65,117 @@ use self::{
 use crate::{
     limits::{DEFAULT_RATE_LIMIT, Limits, Ramp},
     log,
-    providers::contract::Contract,
+    providers::provider::Provider,
 };
 
-/// What a program asks for. File and environment may say otherwise, see [the module](self).
+/// The settings of a program. File and environment take precedence, see [the module](self).
 ///
-/// What differs from model to model, as the budgets of tokens and of days do, is said by
-/// [`Monitor::set_limits`](crate::Monitor::set_limits), or in the file.
+/// Settings that differ from model to model, as the budgets of tokens and days do, are those of
+/// [`Monitor::set_limits`](crate::Monitor::set_limits), or of the file.
+///
+/// ```
+/// use ratellmiter_core::Config;
+///
+/// let config = Config::new().default_rate_limit(500).max_in_flight(8).log_directory("logs");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// Calls a minute for models that have no limit of their own. 300 by default.
-    pub default_rate_limit: u32,
-    /// Where the log is written. `ratellmiter_logs` in the working directory by default.
-    pub log_directory: PathBuf,
-    /// How many calls of one model may be out at once. `None`, the default: any number.
-    pub max_in_flight: Option<NonZeroU32>,
-    /// How much unused budget may go at once, see [`Limits::burst_window`]. Zero by default.
-    pub burst_window: Duration,
-    /// How a jump in demand is taken. `None`: at once.
-    pub ramp: Option<Ramp>,
-    /// Whether refusals lower the rate for a while, see [`Limits::adaptive`]. On by default.
-    pub adaptive: bool,
-    /// How often one call is sent at most. 20 by default.
-    pub max_attempts: NonZeroU32,
-    /// How the provider counts tokens, for models whose limits do not say it. [`Contract::PLAIN`] by default.
-    pub contract: Contract,
-    /// How long calls that can be told wait at most, see [`Limits::max_wait`]. `None`, the default: as long as it takes.
-    pub max_wait: Option<Duration>,
-    /// How many calls of one model may wait, see [`Limits::max_queue`]. `None`, the default: any number.
-    pub max_queue: Option<u32>,
+    log_directory: PathBuf,
+    limits: Limits,
+}
+
+impl Config {
+    /// Creates settings with all defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { log_directory: log::DIRECTORY.into(), limits: Limits::per_minute(DEFAULT_RATE_LIMIT.get()) }
+    }
+
+    /// Sets the calls a minute for models without a limit of their own. 300 by default.
+    ///
+    /// # Panics
+    /// If `requests_per_minute` is 0.
+    #[must_use]
+    pub fn default_rate_limit(self, requests_per_minute: u32) -> Self {
+        self.map(|limits| limits.requests_per_minute(requests_per_minute))
+    }
+
+    /// Sets the directory of the log. `ratellmiter_logs` in the working directory by default.
+    #[must_use]
+    pub fn log_directory(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.log_directory = directory.into();
+        self
+    }
+
+    /// Limits the calls of one model in flight, see [`Limits::max_in_flight`]. Unlimited by default.
+    ///
+    /// # Panics
+    /// If `calls` is 0.
+    #[must_use]
+    pub fn max_in_flight(self, calls: u32) -> Self {
+        self.map(|limits| limits.max_in_flight(calls))
+    }
+
+    /// Lets unused budget be sent at once, see [`Limits::burst_window`]. Zero by default.
+    #[must_use]
+    pub fn burst_window(self, window: Duration) -> Self {
+        self.map(|limits| limits.burst_window(window))
+    }
+
+    /// Sets the ramp of a jump in demand, see [`Limits::ramp`].
+    #[must_use]
+    pub fn ramp(self, ramp: Ramp) -> Self {
+        self.map(|limits| limits.ramp(ramp))
+    }
+
+    /// Serves a jump in demand at once.
+    #[must_use]
+    pub fn no_ramp(self) -> Self {
+        self.map(Limits::no_ramp)
+    }
+
+    /// Sets whether refusals lower the limits for a while, see [`Limits::adaptive`]. On by default.
+    #[must_use]
+    pub fn adaptive(self, adaptive: bool) -> Self {
+        self.map(|limits| limits.adaptive(adaptive))
+    }
+
+    /// Limits how often one call is sent. 20 by default.
+    ///
+    /// # Panics
+    /// If `attempts` is 0.
+    #[must_use]
+    pub fn max_attempts(self, attempts: u32) -> Self {
+        self.map(|limits| limits.max_attempts(attempts))
+    }
+
+    /// Sets the provider, by whose rules tokens are counted for models that name none. [`Provider::Generic`] by default.
+    #[must_use]
+    pub fn provider(self, provider: Provider) -> Self {
+        self.map(|limits| limits.provider(provider))
+    }
+
+    /// Limits the time a call may spend queued, see [`Limits::max_wait`]. Unlimited by default.
+    #[must_use]
+    pub fn max_wait(self, wait: Duration) -> Self {
+        self.map(|limits| limits.max_wait(wait))
+    }
+
+    /// Limits the number of queued calls of one model, see [`Limits::max_queue`]. Unlimited by default.
+    #[must_use]
+    pub fn max_queue(self, calls: u32) -> Self {
+        self.map(|limits| limits.max_queue(calls))
+    }
+
+    fn map(mut self, change: impl FnOnce(Limits) -> Limits) -> Self {
+        self.limits = change(self.limits);
+        self
+    }
 }
 
 impl Default for Config {
     fn default() -> Self {
-        let limits = Limits::per_minute(DEFAULT_RATE_LIMIT);
-        Self {
-            default_rate_limit: DEFAULT_RATE_LIMIT.get(),
-            log_directory: log::DIRECTORY.into(),
-            max_in_flight: limits.max_in_flight,
-            burst_window: limits.burst_window,
-            ramp: limits.ramp,
-            adaptive: limits.adaptive,
-            max_attempts: limits.max_attempts,
-            contract: limits.contract,
-            max_wait: limits.max_wait,
-            max_queue: limits.max_queue,
-        }
+        Self::new()
     }
 }
 
@@ -155,8 +220,6 @@ pub enum ConfigError {
         /// Where that is said.
         place: &'static str,
     },
-    /// The program asked for no calls at all.
-    ZeroRate,
 }
 
 impl fmt::Display for ConfigError {
@@ -176,9 +239,6 @@ impl fmt::Display for ConfigError {
                 f,
                 "{place} has limiters shared, but this program is built without the feature `redis` of ratellmiter-core"
             ),
-            Self::ZeroRate => {
-                f.write_str("Config::default_rate_limit is 0; allowed are 1 to 4294967295 calls a minute")
-            }
         }
     }
 }
@@ -210,7 +270,7 @@ impl Settings {
         let off = env::var_os(OFF.0).is_some_and(|value| value == OFF.1);
         Self {
             log_directory: log::DIRECTORY.into(),
-            defaults: Limits::per_minute(DEFAULT_RATE_LIMIT),
+            defaults: Limits::per_minute(DEFAULT_RATE_LIMIT.get()),
             models: HashMap::new(),
             off,
             sharing: Sharing::default(),
@@ -220,23 +280,15 @@ impl Settings {
     pub(crate) fn load(config: Config) -> Result<Self, ConfigError> {
         let variables = Variables::of(|name| env::var_os(name))?;
         let file = variables.file().map_or_else(|| Ok(File::default()), |path| File::read(&path))?;
-        Self::combine(config, file, variables)
+        Ok(Self::combine(config, file, variables))
     }
 
-    fn combine(config: Config, file: File, variables: Variables) -> Result<Self, ConfigError> {
-        let rate = NonZeroU32::new(config.default_rate_limit).ok_or(ConfigError::ZeroRate)?;
-        let mut defaults = Limits::per_minute(rate).max_attempts(config.max_attempts);
-        defaults.max_in_flight = config.max_in_flight;
-        defaults.ramp = config.ramp;
-        defaults.burst_window = config.burst_window;
-        defaults.adaptive = config.adaptive;
-        defaults.contract = config.contract;
-        defaults.max_wait = config.max_wait;
-        defaults.max_queue = config.max_queue;
+    fn combine(config: Config, file: File, variables: Variables) -> Self {
+        let mut defaults = config.limits;
         file.limits.apply(&mut defaults);
         defaults.requests_per_minute =
             variables.rate_limit.or(file.default_rate_limit).unwrap_or(defaults.requests_per_minute);
-        Ok(Self {
+        Self {
             log_directory: variables.logs.or(file.log_directory).unwrap_or(config.log_directory),
             defaults,
             models: file.models,
@@ -247,7 +299,7 @@ impl Settings {
                 namespace: file.shared_namespace,
                 loss: file.shared_on_disconnect,
             },
-        })
+        }
     }
 
     /// The limits in force for `model`; `asked` is what the code says of it.
@@ -266,7 +318,7 @@ impl Settings {
 /// # Errors
 /// The configuration file cannot be used.
 pub fn log_directory() -> Result<PathBuf, ConfigError> {
-    Settings::load(Config::default()).map(|settings| settings.log_directory)
+    Settings::load(Config::new()).map(|settings| settings.log_directory)
 }
 
 #[cfg(test)]

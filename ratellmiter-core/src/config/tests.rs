@@ -25,7 +25,7 @@ fn complaint(text: &str) -> String {
 }
 
 fn settings(config: &Config, text: &str, pairs: &[(&str, &str)]) -> Settings {
-    Settings::combine(config.clone(), file(text).unwrap(), variables(pairs).unwrap()).unwrap()
+    Settings::combine(config.clone(), file(text).unwrap(), variables(pairs).unwrap())
 }
 
 fn rate(limits: Limits) -> u32 {
@@ -34,7 +34,7 @@ fn rate(limits: Limits) -> u32 {
 
 #[test]
 fn code_then_file_then_environment() {
-    let code = Config { default_rate_limit: 100, ..Config::default() };
+    let code = Config::new().default_rate_limit(100);
     assert_eq!(rate(settings(&code, "", &[]).limits("m", None)), 100);
     let text = "default_rate_limit = 200\nlog_directory = \"here\"";
     let with_file = settings(&code, text, &[]);
@@ -47,8 +47,8 @@ fn code_then_file_then_environment() {
 #[test]
 fn the_file_wins_over_what_the_code_says_of_a_model() {
     let text = "max_attempts = 7\n[models.\"gpt-4o\"]\nrequests_per_minute = 500\nramp = \"off\"";
-    let settings = settings(&Config::default(), text, &[("RATELLMITER_RATE_LIMIT", "60")]);
-    let asked = Limits::per_minute(NonZeroU32::new(9).unwrap()).max_in_flight(NonZeroU32::new(3).unwrap());
+    let settings = settings(&Config::new(), text, &[("RATELLMITER_RATE_LIMIT", "60")]);
+    let asked = Limits::per_minute(9).max_in_flight(3);
     let limits = settings.limits("gpt-4o", Some(asked));
     assert_eq!((rate(limits), limits.ramp, limits.max_in_flight), (500, None, asked.max_in_flight));
     assert_eq!(
@@ -62,7 +62,7 @@ fn the_file_wins_over_what_the_code_says_of_a_model() {
 
 #[test]
 fn burst_and_learning_are_set_for_all_or_for_one() {
-    let code = Config { burst_window: Duration::from_secs(10), adaptive: false, ..Config::default() };
+    let code = Config::new().burst_window(Duration::from_secs(10)).adaptive(false);
     let settings = settings(&code, "burst_window = 2.5\n[models.m]\nadaptive = true\nburst_window = 60", &[]);
     let (one, other) = (settings.limits("m", None), settings.limits("n", None));
     assert_eq!((one.burst_window, one.adaptive), (Duration::from_secs(60), true));
@@ -71,9 +71,9 @@ fn burst_and_learning_are_set_for_all_or_for_one() {
 
 #[test]
 fn off_is_off_for_all() {
-    let settings = settings(&Config::default(), "enabled = true", &[("RATELLMITER", "off")]);
-    assert!(!settings.limits("m", Some(Limits::per_minute(NonZeroU32::MIN))).enabled);
-    assert!(!self::settings(&Config::default(), "[models.m]\nenabled = false", &[]).limits("m", None).enabled);
+    let settings = settings(&Config::new(), "enabled = true", &[("RATELLMITER", "off")]);
+    assert!(!settings.limits("m", Some(Limits::per_minute(1))).enabled);
+    assert!(!self::settings(&Config::new(), "[models.m]\nenabled = false", &[]).limits("m", None).enabled);
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn a_mistake_in_the_file_is_one_line_with_place_key_and_what_is_allowed() {
     for (text, start) in [
         ("default_rate_limit = 0", "line 1, column 22, key `default_rate_limit`: "),
         ("default_rate_limit = -5", "line 1, column 22, key `default_rate_limit`: "),
-        ("max_attempts = 2.5", "line 1, column 12, key `max_attempts`: "),
+        ("max_attempts = 2.5", "line 1, column 16, key `max_attempts`: "),
     ] {
         let complaint = complaint(text);
         assert!(complaint.starts_with(start), "{complaint}");
@@ -127,10 +127,9 @@ fn a_mistake_in_the_environment_names_the_variable_and_what_is_allowed() {
 }
 
 #[test]
-fn a_program_that_asks_for_no_calls_is_told() {
-    let none = Config { default_rate_limit: 0, ..Config::default() };
-    let error = Settings::combine(none, File::default(), Variables::default()).unwrap_err();
-    assert_eq!(error.to_string(), "Config::default_rate_limit is 0; allowed are 1 to 4294967295 calls a minute");
+#[should_panic(expected = "the number must be at least 1")]
+fn rate_limit_of_zero_panics() {
+    let _ = Config::new().default_rate_limit(0);
 }
 
 /// Every budget, and the bounds of waiting.
@@ -164,11 +163,11 @@ fn each_budget_and_bound_is_set_for_all_or_for_one() {
         let (five, seven) = if key == "max_wait" { (5000, 7250) } else { (5, 7) };
         let one = if key == "max_wait" { "7.25" } else { "7" };
         let text = format!("{key} = 5\n[models.m]\n{key} = {one}");
-        let settings = settings(&Config::default(), &text, &[]);
+        let settings = settings(&Config::new(), &text, &[]);
         let only = |value| std::array::from_fn(|at| (at == index).then_some(value));
         assert_eq!(said(&settings.limits("m", None)), only(seven), "{key}");
         assert_eq!(said(&settings.limits("n", None)), only(five), "{key}");
-        let asked = Limits::per_minute(NonZeroU32::MIN);
+        let asked = Limits::per_minute(1);
         assert_eq!(said(&settings.limits("m", Some(asked))), only(seven), "{key}: the file wins");
         assert_eq!(said(&settings.limits("n", Some(asked))), [None; 7], "{key}: the code does not ask for it");
     }
@@ -176,19 +175,18 @@ fn each_budget_and_bound_is_set_for_all_or_for_one() {
 
 #[test]
 fn the_provider_and_the_bounds_of_waiting_come_from_code_then_file_then_the_model() {
-    let openai = Contract::named("openai").unwrap();
-    let code =
-        Config { contract: openai, max_wait: Some(Duration::from_secs(9)), max_queue: Some(8), ..Config::default() };
+    let openai = "openai".parse::<Provider>().unwrap();
+    let code = Config::new().provider(openai).max_wait(Duration::from_secs(9)).max_queue(8);
     let limits = settings(&code, "", &[]).limits("m", None);
-    assert_eq!((limits.contract, said(&limits)[5..].to_vec()), (openai, vec![Some(9000), Some(8)]));
-    let text = "provider = \"groq\"\nmax_wait = 0.5\n[models.m]\nprovider = \"azure\"\nmax_line = 3";
+    assert_eq!((limits.provider, said(&limits)[5..].to_vec()), (openai, vec![Some(9000), Some(8)]));
+    let text = "provider = \"groq\"\nmax_wait = 0.5\n[models.m]\nprovider = \"azure\"\nmax_queue = 3";
     let settings = settings(&code, text, &[]);
     let (one, other) = (settings.limits("m", None), settings.limits("n", None));
-    assert_eq!((one.contract.name(), said(&one)[5..].to_vec()), ("azure", vec![Some(500), Some(3)]));
-    assert_eq!((other.contract.name(), said(&other)[5..].to_vec()), ("groq", vec![Some(500), Some(8)]));
-    let asked = Limits::per_minute(NonZeroU32::MIN).contract(openai);
-    assert_eq!(settings.limits("m", Some(asked)).contract.name(), "azure");
-    assert_eq!(settings.limits("n", Some(asked)).contract, openai);
+    assert_eq!((one.provider.name(), said(&one)[5..].to_vec()), ("azure", vec![Some(500), Some(3)]));
+    assert_eq!((other.provider.name(), said(&other)[5..].to_vec()), ("groq", vec![Some(500), Some(8)]));
+    let asked = Limits::per_minute(1).provider(openai);
+    assert_eq!(settings.limits("m", Some(asked)).provider.name(), "azure");
+    assert_eq!(settings.limits("n", Some(asked)).provider, openai);
 }
 
 #[test]
@@ -197,12 +195,12 @@ fn a_tier_table_is_written_down_as_it_stands_there() {
     let example: Vec<_> = text.lines().map_while(|line| line.strip_prefix("//!")).collect();
     let mut parts = example.split(|line| line.contains("```"));
     let example = parts.nth(1).unwrap().iter().map(|line| line.trim()).collect::<Vec<_>>().join("\n");
-    let settings = settings(&Config::default(), &example, &[]);
+    let settings = settings(&Config::new(), &example, &[]);
     let claude = settings.limits("claude-sonnet-4-5", None);
     let gpt = settings.limits("gpt-4o", None);
-    assert_eq!((rate(claude), claude.contract.name()), (50, "anthropic"));
+    assert_eq!((rate(claude), claude.provider.name()), (50, "anthropic"));
     assert_eq!(said(&claude), [None, None, Some(30_000), Some(8000), None, Some(30_000), Some(1000)]);
-    assert_eq!((rate(gpt), gpt.contract.name()), (500, "openai"));
+    assert_eq!((rate(gpt), gpt.provider.name()), (500, "openai"));
     assert_eq!(said(&gpt), [None, Some(30_000), None, None, None, Some(30_000), Some(1000)]);
     assert!(warnings(&claude).is_empty() && warnings(&gpt).is_empty());
 }
@@ -249,14 +247,14 @@ fn a_budget_or_bound_that_cannot_be_is_one_line_with_place_key_and_what_is_allow
     }
     assert_eq!(
         complaint(&format!("max_attempts = {large}")),
-        "line 1, column 12, key `max_attempts`: integer number overflowed; allowed are whole numbers from 1 to 4294967295"
+        "line 1, column 16, key `max_attempts`: integer number overflowed; allowed are whole numbers from 1 to 4294967295"
     );
     let line = complaint("max_queue = -1");
     assert!(line.starts_with("line 1, column 12, key `max_queue`: invalid value: integer `-1`, expected "), "{line}");
     assert!(line.ends_with(" to 4294967295"), "{line}");
     assert_eq!(
         complaint("[models.m]\nprovider = \"antropic\""),
-        format!("line 2, column 12, key `provider`: {}", Contract::named("antropic").unwrap_err())
+        format!("line 2, column 12, key `provider`: {}", "antropic".parse::<Provider>().unwrap_err())
     );
     assert_eq!(
         complaint("provider = 5"),
@@ -278,7 +276,7 @@ fn a_budget_that_its_provider_never_counts_is_a_mistake_where_both_are_said() {
     );
     // Whose it is cannot be told here.
     let text = "output_tokens_per_minute = 8_000\n[models.m]\nprovider = \"gemini\"";
-    let settings = settings(&Config::default(), text, &[]);
+    let settings = settings(&Config::new(), text, &[]);
     assert_eq!(
         warnings(&settings.limits("m", None)),
         [
@@ -293,7 +291,7 @@ fn a_budget_a_minute_that_its_provider_does_not_have_is_doubted_and_one_of_a_day
     let text =
         "provider = \"anthropic\"\ntokens_per_minute = 38_000\ntokens_per_day = 1_000_000\nrequests_per_day = 10_000";
     assert_eq!(
-        warnings(&settings(&Config::default(), text, &[]).limits("m", None)),
+        warnings(&settings(&Config::new(), text, &[]).limits("m", None)),
         [
             "anthropic has no tokens_per_minute, which holds as a limit of your own; its limits are requests_per_minute, input_tokens_per_minute, output_tokens_per_minute"
         ]
@@ -303,7 +301,7 @@ fn a_budget_a_minute_that_its_provider_does_not_have_is_doubted_and_one_of_a_day
 #[test]
 fn where_the_provider_does_not_limit_requests_none_of_note_is_set() {
     let text = "[models.m]\nprovider = \"DeepSeek\"\nmax_in_flight = 500\n[models.n]\nprovider = \"deepseek\"\nrequests_per_minute = 7";
-    let settings = settings(&Config::default(), text, &[]);
+    let settings = settings(&Config::new(), text, &[]);
     assert_eq!((rate(settings.limits("m", None)), rate(settings.limits("n", None))), (60_000, 7));
     assert_eq!(rate(settings.limits("others", None)), 300);
 }
@@ -314,8 +312,8 @@ fn the_files_of_the_readme_are_as_they_must_be() {
     let files: Vec<_> = readme.split("```toml\n").skip(1).filter_map(|rest| rest.split_once("```")).collect();
     assert!(files.len() >= 2, "{} files", files.len());
     for (text, _) in files {
-        let settings = settings(&Config::default(), text, &[]);
-        assert_eq!(settings.limits("gpt-4o", None).contract.name(), "openai", "{text}");
+        let settings = settings(&Config::new(), text, &[]);
+        assert_eq!(settings.limits("gpt-4o", None).provider.name(), "openai", "{text}");
     }
 }
 
@@ -325,7 +323,7 @@ fn limiters_are_shared_as_the_environment_the_file_and_the_code_say() {
     use crate::{config::OnDisconnect, fleet::FleetConfig};
 
     let shared = |text: &str, pairs: &[(&str, &str)], code: Option<&FleetConfig>| {
-        settings(&Config::default(), text, pairs).sharing.merged_with_code(code)
+        settings(&Config::new(), text, pairs).sharing.merged_with_code(code)
     };
     let url = |url: &str| FleetConfig::new(url).unwrap();
     let code = url("redis://code").namespace("mine").on_disconnect(OnDisconnect::FullLimits);
@@ -374,7 +372,7 @@ fn a_server_that_is_none_is_told_without_its_password() {
 
 #[test]
 fn a_program_that_cannot_share_reads_the_file_and_does_not_start_with_it() {
-    let sharing = settings(&Config::default(), "shared = \"redis://h\"\nshared_on_disconnect = \"wait\"", &[]).sharing;
+    let sharing = settings(&Config::new(), "shared = \"redis://h\"\nshared_on_disconnect = \"wait\"", &[]).sharing;
     let error = sharing.check(false).unwrap_err().to_string();
     assert!(error.starts_with("`shared` in the configuration has limiters shared, but"), "{error}");
     assert!(error.contains("the feature `redis`") && error.lines().count() == 1, "{error}");

@@ -15,9 +15,8 @@ use toml::{
 
 use super::variables::OFF;
 use crate::{
-    engine::budgets,
-    limits::{MAX_BURST_WINDOW, Ramp},
-    providers::contract::Contract,
+    limits::{MAX_AMOUNT, MAX_BURST_WINDOW, Ramp},
+    providers::provider::Provider,
 };
 
 /// A mistake in the file.
@@ -118,7 +117,7 @@ impl<'a> Value<'a> {
     }
 
     pub(super) fn budget(self) -> Result<BudgetSetting, Mistake> {
-        let allowed = 1..=budgets::MAX_AMOUNT;
+        let allowed = 1..=MAX_AMOUNT;
         let number = self.whole("a nonzero u64", 1..=u64::MAX, &allowed)?;
         let fitting = NonZeroU64::new(number).filter(|amount| allowed.contains(&amount.get()));
         let amount = fitting.ok_or_else(|| self.mistake(format!("a limit of {number}")).but_whole(&allowed))?;
@@ -174,8 +173,8 @@ impl<'a> Value<'a> {
     }
 
     /// The name of a provider.
-    pub(super) fn provider(self) -> Result<Contract, Mistake> {
-        Contract::named(self.text("a string")?).map_err(|error| self.mistake(error.to_string()))
+    pub(super) fn provider(self) -> Result<Provider, Mistake> {
+        self.text("a string")?.parse::<Provider>().map_err(|error| self.mistake(error.to_string()))
     }
 }
 

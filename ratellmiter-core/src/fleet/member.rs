@@ -109,8 +109,7 @@ impl Member {
     async fn reconnect(&mut self) {
         loop {
             sleep(RECONNECT_INTERVAL).await;
-            let report =
-                LeaseRequest { limits: self.joining.limiter.limits().fingerprint(), ..LeaseRequest::default() };
+            let report = LeaseRequest { limits: self.joining.limiter.limits().to_string(), ..LeaseRequest::default() };
             match self.request(Intent::Looks, report).await {
                 Ok(Reply::Welcome { welcome: true }) => break,
                 reply => self.on_unavailable(reply),
@@ -145,7 +144,7 @@ impl Member {
         let error = match reply {
             Ok(Reply::Conflict { conflict }) => {
                 limiter.schedule(|scheduler, _| scheduler.set_neighbours(conflict.members));
-                let (ours, model) = (limiter.limits().fingerprint(), model.to_string());
+                let (ours, model) = (limiter.limits().to_string(), model.to_string());
                 FleetError::Conflict { model, ours, name: conflict.name, theirs: conflict.limits }
             }
             Ok(_) => self.link.refused(model, NO_ANSWER.to_owned()),

@@ -43,7 +43,7 @@ use crate::{
 /// use std::num::NonZeroU32;
 /// use ratellmiter_core::{Limiter, Limits};
 ///
-/// let limiter = Limiter::new(Limits::per_minute(NonZeroU32::new(300).unwrap()));
+/// let limiter = Limiter::new(Limits::per_minute(300));
 /// let ticket = limiter.acquire().await;
 /// // ... the call ...
 /// ticket.finish();
@@ -75,7 +75,7 @@ impl Limiter {
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// use ratellmiter_core::{Limiter, Limits, Usage};
     ///
-    /// let limits = Limits::provider("anthropic")?.output_tokens_per_minute(8_000.try_into()?);
+    /// let limits = Limits::for_provider(Provider::Anthropic).output_tokens_per_minute(8_000);
     /// let limiter = Limiter::new(limits);
     /// let ticket = limiter.acquire_tokens((1_200, 500)).await;
     /// // ... the call ...

@@ -66,7 +66,7 @@ impl Ticket {
     /// it is spread over the time until there is more. Within `#[ratellmiter]` functions that is
     /// [`observe`](crate::observe).
     pub fn apply_headers(&self, headers: &http::HeaderMap) {
-        let by_day = self.limiter.limits().contract.requests_header_is_per_day();
+        let by_day = self.limiter.limits().provider.requests_header_is_per_day();
         self.read(&readings(headers, SystemTime::now(), by_day));
     }
 
@@ -87,7 +87,7 @@ impl Ticket {
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
     /// # use std::{num::NonZeroU32, time::Duration};
     /// # use ratellmiter_core::{Limiter, Limits};
-    /// # let limiter = Limiter::new(Limits::per_minute(NonZeroU32::new(300).unwrap()));
+    /// # let limiter = Limiter::new(Limits::per_minute(300));
     /// # let mut answers = [Err(()), Ok("hello")].into_iter();
     /// # let mut call = || answers.next().unwrap();
     /// let mut ticket = limiter.acquire().await;

@@ -5,7 +5,7 @@ use crate::providers::usage::Usage;
 /// What a call is thought to cost, in tokens: its input, and the most output that it asks for.
 ///
 /// The output is `max_tokens` or `max_output_tokens` of the request, if it has one. Some providers charge it in full when the
-/// call goes, whatever comes back; see [`Contract`](crate::Contract).
+/// call goes, whatever comes back; see [`Provider`](crate::Provider).
 ///
 /// ```
 /// use ratellmiter_core::{TokenEstimate, estimate_tokens};

@@ -10,237 +10,212 @@ use std::{
     time::Duration,
 };
 
-use crate::{
-    engine::budgets,
-    providers::contract::{Contract, UnknownProvider},
-};
+use crate::providers::provider::Provider;
 
-/// What one limiter allows. A ticket is issued when all of it does.
+/// The limits of one limiter. A call is sent when all of them allow it.
 ///
 /// ```
-/// use std::num::NonZeroU32;
 /// use ratellmiter_core::Limits;
 ///
-/// let limits = Limits::per_minute(NonZeroU32::new(90).unwrap()).no_ramp();
-/// assert_eq!(limits.requests_per_minute.get(), 90);
+/// let limits = Limits::per_minute(90).max_in_flight(8).no_ramp();
+/// assert_eq!(limits.to_string(), "90 requests a minute, 8 in flight, no ramp");
 /// ```
 ///
-/// A tier table is written down as it stands there, with the provider's way of counting:
+/// For a tier of a provider, with the provider's accounting rules:
 ///
 /// ```
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use ratellmiter_core::Limits;
+/// use ratellmiter_core::{Limits, Provider};
 ///
-/// let limits = Limits::provider("anthropic")?
-///     .requests_per_minute(50.try_into()?)
-///     .input_tokens_per_minute(30_000.try_into()?)
-///     .output_tokens_per_minute(8_000.try_into()?);
-/// # Ok(()) }
+/// let limits = Limits::for_provider(Provider::Anthropic)
+///     .requests_per_minute(50)
+///     .input_tokens_per_minute(30_000)
+///     .output_tokens_per_minute(8_000);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Calls a minute. They go out evenly: 90 a minute is three every two seconds, 5 a minute one every twelve.
-    pub requests_per_minute: NonZeroU32,
-    /// Calls a day: in any 24 hours, not from midnight on. They are not spread over it. `None`: any number.
-    pub requests_per_day: Option<NonZeroU64>,
-    /// Tokens a minute, as far as the provider counts them: see [`contract`](Self::contract). `None`: any number.
-    pub tokens_per_minute: Option<NonZeroU64>,
-    /// Input tokens a minute, where they have a limit of their own.
-    pub input_tokens_per_minute: Option<NonZeroU64>,
-    /// Output tokens a minute, where they have a limit of their own.
-    pub output_tokens_per_minute: Option<NonZeroU64>,
-    /// Tokens a day: in any 24 hours. They are not spread over it.
-    pub tokens_per_day: Option<NonZeroU64>,
-    /// How the provider counts tokens: what a call is charged when it goes, and what of that is given back.
-    pub contract: Contract,
-    /// How many calls may be out at once; the line waits for this as it does for the rate. `None`: any number.
-    pub max_in_flight: Option<NonZeroU32>,
-    /// How much unused budget may go at once, as the time in which the rate brings it; at most 60 seconds. Zero, the
-    /// default, is even pacing. For providers that count by the minute: with 60 seconds a limiter that was idle for a
-    /// minute lets a minute's calls go at once, and demand from idle is not ramped up. More than the rate may go in a minute
-    /// then: by what was saved up before it.
-    pub burst_window: Duration,
-    /// How a jump in demand is taken. `None`: at once.
-    pub ramp: Option<Ramp>,
-    /// Whether refusals lower the rate, and the calls in flight where they say so, until the server takes more again. On
-    /// by default; never above what is configured.
-    pub adaptive: bool,
-    /// How often one call is sent at most before its refusal goes back to the caller. 20 by default.
-    pub max_attempts: NonZeroU32,
-    /// How long calls wait at most, all their tickets taken together. It binds those that can be told: see
-    /// [`Limiter::acquire_with`](crate::Limiter::acquire_with), and the option `bounded` of the attribute. `None`: as long as it takes.
-    pub max_wait: Option<Duration>,
-    /// How many calls may wait; with 0 each goes at once or not at all. It binds those that can be told. `None`: any number.
-    pub max_queue: Option<u32>,
-    /// `false` lets everything through at once and retries nothing, for your own tests.
-    pub enabled: bool,
+    pub(crate) requests_per_minute: NonZeroU32,
+    pub(crate) requests_per_day: Option<NonZeroU64>,
+    pub(crate) tokens_per_minute: Option<NonZeroU64>,
+    pub(crate) input_tokens_per_minute: Option<NonZeroU64>,
+    pub(crate) output_tokens_per_minute: Option<NonZeroU64>,
+    pub(crate) tokens_per_day: Option<NonZeroU64>,
+    pub(crate) provider: Provider,
+    pub(crate) max_in_flight: Option<NonZeroU32>,
+    pub(crate) burst_window: Duration,
+    /// `None`: a jump in demand is served at once.
+    pub(crate) ramp: Option<Ramp>,
+    pub(crate) adaptive: bool,
+    pub(crate) max_attempts: NonZeroU32,
+    pub(crate) max_wait: Option<Duration>,
+    pub(crate) max_queue: Option<u32>,
+    pub(crate) enabled: bool,
 }
 
 impl Limits {
-    /// So many calls a minute, any number of them in flight, with the default ramp and 20 attempts.
+    /// Creates limits of `requests` calls a minute, evenly paced: 90 a minute are three every two seconds, 5 a minute one
+    /// every twelve. Nothing else is limited, demand is ramped by [`Ramp::DEFAULT`], and a call is sent at most 20 times.
+    ///
+    /// # Panics
+    /// If `requests` is 0.
     #[must_use]
-    #[allow(clippy::missing_panics_doc)] // 20 is not 0.
-    pub const fn per_minute(requests: NonZeroU32) -> Self {
+    pub const fn per_minute(requests: u32) -> Self {
         Self {
-            requests_per_minute: requests,
+            requests_per_minute: calls(requests),
             requests_per_day: None,
             tokens_per_minute: None,
             input_tokens_per_minute: None,
             output_tokens_per_minute: None,
             tokens_per_day: None,
-            contract: Contract::PLAIN,
+            provider: Provider::Generic,
             max_in_flight: None,
             burst_window: Duration::ZERO,
             adaptive: true,
             ramp: Some(Ramp::DEFAULT),
-            max_attempts: NonZeroU32::new(20).expect("20 is not 0"),
+            max_attempts: DEFAULT_ATTEMPTS,
             max_wait: None,
             max_queue: None,
             enabled: true,
         }
     }
 
-    /// With the contract of this provider, 300 calls a minute and no other limit yet: say what your account has. Where the provider
-    /// has no limit of requests, as `DeepSeek`, it is 60,000 a minute.
+    /// Creates limits with the accounting rules of `provider` and 300 calls a minute. For a provider that does not limit
+    /// requests, as `DeepSeek`, it is 60,000 a minute.
+    #[must_use]
+    pub fn for_provider(provider: Provider) -> Self {
+        let requests = if provider.limits_requests() { DEFAULT_RATE_LIMIT } else { UNLIMITED };
+        Self::per_minute(requests.get()).provider(provider)
+    }
+
+    /// Sets the calls a minute.
     ///
-    /// # Errors
-    /// There is no such provider; the error names those that there are.
-    pub fn provider(name: &str) -> Result<Self, UnknownProvider> {
-        let contract = Contract::named(name)?;
-        let requests = if contract.limits_requests() { DEFAULT_RATE_LIMIT } else { UNLIMITED };
-        Ok(Self::per_minute(requests).contract(contract))
-    }
-
-    /// So many calls a minute.
+    /// # Panics
+    /// If `requests` is 0.
     #[must_use]
-    pub const fn requests_per_minute(mut self, requests: NonZeroU32) -> Self {
-        self.requests_per_minute = requests;
+    pub const fn requests_per_minute(mut self, requests: u32) -> Self {
+        self.requests_per_minute = calls(requests);
         self
     }
 
-    /// So many calls in any 24 hours.
+    /// Limits the calls in any 24 hours. They are not spread over the day. Unlimited by default.
+    ///
+    /// # Panics
+    /// If `requests` is 0.
     #[must_use]
-    pub const fn requests_per_day(mut self, requests: NonZeroU64) -> Self {
-        self.requests_per_day = Some(requests);
+    pub const fn requests_per_day(mut self, requests: u64) -> Self {
+        self.requests_per_day = Some(amount(requests));
         self
     }
 
-    /// So many tokens a minute.
+    /// Limits the tokens a minute, as the [`provider`](Self::provider) counts them. Unlimited by default.
+    ///
+    /// # Panics
+    /// If `tokens` is 0.
     #[must_use]
-    pub const fn tokens_per_minute(mut self, tokens: NonZeroU64) -> Self {
-        self.tokens_per_minute = Some(tokens);
+    pub const fn tokens_per_minute(mut self, tokens: u64) -> Self {
+        self.tokens_per_minute = Some(amount(tokens));
         self
     }
 
-    /// So many input tokens a minute.
+    /// Limits the input tokens a minute. Unlimited by default.
+    ///
+    /// # Panics
+    /// If `tokens` is 0.
     #[must_use]
-    pub const fn input_tokens_per_minute(mut self, tokens: NonZeroU64) -> Self {
-        self.input_tokens_per_minute = Some(tokens);
+    pub const fn input_tokens_per_minute(mut self, tokens: u64) -> Self {
+        self.input_tokens_per_minute = Some(amount(tokens));
         self
     }
 
-    /// So many output tokens a minute.
+    /// Limits the output tokens a minute. Unlimited by default.
+    ///
+    /// # Panics
+    /// If `tokens` is 0.
     #[must_use]
-    pub const fn output_tokens_per_minute(mut self, tokens: NonZeroU64) -> Self {
-        self.output_tokens_per_minute = Some(tokens);
+    pub const fn output_tokens_per_minute(mut self, tokens: u64) -> Self {
+        self.output_tokens_per_minute = Some(amount(tokens));
         self
     }
 
-    /// So many tokens in any 24 hours.
+    /// Limits the tokens in any 24 hours. They are not spread over the day. Unlimited by default.
+    ///
+    /// # Panics
+    /// If `tokens` is 0.
     #[must_use]
-    pub const fn tokens_per_day(mut self, tokens: NonZeroU64) -> Self {
-        self.tokens_per_day = Some(tokens);
+    pub const fn tokens_per_day(mut self, tokens: u64) -> Self {
+        self.tokens_per_day = Some(amount(tokens));
         self
     }
 
-    /// Tokens are counted by this contract.
+    /// Sets the provider, by whose rules tokens are charged and refunded. [`Provider::Generic`] by default.
     #[must_use]
-    pub const fn contract(mut self, contract: Contract) -> Self {
-        self.contract = contract;
+    pub const fn provider(mut self, provider: Provider) -> Self {
+        self.provider = provider;
         self
     }
 
-    /// Calls that can be told wait no longer than this.
+    /// Limits the time a call may spend queued, over all its attempts. Unlimited by default.
+    ///
+    /// It applies to calls that can return [`Rejected`](crate::Rejected): those of
+    /// [`Limiter::acquire_with`](crate::Limiter::acquire_with), and functions with the option `bounded` of the attribute.
     #[must_use]
     pub const fn max_wait(mut self, wait: Duration) -> Self {
         self.max_wait = Some(wait);
         self
     }
 
-    /// Calls that can be told do not join a line of so many.
+    /// Limits the number of queued calls. With 0, a call is sent at once or rejected. Unlimited by default.
+    ///
+    /// It applies to the same calls as [`max_wait`](Self::max_wait).
     #[must_use]
     pub const fn max_queue(mut self, calls: u32) -> Self {
         self.max_queue = Some(calls);
         self
     }
 
-    /// At most so many calls out at once.
+    /// Limits the calls in flight. Unlimited by default.
+    ///
+    /// # Panics
+    /// If `in_flight` is 0.
     #[must_use]
-    pub const fn max_in_flight(mut self, calls: NonZeroU32) -> Self {
-        self.max_in_flight = Some(calls);
+    pub const fn max_in_flight(mut self, in_flight: u32) -> Self {
+        self.max_in_flight = Some(calls(in_flight));
         self
     }
 
-    /// Lets unused budget of so much time go at once. More than 60 seconds counts as 60.
+    /// Lets the unused budget of `window` be sent at once; at most 60 seconds. Zero by default, which is even pacing.
+    ///
+    /// This is for providers that count by the minute. With 60 seconds, a limiter that was idle for a minute sends a
+    /// minute's calls at once, and demand from idle is not ramped. A minute may then exceed the limit by the unused budget
+    /// of the minute before.
     #[must_use]
-    pub fn burst_window(mut self, horizon: Duration) -> Self {
-        self.burst_window = horizon.min(MAX_BURST_WINDOW);
+    pub fn burst_window(mut self, window: Duration) -> Self {
+        self.burst_window = window.min(MAX_BURST_WINDOW);
         self
     }
 
-    /// All are fields that anybody can set: what no sum can hold is less.
-    pub(crate) fn clamped(mut self) -> Self {
-        self.burst_window = self.burst_window.min(MAX_BURST_WINDOW);
-        let budgets = [
-            &mut self.requests_per_day,
-            &mut self.tokens_per_minute,
-            &mut self.input_tokens_per_minute,
-            &mut self.output_tokens_per_minute,
-            &mut self.tokens_per_day,
-        ];
-        for budget in budgets.into_iter().flatten() {
-            *budget = (*budget).min(NonZeroU64::new(budgets::MAX_AMOUNT).unwrap_or(*budget));
-        }
-        self
-    }
-
-    /// Whether refusals lower the rate for a while.
+    /// Sets whether refusals lower the limit that was exceeded until the server accepts more again. On by default. A limit
+    /// is never raised above the configured one.
     #[must_use]
-    pub const fn adaptive(mut self, learn: bool) -> Self {
-        self.adaptive = learn;
+    pub const fn adaptive(mut self, adaptive: bool) -> Self {
+        self.adaptive = adaptive;
         self
     }
 
-    /// All that must be the same in processes that share a limiter.
-    pub(crate) fn fingerprint(&self) -> String {
-        let named = |limit: Option<u64>, unit: &str| limit.map(|limit| format!(", {limit} {unit}")).unwrap_or_default();
-        let of = |limit: Option<NonZeroU64>, unit| named(limit.map(NonZeroU64::get), unit);
-        let ramp = self.ramp.map_or_else(
-            || ", no ramp".to_owned(),
-            |ramp| format!(", ramp {} + {}", f64::from(ramp.start) / 1000.0, f64::from(ramp.step) / 1000.0),
-        );
-        [
-            format!("{} requests a minute", self.requests_per_minute),
-            of(self.requests_per_day, "requests a day"),
-            of(self.tokens_per_minute, "tokens a minute"),
-            of(self.input_tokens_per_minute, "input tokens a minute"),
-            of(self.output_tokens_per_minute, "output tokens a minute"),
-            of(self.tokens_per_day, "tokens a day"),
-            named(self.max_in_flight.map(|most| most.get().into()), "in flight"),
-            if self.contract == Contract::PLAIN { String::new() } else { format!(", counted as by {}", self.contract) },
-            if self.burst_window.is_zero() {
-                String::new()
-            } else {
-                format!(", a burst of {} s", self.burst_window.as_secs_f64())
-            },
-            ramp,
-            if self.adaptive { String::new() } else { ", never learning".to_owned() },
-        ]
-        .concat()
+    /// Returns the calls a minute.
+    #[must_use]
+    pub const fn rate_limit(&self) -> u32 {
+        self.requests_per_minute.get()
     }
 
-    /// The part of the limits that is one process's, where many share them. Of a day it depends on what is left.
+    /// Returns `true` unless the limiter was switched off by [`enabled`](Self::enabled) or by `RATELLMITER=off`.
+    #[must_use]
+    pub const fn is_enabled(&self) -> bool {
+        self.enabled
+    }
+
+    /// Scales the limits of a minute and of calls in flight by `share`, to at least 1. Limits of a day are scaled elsewhere, by
+    /// the rest of the day.
     #[must_use]
     pub(crate) fn scaled(mut self, share: f64) -> Self {
         #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
@@ -255,28 +230,31 @@ impl Limits {
         self
     }
 
-    /// Takes a jump in demand by this ramp.
+    /// Sets the ramp of a jump in demand. [`Ramp::DEFAULT`] by default.
     #[must_use]
     pub const fn ramp(mut self, ramp: Ramp) -> Self {
         self.ramp = Some(ramp);
         self
     }
 
-    /// Takes a jump in demand at once.
+    /// Serves a jump in demand at once.
     #[must_use]
     pub const fn no_ramp(mut self) -> Self {
         self.ramp = None;
         self
     }
 
-    /// Sends one call at most so often.
+    /// Limits how often one call is sent, before its refusal is returned to the caller. 20 by default.
+    ///
+    /// # Panics
+    /// If `attempts` is 0.
     #[must_use]
-    pub const fn max_attempts(mut self, attempts: NonZeroU32) -> Self {
-        self.max_attempts = attempts;
+    pub const fn max_attempts(mut self, attempts: u32) -> Self {
+        self.max_attempts = calls(attempts);
         self
     }
 
-    /// `false` lets everything through at once and retries nothing.
+    /// Sets whether the limiter does anything. With `false`, calls are sent at once and never retried, as in tests of your own.
     #[must_use]
     pub const fn enabled(mut self, enabled: bool) -> Self {
         self.enabled = enabled;
@@ -284,10 +262,57 @@ impl Limits {
     }
 }
 
-/// Calls a minute when nobody says anything.
+/// Writes the limits that must be the same in all processes that share a limiter, in one line.
+impl fmt::Display for Limits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let budgets = [
+            (self.requests_per_day, "requests a day"),
+            (self.tokens_per_minute, "tokens a minute"),
+            (self.input_tokens_per_minute, "input tokens a minute"),
+            (self.output_tokens_per_minute, "output tokens a minute"),
+            (self.tokens_per_day, "tokens a day"),
+            (self.max_in_flight.map(NonZeroU64::from), "in flight"),
+        ];
+        write!(f, "{} requests a minute", self.requests_per_minute)?;
+        for (limit, unit) in budgets {
+            if let Some(limit) = limit {
+                write!(f, ", {limit} {unit}")?;
+            }
+        }
+        if self.provider != Provider::Generic {
+            write!(f, ", counted as by {}", self.provider)?;
+        }
+        if !self.burst_window.is_zero() {
+            write!(f, ", a burst window of {} s", self.burst_window.as_secs_f64())?;
+        }
+        match self.ramp {
+            Some(ramp) => write!(f, ", ramp {} + {}", f64::from(ramp.start) / 1000.0, f64::from(ramp.step) / 1000.0)?,
+            None => f.write_str(", no ramp")?,
+        }
+        if self.adaptive { Ok(()) } else { f.write_str(", not adaptive") }
+    }
+}
+
+/// Checks a number of calls.
+const fn calls(number: u32) -> NonZeroU32 {
+    NonZeroU32::new(number).expect("the number must be at least 1")
+}
+
+/// Checks an amount of a budget, and clamps it so that sums cannot overflow.
+const fn amount(number: u64) -> NonZeroU64 {
+    let clamped = if number > MAX_AMOUNT { MAX_AMOUNT } else { number };
+    NonZeroU64::new(clamped).expect("the amount must be at least 1")
+}
+
+/// The largest amount of a budget.
+pub(crate) const MAX_AMOUNT: u64 = 1 << 48;
+
+const DEFAULT_ATTEMPTS: NonZeroU32 = NonZeroU32::new(20).expect("20 is not 0");
+
+/// Calls a minute if none are configured.
 pub(crate) const DEFAULT_RATE_LIMIT: NonZeroU32 = NonZeroU32::new(300).expect("300 is not 0");
 
-/// Calls a minute where nobody counts them.
+/// Calls a minute for a provider that does not limit them.
 pub(crate) const UNLIMITED: NonZeroU32 = NonZeroU32::new(60_000).expect("60,000 is not 0");
 
 /// The longest [`Limits::burst_window`].

@@ -16,7 +16,7 @@ use crate::limits::cost::TokenEstimate;
 /// use std::time::Duration;
 /// use ratellmiter_core::{AcquireOptions, Limiter, Limits, Priority, RejectReason};
 ///
-/// let limiter = Limiter::new(Limits::per_minute(6.try_into().unwrap()));
+/// let limiter = Limiter::new(Limits::per_minute(6));
 /// let ask = AcquireOptions::new().cost((1_200, 500)).priority(Priority::High).max_wait(Duration::from_secs(5));
 /// let ticket = limiter.acquire_with(ask).await.expect("nobody waits");
 /// let rejected = limiter.acquire_with(ask).await.expect_err("the next goes in ten seconds");

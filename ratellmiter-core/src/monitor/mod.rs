@@ -50,7 +50,7 @@ pub fn monitor() -> &'static Monitor {
 ///
 /// # let directory = tempfile::tempdir()?;
 /// let monitor = Monitor::new();
-/// let log = monitor.start(Config { log_directory: directory.path().into(), ..Config::default() })?;
+/// let log = monitor.start(Config::new().log_directory(directory.path()))?;
 /// monitor.limiter("gpt-4o").acquire().await.finish();
 /// monitor.stop().await?;
 /// assert!(std::fs::read_to_string(log)?.contains(r#""model":"gpt-4o","requested":1"#));

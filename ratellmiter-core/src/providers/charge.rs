@@ -1,7 +1,7 @@
 //! What a call is charged, from its reservation to its end. No sum overflows: what is too large is the largest.
 
 use super::terms::{Input, Output, Refund, RefusedTokens};
-use crate::providers::{contract::Contract, usage::Usage};
+use crate::providers::{provider::Provider, usage::Usage};
 
 /// Tokens in each of the units that providers limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -24,7 +24,7 @@ impl TokenCharge {
     }
 }
 
-impl Contract {
+impl Provider {
     /// What is charged when a call goes: its input tokens, and at most so many output tokens. Where output is charged as it
     /// [is produced](Self::is_produced), say how many you expect.
     #[must_use]

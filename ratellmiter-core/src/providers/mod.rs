@@ -2,9 +2,9 @@
 
 pub(crate) mod catalog;
 pub(crate) mod charge;
-pub(crate) mod contract;
 pub(crate) mod header_values;
 pub(crate) mod limit_headers;
+pub(crate) mod provider;
 pub(crate) mod rfc3339;
 pub(crate) mod terms;
 #[cfg(feature = "tiktoken")]

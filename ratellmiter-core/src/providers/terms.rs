@@ -24,7 +24,7 @@ pub(crate) struct Terms {
     pub(crate) requests_header: PerTime,
     /// The header of the remaining tokens is rounded to a multiple of this.
     pub(crate) remaining_rounded_to: u64,
-    /// The provider whose headers the answers have, see [`Contract::headers`](crate::providers::contract::Contract::headers).
+    /// The provider whose headers the answers have, see [`Provider::headers`](crate::providers::provider::Provider::headers).
     pub(crate) headers: &'static str,
     /// The limits that there are, by their names in a configuration.
     pub(crate) limits: &'static [&'static str],

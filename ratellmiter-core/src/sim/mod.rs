@@ -13,7 +13,7 @@
 //!
 //! // The program believes in 600 calls a minute, and the server allows 300, by the second.
 //! let mut provider = Provider::new(1).bucket(300, Duration::from_secs(1));
-//! let mut ours = Paced::new(Limits::per_minute(NonZeroU32::new(600).unwrap()), 1);
+//! let mut ours = Paced::new(Limits::per_minute(600), 1);
 //! let report = run(&mut provider, &Workload::burst(500), &mut [&mut ours]);
 //! assert_eq!(report.lost(), 0);
 //! assert!(report.refusals_per_call() < 0.02);

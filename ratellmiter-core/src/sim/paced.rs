@@ -90,7 +90,7 @@ impl Client for Paced {
 
     fn headers(&mut self, now: Duration, call: usize, headers: &http::HeaderMap) {
         let Some(grant) = self.out.get(&call) else { return };
-        let by_day = self.scheduler.limits().contract.requests_header_is_per_day();
+        let by_day = self.scheduler.limits().provider.requests_header_is_per_day();
         // Resets that are points in time count from the start of the run.
         let readings = readings(headers, SystemTime::UNIX_EPOCH + now, by_day);
         self.scheduler.apply_headers(now, grant, &readings);

@@ -1,7 +1,5 @@
 //! The provider and the run; its rules have tests of their own.
 
-use std::num::NonZeroU32;
-
 use super::*;
 use crate::{judge::LimitKind, limits::Limits, providers::usage::Usage};
 
@@ -10,7 +8,7 @@ fn seconds(seconds: u64) -> Duration {
 }
 
 fn per_minute(calls: u32) -> Limits {
-    Limits::per_minute(NonZeroU32::new(calls).unwrap())
+    Limits::per_minute(calls)
 }
 
 fn refused(answer: Answer) -> (u16, LimitKind, Option<Duration>) {

@@ -1,6 +1,6 @@
 //! Tokens: what is charged and when, with exact numbers.
 
-use std::{num::NonZeroU32, time::SystemTime};
+use std::time::SystemTime;
 
 use super::*;
 use crate::{judge::LimitKind, limits::Limits, providers::usage::Usage};
@@ -273,7 +273,7 @@ fn sizes_are_as_they_say() {
 fn a_run_sums_up_what_was_used() {
     let size = Size::new(100, 50, 20).cached(30);
     let mut provider = Provider::anthropic(1, Quota { output: Some(8000), ..Quota::default() });
-    let mut ours = Paced::new(Limits::per_minute(NonZeroU32::new(600).unwrap()), 1);
+    let mut ours = Paced::new(Limits::per_minute(600), 1);
     let report = run(&mut provider, &Workload::burst(50).sized(size), &mut [&mut ours]);
     assert_eq!(report.usage(), Usage::new(5000, 1000).cached(1500));
     assert_eq!(provider.charged(Unit::OutputTokens, Duration::ZERO..seconds(7200)), 1000);

@@ -1,9 +1,6 @@
 //! The real `async-openai` against provider-shaped refusals, in paused time.
 
-use std::{
-    num::NonZeroU32,
-    sync::atomic::{AtomicUsize, Ordering},
-};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::support::{
     Answer, Server, budget, taken,
@@ -32,7 +29,7 @@ fn http() -> reqwest::Client {
 }
 
 fn limiter() -> Limiter {
-    Limiter::new(Limits::per_minute(NonZeroU32::new(600_000).unwrap()).no_ramp())
+    Limiter::new(Limits::per_minute(600_000).no_ramp())
 }
 
 fn client(url: &str) -> Client<OpenAIConfig> {

@@ -1,6 +1,6 @@
 //! The real `reqwest` against a real server: its error in the source chain is recognised by its status.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::time::Duration;
 
 use crate::support::{Answer, Server};
 use ratellmiter_core::{Limiter, Limits, ratellmiter};
@@ -15,7 +15,7 @@ async fn ask(limiter: &Limiter, url: &str) -> Result<String, AskError> {
 }
 
 fn limiter() -> Limiter {
-    Limiter::new(Limits::per_minute(NonZeroU32::new(60_000).unwrap()).no_ramp())
+    Limiter::new(Limits::per_minute(60_000).no_ramp())
 }
 
 fn answers(statuses: &[u16]) -> Server {

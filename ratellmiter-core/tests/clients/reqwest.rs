@@ -1,8 +1,6 @@
 //! The real `reqwest`, both majors, and `reqwest-middleware`, against provider-shaped refusals. Time is paused: the pauses
 //! are those of the hints, and take no time.
 
-use std::num::NonZeroU32;
-
 use crate::support::{
     Answer, Server, budget, taken,
     vectors::{check, example, refusals, success},
@@ -15,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 fn limiter() -> Limiter {
-    Limiter::new(Limits::per_minute(NonZeroU32::new(600_000).unwrap()).no_ramp())
+    Limiter::new(Limits::per_minute(600_000).no_ramp())
 }
 
 #[derive(Debug, thiserror::Error)]

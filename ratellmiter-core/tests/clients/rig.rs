@@ -1,7 +1,5 @@
 //! The real `rig-core` against provider-shaped refusals, in paused time.
 
-use std::num::NonZeroU32;
-
 use crate::support::{
     Answer, Server, budget, taken,
     vectors::{check, refusals, success},
@@ -21,7 +19,7 @@ fn http() -> reqwest::Client {
 }
 
 fn limiter() -> Limiter {
-    Limiter::new(Limits::per_minute(NonZeroU32::new(600_000).unwrap()).no_ramp())
+    Limiter::new(Limits::per_minute(600_000).no_ramp())
 }
 
 #[ratellmiter(limiter = limiter)]

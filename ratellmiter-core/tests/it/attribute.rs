@@ -7,7 +7,6 @@ use std::{
     cell::Cell,
     fmt::Display,
     future::Future,
-    num::NonZeroU32,
     panic::AssertUnwindSafe,
     pin::Pin,
     sync::{
@@ -22,7 +21,7 @@ use ratellmiter_core::{Classify, LimitKind, Limiter, Limits, Verdict, monitor, r
 
 /// Fast enough for plain functions, which wait in real time.
 fn fast() -> Limiter {
-    Limiter::new(Limits::per_minute(NonZeroU32::new(600_000).unwrap()).no_ramp())
+    Limiter::new(Limits::per_minute(600_000).no_ramp())
 }
 
 static FAST: LazyLock<Limiter> = LazyLock::new(fast);
@@ -448,7 +447,7 @@ mod any_return_type {
 
     #[tokio::test]
     async fn is_paced() {
-        monitor().set_limits("any_return_type", Limits::per_minute(NonZeroU32::new(60_000).unwrap()));
+        monitor().set_limits("any_return_type", Limits::per_minute(60_000));
         let seen = AtomicU32::new(0);
         nothing(&seen).await;
         assert_eq!(seen.load(Ordering::SeqCst), 1);
@@ -461,7 +460,7 @@ mod any_return_type {
 
     #[tokio::test(start_paused = true)]
     async fn evenly() {
-        let limiter = Limiter::new(Limits::per_minute(NonZeroU32::new(60).unwrap()).no_ramp());
+        let limiter = Limiter::new(Limits::per_minute(60).no_ramp());
         let start = tokio::time::Instant::now();
         for _ in 0..4 {
             paced(&limiter).await;
@@ -586,7 +585,7 @@ mod options {
 
     #[tokio::test(start_paused = true)]
     async fn a_limiter_that_is_switched_off_repeats_nothing() {
-        let limiter = Limiter::new(Limits::per_minute(NonZeroU32::MIN).enabled(false));
+        let limiter = Limiter::new(Limits::per_minute(1).enabled(false));
         let start = tokio::time::Instant::now();
         for _ in 0..10 {
             assert_eq!(switched_off(&limiter, &Server::default()).await, Err(Trouble::Refused));
@@ -613,7 +612,7 @@ mod accidents {
 
     #[tokio::test(start_paused = true)]
     async fn a_panic_in_the_body_gives_its_place_back() {
-        let limiter = Limiter::new(Limits::per_minute(NonZeroU32::new(6000).unwrap()).max_in_flight(NonZeroU32::MIN));
+        let limiter = Limiter::new(Limits::per_minute(6000).max_in_flight(1));
         assert!(AssertUnwindSafe(panics(&limiter, true)).catch_unwind().await.is_err());
         assert!(std::panic::catch_unwind(|| panics_blocking(&limiter, true)).is_err());
         assert_eq!(limiter.snapshot().in_flight, 0);
@@ -628,7 +627,7 @@ mod accidents {
 
     #[tokio::test(start_paused = true)]
     async fn a_future_that_is_dropped_anywhere_leaves_nothing_behind() {
-        let limiter = Limiter::new(Limits::per_minute(NonZeroU32::new(60).unwrap()).no_ramp());
+        let limiter = Limiter::new(Limits::per_minute(60).no_ramp());
         // Before its ticket, in the pause after the refusal, and in the body.
         for millis in [0, 500, 1005, 2500, 9000] {
             let server = Server::default();

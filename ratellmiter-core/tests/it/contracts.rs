@@ -1,10 +1,10 @@
 //! Each provider's way of counting, against a simulated provider that counts so, in virtual time: the quota is used, next to
 //! nothing is refused, and no stretch of a minute holds more than the limit.
 
-use std::{num::NonZeroU64, time::Duration};
+use std::time::Duration;
 
 use ratellmiter_core::{
-    Contract, Limits,
+    Limits,
     sim::{Charging, Paced, Provider, Quota, Report, Size, Unit, Workload, oracle, run},
 };
 
@@ -66,28 +66,22 @@ fn unknown(seed: u64, quota: Quota) -> Provider {
     provider.token_bucket(Unit::Tokens, quota.tokens.unwrap(), MINUTE).charging(Charging::Settled { output_weight: 1 })
 }
 
-fn count(limit: u32) -> NonZeroU64 {
-    NonZeroU64::new(limit.into()).unwrap()
-}
-
 /// What a user writes down of the tier.
 fn limits(case: &Case) -> Limits {
     let Quota { requests, tokens, input, output, .. } = case.quota;
-    let mut limits = Limits::provider(case.provider).unwrap();
+    let mut limits = Limits::for_provider(case.provider.parse().unwrap());
     if let Some(requests) = requests {
-        limits = limits.requests_per_minute(requests.try_into().unwrap());
+        limits = limits.requests_per_minute(requests);
     }
     if let Some(tokens) = tokens {
-        limits = limits.tokens_per_minute(count(tokens));
+        limits = limits.tokens_per_minute(tokens.into());
     }
     if case.provider == "gemini" {
         // Its page calls the input tokens just tokens.
-        limits.tokens_per_minute = input.map(count);
-        return limits;
+        return input.map_or(limits, |tokens| limits.tokens_per_minute(tokens.into()));
     }
-    limits.input_tokens_per_minute = input.map(count);
-    limits.output_tokens_per_minute = output.map(count);
-    limits
+    limits = input.map_or(limits, |tokens| limits.input_tokens_per_minute(tokens.into()));
+    output.map_or(limits, |tokens| limits.output_tokens_per_minute(tokens.into()))
 }
 
 fn play(case: &Case, seed: u64, limits: Limits, told: bool) -> (Provider, Report) {
@@ -108,11 +102,11 @@ fn median(mut values: Vec<f64>) -> f64 {
 
 /// Utilisation, refusals a call, and the most in any minute as a part of the limit: the medians over seeds, but for the most.
 fn measured(case: &Case, contract: &str, told: bool) -> (f64, f64, f64) {
-    let contract = Contract::named(contract).unwrap();
+    let contract = contract.parse::<ratellmiter_core::Provider>().unwrap();
     let (unit, limit) = case.binding;
     let runs: Vec<_> = (100..105)
         .map(|seed| {
-            let (provider, report) = play(case, seed, limits(case).contract(contract), told);
+            let (provider, report) = play(case, seed, limits(case).provider(contract), told);
             assert_eq!(report.lost(), 0, "{}: nothing is lost", case.provider);
             let most = f64::from(u32::try_from(provider.most_charged(unit, MINUTE)).unwrap()) / f64::from(limit);
             (provider.utilisation(unit, limit), report.refusals_per_call(), most)
@@ -163,8 +157,8 @@ fn calls_in_flight_are_all_that_deepseek_limits() {
     let quota = Quota { in_flight: Some(20), ..Quota::default() };
     let workload = Workload::burst(500).sizes(1000, 400, 0.8, 1024, 7);
     let ideal = oracle(&mut Provider::deepseek(5, quota), &workload).last();
-    let limits = Limits::provider("deepseek").unwrap().requests_per_minute(60_000.try_into().unwrap());
-    let mut ours = Paced::new(limits.max_in_flight(20.try_into().unwrap()), 9);
+    let limits = Limits::for_provider(ratellmiter_core::Provider::DeepSeek).requests_per_minute(60_000);
+    let mut ours = Paced::new(limits.max_in_flight(20), 9);
     let report = run(&mut Provider::deepseek(5, quota), &workload, &mut [&mut ours]);
     assert_eq!((report.lost(), report.refusals()), (0, 0));
     assert!(report.last() <= ideal.mul_f64(1.0 / 0.85), "{:?}, and {ideal:?} at best", report.last());
@@ -174,8 +168,8 @@ fn calls_in_flight_are_all_that_deepseek_limits() {
 fn openrouters_free_models_are_limited_by_the_minute_and_the_day() {
     let quota = Quota { requests: Some(20), requests_a_day: Some(50), ..Quota::default() };
     let mut provider = Provider::openrouter(5, quota);
-    let limits = Limits::provider("openrouter").unwrap().requests_per_minute(20.try_into().unwrap());
-    let mut ours = Paced::new(limits.requests_per_day(count(50)), 9).recording();
+    let limits = Limits::for_provider(ratellmiter_core::Provider::OpenRouter).requests_per_minute(20);
+    let mut ours = Paced::new(limits.requests_per_day(50), 9).recording();
     // What does not fit into the day goes on the next.
     let report = run(&mut provider, &Workload::steady(60, 30.0), &mut [&mut ours]);
     assert_eq!((report.refusals(), report.lost()), (0, 10), "the run ends two hours later");
@@ -196,8 +190,8 @@ fn headers_that_lie_hold_nobody_up_for_ever() {
     for lies in lies {
         let provider = Provider::new(3).bucket(600, MINUTE).token_bucket(Unit::Tokens, 600_000, MINUTE);
         let mut provider = lies.iter().fold(provider.headers(HeaderSet::OpenAi), |provider, lie| provider.lie(*lie));
-        let limits = Limits::provider("openai").unwrap().requests_per_minute(600.try_into().unwrap());
-        let mut ours = Paced::new(limits.tokens_per_minute(count(600_000)), 9);
+        let limits = Limits::for_provider(ratellmiter_core::Provider::OpenAi).requests_per_minute(600);
+        let mut ours = Paced::new(limits.tokens_per_minute(600_000), 9);
         let report = run(&mut provider, &Workload::burst(200).sized(Size::new(500, 500, 100)), &mut [&mut ours]);
         assert_eq!(report.lost(), 0, "{lies:?}");
         assert!(report.last() <= Duration::from_secs(260), "{lies:?}: {:?}, for 20 s of calls", report.last());

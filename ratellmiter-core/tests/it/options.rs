@@ -138,8 +138,7 @@ impl Ask for Client {
 
 #[test]
 fn functions_with_all_options_run() {
-    let limits =
-        Limits::per_minute(60_000.try_into().unwrap()).no_ramp().tokens_per_minute(1_000_000.try_into().unwrap());
+    let limits = Limits::per_minute(60_000).no_ramp().tokens_per_minute(1_000_000);
     let limiter = Limiter::new(limits);
     let mut client = Client { limiter: Arc::new(limiter.clone()), wait: Duration::from_secs(5) };
     block_on(async {

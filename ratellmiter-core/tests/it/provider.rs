@@ -3,7 +3,7 @@
 #[path = "../../../examples/server.rs"]
 mod server;
 
-use std::{num::NonZeroU32, sync::atomic::Ordering, time::Duration};
+use std::{sync::atomic::Ordering, time::Duration};
 
 use ratellmiter_core::{
     Limiter, Limits, LlmResponseExt as _, ResponseError, ratellmiter,
@@ -35,7 +35,7 @@ fn quick(seed: u64) -> Provider {
 async fn every_call_comes_through_and_few_are_refused() {
     // 50 a second are believed in, 25 are taken.
     let (address, counts) = server::start(quick(1).bucket(1500, Duration::from_millis(200)), 0).await.unwrap();
-    let limiter = Limiter::new(Limits::per_minute(NonZeroU32::new(3000).unwrap()));
+    let limiter = Limiter::new(Limits::per_minute(3000));
     let client = reqwest::Client::new();
     for path in ["chat/completions", "messages"] {
         let url = format!("http://{address}/v1/{path}");
@@ -54,7 +54,7 @@ async fn every_call_comes_through_and_few_are_refused() {
 async fn outages_and_calls_in_flight_are_told_apart() {
     let provider = quick(2).outage(Duration::ZERO..Duration::from_millis(100), 529, Hint::Exact).concurrency(3);
     let (address, counts) = server::start(provider, 0).await.unwrap();
-    let limiter = Limiter::new(Limits::per_minute(NonZeroU32::new(60_000).unwrap()).no_ramp());
+    let limiter = Limiter::new(Limits::per_minute(60_000).no_ramp());
     let (client, url) = (reqwest::Client::new(), format!("http://{address}/v1/chat/completions"));
     let answers = futures::future::join_all((0..60).map(|_| ask(&limiter, &client, &url))).await;
     answers.into_iter().for_each(|answer| _ = answer.unwrap());

@@ -6,7 +6,6 @@ use std::{
     borrow::Cow,
     fmt::Display,
     future::Future,
-    num::NonZeroU32,
     pin::Pin,
     rc::Rc,
     sync::{
@@ -18,8 +17,7 @@ use std::{
 
 use ratellmiter_core::{Classify, LimitKind, Limiter, Limits, Verdict, ratellmiter};
 
-static FAST: LazyLock<Limiter> =
-    LazyLock::new(|| Limiter::new(Limits::per_minute(NonZeroU32::new(600_000).unwrap()).no_ramp()));
+static FAST: LazyLock<Limiter> = LazyLock::new(|| Limiter::new(Limits::per_minute(600_000).no_ramp()));
 
 #[derive(Debug, PartialEq)]
 struct Refused;
@@ -263,7 +261,7 @@ mod async_functions {
 
     #[tokio::test(start_paused = true)]
     async fn what_never_returns_is_in_flight_until_it_is_dropped() {
-        let (limiter, started) = (Limiter::new(Limits::per_minute(NonZeroU32::new(600).unwrap())), AtomicU32::new(0));
+        let (limiter, started) = (Limiter::new(Limits::per_minute(600)), AtomicU32::new(0));
         let call = async {
             tokio::time::sleep(Duration::from_millis(1)).await;
             assert_eq!((started.load(Ordering::SeqCst), limiter.snapshot().in_flight), (3, 1));

@@ -2,11 +2,7 @@
 
 #![deny(unused, clippy::pedantic)]
 
-use std::{
-    num::{NonZeroU32, NonZeroU64},
-    pin::Pin,
-    time::Duration,
-};
+use std::{pin::Pin, time::Duration};
 
 use futures::{
     FutureExt as _, Stream, StreamExt as _,
@@ -14,17 +10,13 @@ use futures::{
     stream::{self, BoxStream},
 };
 use ratellmiter_core::{
-    AcquireOptions, Classify, Contract, HasUsage, LimitKind, Limiter, Limits, Priority, RejectReason, Rejected, Usage,
+    AcquireOptions, Classify, HasUsage, LimitKind, Limiter, Limits, Priority, Provider, RejectReason, Rejected, Usage,
     Verdict, call, estimate_tokens, hold, log::BudgetKind, ratellmiter,
 };
 use tokio::time::{Instant, sleep};
 
-fn count(number: u64) -> NonZeroU64 {
-    NonZeroU64::new(number).unwrap()
-}
-
 fn limits(per_minute: u32) -> Limits {
-    Limits::per_minute(NonZeroU32::new(per_minute).unwrap()).no_ramp()
+    Limits::per_minute(per_minute).no_ramp()
 }
 
 /// What counts against a budget.
@@ -61,7 +53,7 @@ mod costs {
     use super::*;
 
     fn limiter() -> Limiter {
-        Limiter::new(limits(6000).tokens_per_minute(count(10_000)))
+        Limiter::new(limits(6000).tokens_per_minute(10_000))
     }
 
     #[tokio::test(start_paused = true)]
@@ -179,7 +171,7 @@ mod costs {
             let limiter = Limiter::new(limits(600));
             sleep(Duration::from_mins(1)).await;
             let ticket = limiter.acquire_tokens((1000, 0)).await;
-            limiter.set_limits(limits(600).tokens_per_minute(count(tokens)));
+            limiter.set_limits(limits(600).tokens_per_minute(tokens));
             ticket.finish_with_usage((1, 0));
             assert_eq!((limiter.snapshot().in_flight, self::tokens(&limiter)), (0, 0));
         }
@@ -188,9 +180,8 @@ mod costs {
     /// Dropped before their turn, with a ticket that they never saw, or in the middle of the call.
     #[tokio::test(start_paused = true)]
     async fn ten_thousand_cancellations_leave_nothing_behind() {
-        let limits = limits(60_000).requests_per_day(count(1_000_000)).max_in_flight(NonZeroU32::new(50).unwrap());
-        let limiter =
-            Limiter::new(limits.input_tokens_per_minute(count(900_000)).output_tokens_per_minute(count(90_000)));
+        let limits = limits(60_000).requests_per_day(1_000_000).max_in_flight(50);
+        let limiter = Limiter::new(limits.input_tokens_per_minute(900_000).output_tokens_per_minute(90_000));
         let calls = (0..10_000_u64).map(|call| {
             let limiter = limiter.clone();
             let (wait, stays) = (call * 7919 % 30_000, call * 104_729 % 500);
@@ -223,9 +214,8 @@ mod costs {
     #[tokio::test(start_paused = true)]
     async fn before_anything_is_known_no_minute_is_overdrawn() {
         for latency in [2, 30, 60] {
-            let limits = Limits::provider("anthropic").unwrap().requests_per_minute(NonZeroU32::new(50).unwrap());
-            let limiter =
-                Limiter::new(limits.input_tokens_per_minute(count(30_000)).output_tokens_per_minute(count(8_000)));
+            let limits = Limits::for_provider(Provider::Anthropic).requests_per_minute(50);
+            let limiter = Limiter::new(limits.input_tokens_per_minute(30_000).output_tokens_per_minute(8_000));
             let start = Instant::now();
             let went = std::sync::Mutex::new(Vec::new());
             let calls = (0..60).map(|_| async {
@@ -254,8 +244,8 @@ mod costs {
     #[tokio::test(start_paused = true)]
     async fn the_contract_decides_what_is_given_back() {
         for (provider, left) in [("azure", 3000), ("bedrock", 1000), ("plain", 1000), ("openai", 2000)] {
-            let contract = Contract::named(provider).unwrap();
-            let limiter = Limiter::new(limits(6000).tokens_per_minute(count(10_000)).contract(contract));
+            let contract = provider.parse::<Provider>().unwrap();
+            let limiter = Limiter::new(limits(6000).tokens_per_minute(10_000).provider(contract));
             limiter.acquire_tokens((1000, 2000)).await.finish_with_usage((900, 100));
             assert_eq!(tokens(&limiter), left, "{provider}");
         }
@@ -263,9 +253,8 @@ mod costs {
 
     #[tokio::test(start_paused = true)]
     async fn a_tier_table_is_written_down_in_one_place() {
-        let limits = Limits::provider("anthropic").unwrap().requests_per_minute(NonZeroU32::new(50).unwrap());
-        let limiter =
-            Limiter::new(limits.input_tokens_per_minute(count(30_000)).output_tokens_per_minute(count(8_000)));
+        let limits = Limits::for_provider(Provider::Anthropic).requests_per_minute(50);
+        let limiter = Limiter::new(limits.input_tokens_per_minute(30_000).output_tokens_per_minute(8_000));
         limiter.acquire_tokens((1000, 4096)).await.finish_with_usage(Usage::new(3000, 250).cached(2500));
         assert_eq!(taken(&limiter, BudgetKind::InputTokensPerMinute), 500, "what comes from the cache is free");
         assert_eq!(taken(&limiter, BudgetKind::OutputTokensPerMinute), 250, "what was asked for at most plays no part");
@@ -310,8 +299,8 @@ mod costs {
             assert!(ratellmiter_core::observe(response.status(), response.headers()));
             Ok(())
         }
-        let openai = Limits::provider("openai").unwrap().no_ramp().requests_per_minute(NonZeroU32::new(6000).unwrap());
-        let limiter = Limiter::new(openai.tokens_per_minute(count(10_000)));
+        let openai = Limits::for_provider(Provider::OpenAi).no_ramp().requests_per_minute(6000);
+        let limiter = Limiter::new(openai.tokens_per_minute(10_000));
         ask(&limiter, 8500).await.unwrap();
         assert_eq!(tokens(&limiter), 1500, "not the 900 that were used");
         ask(&limiter, 6000).await.unwrap();
@@ -349,7 +338,7 @@ mod bounds {
 
     #[tokio::test(start_paused = true)]
     async fn one_whose_time_ends_in_the_line_leaves_it_and_holds_up_nobody() {
-        let limiter = Limiter::new(limits(60).max_in_flight(NonZeroU32::MIN));
+        let limiter = Limiter::new(limits(60).max_in_flight(1));
         let out = limiter.acquire().await;
         let start = Instant::now();
         let bounded = limiter.acquire_with(AcquireOptions::new().max_wait(Duration::from_millis(2500)));
@@ -447,7 +436,7 @@ mod bounds {
 
     #[tokio::test(start_paused = true)]
     async fn the_wait_behind_a_big_call_is_told() {
-        let limiter = Limiter::new(limits(600).tokens_per_minute(count(10_000)));
+        let limiter = Limiter::new(limits(600).tokens_per_minute(10_000));
         limiter.acquire_tokens((9000, 0)).await.finish();
         let big = limiter.clone();
         tokio::spawn(async move { big.acquire_tokens((9000, 0)).await.finish() });
@@ -459,7 +448,7 @@ mod bounds {
         let start = Instant::now();
         ask(125).await.unwrap().finish();
         assert!((110..=118).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
-        let full = Limiter::new(limits(600).max_in_flight(NonZeroU32::MIN));
+        let full = Limiter::new(limits(600).max_in_flight(1));
         let one = full.acquire().await;
         sleep(Duration::from_secs(20)).await;
         one.finish();
@@ -526,7 +515,7 @@ mod streams {
     type Item = Result<serde_json::Value, ApiError>;
 
     fn limiter() -> Limiter {
-        Limiter::new(limits(6000).tokens_per_minute(count(100_000)))
+        Limiter::new(limits(6000).tokens_per_minute(100_000))
     }
 
     /// Parts of an answer, a second apart; the last one tells the usage.

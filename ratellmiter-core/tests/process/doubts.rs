@@ -1,14 +1,12 @@
 //! What cannot be is warned of once, and holds nobody up.
 
-use std::num::{NonZeroU32, NonZeroU64};
-
 use ratellmiter_core::{Limiter, Limits};
 
 use crate::{is_alone, warnings::Warnings};
 
 fn limiter() -> Limiter {
-    let limits = Limits::per_minute(NonZeroU32::new(600).unwrap()).no_ramp();
-    Limiter::new(limits.tokens_per_minute(NonZeroU64::new(600_000).unwrap()))
+    let limits = Limits::per_minute(600).no_ramp();
+    Limiter::new(limits.tokens_per_minute(600_000))
 }
 
 #[tokio::test(start_paused = true)]

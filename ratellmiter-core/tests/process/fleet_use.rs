@@ -1,7 +1,6 @@
 //! What a program meets that shares its limiters: with and without a runtime, at its end, and where the server will not do it.
 
 use std::{
-    num::{NonZeroU32, NonZeroU64},
     thread,
     time::{Duration, Instant},
 };
@@ -22,7 +21,7 @@ fn sharing(redis: &Redis) -> Monitor {
 }
 
 fn limits() -> Limits {
-    Limits::per_minute(NonZeroU32::new(6000).unwrap()).no_ramp()
+    Limits::per_minute(6000).no_ramp()
 }
 
 fn until(what: &str, is: impl Fn() -> bool) {
@@ -67,10 +66,10 @@ fn who_does_not_wait_gets_a_slot_as_long_as_one_comes_again() {
 async fn a_program_that_stops_leaves_its_places_at_once_and_takes_part_again_when_it_calls() {
     let redis = Redis::start();
     let logs = tempfile::tempdir().unwrap();
-    let limits = limits().max_in_flight(NonZeroU32::MIN);
+    let limits = limits().max_in_flight(1);
     let (one, other) = (sharing(&redis), sharing(&redis));
     [&one, &other].into_iter().for_each(|monitor| monitor.set_limits("m", limits));
-    let log = one.start(Config { log_directory: logs.path().into(), ..Config::default() }).unwrap();
+    let log = one.start(Config::new().log_directory(logs.path())).unwrap();
     one.limiter("m").acquire().await.finish();
     let other = other.limiter("m");
     until("two", || members(&other) == 2);
@@ -90,7 +89,7 @@ async fn a_server_that_forgets_breaks_no_cap_of_calls_in_flight() {
     let redis = Redis::start();
     let monitors = [sharing(&redis), sharing(&redis), sharing(&redis)];
     let limiters = monitors.each_ref().map(|monitor| {
-        monitor.set_limits("m", limits().max_in_flight(NonZeroU32::new(2).unwrap()));
+        monitor.set_limits("m", limits().max_in_flight(2));
         monitor.limiter("m")
     });
     let out = || limiters.iter().map(|limiter| limiter.snapshot().in_flight).sum::<u64>();
@@ -179,7 +178,7 @@ async fn what_a_refusal_taught_one_all_know_and_so_does_who_comes_later() {
     let redis = Redis::start();
     let monitors = [sharing(&redis), sharing(&redis), sharing(&redis)];
     let join = |monitor: &Monitor| {
-        monitor.set_limits("m", Limits::per_minute(NonZeroU32::new(3000).unwrap()).no_ramp());
+        monitor.set_limits("m", Limits::per_minute(3000).no_ramp());
         monitor.limiter("m")
     };
     let (one, other) = (join(&monitors[0]), join(&monitors[1]));
@@ -210,7 +209,7 @@ async fn what_a_refusal_taught_one_all_know_and_so_does_who_comes_later() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_day_that_others_spent_is_told_at_once() {
     let redis = Redis::start();
-    let day = limits().requests_per_day(NonZeroU64::new(5).unwrap());
+    let day = limits().requests_per_day(5);
     {
         let one = sharing(&redis);
         one.set_limits("m", day);
@@ -270,7 +269,7 @@ async fn a_user_needs_few_commands() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_in_which_many_wait_is_a_second() {
     let redis = Redis::start();
-    let tokens = NonZeroU64::new(60_000).unwrap();
+    let tokens = 60_000;
     let monitors = [sharing(&redis), sharing(&redis), sharing(&redis), sharing(&redis)];
     let limiters = monitors.each_ref().map(|monitor| {
         monitor.set_limits("m", limits().tokens_per_minute(tokens));
@@ -307,7 +306,7 @@ async fn a_second_in_which_many_wait_is_a_second() {
 async fn who_waits_for_little_gets_a_ticket_of_an_idle_fleet() {
     let redis = Redis::start();
     let monitor = sharing(&redis);
-    monitor.set_limits("m", Limits::per_minute(NonZeroU32::new(300).unwrap()).no_ramp());
+    monitor.set_limits("m", Limits::per_minute(300).no_ramp());
     let limiter = monitor.limiter("m");
     limiter.wait_until_shared().await.unwrap();
     let mut went = 0;

@@ -3,7 +3,6 @@
 use std::{
     env, fs,
     io::{BufRead, BufReader, Write},
-    num::{NonZeroU32, NonZeroU64},
     path::{Path, PathBuf},
     process::{Command, Stdio},
     thread,
@@ -19,11 +18,11 @@ use ratellmiter_core::{
 use crate::warnings::Warnings;
 
 fn config(directory: &Path) -> Config {
-    Config { log_directory: directory.into(), ..Config::default() }
+    Config::new().log_directory(directory)
 }
 
 fn per_minute(calls: u32) -> Limits {
-    Limits::per_minute(NonZeroU32::new(calls).unwrap()).no_ramp()
+    Limits::per_minute(calls).no_ramp()
 }
 
 fn rows(text: &str) -> Vec<Row<'_>> {
@@ -52,7 +51,7 @@ async fn the_log_says_what_happened_between_start_and_stop_and_nothing_else() {
     let directory = tempfile::tempdir().unwrap();
     let monitor = Monitor::new();
     let limiter = monitor.limiter("gpt-4o");
-    assert_eq!(limiter.limits().requests_per_minute.get(), 300, "before the start");
+    assert_eq!(limiter.limits().rate_limit(), 300, "before the start");
     monitor.set_limits("gpt-4o", per_minute(6000));
     limiter.acquire().await.finish();
     let log = monitor.start(config(directory.path())).unwrap();
@@ -115,7 +114,7 @@ fn seconds_are_written_while_calls_wait_and_survive_a_kill() {
     if let Some(directory) = env::var_os(CHILD) {
         // The process that is killed: one call out at once, two more in the line for ever.
         let log = monitor().start(config(Path::new(&directory))).unwrap();
-        monitor().set_limits("m", per_minute(60_000).max_in_flight(NonZeroU32::MIN));
+        monitor().set_limits("m", per_minute(60_000).max_in_flight(1));
         let _held = monitor().limiter("m").blocking_acquire();
         (0..2).for_each(|_| _ = thread::spawn(|| drop(monitor().limiter("m").blocking_acquire())));
         println!("{}", log.display());
@@ -189,11 +188,9 @@ fn a_directory_that_cannot_be_made_is_told_at_the_start_and_nothing_has_changed(
     fs::write(&file, "").unwrap();
     let monitor = Monitor::new();
     let limiter = monitor.limiter("m");
-    let error = monitor.start(Config { default_rate_limit: 9, ..config(&file) }).unwrap_err();
+    let error = monitor.start(config(&file).default_rate_limit(9)).unwrap_err();
     assert!(error.to_string().starts_with("cannot write a log into "), "{error}");
-    assert_eq!(limiter.limits().requests_per_minute.get(), 300);
-    let error = monitor.start(Config { default_rate_limit: 0, ..config(directory.path()) }).unwrap_err();
-    assert_eq!(error.to_string(), "Config::default_rate_limit is 0; allowed are 1 to 4294967295 calls a minute");
+    assert_eq!(limiter.limits(), Limits::per_minute(300));
     monitor.start(config(directory.path())).unwrap();
 }
 
@@ -203,10 +200,10 @@ fn limits_follow_the_start_and_the_code() {
     let monitor = Monitor::new();
     let (by_default, by_code) = (monitor.limiter("default"), monitor.limiter("code"));
     monitor.set_limits("code", per_minute(77));
-    monitor.start(Config { default_rate_limit: 90, ..config(directory.path()) }).unwrap();
-    assert_eq!(by_default.limits().requests_per_minute.get(), 90);
-    assert_eq!(by_code.limits().requests_per_minute.get(), 77);
-    assert_eq!(monitor.limiter("later").limits().requests_per_minute.get(), 90);
+    monitor.start(config(directory.path()).default_rate_limit(90)).unwrap();
+    assert_eq!(by_default.limits().rate_limit(), 90);
+    assert_eq!(by_code.limits().rate_limit(), 77);
+    assert_eq!(monitor.limiter("later").limits().rate_limit(), 90);
     let names: Vec<_> = monitor.snapshot().into_keys().collect();
     assert_eq!(names, ["code", "default", "later"]);
 }
@@ -217,12 +214,12 @@ fn an_operator_retunes_and_switches_off_without_a_rebuild() {
     let name = "monitor::an_operator_retunes_and_switches_off_without_a_rebuild";
     if env::var_os(CHILD).is_some() {
         if env::var_os("RATELLMITER").is_some() {
-            assert!(!monitor().limiter("before").limits().enabled);
+            assert!(!monitor().limiter("before").limits().is_enabled());
         }
-        monitor().start(Config::default()).unwrap();
+        monitor().start(Config::new()).unwrap();
         let limits = monitor().limiter("gpt-4o").limits();
         let other = monitor().limiter("other").limits();
-        println!("\nsays {} {} {}", limits.requests_per_minute, other.requests_per_minute, other.enabled);
+        println!("\nsays {} {} {}", limits.rate_limit(), other.rate_limit(), other.is_enabled());
         monitor().stop_blocking().unwrap();
         return;
     }
@@ -256,7 +253,7 @@ fn an_operator_retunes_and_switches_off_without_a_rebuild() {
 
 /// A thousand calls a day, and as many tokens as one likes.
 fn per_day() -> Limits {
-    per_minute(60_000).requests_per_day(NonZeroU64::new(1000).unwrap()).tokens_per_day(NonZeroU64::MAX)
+    per_minute(60_000).requests_per_day(1000).tokens_per_day(u64::MAX)
 }
 
 /// What the budgets of days have taken: requests and tokens.
@@ -430,7 +427,7 @@ fn a_torn_journal_is_one_warning_that_shows_nothing_of_it() {
 fn a_budget_that_its_provider_never_counts_is_one_warning() {
     let monitor = Monitor::new();
     let warnings = Warnings::default();
-    let limits = Limits::provider("gemini").unwrap().output_tokens_per_minute(NonZeroU64::new(8000).unwrap());
+    let limits = Limits::for_provider(ratellmiter_core::Provider::Gemini).output_tokens_per_minute(8000);
     tracing::subscriber::with_default(warnings.clone(), || {
         (0..3).for_each(|_| monitor.set_limits("gemini-2.5-pro", limits));
         monitor.set_limits("other", per_day());

@@ -2,7 +2,6 @@
 //! but a bound that only a hang exceeds.
 
 use std::{
-    num::NonZeroU32,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -18,7 +17,7 @@ use tokio::runtime::{Builder, Runtime};
 
 /// Fast enough that no test takes long, slow enough that everybody but the first waits.
 fn limiter() -> Limiter {
-    Limiter::new(Limits::per_minute(NonZeroU32::new(6000).unwrap()).no_ramp())
+    Limiter::new(Limits::per_minute(6000).no_ramp())
 }
 
 fn one_thread() -> Runtime {
@@ -46,7 +45,7 @@ const LONG: Duration = Duration::from_secs(20);
 fn plain_threads_are_paced_in_order() {
     within(LONG, || {
         // A tenth of a second apart, so that a busy machine does not mix them up after their tickets.
-        let limiter = Limiter::new(Limits::per_minute(NonZeroU32::new(600).unwrap()).no_ramp());
+        let limiter = Limiter::new(Limits::per_minute(600).no_ramp());
         let order = Arc::new(Mutex::new(Vec::new()));
         let start = Instant::now();
         let threads: Vec<_> = (0..8)
@@ -119,7 +118,7 @@ fn one_limiter_under_several_runtimes_and_threads_at_once() {
 fn when_the_drivers_runtime_ends_another_takes_over() {
     within(LONG, || {
         // One call each 300 ms, so that the driver sleeps when its runtime ends.
-        let limiter = Limiter::new(Limits::per_minute(NonZeroU32::new(200).unwrap()).no_ramp());
+        let limiter = Limiter::new(Limits::per_minute(200).no_ramp());
         limiter.try_acquire().unwrap().finish();
         let first = one_thread();
         first.spawn(limiter.acquire());
@@ -137,7 +136,7 @@ fn when_the_drivers_runtime_ends_another_takes_over() {
 #[test]
 fn a_runtime_with_many_waiters_ends_soon() {
     within(LONG, || {
-        let limiter = Limiter::new(Limits::per_minute(NonZeroU32::new(60).unwrap()).no_ramp());
+        let limiter = Limiter::new(Limits::per_minute(60).no_ramp());
         let runtime = two_threads();
         (0..100_000).for_each(|_| drop(runtime.spawn(limiter.acquire())));
         while limiter.snapshot().queued < 99_990 {

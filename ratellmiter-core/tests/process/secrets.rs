@@ -39,8 +39,7 @@ async fn nothing_that_was_asked_or_answered_is_written_and_a_warning_is_given_on
     let directory = tempfile::tempdir().unwrap();
     let logs = directory.path().join("logs");
     let monitor = Monitor::new();
-    let log =
-        monitor.start(Config { log_directory: logs.clone(), default_rate_limit: 60_000, ..Config::default() }).unwrap();
+    let log = monitor.start(Config::new().log_directory(logs.clone()).default_rate_limit(60_000)).unwrap();
     for _ in 0..3 {
         ask(&monitor.limiter("m"), "the secret prompt").await.unwrap_err();
     }

@@ -1,7 +1,5 @@
 //! A limiter with budgets of tokens that nobody tells of tokens says so, once.
 
-use std::num::{NonZeroU32, NonZeroU64};
-
 use ratellmiter_core::{Config, Limiter, Limits, Monitor, Usage, call, ratellmiter};
 
 use crate::{is_alone, warnings::Warnings};
@@ -33,11 +31,11 @@ async fn by_itself(limiter: &Limiter) -> Result<u8, String> {
 }
 
 fn limits() -> Limits {
-    Limits::per_minute(NonZeroU32::new(600_000).unwrap()).no_ramp()
+    Limits::per_minute(600_000).no_ramp()
 }
 
 fn with_tokens() -> Limits {
-    limits().tokens_per_minute(NonZeroU64::new(1_000_000_000).unwrap())
+    limits().tokens_per_minute(1_000_000_000)
 }
 
 #[tokio::test(start_paused = true)]
@@ -47,7 +45,7 @@ async fn calls_that_never_speak_of_tokens_are_told_so_once() {
     }
     let warnings = Warnings::default();
     tracing::subscriber::set_global_default(warnings.clone()).unwrap();
-    let plain = Limiter::new(limits().requests_per_day(NonZeroU64::new(1_000_000).unwrap()));
+    let plain = Limiter::new(limits().requests_per_day(1_000_000));
     let limiter = Limiter::new(with_tokens());
     for _ in 0..50 {
         silent(&plain).await.unwrap();
@@ -66,7 +64,7 @@ async fn calls_that_never_speak_of_tokens_are_told_so_once() {
     let directory = tempfile::tempdir().unwrap();
     let monitor = Monitor::new();
     let log_directory = directory.path().to_owned();
-    monitor.start(Config { log_directory, default_rate_limit: 600_000, ..Config::default() }).unwrap();
+    monitor.start(Config::new().log_directory(log_directory).default_rate_limit(600_000)).unwrap();
     let limiter = monitor.limiter("gpt-4o");
     limiter.set_limits(with_tokens());
     for call in 1..=100 {

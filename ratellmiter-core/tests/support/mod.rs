@@ -6,7 +6,6 @@ use std::{
     fmt::Write as _,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},
-    num::{NonZeroU32, NonZeroU64},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -89,8 +88,8 @@ impl Answer {
 
 /// A limiter with a budget of tokens, of which [`taken`] tells: so large that no call waits for it.
 pub fn budget() -> Limiter {
-    let limits = Limits::per_minute(NonZeroU32::new(600_000).unwrap()).no_ramp();
-    Limiter::new(limits.tokens_per_minute(NonZeroU64::new(1_000_000_000).unwrap()))
+    let limits = Limits::per_minute(600_000).no_ramp();
+    Limiter::new(limits.tokens_per_minute(1_000_000_000))
 }
 
 /// What counts against the budget, and how many calls are out.

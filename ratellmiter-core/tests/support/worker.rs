@@ -5,7 +5,6 @@
 use std::{
     env,
     io::Write as _,
-    num::{NonZeroU32, NonZeroU64},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
@@ -242,13 +241,13 @@ async fn work(job: Job) {
         _ => OnDisconnect::Degrade,
     };
     monitor.share_over(FleetConfig::new(&*job.url).unwrap().namespace("test").on_disconnect(loss));
-    let mut limits = Limits::per_minute(NonZeroU32::new(job.per_minute).unwrap());
+    let mut limits = Limits::per_minute(job.per_minute);
     limits = if job.ramp { limits } else { limits.no_ramp() };
-    limits.max_in_flight = job.max_in_flight.and_then(NonZeroU32::new);
-    limits.tokens_per_minute = job.tokens_per_minute.and_then(NonZeroU64::new);
-    limits.requests_per_day = job.requests_per_day.and_then(NonZeroU64::new);
+    limits = job.max_in_flight.map_or(limits, |calls| limits.max_in_flight(calls));
+    limits = job.tokens_per_minute.map_or(limits, |tokens| limits.tokens_per_minute(tokens));
+    limits = job.requests_per_day.map_or(limits, |requests| limits.requests_per_day(requests));
     if let Some(logs) = &job.logs {
-        monitor.start(Config { log_directory: logs.clone(), ..Config::default() }).unwrap();
+        monitor.start(Config::new().log_directory(logs.clone())).unwrap();
     }
     monitor.set_limits("model", limits);
     let limiter = monitor.limiter("model");

@@ -15,7 +15,7 @@ use crate::{
     },
     judge::{LimitKind, LimitReading, LimitUnit},
     log::row::{self, BudgetKind as Kind},
-    providers::contract::TokenCharge,
+    providers::provider::TokenCharge,
 };
 
 /// What calls did not use after all goes to others, even if the time for it has passed; no more than this part of a minute.

@@ -20,10 +20,10 @@ use crate::{
         lease::{ByLimit, CapacityMessage, LeaseGrant, LeaseRequest, RateMessage, duration, whole},
     },
     judge::{LimitKind, LimitReading, LimitUnit, Period},
-    limits::{Limits, cost::TokenEstimate},
+    limits::{Limits, MAX_AMOUNT, cost::TokenEstimate},
     log::row::{self, Bottleneck, BudgetKind as Kind},
     providers::{
-        contract::{Contract, Refund, TokenCharge},
+        provider::{Provider, Refund, TokenCharge},
         usage::Usage,
     },
 };
@@ -48,7 +48,7 @@ pub(crate) struct Reservation {
 
 #[derive(Debug)]
 pub(crate) struct Budgets {
-    contract: Contract,
+    contract: Provider,
     /// Whose calls these are: what output weighs may depend on it.
     model: Box<str>,
     all: Vec<Budget>,
@@ -69,7 +69,7 @@ pub(crate) struct Budgets {
 impl Budgets {
     pub(crate) fn new(limits: &Limits) -> Self {
         let mut budgets = Self {
-            contract: limits.contract,
+            contract: limits.provider,
             model: Box::default(),
             all: Vec::new(),
             caps: TokenCharge::default(),
@@ -94,7 +94,7 @@ impl Budgets {
 
     /// Changes the limits. What was taken stays taken.
     pub(crate) fn set(&mut self, now: Duration, limits: &Limits) {
-        self.contract = limits.contract;
+        self.contract = limits.provider;
         for (kind, limit) in configured(limits) {
             let index = self.all.iter().position(|budget| budget.kind == kind);
             match (index, limit) {
@@ -242,7 +242,7 @@ impl Budgets {
             }
             let (expected, most) = (budget.amount_of(&price.expected), budget.amount_of(&price.most));
             let charged = budget.amount_of(&charged);
-            let charged = match self.contract.gives_back() {
+            let charged = match self.contract.refund() {
                 // The server shows what it counts: no more than that is given back.
                 Refund::Headers => charged.max(most.saturating_sub(budget.uncounted_by_server(now))),
                 _ => charged,
@@ -483,8 +483,6 @@ fn configured(limits: &Limits) -> [(Kind, Option<NonZeroU64>); 5] {
     ]
 }
 
-/// No limit and no cost is larger: far from where sums overflow.
-pub(crate) const MAX_AMOUNT: u64 = 1 << 48;
 /// Less than this is never absurd.
 const MIN_IMPLAUSIBLE: u64 = 10_000;
 

@@ -5,26 +5,21 @@ use proptest::prelude::*;
 use super::*;
 use crate::judge::LimitUnit;
 
-fn count(number: u64) -> NonZeroU64 {
-    NonZeroU64::new(number).unwrap()
-}
-
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-fn limits(provider: &str) -> Limits {
-    Limits::provider(provider)
-        .unwrap()
-        .input_tokens_per_minute(count(30_000))
-        .output_tokens_per_minute(count(8_000))
-        .tokens_per_minute(count(36_000))
-        .tokens_per_day(count(100_000))
-        .requests_per_day(count(500))
+fn limits(provider: Provider) -> Limits {
+    Limits::for_provider(provider)
+        .input_tokens_per_minute(30_000)
+        .output_tokens_per_minute(8_000)
+        .tokens_per_minute(36_000)
+        .tokens_per_day(100_000)
+        .requests_per_day(500)
 }
 
-fn budgets(provider: &str) -> Budgets {
-    Budgets::new(&limits(provider).clamped())
+fn budgets(provider: Provider) -> Budgets {
+    Budgets::new(&limits(provider))
 }
 
 fn taken(budgets: &mut Budgets, now: Duration, kind: Kind) -> u64 {
@@ -46,7 +41,7 @@ fn go(budgets: &mut Budgets, now: Duration, cost: impl Into<TokenEstimate>) -> R
 
 #[test]
 fn a_call_takes_from_all_or_from_none() {
-    let mut budgets = budgets("plain");
+    let mut budgets = budgets(Provider::Generic);
     let price = go(&mut budgets, Duration::ZERO, (2000, 500));
     assert_eq!(all_taken(&mut budgets, Duration::ZERO), [2500, 2000, 500, 1, 2500]);
     let big = budgets.reservation((1000, 7600).into());
@@ -60,7 +55,7 @@ fn a_call_takes_from_all_or_from_none() {
 
 #[test]
 fn what_is_expected_paces_and_what_is_possible_is_held() {
-    let limits = Limits::provider("bedrock").unwrap().tokens_per_minute(count(60_000));
+    let limits = Limits::for_provider(Provider::Bedrock).tokens_per_minute(60_000);
     let mut budgets = Budgets::new(&limits);
     // A call asks for 6000 and uses 600.
     for call in 0..200 {
@@ -70,8 +65,8 @@ fn what_is_expected_paces_and_what_is_possible_is_held() {
     }
     let price = budgets.reservation((0, 6000).into());
     assert_eq!((price.expected.total, price.most.total), (600, 6000));
-    let kept = Contract::named("azure").unwrap();
-    budgets.set(seconds(200), &limits.contract(kept));
+    let kept = Provider::Azure;
+    budgets.set(seconds(200), &limits.provider(kept));
     (0..300).for_each(|_| {
         let price = go(&mut budgets, seconds(200), (0, 6000));
         budgets.finish(seconds(200), seconds(200), &price, Some(Usage::new(0, 600)));
@@ -82,7 +77,7 @@ fn what_is_expected_paces_and_what_is_possible_is_held() {
 
 #[test]
 fn numbers_without_measure_end_nothing() {
-    let mut budgets = budgets("plain");
+    let mut budgets = budgets(Provider::Generic);
     for cost in [0, 1, u64::MAX] {
         let price = go(&mut budgets, Duration::ZERO, (cost, cost));
         let due = budgets.due(&budgets.reservation((1, 1).into()));
@@ -100,7 +95,7 @@ fn numbers_without_measure_end_nothing() {
 
 #[test]
 fn a_refusal_of_tokens_lowers_the_budget_that_it_is_about() {
-    let mut budgets = budgets("anthropic");
+    let mut budgets = budgets(Provider::Anthropic);
     for second in 0..60 {
         let price = go(&mut budgets, seconds(second), (200, 100));
         budgets.finish(seconds(second), seconds(second), &price, Some(Usage::new(200, 100)));
@@ -120,7 +115,7 @@ fn a_refusal_of_tokens_lowers_the_budget_that_it_is_about() {
 
 #[test]
 fn a_reading_is_of_its_own_budget() {
-    let mut budgets = budgets("anthropic");
+    let mut budgets = budgets(Provider::Anthropic);
     let reading = |unit, per| LimitReading { unit, per, limit: Some(4_000), remaining: Some(4_000), reset: None };
     assert!(budgets.apply_headers(seconds(1), seconds(1), &reading(LimitUnit::OutputTokens, Period::Minute)));
     assert!(budgets.apply_headers(seconds(1), seconds(1), &reading(LimitUnit::Requests, Period::Day)));
@@ -137,7 +132,7 @@ fn ten_thousand_cancellations_leave_every_meter_exact() {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (random >> 33) % most
     };
-    for provider in ["anthropic", "azure", "bedrock", "openai", "plain"] {
+    for provider in [Provider::Anthropic, Provider::Azure, Provider::Bedrock, Provider::OpenAi, Provider::Generic] {
         let (mut budgets, mut untouched) = (budgets(provider), budgets(provider));
         let mut out = Vec::new();
         let mut now = Duration::ZERO;
@@ -187,7 +182,7 @@ proptest! {
     /// No ledger ever lets a call go that does not fit, whatever became of those before.
     #[test]
     fn no_budget_is_ever_above_its_limit_when_a_call_goes(
-        provider in prop::sample::select(Contract::names().collect::<Vec<_>>()),
+        provider in prop::sample::select(Provider::ALL),
         calls in prop::collection::vec((0_u64..2000, 0_u64..1000, 0_u64..4000, end(), 0_usize..10), 1..120),
     ) {
         let mut budgets = budgets(provider);

@@ -141,7 +141,7 @@ impl<W> Scheduler<W> {
         let served = self.server_limit.pace(now, configured.get().into());
         report = LeaseRequest {
             refused: self.queue.keys().take_while(|place| place.rank == 0).count() as u64,
-            limits: self.limits.fingerprint(),
+            limits: self.limits.to_string(),
             rate: configured.get(),
             burst: micros(self.limits.burst_window),
             ramp: self.limits.ramp.map(|ramp| RampMessage { start: ramp.start, step: ramp.step }),

@@ -39,7 +39,7 @@ use crate::{
         request::{Priority, RejectReason, Rejected},
     },
     log::row::{Bottleneck, BudgetKind as Kind},
-    providers::{contract::TokenCharge, usage::Usage},
+    providers::{provider::TokenCharge, usage::Usage},
 };
 
 /// Names a call from its first asking to its end; smaller is older.
@@ -134,7 +134,6 @@ pub(crate) struct Scheduler<W> {
 impl<W> Scheduler<W> {
     /// `offset` is the wall clock at time zero, `seed` spreads the pauses of many processes.
     pub(crate) fn new(limits: Limits, offset: Duration, seed: u64) -> Self {
-        let limits = limits.clamped();
         let mut meter = Gcra::new(limits.requests_per_minute.into());
         meter.set_burst(limits.burst_window);
         Self {
@@ -167,7 +166,7 @@ impl<W> Scheduler<W> {
     /// Changes the limits. The line keeps its order; the new rate holds from the next ticket on.
     pub(crate) fn set_limits(&mut self, now: Duration, limits: Limits) {
         self.advance_to(now);
-        let mut limits = limits.clamped();
+        let mut limits = limits;
         if let Some((whole, share)) = &mut self.reduced {
             *whole = limits;
             limits = limits.scaled(*share);

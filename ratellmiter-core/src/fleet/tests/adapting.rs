@@ -4,7 +4,7 @@ use super::*;
 use crate::{engine::stats::Gauges, judge::LimitKind};
 
 fn calls_per_minute(calls: u32) -> Limits {
-    Limits::per_minute(NonZeroU32::new(calls).unwrap())
+    Limits::per_minute(calls)
 }
 
 fn refusal(scope: LimitKind) -> Verdict {
@@ -31,7 +31,7 @@ fn gauges(fleet: &mut Fleet) -> Gauges {
 #[test]
 fn concurrency_refusal_counts_the_calls_that_stay_in_flight() {
     for (limit, adapted) in [(2, 1.0), (3, 2.0), (4, 3.0), (8, 6.0)] {
-        for mut fleet in both(calls_per_minute(6000).no_ramp().max_in_flight(NonZeroU32::new(limit).unwrap())) {
+        for mut fleet in both(calls_per_minute(6000).no_ramp().max_in_flight(limit)) {
             fleet.call_time = seconds(1);
             fleet.run(millis(10));
             request(&mut fleet, 1, Caller { refusals: 1, verdict: refusal(LimitKind::Concurrency), ..Caller::PLAIN });
@@ -64,7 +64,7 @@ fn token_refusal_is_measured_since_the_oldest_usage() {
 
 #[test]
 fn ramp_stays_low_while_tokens_limit_the_calls() {
-    for mut fleet in both(calls_per_minute(6000).tokens_per_minute(NonZeroU64::new(60_000).unwrap())) {
+    for mut fleet in both(calls_per_minute(6000).tokens_per_minute(60_000)) {
         fleet.run(millis(10));
         request(&mut fleet, 50, Caller { tokens: 1000, ..Caller::PLAIN });
         fleet.run(seconds(20));

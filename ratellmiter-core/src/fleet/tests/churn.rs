@@ -35,8 +35,8 @@ fn who_ends_without_a_word_takes_no_more_with_it_than_its_slots() {
 
 #[test]
 fn who_died_waiting_for_a_place_keeps_nobody_from_it() {
-    let limits = Limits::per_minute(NonZeroU32::new(600).unwrap()).no_ramp();
-    let mut fleet = Fleet::new(limits.max_in_flight(NonZeroU32::new(2).unwrap()), 7);
+    let limits = Limits::per_minute(600).no_ramp();
+    let mut fleet = Fleet::new(limits.max_in_flight(2), 7);
     fleet.call_time = seconds(8);
     fleet.calls(0, 2, 1, 1);
     fleet.run(millis(400));
@@ -58,8 +58,8 @@ fn who_died_waiting_for_a_place_keeps_nobody_from_it() {
 #[test]
 fn crashes_take_no_places_from_who_lives() {
     let calls = |crashes: bool| {
-        let limits = Limits::per_minute(NonZeroU32::new(600).unwrap()).no_ramp();
-        let mut fleet = Fleet::new(limits.max_in_flight(NonZeroU32::new(2).unwrap()), 1);
+        let limits = Limits::per_minute(600).no_ramp();
+        let mut fleet = Fleet::new(limits.max_in_flight(2), 1);
         fleet.call_time = seconds(2);
         fleet.calls(0, 2, 1, 1000);
         for crash in 1..=30 {

@@ -188,7 +188,7 @@ fn compare(limits: Limits, call_time: Duration, actions: &[Action], rest: Durati
 }
 
 fn calls_per_minute(calls: u32) -> Limits {
-    Limits::per_minute(NonZeroU32::new(calls).unwrap())
+    Limits::per_minute(calls)
 }
 
 /// A kind of limits. Calls in flight are limited where there is no ramp: each of the few calls that are then sent in a second changes the

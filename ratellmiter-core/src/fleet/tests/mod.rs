@@ -108,8 +108,8 @@ fn seconds(seconds: u64) -> Duration {
 
 /// So many calls and tokens a minute, and no ramp.
 fn per_minute(calls: u32, tokens: u64) -> Limits {
-    let limits = Limits::per_minute(NonZeroU32::new(calls).unwrap()).no_ramp();
-    limits.tokens_per_minute(NonZeroU64::new(tokens).unwrap())
+    let limits = Limits::per_minute(calls).no_ramp();
+    limits.tokens_per_minute(tokens)
 }
 
 impl Fleet {

@@ -3,7 +3,7 @@
 use super::*;
 
 fn calls_per_minute(calls: u32) -> Limits {
-    Limits::per_minute(NonZeroU32::new(calls).unwrap())
+    Limits::per_minute(calls)
 }
 
 /// A fleet that has been idle for 2.5 seconds, in which each of `processes` then makes `calls` calls of `tokens` tokens at once.
@@ -127,7 +127,7 @@ fn jump_in_demand_is_ramped_once_for_all_processes() {
 #[test]
 fn calls_in_flight_are_bounded_for_all_processes_together() {
     for (places, least) in [(4, 0.6), (1, 0.4)] {
-        let limits = calls_per_minute(6000).no_ramp().max_in_flight(NonZeroU32::new(places).unwrap());
+        let limits = calls_per_minute(6000).no_ramp().max_in_flight(places);
         let mut fleet = burst(limits, millis(150), 4, 10, 1);
         let before = steps(&fleet);
         while fleet.tickets.len() < 40 && fleet.now < seconds(30) {
@@ -156,7 +156,7 @@ fn tokens_per_minute_are_one_budget_of_all_processes() {
 
 #[test]
 fn requests_per_day_are_one_budget_of_all_processes() {
-    let limits = calls_per_minute(6000).no_ramp().requests_per_day(NonZeroU64::new(30).unwrap());
+    let limits = calls_per_minute(6000).no_ramp().requests_per_day(30);
     let mut fleet = burst(limits, Duration::ZERO, 4, 20, 1);
     fleet.run(seconds(10));
     assert_eq!(fleet.tickets.len(), 30);

@@ -22,8 +22,8 @@ fn a_day_is_not_exceeded() {
     for policy in POLICIES {
         // Before half of it is gone, and when all is.
         for at in [8, 30] {
-            let limits = Limits::per_minute(NonZeroU32::new(1200).unwrap()).no_ramp();
-            let mut fleet = Fleet::new(limits.requests_per_day(NonZeroU64::new(300).unwrap()), 3);
+            let limits = Limits::per_minute(1200).no_ramp();
+            let mut fleet = Fleet::new(limits.requests_per_day(300), 3);
             (0..3).for_each(|process| fleet.calls(process, 4, 1, 1000));
             fleet.run(seconds(at));
             let before = fleet.tickets.len();
@@ -48,8 +48,8 @@ fn a_day_is_not_exceeded() {
 #[test]
 fn a_day_is_not_exceeded_by_many_outages_that_each_sees_when_it_asks() {
     for [at, apart] in [[3, 1], [3, 110], [3, 230], [5, 170]] {
-        let limits = Limits::per_minute(NonZeroU32::new(1200).unwrap()).no_ramp();
-        let mut fleet = Fleet::new(limits.requests_per_day(NonZeroU64::new(300).unwrap()), 3);
+        let limits = Limits::per_minute(1200).no_ramp();
+        let mut fleet = Fleet::new(limits.requests_per_day(300), 3);
         (0..3).for_each(|process| fleet.calls(process, 4, 1, 1000));
         for _ in 0..4 {
             fleet.run(fleet.now + seconds(at));
@@ -103,8 +103,8 @@ fn a_part_is_a_part_also_of_who_was_heard_last() {
 #[test]
 fn no_more_calls_are_out_when_it_is_back() {
     for policy in [OnDisconnect::Degrade, OnDisconnect::Wait] {
-        let limits = Limits::per_minute(NonZeroU32::new(6000).unwrap()).no_ramp();
-        let mut fleet = Fleet::new(limits.max_in_flight(NonZeroU32::new(12).unwrap()), 4);
+        let limits = Limits::per_minute(6000).no_ramp();
+        let mut fleet = Fleet::new(limits.max_in_flight(12), 4);
         fleet.call_time = seconds(3);
         (0..4).for_each(|process| fleet.calls(process, 10, 1, 1000));
         fleet.run(seconds(40));

@@ -15,7 +15,7 @@ fn equal_processes_have_equal_parts_however_long_calls_are_and_however_many_wait
     for (rate, callers, call_time) in
         [(60_000, 60, 20), (60_000, 200, 100), (12_000, 60, 20), (60_000, 40, 50), (60_000, 4, 10), (600, 10, 300)]
     {
-        let mut fleet = Fleet::new(Limits::per_minute(NonZeroU32::new(rate).unwrap()), 8);
+        let mut fleet = Fleet::new(Limits::per_minute(rate), 8);
         (0..8).for_each(|process| fleet.calls(process, callers, 1, 100_000));
         fleet.call_time = millis(call_time);
         fleet.run(seconds(15));
@@ -38,7 +38,7 @@ fn got(fleet: &Fleet, process: usize, begin: u64, end: u64) -> usize {
 #[test]
 fn the_urgent_go_first_in_whichever_process_they_are_and_the_others_in_the_end() {
     // Five a second.
-    let mut fleet = Fleet::new(Limits::per_minute(NonZeroU32::new(300).unwrap()).no_ramp(), 3);
+    let mut fleet = Fleet::new(Limits::per_minute(300).no_ramp(), 3);
     let calls = |fleet: &mut Fleet, process, callers, priority| {
         (0..callers).for_each(|_| fleet.asks(process, Caller { calls: 1000, priority, ..Caller::PLAIN }));
     };
@@ -66,7 +66,7 @@ fn the_urgent_go_first_in_whichever_process_they_are_and_the_others_in_the_end()
 
 #[test]
 fn who_does_not_wait_has_a_part_too() {
-    let mut fleet = Fleet::new(Limits::per_minute(NonZeroU32::new(300).unwrap()).no_ramp(), 3);
+    let mut fleet = Fleet::new(Limits::per_minute(300).no_ramp(), 3);
     for step in 0..800 {
         fleet.run(millis(50 * step));
         for process in 0..3 {
@@ -80,7 +80,7 @@ fn who_does_not_wait_has_a_part_too() {
 
 #[test]
 fn equal_lines_end_at_the_same_time() {
-    let mut fleet = Fleet::new(Limits::per_minute(NonZeroU32::new(6000).unwrap()).no_ramp(), 4);
+    let mut fleet = Fleet::new(Limits::per_minute(6000).no_ramp(), 4);
     fleet.run(seconds(3));
     (0..4).for_each(|process| fleet.calls(process, 100, 1, 1));
     fleet.run(seconds(10));

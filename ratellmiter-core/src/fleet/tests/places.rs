@@ -5,8 +5,8 @@ use super::*;
 /// How many calls each process got, as so many callers each make calls that are out for so long, and what part of the places they
 /// used in five minutes at most.
 fn used<const N: usize>(places: u32, call_time: Duration, callers: [usize; N], time: Duration) -> ([usize; N], f64) {
-    let limits = Limits::per_minute(NonZeroU32::new(6000).unwrap()).no_ramp();
-    let mut fleet = Fleet::new(limits.max_in_flight(NonZeroU32::new(places).unwrap()), N);
+    let limits = Limits::per_minute(6000).no_ramp();
+    let mut fleet = Fleet::new(limits.max_in_flight(places), N);
     fleet.call_time = call_time;
     callers.iter().enumerate().for_each(|(process, callers)| fleet.calls(process, *callers, 1, 10_000));
     fleet.run(time);
@@ -50,7 +50,7 @@ fn one_caller_in_each_process_has_its_turn() {
 #[test]
 fn nobody_waits_for_a_place_that_is_held_in_vain() {
     for places in [1, 2, 3] {
-        let limits = per_minute(600, 12_000).max_in_flight(NonZeroU32::new(places).unwrap());
+        let limits = per_minute(600, 12_000).max_in_flight(places);
         let mut fleet = Fleet::new(limits, 3);
         fleet.call_time = seconds(1);
         fleet.calls(0, 2, 4000, 1000);
@@ -68,7 +68,7 @@ fn nobody_waits_for_a_place_that_is_held_in_vain() {
 #[test]
 fn who_waits_for_a_place_looks_a_hundred_times_while_a_call_takes_place_and_no_more() {
     for (call_time, most) in [(100, 100), (5000, 20), (30_000, 8)] {
-        let mut fleet = Fleet::new(per_minute(6000, 1_000_000).max_in_flight(NonZeroU32::MIN), 2);
+        let mut fleet = Fleet::new(per_minute(6000, 1_000_000).max_in_flight(1), 2);
         fleet.call_time = millis(call_time);
         (0..2).for_each(|process| fleet.calls(process, 3, 1, 1000));
         fleet.run(seconds(40));

@@ -96,7 +96,7 @@ fn refusals<P>(played: &Played<P>, calls: usize) -> f64 {
 fn provider_accepts_the_whole_limit_from_a_fleet_and_refuses_hardly_any() {
     for processes in [4, 8] {
         let provider = Provider::new(3).bucket(3000, seconds(1)).latency(millis(200), 0.3, 0.0).hint(Hint::Exact);
-        let limits = Limits::per_minute(NonZeroU32::new(3000).unwrap()).no_ramp();
+        let limits = Limits::per_minute(3000).no_ramp();
         let mut played = Played::new(limits, processes, millis(2500), 1000 / processes, simulated(provider));
         played.run(seconds(90));
         let (tickets, refusals) = (&played.fleet.tickets, refusals(&played, 1000));
@@ -119,7 +119,7 @@ fn four_sharing_processes_are_as_quick_as_one_and_hardly_refused() {
         .latency(millis(2500), 0.6, 0.0)
         .refused_after(millis(100))
         .hint(Hint::Seconds);
-    let limits = Limits::per_minute(NonZeroU32::new(300).unwrap());
+    let limits = Limits::per_minute(300);
     let mut played = Played::new(limits, 4, Duration::ZERO, 125, simulated(provider));
     played.run(seconds(300));
     let refusals = refusals(&played, 500);
@@ -141,7 +141,7 @@ fn refused_call_pauses_all_processes_and_is_their_canary() {
         let refused = process == 0 && sent == 40;
         (millis(400), refused.then_some(Verdict::RateLimited { retry_after, scope: LimitKind::Unknown }))
     };
-    let limits = Limits::per_minute(NonZeroU32::new(3000).unwrap()).no_ramp();
+    let limits = Limits::per_minute(3000).no_ramp();
     let mut played = Played::new(limits, 4, millis(2500), 150, provider);
     played.run(seconds(60));
     assert!(refusals(&played, 600) > 0.0);

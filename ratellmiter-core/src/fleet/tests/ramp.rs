@@ -12,7 +12,7 @@ fn calls_a_second(fleet: &Fleet, from: u64, to: u64) -> Vec<usize> {
 
 #[test]
 fn all_go_on_at_the_same_rate_without_the_server_and_when_it_is_back() {
-    let mut fleet = Fleet::new(Limits::per_minute(NonZeroU32::new(1200).unwrap()), 4);
+    let mut fleet = Fleet::new(Limits::per_minute(1200), 4);
     (0..4).for_each(|process| fleet.calls(process, 20, 1, 10_000));
     fleet.run(seconds(30));
     (0..4).for_each(|process| fleet.loses(process, OnDisconnect::Degrade));
@@ -28,7 +28,7 @@ fn all_go_on_at_the_same_rate_without_the_server_and_when_it_is_back() {
 
 #[test]
 fn demand_that_began_while_the_server_was_away_is_a_jump_to_all() {
-    let mut fleet = Fleet::new(Limits::per_minute(NonZeroU32::new(1200).unwrap()), 4);
+    let mut fleet = Fleet::new(Limits::per_minute(1200), 4);
     fleet.run(seconds(30));
     (0..4).for_each(|process| fleet.loses(process, OnDisconnect::Degrade));
     fleet.run(seconds(40));
@@ -41,10 +41,10 @@ fn demand_that_began_while_the_server_was_away_is_a_jump_to_all() {
 
 #[test]
 fn a_higher_limit_is_a_jump() {
-    let mut fleet = Fleet::new(Limits::per_minute(NonZeroU32::new(600).unwrap()), 1);
+    let mut fleet = Fleet::new(Limits::per_minute(600), 1);
     fleet.calls(0, 40, 1, 10_000);
     fleet.run(seconds(20));
-    let higher = Limits::per_minute(NonZeroU32::new(2400).unwrap());
+    let higher = Limits::per_minute(2400);
     fleet.processes[0].scheduler.set_limits(fleet.now, higher);
     fleet.run(seconds(40));
     let all = calls_a_second(&fleet, 18, 32);

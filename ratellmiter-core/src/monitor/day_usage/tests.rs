@@ -1,7 +1,5 @@
 //! Whose is what: nothing is lost, nothing counts twice.
 
-use std::num::{NonZeroU32, NonZeroU64};
-
 use super::*;
 use crate::limits::Limits;
 
@@ -9,8 +7,7 @@ const NOW: u64 = 1_795_502_413;
 const OTHER: &str = "days-1795502000000000000-7-0.json";
 
 fn limiter() -> Limiter {
-    let day = NonZeroU64::new(1000).unwrap();
-    Limiter::new(Limits::per_minute(NonZeroU32::new(60_000).unwrap()).no_ramp().requests_per_day(day))
+    Limiter::new(Limits::per_minute(60_000).no_ramp().requests_per_day(1000))
 }
 
 fn ledgers(limiter: &Limiter) -> Vec<(Arc<str>, Ages)> {
@@ -61,7 +58,7 @@ fn what_others_took_counts_but_is_not_written_as_ours() {
 fn what_others_took_waits_for_the_budget_and_comes_again_with_it() {
     let now = since_epoch().as_secs();
     let (mut days, limiter) = (DayUsage::new(), limiter());
-    let (with, without) = (limiter.limits(), Limits::per_minute(NonZeroU32::MAX));
+    let (with, without) = (limiter.limits(), Limits::per_minute(u32::MAX));
     limiter.set_limits(without);
     days.import(found(&[(now - 50, 7)]), now);
     for _ in 0..2 {

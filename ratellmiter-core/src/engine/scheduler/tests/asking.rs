@@ -1,11 +1,9 @@
 //! Calls that say more than that they want a ticket: what they cost, how urgent they are, how long they wait.
 
-use std::num::NonZeroU64;
-
 use super::*;
 
 fn tokens(limit: u64) -> Limits {
-    per_minute(600).no_ramp().tokens_per_minute(NonZeroU64::new(limit).unwrap())
+    per_minute(600).no_ramp().tokens_per_minute(limit)
 }
 
 fn costing(input: u64) -> Request {
@@ -49,7 +47,7 @@ fn it_is_told_which_budget_holds_the_line() {
     (0..9).for_each(|_| _ = by_tokens.enqueue(Duration::ZERO, &costing(10_000), NOBODY));
     advance(&mut by_tokens, Duration::ZERO);
     assert_eq!(by_tokens.bottleneck(Duration::ZERO), Some(Bottleneck::TokensPerMinute));
-    let mut by_day = scheduler(per_minute(600).no_ramp().requests_per_day(NonZeroU64::MIN));
+    let mut by_day = scheduler(per_minute(600).no_ramp().requests_per_day(1));
     (0..2).for_each(|_| _ = by_day.joins(Duration::ZERO));
     advance(&mut by_day, seconds(3));
     assert_eq!(by_day.bottleneck(seconds(3)), Some(Bottleneck::RequestsPerDay));
@@ -92,7 +90,7 @@ fn who_may_not_wait_so_long_is_turned_away_and_counted() {
 
 #[test]
 fn whose_time_ends_in_the_line_leaves_at_that_instant() {
-    let mut scheduler = scheduler(per_minute(60).no_ramp().max_in_flight(NonZeroU32::MIN));
+    let mut scheduler = scheduler(per_minute(60).no_ramp().max_in_flight(1));
     let out = scheduler.tries(Duration::ZERO).unwrap();
     // Nobody knows how long a call takes.
     let first = scheduler.enqueue(Duration::ZERO, &until(3), NOBODY).unwrap();
@@ -186,7 +184,7 @@ proptest! {
     /// the end nothing is kept of anybody.
     #[test]
     fn no_wish_breaks_a_promise(events in prop::collection::vec(event(), 1..200)) {
-        let mut scheduler = scheduler(tokens(20_000).requests_per_day(NonZeroU64::new(2000).unwrap()));
+        let mut scheduler = scheduler(tokens(20_000).requests_per_day(2000));
         let mut now = Duration::ZERO;
         let (mut out, mut line): (Vec<Grant>, Vec<(QueuePosition, Option<Expiry>)>) = Default::default();
         let come_to = |scheduler: &mut Scheduler<()>, now: Duration, out: &mut Vec<Grant>, line: &mut Vec<(QueuePosition, Option<Expiry>)>| {

@@ -1,7 +1,7 @@
 //! A limiter that is shared, without a server: what is left of it when the lease is lost.
 
 use super::*;
-use std::{collections::BTreeMap, num::NonZeroU64};
+use std::collections::BTreeMap;
 
 use crate::{
     config::OnDisconnect,
@@ -64,7 +64,7 @@ fn who_never_found_the_others_begins_as_from_idle() {
 fn who_loses_the_others_has_its_part_of_what_all_have_learned_and_tells_of_the_whole_when_they_are_back() {
     let ceilings = [("requests", 4000.0), ("in_flight", 8.0), ("tokens_per_minute", 40_000.0)];
     let ceilings: ByLimit = ceilings.map(|(key, ceiling)| (key.to_owned(), ceiling)).into();
-    let limits = with_tokens().max_in_flight(NonZeroU32::new(40).unwrap());
+    let limits = with_tokens().max_in_flight(40);
     let answer = LeaseGrant { rate: 3400.0, pace: 3400.0, ceilings: ceilings.clone(), ..answer() };
     let mut scheduler = shared(limits, &answer);
     let at = seconds(60);
@@ -98,7 +98,7 @@ fn a_pause_of_all_goes_on_in_one_who_loses_them() {
 }
 
 fn with_tokens() -> Limits {
-    per_minute(6000).tokens_per_minute(NonZeroU64::new(60_000).unwrap())
+    per_minute(6000).tokens_per_minute(60_000)
 }
 
 /// With slots for so many calls now, and room for all tokens.
@@ -160,7 +160,7 @@ fn spent() -> LeaseGrant {
 
 #[test]
 fn what_others_took_of_a_day_is_known_to_those_who_ask_and_to_those_who_wait() {
-    let limits = per_minute(6000).requests_per_day(NonZeroU64::new(5).unwrap());
+    let limits = per_minute(6000).requests_per_day(5);
     let wish = Request { max_wait: Some(seconds(3)), ..Request::PLAIN };
     let mut scheduler = shared(limits, &spent());
     let rejected = scheduler.enqueue(seconds(1), &wish, NOBODY).unwrap_err();
@@ -218,7 +218,7 @@ fn who_is_late_makes_up_for_a_little_and_no_more() {
     let slots = LeaseGrant { slot_runs: vec![[0.0, 10e3, 20.0]], rate: 6000.0, pace: 6000.0, ..answer() };
     let stopped_for = |late: u64| {
         let mut scheduler = shared(
-            per_minute(6000).no_ramp().max_in_flight(NonZeroU32::new(50).unwrap()),
+            per_minute(6000).no_ramp().max_in_flight(50),
             &LeaseGrant { capacity: ByLimit::from([("in_flight".to_owned(), 50.0)]), ..slots.clone() },
         );
         (0..20).for_each(|_| _ = scheduler.joins(Duration::ZERO));

@@ -8,7 +8,7 @@ fn it_is_told_what_the_line_waits_for() {
     (0..100).for_each(|_| _ = ramping.joins(Duration::ZERO));
     advance(&mut ramping, Duration::ZERO);
     assert_eq!(ramping.bottleneck(Duration::ZERO), Some(Bottleneck::Ramp));
-    let mut full = scheduler(per_minute(300).no_ramp().max_in_flight(NonZeroU32::MIN));
+    let mut full = scheduler(per_minute(300).no_ramp().max_in_flight(1));
     (0..2).for_each(|_| _ = full.joins(Duration::ZERO));
     advance(&mut full, Duration::ZERO);
     assert_eq!(full.bottleneck(Duration::ZERO), Some(Bottleneck::InFlight));

@@ -26,7 +26,7 @@ mod refusals;
 const NOBODY: () = ();
 
 fn per_minute(calls: u32) -> Limits {
-    Limits::per_minute(NonZeroU32::new(calls).unwrap())
+    Limits::per_minute(calls)
 }
 
 fn scheduler(limits: Limits) -> Scheduler<()> {

@@ -90,7 +90,7 @@ fn a_new_limit_holds_from_the_next_ticket_on_and_the_line_keeps_its_order() {
 
 #[test]
 fn calls_in_flight_are_capped_and_the_next_goes_when_one_ends() {
-    let mut scheduler = scheduler(per_minute(6000).no_ramp().max_in_flight(NonZeroU32::new(2).unwrap()));
+    let mut scheduler = scheduler(per_minute(6000).no_ramp().max_in_flight(2));
     (0..4).for_each(|_| _ = scheduler.joins(Duration::ZERO));
     let mut out = advance(&mut scheduler, Duration::ZERO);
     out.extend(advance(&mut scheduler, millis(10)));

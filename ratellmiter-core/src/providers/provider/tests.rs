@@ -3,12 +3,12 @@ use proptest::prelude::*;
 use super::*;
 use crate::providers::usage::Usage;
 
-fn contract(name: &str) -> Contract {
-    Contract::named(name).unwrap()
+fn contract(name: &str) -> Provider {
+    name.parse::<Provider>().unwrap()
 }
 
-fn all() -> impl Iterator<Item = Contract> {
-    Contract::names().map(contract)
+fn all() -> impl Iterator<Item = Provider> {
+    Provider::ALL.iter().copied()
 }
 
 /// Input, output, total.
@@ -43,7 +43,7 @@ fn every_contract_says_what_it_follows() {
         assert!(contract.remaining_rounded_to() > 0, "{contract}");
     }
     for contract in all() {
-        let file = format!("{}/src/contracts/{contract}.rs", env!("CARGO_MANIFEST_DIR"));
+        let file = format!("{}/src/providers/catalog/{contract}.rs", env!("CARGO_MANIFEST_DIR"));
         let text = std::fs::read_to_string(file).unwrap();
         let comment = text.lines().take_while(|line| line.starts_with("//! ")).count();
         assert!((1..=3).contains(&comment), "{contract} says first what the provider does");
@@ -77,7 +77,7 @@ fn what_a_call_is_charged() {
         assert_eq!(contract.reserve(1000, 4000), reserved, "{name} reserves");
         assert_eq!(contract.settle("us.anthropic.Claude-Opus-4", reserved, usage), settled, "{name} settles");
         assert_eq!(contract.refused(reserved), refused, "{name} refuses");
-        assert_eq!(contract.gives_back(), gives_back, "{name}");
+        assert_eq!(contract.refund(), gives_back, "{name}");
         assert_eq!(contract.is_produced(), is_produced, "{name}");
     }
 }
@@ -108,7 +108,7 @@ fn who_counts_refused_requests() {
 
 #[test]
 fn what_headers_mean() {
-    let daily: Vec<_> = all().filter(Contract::requests_header_is_per_day).map(|it| it.name()).collect();
+    let daily: Vec<_> = all().filter(Provider::requests_header_is_per_day).map(|it| it.name()).collect();
     assert_eq!(daily, ["groq"]);
     let rounded: Vec<_> = all().filter(|it| it.remaining_rounded_to() > 1).map(|it| it.name()).collect();
     assert_eq!(rounded, ["anthropic"]);
@@ -117,21 +117,21 @@ fn what_headers_mean() {
 
 #[test]
 fn a_name_that_nobody_has_is_told_the_names() {
-    let error = Contract::named("opnai").unwrap_err().to_string();
+    let error = "opnai".parse::<Provider>().unwrap_err().to_string();
     assert_eq!(
         error,
         "no provider is called \"opnai\"; known are openai, azure, anthropic, gemini, bedrock, mistral, groq, deepseek, \
          xai, fireworks, openrouter, plain"
     );
-    assert_eq!(Contract::named("a\nb").unwrap_err().to_string().lines().count(), 1);
+    assert_eq!("a\nb".parse::<Provider>().unwrap_err().to_string().lines().count(), 1);
 }
 
 #[test]
 fn contracts_are_told_apart_by_name() {
     all().for_each(|it| assert_eq!(contract(it.name()), it));
     assert_ne!(contract("openai"), contract("azure"));
-    assert_eq!(Contract::default(), contract("plain"));
-    assert_eq!(format!("{:?} {:>6}", contract("xai"), contract("xai")), "Contract(\"xai\")    xai");
+    assert_eq!(Provider::default(), contract("plain"));
+    assert_eq!(format!("{:?} {:>6}", contract("xai"), contract("xai")), "Provider(\"xai\")    xai");
 }
 
 proptest! {
@@ -151,7 +151,7 @@ proptest! {
             let settled = contract.settle(&model, reserved, usage);
             prop_assert!(settled.total >= settled.input.max(settled.output));
             prop_assert!(settled.input <= used.max(reserved.input));
-            if contract.gives_back() == Refund::Kept {
+            if contract.refund() == Refund::Kept {
                 prop_assert_eq!(settled, settled.at_least(reserved));
             }
             prop_assert!(contract.refused(reserved).total <= reserved.total);

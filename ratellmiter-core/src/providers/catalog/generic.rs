@@ -4,7 +4,7 @@
 use crate::providers::terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms};
 
 pub(super) const TERMS: Terms = Terms {
-    name: "plain",
+    name: "generic",
     source: "no page: what is careful with most providers",
     date: "2026-11",
     input: Input::Counted,

@@ -1,0 +1,101 @@
+//! The accounting rules of a provider, from the [catalog](crate::providers::catalog).
+
+use std::{error::Error, fmt, str::FromStr};
+
+use crate::providers::terms::{PerTime, RefusedRequests};
+pub use crate::providers::{catalog::Provider, charge::TokenCharge, terms::Refund};
+
+impl Provider {
+    /// Returns the name of the provider, as in a configuration file.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.terms().name
+    }
+
+    /// Returns the page that the rules follow.
+    #[must_use]
+    pub fn source(&self) -> &'static str {
+        self.terms().source
+    }
+
+    /// Returns the year and month of that page.
+    #[must_use]
+    pub fn date(&self) -> &'static str {
+        self.terms().date
+    }
+
+    /// Returns the limits that the provider has, by their configuration keys.
+    pub fn limits(&self) -> impl Iterator<Item = &'static str> {
+        self.terms().limits.iter().copied()
+    }
+
+    /// Returns `true` if the provider limits requests, a minute or a day.
+    pub(crate) fn limits_requests(self) -> bool {
+        self.limits().any(|limit| limit.starts_with("requests_per_"))
+    }
+
+    /// Returns the family of the rate-limit headers: "openai", "anthropic", "fireworks", "mistral", "openrouter", "ietf" or
+    /// "none".
+    #[must_use]
+    pub fn headers(&self) -> &'static str {
+        self.terms().headers
+    }
+
+    /// Returns when the unused part of a reservation is refunded.
+    #[must_use]
+    pub fn refund(&self) -> Refund {
+        self.terms().given_back
+    }
+
+    /// Returns `true` if a refused call counts as a request, or if that is unknown.
+    #[must_use]
+    pub fn counts_refused_requests(&self) -> bool {
+        self.terms().refused_requests != RefusedRequests::Free
+    }
+
+    /// Returns `true` if the header with the remaining requests means those of the day, not of the minute.
+    #[must_use]
+    pub fn requests_header_is_per_day(&self) -> bool {
+        self.terms().requests_header == PerTime::Day
+    }
+
+    /// Returns the multiple to which the header with the remaining tokens is rounded.
+    #[must_use]
+    pub fn remaining_rounded_to(&self) -> u64 {
+        self.terms().remaining_rounded_to
+    }
+}
+
+impl fmt::Display for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Provider {
+    type Err = UnknownProvider;
+
+    /// Parses the name of a provider, in upper or lower case.
+    fn from_str(name: &str) -> Result<Self, UnknownProvider> {
+        let found = Self::ALL.iter().find(|provider| provider.name().eq_ignore_ascii_case(name));
+        found.copied().ok_or_else(|| UnknownProvider { name: name.to_owned() })
+    }
+}
+
+/// The error for a name that no provider has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownProvider {
+    name: String,
+}
+
+impl fmt::Display for UnknownProvider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let known = Provider::ALL.iter().map(Provider::name).collect::<Vec<_>>().join(", ");
+        write!(f, "no provider is called {:?}; known are {known}", self.name)
+    }
+}
+
+impl Error for UnknownProvider {}
+
+#[cfg(test)]
+mod tests;
