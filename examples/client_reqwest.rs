@@ -6,7 +6,7 @@ mod support;
 
 use std::error::Error;
 
-use ratellmiter_core::{LlmResponseExt as _, ratellmiter};
+use ratellmiter_core::{classify::LlmResponseExt as _, ratellmiter};
 use support::{Server, vectors};
 
 #[ratellmiter(model = "gpt-4o")]

@@ -17,7 +17,9 @@ use std::{
 
 use futures::future::try_join_all;
 use ratellmiter_core::{
-    Config, FleetConfig, monitor, ratellmiter,
+    Config,
+    fleet::FleetConfig,
+    monitor, ratellmiter,
     sim::{Hint, Provider},
 };
 use serde_json::{Value, json};
@@ -54,7 +56,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
 
 /// One worker. The line about `shared` is all that a fleet adds to it; in a configuration file it is `shared = "..."`.
 async fn work(redis: &str, namespace: &str, url: &str) -> Result<(), Box<dyn Error>> {
-    monitor().share_over(FleetConfig::new(redis)?.namespace(namespace));
+    monitor().share_over(FleetConfig::redis(redis)?.namespace(namespace));
     let log = monitor().start(Config::new().default_rate_limit(PER_MINUTE))?;
     let client = reqwest::Client::new();
     try_join_all((0..CALLS).map(|number| answer(&client, url, format!("question {number}")))).await?;
@@ -72,7 +74,7 @@ async fn lead(redis: &str) -> Result<(), Box<dyn Error>> {
     let url = format!("http://{address}/v1/chat/completions");
     let namespace = format!("fleet-example-{}", std::process::id());
     // Workers would go on without it, each for itself.
-    monitor().share_over(FleetConfig::new(redis)?.namespace(format!("{namespace}-leader")));
+    monitor().share_over(FleetConfig::redis(redis)?.namespace(format!("{namespace}-leader")));
     monitor().limiter(MODEL).wait_until_shared().await?;
     let start = Instant::now();
     let mut workers = Vec::new();

@@ -82,10 +82,10 @@ async fn answer(server: Arc<Server>, request: Request<Incoming>) -> Result<Respo
     };
     let mut response = match answer {
         Answer::Finished { usage, .. } => json_response(StatusCode::OK, &success(&path, &request, usage)),
-        Answer::Refused { status, scope, hint, .. } => {
+        Answer::Refused { status, limit, hint, .. } => {
             let count = if status == 429 { &server.counts.too_many } else { &server.counts.overloaded };
             count.fetch_add(1, Ordering::Relaxed);
-            refusal(&path, status, scope, hint)
+            refusal(&path, status, limit, hint)
         }
     };
     response.headers_mut().extend(told);
@@ -122,8 +122,8 @@ fn success(path: &str, request: &Value, usage: Usage) -> Value {
     }
 }
 
-fn refusal(path: &str, status: u16, scope: LimitKind, hint: Option<Duration>) -> Response<Full<Bytes>> {
-    let (kind, code, message) = match scope {
+fn refusal(path: &str, status: u16, limit: LimitKind, hint: Option<Duration>) -> Response<Full<Bytes>> {
+    let (kind, code, message) = match limit {
         _ if status != 429 => ("overloaded_error", "overloaded", "Overloaded"),
         LimitKind::Tokens | LimitKind::InputTokens | LimitKind::OutputTokens => {
             ("tokens", "rate_limit_exceeded", "Rate limit reached for tokens")

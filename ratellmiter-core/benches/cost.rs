@@ -35,7 +35,7 @@ fn measure_budgets() -> f64 {
     runtime().block_on(async {
         let start = Instant::now();
         for _ in 0..CALLS {
-            limiter.acquire_tokens((1000, 500)).await.finish_with_usage((900, 100));
+            limiter.acquire_tokens(1000, 500).await.finish_with_usage((900, 100));
         }
         start.elapsed().as_secs_f64() * 1e9 / f64::from(CALLS)
     })
@@ -51,7 +51,7 @@ fn measure_admission() -> f64 {
         for _ in 0..CALLS / TOGETHER {
             let start = Instant::now();
             for _ in 0..TOGETHER {
-                tickets.push(limiter.acquire_tokens((1000, 500)).await);
+                tickets.push(limiter.acquire_tokens(1000, 500).await);
             }
             time += start.elapsed();
             tickets.drain(..).for_each(|ticket| ticket.finish_with_usage((900, 100)));

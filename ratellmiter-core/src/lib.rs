@@ -54,7 +54,7 @@ pub mod call;
 pub mod config;
 mod engine;
 #[cfg(feature = "redis")]
-mod fleet;
+pub mod fleet;
 mod judge;
 mod limiter;
 mod limits;
@@ -66,27 +66,52 @@ mod providers;
 #[cfg(feature = "sim")]
 pub mod sim;
 
-pub use call::context::{observe, observe_headers};
-pub use call::stream::{StreamItem, TicketStream, hold};
-#[cfg(feature = "redis")]
-pub use config::sharing::OnDisconnect;
-pub use config::{Config, ConfigError};
-pub use engine::lease::FleetStatus;
-#[cfg(feature = "redis")]
-pub use fleet::{FleetConfig, FleetError, InvalidFleetUrl};
-#[cfg(any(feature = "reqwest", feature = "reqwest-012"))]
-pub use judge::clients::{LlmResponseExt, ResponseError};
-pub use judge::{Classify, Evidence, LimitKind, Verdict, judge};
-pub use limiter::{Acquire, Limiter, Snapshot, Ticket, TryAcquire};
-pub use limits::cost::{IntoTokens, TokenEstimate};
-pub use limits::request::{AcquireOptions, Priority, RejectReason, Rejected};
-pub use limits::{InvalidRamp, Limits, Ramp};
+pub use config::Config;
+pub use judge::{Classify, LimitKind, Verdict};
+pub use limiter::{Limiter, Snapshot, Ticket};
+pub use limits::{
+    Limits, Ramp,
+    request::{AcquireOptions, Priority, RejectReason, Rejected},
+};
 pub use monitor::{Monitor, StartError, StopError, monitor};
-pub use providers::provider::{Provider, Refund, TokenCharge, UnknownProvider};
-#[cfg(feature = "tiktoken")]
-pub use providers::tiktoken::count_tokens;
-pub use providers::usage::{HasUsage, Usage, estimate_tokens};
+pub use providers::{provider::Provider, usage::Usage};
 pub use ratellmiter_macros::ratellmiter;
+
+/// Limiters that processes share.
+#[cfg(not(feature = "redis"))]
+pub mod fleet {
+    pub use crate::engine::lease::FleetStatus;
+}
+
+/// Estimates and usage of tokens.
+pub mod tokens {
+    #[cfg(feature = "tiktoken")]
+    pub use crate::providers::tiktoken::count_tokens;
+    pub use crate::{
+        limits::cost::{IntoTokens, TokenEstimate},
+        providers::{
+            provider::{Refund, TokenCharge, UnknownProvider},
+            usage::{HasUsage, estimate_tokens},
+        },
+    };
+}
+
+/// Classification of outcomes.
+pub mod classify {
+    #[cfg(any(feature = "reqwest", feature = "reqwest-012"))]
+    pub use crate::judge::clients::{LlmResponseExt, ResponseError};
+    pub use crate::judge::{Evidence, judge};
+}
+
+/// Streams that keep the ticket of their call.
+pub mod stream {
+    pub use crate::call::stream::{StreamItem, TicketStream};
+}
+
+/// The futures of waiting calls.
+pub mod waiting {
+    pub use crate::limiter::{Acquire, TryAcquire};
+}
 
 /// What the attribute expands to. No part of the public API.
 #[doc(hidden)]

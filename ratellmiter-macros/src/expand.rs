@@ -206,7 +206,7 @@ impl Attempt<'_> {
         if args.tokens.is_none() && args.priority.is_none() && args.bounds.is_empty() {
             return None;
         }
-        let tokens = args.tokens.iter().map(|tokens| quote_spanned!(tokens.span()=> .cost(#tokens)));
+        let tokens = args.tokens.iter().map(|tokens| quote_spanned!(tokens.span()=> .estimate(#tokens)));
         let priority = args.priority.iter().map(|priority| match priority {
             Priority::Named(variant) => quote!(.priority(#krate::__private::Priority::#variant)),
             Priority::Given(given) => quote_spanned!(given.span()=> .priority(#given)),

@@ -98,7 +98,7 @@ use proc_macro::TokenStream;
 /// ```
 ///
 /// An item is looked at by itself. Bytes as they come from the network may cut an event in two, so give the stream of the
-/// events. In a type of your own that holds a stream, put `call::hold(stream)` where the stream is, without the option.
+/// events. In a type of your own that holds a stream, put `call::attach(stream)` where the stream is, without the option.
 ///
 /// A plain `fn` with `stream` begins when its stream is first polled, and so the stream borrows all that the function was called
 /// with: take a `String` where it is to outlive a `&str`.

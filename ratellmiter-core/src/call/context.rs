@@ -63,7 +63,7 @@ impl ObservedResponse {
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
 /// # use std::num::NonZeroU32;
-/// use ratellmiter_core::{Limiter, observe, ratellmiter};
+/// use ratellmiter_core::{Limiter, call, ratellmiter};
 /// # let mut answers = vec![http::Response::new("hello"), http::Response::builder().status(429).header("retry-after", "3").body("").unwrap()];
 /// # let limiter = Limiter::new(ratellmiter_core::Limits::per_minute(300));
 /// # let start = tokio::time::Instant::now();
@@ -71,7 +71,7 @@ impl ObservedResponse {
 /// #[ratellmiter(limiter = limiter)]
 /// async fn ask(limiter: &Limiter, answers: &mut Vec<http::Response<&'static str>>) -> Result<&'static str, &'static str> {
 ///     let response = answers.pop().unwrap(); // the request
-///     observe(response.status(), response.headers());
+///     call::observe(response.status(), response.headers());
 ///     if response.status().is_success() { Ok(response.into_body()) } else { Err("it failed") }
 /// }
 /// assert_eq!(ask(&limiter, &mut answers).await, Ok("hello"));
@@ -79,14 +79,8 @@ impl ObservedResponse {
 /// # }
 /// ```
 #[allow(clippy::must_use_candidate)] // It is there for its effect.
-pub fn observe(status: http::StatusCode, headers: &HeaderMap) -> bool {
-    record_response(Some(status.as_u16()), headers)
-}
-
-/// Like [`observe`], where only the headers are at hand.
-#[allow(clippy::must_use_candidate)]
-pub fn observe_headers(headers: &HeaderMap) -> bool {
-    record_response(None, headers)
+pub fn observe(status: impl Into<Option<http::StatusCode>>, headers: &HeaderMap) -> bool {
+    record_response(status.into().map(|status| status.as_u16()), headers)
 }
 
 /// `false`: there is no call in this task.
@@ -176,12 +170,13 @@ pub(crate) struct AttemptFacts {
 /// What the transport saw, with what only the error knows: the hint and the scope from its body.
 fn merge_verdicts(seen: Verdict, told: Option<Verdict>) -> Verdict {
     match (seen, told) {
-        (Verdict::RateLimited { retry_after, scope }, Some(told @ Verdict::RateLimited { scope: told_scope, .. })) => {
-            Verdict::RateLimited {
-                retry_after: retry_after.or_else(|| told.retry_after()),
-                scope: if scope == LimitKind::Unknown { told_scope } else { scope },
-            }
-        }
+        (
+            Verdict::RateLimited { retry_after, limit: scope },
+            Some(told @ Verdict::RateLimited { limit: told_scope, .. }),
+        ) => Verdict::RateLimited {
+            retry_after: retry_after.or_else(|| told.retry_after()),
+            limit: if scope == LimitKind::Unknown { told_scope } else { scope },
+        },
         (Verdict::Overloaded { retry_after: None }, Some(told)) => {
             Verdict::Overloaded { retry_after: told.retry_after() }
         }
@@ -212,7 +207,7 @@ mod tests {
     }
 
     const BY_HEADER: Option<Verdict> =
-        Some(Verdict::RateLimited { retry_after: Some(Duration::from_secs(7)), scope: LimitKind::Unknown });
+        Some(Verdict::RateLimited { retry_after: Some(Duration::from_secs(7)), limit: LimitKind::Unknown });
 
     #[test]
     fn what_the_transport_saw_comes_before_the_error_and_after_the_users_word() {
@@ -229,11 +224,11 @@ mod tests {
     #[test]
     fn the_error_adds_what_only_its_body_tells() {
         let now = SystemTime::now();
-        let spent = Some(Verdict::QuotaExhausted { resumes_at: None, scope: LimitKind::Billing });
+        let spent = Some(Verdict::QuotaExhausted { resumes_at: None, limit: LimitKind::Billing });
         assert_eq!(seen(&[429]).settle(&told(spent), now).verdict, spent);
         let scoped =
-            told(Some(Verdict::RateLimited { retry_after: Some(Duration::from_secs(1)), scope: LimitKind::Tokens }));
-        let merged = Some(Verdict::RateLimited { retry_after: Some(Duration::from_secs(7)), scope: LimitKind::Tokens });
+            told(Some(Verdict::RateLimited { retry_after: Some(Duration::from_secs(1)), limit: LimitKind::Tokens }));
+        let merged = Some(Verdict::RateLimited { retry_after: Some(Duration::from_secs(7)), limit: LimitKind::Tokens });
         assert_eq!(seen(&[429]).settle(&scoped, now).verdict, merged);
     }
 
@@ -242,7 +237,7 @@ mod tests {
         let facts = CallContext::default();
         let mut headers = HeaderMap::new();
         headers.insert("retry-after", "7".parse().unwrap());
-        facts.scope_blocking(|| assert!(observe_headers(&headers)));
+        facts.scope_blocking(|| assert!(observe(None, &headers)));
         assert_eq!(facts.settle(&told(Some(Verdict::RATE_LIMITED)), SystemTime::now()).verdict, BY_HEADER);
     }
 
@@ -256,6 +251,6 @@ mod tests {
 
     #[test]
     fn outside_of_a_call_nothing_is_kept() {
-        assert!(!observe_headers(&HeaderMap::new()));
+        assert!(!observe(None, &HeaderMap::new()));
     }
 }

@@ -2,6 +2,7 @@
 //! expands to.
 
 pub(crate) mod context;
+mod run;
 pub(crate) mod stream;
 
 use std::{
@@ -18,8 +19,11 @@ use std::{
 
 use futures_core::Stream;
 
+pub use self::run::{By, BySource, ClassifyError, NoUsage, ReadUsage, Runner};
 #[doc(inline)]
-pub use crate::call::stream::hold_in_call as hold;
+pub use crate::call::context::observe;
+#[doc(inline)]
+pub use crate::call::stream::attach;
 use crate::{
     call::{
         context::{AttemptFacts, CallContext},

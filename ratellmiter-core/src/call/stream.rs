@@ -41,7 +41,7 @@ impl StreamItem {
     /// [`look`](TicketStream::usage_from), where the attribute's `stream` is not at hand.
     ///
     /// ```
-    /// use ratellmiter_core::{StreamItem, Usage, Verdict};
+    /// use ratellmiter_core::{stream::StreamItem, Usage, Verdict};
     ///
     /// let refused = std::io::Error::other("429 Too Many Requests");
     /// assert_eq!(StreamItem::of(&Err::<Usage, _>(refused)).verdict, Some(Verdict::RATE_LIMITED));
@@ -76,30 +76,32 @@ impl From<Option<Usage>> for StreamItem {
     }
 }
 
-/// Keeps a ticket until a stream has ended or is dropped. Give it [`TicketStream::usage_from`], and it settles with the usage that
-/// the items tell.
-///
-/// ```
-/// # #[tokio::main(flavor = "current_thread")] async fn main() {
-/// # use futures::{StreamExt as _, stream};
-/// use ratellmiter_core::{Limiter, Limits, Usage, hold};
-///
-/// let limiter = Limiter::new(Limits::per_minute(300));
-/// let ticket = limiter.acquire().await;
-/// let answer = stream::iter(["Hel", "lo", r#"{"usage": {"prompt_tokens": 9, "completion_tokens": 2}}"#]); // the call
-/// let mut answer = hold(ticket, answer).usage_from(|part| Usage::from_text(part));
-/// while let Some(part) = answer.next().await {
-///     assert_eq!(limiter.snapshot().in_flight, 1, "{part}");
-/// }
-/// assert_eq!(limiter.snapshot().in_flight, 0);
-/// # }
-/// ```
-pub fn hold<S: Stream>(ticket: Ticket, stream: S) -> TicketStream<S> {
-    TicketStream::unseen(TicketHolder::of(ticket), stream)
+impl Ticket {
+    /// Keeps the ticket until `stream` has ended or is dropped. With [`TicketStream::usage_from`] it is settled with the usage
+    /// that the items report.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # use futures::{StreamExt as _, stream};
+    /// use ratellmiter_core::{Limiter, Limits, Usage};
+    ///
+    /// let limiter = Limiter::new(Limits::per_minute(300));
+    /// let ticket = limiter.acquire().await;
+    /// let answer = stream::iter(["Hel", "lo", r#"{"usage": {"prompt_tokens": 9, "completion_tokens": 2}}"#]); // the call
+    /// let mut answer = ticket.attach(answer).usage_from(|part| Usage::from_text(part));
+    /// while let Some(part) = answer.next().await {
+    ///     assert_eq!(limiter.snapshot().in_flight, 1, "{part}");
+    /// }
+    /// assert_eq!(limiter.snapshot().in_flight, 0);
+    /// # }
+    /// ```
+    pub fn attach<S: Stream>(self, stream: S) -> TicketStream<S> {
+        TicketStream::unseen(TicketHolder::of(self), stream)
+    }
 }
 
 pin_project! {
-    /// A stream with the ticket of its call; see [`hold`]. Its items are unchanged.
+    /// A stream with the ticket of its call; see [`Ticket::attach`]. Its items are unchanged.
     ///
     /// # Cancel safety
     /// Dropping it gives back the place in flight at once.
@@ -315,7 +317,7 @@ impl Drop for TicketHolder {
 /// #[ratellmiter(limiter = limiter)]
 /// async fn ask(limiter: &Limiter) -> Result<Answer, std::io::Error> {
 ///     let parts = stream::iter(["Hel", "lo"]); // the request
-///     Ok(Answer { id: 7, parts: call::hold(parts).usage_from(|part| Usage::from_text(part)).boxed() })
+///     Ok(Answer { id: 7, parts: call::attach(parts).usage_from(|part| Usage::from_text(part)).boxed() })
 /// }
 ///
 /// let limiter = Limiter::new(Limits::per_minute(300));
@@ -325,7 +327,7 @@ impl Drop for TicketHolder {
 /// assert_eq!(limiter.snapshot().in_flight, 0);
 /// # }
 /// ```
-pub fn hold_in_call<S: Stream>(stream: S) -> TicketStream<S> {
+pub fn attach<S: Stream>(stream: S) -> TicketStream<S> {
     TicketStream::unseen(TicketHolder::of_call(), stream)
 }
 
@@ -360,7 +362,7 @@ impl<F: Future<Output: Stream + Unpin>> Stream for LazyStream<F> {
 #[diagnostic::on_unimplemented(
     message = "a ticket cannot be kept in `{Self}`",
     label = "not a stream that can be replaced",
-    note = "`stream` needs `impl Stream`, `Pin<Box<dyn Stream>>` or `BoxStream`, alone or in a type that is called `Result`; in other types put `ratellmiter_core::call::hold(stream)` where the stream is, without the option"
+    note = "`stream` needs `impl Stream`, `Pin<Box<dyn Stream>>` or `BoxStream`, alone or in a type that is called `Result`; in other types put `ratellmiter_core::call::attach(stream)` where the stream is, without the option"
 )]
 pub trait NamedStream {
     /// Itself.

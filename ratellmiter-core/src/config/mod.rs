@@ -53,6 +53,8 @@ mod variables;
 
 use std::{collections::HashMap, env, error::Error, fmt, io, path::PathBuf, time::Duration};
 
+pub use crate::limits::InvalidRamp;
+
 pub(crate) use self::{
     file::warnings,
     sharing::{OnDisconnect, Sharing},

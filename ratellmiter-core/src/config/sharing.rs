@@ -68,7 +68,7 @@ impl Url {
 
     #[cfg(feature = "redis")]
     fn new(url: &str) -> Result<Self, String> {
-        FleetConfig::new(url).map(Self).map_err(|error| error.to_string())
+        FleetConfig::redis(url).map(Self).map_err(|error| error.to_string())
     }
 
     #[cfg(not(feature = "redis"))]

@@ -97,7 +97,7 @@ fn a_mistake_in_the_file_is_one_line_with_place_key_and_what_is_allowed() {
         ("ramp = { start = 0.5 }", "allowed is \"off\" or { start = 0.25, step = 0.10 }"),
         ("burst_window = 61", "a burst of 61 seconds; allowed are 0 to 60 seconds"),
         ("burst_window = nan", "allowed are 0 to 60 seconds"),
-        ("burst_window = \"1m\"", "line 1, column 9, key `burst_window`"),
+        ("burst_window = \"1m\"", "line 1, column 16, key `burst_window`"),
         ("[models\n", "line 1"),
     ] {
         let complaint = complaint(text);
@@ -250,7 +250,7 @@ fn a_budget_or_bound_that_cannot_be_is_one_line_with_place_key_and_what_is_allow
         "line 1, column 16, key `max_attempts`: integer number overflowed; allowed are whole numbers from 1 to 4294967295"
     );
     let line = complaint("max_queue = -1");
-    assert!(line.starts_with("line 1, column 12, key `max_queue`: invalid value: integer `-1`, expected "), "{line}");
+    assert!(line.starts_with("line 1, column 13, key `max_queue`: invalid value: integer `-1`, expected "), "{line}");
     assert!(line.ends_with(" to 4294967295"), "{line}");
     assert_eq!(
         complaint("[models.m]\nprovider = \"antropic\""),
@@ -325,7 +325,7 @@ fn limiters_are_shared_as_the_environment_the_file_and_the_code_say() {
     let shared = |text: &str, pairs: &[(&str, &str)], code: Option<&FleetConfig>| {
         settings(&Config::new(), text, pairs).sharing.merged_with_code(code)
     };
-    let url = |url: &str| FleetConfig::new(url).unwrap();
+    let url = |url: &str| FleetConfig::redis(url).unwrap();
     let code = url("redis://code").namespace("mine").on_disconnect(OnDisconnect::FullLimits);
     assert_eq!(shared("", &[], None), None);
     assert_eq!(shared("", &[], Some(&code)), Some(code.clone()));

@@ -28,6 +28,7 @@ use tokio::{
 pub(crate) use self::member::JoinState;
 use self::member::{Joining, Member};
 pub use self::settings::{FleetConfig, InvalidFleetUrl};
+pub use crate::{config::sharing::OnDisconnect, engine::lease::FleetStatus};
 use crate::{fleet::connection::RedisConnection, limiter::Limiter};
 
 /// Longest wait for the last reports.

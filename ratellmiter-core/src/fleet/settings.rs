@@ -14,7 +14,7 @@ pub(crate) const NAMESPACE: &str = "default";
 /// Limiters of the same namespace and name are one, in whatever process and on whatever machine.
 ///
 /// ```
-/// use ratellmiter_core::{OnDisconnect, Shared};
+/// use ratellmiter_core::{fleet::OnDisconnect, Shared};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let shared = FleetConfig::new("rediss://worker:secret@redis.example:6380/2")?.namespace("team-a").on_disconnect(OnDisconnect::Wait);
@@ -52,7 +52,7 @@ impl FleetConfig {
     ///
     /// # Errors
     /// It is no such URL. The error does not show it, since there may be a password in it.
-    pub fn new(url: impl Into<String>) -> Result<Self, InvalidFleetUrl> {
+    pub fn redis(url: impl Into<String>) -> Result<Self, InvalidFleetUrl> {
         let url = url.into();
         check(&url).map_err(|problem| InvalidFleetUrl { problem })?;
         let shared = Self { url, namespace: NAMESPACE.to_owned(), loss: OnDisconnect::default() };

@@ -33,7 +33,7 @@ use crate::providers::usage::{HasUsage, Usage};
 ///         match self {
 ///             Self::TooManyRequests { seconds } => Verdict::RateLimited {
 ///                 retry_after: Some(std::time::Duration::from_secs(*seconds)),
-///                 scope: LimitKind::Requests,
+///                 limit: LimitKind::Requests,
 ///             },
 ///             Self::Other(_) => Verdict::Failed,
 ///         }
@@ -42,11 +42,11 @@ use crate::providers::usage::{HasUsage, Usage};
 /// assert!(ApiError::TooManyRequests { seconds: 3 }.verdict().is_retryable());
 /// ```
 ///
-/// If you have a status, headers or a body at hand, leave the rules to [`judge`](crate::judge()):
+/// If you have a status, headers or a body at hand, leave the rules to [`judge`](crate::classify::judge()):
 ///
 /// ```
 /// # struct ApiError { status: u16, body: String }
-/// use ratellmiter_core::{Classify, Evidence, Verdict, judge};
+/// use ratellmiter_core::{Classify, classify::{Evidence, judge}, Verdict};
 ///
 /// impl Classify for ApiError {
 ///     fn verdict(&self) -> Verdict {
@@ -83,7 +83,7 @@ impl Classification {
         Self { verdict: Some(verdict), is_final: true, is_early: false, of: "" }
     }
 
-    fn of<E: ?Sized>(verdict: Option<Verdict>) -> Self {
+    pub(crate) fn of<E: ?Sized>(verdict: Option<Verdict>) -> Self {
         Self { verdict, is_final: false, is_early: false, of: type_name::<E>() }
     }
 }
@@ -396,7 +396,7 @@ mod tests {
     const TEXT: &str = r#"429 Too Many Requests: {"error": {"type": "requests", "message": "Please try again in 2s"}}"#;
     const REFUSED: Option<Verdict> = Some(Verdict::RateLimited {
         retry_after: Some(std::time::Duration::from_secs(2)),
-        scope: crate::LimitKind::Requests,
+        limit: crate::LimitKind::Requests,
     });
 
     #[test]
@@ -435,7 +435,7 @@ mod tests {
             |status: u16| http::Response::builder().status(status).header("retry-after", "2").body("").unwrap();
         let refused = Verdict::RateLimited {
             retry_after: Some(std::time::Duration::from_secs(2)),
-            scope: crate::LimitKind::Unknown,
+            limit: crate::LimitKind::Unknown,
         };
         assert_eq!(verdict!(Ok::<_, Told>(response(429))), Some(refused));
         assert_eq!(verdict!(response(429)), Some(refused), "without a `Result` as well");

@@ -7,12 +7,12 @@ use http::HeaderMap;
 /// What is known of an outcome: whatever an adapter could collect, and no opinion.
 ///
 /// ```
-/// use ratellmiter_core::{Evidence, LimitKind, Verdict, judge};
+/// use ratellmiter_core::{classify::{Evidence, judge}, LimitKind, Verdict};
 ///
 /// let evidence = Evidence::new().status(429).body(r#"{"error": {"type": "tokens", "message": "Please try again in 1.5s"}}"#);
 /// let hint = Some(std::time::Duration::from_millis(1500));
 /// let verdict = judge(&evidence, std::time::SystemTime::now());
-/// assert_eq!(verdict, Verdict::RateLimited { retry_after: hint, scope: LimitKind::Tokens });
+/// assert_eq!(verdict, Verdict::RateLimited { retry_after: hint, limit: LimitKind::Tokens });
 /// ```
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]

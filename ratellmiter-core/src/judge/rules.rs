@@ -28,7 +28,7 @@ pub fn judge(evidence: &Evidence<'_>, now: SystemTime) -> Verdict {
         status => status,
     };
     let hint = || hint(evidence, &body, status, now);
-    let refused = || Verdict::RateLimited { retry_after: hint(), scope: scope(&body) };
+    let refused = || Verdict::RateLimited { retry_after: hint(), limit: scope(&body) };
 
     if let Some(verdict) = exhausted_quota(&body, status, evidence, now) {
         return verdict;
@@ -38,7 +38,7 @@ pub fn judge(evidence: &Evidence<'_>, now: SystemTime) -> Verdict {
         return Verdict::Failed;
     }
     if body.has_code(&["slow_down"]) {
-        return Verdict::RateLimited { retry_after: hint(), scope: LimitKind::Growth };
+        return Verdict::RateLimited { retry_after: hint(), limit: LimitKind::Growth };
     }
     match status {
         // OpenRouter holds back for what is in flight; without a wait it is about credits, judged above.
@@ -74,7 +74,7 @@ impl Body {
 
 /// Money, or a quota that no wait of seconds fills again.
 fn exhausted_quota(body: &Body, status: Option<u16>, evidence: &Evidence<'_>, now: SystemTime) -> Option<Verdict> {
-    let exhausted = |scope| Some(Verdict::QuotaExhausted { resumes_at: quota_resets_at(&body.message), scope });
+    let exhausted = |limit| Some(Verdict::QuotaExhausted { resumes_at: quota_resets_at(&body.message), limit });
     // OpenAI: insufficient_quota, credit_balance_exhausted, billing_hard_limit_reached, *_spend_limit_exceeded,
     // *_usage_limit_exceeded. Anthropic: billing_error, enforced_spend_limit_reached. Bedrock: ServiceQuotaExceeded.
     let codes = [
@@ -120,8 +120,8 @@ fn day(body: &Body, hint: Option<Duration>) -> Option<Verdict> {
         return None;
     }
     Some(match hint {
-        Some(hint) => Verdict::RateLimited { retry_after: Some(hint), scope: LimitKind::Daily },
-        None => Verdict::QuotaExhausted { resumes_at: None, scope: LimitKind::Daily },
+        Some(hint) => Verdict::RateLimited { retry_after: Some(hint), limit: LimitKind::Daily },
+        None => Verdict::QuotaExhausted { resumes_at: None, limit: LimitKind::Daily },
     })
 }
 

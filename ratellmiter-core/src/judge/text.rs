@@ -73,7 +73,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{LimitKind, Verdict, judge};
+    use crate::{LimitKind, Verdict, classify::judge};
 
     fn judged(text: &str) -> Option<Verdict> {
         evidence(text).map(|evidence| judge(&evidence, SystemTime::now()))
@@ -96,7 +96,7 @@ mod tests {
         let busy = "server busy, please try again.  maximum pending requests exceeded";
         assert_eq!(judged(busy), Some(Verdict::Overloaded { retry_after: None }));
         let spent = r#"429 Too Many Requests: {"error": {"code": "insufficient_quota", "message": ""}}"#;
-        assert_eq!(judged(spent), Some(Verdict::QuotaExhausted { resumes_at: None, scope: LimitKind::Billing }));
+        assert_eq!(judged(spent), Some(Verdict::QuotaExhausted { resumes_at: None, limit: LimitKind::Billing }));
     }
 
     #[test]

@@ -22,13 +22,13 @@ impl Limiter {
     ///
     /// ```no_run
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// ratellmiter_core::monitor().share_over(ratellmiter_core::FleetConfig::new("redis://127.0.0.1:6379")?);
+    /// ratellmiter_core::monitor().share_over(ratellmiter_core::fleet::FleetConfig::new("redis://127.0.0.1:6379")?);
     /// ratellmiter_core::monitor().limiter("gpt-4o").wait_until_shared().await?;
     /// # Ok(()) }
     /// ```
     ///
     /// # Errors
-    /// Another process has other limits, or the server is out of reach. [`OnDisconnect`](crate::OnDisconnect) applies then, and the limiter
+    /// Another process has other limits, or the server is out of reach. [`OnDisconnect`](crate::fleet::OnDisconnect) applies then, and the limiter
     /// keeps trying.
     ///
     /// # Cancel safety

@@ -69,25 +69,24 @@ impl Limiter {
         Acquire(self.ask_for(None))
     }
 
-    /// Waits for a ticket for a call that is thought to cost so much.
+    /// Waits for a ticket for a call of `input` tokens and at most `max_output` output tokens.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// use ratellmiter_core::{Limiter, Limits, Usage};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use ratellmiter_core::{Limiter, Limits, Provider, Usage};
     ///
-    /// let limits = Limits::for_provider(Provider::Anthropic).output_tokens_per_minute(8_000);
-    /// let limiter = Limiter::new(limits);
-    /// let ticket = limiter.acquire_tokens((1_200, 500)).await;
+    /// let limiter = Limiter::new(Limits::for_provider(Provider::Anthropic).output_tokens_per_minute(8_000));
+    /// let ticket = limiter.acquire_tokens(1_200, 500).await;
     /// // ... the call ...
     /// ticket.finish_with_usage(Usage::new(1_187, 93));
-    /// # Ok(()) }
+    /// # }
     /// ```
     ///
     /// # Cancel safety
-    /// As [`admit`](Self::admit).
-    pub fn acquire_tokens(&self, cost: impl Into<TokenEstimate>) -> Acquire {
-        let wish = Request { cost: cost.into(), ..Request::PLAIN };
-        Acquire(self.ask_for(Some(Box::new(wish))))
+    /// As [`acquire`](Self::acquire).
+    pub fn acquire_tokens(&self, input: u64, max_output: u64) -> Acquire {
+        let request = Request { cost: TokenEstimate::new(input, max_output), ..Request::PLAIN };
+        Acquire(self.ask_for(Some(Box::new(request))))
     }
 
     /// Waits for a ticket, but no longer than `ask` and the limiter's own [`max_wait`](Limits::max_wait) and
@@ -119,7 +118,7 @@ impl Limiter {
             let left = deadline.saturating_duration_since(reading);
             (now + left).saturating_sub(reading.saturating_duration_since(deadline))
         });
-        Request { cost: ask.cost, priority: ask.priority, max_wait, deadline, max_queue }
+        Request { cost: ask.estimate, priority: ask.priority, max_wait, deadline, max_queue }
     }
 
     /// Waits for a ticket, blocking the thread. In a runtime this holds up the other tasks of the thread: call it

@@ -64,7 +64,7 @@ impl Ticket {
 
     /// Tells what the headers of the answer show of the server's limits: a lower one holds at once, and where little is left
     /// it is spread over the time until there is more. Within `#[ratellmiter]` functions that is
-    /// [`observe`](crate::observe).
+    /// [`observe`](crate::call::observe).
     pub fn apply_headers(&self, headers: &http::HeaderMap) {
         let by_day = self.limiter.limits().provider.requests_header_is_per_day();
         self.read(&readings(headers, SystemTime::now(), by_day));
@@ -102,7 +102,7 @@ impl Ticket {
     /// # }
     /// ```
     pub fn requeue_after(self, hint: Option<Duration>) -> Acquire {
-        self.requeue(Verdict::RateLimited { retry_after: hint, scope: LimitKind::Unknown })
+        self.requeue(Verdict::RateLimited { retry_after: hint, limit: LimitKind::Unknown })
     }
 
     /// Like [`rate_limited`](Self::rate_limited), with all that is known of the refusal. It decides what is learned from it:

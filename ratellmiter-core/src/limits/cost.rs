@@ -8,7 +8,7 @@ use crate::providers::usage::Usage;
 /// call goes, whatever comes back; see [`Provider`](crate::Provider).
 ///
 /// ```
-/// use ratellmiter_core::{TokenEstimate, estimate_tokens};
+/// use ratellmiter_core::tokens::{TokenEstimate, estimate_tokens};
 ///
 /// let cost = TokenEstimate::new(estimate_tokens("Why is the sky blue?"), 500);
 /// assert_eq!(cost, (7, 500).into());

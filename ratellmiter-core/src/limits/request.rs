@@ -17,7 +17,7 @@ use crate::limits::cost::TokenEstimate;
 /// use ratellmiter_core::{AcquireOptions, Limiter, Limits, Priority, RejectReason};
 ///
 /// let limiter = Limiter::new(Limits::per_minute(6));
-/// let ask = AcquireOptions::new().cost((1_200, 500)).priority(Priority::High).max_wait(Duration::from_secs(5));
+/// let ask = AcquireOptions::new().tokens(1_200, 500).priority(Priority::High).max_wait(Duration::from_secs(5));
 /// let ticket = limiter.acquire_with(ask).await.expect("nobody waits");
 /// let rejected = limiter.acquire_with(ask).await.expect_err("the next goes in ten seconds");
 /// assert_eq!(rejected.reason, RejectReason::MaxWait);
@@ -26,7 +26,7 @@ use crate::limits::cost::TokenEstimate;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct AcquireOptions {
-    pub(crate) cost: TokenEstimate,
+    pub(crate) estimate: TokenEstimate,
     pub(crate) priority: Priority,
     pub(crate) max_wait: Option<Duration>,
     pub(crate) max_queue: Option<u32>,
@@ -40,10 +40,16 @@ impl AcquireOptions {
         Self::default()
     }
 
-    /// What the call is thought to cost. Without it what calls of this limiter have used before is taken.
+    /// Sets the tokens of the call: its input, and at most `max_output` of output, the `max_tokens` of the request.
     #[must_use]
-    pub fn cost(mut self, cost: impl Into<TokenEstimate>) -> Self {
-        self.cost = cost.into();
+    pub fn tokens(self, input: u64, max_output: u64) -> Self {
+        self.estimate(TokenEstimate::new(input, max_output))
+    }
+
+    /// Sets the estimated tokens of the call. Without an estimate, the usage of earlier calls is taken.
+    #[must_use]
+    pub fn estimate(mut self, cost: impl Into<TokenEstimate>) -> Self {
+        self.estimate = cost.into();
         self
     }
 

@@ -271,7 +271,7 @@ impl Monitor {
     /// Shares all limiters with the processes that use the same namespace on the same server. Together they have one budget,
     /// and pause as one. The configuration file and the environment take precedence.
     ///
-    /// Nothing is connected before this returns, and no call fails because of the server: see [`OnDisconnect`](crate::OnDisconnect) and
+    /// Nothing is connected before this returns, and no call fails because of the server: see [`OnDisconnect`](crate::fleet::OnDisconnect) and
     /// [`Limiter::wait_until_shared`].
     ///
     /// When a `Monitor` of your own is dropped, its limiters are no longer shared, and their limits apply in full.

@@ -9,7 +9,7 @@ use tiktoken_rs::{
 ///
 /// It is exact for the text alone: a chat has a few more around each message, and tools and pictures are counted in ways of
 /// their own. For names that are not known it counts with `o200k_base`, the vocabulary of `gpt-4o` and later ones. That is
-/// no more than an estimate for the models of others, as [`estimate_tokens`](crate::estimate_tokens) is one without a
+/// no more than an estimate for the models of others, as [`estimate_tokens`](crate::tokens::estimate_tokens) is one without a
 /// vocabulary.
 ///
 /// The first call loads the vocabulary, and it stays: 88 ms and 45 MB for `o200k_base`, 31 ms and 24 MB for the `cl100k_base`
@@ -17,7 +17,7 @@ use tiktoken_rs::{
 /// 0.12.1 in a release build on two cores; in a debug build it takes many times as long.
 ///
 /// ```
-/// use ratellmiter_core::{count_tokens, ratellmiter};
+/// use ratellmiter_core::{tokens::count_tokens, ratellmiter};
 ///
 /// #[ratellmiter(model = "gpt-4o", tokens = (count_tokens("gpt-4o", prompt), 500))]
 /// async fn answer(prompt: &str) -> Result<String, std::io::Error> {
@@ -31,7 +31,7 @@ pub fn count_tokens(model: &str, text: &str) -> u64 {
     let tokenizer = get_tokenizer(model).unwrap_or(Tokenizer::O200kBase);
     // Each vocabulary is loaded once. None of them fails to: they are part of the program.
     let counted = bpe_for_tokenizer(tokenizer).map(|vocabulary| vocabulary.count_ordinary(text));
-    counted.map_or_else(|_| crate::estimate_tokens(text), |tokens| tokens.try_into().unwrap_or(u64::MAX))
+    counted.map_or_else(|_| crate::tokens::estimate_tokens(text), |tokens| tokens.try_into().unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

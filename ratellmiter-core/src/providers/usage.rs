@@ -27,7 +27,7 @@ pub struct Usage {
 /// [`Usage::from_text`] know, and, with their features, for the answers of clients. For an answer of yours:
 ///
 /// ```
-/// use ratellmiter_core::{HasUsage, Usage};
+/// use ratellmiter_core::{tokens::HasUsage, Usage};
 ///
 /// struct Answer {
 ///     text: String,
@@ -207,7 +207,7 @@ impl From<(u64, u64)> for Usage {
 /// for English, a fifth too low for code and a third too low for JSON.
 ///
 /// ```
-/// use ratellmiter_core::estimate_tokens;
+/// use ratellmiter_core::tokens::estimate_tokens;
 ///
 /// assert_eq!(estimate_tokens("What is the answer?"), 7);
 /// assert_eq!(estimate_tokens(""), 0);

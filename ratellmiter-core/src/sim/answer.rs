@@ -24,7 +24,7 @@ pub enum Answer {
         /// 429, or what an outage answers.
         status: u16,
         /// Which limit refused it, where the provider tells.
-        scope: LimitKind,
+        limit: LimitKind,
         /// How long to wait, where the provider tells.
         hint: Option<Duration>,
     },
@@ -45,7 +45,7 @@ impl Answer {
         match *self {
             Self::Finished { .. } => None,
             Self::Refused { status: 503 | 529, hint, .. } => Some(Verdict::Overloaded { retry_after: hint }),
-            Self::Refused { hint, scope, .. } => Some(Verdict::RateLimited { retry_after: hint, scope }),
+            Self::Refused { hint, limit, .. } => Some(Verdict::RateLimited { retry_after: hint, limit }),
         }
     }
 }

@@ -30,7 +30,7 @@ use crate::judge::LimitKind;
 ///     .outage(Duration::from_secs(30)..Duration::from_secs(40), 529, Hint::Missing);
 /// assert!(matches!(provider.call(Duration::ZERO, call), Answer::Finished { .. }));
 /// assert!(matches!(provider.call(Duration::ZERO, call), Answer::Finished { .. }));
-/// let Answer::Refused { status: 429, hint, scope: LimitKind::Requests, .. } = provider.call(Duration::ZERO, call) else { panic!() };
+/// let Answer::Refused { status: 429, hint, limit: LimitKind::Requests, .. } = provider.call(Duration::ZERO, call) else { panic!() };
 /// assert_eq!(hint, Some(Duration::from_millis(500)));
 /// let Answer::Refused { status: 529, hint: None, .. } = provider.call(Duration::from_secs(35), call) else { panic!() };
 /// ```
@@ -300,7 +300,7 @@ impl Provider {
             None => return self.take(now, size),
             Some((status, scope, wait, hint)) => {
                 let scope = if self.vague { LimitKind::Unknown } else { scope };
-                Answer::Refused { after: self.refused_after, status, scope, hint: hint.told(wait) }
+                Answer::Refused { after: self.refused_after, status, limit: scope, hint: hint.told(wait) }
             }
         };
         self.rules.iter_mut().for_each(|rule| rule.penalise(now, self.penalty));

@@ -13,7 +13,7 @@ fn per_minute(calls: u32) -> Limits {
 
 fn refused(answer: Answer) -> (u16, LimitKind, Option<Duration>) {
     match answer {
-        Answer::Refused { status, scope, hint, .. } => (status, scope, hint),
+        Answer::Refused { status, limit, hint, .. } => (status, limit, hint),
         Answer::Finished { .. } => panic!("it was taken"),
     }
 }

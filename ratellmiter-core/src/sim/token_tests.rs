@@ -27,7 +27,7 @@ fn take(provider: &mut Provider, now: Duration, size: Size) {
 
 fn refused(provider: &mut Provider, now: Duration, size: Size) -> (LimitKind, Duration) {
     match provider.call(now, size) {
-        Answer::Refused { scope, hint: Some(hint), .. } => (scope, hint),
+        Answer::Refused { limit, hint: Some(hint), .. } => (limit, hint),
         answer => panic!("{answer:?}"),
     }
 }
@@ -305,6 +305,6 @@ fn presets_do_as_is_documented() {
     ] {
         (0..taken).for_each(|_| take(&mut provider, Duration::ZERO, size));
         let answer = provider.call(Duration::ZERO, size);
-        assert!(matches!(answer, Answer::Refused { scope: told, .. } if told == scope), "{name}: {answer:?}");
+        assert!(matches!(answer, Answer::Refused { limit: told, .. } if told == scope), "{name}: {answer:?}");
     }
 }

@@ -11,7 +11,7 @@ use genai::{
     chat::{ChatMessage, ChatOptions, ChatRequest, ChatResponse, ChatStreamEvent},
     resolver::{AuthData, Endpoint, ServiceTargetResolver},
 };
-use ratellmiter_core::{Limiter, Limits, StreamItem, call, ratellmiter};
+use ratellmiter_core::{Limiter, Limits, call, ratellmiter, stream::StreamItem};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -166,7 +166,7 @@ mod usage {
         async fn reply(limiter: &Limiter, client: &Client) -> genai::Result<Reply> {
             let options = ChatOptions::default().with_capture_usage(true);
             let response = client.exec_chat_stream("gpt-4o", request(), Some(&options)).await?;
-            let events = call::hold(response.stream).usage_from(StreamItem::of);
+            let events = call::attach(response.stream).usage_from(StreamItem::of);
             Ok(Reply { model: response.model_iden, events: events.boxed() })
         }
         let server = Server::start(vec![chunks(), Answer::new(429, &[], "")]);

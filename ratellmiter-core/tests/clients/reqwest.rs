@@ -7,7 +7,10 @@ use crate::support::{
 };
 use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use ratellmiter_core::{
-    Limiter, Limits, LlmResponseExt as _, ResponseError, Usage, observe::ObserveMiddleware, ratellmiter,
+    Limiter, Limits, Usage,
+    classify::{LlmResponseExt as _, ResponseError},
+    observe::ObserveMiddleware,
+    ratellmiter,
 };
 use serde_json::{Value, json};
 use tokio::time::Instant;

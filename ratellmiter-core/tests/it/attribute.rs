@@ -38,7 +38,7 @@ impl Classify for Trouble {
     fn verdict(&self) -> Verdict {
         let refused = |millis| Verdict::RateLimited {
             retry_after: Some(Duration::from_millis(millis)),
-            scope: LimitKind::Unknown,
+            limit: LimitKind::Unknown,
         };
         match self {
             Self::Refused => refused(1),
@@ -496,7 +496,7 @@ mod options {
 
     /// `Ok` may hold a refusal too; `None` leaves it to the library.
     #[ratellmiter(limiter = FAST, classify = |out: &Result<Option<u32>, Trouble>| match out {
-        Ok(None) => Some(Verdict::RateLimited { retry_after: Some(Duration::from_millis(5)), scope: LimitKind::Unknown }),
+        Ok(None) => Some(Verdict::RateLimited { retry_after: Some(Duration::from_millis(5)), limit: LimitKind::Unknown }),
         _ => None,
     })]
     async fn classified(server: &Server, in_ok: bool) -> Result<Option<u32>, Trouble> {

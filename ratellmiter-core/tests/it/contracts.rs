@@ -56,7 +56,7 @@ fn cases() -> Vec<Case> {
         case("xai", Provider::xai, tokens(300_000), (Unit::Tokens, 300_000)),
         Case { cached: 0.5, ..case("groq", Provider::groq, tokens(300_000), (Unit::Tokens, 300_000)) },
         case("fireworks", Provider::fireworks, apart(800_000, 80_000), (Unit::OutputTokens, 80_000)),
-        case("plain", unknown, tokens(400_000), (Unit::Tokens, 400_000)),
+        case("generic", unknown, tokens(400_000), (Unit::Tokens, 400_000)),
     ]
 }
 

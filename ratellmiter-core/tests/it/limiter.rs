@@ -315,6 +315,6 @@ fn futures_may_be_sent() {
     fn send<T: Send + Sync>() {}
     send::<Limiter>();
     send::<Ticket>();
-    send::<ratellmiter_core::Acquire>();
+    send::<ratellmiter_core::waiting::Acquire>();
     send::<ratellmiter_core::Monitor>();
 }

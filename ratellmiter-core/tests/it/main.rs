@@ -9,6 +9,7 @@ mod limiter;
 mod options;
 #[cfg(all(feature = "sim", feature = "reqwest"))]
 mod provider;
+mod run;
 mod shapes;
 mod tokens;
 mod unchanged;

@@ -16,7 +16,8 @@ use futures::{
     stream::{self, BoxStream, Stream},
 };
 use ratellmiter_core::{
-    HasUsage, Limiter, Limits, Priority, Rejected, TokenEstimate, Usage, estimate_tokens, ratellmiter,
+    Limiter, Limits, Priority, Rejected, Usage, ratellmiter,
+    tokens::{HasUsage, TokenEstimate, estimate_tokens},
 };
 
 #[derive(Debug)]

@@ -6,7 +6,9 @@ mod server;
 use std::{sync::atomic::Ordering, time::Duration};
 
 use ratellmiter_core::{
-    Limiter, Limits, LlmResponseExt as _, ResponseError, ratellmiter,
+    Limiter, Limits,
+    classify::{LlmResponseExt as _, ResponseError},
+    ratellmiter,
     sim::{Hint, Provider},
 };
 

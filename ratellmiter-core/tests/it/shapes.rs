@@ -24,7 +24,7 @@ struct Refused;
 
 impl Classify for Refused {
     fn verdict(&self) -> Verdict {
-        Verdict::RateLimited { retry_after: Some(Duration::from_millis(1)), scope: LimitKind::Unknown }
+        Verdict::RateLimited { retry_after: Some(Duration::from_millis(1)), limit: LimitKind::Unknown }
     }
 }
 

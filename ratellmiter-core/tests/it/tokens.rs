@@ -10,8 +10,11 @@ use futures::{
     stream::{self, BoxStream},
 };
 use ratellmiter_core::{
-    AcquireOptions, Classify, HasUsage, LimitKind, Limiter, Limits, Priority, Provider, RejectReason, Rejected, Usage,
-    Verdict, call, estimate_tokens, hold, log::BudgetKind, ratellmiter,
+    AcquireOptions, Classify, LimitKind, Limiter, Limits, Priority, Provider, RejectReason, Rejected, Usage, Verdict,
+    call,
+    log::BudgetKind,
+    ratellmiter,
+    tokens::{HasUsage, estimate_tokens},
 };
 use tokio::time::{Instant, sleep};
 
@@ -42,7 +45,7 @@ impl Classify for ApiError {
     fn verdict(&self) -> Verdict {
         match self {
             Self::Refused => {
-                Verdict::RateLimited { retry_after: Some(Duration::from_secs(2)), scope: LimitKind::Requests }
+                Verdict::RateLimited { retry_after: Some(Duration::from_secs(2)), limit: LimitKind::Requests }
             }
             _ => Verdict::Failed,
         }
@@ -59,11 +62,11 @@ mod costs {
     #[tokio::test(start_paused = true)]
     async fn what_was_reserved_too_much_is_given_back_and_too_little_is_charged() {
         let limiter = limiter();
-        let ticket = limiter.acquire_tokens((1000, 2000)).await;
+        let ticket = limiter.acquire_tokens(1000, 2000).await;
         assert_eq!(tokens(&limiter), 3000);
         ticket.finish_with_usage((900, 100));
         assert_eq!(tokens(&limiter), 1000);
-        let ticket = limiter.acquire_tokens((100, 100)).await;
+        let ticket = limiter.acquire_tokens(100, 100).await;
         ticket.finish_with_usage((100, 4000));
         assert_eq!(tokens(&limiter), 5100);
     }
@@ -71,11 +74,11 @@ mod costs {
     #[tokio::test(start_paused = true)]
     async fn what_nobody_tells_stays_as_it_was_reserved_until_it_leaves_the_minute() {
         let limiter = limiter();
-        limiter.acquire_tokens((1000, 2000)).await.finish();
-        drop(limiter.acquire_tokens((100, 0)).await);
-        limiter.acquire_tokens((10, 0)).await.finish_failed();
+        limiter.acquire_tokens(1000, 2000).await.finish();
+        drop(limiter.acquire_tokens(100, 0).await);
+        limiter.acquire_tokens(10, 0).await.finish_failed();
         assert_eq!(tokens(&limiter), 3110);
-        limiter.acquire_tokens((1000, 2000)).await.cancel();
+        limiter.acquire_tokens(1000, 2000).await.cancel();
         assert_eq!(tokens(&limiter), 3110, "a call that was not made costs nothing");
         sleep(Duration::from_secs(61)).await;
         assert_eq!(tokens(&limiter), 0);
@@ -85,26 +88,26 @@ mod costs {
     async fn a_call_larger_than_the_budget_goes_alone() {
         let limiter = limiter();
         let start = Instant::now();
-        limiter.acquire_tokens((1, 0)).await.finish();
-        limiter.acquire_tokens((u64::MAX, u64::MAX)).await.finish();
+        limiter.acquire_tokens(1, 0).await.finish();
+        limiter.acquire_tokens(u64::MAX, u64::MAX).await.finish();
         assert_eq!(start.elapsed().as_secs(), 60, "when nothing else counts");
-        limiter.acquire_tokens((0, 0)).await.finish();
+        limiter.acquire_tokens(0, 0).await.finish();
         let after = start.elapsed().as_secs();
         assert!((60..=121).contains(&after), "{after}");
-        limiter.acquire_tokens((1, 0)).await.finish();
+        limiter.acquire_tokens(1, 0).await.finish();
         assert!(start.elapsed().as_secs() <= 121, "a call is charged one budget at most");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_big_call_is_not_overtaken_and_holds_up_the_small_ones_no_longer_than_it_waits() {
         let limiter = limiter();
-        limiter.acquire_tokens((9000, 0)).await.finish();
+        limiter.acquire_tokens(9000, 0).await.finish();
         let start = Instant::now();
         let order = std::sync::Mutex::new(Vec::new());
         join_all((0..4).map(|call| {
             let (limiter, order) = (&limiter, &order);
             async move {
-                limiter.acquire_tokens((if call == 0 { 5000 } else { 100 }, 0)).await.finish();
+                limiter.acquire_tokens(if call == 0 { 5000 } else { 100 }, 0).await.finish();
                 order.lock().unwrap().push((call, start.elapsed().as_secs()));
             }
         }))
@@ -170,7 +173,7 @@ mod costs {
         for tokens in [1, 7, 60, 10_000] {
             let limiter = Limiter::new(limits(600));
             sleep(Duration::from_mins(1)).await;
-            let ticket = limiter.acquire_tokens((1000, 0)).await;
+            let ticket = limiter.acquire_tokens(1000, 0).await;
             limiter.set_limits(limits(600).tokens_per_minute(tokens));
             ticket.finish_with_usage((1, 0));
             assert_eq!((limiter.snapshot().in_flight, self::tokens(&limiter)), (0, 0));
@@ -187,7 +190,7 @@ mod costs {
             let (wait, stays) = (call * 7919 % 30_000, call * 104_729 % 500);
             async move {
                 let whole = async {
-                    let ticket = limiter.acquire_tokens((call % 2000, call % 200)).await;
+                    let ticket = limiter.acquire_tokens(call % 2000, call % 200).await;
                     sleep(Duration::from_millis(stays)).await;
                     ticket.cancel();
                 };
@@ -203,7 +206,7 @@ mod costs {
         // A minute's budget is there again, and not more than that.
         let start = Instant::now();
         let calls = (0..100).map(|_| async {
-            let ticket = limiter.acquire_tokens((9000, 900)).await;
+            let ticket = limiter.acquire_tokens(9000, 900).await;
             (start.elapsed(), ticket.finish_with_usage((9000, 900))).0
         });
         let last = join_all(calls).await.into_iter().max().unwrap();
@@ -243,10 +246,10 @@ mod costs {
 
     #[tokio::test(start_paused = true)]
     async fn the_contract_decides_what_is_given_back() {
-        for (provider, left) in [("azure", 3000), ("bedrock", 1000), ("plain", 1000), ("openai", 2000)] {
+        for (provider, left) in [("azure", 3000), ("bedrock", 1000), ("generic", 1000), ("openai", 2000)] {
             let contract = provider.parse::<Provider>().unwrap();
             let limiter = Limiter::new(limits(6000).tokens_per_minute(10_000).provider(contract));
-            limiter.acquire_tokens((1000, 2000)).await.finish_with_usage((900, 100));
+            limiter.acquire_tokens(1000, 2000).await.finish_with_usage((900, 100));
             assert_eq!(tokens(&limiter), left, "{provider}");
         }
     }
@@ -255,7 +258,7 @@ mod costs {
     async fn a_tier_table_is_written_down_in_one_place() {
         let limits = Limits::for_provider(Provider::Anthropic).requests_per_minute(50);
         let limiter = Limiter::new(limits.input_tokens_per_minute(30_000).output_tokens_per_minute(8_000));
-        limiter.acquire_tokens((1000, 4096)).await.finish_with_usage(Usage::new(3000, 250).cached(2500));
+        limiter.acquire_tokens(1000, 4096).await.finish_with_usage(Usage::new(3000, 250).cached(2500));
         assert_eq!(taken(&limiter, BudgetKind::InputTokensPerMinute), 500, "what comes from the cache is free");
         assert_eq!(taken(&limiter, BudgetKind::OutputTokensPerMinute), 250, "what was asked for at most plays no part");
     }
@@ -270,7 +273,7 @@ mod costs {
                 .header("x-ratelimit-reset-requests", "30s")
                 .body(())
                 .unwrap();
-            assert!(ratellmiter_core::observe(response.status(), response.headers()));
+            assert!(call::observe(response.status(), response.headers()));
             Ok(())
         }
         let limiter = Limiter::new(limits(600));
@@ -296,7 +299,7 @@ mod costs {
                 .header("x-ratelimit-remaining-tokens", remaining)
                 .body(())
                 .unwrap();
-            assert!(ratellmiter_core::observe(response.status(), response.headers()));
+            assert!(call::observe(response.status(), response.headers()));
             Ok(())
         }
         let openai = Limits::for_provider(Provider::OpenAi).no_ramp().requests_per_minute(6000);
@@ -437,12 +440,13 @@ mod bounds {
     #[tokio::test(start_paused = true)]
     async fn the_wait_behind_a_big_call_is_told() {
         let limiter = Limiter::new(limits(600).tokens_per_minute(10_000));
-        limiter.acquire_tokens((9000, 0)).await.finish();
+        limiter.acquire_tokens(9000, 0).await.finish();
         let big = limiter.clone();
-        tokio::spawn(async move { big.acquire_tokens((9000, 0)).await.finish() });
+        tokio::spawn(async move { big.acquire_tokens(9000, 0).await.finish() });
         sleep(Duration::from_millis(1)).await;
-        let ask =
-            |seconds| limiter.acquire_with(AcquireOptions::new().cost((10, 0)).max_wait(Duration::from_secs(seconds)));
+        let ask = |seconds| {
+            limiter.acquire_with(AcquireOptions::new().estimate((10, 0)).max_wait(Duration::from_secs(seconds)))
+        };
         let rejected = ask(58).await.unwrap_err();
         assert!((100..=120).contains(&rejected.estimated_wait.as_secs()), "{rejected}");
         let start = Instant::now();
@@ -658,8 +662,8 @@ mod streams {
     #[tokio::test(start_paused = true)]
     async fn without_the_attribute_a_ticket_is_held_as_well() {
         let limiter = limiter();
-        let ticket = limiter.acquire_tokens((100, 1000)).await;
-        let held = hold(ticket, parts(None)).usage_from(|item| item.as_ref().ok().and_then(Usage::from_json));
+        let ticket = limiter.acquire_tokens(100, 1000).await;
+        let held = ticket.attach(parts(None)).usage_from(|item| item.as_ref().ok().and_then(Usage::from_json));
         keeps_its_ticket(&limiter, held).await;
     }
 
@@ -671,14 +675,14 @@ mod streams {
         #[ratellmiter(limiter = limiter, tokens = (100, 1000))]
         async fn ask(limiter: &Limiter, fails: bool) -> Result<Answer, ApiError> {
             let parts =
-                call::hold(parts(None)).usage_from(|item| item.as_ref().ok().and_then(Usage::from_json)).boxed();
+                call::attach(parts(None)).usage_from(|item| item.as_ref().ok().and_then(Usage::from_json)).boxed();
             if fails { Err(ApiError::Broken) } else { Ok(Answer { parts }) }
         }
         let limiter = limiter();
         keeps_its_ticket(&limiter, ask(&limiter, false).await.unwrap().parts).await;
         assert!(ask(&limiter, true).await.is_err());
         assert_eq!(limiter.snapshot().in_flight, 0);
-        assert_eq!(call::hold(parts(None)).count().await, 4, "outside of a call it is a stream");
+        assert_eq!(call::attach(parts(None)).count().await, 4, "outside of a call it is a stream");
     }
 
     #[tokio::test(start_paused = true)]
@@ -690,7 +694,7 @@ mod streams {
         }
         #[ratellmiter(limiter = limiter, tokens = (100, 1000), usage = |_| Usage::new(70, 0))]
         async fn inside(limiter: &Limiter) -> Result<(BoxStream<'static, Usage>,), ApiError> {
-            Ok((call::hold(stream::iter([Usage::new(0, 5)])).usage_from(|usage| Some(*usage)).boxed(),))
+            Ok((call::attach(stream::iter([Usage::new(0, 5)])).usage_from(|usage| Some(*usage)).boxed(),))
         }
         let limiter = limiter();
         assert_eq!(itself(&limiter).await.unwrap().count().await, 2);

@@ -23,13 +23,13 @@ async fn headers_that_lie_and_usage_without_measure_are_told_of_once() {
     lies.insert("x-ratelimit-remaining-requests", "0".parse().unwrap());
     lies.insert("x-ratelimit-reset-requests", "24h0m0s".parse().unwrap());
     for _ in 0..10 {
-        let ticket = by_headers.acquire_tokens((10, 10)).await;
+        let ticket = by_headers.acquire_tokens(10, 10).await;
         ticket.apply_headers(&lies);
         ticket.finish_with_usage((10, 10));
     }
     assert!(start.elapsed().as_secs() <= 1, "{:?}", start.elapsed());
     for _ in 0..3 {
-        by_usage.acquire_tokens((100, 100)).await.finish_with_usage((u64::MAX, u64::MAX));
+        by_usage.acquire_tokens(100, 100).await.finish_with_usage((u64::MAX, u64::MAX));
     }
     assert!(start.elapsed().as_secs() <= 122, "a budget for each of the first two: {:?}", start.elapsed());
     let said = warnings.said();

@@ -11,7 +11,10 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use ratellmiter_core::{FleetConfig, FleetError, Limiter, Monitor};
+use ratellmiter_core::{
+    Limiter, Monitor,
+    fleet::{FleetConfig, FleetError},
+};
 
 use crate::{
     redis::{Proxy, Redis},
@@ -173,7 +176,7 @@ fn address_switched_first_fails_over_without_a_loss() {
 /// Returns a monitor of its own, as of one process, and its limiter.
 fn sharing(url: String) -> (Monitor, Limiter) {
     let monitor = Monitor::new();
-    monitor.share_over(FleetConfig::new(url).unwrap());
+    monitor.share_over(FleetConfig::redis(url).unwrap());
     let limiter = monitor.limiter("m");
     (monitor, limiter)
 }
@@ -337,7 +340,7 @@ fn many_limiters() {
     let warnings = Warnings::default();
     tracing::subscriber::set_global_default(warnings.clone()).unwrap();
     let monitor = Monitor::new();
-    monitor.share_over(FleetConfig::new(url).unwrap());
+    monitor.share_over(FleetConfig::redis(url).unwrap());
     let limiters: Vec<_> = (0..8).map(|number| monitor.limiter(&format!("m{number}"))).collect();
     limiters.iter().for_each(|limiter| limiter.blocking_acquire().finish());
     let lost = || limiters.iter().filter(|limiter| !is_shared(limiter)).count();

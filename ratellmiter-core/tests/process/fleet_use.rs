@@ -6,7 +6,8 @@ use std::{
 };
 
 use ratellmiter_core::{
-    AcquireOptions, Config, FleetConfig, FleetError, LimitKind, Limiter, Limits, Monitor, Ticket, Verdict,
+    AcquireOptions, Config, LimitKind, Limiter, Limits, Monitor, Ticket, Verdict,
+    fleet::{FleetConfig, FleetError},
 };
 
 use crate::redis::{Redis, programs};
@@ -16,7 +17,7 @@ const LONG: Duration = Duration::from_secs(20);
 /// A monitor that stands for a process of its own.
 fn sharing(redis: &Redis) -> Monitor {
     let monitor = Monitor::new();
-    monitor.share_over(FleetConfig::new(redis.url()).unwrap());
+    monitor.share_over(FleetConfig::redis(redis.url()).unwrap());
     monitor
 }
 
@@ -135,7 +136,7 @@ async fn names_do_not_run_into_one_another_and_a_key_that_is_none_of_ours_is_tol
     let redis = Redis::start();
     let [one, other] = [("a:b", "c"), ("a", "b:c")].map(|(namespace, model)| {
         let monitor = Monitor::new();
-        monitor.share_over(FleetConfig::new(redis.url()).unwrap().namespace(namespace));
+        monitor.share_over(FleetConfig::redis(redis.url()).unwrap().namespace(namespace));
         let limiter = monitor.limiter(model);
         (monitor, limiter)
     });
@@ -165,10 +166,10 @@ fn one_that_is_shared_elsewhere_leaves_where_it_was() {
     let monitor = sharing(&here);
     let limiter = monitor.limiter("m");
     limiter.blocking_acquire().finish();
-    monitor.share_over(FleetConfig::new(there.url()).unwrap());
+    monitor.share_over(FleetConfig::redis(there.url()).unwrap());
     limiter.blocking_acquire().finish();
     assert!(there.steps() > 0);
-    let error = FleetConfig::new("http://:hunter2@host").unwrap_err();
+    let error = FleetConfig::redis("http://:hunter2@host").unwrap_err();
     assert!(!error.to_string().contains("hunter2"), "{error}");
     limiter.blocking_acquire().finish();
 }
@@ -258,7 +259,7 @@ async fn a_user_needs_few_commands() {
     let allowed = format!("ACL SETUSER worker on >hunter2 resetkeys ~{{ratellmiter:* nocommands {commands}");
     assert_eq!(redis.ask(&allowed), "+OK\r\n");
     let monitor = Monitor::new();
-    monitor.share_over(FleetConfig::new(format!("redis://worker:hunter2@127.0.0.1:{}", redis.port)).unwrap());
+    monitor.share_over(FleetConfig::redis(format!("redis://worker:hunter2@127.0.0.1:{}", redis.port)).unwrap());
     let limiter = monitor.limiter("m");
     limiter.wait_until_shared().await.unwrap();
     limiter.acquire().await.finish();
@@ -280,10 +281,10 @@ async fn a_second_in_which_many_wait_is_a_second() {
         .map(|(number, limiter)| {
             let limiter = limiter.clone();
             tokio::spawn(async move {
-                let mut ticket = limiter.acquire_tokens((100, 0)).await;
+                let mut ticket = limiter.acquire_tokens(100, 0).await;
                 if number == 5 {
                     let retry_after = Some(Duration::from_millis(300));
-                    ticket = ticket.requeue(Verdict::RateLimited { retry_after, scope: LimitKind::Tokens }).await;
+                    ticket = ticket.requeue(Verdict::RateLimited { retry_after, limit: LimitKind::Tokens }).await;
                 }
                 ticket.finish_with_usage((100, 0));
             })

@@ -263,7 +263,7 @@ fn taken(monitor: &Monitor, model: &str) -> Vec<u64> {
 }
 
 fn calls(monitor: &Monitor, model: &str, count: usize) {
-    (0..count).for_each(|_| monitor.limiter(model).acquire_tokens((7, 3)).wait().finish());
+    (0..count).for_each(|_| monitor.limiter(model).acquire_tokens(7, 3).wait().finish());
 }
 
 fn journals(directory: &Path) -> Vec<PathBuf> {

@@ -2,7 +2,7 @@
 
 use std::{fmt, fs, time::Duration};
 
-use ratellmiter_core::{Config, Limiter, Monitor, observe, ratellmiter};
+use ratellmiter_core::{Config, Limiter, Monitor, call::observe, ratellmiter};
 
 use crate::{is_alone, warnings::Warnings};
 

@@ -12,7 +12,10 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use ratellmiter_core::{Config, FleetConfig, Limits, Monitor, OnDisconnect};
+use ratellmiter_core::{
+    Config, Limits, Monitor,
+    fleet::{FleetConfig, OnDisconnect},
+};
 use serde::{Deserialize, Serialize};
 
 use super::{redis::lines_of, warnings::Warnings};
@@ -240,7 +243,7 @@ async fn work(job: Job) {
         "open" => OnDisconnect::FullLimits,
         _ => OnDisconnect::Degrade,
     };
-    monitor.share_over(FleetConfig::new(&*job.url).unwrap().namespace("test").on_disconnect(loss));
+    monitor.share_over(FleetConfig::redis(&*job.url).unwrap().namespace("test").on_disconnect(loss));
     let mut limits = Limits::per_minute(job.per_minute);
     limits = if job.ramp { limits } else { limits.no_ramp() };
     limits = job.max_in_flight.map_or(limits, |calls| limits.max_in_flight(calls));
@@ -275,7 +278,7 @@ async fn work(job: Job) {
         let (limiter, job, client) = (limiter.clone(), job.clone(), client.clone());
         tokio::spawn(async move {
             let ticket =
-                if job.tokens > 0 { limiter.acquire_tokens((job.tokens, 0)).await } else { limiter.acquire().await };
+                if job.tokens > 0 { limiter.acquire_tokens(job.tokens, 0).await } else { limiter.acquire().await };
             let mut ticket = ticket;
             let mut is_refused = job.refused.contains(&call);
             loop {

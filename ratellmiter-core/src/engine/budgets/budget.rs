@@ -279,9 +279,9 @@ impl Budget {
     }
 
     /// Whether a refusal may be about this budget.
-    pub(crate) fn matches_refusal(&self, scope: LimitKind) -> bool {
+    pub(crate) fn matches_refusal(&self, limit: LimitKind) -> bool {
         !self.is_of_day()
-            && match scope {
+            && match limit {
                 LimitKind::Tokens => true,
                 LimitKind::InputTokens => self.unit() != LimitUnit::OutputTokens,
                 LimitKind::OutputTokens => self.unit() != LimitUnit::InputTokens,

@@ -278,8 +278,8 @@ impl Budgets {
     }
 
     /// Takes from a refusal what it teaches. `false`: it is none of theirs.
-    pub(crate) fn adapt(&mut self, now: Duration, scope: LimitKind) -> bool {
-        let meant = self.all.iter_mut().filter(|budget| budget.matches_refusal(scope));
+    pub(crate) fn adapt(&mut self, now: Duration, limit: LimitKind) -> bool {
+        let meant = self.all.iter_mut().filter(|budget| budget.matches_refusal(limit));
         // The one that is fullest, if the server does not say which.
         let part =
             |budget: &mut Budget| u128::from(budget.taken(now)) * u128::from(MAX_AMOUNT) / u128::from(budget.limit());
@@ -459,8 +459,8 @@ impl Budgets {
     }
 
     /// Returns the usage of the budgets that a refusal may be about.
-    pub(crate) fn candidates(&mut self, now: Duration, scope: LimitKind) -> BTreeMap<&'static str, u64> {
-        let meant = self.all.iter_mut().filter(|budget| budget.matches_refusal(scope));
+    pub(crate) fn candidates(&mut self, now: Duration, limit: LimitKind) -> BTreeMap<&'static str, u64> {
+        let meant = self.all.iter_mut().filter(|budget| budget.matches_refusal(limit));
         meant.map(|budget| (budget.kind.key(), budget.taken(now))).collect()
     }
 

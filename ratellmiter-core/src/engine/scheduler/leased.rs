@@ -190,7 +190,7 @@ impl<W> Scheduler<W> {
     pub(super) fn refused_in_fleet(&mut self, of: Option<(&Grant, Duration)>, now: Duration, verdict: &Verdict) {
         self.meter.drop_burst(now);
         let (teaches, budgets) = match verdict {
-            Verdict::RateLimited { scope, .. } if self.limits.adaptive => match scope {
+            Verdict::RateLimited { limit: scope, .. } if self.limits.adaptive => match scope {
                 LimitKind::Concurrency => (Some(IN_FLIGHT), BTreeMap::new()),
                 LimitKind::Growth | LimitKind::Daily | LimitKind::Billing => (None, BTreeMap::new()),
                 scope => (Some(REQUESTS), self.budgets.candidates(now, *scope)),

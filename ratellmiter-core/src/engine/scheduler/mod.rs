@@ -627,7 +627,7 @@ impl<W> Scheduler<W> {
     /// Takes from a refusal that begins an episode what it teaches.
     fn adapt(&mut self, now: Duration, verdict: &Verdict) {
         self.meter.drop_burst(now);
-        let Verdict::RateLimited { scope, .. } = verdict else {
+        let Verdict::RateLimited { limit: scope, .. } = verdict else {
             // The server is busy with everybody: our rate is not at fault.
             return;
         };

@@ -11,7 +11,7 @@ fn urls_are_read_when_they_are_given_and_never_shown() {
         "REDIS://u:hunter2%2F@h?protocol=resp3",
         "valkeys://u:hunter2@h",
     ] {
-        let shared = FleetConfig::new(url).unwrap();
+        let shared = FleetConfig::redis(url).unwrap();
         assert_eq!(format!("{shared:?}"), r#"Shared { namespace: "default", loss: Degrade, .. }"#);
     }
     for (url, problem) in [
@@ -27,7 +27,7 @@ fn urls_are_read_when_they_are_given_and_never_shown() {
         ("redis://h?password=hunter2", "behind the ? only protocol=resp2"),
         ("redis://h?protocol=hunter2", "behind the ? only protocol=resp2"),
     ] {
-        let error = FleetConfig::new(url).unwrap_err();
+        let error = FleetConfig::redis(url).unwrap_err();
         assert!(error.problem.starts_with(problem), "{url}: {error}");
         assert!(!error.to_string().contains("hunter2") && !error.to_string().contains('\n'));
     }

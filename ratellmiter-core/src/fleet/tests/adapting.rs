@@ -7,8 +7,8 @@ fn calls_per_minute(calls: u32) -> Limits {
     Limits::per_minute(calls)
 }
 
-fn refusal(scope: LimitKind) -> Verdict {
-    Verdict::RateLimited { retry_after: None, scope }
+fn refusal(limit: LimitKind) -> Verdict {
+    Verdict::RateLimited { retry_after: None, limit }
 }
 
 /// One limiter, and a fleet of one process.
@@ -89,7 +89,7 @@ fn throughput_is_measured_from_the_first_call_not_from_a_second() {
 
 #[test]
 fn canary_waits_for_its_slot_at_a_slow_rate() {
-    let hint = Verdict::RateLimited { retry_after: Some(millis(100)), scope: LimitKind::Requests };
+    let hint = Verdict::RateLimited { retry_after: Some(millis(100)), limit: LimitKind::Requests };
     for mut fleet in both(calls_per_minute(30)) {
         fleet.run(millis(10));
         request(&mut fleet, 1, Caller { refusals: 1, verdict: hint, ..Caller::PLAIN });
@@ -122,7 +122,7 @@ fn own_pauses_grow_to_their_maximum() {
 fn hint_of_more_than_ten_minutes_is_no_pause() {
     for mut fleet in both(calls_per_minute(600).no_ramp()) {
         fleet.run(millis(10));
-        let verdict = Verdict::RateLimited { retry_after: Some(seconds(601)), scope: LimitKind::Requests };
+        let verdict = Verdict::RateLimited { retry_after: Some(seconds(601)), limit: LimitKind::Requests };
         request(&mut fleet, 1, Caller { refusals: 1, verdict, ..Caller::PLAIN });
         fleet.run(seconds(900));
         assert!(distances(&fleet)[0].abs_diff(millis(2200)) < millis(20), "{:?}", distances(&fleet));
@@ -134,7 +134,7 @@ fn jitter_lengthens_a_pause_by_a_twentieth() {
     let mut fleet = Fleet::new(calls_per_minute(600).no_ramp(), 1);
     fleet.jitter = 1.0;
     fleet.run(millis(10));
-    let verdict = Verdict::RateLimited { retry_after: Some(seconds(4)), scope: LimitKind::Requests };
+    let verdict = Verdict::RateLimited { retry_after: Some(seconds(4)), limit: LimitKind::Requests };
     request(&mut fleet, 1, Caller { refusals: 1, verdict, ..Caller::PLAIN });
     fleet.run(seconds(20));
     assert!(distances(&fleet)[0].abs_diff(millis(4400)) < millis(20), "{:?}", distances(&fleet));

@@ -231,7 +231,7 @@ fn verdict(kind: Kind) -> impl Strategy<Value = Verdict> {
         if is_overload == [true; 3] {
             Verdict::Overloaded { retry_after }
         } else {
-            Verdict::RateLimited { retry_after, scope }
+            Verdict::RateLimited { retry_after, limit: scope }
         }
     })
 }

@@ -139,7 +139,7 @@ fn refused_call_pauses_all_processes_and_is_their_canary() {
     let provider = |_, process, _| {
         sent += usize::from(process == 0);
         let refused = process == 0 && sent == 40;
-        (millis(400), refused.then_some(Verdict::RateLimited { retry_after, scope: LimitKind::Unknown }))
+        (millis(400), refused.then_some(Verdict::RateLimited { retry_after, limit: LimitKind::Unknown }))
     };
     let limits = Limits::per_minute(3000).no_ramp();
     let mut played = Played::new(limits, 4, millis(2500), 150, provider);

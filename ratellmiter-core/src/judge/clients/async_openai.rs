@@ -1,5 +1,5 @@
 //! `async-openai` 0.43: status, type, code and message; the headers are lost, so put
-//! [`observe`](crate::observe) under it where hints matter. A body that is not of its shape comes back as text, and so does an
+//! [`observe`](crate::call::observe) under it where hints matter. A body that is not of its shape comes back as text, and so does an
 //! error in a stream of chat completions; the Responses API has events of its own for that.
 
 use std::error::Error;

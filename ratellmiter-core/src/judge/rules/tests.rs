@@ -59,26 +59,26 @@ fn all_outcomes_of_the_vectors_are_judged_right() {
         let mut evidence = Evidence::new().headers(&headers).body(text(&vector["body"]));
         evidence.status = vector["status"].as_u64().map(|status| u16::try_from(status).unwrap());
         let verdict = judge(&evidence, now);
-        let (name, scope) = match verdict {
+        let (name, limit) = match verdict {
             Verdict::Success => ("Success", "unknown"),
-            Verdict::RateLimited { scope, .. } => ("RateLimited", coarse(scope)),
+            Verdict::RateLimited { limit, .. } => ("RateLimited", coarse(limit)),
             // The vectors call it the provider's.
             Verdict::Overloaded { .. } => ("Overloaded", "provider"),
-            Verdict::QuotaExhausted { scope, .. } => ("QuotaExhausted", coarse(scope)),
+            Verdict::QuotaExhausted { limit, .. } => ("QuotaExhausted", coarse(limit)),
             Verdict::Failed => ("Failed", "unknown"),
         };
         let millis = verdict.retry_after().map(|wait| u64::try_from(wait.as_millis()).unwrap());
         assert_eq!(
-            json!([name, scope, millis]),
-            json!([vector["verdict"], vector["scope"], vector["retry_ms"]]),
+            json!([name, limit, millis]),
+            json!([vector["verdict"], vector["limit"], vector["retry_ms"]]),
             "{vector}"
         );
     }
 }
 
 /// The vectors do not tell input from output.
-fn coarse(scope: LimitKind) -> &'static str {
-    match scope {
+fn coarse(limit: LimitKind) -> &'static str {
+    match limit {
         LimitKind::Unknown => "unknown",
         LimitKind::Requests => "requests",
         LimitKind::Tokens | LimitKind::InputTokens | LimitKind::OutputTokens => "tokens",
@@ -95,11 +95,11 @@ fn judged(status: u16, headers: &[(&'static str, &str)], body: &Value) -> Verdic
 }
 
 fn is_spent(verdict: Verdict, expected: LimitKind) -> bool {
-    matches!(verdict, Verdict::QuotaExhausted { scope, .. } if scope == expected)
+    matches!(verdict, Verdict::QuotaExhausted { limit, .. } if limit == expected)
 }
 
 fn is_refused(verdict: Verdict, expected: LimitKind) -> bool {
-    matches!(verdict, Verdict::RateLimited { scope, .. } if scope == expected)
+    matches!(verdict, Verdict::RateLimited { limit, .. } if limit == expected)
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn money_comes_before_the_status_in_any_wording() {
         assert!(is_spent(judged(429, &[("retry-after", "3")], &body), LimitKind::Billing), "{code}");
     }
     let capped = json!({ "type": "error", "error": { "type": "invalid_request_error", "message": "You have reached your specified workspace API usage limits. You will regain access on 2027-01-01 at 00:00 UTC." } });
-    let Verdict::QuotaExhausted { resumes_at: Some(resumes), scope: LimitKind::Billing } = judged(400, &[], &capped)
+    let Verdict::QuotaExhausted { resumes_at: Some(resumes), limit: LimitKind::Billing } = judged(400, &[], &capped)
     else {
         panic!("spent, with its end")
     };
@@ -137,14 +137,14 @@ fn a_day_comes_before_the_delay_beside_it() {
     let minute = judged(429, &[], &body("GenerateContentInputTokensPerMinute-Free"));
     assert_eq!(
         minute,
-        Verdict::RateLimited { retry_after: Some(Duration::from_secs(7)), scope: LimitKind::InputTokens }
+        Verdict::RateLimited { retry_after: Some(Duration::from_secs(7)), limit: LimitKind::InputTokens }
     );
     let none = json!({ "error": { "code": 429, "status": "RESOURCE_EXHAUSTED", "message": "Quota exceeded, limit: 0, model: x. Please retry in 10h17m5.7s." } });
     assert!(is_spent(judged(429, &[], &none), LimitKind::Unknown));
     // Told in words with its wait: the caller gets the wait, and it is more than ten minutes.
     let groq = json!({ "error": { "type": "tokens", "code": "rate_limit_exceeded", "message": "Rate limit reached on tokens per day (TPD): Limit 1, Used 1. Please try again in 24m7s." } });
     let hint = Some(Duration::from_secs(24 * 60 + 7));
-    assert_eq!(judged(429, &[], &groq), Verdict::RateLimited { retry_after: hint, scope: LimitKind::Daily });
+    assert_eq!(judged(429, &[], &groq), Verdict::RateLimited { retry_after: hint, limit: LimitKind::Daily });
     assert!(is_spent(
         judged(429, &[], &json!({ "message": "Too many tokens per day, please wait." })),
         LimitKind::Daily

@@ -48,7 +48,7 @@ fn an_overloaded_server_pauses_and_teaches_nothing() {
     assert_eq!(allowed(&scheduler), 600);
     for scope in [LimitKind::Daily, LimitKind::Growth] {
         let (mut scheduler, out) = busy();
-        scheduler.requeue(seconds(10), out[99], &Verdict::RateLimited { retry_after: None, scope }, NOBODY);
+        scheduler.requeue(seconds(10), out[99], &Verdict::RateLimited { retry_after: None, limit: scope }, NOBODY);
         assert_eq!(allowed(&scheduler), 600, "{scope:?}");
     }
 }
@@ -56,7 +56,7 @@ fn an_overloaded_server_pauses_and_teaches_nothing() {
 #[test]
 fn too_many_at_once_lower_the_calls_in_flight_and_not_the_rate() {
     let (mut scheduler, out) = busy();
-    let verdict = Verdict::RateLimited { retry_after: Some(seconds(1)), scope: LimitKind::Concurrency };
+    let verdict = Verdict::RateLimited { retry_after: Some(seconds(1)), limit: LimitKind::Concurrency };
     scheduler.requeue(seconds(10), out[99], &verdict, NOBODY);
     assert_eq!(allowed(&scheduler), 600);
     assert_eq!(scheduler.gauges(Duration::ZERO).learned_in_flight, Some(84.0), "0.85 of the 99 that were not refused");

@@ -42,7 +42,7 @@ fn seconds(seconds: u64) -> Duration {
 }
 
 fn refused(hint: Option<Duration>) -> Verdict {
-    Verdict::RateLimited { retry_after: hint, scope: LimitKind::Unknown }
+    Verdict::RateLimited { retry_after: hint, limit: LimitKind::Unknown }
 }
 
 /// Calls of which nothing is said.
