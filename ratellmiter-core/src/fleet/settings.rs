@@ -14,10 +14,10 @@ pub(crate) const NAMESPACE: &str = "default";
 /// Limiters of the same namespace and name are one, in whatever process and on whatever machine.
 ///
 /// ```
-/// use ratellmiter_core::{fleet::OnDisconnect, Shared};
+/// use ratellmiter_core::fleet::{FleetConfig, OnDisconnect};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let shared = FleetConfig::new("rediss://worker:secret@redis.example:6380/2")?.namespace("team-a").on_disconnect(OnDisconnect::Wait);
+/// let shared = FleetConfig::redis("rediss://worker:secret@redis.example:6380/2")?.namespace("team-a").on_disconnect(OnDisconnect::Wait);
 /// assert!(!format!("{shared:?}").contains("secret"));
 /// # Ok(()) }
 /// ```

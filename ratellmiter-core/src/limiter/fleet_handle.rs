@@ -22,7 +22,7 @@ impl Limiter {
     ///
     /// ```no_run
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// ratellmiter_core::monitor().share_over(ratellmiter_core::fleet::FleetConfig::new("redis://127.0.0.1:6379")?);
+    /// ratellmiter_core::monitor().share_over(ratellmiter_core::fleet::FleetConfig::redis("redis://127.0.0.1:6379")?);
     /// ratellmiter_core::monitor().limiter("gpt-4o").wait_until_shared().await?;
     /// # Ok(()) }
     /// ```

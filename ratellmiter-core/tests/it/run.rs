@@ -56,21 +56,23 @@ async fn runner_classifies_errors_of_any_type() {
     assert_eq!(unknown, Err(429), "an error that is not recognised is not retried");
 }
 
-#[tokio::test(start_paused = true)]
-async fn runner_reserves_tokens_and_settles_the_usage() {
+/// Returns the time that nine calls take which reserve half of a minute's tokens and use a tenth.
+async fn time_of_nine_calls(usage: impl Fn(&u64) -> Option<Usage>) -> Duration {
     let limiter = Limiter::new(Limits::per_minute(6_000).no_ramp().tokens_per_minute(10_000));
-    let used = |answer: &u64| Usage::new(*answer, 100);
     let start = Instant::now();
     for _ in 0..9 {
-        let answer =
-            limiter.runner().tokens(1_000, 4_000).usage(used).run(answers(vec![Ok::<_, io::Error>(900)])).await;
-        assert_eq!(answer.unwrap(), 900);
+        let runner = limiter.runner().tokens(1_000, 4_000).usage(&usage);
+        assert_eq!(runner.run(answers(vec![Ok::<_, io::Error>(900)])).await.unwrap(), 900);
     }
-    // Each call reserves half of the minute and uses a tenth: nine fit, spread over their time.
-    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
-    let tenth = limiter.runner().tokens(1_000, 4_000).usage(used).run(answers(vec![Ok::<_, io::Error>(900)]));
-    tenth.await.unwrap();
-    assert!(start.elapsed() >= Duration::from_secs(50), "{:?}", start.elapsed());
+    start.elapsed()
+}
+
+#[tokio::test(start_paused = true)]
+async fn runner_reserves_tokens_and_settles_the_usage() {
+    let settled = time_of_nine_calls(|answer| Some(Usage::new(*answer, 100))).await;
+    let reserved = time_of_nine_calls(|_| None).await;
+    assert!(reserved >= Duration::from_secs(4 * 60 - 30), "half of a minute each: {reserved:?}");
+    assert!(settled < reserved / 3, "{settled:?} of {reserved:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -52,7 +52,7 @@ async fn nothing_that_was_asked_or_answered_is_written_and_a_warning_is_given_on
         retries_by_itself(&monitor.limiter("m")).await;
     }
     assert_eq!(warnings.said().matches("tries refused requests again by itself").count(), 1, "{}", warnings.said());
-    assert!(warnings.said().contains("transport::openai_service"));
+    assert!(warnings.said().contains("observe::openai_service"));
 
     // A disk that refuses is told of once, and again when it takes rows.
     let aside = directory.path().join("aside");

@@ -70,7 +70,7 @@ fn all_outcomes_of_the_vectors_are_judged_right() {
         let millis = verdict.retry_after().map(|wait| u64::try_from(wait.as_millis()).unwrap());
         assert_eq!(
             json!([name, limit, millis]),
-            json!([vector["verdict"], vector["limit"], vector["retry_ms"]]),
+            json!([vector["verdict"], vector["scope"], vector["retry_ms"]]),
             "{vector}"
         );
     }

@@ -131,7 +131,7 @@ fn contracts_are_told_apart_by_name() {
     all().for_each(|it| assert_eq!(contract(it.name()), it));
     assert_ne!(contract("openai"), contract("azure"));
     assert_eq!(Provider::default(), contract("generic"));
-    assert_eq!(format!("{:?} {:>6}", contract("xai"), contract("xai")), "Provider(\"xai\")    xai");
+    assert_eq!(format!("{:?} {:>6}", contract("xai"), contract("xai")), "Xai    xai");
 }
 
 proptest! {
