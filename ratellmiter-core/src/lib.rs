@@ -1,7 +1,10 @@
-//! Paces calls to LLM APIs from inside a program: evenly, ramped up when demand jumps, and as one body after a 429.
+//! Client-side rate limiting of calls to LLM APIs.
 //!
-//! Put [`#[ratellmiter]`](ratellmiter) on the functions that call a model, start the [`monitor`], and look at the log it
-//! leaves with the `ratellmiter` command:
+//! Calls are sent evenly, a jump in demand is ramped over several seconds, and after a refusal the limiter pauses, tests the
+//! server with one refused call, and sends the other refused calls first.
+//!
+//! Annotate the functions that call a model with [`#[ratellmiter]`](ratellmiter), start the [`monitor`], and draw its log with
+//! the command `ratellmiter`:
 //!
 //! ```
 //! use ratellmiter_core::{Config, monitor, ratellmiter};
@@ -21,33 +24,42 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Without the macro: [`Limiter::acquire`] gives a [`Ticket`].
+//! Without the attribute, [`Limiter::run`] runs a closure, and [`Limiter::acquire`] returns a [`Ticket`] for one call.
 //!
-//! # What holds
+//! # Guarantees
 //!
-//! For a limit of R calls a minute at most R tickets are issued in any 60 seconds, and at most R/60, rounded up, and one
-//! more in any second. They are spaced evenly. With a line waiting and no refusals the rate is used to at least
-//! 99.5 % once the ramp is over. Calls get their tickets in the order in which they asked. After a refusal nobody goes
-//! until the server's hint has passed, then one refused call goes alone, and when it is accepted the other refused calls
-//! go first. What the server really takes is learned from its refusals, and is never more than what you set
-//! ([`Limits::adaptive`]). Tokens a minute and requests or tokens a day are budgets beside the rate: what a call may be
-//! charged is held when it goes and settled when it ends, as the provider's [`Provider`] says. Futures that are dropped give their places back. The log never breaks a call, and holds no
-//! prompt, answer, header, key, or text of an error.
+//! For a limit of R calls a minute:
+//!
+//! - At most R tickets are issued in any 60 seconds, and at most R/60, rounded up, plus one in any second.
+//! - While calls are queued and none is refused, at least 99.5 % of the rate is used once the ramp has ended.
+//! - Tickets are issued in the order of the requests, by priority.
+//! - After a refusal no call is sent until the server's hint has passed. Then one refused call is sent, and once it is accepted
+//!   the other refused calls are sent before all others.
+//! - Adapted limits are never above the configured ones ([`Limits::adaptive`]).
+//! - Budgets of tokens and of days are reserved when a call is sent and settled when it ends, by the rules of its [`Provider`].
+//! - A dropped future leaves the queue and releases its capacity.
+//! - Writing the log never fails a call. The log contains no prompt, response, header, key, or text of an error.
 //!
 //! # Architecture
 //!
-//! From the top down, each knowing only those below: [`call`] (what the attribute expands to), `stream` and [`Monitor`];
-//! `limiter` (the public face) over `driver` (the lock, the waiters, the timer); `scheduler`, a pure state machine that is
-//! told the time; its parts `meter` (the rate), `learn` (what refusals teach), `ramp`, `window` (what really went out),
-//! `budgets` (tokens and days: each `budget` a meter and a `ledger`), `served` (what headers show), `recovery` (pauses),
-//! `lease` (a process's part of a limiter that is shared, for which `fleet` asks a server), `details` (what calls said) and
-//! `tally` (the second's counts); `contract`, `cost`, `estimate` and `usage`, from what a
-//! call is thought to cost to what it was charged; [`config`], [`log`], [`log`], `learned` and `days` (what is kept for
-//! the next start), `limits`, `ask`; and `judge`, from the outcome of a call to a [`Verdict`] and from headers to readings,
-//! helped by `facts` and `transport`, what was seen on the way. Beside them `sim` plays the scheduler against simulated
-//! providers.
+//! The layers, from the top; each imports only those below it:
+//!
+//! | layer | contents |
+//! |---|---|
+//! | `monitor` | the registry of limiters, the log writer, and what is saved for the next start |
+//! | [`config`] | settings from code, file and environment |
+//! | [`observe`](call::observe()) | responses as an HTTP transport sees them |
+//! | [`call`] | one call of an annotated function, over its attempts; streams |
+//! | `fleet` | one limiter in many processes, over Redis |
+//! | `limiter` | the asynchronous shell: one lock, one timer, wakers, the clock |
+//! | `sim` | simulated providers, which drive the same engine in virtual time |
+//! | `engine` | one limiter as a pure state machine, with the time as an argument |
+//! | `judge` | from an outcome to a [`Verdict`] |
+//! | `limits` | limits and options of calls |
+//! | `providers` | facts about providers, with source and date |
+//! | [`log`] | the format of the log, and its files |
 
-// Without it nobody asks for what a limiter tells those who share it.
+// The engine keeps the place of a lease for limiters that are not shared.
 #![cfg_attr(not(feature = "redis"), allow(dead_code))]
 
 pub mod call;
