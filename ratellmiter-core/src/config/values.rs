@@ -15,8 +15,7 @@ use toml::{
 
 use super::variables::OFF;
 use crate::{
-    engine::budgets,
-    limits::{MAX_BURST_WINDOW, Ramp},
+    limits::{MAX_AMOUNT, MAX_BURST_WINDOW, Ramp},
     providers::contract::Contract,
 };
 
@@ -118,7 +117,7 @@ impl<'a> Value<'a> {
     }
 
     pub(super) fn budget(self) -> Result<BudgetSetting, Mistake> {
-        let allowed = 1..=budgets::MAX_AMOUNT;
+        let allowed = 1..=MAX_AMOUNT;
         let number = self.whole("a nonzero u64", 1..=u64::MAX, &allowed)?;
         let fitting = NonZeroU64::new(number).filter(|amount| allowed.contains(&amount.get()));
         let amount = fitting.ok_or_else(|| self.mistake(format!("a limit of {number}")).but_whole(&allowed))?;

@@ -59,7 +59,7 @@ pub(crate) struct Second {
     /// The second, counted as the offset given to [`Tally::new`] says.
     pub(crate) at: u64,
     pub(crate) counts: Counts,
-    pub(crate) standing: Gauges,
+    pub(crate) gauges: Gauges,
     pub(crate) waits: Quantiles,
     pub(crate) calls: Quantiles,
 }
@@ -71,10 +71,10 @@ pub(crate) struct SecondStats {
     /// The second under way.
     at: u64,
     pub(crate) counts: Counts,
-    pub(crate) waits: Samples,
-    pub(crate) calls: Samples,
+    pub(crate) waits: LatencySamples,
+    pub(crate) calls: LatencySamples,
     /// Seconds that are over and wait to be taken; kept only while somebody does.
-    over: Vec<Second>,
+    closed: Vec<Second>,
     recording: bool,
 }
 
@@ -84,9 +84,9 @@ impl SecondStats {
             offset,
             at: offset.as_secs(),
             counts: Counts::default(),
-            waits: Samples::default(),
-            calls: Samples::default(),
-            over: Vec::new(),
+            waits: LatencySamples::default(),
+            calls: LatencySamples::default(),
+            closed: Vec::new(),
             recording: false,
         }
     }
@@ -94,7 +94,7 @@ impl SecondStats {
     /// Whether seconds are kept to be taken. What was counted before is dropped.
     pub(crate) fn record(&mut self, recording: bool) {
         self.recording = recording;
-        self.over.clear();
+        self.closed.clear();
         self.clear();
     }
 
@@ -113,9 +113,9 @@ impl SecondStats {
             // What is left now was more when the second ended.
             let at_end = |at: u64| standing.before((self.offset + now).saturating_sub(Duration::from_secs(at + 1)));
             let empty = (self.at + 1..second).filter(|_| standing.overflow > 0);
-            let empty: Vec<_> = empty.map(|at| Second { at, standing: at_end(at), ..Second::empty() }).collect();
+            let empty: Vec<_> = empty.map(|at| Second { at, gauges: at_end(at), ..Second::empty() }).collect();
             self.close(&at_end(self.at));
-            self.over.extend(empty);
+            self.closed.extend(empty);
         } else {
             self.clear();
         }
@@ -123,15 +123,15 @@ impl SecondStats {
     }
 
     /// Takes the seconds that are over.
-    pub(crate) fn take(&mut self) -> Vec<Second> {
-        mem::take(&mut self.over)
+    pub(crate) fn drain(&mut self) -> Vec<Second> {
+        mem::take(&mut self.closed)
     }
 
     /// Closes the second under way as it is; what comes later in it makes a row of its own.
     pub(crate) fn close(&mut self, standing: &Gauges) {
         if self.counts != Counts::default() || standing.overflow > 0 {
             let (counts, waits, calls) = (self.counts, self.waits.quantiles(), self.calls.quantiles());
-            self.over.push(Second { at: self.at, counts, standing: *standing, waits, calls });
+            self.closed.push(Second { at: self.at, counts, gauges: *standing, waits, calls });
         }
         self.clear();
     }
@@ -145,7 +145,7 @@ impl SecondStats {
 
 impl Second {
     pub(crate) fn row<'a>(&self, model: &'a str) -> Row<'a> {
-        let Self { at, counts, standing, waits, calls } = *self;
+        let Self { at, counts, gauges: standing, waits, calls } = *self;
         Row {
             at,
             model: model.into(),
@@ -179,7 +179,7 @@ impl Second {
         Self {
             at: 0,
             counts: Counts::default(),
-            standing: Gauges::default(),
+            gauges: Gauges::default(),
             waits: Quantiles::default(),
             calls: Quantiles::default(),
         }
@@ -194,32 +194,32 @@ fn to_millis(time: Duration) -> f64 {
 /// Milliseconds measured in one second. Exact up to [`Samples::MOST`] of them; beyond that every second one, then every
 /// fourth, and so on is kept, the largest always.
 #[derive(Debug, Default)]
-pub(crate) struct Samples {
+pub(crate) struct LatencySamples {
     kept: Vec<u32>,
     max: u64,
-    seen: u64,
+    count: u64,
     /// One of `2^thinned` is kept.
-    thinned: u32,
+    thinning: u32,
 }
 
-impl Samples {
-    const MOST: usize = 4096;
+impl LatencySamples {
+    const MAX_KEPT: usize = 4096;
 
     pub(crate) fn add(&mut self, time: Duration) {
         let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         self.max = self.max.max(millis);
-        if self.seen.trailing_zeros() >= self.thinned {
-            if self.kept.len() == Self::MOST {
+        if self.count.trailing_zeros() >= self.thinning {
+            if self.kept.len() == Self::MAX_KEPT {
                 let mut index = 0;
                 self.kept.retain(|_| {
                     index += 1;
                     index % 2 == 1
                 });
-                self.thinned += 1;
+                self.thinning += 1;
             }
             self.kept.push(u32::try_from(millis).unwrap_or(u32::MAX));
         }
-        self.seen += 1;
+        self.count += 1;
     }
 
     fn quantiles(&mut self) -> Quantiles {
@@ -232,59 +232,9 @@ impl Samples {
 
     fn clear(&mut self) {
         self.kept.clear();
-        (self.max, self.seen, self.thinned) = (0, 0, 0);
+        (self.max, self.count, self.thinning) = (0, 0, 0);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn quantiles(millis: impl IntoIterator<Item = u64>) -> Quantiles {
-        let mut samples = Samples::default();
-        millis.into_iter().for_each(|value| samples.add(Duration::from_millis(value)));
-        samples.quantiles()
-    }
-
-    #[test]
-    fn quantiles_are_ranks_of_what_was_measured() {
-        assert_eq!(quantiles([]), Quantiles::default());
-        assert_eq!(quantiles([7]), Quantiles { p50: 7, p99: 7, max: 7 });
-        assert_eq!(quantiles((1..=100).rev()), Quantiles { p50: 50, p99: 99, max: 100 });
-    }
-
-    #[test]
-    fn a_flood_is_thinned_but_its_largest_is_kept() {
-        let flood = quantiles((0..1_000_000).map(|index| if index == 777_777 { 99_999 } else { index % 1000 }));
-        assert_eq!(flood.max, 99_999);
-        assert!(flood.p50.abs_diff(500) <= 20 && flood.p99.abs_diff(990) <= 10, "{flood:?}");
-        let mut samples = Samples::default();
-        (0..1_000_000).for_each(|_| samples.add(Duration::ZERO));
-        assert!(samples.kept.len() <= Samples::MOST);
-    }
-
-    #[test]
-    fn seconds_in_which_someone_waits_have_rows_and_quiet_ones_none() {
-        let mut tally = SecondStats::new(Duration::from_millis(10_500));
-        tally.record(true);
-        tally.counts.requested = 3;
-        let waiting = Gauges { overflow: 2, in_flight: 1, rate: 5.0, ..Gauges::default() };
-        tally.advance_to(Duration::from_millis(499), &waiting);
-        assert_eq!(tally.take(), [], "still in second 10");
-        tally.advance_to(Duration::from_secs(3), &waiting);
-        let rows = tally.take();
-        assert_eq!(rows.iter().map(|row| row.at).collect::<Vec<_>>(), [10, 11, 12]);
-        assert_eq!(rows.iter().map(|row| row.counts.requested).collect::<Vec<_>>(), [3, 0, 0]);
-        tally.advance_to(Duration::from_secs(9), &Gauges::default());
-        assert_eq!(tally.take(), []);
-    }
-
-    #[test]
-    fn nothing_is_kept_while_nobody_records() {
-        let mut tally = SecondStats::new(Duration::ZERO);
-        tally.counts.requested = 3;
-        tally.advance_to(Duration::from_secs(1), &Gauges { overflow: 1, ..Gauges::default() });
-        assert_eq!(tally.take(), []);
-        assert_eq!(tally.counts, Counts::default());
-    }
-}
+mod tests;

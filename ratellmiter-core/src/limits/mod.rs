@@ -10,10 +10,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{
-    engine::budgets,
-    providers::contract::{Contract, UnknownProvider},
-};
+use crate::providers::contract::{Contract, UnknownProvider};
 
 /// What one limiter allows. A ticket is issued when all of it does.
 ///
@@ -200,7 +197,7 @@ impl Limits {
             &mut self.tokens_per_day,
         ];
         for budget in budgets.into_iter().flatten() {
-            *budget = (*budget).min(NonZeroU64::new(budgets::MAX_AMOUNT).unwrap_or(*budget));
+            *budget = (*budget).min(NonZeroU64::new(MAX_AMOUNT).unwrap_or(*budget));
         }
         self
     }
@@ -289,6 +286,9 @@ pub(crate) const DEFAULT_RATE_LIMIT: NonZeroU32 = NonZeroU32::new(300).expect("3
 
 /// Calls a minute where nobody counts them.
 pub(crate) const UNLIMITED: NonZeroU32 = NonZeroU32::new(60_000).expect("60,000 is not 0");
+
+/// The largest limit or charge, far below the amounts at which sums overflow.
+pub(crate) const MAX_AMOUNT: u64 = 1 << 48;
 
 /// The longest [`Limits::burst_window`].
 pub(crate) const MAX_BURST_WINDOW: Duration = Duration::from_mins(1);

@@ -27,7 +27,7 @@ fn budgets(provider: &str) -> Budgets {
     Budgets::new(&limits(provider).clamped())
 }
 
-fn taken(budgets: &mut Budgets, now: Duration, kind: Kind) -> u64 {
+fn taken(budgets: &mut Budgets, now: Duration, kind: BudgetKind) -> u64 {
     budgets.status(now).iter().flatten().find(|budget| budget.meter == kind).unwrap().taken
 }
 
@@ -52,7 +52,7 @@ fn a_call_takes_from_all_or_from_none() {
     let big = budgets.reservation((1000, 7600).into());
     assert_eq!(budgets.due(&big), seconds(60), "one of them has no room");
     let (due, binding) = budgets.binding(&big).unwrap();
-    assert_eq!((due, binding.kind), (seconds(60), Kind::OutputTokensPerMinute));
+    assert_eq!((due, binding.kind), (seconds(60), BudgetKind::OutputTokensPerMinute));
     budgets.refund(Duration::ZERO, &price);
     assert_eq!(all_taken(&mut budgets, seconds(1)), EMPTY);
     assert_eq!(budgets.due(&big), Duration::ZERO);
@@ -69,7 +69,7 @@ fn what_is_expected_paces_and_what_is_possible_is_held() {
         budgets.finish(now, now, &price, Some(Usage::new(0, 600)));
     }
     let price = budgets.reservation((0, 6000).into());
-    assert_eq!((price.expected.total, price.most.total), (600, 6000));
+    assert_eq!((price.expected.total, price.maximum.total), (600, 6000));
     let kept = Contract::named("azure").unwrap();
     budgets.set(seconds(200), &limits.contract(kept));
     (0..300).for_each(|_| {
@@ -88,11 +88,11 @@ fn numbers_without_measure_end_nothing() {
         let due = budgets.due(&budgets.reservation((1, 1).into()));
         assert!(due <= seconds(86_400), "{due:?}");
         assert!(budgets.finish(Duration::ZERO, Duration::ZERO, &price, Some(Usage::new(0, 0))));
-        assert_eq!(taken(&mut budgets, Duration::ZERO, Kind::TokensPerMinute), 0);
+        assert_eq!(taken(&mut budgets, Duration::ZERO, BudgetKind::TokensPerMinute), 0);
     }
     let price = go(&mut budgets, Duration::ZERO, (10, 10));
     assert!(!budgets.finish(Duration::ZERO, Duration::ZERO, &price, Some(Usage::new(u64::MAX, u64::MAX))), "warned of");
-    assert_eq!(taken(&mut budgets, Duration::ZERO, Kind::TokensPerMinute), 36_000, "one budget, and no more");
+    assert_eq!(taken(&mut budgets, Duration::ZERO, BudgetKind::TokensPerMinute), 36_000, "one budget, and no more");
     assert!(budgets.scheduled() <= seconds(60));
     let price = go(&mut budgets, seconds(200), (10, 10));
     assert!(budgets.finish(seconds(200), seconds(200), &price, Some(Usage::new(500, 500))), "a little more is usual");
@@ -111,11 +111,11 @@ fn a_refusal_of_tokens_lowers_the_budget_that_it_is_about() {
         budgets.status(seconds(60)).into_iter().flatten().find(|budget| budget.meter == kind).unwrap().learned
     };
     // What went through was 6000 or so a minute: 85 % of that.
-    let output = learned(&mut budgets, Kind::OutputTokensPerMinute).unwrap();
+    let output = learned(&mut budgets, BudgetKind::OutputTokensPerMinute).unwrap();
     assert!((4900.0..=5300.0).contains(&output), "{output}");
-    assert_eq!(learned(&mut budgets, Kind::InputTokensPerMinute), None);
-    budgets.on_backlogged(seconds(60), Kind::OutputTokensPerMinute, seconds(3600));
-    assert_eq!(learned(&mut budgets, Kind::OutputTokensPerMinute), None, "it grows while calls wait for it");
+    assert_eq!(learned(&mut budgets, BudgetKind::InputTokensPerMinute), None);
+    budgets.on_backlogged(seconds(60), BudgetKind::OutputTokensPerMinute, seconds(3600));
+    assert_eq!(learned(&mut budgets, BudgetKind::OutputTokensPerMinute), None, "it grows while calls wait for it");
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn a_reading_is_of_its_own_budget() {
     assert!(budgets.apply_headers(seconds(1), seconds(1), &reading(LimitUnit::Requests, Period::Day)));
     let lowered: Vec<_> =
         budgets.status(seconds(1)).into_iter().flatten().filter(|budget| budget.learned.is_some()).collect();
-    assert_eq!(lowered.iter().map(|budget| budget.meter).collect::<Vec<_>>(), [Kind::OutputTokensPerMinute]);
+    assert_eq!(lowered.iter().map(|budget| budget.meter).collect::<Vec<_>>(), [BudgetKind::OutputTokensPerMinute]);
     assert!(budgets.due(&budgets.reservation((0, 100).into())) <= seconds(1), "nothing was taken");
 }
 

@@ -14,7 +14,7 @@ pub(crate) const IDLE_RESET: Duration = Duration::from_secs(2);
 /// Start after a pause, as a multiple of the start from idle, and the step until the full rate is reached.
 pub(crate) const RESUME_FACTOR: u32 = 3;
 pub(crate) const STEEP_FACTOR: u32 = 2;
-const NANOS: u64 = 1_000_000_000;
+const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
 /// One call, in calls a minute times thousandths of the rate.
 pub(crate) const UNIT: u64 = 60 * FULL_RATE as u64;
@@ -33,9 +33,9 @@ pub(crate) struct RampState {
     /// What earlier seconds left of a whole call, in `UNIT`s.
     carry: u64,
     /// Whether demand from idle is ramped up, and not only demand after a pause.
-    from_idle: bool,
+    ramps_from_idle: bool,
     /// Twice as steep, until the full rate is reached.
-    steep: bool,
+    is_steep: bool,
     /// The pace that a change of the limit preserves, in calls a minute times thousandths.
     pace: u64,
 }
@@ -50,8 +50,8 @@ impl RampState {
             allowed: 0,
             used: 0,
             carry: 0,
-            from_idle,
-            steep: false,
+            ramps_from_idle: from_idle,
+            is_steep: false,
             pace: 0,
         };
         if from_idle {
@@ -65,7 +65,7 @@ impl RampState {
     /// and what was too much of it has been learned.
     pub(crate) fn resume(&mut self, sent: Duration) {
         self.start(sent, RESUME_FACTOR);
-        self.steep = self.level < FULL_RATE;
+        self.is_steep = self.level < FULL_RATE;
         self.used = 1;
     }
 
@@ -86,7 +86,7 @@ impl RampState {
 
     fn start(&mut self, now: Duration, times: u32) {
         self.level = self.settings.map_or(FULL_RATE, |ramp| (times * ramp.start).min(FULL_RATE));
-        self.steep = false;
+        self.is_steep = false;
         self.carry = 0;
         self.used = 0;
         self.pace = u64::from(self.level) * self.per_minute;
@@ -101,7 +101,7 @@ impl RampState {
         per_minute: NonZeroU32,
         from_idle: bool,
     ) {
-        self.from_idle = from_idle;
+        self.ramps_from_idle = from_idle;
         let same_pace = self.pace / u64::from(per_minute.get());
         self.settings = settings;
         self.per_minute = per_minute.get().into();
@@ -117,22 +117,22 @@ impl RampState {
         let Some(settings) = self.settings else {
             return;
         };
-        if !self.from_idle && self.level == FULL_RATE {
+        if !self.ramps_from_idle && self.level == FULL_RATE {
             self.second = now;
             return;
         }
         while self.second + SECOND <= now {
-            if self.from_idle && !pressed && self.used == 0 && self.second + IDLE_RESET <= now {
+            if self.ramps_from_idle && !pressed && self.used == 0 && self.second + IDLE_RESET <= now {
                 self.restart(now);
                 return;
             }
             // The grids of meter and seconds differ: of a second under pressure one call may lie just outside.
             let used = (self.used + u64::from(pressed)) * UNIT / self.per_minute;
             let used = u32::try_from(used).map_or(self.level, |used| used.min(self.level));
-            let base = if self.from_idle { used } else { self.level };
-            let step = if self.steep { STEEP_FACTOR * settings.step } else { settings.step };
+            let base = if self.ramps_from_idle { used } else { self.level };
+            let step = if self.is_steep { STEEP_FACTOR * settings.step } else { settings.step };
             self.level = (base + step).clamp(settings.start, FULL_RATE);
-            self.steep &= self.level < FULL_RATE;
+            self.is_steep &= self.level < FULL_RATE;
             self.used = 0;
             self.pace = u64::from(self.level) * self.per_minute;
             self.start_second(self.second + SECOND);
@@ -144,7 +144,7 @@ impl RampState {
         if self.level == FULL_RATE {
             Duration::ZERO
         } else if self.used < self.allowed {
-            self.second + Duration::from_nanos((NANOS * self.used).div_ceil(self.allowed))
+            self.second + Duration::from_nanos((NANOS_PER_SECOND * self.used).div_ceil(self.allowed))
         } else {
             self.second + SECOND
         }
@@ -205,123 +205,4 @@ impl RampState {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What each second carries when calls wait all the time.
-    fn under_pressure(ramp: &mut RampState, seconds: u64) -> Vec<u64> {
-        let mut carried = vec![0; usize::try_from(seconds).unwrap()];
-        let mut now = Duration::ZERO;
-        let interval = Duration::from_nanos(60_000_000_000_u64.div_ceil(ramp.per_minute));
-        let mut meter = Duration::ZERO;
-        loop {
-            now = ramp.due().max(meter).max(now);
-            if now >= Duration::from_secs(seconds) {
-                return carried;
-            }
-            ramp.advance_to(now, true);
-            if ramp.due().max(meter) > now {
-                continue;
-            }
-            ramp.count(now);
-            meter = meter.max(now) + interval;
-            carried[usize::try_from(now.as_secs()).unwrap()] += 1;
-        }
-    }
-
-    fn ramp(per_minute: u32) -> RampState {
-        RampState::new(Some(limits::Ramp::DEFAULT), NonZeroU32::new(per_minute).unwrap(), true)
-    }
-
-    #[test]
-    fn from_idle_a_quarter_then_a_tenth_more_each_second() {
-        assert_eq!(under_pressure(&mut ramp(6000), 10), [25, 35, 45, 55, 65, 75, 85, 95, 100, 100]);
-        assert_eq!(under_pressure(&mut ramp(300), 10), [1, 2, 2, 3, 3, 4, 4, 5, 5, 5]);
-    }
-
-    #[test]
-    fn the_whole_ramp_costs_three_seconds_and_a_fifth() {
-        let missing: u64 = under_pressure(&mut ramp(60_000), 12).iter().map(|calls| 1000 - calls).sum();
-        assert_eq!(missing, 3200);
-    }
-
-    #[test]
-    fn a_limit_of_one_a_second_has_nothing_to_ramp() {
-        assert_eq!(under_pressure(&mut ramp(60), 4), [1, 1, 1, 1]);
-        assert_eq!(under_pressure(&mut ramp(5), 25).iter().sum::<u64>(), 3);
-    }
-
-    #[test]
-    fn calls_of_a_ramping_second_are_spread_over_it() {
-        let mut ramp = ramp(6000);
-        for call in 0..25 {
-            assert_eq!(ramp.due(), Duration::from_millis(40 * call));
-            ramp.count(ramp.due());
-        }
-        assert_eq!(ramp.due(), SECOND);
-    }
-
-    #[test]
-    fn a_second_adds_to_what_the_last_one_used_not_to_what_it_might_have() {
-        let mut ramp = ramp(6000);
-        under_pressure(&mut ramp, 10);
-        assert_eq!(ramp.due(), Duration::ZERO, "full");
-        // The second under way carried 100; then one with 30 calls and nobody waiting.
-        ramp.advance_to(Duration::from_secs(10), true);
-        (0..30).for_each(|_| ramp.count(Duration::from_secs(10)));
-        ramp.advance_to(Duration::from_secs(11), false);
-        assert!((ramp.rate() - 40.0).abs() < 1e-9, "{}", ramp.rate());
-        ramp.advance_to(Duration::from_secs(13), false);
-        assert!((ramp.rate() - 25.0).abs() < 1e-9, "idle: {}", ramp.rate());
-    }
-
-    #[test]
-    fn after_a_pause_it_starts_at_three_quarters_with_the_canary_and_is_twice_as_steep() {
-        let mut ramp = ramp(6000);
-        ramp.resume(Duration::ZERO);
-        assert_eq!(under_pressure(&mut ramp, 4), [74, 95, 100, 100], "and the canary");
-        // Once it is full, the next start from idle is as ever.
-        ramp.advance_to(Duration::from_secs(10), false);
-        assert_eq!(ramp.level, 250);
-    }
-
-    #[test]
-    fn with_a_burst_only_pauses_are_followed_by_a_ramp() {
-        let mut ramp = RampState::new(Some(limits::Ramp::DEFAULT), NonZeroU32::new(6000).unwrap(), false);
-        assert_eq!(ramp.due(), Duration::ZERO);
-        ramp.advance_to(Duration::from_secs(100), false);
-        assert_eq!(ramp.level, FULL_RATE, "idle or not");
-        ramp.resume(Duration::from_secs(100));
-        assert_eq!(ramp.level, 750);
-        ramp.advance_to(Duration::from_secs(103), false);
-        assert_eq!(ramp.level, FULL_RATE);
-    }
-
-    #[test]
-    fn a_raised_limit_is_a_jump_and_a_lowered_one_is_not() {
-        let mut ramp = ramp(300);
-        under_pressure(&mut ramp, 10);
-        let at = Duration::from_secs(10);
-        ramp.set(at, Some(limits::Ramp::DEFAULT), NonZeroU32::new(600).unwrap(), true);
-        assert!((ramp.rate() - 5.0).abs() < 1e-9, "{}", ramp.rate());
-        ramp.set(at, Some(limits::Ramp::DEFAULT), NonZeroU32::new(60).unwrap(), true);
-        assert!((ramp.rate() - 1.0).abs() < 1e-9, "{}", ramp.rate());
-    }
-
-    #[test]
-    fn limit_raised_and_lowered_at_once_is_still_ramped() {
-        let mut ramp = ramp(300);
-        for per_minute in [6000, 1200] {
-            ramp.set(Duration::ZERO, Some(limits::Ramp::DEFAULT), NonZeroU32::new(per_minute).unwrap(), true);
-        }
-        assert!((ramp.rate() - 5.0).abs() < 1e-9, "{}", ramp.rate());
-    }
-
-    #[test]
-    fn the_time_for_a_line_counts_the_ramp() {
-        // 16 calls of the ramp's first 3.2 seconds' worth are missing at 5 a second: 24 in eight seconds, then 5 each.
-        assert_eq!(ramp(300).time_for(24), Duration::from_secs(8));
-        assert_eq!(ramp(300).time_for(34), Duration::from_secs(10));
-        assert_eq!(RampState::new(None, NonZeroU32::new(300).unwrap(), true).time_for(10), Duration::from_secs(2));
-    }
-}
+mod tests;

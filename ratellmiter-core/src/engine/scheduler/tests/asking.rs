@@ -3,6 +3,7 @@
 use std::num::NonZeroU64;
 
 use super::*;
+use crate::engine::call_state::Expiry;
 
 fn tokens(limit: u64) -> Limits {
     per_minute(600).no_ramp().tokens_per_minute(NonZeroU64::new(limit).unwrap())
@@ -113,13 +114,13 @@ fn a_refused_call_keeps_its_time_and_its_cost() {
     let place = scheduler.requeue(millis(100), grant, &refused(Some(seconds(1))), NOBODY);
     assert!(scheduler.is_in_time(millis(100), place));
     let again = advance(&mut scheduler, seconds(2))[0];
-    assert_eq!(scheduler.details.get(again.id).cost, (500, 500).into());
+    assert_eq!(scheduler.calls.get(again.id).cost, (500, 500).into());
     let place = scheduler.requeue(millis(2100), again, &refused(Some(seconds(9))), NOBODY);
     assert!(!scheduler.is_in_time(millis(2100), place));
     assert_eq!(expired(&mut scheduler, seconds(4)), [], "1.9 of its 4 s had passed when it went");
     let reasons: Vec<_> = expired(&mut scheduler, millis(4200)).iter().map(|(_, rejected)| rejected.reason).collect();
     assert_eq!((reasons, scheduler.queue_length()), (vec![RejectReason::MaxWait], 0));
-    assert!(scheduler.details.is_empty() && scheduler.expiries.is_empty());
+    assert!(scheduler.calls.is_empty() && scheduler.queue.expiries() == 0);
 }
 
 #[test]
@@ -211,7 +212,7 @@ proptest! {
             match event {
                 Event::Ask(wish) => {
                     if let Ok(place) = scheduler.enqueue(now, &wish, NOBODY) {
-                        line.push((place, scheduler.details.get(place.id).until));
+                        line.push((place, scheduler.calls.get(place.id).expiry));
                     }
                 }
                 Event::Try(wish) => out.extend(scheduler.try_request(now, &wish)),
@@ -227,7 +228,7 @@ proptest! {
                 Event::Refuse(index, hint) => if let Some(index) = pick(index, out.len()) {
                     let grant = out.swap_remove(index);
                     let place = scheduler.requeue(now, grant, &refused(Some(millis(hint))), NOBODY);
-                    let until = scheduler.details.get(place.id).until;
+                    let until = scheduler.calls.get(place.id).expiry;
                     line.push((place, until));
                 },
                 Event::Leave(index) => if let Some(index) = pick(index, line.len()) {
@@ -246,7 +247,7 @@ proptest! {
             prop_assert_eq!(scheduler.queue_length(), line.len());
             prop_assert_eq!(scheduler.in_flight, out.len() as u64);
             prop_assert!(line.iter().all(|(_, until)| until.is_none_or(|until| until.at > now)));
-            prop_assert_eq!(scheduler.expiries.len(), line.iter().filter(|(_, until)| until.is_some()).count());
+            prop_assert_eq!(scheduler.queue.expiries(), line.iter().filter(|(_, until)| until.is_some()).count());
         }
         let mut rounds = 0;
         while scheduler.queue_length() > 0 {
@@ -257,6 +258,6 @@ proptest! {
             now = scheduler.deadline().unwrap_or(now).max(now);
         }
         out.drain(..).for_each(|grant| scheduler.abandon(now, grant));
-        prop_assert!(scheduler.details.is_empty() && scheduler.expiries.is_empty());
+        prop_assert!(scheduler.calls.is_empty() && scheduler.queue.expiries() == 0);
     }
 }

@@ -22,11 +22,11 @@ fn the_seconds_say_what_happened() {
                 row.counts.issued,
                 row.counts.rate_limited,
                 row.counts.finished,
-                row.standing.overflow,
+                row.gauges.overflow,
             )
         })
         .collect();
     assert_eq!(counts, [(0, 3, 1, 0, 1, 2), (1, 0, 1, 1, 0, 2), (2, 0, 0, 0, 0, 2)]);
     assert_eq!((rows[0].calls.max, rows[1].waits.max), (700, 900));
-    assert!(rows[0].standing.rate > 0.9 && rows[1].standing.rate.abs() < 1e-9, "paused");
+    assert!(rows[0].gauges.rate > 0.9 && rows[1].gauges.rate.abs() < 1e-9, "paused");
 }

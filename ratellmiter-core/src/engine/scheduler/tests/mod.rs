@@ -12,7 +12,12 @@ use std::{
 use proptest::prelude::*;
 
 use super::*;
-use crate::engine::congestion::Phase;
+use crate::{
+    engine::congestion::Phase,
+    judge::{LimitKind, Verdict},
+    limits::request::{Priority, RejectReason},
+    log::row::Bottleneck,
+};
 
 mod asking;
 mod bursts;
