@@ -1,4 +1,4 @@
-//! The counts and quantiles of the second under way, until they are a row.
+//! Counts, gauges and latencies of the current second, from which a row of the log is made.
 
 use std::{mem, time::Duration};
 
@@ -7,56 +7,56 @@ use crate::{
     log::row::{Bottleneck, BudgetStatus, Quantiles, Row},
 };
 
-/// What is counted within a second.
+/// Counts within a second.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) requested: u64,
     pub(crate) issued: u64,
     pub(crate) rate_limited: u64,
-    /// Of those, the ones that are the server's overload.
+    /// Refused calls for which the server was overloaded.
     pub(crate) overloaded: u64,
     pub(crate) finished: u64,
-    /// Of those, the ones that ended with an error of their own.
+    /// Finished calls that failed for a reason other than a limit.
     pub(crate) failed: u64,
-    /// Calls that were turned away.
+    /// Calls that were rejected instead of queued any longer.
     pub(crate) rejected: u64,
     pub(crate) reserved_tokens: u64,
     pub(crate) used_tokens: u64,
 }
 
-/// What stands when a second ends.
+/// The state at the end of a second.
 #[derive(Debug, Default, Clone, Copy, PartialEq)]
 pub(crate) struct Gauges {
     pub(crate) overflow: u64,
     pub(crate) in_flight: u64,
     pub(crate) rate: f64,
-    /// What is left of a pause, and how long the line will take.
+    /// The remaining time of a pause, and the estimated time until the queue is empty.
     pub(crate) paused_for: Option<Duration>,
     pub(crate) time_left: Option<Duration>,
     /// The configured rate, in calls a second.
     pub(crate) limit: f64,
-    /// What the line waits for.
+    /// The limit that the first queued call waits for.
     pub(crate) held: Option<Bottleneck>,
-    /// What has been learned, in calls a second and calls.
+    /// The adapted rate in calls a second, and the adapted limit on calls in flight.
     pub(crate) learned_rate: Option<f64>,
     pub(crate) learned_in_flight: Option<f64>,
     pub(crate) budgets: [Option<BudgetStatus>; 5],
-    /// Who shares the limiter, if it is shared.
+    /// The fleet, if the limiter is shared.
     pub(crate) fleet: Option<FleetStatus>,
 }
 
 impl Gauges {
-    /// How things stood a while before.
+    /// Returns the gauges as of `time` ago.
     fn before(&self, time: Duration) -> Self {
         let more = |left: Option<Duration>| left.map(|left| left + time);
         Self { paused_for: more(self.paused_for), time_left: more(self.time_left), ..*self }
     }
 }
 
-/// A second that is over.
+/// A second that has ended.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Second {
-    /// The second, counted as the offset given to [`Tally::new`] says.
+    /// Seconds since the zero of the wall clock.
     pub(crate) at: u64,
     pub(crate) counts: Counts,
     pub(crate) gauges: Gauges,
@@ -64,16 +64,17 @@ pub(crate) struct Second {
     pub(crate) calls: Quantiles,
 }
 
+/// Statistics of the current second, and those that have ended.
 #[derive(Debug)]
 pub(crate) struct SecondStats {
-    /// The wall clock at the scheduler's zero.
+    /// The wall clock at the creation of the limiter.
     offset: Duration,
-    /// The second under way.
+    /// The current second.
     at: u64,
     pub(crate) counts: Counts,
     pub(crate) waits: LatencySamples,
     pub(crate) calls: LatencySamples,
-    /// Seconds that are over and wait to be taken; kept only while somebody does.
+    /// Seconds that have ended and were not drained. Empty unless `recording`.
     closed: Vec<Second>,
     recording: bool,
 }
@@ -91,28 +92,28 @@ impl SecondStats {
         }
     }
 
-    /// Whether seconds are kept to be taken. What was counted before is dropped.
+    /// Starts or stops keeping ended seconds. Earlier counts are discarded.
     pub(crate) fn record(&mut self, recording: bool) {
         self.recording = recording;
         self.closed.clear();
         self.clear();
     }
 
-    /// Whether the second under way is over.
+    /// Returns `true` if the current second has ended.
     pub(crate) fn is_over(&self, now: Duration) -> bool {
         (self.offset + now).as_secs() > self.at
     }
 
-    /// Comes to the second that `now` lies in; `standing` is how things have stood since the last event.
-    pub(crate) fn advance_to(&mut self, now: Duration, standing: &Gauges) {
+    /// Advances to the second that contains `now`. `gauges` have been valid since the last event.
+    pub(crate) fn advance_to(&mut self, now: Duration, gauges: &Gauges) {
         if !self.is_over(now) {
             return;
         }
         let second = (self.offset + now).as_secs();
         if self.recording {
-            // What is left now was more when the second ended.
-            let at_end = |at: u64| standing.before((self.offset + now).saturating_sub(Duration::from_secs(at + 1)));
-            let empty = (self.at + 1..second).filter(|_| standing.overflow > 0);
+            // Remaining times were longer when the second ended.
+            let at_end = |at: u64| gauges.before((self.offset + now).saturating_sub(Duration::from_secs(at + 1)));
+            let empty = (self.at + 1..second).filter(|_| gauges.overflow > 0);
             let empty: Vec<_> = empty.map(|at| Second { at, gauges: at_end(at), ..Second::empty() }).collect();
             self.close(&at_end(self.at));
             self.closed.extend(empty);
@@ -122,16 +123,16 @@ impl SecondStats {
         self.at = second;
     }
 
-    /// Takes the seconds that are over.
+    /// Drains the seconds that have ended.
     pub(crate) fn drain(&mut self) -> Vec<Second> {
         mem::take(&mut self.closed)
     }
 
-    /// Closes the second under way as it is; what comes later in it makes a row of its own.
-    pub(crate) fn close(&mut self, standing: &Gauges) {
-        if self.counts != Counts::default() || standing.overflow > 0 {
+    /// Ends the current second early. Later events of it are in a second row.
+    pub(crate) fn close(&mut self, gauges: &Gauges) {
+        if self.counts != Counts::default() || gauges.overflow > 0 {
             let (counts, waits, calls) = (self.counts, self.waits.quantiles(), self.calls.quantiles());
-            self.closed.push(Second { at: self.at, counts, gauges: *standing, waits, calls });
+            self.closed.push(Second { at: self.at, counts, gauges: *gauges, waits, calls });
         }
         self.clear();
     }
@@ -145,7 +146,7 @@ impl SecondStats {
 
 impl Second {
     pub(crate) fn row<'a>(&self, model: &'a str) -> Row<'a> {
-        let Self { at, counts, gauges: standing, waits, calls } = *self;
+        let Self { at, counts, gauges, waits, calls } = *self;
         Row {
             at,
             model: model.into(),
@@ -155,21 +156,21 @@ impl Second {
             overloaded: counts.overloaded,
             finished: counts.finished,
             failed: counts.failed,
-            overflow: standing.overflow,
-            rate: standing.rate,
-            paused_for: standing.paused_for.map(to_millis),
-            time_left: standing.time_left.map(to_millis),
-            limit: Some(standing.limit),
-            held: standing.held,
-            learned_rate: standing.learned_rate,
-            learned_in_flight: standing.learned_in_flight,
-            in_flight: standing.in_flight,
+            overflow: gauges.overflow,
+            rate: gauges.rate,
+            paused_for: gauges.paused_for.map(rounded_seconds),
+            time_left: gauges.time_left.map(rounded_seconds),
+            limit: Some(gauges.limit),
+            held: gauges.held,
+            learned_rate: gauges.learned_rate,
+            learned_in_flight: gauges.learned_in_flight,
+            in_flight: gauges.in_flight,
             rejected: counts.rejected,
             reserved_tokens: counts.reserved_tokens,
             used_tokens: counts.used_tokens,
-            budgets: standing.budgets.into_iter().flatten().collect(),
-            members: standing.fleet.map(|fleet| fleet.processes),
-            is_lost: standing.fleet.is_some_and(|fleet| fleet.is_disconnected),
+            budgets: gauges.budgets.into_iter().flatten().collect(),
+            members: gauges.fleet.map(|fleet| fleet.processes),
+            is_lost: gauges.fleet.is_some_and(|fleet| fleet.is_disconnected),
             wait_ms: waits,
             call_ms: calls,
         }
@@ -186,19 +187,19 @@ impl Second {
     }
 }
 
-/// Seconds, with as many digits as mean something.
-fn to_millis(time: Duration) -> f64 {
+/// Returns seconds, rounded to milliseconds.
+fn rounded_seconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1000.0).round() / 1000.0
 }
 
-/// Milliseconds measured in one second. Exact up to [`Samples::MOST`] of them; beyond that every second one, then every
-/// fourth, and so on is kept, the largest always.
+/// Latencies in milliseconds of one second. All are kept up to [`MAX_KEPT`](Self::MAX_KEPT), then one in two, one in four, and so
+/// on. The maximum is always kept.
 #[derive(Debug, Default)]
 pub(crate) struct LatencySamples {
     kept: Vec<u32>,
     max: u64,
     count: u64,
-    /// One of `2^thinned` is kept.
+    /// One in `2^thinning` samples is kept.
     thinning: u32,
 }
 

@@ -1,11 +1,11 @@
-//! What calls have used, for those of which nothing is said.
+//! Usage of earlier calls, from which the charges of later calls are estimated.
 
-/// So many calls are remembered.
+/// Calls whose usage is kept.
 const MAX_SAMPLES: usize = 256;
-/// Once there are so many, the tail is looked up once for so many calls.
+/// From this number of calls on, the percentile is computed once for each such number.
 const REFRESH_INTERVAL: usize = 32;
 
-/// What the last calls have used, input and output apart.
+/// The 95th percentile of the usage of the last calls.
 #[derive(Debug, Default)]
 pub(crate) struct Estimate {
     input: UsageSamples,
@@ -13,13 +13,13 @@ pub(crate) struct Estimate {
 }
 
 impl Estimate {
-    /// A call has used so much.
+    /// Adds the usage of a call, in tokens.
     pub(crate) fn add(&mut self, input: u64, output: u64) {
         self.input.add(input);
         self.output.add(output);
     }
 
-    /// What 95 % of the calls did not exceed; `None` before the first.
+    /// Returns the percentiles of input and output, or `None` before the first call.
     pub(crate) fn p95(&self) -> Option<(u64, u64)> {
         (self.input.seen > 0).then_some((self.input.p95, self.output.p95))
     }
@@ -48,35 +48,35 @@ impl UsageSamples {
     }
 }
 
-/// How what calls were charged in the end compares with what they were thought to cost, over the last calls.
+/// The ratio of the settled charges of the last calls to the estimated ones.
 #[derive(Debug, Default)]
 pub(crate) struct Ratio {
     estimated: f64,
     charged: f64,
 }
 
-/// What one call weighs, when the next is added.
+/// Weight of all earlier calls when a call is added.
 const DECAY: f64 = 1.0 - 1.0 / 64.0;
 
-/// One call that used a hundred times as much does not make a hundred of each.
+/// Upper bound of the ratio, because a single call may have used a hundred times its estimate.
 const MAX_RATIO: f64 = 4.0;
 
 impl Ratio {
-    #[allow(clippy::cast_precision_loss)] // Costs are far smaller than that.
-    pub(crate) fn add(&mut self, thought: u64, charged: u64) {
-        if thought > 0 {
-            self.estimated = self.estimated * DECAY + thought as f64;
+    #[allow(clippy::cast_precision_loss)] // Charges are at most 2^48.
+    pub(crate) fn add(&mut self, estimated: u64, charged: u64) {
+        if estimated > 0 {
+            self.estimated = self.estimated * DECAY + estimated as f64;
             self.charged = self.charged * DECAY + charged as f64;
         }
     }
 
-    /// What a call that is thought to cost so much is charged in the mean; at least one where it costs anything.
+    /// Returns the mean charge of calls with this estimate: at least 1 unless the estimate is 0.
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    pub(crate) fn mean(&self, thought: u64) -> u64 {
-        if thought == 0 || self.estimated == 0.0 {
-            return thought;
+    pub(crate) fn mean(&self, estimated: u64) -> u64 {
+        if estimated == 0 || self.estimated == 0.0 {
+            return estimated;
         }
-        ((thought as f64 * (self.charged / self.estimated).min(MAX_RATIO)).round() as u64).max(1)
+        ((estimated as f64 * (self.charged / self.estimated).min(MAX_RATIO)).round() as u64).max(1)
     }
 }
 

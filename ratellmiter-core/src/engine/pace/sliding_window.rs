@@ -1,50 +1,49 @@
-//! What was taken in the last second, minute or day, so that no stretch of that length ever holds more than its limit.
+//! Amounts charged in the last second, minute or day, so that no stretch of that length exceeds its limit.
 //!
-//! A meter spreads; a ledger only says no. It sees the times at which calls really went and what they took, and holds the
-//! few that would be too much. What a call did not use after all can be taken out of its entry again.
+//! A meter spreads charges over time, and a window only delays the few that would exceed the limit. It counts by the times at
+//! which calls were sent. The unused part of a charge can be refunded.
 
 use std::{collections::VecDeque, time::Duration};
 
 use crate::engine::pace::gcra::nanos;
 
-/// Amounts taken within any half-open stretch of time `width` long.
+/// Amounts charged in any half-open interval of length `width`.
 ///
-/// What is taken within one grain is kept as one entry, at the time of the last: a busy limiter's memory is bounded by the
-/// grains of its width, and the error is on the safe side.
+/// Charges within one `resolution` are one entry, at the time of the last, which bounds the memory of a busy limiter. An entry
+/// expires late rather than early.
 #[derive(Debug)]
 pub(crate) struct SlidingWindow {
-    /// All times in nanoseconds since the limiter's zero.
+    /// In nanoseconds, as all times here, which count from the creation of the limiter.
     width: u64,
     resolution: u64,
-    /// Oldest first.
+    /// Ordered by expiry.
     entries: VecDeque<WindowEntry>,
     total: u64,
 }
 
 #[derive(Debug)]
 struct WindowEntry {
-    /// When it counts no longer.
     expires_at: u64,
     amount: u64,
 }
 
 impl SlidingWindow {
-    pub(crate) fn new(width: Duration, grain: Duration) -> Self {
-        Self { width: nanos(width), resolution: nanos(grain), entries: VecDeque::new(), total: 0 }
+    pub(crate) fn new(width: Duration, resolution: Duration) -> Self {
+        Self { width: nanos(width), resolution: nanos(resolution), entries: VecDeque::new(), total: 0 }
     }
 
-    /// What counts at `now`.
+    /// Returns the amount that counts at `now`.
     pub(crate) fn total(&mut self, now: Duration) -> u64 {
         self.advance_to(nanos(now));
         self.total
     }
 
-    /// What counted when this was last looked at, or a little more than counts now.
+    /// Returns the amount that counted when the window was last advanced. It is at least the present one.
     pub(crate) fn last_total(&self) -> u64 {
         self.total
     }
 
-    /// When there is room for `cost` within `limit`. What is more than the limit goes when there is nothing else.
+    /// Returns when `cost` fits the `limit`. A cost above the limit fits an empty window.
     pub(crate) fn due(&self, cost: u64, limit: u64) -> Duration {
         let fits = |left: u64| left == 0 || left.saturating_add(cost) <= limit;
         if fits(self.total) {
@@ -58,7 +57,7 @@ impl SlidingWindow {
         Duration::from_nanos(frees.map_or(0, |entry| entry.expires_at))
     }
 
-    /// Counts what is taken now.
+    /// Charges an amount now.
     pub(crate) fn charge(&mut self, now: Duration, amount: u64) {
         self.advance_to(nanos(now));
         let amount = amount.min(u64::MAX - self.total);
@@ -66,24 +65,25 @@ impl SlidingWindow {
             return;
         }
         self.total += amount;
-        let leaves = nanos(now) + self.width;
+        let expires_at = nanos(now) + self.width;
         match self.entries.back_mut() {
-            Some(last) if last.expires_at / self.resolution == leaves / self.resolution => {
-                last.expires_at = leaves;
+            Some(last) if last.expires_at / self.resolution == expires_at / self.resolution => {
+                last.expires_at = expires_at;
                 last.amount += amount;
             }
-            _ => self.entries.push_back(WindowEntry { expires_at: leaves, amount }),
+            _ => self.entries.push_back(WindowEntry { expires_at, amount }),
         }
     }
 
-    /// Takes out a part of what was taken at `at`. What has left already cannot be taken out.
+    /// Refunds a part of the amount that was charged at `at`, unless it has expired.
     pub(crate) fn refund(&mut self, at: Duration, amount: u64) {
-        let leaves = nanos(at) + self.width;
-        let (begin, end) = (leaves - leaves % self.resolution, leaves - leaves % self.resolution + self.resolution);
-        // Most calls are short: it is often the last.
+        let expires_at = nanos(at) + self.width;
+        let (start, end) =
+            (expires_at - expires_at % self.resolution, expires_at - expires_at % self.resolution + self.resolution);
+        // Most calls are short, so it is often the last entry.
         let index = match self.entries.back() {
-            Some(last) if last.expires_at >= begin && last.expires_at < end => self.entries.len() - 1,
-            _ => self.entries.partition_point(|entry| entry.expires_at < begin),
+            Some(last) if last.expires_at >= start && last.expires_at < end => self.entries.len() - 1,
+            _ => self.entries.partition_point(|entry| entry.expires_at < start),
         };
         let Some(entry) = self.entries.get_mut(index).filter(|entry| entry.expires_at < end) else {
             return;
@@ -96,38 +96,39 @@ impl SlidingWindow {
         }
     }
 
-    /// What was taken after `at`.
+    /// Returns the amount charged after `at`.
     pub(crate) fn taken_since(&self, at: Duration) -> u64 {
-        let leaves = nanos(at) + self.width;
-        self.entries.iter().rev().take_while(|entry| entry.expires_at > leaves).map(|entry| entry.amount).sum()
+        let expires_at = nanos(at) + self.width;
+        self.entries.iter().rev().take_while(|entry| entry.expires_at > expires_at).map(|entry| entry.amount).sum()
     }
 
-    /// What counts at `now` by its age, oldest first.
+    /// Returns the amounts that count at `now` by age, oldest first.
     pub(crate) fn ages(&mut self, now: Duration) -> impl Iterator<Item = (Duration, u64)> {
         let now = nanos(now);
         self.advance_to(now);
-        let left = now + self.width;
-        self.entries.iter().map(move |entry| (Duration::from_nanos(left - entry.expires_at), entry.amount))
+        let latest_expiry = now + self.width;
+        self.entries.iter().map(move |entry| (Duration::from_nanos(latest_expiry - entry.expires_at), entry.amount))
     }
 
-    /// Counts what somebody took that long ago, also before the limiter's zero.
+    /// Charges an amount of this age, which may be from before the limiter was created.
     pub(crate) fn restore(&mut self, now: Duration, age: Duration, amount: u64) {
         let amount = amount.min(u64::MAX - self.total);
-        let Some(leaves) = (nanos(now) + self.width).checked_sub(nanos(age)).filter(|leaves| *leaves > nanos(now))
+        let Some(expires_at) =
+            (nanos(now) + self.width).checked_sub(nanos(age)).filter(|expires_at| *expires_at > nanos(now))
         else {
             return;
         };
-        let index = self.entries.partition_point(|entry| entry.expires_at <= leaves);
-        self.entries.insert(index, WindowEntry { expires_at: leaves, amount });
+        let index = self.entries.partition_point(|entry| entry.expires_at <= expires_at);
+        self.entries.insert(index, WindowEntry { expires_at, amount });
         self.total += amount;
     }
 
-    /// Since when the oldest of what counts has counted, or since the limiter's zero.
+    /// Returns when the oldest entry was charged, at the earliest when the limiter was created. `None` if there are no entries.
     pub(crate) fn since(&self) -> Option<Duration> {
         self.entries.front().map(|entry| Duration::from_nanos(entry.expires_at.saturating_sub(self.width)))
     }
 
-    /// Lets go of what has left.
+    /// Discards expired entries.
     fn advance_to(&mut self, now: u64) {
         while let Some(oldest) = self.entries.front()
             && oldest.expires_at <= now

@@ -1,7 +1,7 @@
 use super::*;
 
-/// What each second carries when calls wait all the time.
-fn under_pressure(ramp: &mut RampState, seconds: u64) -> Vec<u64> {
+/// Returns the calls that each second carries while calls are always queued.
+fn carried_while_backlogged(ramp: &mut RampState, seconds: u64) -> Vec<u64> {
     let mut carried = vec![0; usize::try_from(seconds).unwrap()];
     let mut now = Duration::ZERO;
     let interval = Duration::from_nanos(60_000_000_000_u64.div_ceil(ramp.per_minute));
@@ -26,25 +26,25 @@ fn ramp(per_minute: u32) -> RampState {
 }
 
 #[test]
-fn from_idle_a_quarter_then_a_tenth_more_each_second() {
-    assert_eq!(under_pressure(&mut ramp(6000), 10), [25, 35, 45, 55, 65, 75, 85, 95, 100, 100]);
-    assert_eq!(under_pressure(&mut ramp(300), 10), [1, 2, 2, 3, 3, 4, 4, 5, 5, 5]);
+fn default_ramp_starts_at_a_quarter_from_idle() {
+    assert_eq!(carried_while_backlogged(&mut ramp(6000), 10), [25, 35, 45, 55, 65, 75, 85, 95, 100, 100]);
+    assert_eq!(carried_while_backlogged(&mut ramp(300), 10), [1, 2, 2, 3, 3, 4, 4, 5, 5, 5]);
 }
 
 #[test]
-fn the_whole_ramp_costs_three_seconds_and_a_fifth() {
-    let missing: u64 = under_pressure(&mut ramp(60_000), 12).iter().map(|calls| 1000 - calls).sum();
+fn default_ramp_costs_3200_milliseconds() {
+    let missing: u64 = carried_while_backlogged(&mut ramp(60_000), 12).iter().map(|calls| 1000 - calls).sum();
     assert_eq!(missing, 3200);
 }
 
 #[test]
-fn a_limit_of_one_a_second_has_nothing_to_ramp() {
-    assert_eq!(under_pressure(&mut ramp(60), 4), [1, 1, 1, 1]);
-    assert_eq!(under_pressure(&mut ramp(5), 25).iter().sum::<u64>(), 3);
+fn one_call_a_second_is_not_ramped() {
+    assert_eq!(carried_while_backlogged(&mut ramp(60), 4), [1, 1, 1, 1]);
+    assert_eq!(carried_while_backlogged(&mut ramp(5), 25).iter().sum::<u64>(), 3);
 }
 
 #[test]
-fn calls_of_a_ramping_second_are_spread_over_it() {
+fn ramped_calls_are_spread_over_the_second() {
     let mut ramp = ramp(6000);
     for call in 0..25 {
         assert_eq!(ramp.due(), Duration::from_millis(40 * call));
@@ -54,11 +54,11 @@ fn calls_of_a_ramping_second_are_spread_over_it() {
 }
 
 #[test]
-fn a_second_adds_to_what_the_last_one_used_not_to_what_it_might_have() {
+fn step_is_added_to_the_used_rate() {
     let mut ramp = ramp(6000);
-    under_pressure(&mut ramp, 10);
-    assert_eq!(ramp.due(), Duration::ZERO, "full");
-    // The second under way carried 100; then one with 30 calls and nobody waiting.
+    carried_while_backlogged(&mut ramp, 10);
+    assert_eq!(ramp.due(), Duration::ZERO, "at the full rate");
+    // The current second has carried 100 calls. The next one has 30 calls and an empty queue.
     ramp.advance_to(Duration::from_secs(10), true);
     (0..30).for_each(|_| ramp.count(Duration::from_secs(10)));
     ramp.advance_to(Duration::from_secs(11), false);
@@ -68,21 +68,21 @@ fn a_second_adds_to_what_the_last_one_used_not_to_what_it_might_have() {
 }
 
 #[test]
-fn after_a_pause_it_starts_at_three_quarters_with_the_canary_and_is_twice_as_steep() {
+fn resumed_ramp_is_steeper_and_counts_the_canary() {
     let mut ramp = ramp(6000);
     ramp.resume(Duration::ZERO);
-    assert_eq!(under_pressure(&mut ramp, 4), [74, 95, 100, 100], "and the canary");
-    // Once it is full, the next start from idle is as ever.
+    assert_eq!(carried_while_backlogged(&mut ramp, 4), [74, 95, 100, 100], "beside the canary");
+    // From the full rate, the next start from idle is the usual one.
     ramp.advance_to(Duration::from_secs(10), false);
     assert_eq!(ramp.level, 250);
 }
 
 #[test]
-fn with_a_burst_only_pauses_are_followed_by_a_ramp() {
+fn burst_limits_the_ramp_to_pauses() {
     let mut ramp = RampState::new(Some(limits::Ramp::DEFAULT), NonZeroU32::new(6000).unwrap(), false);
     assert_eq!(ramp.due(), Duration::ZERO);
     ramp.advance_to(Duration::from_secs(100), false);
-    assert_eq!(ramp.level, FULL_RATE, "idle or not");
+    assert_eq!(ramp.level, FULL_RATE, "even after idle time");
     ramp.resume(Duration::from_secs(100));
     assert_eq!(ramp.level, 750);
     ramp.advance_to(Duration::from_secs(103), false);
@@ -90,9 +90,9 @@ fn with_a_burst_only_pauses_are_followed_by_a_ramp() {
 }
 
 #[test]
-fn a_raised_limit_is_a_jump_and_a_lowered_one_is_not() {
+fn raised_limit_is_ramped_and_lowered_is_not() {
     let mut ramp = ramp(300);
-    under_pressure(&mut ramp, 10);
+    carried_while_backlogged(&mut ramp, 10);
     let at = Duration::from_secs(10);
     ramp.set(at, Some(limits::Ramp::DEFAULT), NonZeroU32::new(600).unwrap(), true);
     assert!((ramp.rate() - 5.0).abs() < 1e-9, "{}", ramp.rate());
@@ -110,8 +110,8 @@ fn limit_raised_and_lowered_at_once_is_still_ramped() {
 }
 
 #[test]
-fn the_time_for_a_line_counts_the_ramp() {
-    // 16 calls of the ramp's first 3.2 seconds' worth are missing at 5 a second: 24 in eight seconds, then 5 each.
+fn estimated_time_includes_the_ramp() {
+    // At 5 calls a second the ramp costs 3.2 seconds, which are 16 calls: 24 calls in 8 seconds, then 5 in each.
     assert_eq!(ramp(300).time_for(24), Duration::from_secs(8));
     assert_eq!(ramp(300).time_for(34), Duration::from_secs(10));
     assert_eq!(RampState::new(None, NonZeroU32::new(300).unwrap(), true).time_for(10), Duration::from_secs(2));

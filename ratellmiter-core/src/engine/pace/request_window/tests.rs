@@ -7,14 +7,14 @@ fn window(per_minute: u32) -> RequestWindow {
 }
 
 #[test]
-fn a_minute_is_half_open() {
+fn minute_is_half_open() {
     let mut window = window(1);
     window.admit(Duration::from_millis(1003));
     assert_eq!(window.due(), Duration::from_millis(61_003));
 }
 
 #[test]
-fn a_second_holds_one_more_than_its_share() {
+fn second_allows_one_extra_call() {
     let mut window = window(90);
     for at in [0, 10, 20] {
         assert_eq!(window.due(), Duration::ZERO);
@@ -24,7 +24,7 @@ fn a_second_holds_one_more_than_its_share() {
 }
 
 #[test]
-fn what_is_given_back_makes_room() {
+fn cancelled_call_makes_room() {
     let mut window = window(1);
     window.admit(Duration::from_secs(5));
     window.cancel(Duration::from_secs(5));
@@ -32,35 +32,35 @@ fn what_is_given_back_makes_room() {
 }
 
 #[test]
-fn a_lowered_limit_counts_what_went_before() {
+fn lowered_limit_counts_earlier_calls() {
     let mut window = window(600);
     for at in 0..10 {
         window.admit(Duration::from_millis(at * 100));
     }
     window.set(NonZeroU32::new(5).unwrap(), Duration::ZERO);
-    // The sixth of the ten must be out of the minute before another may go.
+    // The sixth of the ten calls must expire first.
     assert_eq!(window.due(), Duration::from_millis(60_500));
 }
 
 proptest! {
     #[test]
-    fn no_stretch_holds_too_many(per_minute in 1_u32..2000, gaps in prop::collection::vec(0_u64..3_000_000_000, 1..400)) {
+    fn no_interval_exceeds_its_limit(per_minute in 1_u32..2000, gaps in prop::collection::vec(0_u64..3_000_000_000, 1..400)) {
         let mut window = window(per_minute);
         let mut now = Duration::ZERO;
-        let mut went: Vec<Duration> = Vec::new();
+        let mut sent: Vec<Duration> = Vec::new();
         for gap in gaps {
             now = (now + Duration::from_nanos(gap)).max(window.due());
             window.admit(now);
-            went.push(now);
+            sent.push(now);
             for (width, limit) in [(60, per_minute as usize), (1, per_minute.div_ceil(60) as usize + 1)] {
-                let inside = went.iter().filter(|at| **at + Duration::from_secs(width) > now).count();
+                let inside = sent.iter().filter(|at| **at + Duration::from_secs(width) > now).count();
                 prop_assert!(inside <= limit, "{inside} calls in {width} s");
             }
         }
     }
 
     #[test]
-    fn giving_back_is_exact(calls in prop::collection::vec(0_u64..30_000, 1..60), keep in any::<prop::sample::Index>()) {
+    fn cancel_is_exact(calls in prop::collection::vec(0_u64..30_000, 1..60), keep in any::<prop::sample::Index>()) {
         let mut times = calls;
         times.sort_unstable();
         let last = keep.index(times.len());

@@ -1,17 +1,17 @@
-//! What the seconds say.
+//! Statistics by second.
 
 use super::*;
 
 #[test]
-fn the_seconds_say_what_happened() {
+fn seconds_contain_counts_and_latencies() {
     let mut scheduler = scheduler(per_minute(60).no_ramp());
     scheduler.record(Duration::ZERO, true);
-    let first = scheduler.tries(Duration::ZERO).unwrap();
-    scheduler.joins(millis(100));
-    scheduler.joins(millis(200));
-    scheduler.ends(millis(700), first, false);
+    let first = scheduler.try_plain(Duration::ZERO).unwrap();
+    scheduler.enqueue_plain(millis(100));
+    scheduler.enqueue_plain(millis(200));
+    scheduler.finish_plain(millis(700), first, false);
     let second = advance(&mut scheduler, seconds(1))[0];
-    scheduler.requeue(millis(1300), second, &refused(Some(seconds(1))), NOBODY);
+    scheduler.requeue(millis(1300), second, &refused(Some(seconds(1))), NO_PAYLOAD);
     let rows = scheduler.seconds(seconds(2), true);
     let counts: Vec<_> = rows
         .iter()
