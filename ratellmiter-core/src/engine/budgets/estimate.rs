@@ -2,7 +2,7 @@
 
 /// Calls whose usage is kept.
 const MAX_SAMPLES: usize = 256;
-/// From this number of calls on, the percentile is computed once for each such number.
+/// Up to this number of calls, each call updates the percentile. Later, one in this number of calls does.
 const REFRESH_INTERVAL: usize = 32;
 
 /// The 95th percentile of the usage of the last calls.

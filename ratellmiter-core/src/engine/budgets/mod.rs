@@ -15,7 +15,7 @@ use crate::{
     engine::budgets::{
         budget::Budget,
         estimate::{Estimate, Ratio},
-        reservation::Reservation,
+        reservation::{Reservation, equal_share},
     },
     judge::{LimitKind, LimitReading, LimitUnit, Period},
     limits::{Limits, MAX_AMOUNT, cost::TokenEstimate},
@@ -32,9 +32,6 @@ const IMPLAUSIBLE_FACTOR: u64 = 100;
 const MIN_IMPLAUSIBLE: u64 = 10_000;
 /// Calls that use up a budget by the default estimate, before any usage is known.
 const CALLS_PER_INITIAL_BUDGET: u64 = 10;
-/// Calls without usage after which no usage is expected.
-const MAX_CALLS_WITHOUT_USAGE: u32 = 5;
-
 #[derive(Debug)]
 pub(crate) struct Budgets {
     contract: Contract,
@@ -119,48 +116,6 @@ impl Budgets {
     /// Returns `true` if at least one budget counts tokens.
     pub(crate) fn count_tokens(&self) -> bool {
         self.all.iter().any(|budget| budget.kind != BudgetKind::RequestsPerDay)
-    }
-
-    /// Returns the reservation of a call with this token estimate.
-    pub(crate) fn reservation(&self, cost: TokenEstimate) -> Reservation {
-        if self.all.is_empty() && cost == TokenEstimate::UNKNOWN {
-            return Reservation::default();
-        }
-        let is_default = self.estimate.p95().is_none() && (cost.input.is_none() || cost.output.is_none());
-        let default = self.own_estimate().or(self.fleet_estimate).unwrap_or(self.initial_guess);
-        let default_output = default.output.unwrap_or_default();
-        let input = cost.input.or(default.input).unwrap_or_default();
-        let output = match cost.output {
-            // Output that is charged as it is generated is at most the output asked for, and usually less.
-            Some(max) if self.contract.is_produced() => max.min(default_output),
-            Some(max) => max,
-            None => default_output,
-        };
-        let estimated = self.capped(self.contract.reserve(input, output));
-        let [by_input, by_output, by_total] = &self.ratios;
-        let expected = self.capped(TokenCharge {
-            input: by_input.mean(estimated.input),
-            output: by_output.mean(estimated.output),
-            total: by_total.mean(estimated.total),
-        });
-        let maximum = |estimated: u64, expected: u64| {
-            // If the server reserves nothing, twice the expected charge is enough.
-            let reserved =
-                if self.contract.is_produced() { estimated.min(expected.saturating_mul(2)) } else { estimated };
-            reserved.max(expected)
-        };
-        let maximum = TokenCharge {
-            input: maximum(estimated.input, expected.input),
-            output: maximum(estimated.output, expected.output),
-            total: maximum(estimated.total, expected.total),
-        };
-        Reservation::new(estimated, expected, maximum, is_default)
-    }
-
-    /// Returns the default estimate by the usage of this process's calls, or `None` if too few calls have ended.
-    fn own_estimate(&self) -> Option<TokenEstimate> {
-        let used = self.estimate.p95().map(|(input, output)| TokenEstimate::new(input, output));
-        used.or_else(|| (self.calls_without_usage >= MAX_CALLS_WITHOUT_USAGE).then_some(self.equal_share))
     }
 
     /// Returns when the meters of all budgets allow the next call, ignoring the windows.
@@ -372,14 +327,6 @@ impl Budgets {
         let days = self.all.iter_mut().filter(|budget| budget.kind == kind && budget.is_of_day());
         days.for_each(|budget| budget.restore(now, age, amount));
     }
-
-    fn capped(&self, charge: TokenCharge) -> TokenCharge {
-        TokenCharge {
-            input: charge.input.min(self.max_charge.input),
-            output: charge.output.min(self.max_charge.output),
-            total: charge.total.min(self.max_charge.total),
-        }
-    }
 }
 
 fn configured(limits: &Limits) -> [(BudgetKind, Option<NonZeroU64>); 5] {
@@ -390,17 +337,6 @@ fn configured(limits: &Limits) -> [(BudgetKind, Option<NonZeroU64>); 5] {
         (BudgetKind::RequestsPerDay, limits.requests_per_day),
         (BudgetKind::TokensPerDay, limits.tokens_per_day),
     ]
-}
-
-/// Returns the tokens of one call if `calls` calls share the budgets of a minute.
-fn equal_share(limits: &Limits, calls: u64) -> TokenEstimate {
-    let share = |limit: Option<NonZeroU64>| limit.map(|limit| (limit.get() / calls).max(1));
-    let total = share(limits.tokens_per_minute).or_else(|| share(limits.tokens_per_day).map(|day| (day / 1440).max(1)));
-    let (input, output) = total.map(|total| (total.div_ceil(2), total / 2)).unzip();
-    TokenEstimate {
-        input: share(limits.input_tokens_per_minute).or(input),
-        output: share(limits.output_tokens_per_minute).or(output),
-    }
 }
 
 #[cfg(test)]

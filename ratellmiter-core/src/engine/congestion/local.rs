@@ -194,7 +194,7 @@ impl LocalControl {
     /// limits are to be adapted: the refusal starts an episode.
     pub(super) fn on_refusal(&mut self, now: Duration, refused: Option<&Grant>, hint: Option<Duration>) -> bool {
         let is_new = match (self.phase, refused) {
-            // A call sent before the last pause was refused for the same reason as the calls of that pause.
+            // A refusal of a call that was sent before the last pause belongs to that pause.
             (Phase::Flowing, refused) => refused.is_none_or(|grant| grant.passage.episode == self.episode),
             (Phase::Canary { id, .. }, Some(grant)) => id == grant.id,
             _ => false,

@@ -22,7 +22,7 @@ impl Gcra {
         Self { per_minute: per_minute.get(), tat_nanos: 0, tat_fraction: 0, burst: 0 }
     }
 
-    /// Sets the time whose unused budget may be charged at once. At least one call may always be.
+    /// Sets the time whose unused budget may be charged at once. One call may always be sent.
     pub(crate) fn set_burst(&mut self, horizon: Duration) {
         self.burst = nanos(horizon);
     }
