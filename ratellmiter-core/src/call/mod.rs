@@ -29,7 +29,7 @@ use crate::{
         context::{AttemptFacts, CallContext},
         stream::{StreamItem, TicketHolder, TicketStream},
     },
-    engine::{congestion::backoff::MAX_HINT, scheduler::Request},
+    engine::{call_state::Request, congestion::backoff::MAX_HINT},
     judge::{Classification, LimitReading, Verdict},
     limiter::{Acquire, Limiter, Ticket, TryAcquire},
     limits::request::{AcquireOptions, Rejected},

@@ -1,4 +1,4 @@
-//! What is kept of calls that say more than that they want a ticket, by id: calls that say nothing take no room for it.
+//! The state of calls with options, by id. Calls without options use no memory here.
 
 use std::{
     collections::HashMap,
@@ -7,48 +7,86 @@ use std::{
 };
 
 use crate::{
-    engine::{
-        budgets::Reservation,
-        scheduler::{CallId, Expiry},
+    engine::{budgets::reservation::Reservation, call_id::CallId},
+    limits::{
+        cost::TokenEstimate,
+        request::{Priority, RejectReason},
     },
-    limits::{cost::TokenEstimate, request::RejectReason},
 };
 
-/// What a call keeps from its asking to its end.
+/// The options of a call that is requested.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Request {
+    pub(crate) cost: TokenEstimate,
+    pub(crate) priority: Priority,
+    /// Longest total time in the queue, over all attempts.
+    pub(crate) max_wait: Option<Duration>,
+    /// Time by which the call is to be sent.
+    pub(crate) deadline: Option<Duration>,
+    /// Longest queue, this call included, that it joins.
+    pub(crate) max_queue: Option<u32>,
+}
+
+/// The end of a call's wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Expiry {
+    pub(crate) at: Duration,
+    pub(crate) reason: RejectReason,
+}
+
+/// The state of a call from its request to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct CallState {
     pub(crate) cost: TokenEstimate,
-    /// How much longer it may wait, the time in which it was out left out.
-    pub(crate) patience: Option<Duration>,
+    /// Time that it may still spend in the queue.
+    pub(crate) wait_left: Option<Duration>,
     pub(crate) deadline: Option<Duration>,
-    /// When it leaves the line that it stands in.
-    pub(crate) until: Option<Expiry>,
-    /// What it was charged when it went.
-    pub(crate) price: Reservation,
+    /// End of its wait, while it is queued.
+    pub(crate) expiry: Option<Expiry>,
+    /// Its charge, while it is in flight.
+    pub(crate) reservation: Reservation,
 }
 
-/// By the ids of calls that wait or are out.
+/// The states of queued calls and of calls in flight, by id.
 #[derive(Debug, Default)]
 pub(crate) struct CallTable(HashMap<CallId, CallState, BuildHasherDefault<IdHasher>>);
 
+impl Request {
+    /// A request without options.
+    pub(crate) const PLAIN: Self = Self {
+        cost: TokenEstimate::UNKNOWN,
+        priority: Priority::Normal,
+        max_wait: None,
+        deadline: None,
+        max_queue: None,
+    };
+
+    /// Returns the state of a call with these options.
+    pub(super) fn state(&self) -> CallState {
+        let Self { cost, max_wait, deadline, .. } = *self;
+        CallState { cost, wait_left: max_wait, deadline, ..CallState::default() }
+    }
+}
+
 impl CallState {
-    /// When one that joins the line now leaves it again.
-    pub(crate) fn expiry(&self, now: Duration) -> Option<Expiry> {
-        let by_wait = self.patience.map(|left| Expiry { at: now.saturating_add(left), reason: RejectReason::MaxWait });
+    /// Returns the end of the call's wait if it is queued now, or `None` if it may wait for any time.
+    pub(super) fn next_expiry(&self, now: Duration) -> Option<Expiry> {
+        let by_wait = self.wait_left.map(|left| Expiry { at: now.saturating_add(left), reason: RejectReason::MaxWait });
         let by_deadline = self.deadline.map(|at| Expiry { at, reason: RejectReason::Deadline });
-        by_wait.into_iter().chain(by_deadline).min_by_key(|until| until.at)
+        by_wait.into_iter().chain(by_deadline).min_by_key(|expiry| expiry.at)
     }
 }
 
 impl CallTable {
+    /// Returns the state of a call, which is the default for a call without options.
     pub(crate) fn get(&self, id: CallId) -> CallState {
         if self.0.is_empty() { CallState::default() } else { self.0.get(&id).copied().unwrap_or_default() }
     }
 
-    /// Keeps them until they are taken.
-    pub(crate) fn keep(&mut self, id: CallId, details: CallState) {
-        if details != CallState::default() {
-            self.0.insert(id, details);
+    /// Stores a state unless it is the default.
+    pub(crate) fn insert(&mut self, id: CallId, state: CallState) {
+        if state != CallState::default() {
+            self.0.insert(id, state);
         }
     }
 
@@ -62,7 +100,7 @@ impl CallTable {
     }
 }
 
-/// Ids are counted up by ourselves: nobody can choose them to collide.
+/// Hashes ids by one multiplication. Ids are counted up, so no caller can choose them to collide.
 #[derive(Debug, Default)]
 pub(crate) struct IdHasher(u64);
 
@@ -76,7 +114,7 @@ impl Hasher for IdHasher {
     }
 
     fn write_u64(&mut self, id: u64) {
-        // The golden ratio: neighbours are spread over all bits.
+        // Multiplying by 2^64 / the golden ratio spreads neighbours over all bits.
         self.0 = id.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     }
 }

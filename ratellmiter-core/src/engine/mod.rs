@@ -4,9 +4,11 @@
 //! until `deadline`. Every change may move the deadline.
 
 pub(crate) mod budgets;
+pub(crate) mod call_id;
 pub(crate) mod call_state;
 pub(crate) mod congestion;
 pub(crate) mod lease;
 pub(crate) mod pace;
+pub(crate) mod queue;
 pub(crate) mod scheduler;
 pub(crate) mod stats;

@@ -9,7 +9,7 @@ use super::member;
 use crate::{
     engine::{
         budgets::budget,
-        congestion::{REQUESTS, adaptive, backoff},
+        congestion::{REQUESTS, adaptive, backoff, throughput},
         lease::{self, IN_FLIGHT, micros},
         pace::ramp,
         scheduler,
@@ -51,10 +51,10 @@ const TIMES: [(&str, Duration); 22] = [
     ("RAMP_IDLE", ramp::IDLE_RESET),
     ("SECOND", Duration::from_secs(1)),
     ("SLACK", budget::SLACK),
-    ("THROUGHPUT_GRAIN", adaptive::THROUGHPUT_GRAIN),
-    ("THROUGHPUT_MAX_SPAN", adaptive::MAX_THROUGHPUT_SPAN),
-    ("THROUGHPUT_MIN_SPAN", adaptive::MIN_THROUGHPUT_SPAN),
-    ("THROUGHPUT_SPAN", adaptive::THROUGHPUT_SPAN),
+    ("THROUGHPUT_GRAIN", throughput::THROUGHPUT_GRAIN),
+    ("THROUGHPUT_MAX_SPAN", throughput::MAX_THROUGHPUT_SPAN),
+    ("THROUGHPUT_MIN_SPAN", throughput::MIN_THROUGHPUT_SPAN),
+    ("THROUGHPUT_SPAN", throughput::THROUGHPUT_SPAN),
 ];
 
 #[allow(clippy::cast_precision_loss)] // All are small.
@@ -75,8 +75,8 @@ const NUMBERS: [(&str, f64); 20] = [
     ("RAMP_STEEP_FACTOR", ramp::STEEP_FACTOR as f64),
     ("RETURN_FACTOR", adaptive::RETURN_FACTOR),
     ("SAME_CEILING", adaptive::SAME_CEILING),
-    ("THROUGHPUT_CALLS", adaptive::THROUGHPUT_CALLS as f64),
-    ("THROUGHPUT_MIN_CALLS", adaptive::MIN_THROUGHPUT_CALLS as f64),
+    ("THROUGHPUT_CALLS", throughput::THROUGHPUT_CALLS as f64),
+    ("THROUGHPUT_MIN_CALLS", throughput::MIN_THROUGHPUT_CALLS as f64),
     ("TOKEN_FLOOR_DIVISOR", budget::FLOOR_DIVISOR as f64),
     ("UNLIMITED", scheduler::UNLIMITED as f64),
 ];

@@ -10,7 +10,7 @@ use std::{
 
 use super::{Limiter, Ticket};
 use crate::{
-    engine::scheduler::{QueuePosition, Request},
+    engine::{call_state::Request, queue::QueuePosition},
     limiter::driver::{State, Waiter},
     limits::request::Rejected,
 };

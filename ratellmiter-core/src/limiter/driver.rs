@@ -21,7 +21,10 @@ use std::{
 use tokio::{runtime::Handle, sync::Notify, time::timeout_at};
 
 use crate::{
-    engine::scheduler::{CallId, Grant, Scheduler},
+    engine::{
+        call_id::{CallId, Grant},
+        scheduler::Scheduler,
+    },
     limiter::clock::Clock,
     limits::request::Rejected,
 };

@@ -18,11 +18,7 @@ pub use crate::limiter::acquire::{Acquire, TryAcquire};
 pub use ticket::Ticket;
 
 use crate::{
-    engine::{
-        lease::FleetStatus,
-        scheduler::{Request, Scheduler},
-        stats::Second,
-    },
+    engine::{call_state::Request, lease::FleetStatus, scheduler::Scheduler, stats::Second},
     judge::Verdict,
     limiter::{
         clock::Clock,

@@ -7,7 +7,7 @@ use std::{
 
 use super::{Acquire, Limiter, TryAcquire};
 use crate::{
-    engine::scheduler::Grant,
+    engine::call_id::Grant,
     judge::{LimitKind, LimitReading, Verdict},
     limiter::driver::{State, Waiter},
     providers::{limit_headers::readings, usage::Usage},

@@ -7,7 +7,7 @@ use std::{
 
 use super::{Answer, Client, Size};
 use crate::{
-    engine::scheduler::{Grant, Request, Scheduler},
+    engine::{call_id::Grant, call_state::Request, scheduler::Scheduler},
     limits::{Limits, cost::TokenEstimate},
     log::row::Row,
     providers::{limit_headers::readings, usage::Usage},

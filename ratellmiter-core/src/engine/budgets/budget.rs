@@ -1,12 +1,15 @@
-//! One budget of tokens or of a day: a meter that spreads what calls are expected to be charged, and a ledger of what they
-//! may be charged at most.
+//! One budget of tokens or of a day: a meter of the expected charges, and a window of the maximum charges.
+
+mod lease;
 
 use std::{num::NonZeroU64, time::Duration};
 
+pub(crate) use crate::engine::budgets::budget::lease::BudgetLease;
+
 use crate::{
     engine::{
+        budgets::budget::lease::DetachedDay,
         congestion::adaptive::AdaptiveLimit,
-        lease::{Ages, micros},
         pace::{
             gcra::Gcra,
             server_limit::{Configured, ServerLimit},
@@ -14,153 +17,105 @@ use crate::{
         },
     },
     judge::{LimitKind, LimitReading, LimitUnit},
-    log::row::{self, BudgetKind as Kind},
+    log::row::{self, BudgetKind},
     providers::provider::TokenCharge,
 };
 
-/// What calls did not use after all goes to others, even if the time for it has passed; no more than this part of a minute.
+/// Refunds that come late are credited to later calls, up to a minute's budget divided by this.
 pub(crate) const CREDIT_DIVISOR: u64 = 6;
-/// So much unused time may be made up for: a call that waited for another limit loses nothing of this one.
+/// The smallest burst of a meter, so that a call that waits for another limit does not lower the rate of this one.
 pub(crate) const SLACK: Duration = Duration::from_millis(250);
 const MINUTE: Duration = Duration::from_mins(1);
 const DAY: Duration = Duration::from_hours(24);
-/// Others are told what was taken, by its age, in as many parts of the time since it began.
+/// Number of equal parts in which usage is reported by age.
 pub(crate) const REPORTED_AGES: usize = 24;
-/// Usage over less time is measured as over this.
+/// Shortest time over which the throughput of tokens is measured.
 pub(crate) const MIN_USAGE_SPAN: Duration = Duration::from_secs(5);
-/// An adapted budget is at least this part of the configured one.
+/// An adapted budget is at least the configured one divided by this.
 pub(crate) const FLOOR_DIVISOR: u32 = 100;
-/// No estimate is longer.
-const LONGEST: Duration = Duration::from_hours(24 * 365);
+/// The longest estimated wait.
+const MAX_WAIT_ESTIMATE: Duration = Duration::from_hours(24 * 365);
 
 #[derive(Debug)]
 pub(crate) struct Budget {
-    pub(crate) kind: Kind,
-    /// What is configured.
+    pub(crate) kind: BudgetKind,
+    /// The configured budget.
     limit: NonZeroU64,
-    /// A day's budget is not spread: it goes as it is needed.
+    /// `None` for a daily budget, which is not paced.
     meter: Option<Gcra>,
+    /// The budget a minute that is in force.
     pace: NonZeroU64,
-    /// What calls did not use after all, though its time has passed.
-    credit: u64,
-    ledger: SlidingWindow,
-    /// What calls have cost in all, as far as it was spread. What counts is by how much it changes.
-    spread: i64,
-    learner: AdaptiveLimit,
-    served: ServerLimit,
-    /// What of it is ours, where it is shared with other processes.
-    leased: Option<BudgetLease>,
-    /// What is ours of a day, while those who share it are out of reach.
-    apart: Option<DetachedDay>,
-}
-
-/// A day's budget without those who share it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct DetachedDay {
-    /// What they had taken, and how much of ours may count until they are back.
-    others: u64,
-    most: u64,
-}
-
-/// A process's part of a budget.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct BudgetLease {
-    /// How much a minute all may spread together, which slots see to, and what part of that is for those of ours who wait.
-    pub(crate) pace: u64,
-    pub(crate) share: f64,
-    /// How much of ours may count against the budget, how much of others does, how much more of theirs may before they see that
-    /// the server is out of reach, and when a call like our next may fit.
-    pub(crate) room: u64,
-    pub(crate) others: u64,
-    pub(crate) soon: u64,
-    pub(crate) frees: Duration,
-    /// What refusals taught all of its limit.
-    pub(crate) learned: Option<f64>,
+    /// Reservations that were refunded after the meter had passed them.
+    refund_credit: u64,
+    window: SlidingWindow,
+    /// Sum of all expected charges and settlements. Only its changes are used.
+    charged_total: i64,
+    adaptive: AdaptiveLimit,
+    server_limit: ServerLimit,
+    /// The leased share, if the budget is shared.
+    lease: Option<BudgetLease>,
+    /// The part of a shared daily budget that this process may use while the fleet is disconnected.
+    detached: Option<DetachedDay>,
 }
 
 impl Budget {
-    pub(crate) fn new(kind: Kind, limit: NonZeroU64, burst: Duration) -> Self {
-        let (width, grain) = match kind {
-            // A thousandth: a day's ledger is kept on disk.
-            Kind::RequestsPerDay | Kind::TokensPerDay => (DAY, DAY / 1000),
+    pub(crate) fn new(kind: BudgetKind, limit: NonZeroU64, burst: Duration) -> Self {
+        let (width, resolution) = match kind {
+            // The entries of a day are saved on disk.
+            BudgetKind::RequestsPerDay | BudgetKind::TokensPerDay => (DAY, DAY / 1000),
             _ => (MINUTE, Duration::from_millis(1)),
         };
-        let mut meter = (width == MINUTE).then(|| Gcra::new(limit));
-        meter.iter_mut().for_each(|meter| meter.set_burst(burst.max(SLACK)));
-        Self {
+        let mut budget = Self {
             kind,
             limit,
-            meter,
+            meter: (width == MINUTE).then(|| Gcra::new(limit)),
             pace: limit,
-            credit: 0,
-            ledger: SlidingWindow::new(width, grain),
-            spread: 0,
-            learner: adaptive_limit(limit),
-            served: ServerLimit::default(),
-            leased: None,
-            apart: None,
+            refund_credit: 0,
+            window: SlidingWindow::new(width, resolution),
+            charged_total: 0,
+            adaptive: adaptive_limit(limit),
+            server_limit: ServerLimit::default(),
+            lease: None,
+            detached: None,
+        };
+        budget.set_burst(burst);
+        budget
+    }
+
+    fn set_burst(&mut self, burst: Duration) {
+        if let Some(meter) = &mut self.meter {
+            meter.set_burst(burst.max(SLACK));
         }
     }
 
-    /// Takes over our part of it; `None`: it is shared no longer.
-    pub(crate) fn lease(&mut self, now: Duration, leased: Option<BudgetLease>) {
-        (self.leased, self.apart) = (leased, None);
-        self.apply_limits(now);
-    }
-
-    /// Those who share it are out of reach: this part of what they left is ours, if it is a day's.
-    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)] // It is not negative.
-    pub(crate) fn scale_day(&mut self, now: Duration, part: f64) {
-        let (others, soon) = self.leased.map_or((0, 0), |leased| (leased.others, leased.soon));
-        let taken = self.ledger.total(now);
-        self.lease(now, None);
-        if self.is_of_day() {
-            let left = self.limit.get().saturating_sub(others.saturating_add(soon).saturating_add(taken));
-            self.apart = Some(DetachedDay { others, most: taken.saturating_add((left as f64 * part) as u64) });
-        }
-    }
-
-    /// No more than so much beside what is taken already may count, until our part is known again.
-    pub(crate) fn hold_room(&mut self, more: u64) {
-        let most = self.ledger.total_at_last_look().saturating_add(more);
-        self.leased.iter_mut().for_each(|leased| leased.room = leased.room.min(most));
-    }
-
-    /// Whether a call that may be charged so much fits into our part, now, or if we are cut off from the others, ever.
-    pub(crate) fn fits(&self, most: u64) -> bool {
-        if let Some(apart) = self.apart {
-            return most <= apart.most;
-        }
-        self.leased.is_none_or(|leased| self.ledger.total_at_last_look().saturating_add(most) <= leased.room)
-    }
-
-    /// Its limit as far as the headers of answers leave it, and what of that may be spread over a minute.
+    /// Returns the limit and the pace a minute as response headers leave them.
     pub(crate) fn limits_now(&self, now: Duration) -> (u64, u64) {
         let limit = self.limit.get();
-        (self.served.limit(limit), self.served.pace(now, limit))
+        (self.server_limit.limit(limit), self.server_limit.pace(now, limit))
     }
 
     pub(crate) fn limit(&self) -> u64 {
         self.limit.get()
     }
 
-    pub(crate) fn set(&mut self, now: Duration, limit: NonZeroU64, burst: Duration, learn: bool) {
-        if !learn {
-            self.learner = adaptive_limit(limit);
+    /// Changes the limit. The usage is kept.
+    pub(crate) fn set(&mut self, now: Duration, limit: NonZeroU64, burst: Duration, adaptive: bool) {
+        if !adaptive {
+            self.adaptive = adaptive_limit(limit);
         }
-        let (most, least) = bounds(limit);
-        self.learner.set_bounds(most, least);
+        let (configured, floor) = bounds(limit);
+        self.adaptive.set_bounds(configured, floor);
         self.limit = limit;
-        self.meter.iter_mut().for_each(|meter| meter.set_burst(burst.max(SLACK)));
+        self.set_burst(burst);
         self.apply_limits(now);
     }
 
-    /// What of a charge counts here.
+    /// Returns the part of a charge that this budget counts.
     pub(crate) fn amount_of(&self, charge: &TokenCharge) -> u64 {
         match self.kind {
-            Kind::RequestsPerDay => 1,
-            Kind::InputTokensPerMinute => charge.input,
-            Kind::OutputTokensPerMinute => charge.output,
+            BudgetKind::RequestsPerDay => 1,
+            BudgetKind::InputTokensPerMinute => charge.input,
+            BudgetKind::OutputTokensPerMinute => charge.output,
             _ => charge.total,
         }
     }
@@ -169,41 +124,45 @@ impl Budget {
         self.meter.is_none()
     }
 
-    /// When a call would go if only the pace counted.
+    /// Returns when the meter allows the next call, ignoring the window.
     pub(crate) fn scheduled(&self) -> Duration {
         self.meter.as_ref().map_or(Duration::ZERO, Gcra::due)
     }
 
-    /// When there is room for a call that may be charged so much.
-    pub(crate) fn due(&self, most: u64) -> Duration {
-        self.scheduled().max(self.ledger.due(most, self.most()))
+    /// Returns when a call with this maximum charge is allowed.
+    pub(crate) fn due(&self, maximum: u64) -> Duration {
+        self.scheduled().max(self.window.due(maximum, self.max_usage()))
     }
 
-    /// How much of what we take may count.
-    fn most(&self) -> u64 {
-        let served = self.served.limit(self.limit.get());
-        self.apart.map_or(served, |apart| served.min(apart.most))
+    /// Returns the usage that this process may have.
+    fn max_usage(&self) -> u64 {
+        let limit = self.server_limit.limit(self.limit.get());
+        self.detached.map_or(limit, |detached| limit.min(detached.max_usage))
     }
 
-    /// Takes what a call that goes now, and by the schedule at `slot`, is expected to be charged, and at most.
-    pub(crate) fn charge(&mut self, now: Duration, slot: Duration, expected: u64, most: u64) {
-        let credit = self.credit.min(expected);
-        self.credit -= credit;
-        self.spread = self.spread.saturating_add_unsigned(expected);
-        self.meter.iter_mut().for_each(|meter| meter.admit(slot, expected - credit));
-        self.ledger.charge(now, most);
+    /// Charges a call that is sent now, and was scheduled for `slot`.
+    pub(crate) fn charge(&mut self, now: Duration, slot: Duration, expected: u64, maximum: u64) {
+        let credit = self.refund_credit.min(expected);
+        self.refund_credit -= credit;
+        self.charged_total = self.charged_total.saturating_add_unsigned(expected);
+        if let Some(meter) = &mut self.meter {
+            meter.admit(slot, expected - credit);
+        }
+        self.window.charge(now, maximum);
     }
 
-    /// A call that was to go at `at` was never made.
-    pub(crate) fn refund(&mut self, at: Duration, expected: u64, most: u64) {
-        self.spread = self.spread.saturating_sub_unsigned(expected);
-        self.meter.iter_mut().for_each(|meter| meter.refund(expected));
-        self.ledger.refund(at, most);
+    /// Refunds the charge of a call that was granted at `at` but not sent.
+    pub(crate) fn refund(&mut self, at: Duration, expected: u64, maximum: u64) {
+        self.charged_total = self.charged_total.saturating_sub_unsigned(expected);
+        if let Some(meter) = &mut self.meter {
+            meter.refund(expected);
+        }
+        self.window.refund(at, maximum);
     }
 
-    /// A call that went at `at` is charged this instead.
-    pub(crate) fn settle(&mut self, now: Duration, at: Duration, expected: u64, most: u64, charged: u64) {
-        self.spread = self.spread.saturating_add_unsigned(charged).saturating_sub_unsigned(expected);
+    /// Replaces the charge of a call that was sent at `at` by `charged`.
+    pub(crate) fn settle(&mut self, now: Duration, at: Duration, expected: u64, maximum: u64, charged: u64) {
+        self.charged_total = self.charged_total.saturating_add_unsigned(charged).saturating_sub_unsigned(expected);
         if let Some(meter) = &mut self.meter {
             if charged > expected {
                 meter.charge(charged - expected);
@@ -211,74 +170,78 @@ impl Budget {
                 let before = meter.unused(now);
                 meter.refund(expected - charged);
                 let late = meter.unused(now).saturating_sub(before);
-                self.credit = (self.credit + late).min(self.pace.get() / CREDIT_DIVISOR);
+                self.refund_credit = (self.refund_credit + late).min(self.pace.get() / CREDIT_DIVISOR);
             }
         }
-        if charged > most {
-            self.ledger.charge(now, charged - most);
+        if charged > maximum {
+            self.window.charge(now, charged - maximum);
         } else {
-            self.ledger.refund(at, most - charged);
+            self.window.refund(at, maximum - charged);
         }
     }
 
-    /// What calls have cost in all, as far as it was spread, with so much that is to come.
-    pub(crate) fn spread(&self, ahead: u64) -> i64 {
-        self.spread.saturating_add_unsigned(ahead)
+    /// Returns the sum of all charges and of `more`.
+    pub(crate) fn charged_total(&self, more: u64) -> i64 {
+        self.charged_total.saturating_add_unsigned(more)
     }
 
-    /// What counts now.
-    pub(crate) fn taken(&mut self, now: Duration) -> u64 {
-        self.ledger.total(now)
+    /// Returns the present usage.
+    pub(crate) fn usage(&mut self, now: Duration) -> u64 {
+        self.window.total(now)
     }
 
-    /// How much less the server counts than we do, as the answer that is being settled shows it.
+    /// Returns how much less usage the server counts, as the headers of the response show that is being settled now.
     pub(crate) fn uncounted_by_server(&mut self, now: Duration) -> u64 {
-        self.served.counted(now).map_or(0, |counted| self.ledger.total(now).saturating_sub(counted))
+        self.server_limit.counted(now).map_or(0, |counted| self.window.total(now).saturating_sub(counted))
     }
 
-    /// The server refused because of this budget.
+    /// Lowers the budget after a refusal.
     #[allow(clippy::cast_precision_loss)]
     pub(crate) fn on_refusal(&mut self, now: Duration) {
         let pace = self.pace.get() as f64;
-        let since = self.ledger.since().unwrap_or(now);
-        let over = now.saturating_sub(since).max(MIN_USAGE_SPAN).as_secs_f64();
-        let through = self.ledger.total(now) as f64 * 60.0 / over;
-        self.learner.on_refusal(through.min(pace));
+        let since = self.window.since().unwrap_or(now);
+        let span = now.saturating_sub(since).max(MIN_USAGE_SPAN).as_secs_f64();
+        let throughput = self.window.total(now) as f64 * 60.0 / span;
+        self.adaptive.on_refusal(throughput.min(pace));
         self.apply_limits(now);
     }
 
-    /// Where the server refused last.
+    /// Returns the throughput at the last refusal, or `None` if the budget is not adapted.
     pub(crate) fn ceiling(&self) -> Option<f64> {
-        self.learner.ceiling()
+        self.adaptive.ceiling()
     }
 
-    /// Begins anew with where the server refused others last.
+    /// Replaces the adaptation by one to this ceiling.
     pub(crate) fn restore_ceiling(&mut self, now: Duration, ceiling: Option<f64>) {
-        self.learner = adaptive_limit(self.limit);
-        ceiling.into_iter().for_each(|ceiling| self.learner.restore(ceiling));
+        self.adaptive = adaptive_limit(self.limit);
+        if let Some(ceiling) = ceiling {
+            self.adaptive.restore(ceiling);
+        }
         self.apply_limits(now);
     }
 
-    /// Calls have waited for this budget for so long.
+    /// Grows the adapted budget by `time` in which calls were queued for it.
     pub(crate) fn on_backlogged(&mut self, now: Duration, time: Duration) {
-        self.learner.on_backlogged(time);
+        self.adaptive.on_backlogged(time);
         self.apply_limits(now);
     }
 
-    /// Reads what the answer to a call that went at `at` shows.
+    /// Applies the headers of the response to a call that was sent at `at`. Their remainder is rounded to a multiple of `rounded`.
+    /// Returns `false` if the limit is implausible.
     pub(crate) fn apply_header(&mut self, now: Duration, at: Duration, reading: &LimitReading, rounded: u64) -> bool {
-        let out = self.ledger.taken_since(at);
-        let believed = self.served.apply_header(now, at, reading, Configured { limit: self.limit.get(), rounded }, out);
+        let later = self.window.taken_since(at);
+        let limits = Configured { limit: self.limit.get(), rounded };
+        let plausible = self.server_limit.apply_header(now, at, reading, limits, later);
         self.apply_limits(now);
-        believed
+        plausible
     }
 
-    /// Whether a reading is about this budget.
+    /// Returns `true` if a reading of response headers is about this budget.
     pub(crate) fn matches_reading(&self, unit: LimitUnit, is_day: bool) -> bool {
         is_day == self.is_of_day() && self.unit() == unit
     }
 
-    /// Whether a refusal may be about this budget.
+    /// Returns `true` if a refusal can be about this budget.
     pub(crate) fn matches_refusal(&self, limit: LimitKind) -> bool {
         !self.is_of_day()
             && match limit {
@@ -291,107 +254,93 @@ impl Budget {
 
     fn unit(&self) -> LimitUnit {
         match self.kind {
-            Kind::RequestsPerDay => LimitUnit::Requests,
-            Kind::InputTokensPerMinute => LimitUnit::InputTokens,
-            Kind::OutputTokensPerMinute => LimitUnit::OutputTokens,
+            BudgetKind::RequestsPerDay => LimitUnit::Requests,
+            BudgetKind::InputTokensPerMinute => LimitUnit::InputTokens,
+            BudgetKind::OutputTokensPerMinute => LimitUnit::OutputTokens,
             _ => LimitUnit::Tokens,
         }
     }
 
-    /// Whether it is the server's headers that set the pace.
+    /// Returns `true` if response headers have lowered the pace.
     pub(crate) fn is_limited_by_server(&self, now: Duration) -> bool {
-        self.pace < self.limit && self.pace.get() == self.served.pace(now, self.limit.get())
+        self.pace < self.limit && self.pace.get() == self.server_limit.pace(now, self.limit.get())
     }
 
-    /// How long until a call has gone, before which others are expected to be charged so much, and all of them at most.
-    #[allow(clippy::cast_precision_loss)] // For people to read.
-    pub(crate) fn time_for(&self, now: Duration, before: u64, most: u64) -> Duration {
-        let share = self.leased.map_or(1.0, |leased| leased.share.max(1e-3));
+    /// Returns the estimated time until a call is sent, if the calls before it have the expected charge `before`, and all of them
+    /// have the maximum charge `maximum`.
+    #[allow(clippy::cast_precision_loss)] // An estimate.
+    pub(crate) fn time_for(&self, now: Duration, before: u64, maximum: u64) -> Duration {
+        let share = self.lease.map_or(1.0, |lease| lease.share.max(1e-3));
         let minutes = before as f64 / (self.pace.get() as f64 * share);
-        let spread = Duration::try_from_secs_f64(minutes * 60.0).unwrap_or(LONGEST);
-        let paced = if self.is_of_day() { Duration::ZERO } else { self.scheduled().saturating_sub(now) + spread };
-        let limit = self.most().max(1);
+        let charged_in = Duration::try_from_secs_f64(minutes * 60.0).unwrap_or(MAX_WAIT_ESTIMATE);
+        let paced = if self.is_of_day() { Duration::ZERO } else { self.scheduled().saturating_sub(now) + charged_in };
+        let limit = self.max_usage().max(1);
         let width = if self.is_of_day() { DAY } else { MINUTE };
-        let rounds = u32::try_from(most.saturating_sub(1) / limit).unwrap_or(u32::MAX);
-        let frees = self.leased.map_or(Duration::ZERO, |leased| leased.frees);
-        let room = self.ledger.due(most.min(limit), limit).max(frees).saturating_sub(now);
-        paced.max(room.saturating_add(width.saturating_mul(rounds))).min(LONGEST)
+        let rounds = u32::try_from(maximum.saturating_sub(1) / limit).unwrap_or(u32::MAX);
+        let frees_at = self.lease.map_or(Duration::ZERO, |lease| lease.frees_at);
+        let room = self.window.due(maximum.min(limit), limit).max(frees_at).saturating_sub(now);
+        paced.max(room.saturating_add(width.saturating_mul(rounds))).min(MAX_WAIT_ESTIMATE)
     }
 
-    /// Until when no call like our next fits, since it is a day's and others took it.
-    pub(crate) fn exhausted_until(&self) -> Option<Duration> {
-        self.leased.map(|leased| leased.frees).filter(|_| self.is_of_day())
-    }
-
-    /// When the pace rises by itself.
+    /// Returns when a throttle by headers ends, or `None` if there is none.
     pub(crate) fn rises_at(&self) -> Option<Duration> {
-        self.served.rises_at()
+        self.server_limit.rises_at()
     }
 
-    /// Lets go of what headers said of a time that is over.
+    /// Discards a throttle by headers that has ended.
     pub(crate) fn advance_to(&mut self, now: Duration) {
-        if self.leased.is_some() {
-            self.ledger.total(now);
+        if self.lease.is_some() {
+            self.window.total(now);
         }
-        if self.served.advance_to(now) {
+        if self.server_limit.advance_to(now) {
             self.apply_limits(now);
         }
     }
 
-    /// What is taken by its age, oldest first.
+    /// Returns the usage by age, oldest first.
     pub(crate) fn ages(&mut self, now: Duration) -> impl Iterator<Item = (Duration, u64)> {
-        self.ledger.ages(now)
+        self.window.ages(now)
     }
 
-    /// The same in as many parts as the others are told of.
-    pub(crate) fn ages_in_parts(&mut self, now: Duration) -> Ages {
-        let width = micros(if self.is_of_day() { DAY } else { MINUTE });
-        let oldest = self.ledger.ages(now).next().map_or(0, |(age, _)| micros(age));
-        // The oldest is told exactly: it is the next to count no longer.
-        let grain = (oldest / (REPORTED_AGES as u64 - 1)).max(1);
-        let part = |age: u64| usize::try_from(age / grain).unwrap_or(REPORTED_AGES).min(REPORTED_AGES - 1);
-        let mut parts = vec![0; part(oldest) + 1];
-        self.ledger.ages(now).for_each(|(age, amount)| parts[part(micros(age))] += amount);
-        Ages { window: width, grain, parts }
-    }
-
-    /// Counts what an earlier run took.
+    /// Charges the budget for usage of an earlier run.
     pub(crate) fn restore(&mut self, now: Duration, age: Duration, amount: u64) {
-        self.ledger.restore(now, age, amount);
+        self.window.restore(now, age, amount);
     }
 
-    /// How it stands, for the log.
+    /// Returns the status for logs and snapshots.
     #[allow(clippy::cast_precision_loss)]
     pub(crate) fn status(&mut self, now: Duration) -> row::BudgetStatus {
         let limit = self.limit.get();
-        // A pace that only spreads what is left is no other limit.
-        let learned = self.leased.map_or_else(|| self.learner.adapted(), |leased| leased.learned);
-        let learned = learned.into_iter().chain([self.served.limit(limit) as f64]).reduce(f64::min);
-        let learned = learned.filter(|learned| *learned < limit as f64);
-        let others = self.leased.map(|leased| leased.others).or_else(|| self.apart.map(|apart| apart.others));
+        let adapted = self.lease.map_or_else(|| self.adaptive.adapted(), |lease| lease.adapted);
+        // A throttle only spreads the remainder, so it is not shown as a lower limit.
+        let adapted = adapted.into_iter().chain([self.server_limit.limit(limit) as f64]).reduce(f64::min);
+        let adapted = adapted.filter(|adapted| *adapted < limit as f64);
+        let others = self.lease.map(|lease| lease.others).or_else(|| self.detached.map(|detached| detached.others));
         let others = others.unwrap_or_default();
-        row::BudgetStatus { meter: self.kind, limit, taken: self.ledger.total(now), others, learned }
+        row::BudgetStatus { meter: self.kind, limit, taken: self.window.total(now), others, learned: adapted }
     }
 
-    /// Takes over what the learner and the headers allow.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // It saturates.
+    /// Sets the pace to the lowest of the adapted or leased one and that of response headers.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // The cast saturates.
     fn apply_limits(&mut self, now: Duration) {
-        let learned = self.leased.map_or_else(|| self.learner.allowed() as u64, |leased| leased.pace);
-        let pace = learned.min(self.served.pace(now, self.limit.get()));
+        let adapted = self.lease.map_or_else(|| self.adaptive.allowed() as u64, |lease| lease.pace);
+        let pace = adapted.min(self.server_limit.pace(now, self.limit.get()));
         let pace = NonZeroU64::new(pace).unwrap_or(NonZeroU64::MIN);
         if pace != self.pace {
             self.pace = pace;
-            self.meter.iter_mut().for_each(|meter| meter.set_rate(now, pace));
+            if let Some(meter) = &mut self.meter {
+                meter.set_rate(now, pace);
+            }
         }
     }
 }
 
 fn adaptive_limit(limit: NonZeroU64) -> AdaptiveLimit {
-    let (most, least) = bounds(limit);
-    AdaptiveLimit::new(most, least)
+    let (configured, floor) = bounds(limit);
+    AdaptiveLimit::new(configured, floor)
 }
 
-/// Bounds of the adapted limit.
+/// Returns the largest and the smallest adapted limit.
 #[allow(clippy::cast_precision_loss)] // Limits are at most 2^48.
 fn bounds(limit: NonZeroU64) -> (f64, f64) {
     (limit.get() as f64, (limit.get() as f64 / f64::from(FLOOR_DIVISOR)).max(1.0))

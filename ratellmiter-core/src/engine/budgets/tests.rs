@@ -1,4 +1,4 @@
-//! Whatever is admitted, settled, dropped and refused, nothing is above its limit and nothing is lost.
+//! Budgets stay within their limits, and their charges are exact.
 
 use proptest::prelude::*;
 
@@ -22,203 +22,213 @@ fn budgets(provider: Provider) -> Budgets {
     Budgets::new(&limits(provider))
 }
 
-fn taken(budgets: &mut Budgets, now: Duration, kind: Kind) -> u64 {
+fn usage(budgets: &mut Budgets, now: Duration, kind: BudgetKind) -> u64 {
     budgets.status(now).iter().flatten().find(|budget| budget.meter == kind).unwrap().taken
 }
 
-fn all_taken(budgets: &mut Budgets, now: Duration) -> Vec<u64> {
+fn all_usage(budgets: &mut Budgets, now: Duration) -> Vec<u64> {
     budgets.status(now).iter().flatten().map(|budget| budget.taken).collect()
 }
 
 const EMPTY: [u64; 5] = [0; 5];
 
-/// A call that goes at once.
-fn go(budgets: &mut Budgets, now: Duration, cost: impl Into<TokenEstimate>) -> Reservation {
-    let mut price = budgets.reservation(cost.into());
-    budgets.charge(now, now, &mut price);
-    price
+/// Charges a call that is sent at once.
+fn send(budgets: &mut Budgets, now: Duration, cost: impl Into<TokenEstimate>) -> Reservation {
+    let mut reservation = budgets.reservation(cost.into());
+    budgets.charge(now, now, &mut reservation);
+    reservation
 }
 
 #[test]
-fn a_call_takes_from_all_or_from_none() {
+fn call_is_charged_to_all_budgets_or_none() {
     let mut budgets = budgets(Provider::Generic);
-    let price = go(&mut budgets, Duration::ZERO, (2000, 500));
-    assert_eq!(all_taken(&mut budgets, Duration::ZERO), [2500, 2000, 500, 1, 2500]);
+    let reservation = send(&mut budgets, Duration::ZERO, (2000, 500));
+    assert_eq!(all_usage(&mut budgets, Duration::ZERO), [2500, 2000, 500, 1, 2500]);
     let big = budgets.reservation((1000, 7600).into());
-    assert_eq!(budgets.due(&big), seconds(60), "one of them has no room");
+    assert_eq!(budgets.due(&big), seconds(60), "the output budget has no room");
     let (due, binding) = budgets.binding(&big).unwrap();
-    assert_eq!((due, binding.kind), (seconds(60), Kind::OutputTokensPerMinute));
-    budgets.refund(Duration::ZERO, &price);
-    assert_eq!(all_taken(&mut budgets, seconds(1)), EMPTY);
+    assert_eq!((due, binding.kind), (seconds(60), BudgetKind::OutputTokensPerMinute));
+    budgets.refund(Duration::ZERO, &reservation);
+    assert_eq!(all_usage(&mut budgets, seconds(1)), EMPTY);
     assert_eq!(budgets.due(&big), Duration::ZERO);
 }
 
 #[test]
-fn what_is_expected_paces_and_what_is_possible_is_held() {
+fn meters_use_expected_and_windows_maximum_charges() {
     let limits = Limits::for_provider(Provider::Bedrock).tokens_per_minute(60_000);
     let mut budgets = Budgets::new(&limits);
-    // A call asks for 6000 and uses 600.
+    // A call asks for 6000 tokens and uses 600.
     for call in 0..200 {
         let now = seconds(call);
-        let price = go(&mut budgets, now, (0, 6000));
-        budgets.finish(now, now, &price, Some(Usage::new(0, 600)));
+        let reservation = send(&mut budgets, now, (0, 6000));
+        budgets.finish(now, now, &reservation, Some(Usage::new(0, 600)));
     }
-    let price = budgets.reservation((0, 6000).into());
-    assert_eq!((price.expected.total, price.most.total), (600, 6000));
+    let reservation = budgets.reservation((0, 6000).into());
+    assert_eq!((reservation.expected.total, reservation.maximum.total), (600, 6000));
     let kept = Provider::Azure;
     budgets.set(seconds(200), &limits.provider(kept));
     (0..300).for_each(|_| {
-        let price = go(&mut budgets, seconds(200), (0, 6000));
-        budgets.finish(seconds(200), seconds(200), &price, Some(Usage::new(0, 600)));
+        let reservation = send(&mut budgets, seconds(200), (0, 6000));
+        budgets.finish(seconds(200), seconds(200), &reservation, Some(Usage::new(0, 600)));
     });
-    let price = budgets.reservation((0, 6000).into());
-    assert!(price.expected.total > 5900, "another contract, another mean: {}", price.expected.total);
+    let reservation = budgets.reservation((0, 6000).into());
+    assert!(reservation.expected.total > 5900, "the mean follows the contract: {}", reservation.expected.total);
 }
 
 #[test]
-fn numbers_without_measure_end_nothing() {
+fn absurd_numbers_do_not_block_a_budget() {
     let mut budgets = budgets(Provider::Generic);
     for cost in [0, 1, u64::MAX] {
-        let price = go(&mut budgets, Duration::ZERO, (cost, cost));
+        let reservation = send(&mut budgets, Duration::ZERO, (cost, cost));
         let due = budgets.due(&budgets.reservation((1, 1).into()));
         assert!(due <= seconds(86_400), "{due:?}");
-        assert!(budgets.finish(Duration::ZERO, Duration::ZERO, &price, Some(Usage::new(0, 0))));
-        assert_eq!(taken(&mut budgets, Duration::ZERO, Kind::TokensPerMinute), 0);
+        assert!(budgets.finish(Duration::ZERO, Duration::ZERO, &reservation, Some(Usage::new(0, 0))));
+        assert_eq!(usage(&mut budgets, Duration::ZERO, BudgetKind::TokensPerMinute), 0);
     }
-    let price = go(&mut budgets, Duration::ZERO, (10, 10));
-    assert!(!budgets.finish(Duration::ZERO, Duration::ZERO, &price, Some(Usage::new(u64::MAX, u64::MAX))), "warned of");
-    assert_eq!(taken(&mut budgets, Duration::ZERO, Kind::TokensPerMinute), 36_000, "one budget, and no more");
+    let reservation = send(&mut budgets, Duration::ZERO, (10, 10));
+    assert!(
+        !budgets.finish(Duration::ZERO, Duration::ZERO, &reservation, Some(Usage::new(u64::MAX, u64::MAX))),
+        "implausible"
+    );
+    assert_eq!(usage(&mut budgets, Duration::ZERO, BudgetKind::TokensPerMinute), 36_000, "at most a whole budget");
     assert!(budgets.scheduled() <= seconds(60));
-    let price = go(&mut budgets, seconds(200), (10, 10));
-    assert!(budgets.finish(seconds(200), seconds(200), &price, Some(Usage::new(500, 500))), "a little more is usual");
+    let reservation = send(&mut budgets, seconds(200), (10, 10));
+    assert!(
+        budgets.finish(seconds(200), seconds(200), &reservation, Some(Usage::new(500, 500))),
+        "somewhat more is plausible"
+    );
 }
 
 #[test]
-fn a_refusal_of_tokens_lowers_the_budget_that_it_is_about() {
+fn token_refusal_lowers_the_matching_budget() {
     let mut budgets = budgets(Provider::Anthropic);
     for second in 0..60 {
-        let price = go(&mut budgets, seconds(second), (200, 100));
-        budgets.finish(seconds(second), seconds(second), &price, Some(Usage::new(200, 100)));
+        let reservation = send(&mut budgets, seconds(second), (200, 100));
+        budgets.finish(seconds(second), seconds(second), &reservation, Some(Usage::new(200, 100)));
     }
     assert!(!budgets.adapt(seconds(60), LimitKind::Requests));
     assert!(budgets.adapt(seconds(60), LimitKind::OutputTokens));
-    let learned = |budgets: &mut Budgets, kind| {
+    let adapted = |budgets: &mut Budgets, kind| {
         budgets.status(seconds(60)).into_iter().flatten().find(|budget| budget.meter == kind).unwrap().learned
     };
-    // What went through was 6000 or so a minute: 85 % of that.
-    let output = learned(&mut budgets, Kind::OutputTokensPerMinute).unwrap();
+    // The throughput was about 6000 a minute, and 85 % of that is left.
+    let output = adapted(&mut budgets, BudgetKind::OutputTokensPerMinute).unwrap();
     assert!((4900.0..=5300.0).contains(&output), "{output}");
-    assert_eq!(learned(&mut budgets, Kind::InputTokensPerMinute), None);
-    budgets.on_backlogged(seconds(60), Kind::OutputTokensPerMinute, seconds(3600));
-    assert_eq!(learned(&mut budgets, Kind::OutputTokensPerMinute), None, "it grows while calls wait for it");
+    assert_eq!(adapted(&mut budgets, BudgetKind::InputTokensPerMinute), None);
+    budgets.on_backlogged(seconds(60), BudgetKind::OutputTokensPerMinute, seconds(3600));
+    assert_eq!(
+        adapted(&mut budgets, BudgetKind::OutputTokensPerMinute),
+        None,
+        "it grows while calls are queued for it"
+    );
 }
 
 #[test]
-fn a_reading_is_of_its_own_budget() {
+fn header_reading_lowers_only_its_budget() {
     let mut budgets = budgets(Provider::Anthropic);
     let reading = |unit, per| LimitReading { unit, per, limit: Some(4_000), remaining: Some(4_000), reset: None };
     assert!(budgets.apply_headers(seconds(1), seconds(1), &reading(LimitUnit::OutputTokens, Period::Minute)));
     assert!(budgets.apply_headers(seconds(1), seconds(1), &reading(LimitUnit::Requests, Period::Day)));
     let lowered: Vec<_> =
         budgets.status(seconds(1)).into_iter().flatten().filter(|budget| budget.learned.is_some()).collect();
-    assert_eq!(lowered.iter().map(|budget| budget.meter).collect::<Vec<_>>(), [Kind::OutputTokensPerMinute]);
-    assert!(budgets.due(&budgets.reservation((0, 100).into())) <= seconds(1), "nothing was taken");
+    assert_eq!(lowered.iter().map(|budget| budget.meter).collect::<Vec<_>>(), [BudgetKind::OutputTokensPerMinute]);
+    assert!(budgets.due(&budgets.reservation((0, 100).into())) <= seconds(1), "nothing was charged");
 }
 
 #[test]
-fn ten_thousand_cancellations_leave_every_meter_exact() {
+fn cancellations_leave_every_budget_exact() {
     let mut random = 7_u64;
-    let mut next = |most: u64| {
+    let mut next = |max: u64| {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (random >> 33) % most
+        (random >> 33) % max
     };
     for provider in [Provider::Anthropic, Provider::Azure, Provider::Bedrock, Provider::OpenAi, Provider::Generic] {
         let (mut budgets, mut untouched) = (budgets(provider), budgets(provider));
-        let mut out = Vec::new();
+        let mut in_flight = Vec::new();
         let mut now = Duration::ZERO;
         for _ in 0..10_000 {
             now += Duration::from_micros(next(5000));
-            let price = go(&mut budgets, now, (next(2000), next(1000)));
-            out.push((now, price));
-            if out.len() > 20 {
-                let (at, price) = out.swap_remove(usize::try_from(next(20)).unwrap());
-                budgets.refund(at, &price);
+            let reservation = send(&mut budgets, now, (next(2000), next(1000)));
+            in_flight.push((now, reservation));
+            if in_flight.len() > 20 {
+                let (at, reservation) = in_flight.swap_remove(usize::try_from(next(20)).unwrap());
+                budgets.refund(at, &reservation);
             }
         }
-        out.into_iter().for_each(|(at, price)| budgets.refund(at, &price));
-        assert_eq!(all_taken(&mut budgets, now), EMPTY, "{provider}");
-        let mut price = budgets.reservation((100, 100).into());
-        assert_eq!(price, untouched.reservation((100, 100).into()), "{provider}: nothing was learned");
-        assert!(budgets.due(&price) <= now, "{provider}: the next goes at once");
-        // And the one after it as if none had been before.
+        in_flight.into_iter().for_each(|(at, reservation)| budgets.refund(at, &reservation));
+        assert_eq!(all_usage(&mut budgets, now), EMPTY, "{provider}");
+        let mut reservation = budgets.reservation((100, 100).into());
+        assert_eq!(reservation, untouched.reservation((100, 100).into()), "{provider}: the estimates are unchanged");
+        assert!(budgets.due(&reservation) <= now, "{provider}: the next call is sent at once");
+        // Later calls are paced as without the cancelled ones.
         for budgets in [&mut budgets, &mut untouched] {
-            (0..40).for_each(|_| budgets.charge(now, now, &mut price));
+            (0..40).for_each(|_| budgets.charge(now, now, &mut reservation));
         }
-        assert_eq!(budgets.due(&price), untouched.due(&price), "{provider}");
+        assert_eq!(budgets.due(&reservation), untouched.due(&reservation), "{provider}");
     }
 }
 
-/// What may happen to a call.
+/// The end of a call.
 #[derive(Debug, Clone, Copy)]
 enum End {
     Settled(u64, u64),
-    Untold,
+    WithoutUsage,
     Dropped,
     Refused,
-    NeverMade,
+    Cancelled,
 }
 
 fn end() -> impl Strategy<Value = End> {
     prop_oneof![
         4 => (0_u64..3000, 0_u64..1500).prop_map(|(input, output)| End::Settled(input, output)),
-        1 => Just(End::Untold),
+        1 => Just(End::WithoutUsage),
         1 => Just(End::Dropped),
         1 => Just(End::Refused),
-        1 => Just(End::NeverMade),
+        1 => Just(End::Cancelled),
     ]
 }
 
 proptest! {
-    /// No ledger ever lets a call go that does not fit, whatever became of those before.
+    /// No window admits a call that does not fit, however earlier calls ended.
     #[test]
-    fn no_budget_is_ever_above_its_limit_when_a_call_goes(
+    fn no_admitted_call_exceeds_a_budget(
         provider in prop::sample::select(Provider::ALL),
         calls in prop::collection::vec((0_u64..2000, 0_u64..1000, 0_u64..4000, end(), 0_usize..10), 1..120),
     ) {
         let mut budgets = budgets(provider);
         let mut now = Duration::ZERO;
-        let mut out = Vec::new();
-        for (input, output, wait, end, which) in calls {
-            let mut price = budgets.reservation((input, output).into());
+        let mut in_flight = Vec::new();
+        for (input, output, wait, end, index) in calls {
+            let mut reservation = budgets.reservation((input, output).into());
             now += Duration::from_millis(wait);
-            prop_assert!(budgets.due(&price) <= now + seconds(86_400), "nobody waits for longer than a day");
-            now = now.max(budgets.due(&price));
+            prop_assert!(budgets.due(&reservation) <= now + seconds(86_400), "no call waits for more than a day");
+            now = now.max(budgets.due(&reservation));
             let before = budgets.status(now);
-            budgets.charge(now, now, &mut price);
+            budgets.charge(now, now, &mut reservation);
             for (before, after) in before.iter().flatten().zip(budgets.status(now).iter().flatten()) {
                 let alone = before.taken == 0;
                 prop_assert!(after.taken <= after.limit || alone, "{:?}", after);
             }
-            out.push((now, price));
-            if out.len() > which {
-                let (at, price) = out.swap_remove(which);
+            in_flight.push((now, reservation));
+            if in_flight.len() > index {
+                let (at, reservation) = in_flight.swap_remove(index);
                 match end {
                     End::Settled(input, output) => {
-                        budgets.finish(now, at, &price, Some(Usage::new(input, output)));
+                        budgets.finish(now, at, &reservation, Some(Usage::new(input, output)));
                     }
-                    End::Untold => {
-                        budgets.finish(now, at, &price, None);
+                    End::WithoutUsage => {
+                        budgets.finish(now, at, &reservation, None);
                     }
                     End::Dropped => {}
-                    End::Refused => budgets.refuse(now, at, &price),
-                    End::NeverMade => budgets.refund(at, &price),
+                    End::Refused => budgets.refuse(now, at, &reservation),
+                    End::Cancelled => budgets.refund(at, &reservation),
                 }
             }
         }
-        // A day later nothing is left of it.
+        // After a day, no charge counts.
         let later = now + seconds(86_401);
-        prop_assert!(all_taken(&mut budgets, later).iter().all(|taken| *taken == 0));
-        let price = budgets.reservation((1, 1).into());
-        prop_assert!(budgets.due(&price) <= later);
+        prop_assert!(all_usage(&mut budgets, later).iter().all(|taken| *taken == 0));
+        let reservation = budgets.reservation((1, 1).into());
+        prop_assert!(budgets.due(&reservation) <= later);
     }
 }

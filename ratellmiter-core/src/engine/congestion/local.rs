@@ -1,87 +1,93 @@
-//! What a limiter decides that is a process's own.
+//! Congestion control by this process alone.
 
 use std::{num::NonZeroU32, time::Duration};
 
-use super::Passage;
 use crate::{
     engine::{
+        call_id::{CallId, Grant, Passage},
         congestion::{
-            adaptive::{AdaptiveLimit, Throughput},
+            adaptive::AdaptiveLimit,
             backoff::{Backoff, MAX_HINT},
+            throughput::Throughput,
         },
         lease::{IN_FLIGHT, Lease},
         pace::ramp::RampState,
-        scheduler::CallId,
     },
     limits::Limits,
     log::row::Bottleneck,
 };
 
-/// The name of the rate, where the others are those of budgets.
+/// The name of the rate among the names of limits.
 pub(crate) const REQUESTS: &str = "requests";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
     Flowing,
-    /// Nobody goes; after `until` one call goes as the canary, or the user's probe is asked.
+    /// No call is sent. After `until` one call is sent as the canary, or the user's probe runs.
     Paused {
         until: Duration,
     },
-    /// One call is out alone; if nothing is heard of it until `accepted` it has been accepted.
+    /// The canary is in flight alone. Without a result until `expires_at` it counts as accepted.
     Canary {
         id: CallId,
         sent: Duration,
-        accepted: Duration,
+        expires_at: Duration,
     },
-    /// The user's probe is out.
+    /// The user's probe is running.
     Probing,
 }
 
 #[derive(Debug)]
 pub(crate) struct LocalControl {
+    /// Refusals pause the limiter.
+    is_enabled: bool,
     phase: Phase,
-    /// How many pauses have begun.
+    /// Number of episodes of refusals.
     episode: u64,
-    recovery: Backoff,
+    backoff: Backoff,
     ramp: RampState,
-    /// The rate in calls a minute, and the calls in flight, that the server has taught us.
-    rate: AdaptiveLimit,
-    cap: AdaptiveLimit,
-    /// What both allow, in whole calls.
+    /// The rate in calls a minute.
+    adaptive_rate: AdaptiveLimit,
+    /// The limit on calls in flight.
+    adaptive_in_flight: AdaptiveLimit,
+    /// The rate in force, in calls a minute.
     pace: NonZeroU32,
-    room: u64,
-    through: Throughput,
-    /// The last refusal that began an episode came too early to teach anything.
-    unexplained: bool,
+    /// The limit on calls in flight that is in force.
+    in_flight_limit: u64,
+    throughput: Throughput,
+    /// The last refusal that started an episode came before the throughput was known, and did not adapt the rate.
+    ignored_early_refusal: bool,
 }
 
 impl LocalControl {
     pub(super) fn new(limits: &Limits, seed: u64) -> Self {
-        let (rate, cap) = adaptive_limits(limits);
+        let (adaptive_rate, adaptive_in_flight) = adaptive_limits(limits);
         Self {
+            is_enabled: limits.enabled,
             phase: Phase::Flowing,
             episode: 0,
-            recovery: Backoff::new(seed),
+            backoff: Backoff::new(seed),
             ramp: RampState::new(limits.ramp, limits.requests_per_minute, limits.burst_window.is_zero()),
-            rate,
-            cap,
+            adaptive_rate,
+            adaptive_in_flight,
             pace: limits.requests_per_minute,
-            room: limits.max_in_flight.map_or(u64::MAX, |most| most.get().into()),
-            through: Throughput::default(),
-            unexplained: false,
+            in_flight_limit: limits.max_in_flight.map_or(u64::MAX, |max| max.get().into()),
+            throughput: Throughput::default(),
+            ignored_early_refusal: false,
         }
     }
 
     pub(super) fn set(&mut self, now: Duration, limits: &Limits) {
+        self.is_enabled = limits.enabled;
         if !limits.adaptive {
-            (self.rate, self.cap) = adaptive_limits(limits);
+            (self.adaptive_rate, self.adaptive_in_flight) = adaptive_limits(limits);
         }
-        self.rate.set_bounds(limits.requests_per_minute.get().into(), 1.0);
-        self.cap.set_bounds(max_in_flight(limits), 1.0);
+        self.adaptive_rate.set_bounds(limits.requests_per_minute.get().into(), 1.0);
+        self.adaptive_in_flight.set_bounds(max_in_flight(limits), 1.0);
         self.ramp.set(now, limits.ramp, limits.requests_per_minute, limits.burst_window.is_zero());
     }
 
-    /// Nobody is paused by us from now on. Until when all were.
+    /// Ends a local pause and returns when it would have ended.
     pub(super) fn end_pause(&mut self) -> Option<Duration> {
         match std::mem::replace(&mut self.phase, Phase::Flowing) {
             Phase::Paused { until } => Some(until),
@@ -89,38 +95,41 @@ impl LocalControl {
         }
     }
 
-    /// Begins where a lease was, with this part of all that it had.
+    /// Takes over from a lease with `part` of its limits. If the lease was never granted, the ramp starts as from idle.
     pub(crate) fn take_over(&mut self, now: Duration, limits: &Limits, lease: &Lease, part: f64) {
         self.episode = lease.grant.episode;
         if let Some(left) = lease.paused_for(now) {
             self.phase = Phase::Paused { until: now + left };
         }
-        // Where nobody ever said what all are at it is as from idle.
         self.ramp.take_over(now, lease.grant.is_ramping || lease.epoch.is_none());
-        self.through.clear();
-        (self.rate, self.cap) = adaptive_limits(limits);
+        self.throughput.clear();
+        (self.adaptive_rate, self.adaptive_in_flight) = adaptive_limits(limits);
         if limits.adaptive {
             let [rate, in_flight] = [REQUESTS, IN_FLIGHT].map(|key| Some(lease.grant.ceilings.get(key)? * part));
             self.restore(rate, in_flight);
         }
     }
 
-    /// What the server has taught an earlier run, or those who shared the limiter.
+    /// Adapts the limits to the ceilings of an earlier run or of a lease.
     pub(crate) fn restore(&mut self, rate: Option<f64>, in_flight: Option<f64>) {
-        rate.into_iter().for_each(|ceiling| self.rate.restore(ceiling));
-        in_flight.into_iter().for_each(|ceiling| self.cap.restore(ceiling));
+        if let Some(ceiling) = rate {
+            self.adaptive_rate.restore(ceiling);
+        }
+        if let Some(ceiling) = in_flight {
+            self.adaptive_in_flight.restore(ceiling);
+        }
     }
 
-    pub(super) fn advance_to(&mut self, now: Duration, pressed: bool) {
-        self.ramp.advance_to(now, pressed);
+    pub(super) fn advance_to(&mut self, now: Duration, is_backlogged: bool) {
+        self.ramp.advance_to(now, is_backlogged);
     }
 
-    /// The canary of which nothing was heard has been accepted. `Some`: that was then.
+    /// Ends the pause if the canary has timed out by `now`, and returns when it did. `None` if it has not.
     pub(crate) fn expire_canary(&mut self, now: Duration) -> Option<Duration> {
-        let Phase::Canary { sent, accepted, .. } = self.phase else { return None };
-        (accepted <= now).then(|| {
-            self.resume(accepted, sent);
-            accepted
+        let Phase::Canary { sent, expires_at, .. } = self.phase else { return None };
+        (expires_at <= now).then(|| {
+            self.resume(expires_at, sent);
+            expires_at
         })
     }
 
@@ -137,21 +146,21 @@ impl LocalControl {
         self.ramp.due()
     }
 
-    /// Returns when the ramp next changes, if it does.
+    /// Returns when the ramp next changes, or `None` at the full rate.
     pub(crate) fn ramp_changes_at(&self) -> Option<Duration> {
         self.ramp.changes_at()
     }
 
-    pub(super) fn accepted_at(&self) -> Option<Duration> {
-        if let Phase::Canary { accepted, .. } = self.phase { Some(accepted) } else { None }
+    pub(super) fn canary_expires_at(&self) -> Option<Duration> {
+        if let Phase::Canary { expires_at, .. } = self.phase { Some(expires_at) } else { None }
     }
 
     pub(super) fn admit(&mut self, now: Duration, slot: Duration, id: CallId) -> Passage {
         let is_canary = matches!(self.phase, Phase::Paused { .. });
         if is_canary {
-            self.phase = Phase::Canary { id, sent: now, accepted: now + self.recovery.canary_timeout() };
+            self.phase = Phase::Canary { id, sent: now, expires_at: now + self.backoff.canary_timeout() };
         }
-        self.through.on_sent(now);
+        self.throughput.on_sent(now);
         self.ramp.count(slot);
         Passage { episode: self.episode, is_canary }
     }
@@ -160,53 +169,59 @@ impl LocalControl {
         self.ramp.uncount();
     }
 
-    pub(super) fn on_success(&mut self, now: Duration, canary: CallId) -> bool {
+    pub(super) fn on_success(&mut self, now: Duration, accepted: CallId) -> bool {
         match self.phase {
-            Phase::Canary { id, sent, .. } if id == canary => self.resume(now, sent),
+            Phase::Canary { id, sent, .. } if id == accepted => self.resume(now, sent),
             _ => return false,
         }
         true
     }
 
-    /// If the canary was dropped the next in line goes in its place, at once.
-    pub(super) fn drop_canary(&mut self, now: Duration, canary: CallId) {
-        if matches!(self.phase, Phase::Canary { id, .. } if id == canary) {
+    /// Lets the next call be the canary at once, if the call was the canary.
+    pub(super) fn drop_canary(&mut self, now: Duration, dropped: CallId) {
+        if matches!(self.phase, Phase::Canary { id, .. } if id == dropped) {
             self.phase = Phase::Paused { until: now };
         }
     }
 
-    pub(super) fn on_refusal(&mut self, now: Duration, at: Duration) {
-        self.recovery.on_refusal_latency(now.saturating_sub(at));
-        self.through.refused(at);
+    /// Measures a refused call, whether or not this control decides about it.
+    pub(super) fn record_refusal(&mut self, now: Duration, sent_at: Duration) {
+        self.backoff.on_refusal_latency(now.saturating_sub(sent_at));
+        self.throughput.on_refusal(sent_at);
     }
 
-    /// Whether a refusal begins an episode or shows that it goes on, be it of a call that went in such an episode or of none of
-    /// ours. Else it comes from before the pause.
-    pub(crate) fn starts_episode(&self, of: Option<(CallId, u64)>) -> bool {
-        match (self.phase, of) {
-            (Phase::Flowing, of) => of.is_none_or(|(_, episode)| episode == self.episode),
-            (Phase::Canary { id, .. }, Some((refused, _))) => id == refused,
+    /// Starts or extends the pause after a refusal, which is of an unknown call if `refused` is `None`. Returns `true` if the
+    /// limits are to be adapted: the refusal starts an episode.
+    pub(super) fn on_refusal(&mut self, now: Duration, refused: Option<&Grant>, hint: Option<Duration>) -> bool {
+        let is_new = match (self.phase, refused) {
+            // A refusal of a call that was sent before the last pause belongs to that pause.
+            (Phase::Flowing, refused) => refused.is_none_or(|grant| grant.passage.episode == self.episode),
+            (Phase::Canary { id, .. }, Some(grant)) => id == grant.id,
             _ => false,
+        };
+        if self.is_enabled {
+            self.pause(now, hint, is_new);
         }
+        is_new && refused.is_none_or(|grant| !grant.passage.is_canary)
     }
 
-    /// Nobody goes. A refusal that is not [new](Self::is_new) may only show that it lasts longer.
-    pub(crate) fn pause(&mut self, now: Duration, hint: Option<Duration>, is_new: bool) {
+    /// Pauses for a new refusal. Another refusal can only extend a pause, by its hint.
+    fn pause(&mut self, now: Duration, hint: Option<Duration>, is_new: bool) {
         let hint = hint.filter(|&hint| hint <= MAX_HINT);
         if is_new {
             self.episode += u64::from(self.phase == Phase::Flowing);
-            self.phase = Phase::Paused { until: now + self.recovery.pause(hint) };
+            self.phase = Phase::Paused { until: now + self.backoff.pause(hint) };
         } else if let Phase::Paused { until } = &mut self.phase {
             *until = (*until).max(now + hint.unwrap_or_default());
         }
     }
 
     pub(super) fn probe(&mut self) -> bool {
-        let probes = matches!(self.phase, Phase::Paused { .. });
-        if probes {
+        let is_due = matches!(self.phase, Phase::Paused { .. });
+        if is_due {
             self.phase = Phase::Probing;
         }
-        probes
+        is_due
     }
 
     pub(super) fn probed(&mut self, now: Duration, blocked: bool) -> bool {
@@ -214,32 +229,37 @@ impl LocalControl {
             return false;
         }
         if blocked {
-            self.phase = Phase::Paused { until: now + self.recovery.pause(None) };
+            self.phase = Phase::Paused { until: now + self.backoff.pause(None) };
         } else {
             self.resume(now, now);
         }
         !blocked
     }
 
-    /// The way is free: the first to have gone it went at `sent`.
+    /// Ends the pause. The ramp starts with the call or probe that was sent at `sent`, at most one second ago.
     fn resume(&mut self, now: Duration, sent: Duration) {
         self.phase = Phase::Flowing;
-        self.recovery.reset();
+        self.backoff.reset();
         self.ramp.resume(sent.max(now.saturating_sub(Duration::from_secs(1))));
-        self.through.clear();
+        self.throughput.clear();
     }
 
     pub(super) fn paused_for(&self, now: Duration) -> Option<Duration> {
         match self.phase {
             Phase::Flowing => None,
             Phase::Paused { until } => Some(until.saturating_sub(now)),
-            Phase::Canary { accepted, .. } => Some(accepted.saturating_sub(now)),
+            Phase::Canary { expires_at, .. } => Some(expires_at.saturating_sub(now)),
             Phase::Probing => Some(Duration::ZERO),
         }
     }
 
     pub(super) fn rate(&self) -> f64 {
-        if self.phase == Phase::Flowing { self.ramp.rate().min(f64::from(self.pace.get()) / 60.0) } else { 0.0 }
+        if self.phase == Phase::Flowing { self.flowing_rate() } else { 0.0 }
+    }
+
+    /// Returns the rate without a pause, in calls a second.
+    fn flowing_rate(&self) -> f64 {
+        self.ramp.rate().min(f64::from(self.pace.get()) / 60.0)
     }
 
     pub(super) fn time_for(&self, calls: u64) -> Duration {
@@ -254,64 +274,64 @@ impl LocalControl {
         self.pace
     }
 
-    pub(super) fn room(&self) -> u64 {
-        self.room
+    pub(super) fn in_flight_limit(&self) -> u64 {
+        self.in_flight_limit
     }
 
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // They saturate, and the least is 1.
-    pub(super) fn apply_limits(&mut self, served: u64) {
-        let pace = (self.rate.allowed() as u32).min(u32::try_from(served).unwrap_or(u32::MAX));
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // The casts saturate, and limits are at least 1.
+    pub(super) fn apply_limits(&mut self, server_limit: u64) {
+        let pace = (self.adaptive_rate.allowed() as u32).min(u32::try_from(server_limit).unwrap_or(u32::MAX));
         self.pace = NonZeroU32::new(pace).unwrap_or(NonZeroU32::MIN);
-        self.room = self.cap.allowed().round() as u64;
+        self.in_flight_limit = self.adaptive_in_flight.allowed().round() as u64;
     }
 
     pub(super) fn adapted_rate(&self) -> Option<f64> {
-        self.rate.adapted()
+        self.adaptive_rate.adapted()
     }
 
     pub(super) fn adapted_in_flight(&self) -> Option<f64> {
-        self.cap.adapted()
+        self.adaptive_in_flight.adapted()
     }
 
     pub(super) fn ceilings(&self) -> (Option<f64>, Option<f64>) {
-        (self.rate.ceiling(), self.cap.ceiling())
+        (self.adaptive_rate.ceiling(), self.adaptive_in_flight.ceiling())
     }
 
-    /// A refusal that begins an episode came, and it was of the rate.
+    /// Lowers the rate after a refusal that started an episode.
     pub(crate) fn adapt_rate(&mut self, now: Duration) {
-        let current = self.rate() * 60.0;
-        let through = self.through.rate(now).map(|through| through * 60.0);
-        // Refused before enough went to tell how much goes: once that is an accident.
-        self.unexplained = through.is_none() && !self.unexplained;
-        if !self.unexplained {
-            self.rate.on_refusal(through.map_or(current, |through| through.min(current)));
+        let current = self.flowing_rate() * 60.0;
+        let throughput = self.throughput.rate(now).map(|per_second| per_second * 60.0);
+        // One refusal before the throughput is known may be an accident.
+        self.ignored_early_refusal = throughput.is_none() && !self.ignored_early_refusal;
+        if !self.ignored_early_refusal {
+            self.adaptive_rate.on_refusal(throughput.map_or(current, |throughput| throughput.min(current)));
         }
     }
 
-    /// A refusal that begins an episode came, and it was of so many calls out at once.
+    /// Lowers the limit on calls in flight after a refusal that started an episode with `in_flight` other calls in flight.
     #[allow(clippy::cast_precision_loss)]
-    pub(crate) fn adapt_in_flight(&mut self, out: u64) {
-        self.cap.on_refusal(out as f64);
+    pub(crate) fn adapt_in_flight(&mut self, in_flight: u64) {
+        self.adaptive_in_flight.on_refusal(in_flight as f64);
     }
 
-    /// Calls have waited for such a time because so many are out.
+    /// Grows the adapted limit on calls in flight by `time` in which calls were queued for it.
     pub(crate) fn on_backlogged_in_flight(&mut self, time: Duration) {
-        self.cap.on_backlogged(time);
+        self.adaptive_in_flight.on_backlogged(time);
     }
 
-    /// Grows the adapted rate by time with a queue, unless the ramp alone has kept the calls back.
+    /// Grows the adapted rate by `time` in which calls were queued for it, unless the ramp alone has delayed them.
     pub(crate) fn on_backlogged_rate(&mut self, time: Duration) {
-        if self.ramp.rate() * 60.0 >= self.rate.low() {
-            self.rate.on_backlogged(time);
+        if self.ramp.rate() * 60.0 >= self.adaptive_rate.low() {
+            self.adaptive_rate.on_backlogged(time);
         }
     }
 
-    pub(super) fn bottleneck(&self, due: Duration, limit: NonZeroU32, served: u64) -> Bottleneck {
+    pub(super) fn bottleneck(&self, due: Duration, limit: NonZeroU32, server_limit: u64) -> Bottleneck {
         if self.ramp.due() > due {
             Bottleneck::Ramp
         } else if self.pace >= limit {
             Bottleneck::Rate
-        } else if served == u64::from(self.pace.get()) {
+        } else if server_limit == u64::from(self.pace.get()) {
             Bottleneck::Server
         } else {
             Bottleneck::Learned
@@ -325,15 +345,15 @@ impl LocalControl {
 
     #[cfg(test)]
     pub(super) fn disable_jitter(&mut self) {
-        self.recovery.disable_jitter();
+        self.backoff.disable_jitter();
     }
 }
 
-/// For the rate in calls a minute, and for the calls in flight.
+/// Returns the limits on the rate, in calls a minute, and on calls in flight.
 fn adaptive_limits(limits: &Limits) -> (AdaptiveLimit, AdaptiveLimit) {
     (AdaptiveLimit::new(limits.requests_per_minute.get().into(), 1.0), AdaptiveLimit::new(max_in_flight(limits), 1.0))
 }
 
 fn max_in_flight(limits: &Limits) -> f64 {
-    limits.max_in_flight.map_or(f64::INFINITY, |most| f64::from(most.get()))
+    limits.max_in_flight.map_or(f64::INFINITY, |max| f64::from(max.get()))
 }

@@ -1,12 +1,13 @@
-//! What stands before all calls of a limiter alike: pauses and the canary, the ramp, and what was learned of the rate and of
+//! Congestion control: the pause after a refusal, the canary that ends it, the ramp, and the adapted limits on the rate and on
 //! calls in flight.
 //!
-//! A limiter that is a process's own decides these by itself. One that is shared has a [`Lease`], which says all of them; what
-//! it would decide alone is kept for when the lease is lost.
+//! A limiter that is not shared decides these by [`LocalControl`]. A [`Lease`] of a shared limiter contains the decisions of the
+//! fleet; the local control is then kept for the case that the lease is lost.
 
 pub(crate) mod adaptive;
 pub(crate) mod backoff;
 mod local;
+pub(crate) mod throughput;
 
 use std::{num::NonZeroU32, time::Duration};
 
@@ -16,8 +17,8 @@ pub(crate) use crate::engine::congestion::local::{LocalControl, REQUESTS};
 
 use crate::{
     engine::{
+        call_id::{CallId, Grant, Passage},
         lease::{IN_FLIGHT, Lease, Outcome},
-        scheduler::CallId,
     },
     limits::Limits,
     log::row::Bottleneck,
@@ -27,21 +28,22 @@ use crate::{
 pub(crate) struct CongestionControl {
     local: LocalControl,
     lease: Option<Box<Lease>>,
-    /// The server's document that the last lease was from.
+    /// The server's document from which the last lease was granted.
     epoch: Option<String>,
 }
 
-/// How a call went.
+/// The consequence of a refusal for the adapted limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Passage {
-    /// How many pauses had begun by then.
-    pub(crate) episode: u64,
-    /// It was sent to see if the way is free: its refusal teaches nothing about the rate.
-    pub(crate) is_canary: bool,
+pub(crate) enum RefusalEffect {
+    None,
+    /// The refusal starts an episode: the limit that it is about is to be adapted.
+    Adapt,
+    /// The limiter is shared: the refusal is to be reported to the fleet.
+    Report,
 }
 
 impl CongestionControl {
-    /// `seed` spreads the pauses of many processes.
+    /// Creates the local control. `seed` makes the pauses of processes differ.
     pub(crate) fn new(limits: &Limits, seed: u64) -> Self {
         Self { local: LocalControl::new(limits, seed), lease: None, epoch: None }
     }
@@ -51,7 +53,7 @@ impl CongestionControl {
         self.local.set(now, limits);
     }
 
-    /// By itself, unless it is shared.
+    /// Returns the local control, or `None` if the limiter is leased.
     pub(crate) fn local(&mut self) -> Option<&mut LocalControl> {
         if self.lease.is_some() { None } else { Some(&mut self.local) }
     }
@@ -64,14 +66,14 @@ impl CongestionControl {
         self.lease.as_deref_mut()
     }
 
-    /// From now on a lease says all, which is of nothing yet. What was learned, also of these budgets, was of this part of the
-    /// limits, and so many calls a minute were `allowed` by it.
+    /// Switches to leased control. The first lease is empty. `part` is the fraction of the limits that this process used alone,
+    /// by which the ceilings of its limits and of its `budgets` are scaled up; `allowed` is its last rate in calls a minute.
     pub(crate) fn share<'a>(&mut self, part: f64, allowed: f64, budgets: impl Iterator<Item = (&'a str, f64)>) {
         let (rate, in_flight) = self.local.ceilings();
-        let own =
+        let local =
             [(REQUESTS, rate), (IN_FLIGHT, in_flight)].into_iter().filter_map(|(key, ceiling)| Some((key, ceiling?)));
-        let whole = |ceiling: f64| ceiling / part.max(f64::MIN_POSITIVE);
-        let ceilings = own.chain(budgets).map(|(key, ceiling)| (key.to_owned(), whole(ceiling))).collect();
+        let scaled = |ceiling: f64| ceiling / part.max(f64::MIN_POSITIVE);
+        let ceilings = local.chain(budgets).map(|(key, ceiling)| (key.to_owned(), scaled(ceiling))).collect();
         let mut lease = match self.lease.take() {
             Some(before) => before.renewed(),
             None => Lease::new(ceilings, self.epoch.take()),
@@ -81,22 +83,22 @@ impl CongestionControl {
         self.lease = Some(Box::new(lease));
     }
 
-    /// From now on it decides by itself. Gives the lease, from which it is to [begin](Own::begin).
+    /// Switches to local control and returns the lease, for [`LocalControl::take_over`]. `None` if there was no lease.
     pub(crate) fn unshare(&mut self) -> Option<Box<Lease>> {
         let lease = self.lease.take()?;
         self.epoch.clone_from(&lease.epoch);
         Some(lease)
     }
 
-    /// Brings it to `now`: `pressed`, while calls wait for nothing but it and the rate.
-    pub(crate) fn advance_to(&mut self, now: Duration, pressed: bool) {
+    /// Advances to `now`. `is_backlogged`: since the last call of this method, calls were queued for the rate or the ramp.
+    pub(crate) fn advance_to(&mut self, now: Duration, is_backlogged: bool) {
         match &mut self.lease {
             Some(lease) => lease.drop_expired(now),
-            None => self.local.advance_to(now, pressed),
+            None => self.local.advance_to(now, is_backlogged),
         }
     }
 
-    /// When the next call may go, as far as this is concerned. `None`: not before something else happens.
+    /// Returns when the next call may be sent, or `None` if not before another event.
     pub(crate) fn due(&self) -> Option<Duration> {
         match &self.lease {
             Some(lease) => lease.due(),
@@ -104,7 +106,7 @@ impl CongestionControl {
         }
     }
 
-    /// From when on calls may go, pauses left aside.
+    /// Returns when the next call may be sent, apart from pauses.
     pub(crate) fn ramp_due(&self) -> Duration {
         match &self.lease {
             Some(lease) => lease.due().unwrap_or(Duration::MAX),
@@ -112,22 +114,24 @@ impl CongestionControl {
         }
     }
 
-    /// Whether so many calls out are all there may be.
-    pub(crate) fn is_full(&self, out: u64) -> bool {
-        out >= self.room()
+    /// Returns `true` if no call may be sent beside `in_flight` calls in flight.
+    pub(crate) fn is_full(&self, in_flight: u64) -> bool {
+        in_flight >= self.in_flight_limit()
     }
 
-    /// How many calls may be out.
-    pub(crate) fn room(&self) -> u64 {
-        self.lease.as_ref().map_or_else(|| self.local.room(), |lease| lease.room)
+    /// Returns the number of calls that may be in flight.
+    pub(crate) fn in_flight_limit(&self) -> u64 {
+        self.lease.as_ref().map_or_else(|| self.local.in_flight_limit(), |lease| lease.room)
     }
 
-    /// A call asks.
+    /// Records that a call was requested.
     pub(crate) fn on_requested(&mut self) {
-        self.lease.iter_mut().for_each(|lease| lease.on_requested());
+        if let Some(lease) = &mut self.lease {
+            lease.on_requested();
+        }
     }
 
-    /// A call goes, by the schedule at `slot`.
+    /// Admits a call that is sent now, and was scheduled for `slot`.
     pub(crate) fn admit(&mut self, now: Duration, slot: Duration, id: CallId) -> Passage {
         match &mut self.lease {
             Some(lease) => Passage { episode: lease.grant.episode, is_canary: lease.use_slot(now, id) },
@@ -135,12 +139,12 @@ impl CongestionControl {
         }
     }
 
-    /// What a call that goes past all limits goes by.
+    /// Returns the passage of a call that is sent without regard to limits.
     pub(crate) fn unpaced_passage(&self) -> Passage {
         Passage { episode: self.local.episode(), is_canary: false }
     }
 
-    /// A call that was to go was never made.
+    /// Takes back the admission of a call that was not sent.
     pub(crate) fn cancel(&mut self, now: Duration, id: CallId) {
         match &mut self.lease {
             Some(lease) => lease.cancel(now, id),
@@ -149,31 +153,51 @@ impl CongestionControl {
         self.drop_canary(now, id);
     }
 
-    /// A call ended well. `true`: the pause is over by that.
+    /// Records that a call was accepted. Returns `true` if it was the canary and ends the pause.
     pub(crate) fn on_success(&mut self, now: Duration, id: CallId) -> bool {
-        self.lease.iter_mut().for_each(|lease| lease.end(id, Outcome::Accepted));
+        if let Some(lease) = &mut self.lease {
+            lease.end(id, Outcome::Accepted);
+        }
         self.local.on_success(now, id)
     }
 
-    /// Nobody knows how a call ended.
+    /// Records that a call ended with an unknown result. If it was the canary, another call takes its place.
     pub(crate) fn drop_canary(&mut self, now: Duration, id: CallId) {
-        self.lease.iter_mut().for_each(|lease| lease.end(id, Outcome::Lost));
+        if let Some(lease) = &mut self.lease {
+            lease.end(id, Outcome::Lost);
+        }
         self.local.drop_canary(now, id);
     }
 
-    /// A call that went at `at` was refused now.
-    pub(crate) fn on_refusal(&mut self, now: Duration, at: Duration) {
-        self.local.on_refusal(now, at);
+    /// Decides about a refusal, which is of an unknown call if `refused` is `None`. `hint` is the wait that the server asks for.
+    pub(crate) fn on_refusal(
+        &mut self,
+        now: Duration,
+        refused: Option<&Grant>,
+        hint: Option<Duration>,
+    ) -> RefusalEffect {
+        if let Some(grant) = refused {
+            self.local.record_refusal(now, grant.at);
+        }
+        if self.lease.is_some() {
+            RefusalEffect::Report
+        } else if self.local.on_refusal(now, refused, hint) {
+            RefusalEffect::Adapt
+        } else {
+            RefusalEffect::None
+        }
     }
 
-    /// Whether the user's probe is to be asked now, in place of the canary.
+    /// Returns `true` if the user's probe is to run now, in place of the canary.
     pub(crate) fn probe(&mut self) -> bool {
         self.lease.as_mut().map_or_else(|| self.local.probe(), |lease| lease.probe())
     }
 
-    /// The user's probe has answered; `blocked`: the server still refuses. `true`: the pause is over by that.
+    /// Records the result of the user's probe. `blocked`: the server still refuses. Returns `true` if the pause is over.
     pub(crate) fn probed(&mut self, now: Duration, blocked: bool) -> bool {
-        self.lease.iter_mut().for_each(|lease| lease.probed(blocked));
+        if let Some(lease) = &mut self.lease {
+            lease.probed(blocked);
+        }
         self.local.probed(now, blocked)
     }
 
@@ -181,7 +205,7 @@ impl CongestionControl {
         self.paused_for(now).is_none()
     }
 
-    /// What is left of a pause, and of the time in which one call is out alone.
+    /// Returns the remaining time of a pause, or of the canary's timeout. `None` if there is no pause.
     pub(crate) fn paused_for(&self, now: Duration) -> Option<Duration> {
         match &self.lease {
             Some(lease) => lease.paused_for(now),
@@ -189,12 +213,12 @@ impl CongestionControl {
         }
     }
 
-    /// When a canary of which nothing is heard has been accepted.
-    pub(crate) fn accepted_at(&self) -> Option<Duration> {
-        self.local.accepted_at()
+    /// Returns when the canary counts as accepted, or `None` if this process has not sent it.
+    pub(crate) fn canary_expires_at(&self) -> Option<Duration> {
+        self.local.canary_expires_at()
     }
 
-    /// The rate allowed now, in calls a second; zero while paused.
+    /// Returns the rate allowed now, in calls a second; 0 while paused.
     pub(crate) fn rate(&self) -> f64 {
         match &self.lease {
             Some(lease) if lease.is_known() => lease.rate() * lease.grant.share / 60.0,
@@ -202,7 +226,7 @@ impl CongestionControl {
         }
     }
 
-    /// The rate at which our line is served, in calls a minute.
+    /// Returns the rate at which the queue is expected to be served, in calls a minute.
     pub(crate) fn expected_pace(&self) -> f64 {
         match &self.lease {
             Some(lease) if lease.members() > 0 => (lease.grant.pace * lease.grant.share).max(1e-3),
@@ -210,33 +234,34 @@ impl CongestionControl {
         }
     }
 
-    /// How long so many calls take on the ramp.
+    /// Returns the time that `calls` calls take on the ramp.
     pub(crate) fn time_for(&self, calls: u64) -> Duration {
         if self.lease.is_some() { Duration::ZERO } else { self.local.time_for(calls) }
     }
 
-    /// Takes over what was learned, where the server's headers leave `served` calls a minute of `limit`: the pace in calls a
-    /// minute that calls are spread by.
-    pub(crate) fn apply_limits(&mut self, limit: NonZeroU32, served: u64) -> NonZeroU32 {
-        // The lease has both.
-        let served = if self.lease.is_some() { limit.get().into() } else { served };
-        self.local.apply_limits(served);
+    /// Applies the adapted limits and the `server_limit` of response headers, in calls a minute. Returns the pace in calls a
+    /// minute, which is the configured `limit` if leased slots already follow both.
+    pub(crate) fn apply_limits(&mut self, limit: NonZeroU32, server_limit: u64) -> NonZeroU32 {
+        let server_limit = if self.lease.is_some() { limit.get().into() } else { server_limit };
+        self.local.apply_limits(server_limit);
         if self.lease.is_some() { limit } else { self.local.pace() }
     }
 
+    /// Returns the adapted rate in calls a minute, or `None` if the configured rate is in force.
     pub(crate) fn adapted_rate(&self) -> Option<f64> {
         self.lease
             .as_ref()
             .map_or_else(|| self.local.adapted_rate(), |lease| lease.grant.adapted.get(REQUESTS).copied())
     }
 
+    /// Returns the adapted limit on calls in flight, or `None` if the configured limit is in force.
     pub(crate) fn adapted_in_flight(&self) -> Option<f64> {
         self.lease
             .as_ref()
             .map_or_else(|| self.local.adapted_in_flight(), |lease| lease.grant.adapted.get(IN_FLIGHT).copied())
     }
 
-    /// Where the server refused last, for the rate in calls a minute and for the calls in flight.
+    /// Returns the ceilings of the rate, in calls a minute, and of the calls in flight.
     pub(crate) fn ceilings(&self) -> (Option<f64>, Option<f64>) {
         match &self.lease {
             Some(lease) => (lease.grant.ceilings.get(REQUESTS).copied(), lease.grant.ceilings.get(IN_FLIGHT).copied()),
@@ -244,15 +269,15 @@ impl CongestionControl {
         }
     }
 
-    /// Why the next call does not go, if no pause, no call that is out and no budget holds it. The meter lets it go at `due`; of
-    /// `limit` calls a minute the server's headers leave `served`.
-    pub(crate) fn bottleneck(&self, due: Duration, limit: NonZeroU32, served: u64) -> Bottleneck {
-        let Some(lease) = &self.lease else { return self.local.bottleneck(due, limit, served) };
+    /// Returns the limit that the next call waits for, apart from pauses, calls in flight and budgets. `due` is the time at which
+    /// the meter allows the call. Response headers leave `server_limit` of the `limit` calls a minute.
+    pub(crate) fn bottleneck(&self, due: Duration, limit: NonZeroU32, server_limit: u64) -> Bottleneck {
+        let Some(lease) = &self.lease else { return self.local.bottleneck(due, limit, server_limit) };
         if lease.grant.is_ramping {
             Bottleneck::Ramp
         } else if lease.grant.pace >= f64::from(limit.get()) {
             Bottleneck::Rate
-        } else if lease.grant.adapted.get(REQUESTS).copied().is_some_and(|learned| learned <= lease.grant.pace) {
+        } else if lease.grant.adapted.get(REQUESTS).copied().is_some_and(|adapted| adapted <= lease.grant.pace) {
             Bottleneck::Learned
         } else {
             Bottleneck::Server

@@ -17,7 +17,7 @@ pub(crate) use crate::engine::lease::protocol::{
     Ages, ByLimit, CapacityMessage, LeaseGrant, LeaseRequest, Outcome, RampMessage, RateMessage, RefusalMessage,
 };
 
-use crate::engine::{congestion::adaptive::Throughput, pace::gcra::nanos};
+use crate::engine::{congestion::throughput::Throughput, pace::gcra::nanos};
 
 /// Time between reports of a busy process, unless the server sets a longer one.
 pub(crate) const PERIOD: Duration = Duration::from_millis(250);

@@ -1,4 +1,4 @@
-//! Arithmetic of one number over time: a rate, a window, the ramp, and limits that response headers report.
+//! Arithmetic of rates over time: pacing, sliding windows, the ramp, and the limits that response headers show.
 
 pub(crate) mod gcra;
 pub(crate) mod ramp;

@@ -1,20 +1,20 @@
-//! How much of the rate this second may use.
+//! The ramp: the fraction of the rate that the current second may use.
 //!
-//! The first second from idle may use a part of the rate, each further one a step more than the last one really used.
-//! What a second may carry is a whole number of calls, at least one, spread evenly over it; fractions are carried over,
-//! so at 5 calls a second the default ramp carries 1, 2, 2, 3, 3, 4, 4, 5. At the full rate the ramp asks for nothing.
+//! The first second from idle may use the ramp's start, and each later one a step more than the last second used. A second
+//! carries a whole number of calls, at least one, spread evenly over it. Fractions of a call are carried over: at 5 calls a
+//! second the default ramp carries 1, 2, 2, 3, 3, 4, 4, 5. At the full rate the ramp delays no call.
 
 use std::{num::NonZeroU32, time::Duration};
 
 use crate::limits::{self, FULL_RATE};
 
 const SECOND: Duration = Duration::from_secs(1);
-/// Demand after this time without a call is a jump.
+/// Time without calls after which the ramp restarts.
 pub(crate) const IDLE_RESET: Duration = Duration::from_secs(2);
-/// Start after a pause, as a multiple of the start from idle, and the step until the full rate is reached.
+/// After a pause: the start as a multiple of the start from idle, and the step as a multiple of the usual step.
 pub(crate) const RESUME_FACTOR: u32 = 3;
 pub(crate) const STEEP_FACTOR: u32 = 2;
-const NANOS: u64 = 1_000_000_000;
+const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
 /// One call, in calls a minute times thousandths of the rate.
 pub(crate) const UNIT: u64 = 60 * FULL_RATE as u64;
@@ -23,20 +23,20 @@ pub(crate) const UNIT: u64 = 60 * FULL_RATE as u64;
 pub(crate) struct RampState {
     settings: Option<limits::Ramp>,
     per_minute: u64,
-    /// The part of the rate that this second may use, in thousandths.
+    /// The fraction of the rate that this second may use, in thousandths.
     level: u32,
-    /// When this second began.
+    /// Start of this second.
     second: Duration,
-    /// Calls this second may carry, and has carried.
+    /// Calls that this second may carry, and has carried.
     allowed: u64,
     used: u64,
-    /// What earlier seconds left of a whole call, in `UNIT`s.
+    /// Fractions of calls carried over from earlier seconds, in `UNIT`s.
     carry: u64,
-    /// Whether demand from idle is ramped up, and not only demand after a pause.
-    from_idle: bool,
-    /// Twice as steep, until the full rate is reached.
-    steep: bool,
-    /// The pace that a change of the limit preserves, in calls a minute times thousandths.
+    /// The ramp also starts from idle, and not only after a pause.
+    ramps_from_idle: bool,
+    /// The step is multiplied by `STEEP_FACTOR` until the full rate is reached.
+    is_steep: bool,
+    /// The rate that a change of the limit keeps, in calls a minute times thousandths.
     pace: u64,
 }
 
@@ -50,8 +50,8 @@ impl RampState {
             allowed: 0,
             used: 0,
             carry: 0,
-            from_idle,
-            steep: false,
+            ramps_from_idle: from_idle,
+            is_steep: false,
             pace: 0,
         };
         if from_idle {
@@ -61,15 +61,15 @@ impl RampState {
         ramp
     }
 
-    /// Begins anew after a pause with the canary, which went at `sent`: steeper than from idle, since the demand is known,
-    /// and what was too much of it has been learned.
+    /// Restarts after a pause with the canary, which was sent at `sent`. The ramp is steeper than from idle, because the demand
+    /// is known and the limits are adapted.
     pub(crate) fn resume(&mut self, sent: Duration) {
         self.start(sent, RESUME_FACTOR);
-        self.steep = self.level < FULL_RATE;
+        self.is_steep = self.level < FULL_RATE;
         self.used = 1;
     }
 
-    /// Begins where another was that is left behind: as from idle, or at the top.
+    /// Takes over from the ramp of a lease: at the full rate, or as from idle if that one `is_ramping`.
     pub(crate) fn take_over(&mut self, now: Duration, is_ramping: bool) {
         self.restart(now);
         if !is_ramping {
@@ -79,21 +79,20 @@ impl RampState {
         }
     }
 
-    /// Begins anew, as from idle.
     fn restart(&mut self, now: Duration) {
         self.start(now, 1);
     }
 
-    fn start(&mut self, now: Duration, times: u32) {
-        self.level = self.settings.map_or(FULL_RATE, |ramp| (times * ramp.start).min(FULL_RATE));
-        self.steep = false;
+    fn start(&mut self, now: Duration, start_factor: u32) {
+        self.level = self.settings.map_or(FULL_RATE, |ramp| (start_factor * ramp.start).min(FULL_RATE));
+        self.is_steep = false;
         self.carry = 0;
         self.used = 0;
         self.pace = u64::from(self.level) * self.per_minute;
         self.start_second(now);
     }
 
-    /// Changes the settings from `now` on: a higher rate is a jump, to be taken step by step as any other.
+    /// Changes the settings from `now` on. A higher rate is reached step by step.
     pub(crate) fn set(
         &mut self,
         now: Duration,
@@ -101,61 +100,62 @@ impl RampState {
         per_minute: NonZeroU32,
         from_idle: bool,
     ) {
-        self.from_idle = from_idle;
-        let same_pace = self.pace / u64::from(per_minute.get());
+        self.ramps_from_idle = from_idle;
+        let level = self.pace / u64::from(per_minute.get());
         self.settings = settings;
         self.per_minute = per_minute.get().into();
         self.level = settings.map_or(FULL_RATE, |ramp| {
-            u32::try_from(same_pace).map_or(FULL_RATE, |pace| pace.clamp(ramp.start, FULL_RATE))
+            u32::try_from(level).map_or(FULL_RATE, |level| level.clamp(ramp.start, FULL_RATE))
         });
         self.used = 0;
         self.start_second(now);
     }
 
-    /// Comes to the second that `now` lies in. `pressed`: since the last event calls have waited for the rate alone.
-    pub(crate) fn advance_to(&mut self, now: Duration, pressed: bool) {
+    /// Advances to the second that contains `now`. `is_backlogged`: calls were queued for the rate or the ramp since the last
+    /// call of this method.
+    pub(crate) fn advance_to(&mut self, now: Duration, is_backlogged: bool) {
         let Some(settings) = self.settings else {
             return;
         };
-        if !self.from_idle && self.level == FULL_RATE {
+        if !self.ramps_from_idle && self.level == FULL_RATE {
             self.second = now;
             return;
         }
         while self.second + SECOND <= now {
-            if self.from_idle && !pressed && self.used == 0 && self.second + IDLE_RESET <= now {
+            if self.ramps_from_idle && !is_backlogged && self.used == 0 && self.second + IDLE_RESET <= now {
                 self.restart(now);
                 return;
             }
-            // The grids of meter and seconds differ: of a second under pressure one call may lie just outside.
-            let used = (self.used + u64::from(pressed)) * UNIT / self.per_minute;
+            // The seconds of the meter are not aligned with these, so a backlogged second may be one call short.
+            let used = (self.used + u64::from(is_backlogged)) * UNIT / self.per_minute;
             let used = u32::try_from(used).map_or(self.level, |used| used.min(self.level));
-            let base = if self.from_idle { used } else { self.level };
-            let step = if self.steep { STEEP_FACTOR * settings.step } else { settings.step };
+            let base = if self.ramps_from_idle { used } else { self.level };
+            let step = if self.is_steep { STEEP_FACTOR * settings.step } else { settings.step };
             self.level = (base + step).clamp(settings.start, FULL_RATE);
-            self.steep &= self.level < FULL_RATE;
+            self.is_steep &= self.level < FULL_RATE;
             self.used = 0;
             self.pace = u64::from(self.level) * self.per_minute;
             self.start_second(self.second + SECOND);
         }
     }
 
-    /// When the next call may go, as far as the ramp is concerned and if nothing else happens.
+    /// Returns when the ramp allows the next call.
     pub(crate) fn due(&self) -> Duration {
         if self.level == FULL_RATE {
             Duration::ZERO
         } else if self.used < self.allowed {
-            self.second + Duration::from_nanos((NANOS * self.used).div_ceil(self.allowed))
+            self.second + Duration::from_nanos((NANOS_PER_SECOND * self.used).div_ceil(self.allowed))
         } else {
             self.second + SECOND
         }
     }
 
-    /// Returns the end of this second, unless the full rate is reached.
+    /// Returns the end of this second, or `None` at the full rate.
     pub(crate) fn changes_at(&self) -> Option<Duration> {
         (self.level < FULL_RATE).then(|| self.second + SECOND)
     }
 
-    /// Counts one call in this second. The first call from idle begins it.
+    /// Counts a call that was scheduled for `slot`. The first call from idle starts the second.
     pub(crate) fn count(&mut self, slot: Duration) {
         if self.used == 0 && self.level == self.settings.map_or(FULL_RATE, |ramp| ramp.start) {
             self.second = self.second.max(slot);
@@ -163,29 +163,29 @@ impl RampState {
         self.used += 1;
     }
 
-    /// Takes back the count of a call that was never made.
+    /// Takes back the count of a call that was not sent.
     pub(crate) fn uncount(&mut self) {
         self.used = self.used.saturating_sub(1);
     }
 
-    /// The rate this second may use, in calls a second.
-    #[allow(clippy::cast_precision_loss)] // For people to read.
+    /// Returns the rate that this second may use, in calls a second.
+    #[allow(clippy::cast_precision_loss)] // Only for display and estimates.
     pub(crate) fn rate(&self) -> f64 {
         self.per_minute as f64 * f64::from(self.level) / UNIT as f64
     }
 
-    /// How long so many calls take from the start of a second at this level, if all seconds are used in full.
-    #[allow(clippy::cast_precision_loss)] // For people to read.
+    /// Returns the time that `calls` calls take from the start of a second, if every second is used in full.
+    #[allow(clippy::cast_precision_loss)] // Only for display and estimates.
     pub(crate) fn time_for(&self, calls: u64) -> Duration {
         let step = self.settings.map_or(FULL_RATE, |ramp| ramp.step);
         let per_second = self.per_minute as f64 / 60.0;
         let (mut level, mut left, mut seconds) = (self.level, calls as f64, 0.0);
         while level < FULL_RATE {
-            let this = per_second * f64::from(level) / f64::from(FULL_RATE);
-            if left <= this {
+            let carried = per_second * f64::from(level) / f64::from(FULL_RATE);
+            if left <= carried {
                 break;
             }
-            left -= this;
+            left -= carried;
             seconds += 1.0;
             level = (level + step).min(FULL_RATE);
         }
@@ -205,123 +205,4 @@ impl RampState {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What each second carries when calls wait all the time.
-    fn under_pressure(ramp: &mut RampState, seconds: u64) -> Vec<u64> {
-        let mut carried = vec![0; usize::try_from(seconds).unwrap()];
-        let mut now = Duration::ZERO;
-        let interval = Duration::from_nanos(60_000_000_000_u64.div_ceil(ramp.per_minute));
-        let mut meter = Duration::ZERO;
-        loop {
-            now = ramp.due().max(meter).max(now);
-            if now >= Duration::from_secs(seconds) {
-                return carried;
-            }
-            ramp.advance_to(now, true);
-            if ramp.due().max(meter) > now {
-                continue;
-            }
-            ramp.count(now);
-            meter = meter.max(now) + interval;
-            carried[usize::try_from(now.as_secs()).unwrap()] += 1;
-        }
-    }
-
-    fn ramp(per_minute: u32) -> RampState {
-        RampState::new(Some(limits::Ramp::DEFAULT), NonZeroU32::new(per_minute).unwrap(), true)
-    }
-
-    #[test]
-    fn from_idle_a_quarter_then_a_tenth_more_each_second() {
-        assert_eq!(under_pressure(&mut ramp(6000), 10), [25, 35, 45, 55, 65, 75, 85, 95, 100, 100]);
-        assert_eq!(under_pressure(&mut ramp(300), 10), [1, 2, 2, 3, 3, 4, 4, 5, 5, 5]);
-    }
-
-    #[test]
-    fn the_whole_ramp_costs_three_seconds_and_a_fifth() {
-        let missing: u64 = under_pressure(&mut ramp(60_000), 12).iter().map(|calls| 1000 - calls).sum();
-        assert_eq!(missing, 3200);
-    }
-
-    #[test]
-    fn a_limit_of_one_a_second_has_nothing_to_ramp() {
-        assert_eq!(under_pressure(&mut ramp(60), 4), [1, 1, 1, 1]);
-        assert_eq!(under_pressure(&mut ramp(5), 25).iter().sum::<u64>(), 3);
-    }
-
-    #[test]
-    fn calls_of_a_ramping_second_are_spread_over_it() {
-        let mut ramp = ramp(6000);
-        for call in 0..25 {
-            assert_eq!(ramp.due(), Duration::from_millis(40 * call));
-            ramp.count(ramp.due());
-        }
-        assert_eq!(ramp.due(), SECOND);
-    }
-
-    #[test]
-    fn a_second_adds_to_what_the_last_one_used_not_to_what_it_might_have() {
-        let mut ramp = ramp(6000);
-        under_pressure(&mut ramp, 10);
-        assert_eq!(ramp.due(), Duration::ZERO, "full");
-        // The second under way carried 100; then one with 30 calls and nobody waiting.
-        ramp.advance_to(Duration::from_secs(10), true);
-        (0..30).for_each(|_| ramp.count(Duration::from_secs(10)));
-        ramp.advance_to(Duration::from_secs(11), false);
-        assert!((ramp.rate() - 40.0).abs() < 1e-9, "{}", ramp.rate());
-        ramp.advance_to(Duration::from_secs(13), false);
-        assert!((ramp.rate() - 25.0).abs() < 1e-9, "idle: {}", ramp.rate());
-    }
-
-    #[test]
-    fn after_a_pause_it_starts_at_three_quarters_with_the_canary_and_is_twice_as_steep() {
-        let mut ramp = ramp(6000);
-        ramp.resume(Duration::ZERO);
-        assert_eq!(under_pressure(&mut ramp, 4), [74, 95, 100, 100], "and the canary");
-        // Once it is full, the next start from idle is as ever.
-        ramp.advance_to(Duration::from_secs(10), false);
-        assert_eq!(ramp.level, 250);
-    }
-
-    #[test]
-    fn with_a_burst_only_pauses_are_followed_by_a_ramp() {
-        let mut ramp = RampState::new(Some(limits::Ramp::DEFAULT), NonZeroU32::new(6000).unwrap(), false);
-        assert_eq!(ramp.due(), Duration::ZERO);
-        ramp.advance_to(Duration::from_secs(100), false);
-        assert_eq!(ramp.level, FULL_RATE, "idle or not");
-        ramp.resume(Duration::from_secs(100));
-        assert_eq!(ramp.level, 750);
-        ramp.advance_to(Duration::from_secs(103), false);
-        assert_eq!(ramp.level, FULL_RATE);
-    }
-
-    #[test]
-    fn a_raised_limit_is_a_jump_and_a_lowered_one_is_not() {
-        let mut ramp = ramp(300);
-        under_pressure(&mut ramp, 10);
-        let at = Duration::from_secs(10);
-        ramp.set(at, Some(limits::Ramp::DEFAULT), NonZeroU32::new(600).unwrap(), true);
-        assert!((ramp.rate() - 5.0).abs() < 1e-9, "{}", ramp.rate());
-        ramp.set(at, Some(limits::Ramp::DEFAULT), NonZeroU32::new(60).unwrap(), true);
-        assert!((ramp.rate() - 1.0).abs() < 1e-9, "{}", ramp.rate());
-    }
-
-    #[test]
-    fn limit_raised_and_lowered_at_once_is_still_ramped() {
-        let mut ramp = ramp(300);
-        for per_minute in [6000, 1200] {
-            ramp.set(Duration::ZERO, Some(limits::Ramp::DEFAULT), NonZeroU32::new(per_minute).unwrap(), true);
-        }
-        assert!((ramp.rate() - 5.0).abs() < 1e-9, "{}", ramp.rate());
-    }
-
-    #[test]
-    fn the_time_for_a_line_counts_the_ramp() {
-        // 16 calls of the ramp's first 3.2 seconds' worth are missing at 5 a second: 24 in eight seconds, then 5 each.
-        assert_eq!(ramp(300).time_for(24), Duration::from_secs(8));
-        assert_eq!(ramp(300).time_for(34), Duration::from_secs(10));
-        assert_eq!(RampState::new(None, NonZeroU32::new(300).unwrap(), true).time_for(10), Duration::from_secs(2));
-    }
-}
+mod tests;

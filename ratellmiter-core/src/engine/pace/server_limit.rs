@@ -1,207 +1,120 @@
-//! What the server's headers say of one limit, as far as it is believed.
+//! One limit as reported by response headers.
 //!
-//! Headers only ever lower: to the limit that they show, and, where little is left, to what spreads the rest over the time
-//! until it is whole again. What they show is a moment of an account that others may use as well, so it is taken as a
-//! hint: a limit of less than a hundredth of the configured one is not believed, and what is left is never spread to less
-//! than a tenth of the rate, nor for more than a minute.
+//! A reported limit can only lower the configured one. If less than a tenth of it remains, the remainder is paced until the
+//! reset, for at most one minute and at no less than a tenth of the rate. Other clients may use the same account, so headers are
+//! only a hint: a limit below a hundredth of the configured one is implausible and ignored.
 
 use std::time::Duration;
 
 use crate::judge::{LimitReading, Period};
 
-/// Less than this part of the configured limit is not believed.
-const LEAST: u64 = 100;
-/// Little is less than this part of the limit; the rate is never lowered to less than this part of it.
+/// A limit below the configured one divided by this is implausible.
+const MIN_LIMIT_DIVISOR: u64 = 100;
+/// A remainder below the limit divided by this is paced, at no less than that.
 const LOW_DIVISOR: u64 = 10;
-/// What is left is spread over no more time.
-const LONGEST: Duration = Duration::from_mins(1);
-/// Nor over less: it is whole again before anybody could be late.
-const SHORTEST: Duration = Duration::from_secs(2);
-/// Where the headers do not say when the limit is whole again.
+/// Longest time over which a remainder is paced.
+const MAX_THROTTLE: Duration = Duration::from_mins(1);
+/// Resets that are closer than this are ignored.
+const MIN_THROTTLE: Duration = Duration::from_secs(2);
+/// Time until the reset if the headers do not show it.
 const DEFAULT_RESET: Duration = Duration::from_secs(10);
 
-/// What the server says of one limit.
 #[derive(Debug, Default)]
 pub(crate) struct ServerLimit {
-    /// The limit that it shows, where it is below the configured one.
+    /// The reported limit, if it is lower than the configured one.
     limit: Option<u64>,
-    /// At most so many a minute, until then.
-    spread: Option<(u64, Duration)>,
-    /// When the call went whose answer was read last.
-    read: Duration,
-    /// What the server counted, and when that was read.
+    /// The lowered rate a minute, and when it ends.
+    throttle: Option<(u64, Duration)>,
+    /// When the latest call was sent whose response was applied.
+    last_sent_at: Duration,
+    /// Usage that the server counts, and when it was reported.
     counted: Option<(u64, Duration)>,
 }
 
 impl ServerLimit {
-    /// Reads what the answer to a call that went at `at` shows. `out` is what our own calls took after it, which the server
-    /// may not have counted, `rounded` what remains is rounded to. `false`: it is not believed.
+    /// Applies the headers of the response to a call that was sent at `at`. `later` is the usage of later calls, which the server
+    /// may not have counted. Returns `false` if the reported limit is implausible.
     pub(crate) fn apply_header(
         &mut self,
         now: Duration,
         at: Duration,
         reading: &LimitReading,
         limits: Configured,
-        out: u64,
+        later: u64,
     ) -> bool {
         self.counted = match (reading.limit, reading.remaining, reading.per) {
             (Some(limit), Some(remaining), Period::Minute) => Some((limit.saturating_sub(remaining), now)),
             _ => None,
         };
-        if at < self.read {
-            // The answer to a later call has been read already.
+        if at < self.last_sent_at {
+            // Headers of a later call were applied before.
             return true;
         }
-        self.read = at;
+        self.last_sent_at = at;
         let Configured { limit: configured, rounded } = limits;
-        let mut believed = true;
+        let mut plausible = true;
         if reading.per != Period::Unknown
             && let Some(limit) = reading.limit
         {
-            believed = limit >= configured.div_ceil(LEAST);
-            self.limit = Some(limit).filter(|limit| believed && *limit < configured);
+            plausible = limit >= configured.div_ceil(MIN_LIMIT_DIVISOR);
+            self.limit = Some(limit).filter(|limit| plausible && *limit < configured);
         }
         let full = self.limit(configured);
         let left = match (reading.remaining, reading.limit, reading.per) {
-            // Another unit, or another time: only the part counts.
-            (Some(remaining), Some(limit), Period::Unknown) => Some(part(full, remaining, limit)),
+            // The unit or the period is unknown, so only the fraction is used.
+            (Some(remaining), Some(limit), Period::Unknown) => Some(scaled(full, remaining, limit)),
             (Some(remaining), _, Period::Minute) => Some(remaining),
             _ => None,
         };
-        let time = reading.reset.unwrap_or(DEFAULT_RESET).min(LONGEST);
-        let is_little = |left: &u64| believed && *left < full / LOW_DIVISOR && time >= SHORTEST;
-        self.spread = left.filter(is_little).map(|left| {
-            let left = left.saturating_sub(rounded / 2).saturating_sub(out);
+        let time = reading.reset.unwrap_or(DEFAULT_RESET).min(MAX_THROTTLE);
+        let is_low = |left: &u64| plausible && *left < full / LOW_DIVISOR && time >= MIN_THROTTLE;
+        self.throttle = left.filter(is_low).map(|left| {
+            let left = left.saturating_sub(rounded / 2).saturating_sub(later);
             let millis = u64::try_from(time.as_millis()).unwrap_or(60_000);
-            (part(left, 60_000, millis).max(full / LOW_DIVISOR), now + time)
+            (scaled(left, 60_000, millis).max(full / LOW_DIVISOR), now + time)
         });
-        believed
+        plausible
     }
 
-    /// What may be taken in any stretch of the limit's time.
+    /// Returns the limit in force.
     pub(crate) fn limit(&self, configured: u64) -> u64 {
         self.limit.map_or(configured, |limit| limit.min(configured)).max(1)
     }
 
-    /// What may be taken a minute, at this time.
+    /// Returns the rate in force, a minute.
     pub(crate) fn pace(&self, now: Duration, configured: u64) -> u64 {
         let limit = self.limit(configured);
-        self.spread.filter(|(_, until)| *until > now).map_or(limit, |(pace, _)| pace.min(limit)).max(1)
+        self.throttle.filter(|(_, until)| *until > now).map_or(limit, |(pace, _)| pace.min(limit)).max(1)
     }
 
-    /// What the server counts, as the answer that is being settled at `now` shows it.
+    /// Returns the usage that the server counts, if headers applied at `now` report it.
     pub(crate) fn counted(&self, now: Duration) -> Option<u64> {
         self.counted.filter(|(_, at)| *at == now).map(|(counted, _)| counted)
     }
 
-    /// When the pace rises again.
+    /// Returns when the lowered rate ends, or `None` if the rate is not lowered.
     pub(crate) fn rises_at(&self) -> Option<Duration> {
-        self.spread.map(|(_, until)| until)
+        self.throttle.map(|(_, until)| until)
     }
 
-    /// Forgets what is over by now. `true`: something was.
+    /// Discards a lowered rate that has ended. Returns `true` if there was one.
     pub(crate) fn advance_to(&mut self, now: Duration) -> bool {
-        self.spread.take_if(|(_, until)| *until <= now).is_some()
+        self.throttle.take_if(|(_, until)| *until <= now).is_some()
     }
 }
 
-/// What a limit is that headers are compared with, and what its remainder is rounded to.
+/// The configured limit, and the multiple to which the reported remainder is rounded.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Configured {
     pub(crate) limit: u64,
     pub(crate) rounded: u64,
 }
 
-fn part(of: u64, counter: u64, denominator: u64) -> u64 {
-    let exact = u128::from(of) * u128::from(counter) / u128::from(denominator.max(1));
+/// Returns `amount * numerator / denominator`.
+fn scaled(amount: u64, numerator: u64, denominator: u64) -> u64 {
+    let exact = u128::from(amount) * u128::from(numerator) / u128::from(denominator.max(1));
     u64::try_from(exact).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::judge::LimitUnit;
-
-    const CONFIGURED: Configured = Configured { limit: 1000, rounded: 1 };
-
-    fn seconds(seconds: u64) -> Duration {
-        Duration::from_secs(seconds)
-    }
-
-    fn reading(limit: u64, remaining: u64, reset: u64) -> LimitReading {
-        LimitReading {
-            unit: LimitUnit::Tokens,
-            per: Period::Minute,
-            limit: Some(limit),
-            remaining: Some(remaining),
-            reset: Some(seconds(reset)),
-        }
-    }
-
-    fn read(served: &mut ServerLimit, now: u64, reading: &LimitReading) -> bool {
-        served.apply_header(seconds(now), seconds(now), reading, CONFIGURED, 0)
-    }
-
-    #[test]
-    fn a_lower_limit_holds_until_a_higher_one_is_shown_which_never_exceeds_the_configured() {
-        let mut served = ServerLimit::default();
-        assert!(read(&mut served, 1, &reading(400, 400, 0)));
-        assert_eq!((served.limit(1000), served.pace(seconds(1), 1000)), (400, 400));
-        assert!(read(&mut served, 2, &reading(700, 700, 0)));
-        assert_eq!(served.limit(1000), 700);
-        assert!(read(&mut served, 3, &reading(5000, 5000, 0)));
-        assert_eq!(served.limit(1000), 1000);
-    }
-
-    #[test]
-    fn what_is_left_is_spread_until_it_is_whole_again() {
-        let mut served = ServerLimit::default();
-        assert!(read(&mut served, 10, &reading(1000, 100, 30)));
-        assert_eq!(served.pace(seconds(10), 1000), 1000, "a tenth is not little");
-        assert!(read(&mut served, 10, &reading(1000, 90, 30)));
-        assert_eq!((served.pace(seconds(10), 1000), served.rises_at()), (180, Some(seconds(40))));
-        assert_eq!(served.limit(1000), 1000);
-        assert!(!served.advance_to(seconds(39)));
-        assert!(served.advance_to(seconds(40)));
-        assert_eq!(served.pace(seconds(40), 1000), 1000);
-    }
-
-    #[test]
-    fn our_own_calls_and_rounding_are_taken_off() {
-        let mut served = ServerLimit::default();
-        assert!(read(&mut served, 1, &reading(1000, 90, 1)));
-        assert_eq!(served.rises_at(), None, "in a second it is whole again");
-        served.apply_header(seconds(1), seconds(1), &reading(1000, 90, 10), CONFIGURED, 60);
-        assert_eq!(served.pace(seconds(1), 1000), 180, "30 in 10 seconds");
-        let rounded = Configured { limit: 80_000, rounded: 1000 };
-        served.apply_header(seconds(2), seconds(2), &reading(80_000, 7000, 30), rounded, 0);
-        assert_eq!(served.pace(seconds(2), 80_000), 13_000);
-    }
-
-    #[test]
-    fn lies_are_not_believed_and_hold_nobody_up_for_long() {
-        let mut served = ServerLimit::default();
-        assert!(!read(&mut served, 1, &reading(0, 0, 86_400)));
-        assert!(!read(&mut served, 1, &reading(9, 9, 1)));
-        assert_eq!(served.pace(seconds(1), 1000), 1000);
-        assert!(read(&mut served, 1, &reading(1000, 0, 86_400)));
-        assert_eq!((served.pace(seconds(1), 1000), served.rises_at()), (100, Some(seconds(61))));
-    }
-
-    #[test]
-    fn of_an_unknown_unit_only_the_part_counts() {
-        let mut served = ServerLimit::default();
-        let fireworks = LimitReading { per: Period::Unknown, reset: None, ..reading(60, 3, 0) };
-        assert!(read(&mut served, 1, &fireworks));
-        assert_eq!(served.limit(1000), 1000);
-        assert_eq!((served.pace(seconds(1), 1000), served.rises_at()), (300, Some(seconds(11))), "50 in 10 seconds");
-    }
-
-    #[test]
-    fn the_answer_to_an_earlier_call_says_nothing_new() {
-        let mut served = ServerLimit::default();
-        served.apply_header(seconds(9), seconds(5), &reading(400, 400, 0), CONFIGURED, 0);
-        served.apply_header(seconds(10), seconds(4), &reading(1000, 1000, 0), CONFIGURED, 0);
-        assert_eq!(served.limit(1000), 400);
-    }
-}
+mod tests;

@@ -14,8 +14,10 @@ use server::Server;
 use crate::{
     config::OnDisconnect,
     engine::{
+        call_id::{CallId, Grant},
+        call_state::Request,
         lease::{LeaseGrant, LeaseRequest},
-        scheduler::{CallId, Grant, Request, Scheduler},
+        scheduler::Scheduler,
     },
     fleet::connection::{Intent, Message, Reply},
     judge::Verdict,

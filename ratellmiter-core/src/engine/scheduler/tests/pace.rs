@@ -1,9 +1,9 @@
-//! How calls are spaced: the rate, the ramp, changed limits, calls in flight.
+//! Spacing of calls: rate, ramp, changed limits, calls in flight.
 
 use super::*;
 
 #[test]
-fn calls_are_spaced_evenly_and_fractions_are_exact() {
+fn calls_are_spaced_evenly_and_exactly() {
     assert_eq!(times(per_minute(5), 3, || Duration::ZERO), [seconds(0), seconds(12), seconds(24)]);
     let ninety = times(per_minute(90).no_ramp(), 7, || Duration::ZERO);
     assert_eq!([ninety[0], ninety[3], ninety[6]], [seconds(0), seconds(2), seconds(4)]);
@@ -24,7 +24,7 @@ fn the_long_run_rate_is_the_limit() {
 }
 
 #[test]
-fn late_timers_cost_nothing_and_break_no_limit() {
+fn late_timers_neither_lower_nor_exceed_the_rate() {
     for rate in [1, 5, 90, 300, 6000, 60_000] {
         let pattern: &[u64] = if rate > 6000 { &[0, 2, 1, 1, 3, 0, 1] } else { &[0, 3, 1, 17, 2, 2, 80, 0, 1, 1, 5] };
         let mut late = pattern.iter().copied().cycle().map(millis);
@@ -38,7 +38,7 @@ fn late_timers_cost_nothing_and_break_no_limit() {
 }
 
 #[test]
-fn a_machine_that_slept_makes_up_for_nothing() {
+fn long_suspension_is_not_made_up_for() {
     let mut slept = false;
     let times = times(per_minute(600).no_ramp(), 40, || {
         if slept {
@@ -47,33 +47,33 @@ fn a_machine_that_slept_makes_up_for_nothing() {
         slept = true;
         seconds(3600)
     });
-    assert!(most_within(&times, seconds(1)) <= 11, "{times:?}");
+    assert!(max_within(&times, seconds(1)) <= 11, "{times:?}");
 }
 
 #[test]
-fn the_ramp_and_then_the_whole_rate() {
+fn queue_from_idle_is_ramped() {
     let times = times(per_minute(300), 60, || Duration::ZERO);
     let mut carried = [0; 12];
     times.iter().for_each(|time| carried[usize::try_from(time.as_secs()).unwrap().min(11)] += 1);
     assert_eq!(carried, [1, 2, 2, 3, 3, 4, 4, 5, 5, 5, 5, 21]);
-    assert_eq!(times[0], Duration::ZERO, "the first goes at once");
-    // Inside a second they are spread: 3 go at 0, a third and two thirds.
+    assert_eq!(times[0], Duration::ZERO, "the first is sent at once");
+    // Calls are spread over the second: three are sent at 0, 1/3 and 2/3.
     let fourth: Vec<_> = times.iter().filter(|time| time.as_secs() == 3).map(Duration::subsec_millis).collect();
     assert!(fourth.windows(2).all(|pair| pair[1] - pair[0] >= 200), "{fourth:?}");
 }
 
 #[test]
-fn a_new_limit_holds_from_the_next_ticket_on_and_the_line_keeps_its_order() {
+fn changed_limit_keeps_the_order_of_the_queue() {
     let mut scheduler = scheduler(per_minute(60).no_ramp());
-    let places: Vec<_> = (0..8).map(|_| scheduler.joins(Duration::ZERO)).collect();
-    let mut went = Vec::new();
+    let positions: Vec<_> = (0..8).map(|_| scheduler.enqueue_plain(Duration::ZERO)).collect();
+    let mut sent = Vec::new();
     run(
         &mut scheduler,
         Duration::MAX,
         || Duration::ZERO,
         |scheduler, now, grant| {
-            went.push((grant.id, now));
-            match went.len() {
+            sent.push((grant.id, now));
+            match sent.len() {
                 3 => scheduler.set_limits(now, per_minute(6000).no_ramp()),
                 5 => scheduler.set_limits(now, per_minute(6).no_ramp()),
                 _ => {}
@@ -81,45 +81,45 @@ fn a_new_limit_holds_from_the_next_ticket_on_and_the_line_keeps_its_order() {
         },
     );
     assert_eq!(
-        went.iter().map(|(_, at)| at.as_millis()).collect::<Vec<_>>(),
+        sent.iter().map(|(_, at)| at.as_millis()).collect::<Vec<_>>(),
         [0, 1000, 2000, 2010, 2020, 12_020, 60_000, 70_000],
-        "at the end the first six are a minute's worth of the lowered limit"
+        "the first six use up a minute of the lowered limit"
     );
-    assert!(went.iter().map(|(id, _)| *id).eq(places.iter().map(|place| place.id)));
+    assert!(sent.iter().map(|(id, _)| *id).eq(positions.iter().map(|position| position.id)));
 }
 
 #[test]
-fn calls_in_flight_are_capped_and_the_next_goes_when_one_ends() {
+fn ended_call_makes_room_in_flight() {
     let mut scheduler = scheduler(per_minute(6000).no_ramp().max_in_flight(2));
-    (0..4).for_each(|_| _ = scheduler.joins(Duration::ZERO));
-    let mut out = advance(&mut scheduler, Duration::ZERO);
-    out.extend(advance(&mut scheduler, millis(10)));
-    assert_eq!(out.len(), 2);
-    assert_eq!(scheduler.deadline(), None, "nothing but an end helps");
+    (0..4).for_each(|_| _ = scheduler.enqueue_plain(Duration::ZERO));
+    let mut in_flight = advance(&mut scheduler, Duration::ZERO);
+    in_flight.extend(advance(&mut scheduler, millis(10)));
+    assert_eq!(in_flight.len(), 2);
+    assert_eq!(scheduler.deadline(), None, "no call is sent before one ends");
     assert!(advance(&mut scheduler, seconds(5)).is_empty());
-    scheduler.ends(seconds(6), out[0], false);
+    scheduler.finish_plain(seconds(6), in_flight[0], false);
     assert_eq!(advance(&mut scheduler, seconds(6)).len(), 1);
-    scheduler.abandon(seconds(7), out[1]);
+    scheduler.abandon(seconds(7), in_flight[1]);
     assert_eq!(advance(&mut scheduler, seconds(7)).len(), 1);
 }
 
 #[test]
-fn disabled_lets_everything_through() {
+fn disabled_limiter_grants_every_call() {
     let mut scheduler = scheduler(per_minute(1));
-    (0..5).for_each(|_| _ = scheduler.joins(Duration::ZERO));
+    (0..5).for_each(|_| _ = scheduler.enqueue_plain(Duration::ZERO));
     assert_eq!(advance(&mut scheduler, Duration::ZERO).len(), 1);
     scheduler.set_limits(Duration::ZERO, per_minute(1).enabled(false));
     assert_eq!(advance(&mut scheduler, Duration::ZERO).len(), 4);
-    assert!(scheduler.tries(Duration::ZERO).is_some());
+    assert!(scheduler.try_plain(Duration::ZERO).is_some());
 }
 
 #[test]
-fn an_immediate_ticket_overtakes_nobody() {
+fn immediate_grant_does_not_overtake_the_queue() {
     let mut scheduler = scheduler(per_minute(60).no_ramp());
-    assert!(scheduler.tries(Duration::ZERO).is_some());
-    assert!(scheduler.tries(millis(999)).is_none());
-    let place = scheduler.joins(millis(999));
-    assert!(scheduler.tries(seconds(1)).is_none(), "somebody waits");
-    assert!(scheduler.leave(seconds(1), place));
-    assert!(scheduler.tries(seconds(1)).is_some());
+    assert!(scheduler.try_plain(Duration::ZERO).is_some());
+    assert!(scheduler.try_plain(millis(999)).is_none());
+    let position = scheduler.enqueue_plain(millis(999));
+    assert!(scheduler.try_plain(seconds(1)).is_none(), "a call is queued");
+    assert!(scheduler.leave(seconds(1), position));
+    assert!(scheduler.try_plain(seconds(1)).is_some());
 }

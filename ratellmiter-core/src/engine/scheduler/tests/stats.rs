@@ -1,17 +1,17 @@
-//! What the seconds say.
+//! Statistics by second.
 
 use super::*;
 
 #[test]
-fn the_seconds_say_what_happened() {
+fn seconds_contain_counts_and_latencies() {
     let mut scheduler = scheduler(per_minute(60).no_ramp());
     scheduler.record(Duration::ZERO, true);
-    let first = scheduler.tries(Duration::ZERO).unwrap();
-    scheduler.joins(millis(100));
-    scheduler.joins(millis(200));
-    scheduler.ends(millis(700), first, false);
+    let first = scheduler.try_plain(Duration::ZERO).unwrap();
+    scheduler.enqueue_plain(millis(100));
+    scheduler.enqueue_plain(millis(200));
+    scheduler.finish_plain(millis(700), first, false);
     let second = advance(&mut scheduler, seconds(1))[0];
-    scheduler.requeue(millis(1300), second, &refused(Some(seconds(1))), NOBODY);
+    scheduler.requeue(millis(1300), second, &refused(Some(seconds(1))), NO_PAYLOAD);
     let rows = scheduler.seconds(seconds(2), true);
     let counts: Vec<_> = rows
         .iter()
@@ -22,11 +22,11 @@ fn the_seconds_say_what_happened() {
                 row.counts.issued,
                 row.counts.rate_limited,
                 row.counts.finished,
-                row.standing.overflow,
+                row.gauges.overflow,
             )
         })
         .collect();
     assert_eq!(counts, [(0, 3, 1, 0, 1, 2), (1, 0, 1, 1, 0, 2), (2, 0, 0, 0, 0, 2)]);
     assert_eq!((rows[0].calls.max, rows[1].waits.max), (700, 900));
-    assert!(rows[0].standing.rate > 0.9 && rows[1].standing.rate.abs() < 1e-9, "paused");
+    assert!(rows[0].gauges.rate > 0.9 && rows[1].gauges.rate.abs() < 1e-9, "paused");
 }

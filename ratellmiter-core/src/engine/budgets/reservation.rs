@@ -1,0 +1,112 @@
+//! The charge of one call, from its token estimate or by default from earlier calls.
+
+use std::num::NonZeroU64;
+
+use super::Budgets;
+use crate::{
+    limits::{Limits, cost::TokenEstimate},
+    log::row::BudgetKind,
+    providers::provider::TokenCharge,
+};
+
+/// Calls without usage after which no usage is expected.
+const MAX_CALLS_WITHOUT_USAGE: u32 = 5;
+
+/// The charge of one call before its usage is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Reservation {
+    /// The charge by the call's token estimate.
+    pub(crate) estimated: TokenCharge,
+    /// The mean charge of calls with this estimate. Meters are charged with it.
+    pub(super) expected: TokenCharge,
+    /// The largest plausible charge. Windows are charged with it.
+    pub(super) maximum: TokenCharge,
+    /// The estimate is a default, so it is not compared with the usage.
+    pub(super) is_default: bool,
+    /// Budgets charged at admission, one bit per kind. A budget configured later is not refunded.
+    budgets: u8,
+}
+
+impl Reservation {
+    pub(super) fn new(estimated: TokenCharge, expected: TokenCharge, maximum: TokenCharge, is_default: bool) -> Self {
+        Self { estimated, expected, maximum, is_default, budgets: 0 }
+    }
+
+    /// Records that a budget was charged.
+    pub(super) fn set_charged(&mut self, kind: BudgetKind) {
+        self.budgets |= bit(kind);
+    }
+
+    /// Returns `true` if a budget was charged.
+    pub(super) fn has_charged(&self, kind: BudgetKind) -> bool {
+        self.budgets & bit(kind) > 0
+    }
+}
+
+impl Budgets {
+    /// Returns the reservation of a call with this token estimate.
+    pub(crate) fn reservation(&self, cost: TokenEstimate) -> Reservation {
+        if self.all.is_empty() && cost == TokenEstimate::UNKNOWN {
+            return Reservation::default();
+        }
+        let is_default = self.estimate.p95().is_none() && (cost.input.is_none() || cost.output.is_none());
+        let default = self.own_estimate().or(self.fleet_estimate).unwrap_or(self.initial_guess);
+        let default_output = default.output.unwrap_or_default();
+        let input = cost.input.or(default.input).unwrap_or_default();
+        let output = match cost.output {
+            // Output that is charged as it is generated is at most the output asked for, and usually less.
+            Some(max) if self.contract.is_produced() => max.min(default_output),
+            Some(max) => max,
+            None => default_output,
+        };
+        let estimated = self.capped(self.contract.reserve(input, output));
+        let [by_input, by_output, by_total] = &self.ratios;
+        let expected = self.capped(TokenCharge {
+            input: by_input.mean(estimated.input),
+            output: by_output.mean(estimated.output),
+            total: by_total.mean(estimated.total),
+        });
+        let maximum = |estimated: u64, expected: u64| {
+            // If the server reserves nothing, twice the expected charge is enough.
+            let reserved =
+                if self.contract.is_produced() { estimated.min(expected.saturating_mul(2)) } else { estimated };
+            reserved.max(expected)
+        };
+        let maximum = TokenCharge {
+            input: maximum(estimated.input, expected.input),
+            output: maximum(estimated.output, expected.output),
+            total: maximum(estimated.total, expected.total),
+        };
+        Reservation::new(estimated, expected, maximum, is_default)
+    }
+
+    /// Returns the default estimate by the usage of this process's calls, or `None` if too few calls have ended.
+    pub(super) fn own_estimate(&self) -> Option<TokenEstimate> {
+        let used = self.estimate.p95().map(|(input, output)| TokenEstimate::new(input, output));
+        used.or_else(|| (self.calls_without_usage >= MAX_CALLS_WITHOUT_USAGE).then_some(self.equal_share))
+    }
+
+    /// Limits a charge to whole budgets.
+    pub(super) fn capped(&self, charge: TokenCharge) -> TokenCharge {
+        TokenCharge {
+            input: charge.input.min(self.max_charge.input),
+            output: charge.output.min(self.max_charge.output),
+            total: charge.total.min(self.max_charge.total),
+        }
+    }
+}
+
+fn bit(kind: BudgetKind) -> u8 {
+    1 << kind as u8
+}
+
+/// Returns the tokens of one call if `calls` calls share the budgets of a minute.
+pub(super) fn equal_share(limits: &Limits, calls: u64) -> TokenEstimate {
+    let share = |limit: Option<NonZeroU64>| limit.map(|limit| (limit.get() / calls).max(1));
+    let total = share(limits.tokens_per_minute).or_else(|| share(limits.tokens_per_day).map(|day| (day / 1440).max(1)));
+    let (input, output) = total.map(|total| (total.div_ceil(2), total / 2)).unzip();
+    TokenEstimate {
+        input: share(limits.input_tokens_per_minute).or(input),
+        output: share(limits.output_tokens_per_minute).or(output),
+    }
+}

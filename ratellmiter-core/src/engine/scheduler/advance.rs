@@ -1,0 +1,156 @@
+//! Grants of the calls that are due, and the state that changes with time alone.
+
+use std::time::Duration;
+
+use super::Scheduler;
+use crate::{
+    engine::{
+        budgets::reservation::Reservation,
+        call_id::{CallId, Grant},
+        call_state::CallState,
+        congestion::REQUESTS,
+        lease::{self, IN_FLIGHT},
+    },
+    log::row::BudgetKind,
+    providers::provider::TokenCharge,
+};
+
+/// How far behind its schedule a limiter makes up for lost time. When it is further behind, the schedule restarts.
+const MAX_LATENESS: Duration = Duration::from_millis(100);
+
+impl<W> Scheduler<W> {
+    /// Grants all calls that are due, in the order of the queue, and passes each with its payload to `issued`. Returns `true` if
+    /// the user's probe is to run now; its result goes to [`probed`](Self::probed).
+    #[must_use]
+    pub(crate) fn advance(&mut self, now: Duration, mut issued: impl FnMut(Grant, W)) -> bool {
+        self.advance_to(now);
+        while let Some((&position, queued)) = self.queue.first_key_value() {
+            let waited = now.saturating_sub(queued.since);
+            let state = self.calls.get(position.id);
+            let reservation = self.budgets.reservation(state.cost);
+            let scheduled = match (self.scheduled(), self.due(&reservation)) {
+                _ if !self.limits.enabled => now,
+                (Some(scheduled), Some(due)) if due <= now => scheduled,
+                _ => break,
+            };
+            if self.has_probe && self.congestion.probe() {
+                return true;
+            }
+            let Some(queued) = self.queue.remove(position, state.expiry) else {
+                break;
+            };
+            let lateness = now.saturating_sub(scheduled);
+            let slot = if lateness > MAX_LATENESS { now } else { scheduled };
+            let wait_left = state.wait_left.map(|left| left.saturating_sub(waited));
+            let state = CallState { wait_left, expiry: None, reservation, ..state };
+            let grant = self.issue(position.id, slot, now, state);
+            if lateness > lease::MOST_LATENESS
+                && let Some(lease) = self.congestion.lease_mut()
+            {
+                lease.drop_late_slots(now);
+            }
+            self.stats.waits.add(waited);
+            issued(grant, queued.payload);
+        }
+        false
+    }
+
+    /// Returns when to call [`advance`](Self::advance) again, or `None` if no call can be sent before another event.
+    pub(crate) fn deadline(&self) -> Option<Duration> {
+        let (first, _) = self.queue.first_key_value()?;
+        let due = self.congestion.canary_expires_at().or_else(|| {
+            let due = self.due(&self.reservation_of(*first))?;
+            // A rate that headers have lowered rises by itself.
+            let rises = self.budgets.rises_at().into_iter().chain(self.server_limit.rises_at()).min();
+            Some(rises.filter(|rises| *rises > self.last_advanced).map_or(due, |rises| due.min(rises)))
+        });
+        due.into_iter().chain(self.queue.next_expiry()).min()
+    }
+
+    /// Advances congestion control, budgets and statistics to `now`, before anything else changes. While the ramp rises, it
+    /// advances second by second.
+    pub(crate) fn advance_to(&mut self, now: Duration) {
+        while !self.queue.is_empty()
+            && !self.is_at_in_flight_limit()
+            && let Some(at) = self.congestion.local().and_then(|local| local.ramp_changes_at())
+            && at < now
+            && at > self.last_advanced
+        {
+            self.advance_step(at);
+        }
+        self.advance_step(now);
+    }
+
+    fn advance_step(&mut self, now: Duration) {
+        if let Some(at) = self.congestion.local().and_then(|local| local.expire_canary(now)) {
+            self.unblocked_at = at;
+        }
+        let is_backlogged = self.congestion.is_flowing(now) && !self.queue.is_empty();
+        self.congestion.advance_to(now, is_backlogged && !self.is_at_in_flight_limit());
+        let time = now.saturating_sub(std::mem::replace(&mut self.last_advanced, now));
+        if !self.budgets.is_empty() {
+            self.budgets.advance_to(now);
+        }
+        if self.server_limit.advance_to(now) {
+            self.apply_limits(now);
+        }
+        if is_backlogged {
+            self.on_backlogged(now, time);
+        }
+        if self.stats.is_over(now) {
+            let gauges = self.gauges(now);
+            self.stats.advance_to(now, &gauges);
+        }
+    }
+
+    /// Counts `time` in which calls were queued towards the limit that they waited for, which grows if it was adapted. A shared
+    /// limiter reports the time.
+    fn on_backlogged(&mut self, now: Duration, time: Duration) {
+        let (is_full, budget) = (self.is_at_in_flight_limit(), self.exhausted_budget());
+        if let Some(lease) = self.congestion.lease_mut() {
+            let limit = if is_full { IN_FLIGHT } else { budget.map_or(REQUESTS, BudgetKind::key) };
+            return lease.on_backlogged(limit, time);
+        }
+        let Some(local) = self.congestion.local() else { return };
+        match budget {
+            _ if is_full => local.on_backlogged_in_flight(time),
+            Some(kind) => return self.budgets.on_backlogged(now, kind, time),
+            None => local.on_backlogged_rate(time),
+        }
+        self.apply_limits(now);
+    }
+
+    /// Returns when a call with this reservation may be sent if it is first in the queue, or `None` if not before another event.
+    pub(super) fn due(&self, reservation: &Reservation) -> Option<Duration> {
+        if self.budgets.first_exhausted(reservation).is_some() {
+            return None;
+        }
+        Some(self.scheduled()?.max(self.window.due()).max(self.budgets.due(reservation)))
+    }
+
+    /// Returns when the first queued call would be sent if timers were exact. Windows can delay a call beyond that, but do not
+    /// move the schedule.
+    fn scheduled(&self) -> Option<Duration> {
+        if self.is_at_in_flight_limit() {
+            return None;
+        }
+        let rate = self.meter.due().max(self.congestion.due()?);
+        Some(rate.max(self.budgets.scheduled()).max(self.unblocked_at))
+    }
+
+    pub(super) fn issue(&mut self, id: CallId, slot: Duration, now: Duration, mut state: CallState) -> Grant {
+        let mut passage = self.congestion.unpaced_passage();
+        if self.limits.enabled {
+            passage = self.congestion.admit(now, slot, id);
+            self.meter.admit(slot, 1);
+            self.budgets.charge(now, slot, &mut state.reservation);
+            self.window.admit(now);
+        }
+        self.in_flight += 1;
+        self.stats.counts.issued += 1;
+        let TokenCharge { input, output, total } = state.reservation.estimated;
+        self.stats.counts.reserved_tokens += total.max(input.saturating_add(output));
+        self.calls.insert(id, state);
+        Grant { id, at: now, passage }
+    }
+}

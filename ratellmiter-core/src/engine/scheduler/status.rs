@@ -1,0 +1,124 @@
+//! The state of a limiter as logs and snapshots show it, and the parts of it that outlive a run.
+
+use std::time::Duration;
+
+use super::Scheduler;
+use crate::{
+    engine::stats::{Gauges, Second},
+    log::row::{Bottleneck, BudgetKind},
+};
+
+impl<W> Scheduler<W> {
+    /// Starts or stops keeping ended seconds for [`seconds`](Self::seconds).
+    pub(crate) fn record(&mut self, now: Duration, recording: bool) {
+        self.advance_to(now);
+        self.stats.record(recording);
+    }
+
+    /// Drains the seconds that have ended. With `all`, the current second is closed and included.
+    pub(crate) fn seconds(&mut self, now: Duration, all: bool) -> Vec<Second> {
+        self.advance_to(now);
+        if all {
+            let gauges = self.gauges(now);
+            self.stats.close(&gauges);
+        }
+        self.stats.drain()
+    }
+
+    pub(crate) fn queue_length(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Returns the rate allowed now, in calls a second; 0 while paused.
+    pub(crate) fn rate(&self) -> f64 {
+        self.congestion.rate()
+    }
+
+    /// Returns the throughput at the last refusal in calls a minute, and the calls in flight at the last refusal.
+    pub(crate) fn ceilings(&self) -> (Option<f64>, Option<f64>) {
+        self.congestion.ceilings()
+    }
+
+    /// Starts with the ceilings of an earlier run. A shared limiter ignores them.
+    pub(crate) fn restore(&mut self, now: Duration, rate: Option<f64>, in_flight: Option<f64>) {
+        self.advance_to(now);
+        if self.limits.adaptive
+            && let Some(local) = self.congestion.local()
+        {
+            local.restore(rate, in_flight);
+            self.apply_limits(now);
+        }
+    }
+
+    /// Returns the usage of the daily budgets by age, oldest first.
+    pub(crate) fn day_usage(&mut self, now: Duration) -> Vec<(BudgetKind, Vec<(Duration, u64)>)> {
+        self.budgets.day_usage(now)
+    }
+
+    /// Charges a daily budget for usage of an earlier run.
+    pub(crate) fn restore_day(&mut self, now: Duration, kind: BudgetKind, age: Duration, amount: u64) {
+        self.advance_to(now);
+        self.budgets.restore(now, kind, age, amount);
+    }
+
+    /// Returns the gauges of the current second.
+    pub(crate) fn gauges(&mut self, now: Duration) -> Gauges {
+        // While the fleet is disconnected, limits are still shown in full.
+        let (limits, part) =
+            self.reduced.map_or((self.limits, 1.0), |(limits, part)| (limits, part.max(f64::MIN_POSITIVE)));
+        Gauges {
+            overflow: self.queue.len() as u64,
+            in_flight: self.in_flight,
+            rate: self.rate(),
+            paused_for: self.paused_for(now),
+            time_left: (!self.queue.is_empty()).then(|| self.time_left(now)),
+            limit: f64::from(limits.requests_per_minute.get()) / 60.0,
+            held: self.bottleneck(now),
+            budgets: self.budgets.status_of(now, &limits, part),
+            fleet: self.fleet,
+            learned_rate: self.congestion.adapted_rate().map(|per_minute| per_minute / part / 60.0),
+            learned_in_flight: self.congestion.adapted_in_flight().map(|calls| (calls / part).round()),
+        }
+    }
+
+    /// Returns the remaining time of a pause, or `None` if there is none.
+    pub(crate) fn paused_for(&self, now: Duration) -> Option<Duration> {
+        self.congestion.paused_for(now)
+    }
+
+    /// Returns the limit that the first queued call waits for, or `None` if the queue is empty.
+    pub(super) fn bottleneck(&self, now: Duration) -> Option<Bottleneck> {
+        if self.queue.is_empty() {
+            return None;
+        }
+        let limit = self.limits.requests_per_minute;
+        Some(match self.exhausted_budget() {
+            _ if self.waits_for_fleet() => Bottleneck::Fleet,
+            _ if !self.congestion.is_flowing(now) => Bottleneck::Pause,
+            _ if self.is_at_in_flight_limit() => Bottleneck::InFlight,
+            Some(kind) => self.budgets.bottleneck(now, kind),
+            None => {
+                self.congestion.bottleneck(self.meter.due(), limit, self.server_limit.pace(now, limit.get().into()))
+            }
+        })
+    }
+
+    /// Returns the budget that the first queued call waits for, or `None` if it waits longer for another limit.
+    pub(super) fn exhausted_budget(&self) -> Option<BudgetKind> {
+        if self.budgets.is_empty() {
+            return None;
+        }
+        let (first, _) = self.queue.first_key_value()?;
+        // Leased budgets are granted with slots. Without slots, the last grant names the limit.
+        let has_slots = self.congestion.lease().is_none_or(|lease| lease.due().is_some());
+        if has_slots && let Some(kind) = self.budgets.first_exhausted(&self.reservation_of(*first)) {
+            return Some(kind);
+        }
+        if let Some(key) = self.congestion.lease().and_then(|lease| lease.grant.bottleneck.as_deref()) {
+            return self.budgets.named(key);
+        }
+        let (due, budget) = self.budgets.binding(&self.reservation_of(*first))?;
+        let others = self.meter.due().max(self.congestion.ramp_due()).max(self.window.due());
+        (due > others).then_some(budget.kind)
+    }
+}
