@@ -68,17 +68,19 @@ pub mod sim;
 
 pub use call::context::{observe, observe_headers};
 pub use call::stream::{StreamItem, TicketStream, hold};
-#[cfg(feature = "redis")]
-pub use config::sharing::OnDisconnect;
 pub use config::{Config, ConfigError};
 pub use engine::lease::FleetStatus;
-#[cfg(feature = "redis")]
-pub use fleet::{FleetConfig, FleetError, InvalidFleetUrl};
 #[cfg(any(feature = "reqwest", feature = "reqwest-012"))]
 pub use judge::clients::{LlmResponseExt, ResponseError};
 pub use judge::{Classify, Evidence, LimitKind, Verdict, judge};
+#[cfg(feature = "redis")]
+pub use limiter::join_error::FleetError;
 pub use limiter::{Acquire, Limiter, Snapshot, Ticket, TryAcquire};
 pub use limits::cost::{IntoTokens, TokenEstimate};
+#[cfg(feature = "redis")]
+pub use limits::fleet_config::{FleetConfig, InvalidFleetUrl};
+#[cfg(feature = "redis")]
+pub use limits::on_disconnect::OnDisconnect;
 pub use limits::request::{AcquireOptions, Priority, RejectReason, Rejected};
 pub use limits::{InvalidRamp, Limits, Ramp};
 pub use monitor::{Monitor, StartError, StopError, monitor};

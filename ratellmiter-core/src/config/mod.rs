@@ -53,10 +53,7 @@ mod variables;
 
 use std::{collections::HashMap, env, error::Error, fmt, io, num::NonZeroU32, path::PathBuf, time::Duration};
 
-pub(crate) use self::{
-    file::warnings,
-    sharing::{OnDisconnect, Sharing},
-};
+pub(crate) use self::{file::warnings, sharing::Sharing};
 use self::{
     file::{File, LimitOverrides},
     variables::{OFF, Variables},

@@ -119,7 +119,7 @@ fn finish(workers: &mut [Worker], job: &Job) {
         check(&worker.finish(2 * LONG), job);
         let warnings = worker.warnings();
         let [lost, back] = &warnings[..] else { panic!("{warnings:?}") };
-        assert!(lost.contains("READONLY") && back.contains("is back"), "{warnings:?}");
+        assert!(lost.contains("READONLY") && back.contains("reachable again"), "{warnings:?}");
     }
 }
 
@@ -207,7 +207,7 @@ async fn fails_over(code: &str, redis: &Redis) {
     let address = Proxy::start(redis.port);
     let (_monitor, limiter) = sharing(address.url());
     let error = limiter.wait_until_shared().await.unwrap_err();
-    let expected = format!("{}, is out of reach: it answers {code} ", address.address);
+    let expected = format!("{}, is unreachable: it replied {code} ", address.address);
     assert!(matches!(error, FleetError::Lost { .. }) && error.to_string().contains(&expected), "{error}");
     // As `degrade` has it.
     limiter.acquire().await.finish();
@@ -363,5 +363,5 @@ fn slots_that_are_down_are_warned_of_once() {
     process.finish(LONG);
     let warnings = process.warnings();
     let [lost, back] = &warnings[..] else { panic!("{warnings:?}") };
-    assert!(lost.contains("CLUSTERDOWN") && back.contains("is back"), "{warnings:?}");
+    assert!(lost.contains("CLUSTERDOWN") && back.contains("reachable again"), "{warnings:?}");
 }

@@ -49,7 +49,7 @@ fn count(tickets: &[Duration], since: Duration, span: Duration) -> usize {
 
 /// How often it said that it lost the server.
 fn losses(worker: &Worker) -> usize {
-    worker.warnings().iter().filter(|warning| warning.contains("out of reach")).count()
+    worker.warnings().iter().filter(|warning| warning.contains("unreachable")).count()
 }
 
 /// Waits until all of so many are members and know it.
@@ -429,7 +429,7 @@ fn a_server_that_does_not_speak_tls_is_told_of_as_asked_over_it() {
     let mut worker = Worker::start(&job(format!("rediss://127.0.0.1:{}", redis.port), 20));
     finish(&mut worker, 20);
     let said = worker.warnings();
-    assert!(said.len() == 1 && said[0].contains("it is asked over TLS"), "{said:?}");
+    assert!(said.len() == 1 && said[0].contains("the connection uses TLS"), "{said:?}");
 }
 
 #[test]
@@ -469,6 +469,6 @@ fn a_server_that_answers_but_keeps_nothing_is_as_good_as_none() {
     for worker in &workers {
         let said = worker.warnings();
         let [lost, again] = &said[..] else { panic!("{said:?}") };
-        assert!(lost.contains("READONLY") && again.contains("is back"), "{said:?}");
+        assert!(lost.contains("READONLY") && again.contains("reachable again"), "{said:?}");
     }
 }

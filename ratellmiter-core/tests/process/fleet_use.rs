@@ -149,8 +149,7 @@ async fn names_do_not_run_into_one_another_and_a_key_that_is_none_of_ours_is_tol
     let error = limiter.wait_until_shared().await.unwrap_err();
     assert!(matches!(error, FleetError::Refused { .. }), "{error}");
     let expected = format!(
-        "m cannot be shared on 127.0.0.1:{}, which says that it cannot read what is kept under {{ratellmiter:default:m}}, which is \
-         not ours or damaged",
+        "m cannot be shared on 127.0.0.1:{}: the value of {{ratellmiter:default:m}} is damaged or was written by another program",
         redis.port
     );
     assert_eq!(error.to_string(), expected);

@@ -4,7 +4,6 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{Grant, Reservation, Scheduler};
 use crate::{
-    config::OnDisconnect,
     engine::{
         congestion::REQUESTS,
         lease::{
@@ -13,6 +12,7 @@ use crate::{
         },
     },
     judge::{LimitKind, Verdict},
+    limits::on_disconnect::OnDisconnect,
 };
 
 /// Queued calls whose costs are reported.

@@ -12,14 +12,13 @@ use std::{
 use server::Server;
 
 use crate::{
-    config::OnDisconnect,
     engine::{
         lease::{LeaseGrant, LeaseRequest},
         scheduler::{CallId, Grant, Request, Scheduler},
     },
     fleet::connection::{Intent, Message, Reply},
     judge::Verdict,
-    limits::{Limits, cost::TokenEstimate, request::Priority},
+    limits::{Limits, cost::TokenEstimate, on_disconnect::OnDisconnect, request::Priority},
     providers::usage::Usage,
 };
 
@@ -269,7 +268,7 @@ impl Fleet {
         } else if process.asks_at().is_some_and(|at| at <= now) {
             let report = process.scheduler.report(now).unwrap();
             let answer = self.tells(number, Intent::Shares, report);
-            let Reply::Answer(answer) = answer else { panic!("{answer:?}") };
+            let Reply::Grant(answer) = answer else { panic!("{answer:?}") };
             self.processes[number].answer = Some((now + self.lag, *answer));
         }
         self.advances(number);
@@ -292,7 +291,7 @@ impl Fleet {
             self.processes[number].scheduler.renew(now, &answer);
         }
         let Some(report) = self.processes[number].scheduler.report(now) else { return };
-        let Reply::Answer(answer) = self.tells(number, Intent::Shares, report) else { panic!("no other process") };
+        let Reply::Grant(answer) = self.tells(number, Intent::Shares, report) else { panic!("no other process") };
         self.processes[number].scheduler.renew(now, &answer);
         self.advances(number);
     }

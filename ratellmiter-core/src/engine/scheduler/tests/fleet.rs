@@ -4,8 +4,8 @@ use super::*;
 use std::{collections::BTreeMap, num::NonZeroU64};
 
 use crate::{
-    config::OnDisconnect,
     engine::lease::{ByLimit, LeaseGrant},
+    limits::on_disconnect::OnDisconnect,
 };
 
 /// Shared by four, of whom a quarter of the demand is ours.
