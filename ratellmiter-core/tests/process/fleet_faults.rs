@@ -393,7 +393,7 @@ fn a_line_is_encrypted_and_a_password_is_never_shown() {
         assert!(said[0].contains(&format!("127.0.0.1:{port}")), "{said:?}");
         assert!(!said[0].contains("swordfish") && !said[0].contains("hunter2"));
     }
-    assert!(wrong.warnings()[0].contains("it does not take the user name or the password"), "{:?}", wrong.warnings());
+    assert!(wrong.warnings()[0].contains("it rejects the user name or the password"), "{:?}", wrong.warnings());
 }
 
 /// As a router does that has forgotten them: no end of the connections is told.
