@@ -1,6 +1,6 @@
--- The demand of the reporting process, and of all.
+-- The demand of the reporting process and of the fleet.
 
--- Reduces the calls of each class to those without slots. The most urgent calls get the slots first.
+-- Subtracts the calls with slots from `classes`, the most urgent first.
 function Demand.take_slots(classes, slots)
     for class = 1, 3 do
         local taken = math.min(classes[class], slots)
@@ -8,18 +8,18 @@ function Demand.take_slots(classes, slots)
     end
 end
 
--- Takes over the report as the state of the process; returns what of it is needed in this step only.
+-- Updates the state of the process from its report.
 function Demand.update(s)
     local doc, report, before = s.doc, s.report, s.before
     local credit = before and before.credit
     if not credit then
-        -- A new process is owed as much as the others, and its first call.
+        -- A new process starts with the mean credit of the others, and at least one slot.
         local sum, others = 0, 0
         for member in Members.others(s) do sum, others = sum + member.credit, others + 1 end
         credit = others > 0 and math.max(sum / others, 1) or 1
     end
-    -- A process whose demand starts does not know whose else does. It gets little at first and asks again soon, when others
-    -- may have reported, for twice as much, until that is as much as any process gets.
+    -- When the demand of a process starts, that of others may start too. It gets slots for a short time first and asks again soon, for
+    -- twice that time, until it gets as much as any process.
     local newcomer
     if not before or Members.wanted(before) == 0 then newcomer = 1 elseif before.newcomer then newcomer = 2 * before.newcomer end
     local elapsed = before and math.min(s.now - before.seen, s.memory + report.lag) or s.period

@@ -1,4 +1,4 @@
--- The lease, as the process gets it.
+-- The lease in the reply.
 
 function Reply.of(s, run)
     local doc, report, pause = s.doc, s.report, s.doc.pause
