@@ -47,11 +47,10 @@
 //! helped by `facts` and `transport`, what was seen on the way. Beside them `sim` plays the scheduler against simulated
 //! providers.
 
-// Without it nobody asks for what a limiter tells those who share it.
-#![cfg_attr(not(feature = "redis"), allow(dead_code))]
-
 pub mod call;
 pub mod config;
+// Without the feature `redis`, the leases of shared limiters are not used.
+#[cfg_attr(not(feature = "redis"), allow(dead_code))]
 mod engine;
 #[cfg(feature = "redis")]
 mod fleet;

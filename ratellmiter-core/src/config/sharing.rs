@@ -68,7 +68,9 @@ pub(crate) struct Sharing {
     pub(super) url: Option<Url>,
     /// The URL is that of the environment.
     pub(super) by_variable: bool,
+    #[cfg_attr(not(feature = "redis"), expect(dead_code))]
     pub(super) namespace: Option<String>,
+    #[cfg_attr(not(feature = "redis"), expect(dead_code))]
     pub(super) loss: Option<OnDisconnect>,
 }
 
