@@ -64,13 +64,12 @@ pub(super) fn namespace(value: Value<'_>) -> Result<String, Mistake> {
 
 /// The settings of file and environment.
 #[derive(Debug, Clone, Default)]
+#[cfg_attr(not(feature = "redis"), expect(dead_code))]
 pub(crate) struct Sharing {
     pub(super) url: Option<Url>,
     /// The URL is that of the environment.
     pub(super) by_variable: bool,
-    #[cfg_attr(not(feature = "redis"), expect(dead_code))]
     pub(super) namespace: Option<String>,
-    #[cfg_attr(not(feature = "redis"), expect(dead_code))]
     pub(super) loss: Option<OnDisconnect>,
 }
 

@@ -24,8 +24,6 @@ use crate::{
 pub(super) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Reason of a refusal if the server's reply cannot be read.
 pub(super) const INVALID_REPLY: &str = "its reply is not valid";
-/// Prefix of the keys of limiters.
-const KEY_PREFIX: &str = "ratellmiter";
 /// Maximum length of a reason, in characters.
 const MAX_REASON_CHARS: usize = 200;
 
@@ -41,23 +39,19 @@ pub(crate) struct RedisConnection {
 
 #[derive(Default)]
 struct Connections {
-    /// Connections by the address of the node; `None` is the server of the URL.
-    by_node: HashMap<Option<String>, NodeConnection>,
+    /// Results of opening a connection, by the address of the node; `None` is the server of the URL.
+    by_node: HashMap<Option<String>, Arc<OnceCell<RedisResult<MultiplexedConnection>>>>,
     /// Addresses of nodes by the keys that a server has redirected to them.
     node_of_key: HashMap<String, String>,
     /// Limiters that cannot reach the server.
     lost: HashSet<Arc<str>>,
 }
 
-/// A connection that the first request opens, or the error of that attempt.
-type NodeConnection = Arc<OnceCell<RedisResult<MultiplexedConnection>>>;
-
 /// A report of one process to the script.
 #[derive(Debug, Serialize)]
 pub(crate) struct Message<'a> {
-    /// Id of the process, unique among all.
+    /// Id of the process, unique among all, and its description for error messages.
     pub(crate) id: &'a str,
-    /// Description of the process for error messages.
     pub(crate) name: &'a str,
     /// Number of the report. A repeated report gets the stored reply.
     pub(crate) step: u64,
@@ -109,15 +103,14 @@ impl RedisConnection {
         self.client.get_connection_info().addr().to_string()
     }
 
-    /// Sends `message` for the limiter `limiter` and returns the reply. Retries once if the connection fails or the server cannot serve
-    /// for now; the server applies a repeated message once.
+    /// Sends `message` for `limiter` and returns the reply. Retries once if the connection fails or the server cannot serve for now.
     ///
     /// # Errors
-    /// Returns an error if there is no valid reply. Its reason does not contain the password.
+    /// Returns an error without the password if there is no valid reply.
     pub(crate) async fn request(&self, limiter: &str, message: &Message<'_>) -> Result<Reply, FleetError> {
         let text = serde_json::to_string(message).expect("names and finite numbers");
         // The braces keep all of the key on one node of a cluster.
-        let key = format!("{{{KEY_PREFIX}:{}:{limiter}}}", self.namespace);
+        let key = format!("{{ratellmiter:{}:{limiter}}}", self.namespace);
         let reply = match self.run_step(&key, &text).await {
             Err(error) if is_lost(&error) => self.run_step(&key, &text).await,
             reply => reply,
@@ -194,8 +187,7 @@ impl RedisConnection {
         self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Records if the server is unreachable for the limiter `model`. Returns `true` if this is the first limiter that cannot reach the
-    /// server, or the last one that can reach it again.
+    /// Records if `model` cannot reach the server. Returns `true` for the first limiter to lose it and for the last one to return.
     pub(crate) fn set_lost(&self, model: &Arc<str>, is_lost: bool) -> bool {
         let lost = &mut self.connections().lost;
         if is_lost { lost.insert(model.clone()) && lost.len() == 1 } else { lost.remove(model) && lost.is_empty() }
@@ -206,8 +198,7 @@ fn is_encrypted(client: &Client) -> bool {
     matches!(client.get_connection_info().addr(), ConnectionAddr::TcpTls { .. })
 }
 
-/// Returns the address of a node given as `HOST:PORT`, with the protocol of `server` and its host if `HOST` is empty. `None` if the port
-/// is invalid or the connection does not use TCP.
+/// Returns the address of a node given as `HOST:PORT`, reached like `server`; `None` if it is invalid or `server` is not on TCP.
 fn node_address(server: &ConnectionAddr, node: &str) -> Option<ConnectionAddr> {
     let (host, port) = node.rsplit_once(':')?;
     let mut address = server.clone();
@@ -231,8 +222,7 @@ fn error_reply(error: &RedisError) -> Option<(&str, &str)> {
     Some(wrapped.and_then(|(_, reply)| reply.split_once(' ')).unwrap_or((code, text)))
 }
 
-/// Returns `true` if a later attempt may reach a server that can serve: this one did not reply, is a replica, belongs to a cluster that
-/// is down, or is not ready.
+/// Returns `true` if the server did not reply, is a replica, is not ready, or belongs to a cluster that is down.
 fn is_lost(error: &RedisError) -> bool {
     let unready = ["READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "NOREPLICAS", "BUSY"];
     error_reply(error).is_none_or(|(code, _)| unready.contains(&code))

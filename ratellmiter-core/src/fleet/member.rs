@@ -11,12 +11,10 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
-use super::{
-    RestDone,
-    connection::{INVALID_REPLY, Intent, Message, RedisConnection, Reply},
-};
+use super::connection::{INVALID_REPLY, Intent, Message, RedisConnection, Reply};
 use crate::{
     engine::{lease::LeaseRequest, scheduler::Scheduler},
+    fleet::RestDone,
     limiter::{
         Limiter,
         join_error::{FleetError, JoinState},
@@ -168,8 +166,7 @@ impl Member {
         }
     }
 
-    /// Publishes the result of a report. Returns `true` if it differs from the last one, apart from the reason why the server is
-    /// unreachable and the name of a process with the same conflicting limits.
+    /// Publishes the result of a report. Returns `true` if it differs from the last one in more than a reason or a process's name.
     fn set_state(&self, state: Result<(), FleetError>) -> bool {
         use FleetError::{Conflict, Lost};
         self.joining.state.send_if_modified(|before| {

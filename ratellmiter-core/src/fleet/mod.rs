@@ -1,8 +1,7 @@
 //! Limiters shared by many processes over a Redis or Valkey server.
 //!
-//! The server stores one document for each limiter, which a script (`script/`) reads and writes in one step. A process reports four
-//! times a second while it is busy and once a second while idle. Its calls use the current [lease](crate::engine::lease) and do not
-//! wait for the next reply.
+//! The server stores a document for each limiter, which a script (`script/`) reads and writes in one step. A process reports four times
+//! a second while busy and once a second while idle. Its calls use the current [lease](crate::engine::lease) without waiting for a reply.
 
 mod connection;
 mod member;
@@ -82,6 +81,22 @@ impl Fleet {
             limiter.leave_fleet();
         }
     }
+
+    /// Returns the leases of idle limiters to the server, because the process may be about to exit. The next call requests a new one.
+    pub(crate) fn rest(&self) {
+        let (done, all) = mpsc::channel();
+        if self.commands.as_ref().is_some_and(|commands| commands.send(Command::Rest(done)).is_ok()) {
+            // Disconnects when the last member has dropped its handle.
+            let _ = all.recv_timeout(SHUTDOWN_TIMEOUT);
+        }
+    }
+}
+
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        self.commands = None;
+        let _ = self.ended.get_mut().map(|ended| ended.recv_timeout(SHUTDOWN_TIMEOUT));
+    }
 }
 
 /// Runs all members until the fleet is dropped and each has returned its lease.
@@ -105,24 +120,6 @@ async fn serve(config: &FleetConfig, mut commands: UnboundedReceiver<Command>) {
     }
     stop.send_replace(true);
     while tasks.join_next().await.is_some() {}
-}
-
-impl Fleet {
-    /// Returns the leases of idle limiters to the server, because the process may be about to exit. The next call requests a new one.
-    pub(crate) fn rest(&self) {
-        let (done, all) = mpsc::channel();
-        if self.commands.as_ref().is_some_and(|commands| commands.send(Command::Rest(done)).is_ok()) {
-            // Disconnects when the last member has dropped its handle.
-            let _ = all.recv_timeout(SHUTDOWN_TIMEOUT);
-        }
-    }
-}
-
-impl Drop for Fleet {
-    fn drop(&mut self) {
-        self.commands = None;
-        let _ = self.ended.get_mut().map(|ended| ended.recv_timeout(SHUTDOWN_TIMEOUT));
-    }
 }
 
 #[cfg(test)]

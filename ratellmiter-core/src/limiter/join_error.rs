@@ -29,8 +29,7 @@ pub enum FleetError {
         /// The server's error, or a description of its reply.
         reason: String,
     },
-    /// The server is unreachable, or cannot serve for now: it is a replica, loads its data, runs a long script, lacks replicas, or
-    /// belongs to a cluster that is down.
+    /// The server is unreachable, or cannot serve for now: for example, it is a replica, or its cluster is down.
     Lost {
         /// The server's host and port.
         server: String,

@@ -6,7 +6,6 @@ use redis::{ConnectionInfo, IntoConnectionInfo as _};
 
 use crate::limits::on_disconnect::OnDisconnect;
 
-const DEFAULT_NAMESPACE: &str = "default";
 const ALLOWED: &str = "redis://HOST:PORT and rediss://HOST:PORT (TLS), or valkey and valkeys, with USER:PASSWORD@ before the host \
                        and /DATABASE after the port if needed";
 
@@ -18,9 +17,8 @@ const ALLOWED: &str = "redis://HOST:PORT and rediss://HOST:PORT (TLS), or valkey
 /// use ratellmiter_core::{FleetConfig, OnDisconnect};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let config = FleetConfig::new("rediss://worker:secret@redis.example:6380/2")?
-///     .namespace("team-a")
-///     .on_disconnect(OnDisconnect::Wait);
+/// let config = FleetConfig::new("rediss://worker:secret@redis.example:6380/2")?.namespace("team-a");
+/// let config = config.on_disconnect(OnDisconnect::Wait);
 /// assert!(!format!("{config:?}").contains("secret"));
 /// # Ok(()) }
 /// ```
@@ -46,15 +44,14 @@ impl fmt::Display for InvalidFleetUrl {
 impl Error for InvalidFleetUrl {}
 
 impl FleetConfig {
-    /// Creates a configuration for the server at `url`: `redis://127.0.0.1:6379`, or `rediss://USER:PASSWORD@HOST:PORT/DATABASE`
-    /// with TLS. Does not connect.
+    /// Creates a configuration for the server at `url`, for example `rediss://USER:PASSWORD@HOST:PORT/DATABASE`. Does not connect.
     ///
     /// # Errors
     /// Returns an error if `url` is invalid. The error does not contain the URL, which may contain a password.
     pub fn new(url: impl Into<String>) -> Result<Self, InvalidFleetUrl> {
         let url = url.into();
         check(&url).map_err(|problem| InvalidFleetUrl { problem })?;
-        let config = Self { url, namespace: DEFAULT_NAMESPACE.to_owned(), on_disconnect: OnDisconnect::default() };
+        let config = Self { url, namespace: "default".to_owned(), on_disconnect: OnDisconnect::default() };
         // The category contains nothing of the URL.
         config.connection().map_err(|error| InvalidFleetUrl { problem: error.category().to_owned() })?;
         Ok(config)

@@ -7,8 +7,7 @@ use std::fmt;
 #[non_exhaustive]
 #[cfg_attr(not(feature = "redis"), expect(unreachable_pub))]
 pub enum OnDisconnect {
-    /// Each process continues with its last share of the limits. Without a share it uses the full limits, or an equal part of them
-    /// if other processes have conflicting limits.
+    /// Each process continues with its last share of the limits; without one, with the full limits, or an equal part beside conflicts.
     #[default]
     Degrade,
     /// Calls wait until the server is reachable again.

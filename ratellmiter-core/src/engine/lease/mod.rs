@@ -7,7 +7,7 @@
 mod protocol;
 mod slots;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, mem::take, time::Duration};
 
 use slots::Slots;
 
@@ -23,7 +23,6 @@ use crate::engine::{congestion::adaptive::Throughput, pace::gcra::nanos};
 pub(crate) const PERIOD: Duration = Duration::from_millis(250);
 /// Time between reports of an idle process, which keep it in the fleet.
 pub(crate) const KEEPALIVE: Duration = Duration::from_secs(1);
-/// Time after which an unused slot expires.
 const SLOT_LIFETIME: Duration = Duration::from_secs(1);
 /// Maximum delay behind its slots that a process makes up for. Less than for an unshared limiter, since all processes may be late at once.
 pub(crate) const MOST_LATENESS: Duration = Duration::from_millis(50);
@@ -35,7 +34,6 @@ pub(crate) const GRANT_LIFETIME: Duration = Duration::from_secs(3);
 const TRY_LIFETIME: Duration = Duration::from_secs(5);
 /// Margin over the forecast demand, because arrivals are uneven.
 const DEMAND_MARGIN: f64 = 1.25;
-/// Name of the limit on calls in flight.
 pub(crate) const IN_FLIGHT: &str = "in_flight";
 
 /// The status of the processes that share a limiter.
@@ -44,10 +42,7 @@ pub(crate) const IN_FLIGHT: &str = "in_flight";
 pub struct FleetStatus {
     /// Number of processes, including this one; 0 before the server's first reply.
     pub processes: u64,
-    /// `true` while the server is unreachable. Then `processes` is the number in its last reply, and the policy set with
-    /// [`FleetConfig::on_disconnect`] applies.
-    ///
-    /// [`FleetConfig::on_disconnect`]: https://docs.rs/ratellmiter-core/latest/ratellmiter_core/struct.FleetConfig.html#method.on_disconnect
+    /// `true` while the server is unreachable: `processes` is from its last reply, and `FleetConfig::on_disconnect` applies.
     pub is_disconnected: bool,
 }
 
@@ -98,15 +93,13 @@ pub(crate) struct Lease {
 }
 
 impl Lease {
-    /// Creates an empty lease. Its first report contains the `ceilings` of adapted limits and the last document, `epoch`, for a server
-    /// that has lost the document.
+    /// Creates an empty lease. Its first report contains the `ceilings` of adapted limits and the last document, `epoch`.
     pub(crate) fn new(ceilings: ByLimit, epoch: Option<String>) -> Self {
         let grant = LeaseGrant { ceilings, share: 1.0, is_capacity_limited: true, ..LeaseGrant::default() };
         Self { grant, epoch, has_changed: true, ..Self::default() }
     }
 
-    /// Sets the number of processes with conflicting limits. A process that was never granted a lease then uses an equal share,
-    /// 1 / (`others` + 1).
+    /// Sets the number of processes with conflicting limits. Without a lease ever granted, the share is then 1 / (`others` + 1).
     pub(crate) fn set_neighbours(&mut self, others: u64) {
         if !self.is_known() {
             #[allow(clippy::cast_precision_loss)]
@@ -120,14 +113,13 @@ impl Lease {
         self.slots.due()
     }
 
-    /// Discards expired slots.
     pub(crate) fn drop_expired(&mut self, now: Duration) {
         self.unused_slots += self.slots.drop_before(now.saturating_sub(SLOT_LIFETIME));
     }
 
     /// Uses the next slot for the call `id`. Returns `true` if that call is the canary.
     pub(crate) fn use_slot(&mut self, now: Duration, id: u64) -> bool {
-        self.slots.take();
+        self.slots.pop_first();
         self.sent.on_sent(now);
         self.has_changed = true;
         let is_canary = self.canary == Canary::Granted;
@@ -152,8 +144,7 @@ impl Lease {
         }
     }
 
-    /// Freezes the in-flight capacity until the next grant, at `in_flight` calls, plus the calls with slots if no other process waits for
-    /// capacity. Does nothing without an in-flight limit.
+    /// Freezes the in-flight limit until the next grant, at `in_flight` calls, plus those with slots if no other process waits.
     pub(crate) fn freeze_capacity(&mut self, in_flight: u64) {
         if self.grant.is_capacity_limited {
             let more = if self.grant.is_capacity_plentiful { self.slots.len() } else { 0 };
@@ -179,7 +170,6 @@ impl Lease {
         self.last_failed_try = Some(now);
     }
 
-    /// Records that a call was requested.
     pub(crate) fn on_requested(&mut self) {
         self.arrivals += 1;
     }
@@ -200,8 +190,7 @@ impl Lease {
         }
     }
 
-    /// Records a refusal, of the call `id` or of an unknown call. No call is sent before the next grant, unless the refused call was sent
-    /// before the current episode.
+    /// Records a refusal of the call `id`, or of an unknown call. Drops all slots unless the call was sent in an earlier episode.
     pub(crate) fn on_refusal(&mut self, id: Option<u64>, refusal: RefusalMessage) {
         self.has_changed = true;
         let is_canary = refusal.is_canary || id.is_some_and(|id| self.canary == Canary::Sent(id));
@@ -257,8 +246,7 @@ impl Lease {
         duration(self.grant.period).clamp(PERIOD, KEEPALIVE)
     }
 
-    /// Returns when the next report is due with `queued` calls, if nothing else happens. `lacks_capacity` is `true` if slots alone would
-    /// not admit the first of them.
+    /// Returns when the next report is due with `queued` calls. `lacks_capacity`: slots alone would not admit the first of them.
     pub(crate) fn asks_at(&self, queued: u64, lacks_capacity: bool) -> Duration {
         let is_wanted = queued > 0 || self.arrivals > 0 || self.last_failed_try.is_some();
         if self.is_resting && !is_wanted {
@@ -280,9 +268,9 @@ impl Lease {
         let period = self.period();
         let since = self.reported_at.map_or(period, |at| now.saturating_sub(at)).max(Duration::from_millis(1));
         let is_in_force = self.reported_at.is_some() && since < GRANT_LIFETIME;
-        let carried = std::mem::take(&mut self.carried_rate);
+        let carried = take(&mut self.carried_rate);
         #[allow(clippy::cast_precision_loss)]
-        let arriving = std::mem::take(&mut self.arrivals) as f64 / since.as_secs_f64();
+        let arriving = take(&mut self.arrivals) as f64 / since.as_secs_f64();
         // An exponential average over about half a second.
         self.demand_per_second += (arriving - self.demand_per_second) * (since.as_secs_f64() / 0.5).min(1.0);
         let calls_in = |time: Duration| self.demand_per_second * time.as_secs_f64();
@@ -310,18 +298,15 @@ impl Lease {
             queued,
             arriving,
             wanted: target.saturating_sub(held_slots),
-            unused: std::mem::take(&mut self.unused_slots),
+            unused: take(&mut self.unused_slots),
             held_slots,
             sent: self.sent.drain().map(|(at, calls)| [micros(now.saturating_sub(at)), calls.into()]).collect(),
             lag: micros(self.round_trip),
-            backlogged: std::mem::take(&mut self.backlogged)
-                .into_iter()
-                .map(|(limit, time)| (limit, micros(time)))
-                .collect(),
+            backlogged: take(&mut self.backlogged).into_iter().map(|(limit, time)| (limit, micros(time))).collect(),
             paused: micros(self.paused_for(now).unwrap_or_default()),
             ceilings: self.grant.ceilings.clone(),
             allowed: if is_in_force { self.rate() * self.grant.share } else { carried },
-            refusals: std::mem::take(&mut self.refusals),
+            refusals: take(&mut self.refusals),
             canary: self.canary_outcome.take().or_else(|| is_kept.then_some(Outcome::Kept)),
             ..LeaseRequest::default()
         }
@@ -372,7 +357,6 @@ impl Lease {
         if self.paused_until.is_some() { 0.0 } else { self.grant.rate }
     }
 
-    /// Returns the number of processes.
     pub(crate) fn members(&self) -> u64 {
         whole(self.grant.processes)
     }

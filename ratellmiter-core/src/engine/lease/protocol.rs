@@ -58,8 +58,7 @@ pub(crate) struct LeaseRequest {
     /// Input and output tokens of a call without an estimate, as measured by this process.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) typical_cost: Option<[u64; 2]>,
-    /// State for a server that has lost its document: the rest of a pause, the ceilings of adapted limits, and the current rate in
-    /// calls a minute.
+    /// State for a new document: the rest of a pause, the ceilings of adapted limits, and the current rate in calls a minute.
     pub(crate) paused: u64,
     pub(crate) ceilings: ByLimit,
     pub(crate) allowed: f64,
@@ -91,11 +90,9 @@ pub(crate) struct CapacityMessage {
 /// Usage of a budget by age, in equal parts of the time since the oldest entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Ages {
-    /// Length of the budget's window.
+    /// Lengths of the budget's window and of a part; usage in each part, the latest first.
     pub(crate) window: u64,
-    /// Length of a part.
     pub(crate) grain: u64,
-    /// Usage in each part, the latest first.
     pub(crate) parts: Vec<u64>,
 }
 
@@ -110,7 +107,6 @@ pub(crate) struct RateMessage {
     pub(crate) reserved: i64,
 }
 
-/// A refusal of a call by the provider.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub(crate) struct RefusalMessage {
     /// Episode in which the call was sent. `None` for an unknown call, or one sent before the document was created.
@@ -144,9 +140,7 @@ pub(crate) enum Outcome {
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[allow(clippy::struct_excessive_bools)] // They are independent of each other.
 pub(crate) struct LeaseGrant {
-    /// Document of the lease.
     pub(crate) epoch: String,
-    /// Number of the current pause, or of the last one.
     pub(crate) episode: u64,
     /// Time between reports of a busy process.
     pub(crate) period: f64,
@@ -159,7 +153,6 @@ pub(crate) struct LeaseGrant {
     /// Time until a process without slots reports again.
     pub(crate) poll_in: f64,
     pub(crate) capacity: ByLimit,
-    /// Usage of the budgets by other processes.
     pub(crate) used_by_others: ByLimit,
     /// Usage of daily budgets that other processes may add until they notice that the server is unreachable.
     pub(crate) overshoot_of_day: ByLimit,

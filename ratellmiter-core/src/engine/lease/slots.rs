@@ -35,13 +35,11 @@ impl Slots {
         }
     }
 
-    /// Prepends a slot.
     pub(super) fn push_first(&mut self, at: Duration) {
         self.0.push_front(Run { next: at, gap: Duration::ZERO, left: 1 });
     }
 
-    /// Removes the first slot.
-    pub(super) fn take(&mut self) {
+    pub(super) fn pop_first(&mut self) {
         if let Some(run) = self.0.front_mut() {
             run.left -= 1;
             run.next += run.gap;
@@ -55,7 +53,7 @@ impl Slots {
     pub(super) fn drop_before(&mut self, time: Duration) -> u64 {
         let before = self.len();
         while self.due().is_some_and(|due| due < time) {
-            self.take();
+            self.pop_first();
         }
         before - self.len()
     }

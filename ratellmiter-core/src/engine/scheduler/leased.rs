@@ -7,7 +7,8 @@ use crate::{
     engine::{
         congestion::REQUESTS,
         lease::{
-            CapacityMessage, FleetStatus, IN_FLIGHT, LeaseGrant, LeaseRequest, RampMessage, RefusalMessage, micros,
+            CapacityMessage, FleetStatus, IN_FLIGHT, Lease, LeaseGrant, LeaseRequest, RampMessage, RefusalMessage,
+            micros,
         },
     },
     judge::{LimitKind, Verdict},
@@ -45,11 +46,7 @@ impl<W> Scheduler<W> {
             fleet.is_disconnected = true;
         }
         match policy {
-            OnDisconnect::Wait => {
-                if let Some(lease) = self.congestion.lease_mut() {
-                    lease.drop_slots();
-                }
-            }
+            OnDisconnect::Wait => self.update_lease(Lease::drop_slots),
             OnDisconnect::Degrade => self.continue_alone(now, |share| share),
             OnDisconnect::FullLimits => self.continue_alone(now, |_| 1.0),
         }
@@ -57,9 +54,7 @@ impl<W> Scheduler<W> {
 
     /// Sets the number of other processes, whose limits conflict with these.
     pub(crate) fn set_neighbours(&mut self, others: u64) {
-        if let Some(lease) = self.congestion.lease_mut() {
-            lease.set_neighbours(others);
-        }
+        self.update_lease(|lease| lease.set_neighbours(others));
     }
 
     /// Stops sharing: this process uses the full limits.
@@ -92,6 +87,12 @@ impl<W> Scheduler<W> {
         self.apply_limits(now);
     }
 
+    fn update_lease(&mut self, update: impl FnOnce(&mut Lease)) {
+        if let Some(lease) = self.congestion.lease_mut() {
+            update(lease);
+        }
+    }
+
     /// Returns when the next report is due, if nothing else happens; `None` without a lease.
     pub(crate) fn asks_at(&self) -> Option<Duration> {
         let lease = self.congestion.lease()?;
@@ -107,8 +108,7 @@ impl<W> Scheduler<W> {
         self.congestion.lease().is_some_and(|lease| is_disconnected || !lease.is_known())
     }
 
-    /// Returns the numbers of queued calls of high, normal and low urgency. Calls beyond `MAX_CLASSED_CALLS` count like the last classed
-    /// call.
+    /// Returns the numbers of queued calls of high, normal and low urgency. Calls beyond the maximum count like the last classed one.
     fn classes(&self, now: Duration) -> [u64; 3] {
         let mut classes = [0; 3];
         let mut last = 1;
@@ -154,9 +154,8 @@ impl<W> Scheduler<W> {
         let first: Vec<Reservation> = first.map(|position| self.reservation_of(*position)).collect();
         self.budgets.fill_request(now, calls, report.held_slots, &first, &mut report);
         // The server may reduce the capacity before its grant arrives.
-        if let Some(lease) = self.congestion.lease_mut() {
-            lease.freeze_capacity(self.in_flight);
-        }
+        let in_flight = self.in_flight;
+        self.update_lease(|lease| lease.freeze_capacity(in_flight));
         Some(report)
     }
 
@@ -173,9 +172,7 @@ impl<W> Scheduler<W> {
 
     /// Records that `try_acquire` failed.
     pub(crate) fn missed_try(&mut self, now: Duration) {
-        if let Some(lease) = self.congestion.lease_mut() {
-            lease.missed_try(now);
-        }
+        self.update_lease(|lease| lease.missed_try(now));
     }
 
     /// Applies a grant.
@@ -199,8 +196,10 @@ impl<W> Scheduler<W> {
             },
             _ => (None, BTreeMap::new()),
         };
+        let grant = of.map(|(grant, _)| grant);
+        let is_known = |grant: &&Grant| self.congestion.lease().is_some_and(|lease| lease.granted_at(grant.at));
         let refusal = RefusalMessage {
-            episode: of.filter(|(grant, _)| self.is_from_fleet(grant)).map(|(grant, _)| grant.passage.episode),
+            episode: grant.filter(is_known).map(|grant| grant.passage.episode),
             hint: verdict.retry_after().map(micros),
             after: of.map_or(0, |(_, latency)| micros(latency)),
             teaches,
@@ -208,12 +207,6 @@ impl<W> Scheduler<W> {
             budgets,
             ..RefusalMessage::default()
         };
-        if let Some(lease) = self.congestion.lease_mut() {
-            lease.on_refusal(of.map(|(grant, _)| grant.id), refusal);
-        }
-    }
-
-    fn is_from_fleet(&self, grant: &Grant) -> bool {
-        self.congestion.lease().is_some_and(|lease| lease.granted_at(grant.at))
+        self.update_lease(|lease| lease.on_refusal(grant.map(|grant| grant.id), refusal));
     }
 }

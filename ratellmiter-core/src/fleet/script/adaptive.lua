@@ -1,6 +1,5 @@
--- Adaptive limits, as in `congestion/adaptive.rs`. `known` is the state of one limit, or nil before its first refusal.
+-- Adaptive limits, as in `congestion/adaptive.rs`. `known` is the state of a limit, or nil before its first refusal.
 
--- Returns the limit after `known.backlogged` seconds with queued calls: a cubic curve up to the ceiling, an exponential one above.
 local function growth(known)
     local past = known.backlogged - known.return_seconds
     if past < 0 then
@@ -20,9 +19,7 @@ function Adaptive.allowed(known, configured)
 end
 
 -- Returns the limit right after the last decrease.
-function Adaptive.low(known, configured)
-    return known and math.max(known.low, known.floor) or configured
-end
+function Adaptive.low(known, configured) return known and math.max(known.low, known.floor) or configured end
 
 -- Returns the state after a refusal at a throughput of `through`.
 function Adaptive.on_refusal(known, through, configured, floor)

@@ -2,9 +2,7 @@
 
 local HANDOVER = 1e6 -- Head start in the queue, in microseconds, before in-flight capacity is handed over, which takes time.
 
-local function share_of(space, demand, limit)
-    return math.ceil(limit * (space.taken + space.wanted) / demand)
-end
+local function share_of(space, demand, limit) return math.ceil(limit * (space.taken + space.wanted) / demand) end
 
 -- Returns the capacity held by other processes, including the usage of departed ones, and the demand of all.
 local function usage_and_demand(s, key, mine)
@@ -15,8 +13,7 @@ local function usage_and_demand(s, key, mine)
     return held, demand
 end
 
--- Returns the maximum number of calls in flight for this process while it hands one over. One process at a time does so, until the
--- number of its calls has fallen, for at most the lifetime of a lease.
+-- Returns the maximum number of calls in flight while this process hands one over: one process at a time, for the life of a lease.
 local function in_flight_limit(s, mine, is_above, is_next)
     local handover = s.doc.handover
     local giver = handover and s.doc.members[handover.id]
@@ -29,8 +26,7 @@ local function in_flight_limit(s, mine, is_above, is_next)
     return handover and handover.id == s.id and handover.keeps or C.UNLIMITED
 end
 
--- Returns the room for calls in flight. When demand exceeds the limit, the process with the most calls and the shortest wait hands
--- one over to a process with fewer calls that has waited for clearly longer.
+-- Returns the room for calls in flight. The process with the most calls and the shortest wait hands one over to a longer wait.
 local function room_in_flight(s, _, mine, limit)
     local held, demand = usage_and_demand(s, C.IN_FLIGHT, mine)
     local free = math.max(limit - held, 0)
@@ -105,8 +101,8 @@ end
 
 local function does_not_fit(space) return space.wanted > 0 and space.lacks end
 
--- Returns the process of the oldest call that does not fit and the time at which it will, or nil. That call is next, and smaller calls
--- use what it leaves. Another process becomes next only if its call is more than a minute older.
+-- Returns the process of the oldest call that does not fit, and the time at which it will. It is next, and smaller calls use the rest.
+-- Another process becomes next only if its call is more than a minute older.
 local function head_of_queue(s, key, limit)
     local head, members = s.doc.turns[key], s.doc.members
     local holder = head and members[head.id]
@@ -199,8 +195,7 @@ function Capacity.assign(s)
     s.me.lacks_place = calls.wanted > 0 and math.max(calls.room, calls.taken) == 0
 end
 
--- Reduces the room to the cost of the calls with slots, because other processes cannot use it, also for a while after this process
--- has died. Returns the room for the reply.
+-- Returns the room for the reply, and keeps only that of the calls with slots, because other processes cannot use it.
 function Capacity.settle(s, slots)
     local rooms = {}
     for key, mine in pairs(s.report.capacity) do

@@ -62,8 +62,7 @@ end
 -- Returns the number of queued and expected calls, also of a process that is silent.
 function Members.wanted(member) return member.queued + member.arriving + (member.wanted_before or 0) end
 
--- Marks a process whose report is overdue: it may be dead, so no other process waits for it. Its demand still counts for shares, in
--- case only the network is slow.
+-- Marks a process whose report is overdue: no other process waits for it, but its demand still counts for shares.
 local function mark_silent(member)
     member.wanted_before = Members.wanted(member)
     member.queued, member.arriving, member.refused, member.waiting = 0, 0, 0, 0

@@ -1,5 +1,4 @@
--- Pauses after refusals and the canary that ends them, as in `congestion/local.rs` and `congestion/backoff.rs`; and the adaptation of
--- limits.
+-- Pauses, canaries, and the adaptation of limits after a refusal, as in `congestion/local.rs` and `congestion/backoff.rs`.
 
 function Pause.new()
     return {

@@ -1,9 +1,7 @@
--- The ramp, as in `pace/ramp.rs`. Fields of `shape`: `start` and `step` in thousandths of the rate (nil without a ramp), `per_minute`,
--- `in_force` (the current limit in thousandths of the rate), `from_idle` (demand from idle is ramped up too), and `is_shared` (there are
--- several processes).
+-- The ramp, as in `pace/ramp.rs`. In `shape`, `start`, `step` and the current limit `in_force` are thousandths of `per_minute`. With
+-- `from_idle`, demand from idle is ramped up too; with `is_shared`, there are several processes.
 --
--- `idle` is the time without queued calls in the current second. Slots are leased ahead of time, so `second` may be later than the
--- second of `now`; `level_before` is then the level of the latter.
+-- `idle` is the time of a second without queued calls. Slots are leased ahead, so `second` may be after `now`, with `level_before` then.
 
 local function start_second(ramp, shape, at)
     local exact = ramp.level * shape.per_minute + ramp.carry
@@ -50,8 +48,8 @@ function Ramp.advance(ramp, shape, at, is_backlogged)
         -- Slots are not aligned to seconds: one call of a second with queued calls may lie just outside it.
         local calls = shape.is_shared and ramp.leased or ramp.used
         local used = math.floor((calls + (is_backlogged and 1 or 0)) * C.RAMP_CALL / shape.per_minute)
-        -- With calls queued all the time, the current limit is used, even if slots were returned and leased again in another second. Of
-        -- several processes, most have queued calls at any time.
+        -- With calls queued all the time, the current limit is used, even if slots were leased again in another second. In a fleet, most
+        -- processes have queued calls at any time.
         if is_backlogged and ramp.idle <= (shape.is_shared and C.SECOND / 2 or 0) then used = math.max(used, shape.in_force) end
         local base = shape.from_idle and math.min(used, ramp.level) or ramp.level
         local step = ramp.is_steep and C.RAMP_STEEP_FACTOR * shape.step or shape.step

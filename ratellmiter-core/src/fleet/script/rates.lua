@@ -1,5 +1,4 @@
--- The pace of each token budget: a schedule on which a slot is charged the mean cost of this process's calls. The actual costs are
--- reported later, and the schedule is corrected by the difference.
+-- The pace of each token budget: a schedule that charges a slot the mean cost of calls, and is corrected by the reported costs.
 
 local function limit_of(s, key, mine)
     local limit = math.min(Adaptive.allowed(s.doc.adapted[key], s.report.capacity[key].limit), mine.limit)

@@ -16,8 +16,7 @@ local function schedules(s, run, first)
     return all
 end
 
--- Returns the number of slots from `first` on, at most `max`, that have one distance, and that distance. A schedule that is behind
--- catches up at the pace of the others.
+-- Returns the number of slots from `first` on at one distance, and the distance. A late schedule catches up at the pace of the others.
 local function run_of(s, run, first, max, latest)
     local gap, count, ramp, all = 0, max, s.doc.ramp, schedules(s, run, first)
     for _, each in ipairs(all) do

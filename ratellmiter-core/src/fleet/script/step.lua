@@ -1,7 +1,6 @@
 -- One step: applies the report of a process and grants it a lease until its next report.
 --
--- KEYS[1] is the limiter, ARGV[1] the report as JSON. The functions of the modules get the step `s`, or the part of the document that
--- they change.
+-- KEYS[1] is the limiter, ARGV[1] the report as JSON. The modules get the step `s`, or the part of the document that they change.
 
 local MAX_FREQUENT = 64     -- Number of processes beyond which each reports less often than once a period.
 local TRAVEL_MARGIN = 0.005 -- Fraction of the rate left unused with several processes, whose calls travel to the provider for different times.
@@ -48,7 +47,6 @@ if report.intent == 'looks' then
     return cjson.encode({ welcome = true })
 end
 
--- The current limits.
 s.margin = others > 0 and TRAVEL_MARGIN or 0
 s.shape = {
     start = report.ramp and report.ramp.start, step = report.ramp and report.ramp.step, per_minute = report.rate,

@@ -1,5 +1,4 @@
--- The throughput of accepted calls, as in `congestion/adaptive.rs`. `entries` contains { time of the first call, number of calls },
--- oldest first.
+-- The throughput of accepted calls, as in `congestion/adaptive.rs`. `entries` contains { time, number of calls }, oldest first.
 
 -- Adds sent calls, in groups of { age, number }.
 function Throughput.add(entries, sent, now)
