@@ -1,8 +1,8 @@
 -- Slots on the schedule of the fleet: the times at which the next calls may be sent.
 
-local PLACE_POLL = 10000         -- Minimum time between the reports of all processes that wait for in-flight capacity.
-local PLACE_POLLS_PER_CALL = 100 -- Maximum number of such reports in the time of a call.
-local MIN_WAIT = 10000           -- Time within which a call counts as sent at once.
+local CAPACITY_POLL = 10000         -- Minimum time between the reports of all processes that wait for in-flight capacity.
+local CAPACITY_POLLS_PER_CALL = 100 -- Maximum number of such reports in the time of a call.
+local MIN_WAIT = 10000              -- Time within which a call counts as sent at once.
 
 -- Returns the schedules for slots from `first` on: the time of the next slot and the distance between slots of each.
 local function schedules(s, run, first)
@@ -118,12 +118,12 @@ local function lease_canary(s, run)
 end
 
 -- Returns the time until a process that waits for in-flight capacity reports again, by the shortest mean latency of calls.
-local function place_poll(s)
+local function capacity_poll(s)
     local shortest
     for _, member in pairs(s.doc.members) do
         if member.call_time > 0 then shortest = math.min(shortest or math.huge, member.call_time) end
     end
-    return math.min(s.count * math.max(PLACE_POLL, (shortest or 0) / PLACE_POLLS_PER_CALL), s.period)
+    return math.min(s.count * math.max(CAPACITY_POLL, (shortest or 0) / CAPACITY_POLLS_PER_CALL), s.period)
 end
 
 function Slots.assign(s, flows)
@@ -135,10 +135,10 @@ function Slots.assign(s, flows)
     elseif pause.phase == 'paused' then
         lease_canary(s, run)
     end
-    if pause.phase == 'canary' then run.poll_in = math.max(pause.canary.accepted_at - s.now, PLACE_POLL) end
+    if pause.phase == 'canary' then run.poll_in = math.max(pause.canary.accepted_at - s.now, CAPACITY_POLL) end
     for key, space in pairs(s.me.capacity) do
         if pause.phase == 'flowing' and space.room < space.taken + space.wanted then
-            run.poll_in = math.max(run.poll_in, key == C.IN_FLIGHT and place_poll(s) or s.period)
+            run.poll_in = math.max(run.poll_in, key == C.IN_FLIGHT and capacity_poll(s) or s.period)
         end
     end
     local due, key = Rates.due(flows)

@@ -57,7 +57,7 @@ fn eight_processes_get_fair_parts_with_few_steps() {
     fleet.run(fleet.now + seconds(9));
     let tickets = &fleet.tickets;
     assert_eq!(tickets.len(), 8000);
-    let asked = (steps(&fleet) - before) as f64 / 9.0;
+    let steps_per_second = (steps(&fleet) - before) as f64 / 9.0;
     // While all processes have queued calls.
     let of = |process: usize| tickets.iter().filter(move |ticket| ticket.process == process);
     let begin = (0..8).map(|process| of(process).next().unwrap().at).max().unwrap();
@@ -65,8 +65,11 @@ fn eight_processes_get_fair_parts_with_few_steps() {
     let parts: Vec<_> =
         (0..8).map(|process| of(process).filter(|ticket| (begin..end).contains(&ticket.at)).count()).collect();
     let (most, fairness) = (max_within(seconds(1), tickets), parts::fairness(&parts));
-    eprintln!("{:.1} of 1000 a second, {most} at most; {asked:.1} steps a second; Jain {fairness:.4}", speed(tickets));
-    assert!(asked < 50.0, "{asked}");
+    eprintln!(
+        "{:.1} of 1000 a second, {most} at most; {steps_per_second:.1} steps a second; Jain {fairness:.4}",
+        speed(tickets)
+    );
+    assert!(steps_per_second < 50.0, "{steps_per_second}");
     assert!(fairness >= 0.98, "{parts:?}");
     assert!(speed(tickets) >= 970.0 && most <= 1050, "{} {most}", speed(tickets));
 }
@@ -126,21 +129,24 @@ fn jump_in_demand_is_ramped_once_for_all_processes() {
 
 #[test]
 fn calls_in_flight_are_bounded_for_all_processes_together() {
-    for (places, least) in [(4, 0.6), (1, 0.4)] {
+    for (places, min_usage) in [(4, 0.6), (1, 0.4)] {
         let limits = calls_per_minute(6000).no_ramp().max_in_flight(NonZeroU32::new(places).unwrap());
         let mut fleet = burst(limits, millis(150), 4, 10, 1);
         let before = steps(&fleet);
         while fleet.tickets.len() < 40 && fleet.now < seconds(30) {
             fleet.run(fleet.now + millis(10));
         }
-        let (most, time) =
+        let (max, time) =
             (fleet.max_in_flight_since(Duration::ZERO), (span(&fleet.tickets) + millis(150)).as_secs_f64());
         let used = 40.0 * 0.15 / (time * f64::from(places));
-        let asked = (steps(&fleet) - before) as f64 / time;
-        eprintln!("{most} of {places} at most, {:.0} % used; {asked:.0} steps a second", used * 100.0);
+        let steps_per_second = (steps(&fleet) - before) as f64 / time;
+        eprintln!(
+            "at most {max} of {places} in flight, {:.0} % used; {steps_per_second:.0} steps a second",
+            used * 100.0
+        );
         assert_eq!(fleet.tickets.len(), 40);
-        assert!(asked < 120.0, "{asked}");
-        assert!(most <= places as usize && used >= least, "{most} {used}");
+        assert!(steps_per_second < 120.0, "{steps_per_second}");
+        assert!(max <= places as usize && used >= min_usage, "{max} {used}");
     }
 }
 
