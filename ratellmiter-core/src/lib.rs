@@ -59,9 +59,6 @@
 //! | `providers` | facts about providers, with source and date |
 //! | [`log`] | the format of the log, and its files |
 
-// The engine keeps the place of a lease for limiters that are not shared.
-#![cfg_attr(not(feature = "redis"), allow(dead_code))]
-
 pub mod call;
 pub mod config;
 mod engine;

@@ -12,12 +12,12 @@ use toml::de::DeTable;
 
 use super::{
     ConfigError,
-    sharing::{OnDisconnect, Url},
+    sharing::Url,
     values::{BudgetSetting, Mistake, Value},
 };
 use crate::{
     config::sharing,
-    limits::{Limits, Ramp, UNLIMITED},
+    limits::{Limits, Ramp, UNLIMITED, on_disconnect::OnDisconnect},
     providers::provider::Provider,
 };
 

@@ -55,10 +55,7 @@ use std::{collections::HashMap, env, error::Error, fmt, io, path::PathBuf, time:
 
 pub use crate::limits::InvalidRamp;
 
-pub(crate) use self::{
-    file::warnings,
-    sharing::{OnDisconnect, Sharing},
-};
+pub(crate) use self::{file::warnings, sharing::Sharing};
 use self::{
     file::{File, LimitOverrides},
     variables::{OFF, Variables},

@@ -2,32 +2,18 @@
 //!
 //! It is read without the feature `redis` as well, since the command reads the file of a program that may have the feature.
 
-use std::{ffi::OsString, fmt};
+use std::ffi::OsString;
 
 use super::{
     ConfigError,
     values::{Mistake, Value},
 };
 #[cfg(feature = "redis")]
-use crate::fleet::FleetConfig;
+use crate::limits::fleet_config::FleetConfig;
+use crate::limits::on_disconnect::OnDisconnect;
 
 /// The environment variable that holds the URL of the server.
 pub(super) const VARIABLE: &str = "RATELLMITER_SHARED";
-
-/// What happens to calls while the server that limiters are shared on is out of reach.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-#[cfg_attr(not(feature = "redis"), expect(unreachable_pub))]
-pub enum OnDisconnect {
-    /// Each process goes on with its last share of the limits. If it never had one, with all of them; or, where others are
-    /// there that have other limits, with an equal one.
-    #[default]
-    Degrade,
-    /// Calls wait until the server is back.
-    Wait,
-    /// Each process goes on with all of the limits, as if it were alone.
-    FullLimits,
-}
 
 impl OnDisconnect {
     pub(super) fn of(value: Value<'_>) -> Result<Self, Mistake> {
@@ -37,16 +23,6 @@ impl OnDisconnect {
             "wait" => Self::Wait,
             "full_limits" => Self::FullLimits,
             other => return Err(value.mistake(format!("{other:?} is not {ALLOWED}"))),
-        })
-    }
-}
-
-impl fmt::Display for OnDisconnect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Degrade => "this process goes on with its last share of the limits",
-            Self::Wait => "calls wait until it can be shared again",
-            Self::FullLimits => "this process goes on with all of the limits",
         })
     }
 }
@@ -88,6 +64,7 @@ pub(super) fn namespace(value: Value<'_>) -> Result<String, Mistake> {
 
 /// The settings of file and environment.
 #[derive(Debug, Clone, Default)]
+#[cfg_attr(not(feature = "redis"), expect(dead_code))]
 pub(crate) struct Sharing {
     pub(super) url: Option<Url>,
     /// The URL is that of the environment.
@@ -111,9 +88,10 @@ impl Sharing {
     #[cfg(feature = "redis")]
     pub(crate) fn merged_with_code(&self, code: Option<&FleetConfig>) -> Option<FleetConfig> {
         let mut shared = self.url.as_ref().map(|Url(server)| server).or(code)?.clone();
-        let (namespace, loss) = code.map_or((&shared.namespace, shared.loss), |code| (&code.namespace, code.loss));
+        let (namespace, on_disconnect) =
+            code.map_or((&shared.namespace, shared.on_disconnect), |code| (&code.namespace, code.on_disconnect));
         shared.namespace = self.namespace.as_ref().unwrap_or(namespace).clone();
-        shared.loss = self.loss.unwrap_or(loss);
+        shared.on_disconnect = self.loss.unwrap_or(on_disconnect);
         Some(shared)
     }
 }

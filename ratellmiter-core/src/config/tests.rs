@@ -320,7 +320,7 @@ fn the_files_of_the_readme_are_as_they_must_be() {
 #[cfg(feature = "redis")]
 #[test]
 fn limiters_are_shared_as_the_environment_the_file_and_the_code_say() {
-    use crate::{config::OnDisconnect, fleet::FleetConfig};
+    use crate::limits::{fleet_config::FleetConfig, on_disconnect::OnDisconnect};
 
     let shared = |text: &str, pairs: &[(&str, &str)], code: Option<&FleetConfig>| {
         settings(&Config::new(), text, pairs).sharing.merged_with_code(code)

@@ -1,4 +1,4 @@
-//! One limiter of this process in its fleet: sends its reports to the server, and applies [`OnDisconnect`] while it has no lease.
+//! A shared limiter of this process: sends its reports to the server and applies [`OnDisconnect`] while it has no lease.
 
 use std::{
     hash::{BuildHasher as _, RandomState},
@@ -11,35 +11,36 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
-use super::{FleetError, RestDone};
+use super::connection::{INVALID_REPLY, Intent, Message, RedisConnection, Reply};
 use crate::{
-    config::OnDisconnect,
     engine::{lease::LeaseRequest, scheduler::Scheduler},
-    fleet::connection::{Intent, Message, NO_ANSWER, RedisConnection, Reply},
-    limiter::Limiter,
+    fleet::RestDone,
+    limiter::{
+        Limiter,
+        join_error::{FleetError, JoinState},
+    },
+    limits::on_disconnect::OnDisconnect,
 };
 
-/// Time between attempts to reach a lost server.
+/// Time between attempts to reach an unreachable server.
 pub(super) const RECONNECT_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Result of the last report; `None` before the first reply.
-pub(crate) type JoinState = Option<Result<(), FleetError>>;
-
-/// A limiter that is to be shared.
+/// A limiter that joins the fleet.
 pub(crate) struct Joining {
     pub(crate) model: Arc<str>,
     pub(crate) limiter: Limiter,
     /// Notified when a report is due earlier than planned.
-    pub(crate) poke: Arc<Notify>,
-    pub(crate) standing: watch::Sender<JoinState>,
+    pub(crate) wake: Arc<Notify>,
+    pub(crate) state: watch::Sender<JoinState>,
 }
 
 pub(crate) struct Member {
     joining: Joining,
-    link: Arc<RedisConnection>,
-    loss: OnDisconnect,
-    /// Unique among all processes, and readable.
+    connection: Arc<RedisConnection>,
+    policy: OnDisconnect,
+    /// Unique among all processes.
     id: String,
+    /// Description of the process for error messages.
     name: String,
     /// Number of the last report.
     step: u64,
@@ -47,12 +48,12 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    pub(crate) fn new(joining: Joining, link: Arc<RedisConnection>, loss: OnDisconnect) -> Self {
+    pub(crate) fn new(joining: Joining, connection: Arc<RedisConnection>, policy: OnDisconnect) -> Self {
         let process = std::process::id();
         let random = RandomState::new();
         let id = format!("{process}-{:016x}", random.hash_one(process));
         let name = format!("process {process} on {}", gethostname::gethostname().to_string_lossy().escape_debug());
-        Self { joining, link, loss, id, name, step: 0, random }
+        Self { joining, connection, policy, id, name, step: 0, random }
     }
 
     /// Shares the limiter until `stop` is set.
@@ -61,7 +62,7 @@ impl Member {
             _ = stop.wait_for(|stop| *stop) => {}
             () = self.share(rest) => {}
         }
-        self.link.set_lost(&self.joining.model, false);
+        self.connection.set_lost(&self.joining.model, false);
         let report = self.joining.limiter.report();
         self.joining.limiter.leave_fleet();
         self.leave(report).await;
@@ -70,10 +71,10 @@ impl Member {
     async fn share(&mut self, mut rest: broadcast::Receiver<RestDone>) {
         while let Some(report) = self.joining.limiter.report() {
             match self.request(Intent::Shares, report).await {
-                Ok(Reply::Answer(answer)) => {
-                    self.joining.limiter.schedule(|scheduler, now| scheduler.renew(now, &answer));
+                Ok(Reply::Grant(grant)) => {
+                    self.joining.limiter.schedule(|scheduler, now| scheduler.renew(now, &grant));
                     self.on_connected();
-                    self.wait(&mut rest).await;
+                    self.wait_for_next_report(&mut rest).await;
                 }
                 reply => {
                     self.on_unavailable(reply);
@@ -83,12 +84,12 @@ impl Member {
         }
     }
 
-    /// Waits until a report is due.
-    async fn wait(&mut self, rest: &mut broadcast::Receiver<RestDone>) {
+    /// Waits until the next report is due. Returns the lease when a [`RestDone`] arrives while the limiter is idle.
+    async fn wait_for_next_report(&mut self, rest: &mut broadcast::Receiver<RestDone>) {
         while let Some(at) = self.joining.limiter.asks_at().map(Instant::from_std).filter(|at| *at > Instant::now()) {
             tokio::select! {
                 () = sleep_until(at) => {}
-                () = self.joining.poke.notified() => {}
+                () = self.joining.wake.notified() => {}
                 Ok(done) = rest.recv() => {
                     let report = self.joining.limiter.release_lease();
                     self.leave(report).await;
@@ -98,14 +99,14 @@ impl Member {
         }
     }
 
-    /// Returns the lease. The server notices a lost report by the silence that follows.
+    /// Sends the final report. If it is lost, the server removes the process once it stops reporting.
     async fn leave(&mut self, report: Option<LeaseRequest>) {
         if let Some(report) = report {
             let _ = self.request(Intent::Leaves, report).await;
         }
     }
 
-    /// Waits until the server can grant a lease again.
+    /// Waits until the server can grant leases again.
     async fn reconnect(&mut self) {
         loop {
             sleep(RECONNECT_INTERVAL).await;
@@ -123,22 +124,22 @@ impl Member {
         self.step += 1;
         report.jitter = self.random.hash_one(self.step) as f64 / u64::MAX as f64;
         let message = Message { id: &self.id, name: &self.name, step: self.step, intent, report };
-        self.link.request(&self.joining.model, &message).await
+        self.connection.request(&self.joining.model, &message).await
     }
 
     fn on_connected(&self) {
         let model = &*self.joining.model;
-        if self.link.set_lost(&self.joining.model, false) {
-            tracing::info!("the server that limiters are shared on is back");
+        if self.connection.set_lost(&self.joining.model, false) {
+            tracing::info!("the server of shared limiters is reachable again");
         } else if let Some(Err(FleetError::Refused { .. } | FleetError::Conflict { .. })) =
-            &*self.joining.standing.borrow()
+            &*self.joining.state.borrow()
         {
             tracing::info!(model, "the limiter is shared again");
         }
         self.set_state(Ok(()));
     }
 
-    /// Applies the policy for the time without a lease, and warns if the reason is new.
+    /// Applies the policy for the time without a lease. Logs a warning if the reason is new.
     fn on_unavailable(&self, reply: Result<Reply, FleetError>) {
         let Joining { model, limiter, .. } = &self.joining;
         let error = match reply {
@@ -147,34 +148,33 @@ impl Member {
                 let (ours, model) = (limiter.limits().to_string(), model.to_string());
                 FleetError::Conflict { model, ours, name: conflict.name, theirs: conflict.limits }
             }
-            Ok(_) => self.link.refused(model, NO_ANSWER.to_owned()),
+            Ok(_) => self.connection.refused(model, INVALID_REPLY.to_owned()),
             Err(error) => error,
         };
         let is_new = self.set_state(Err(error.clone()));
-        let is_first = self.link.set_lost(model, matches!(error, FleetError::Lost { .. }));
-        let (model, loss) = (&**model, self.loss);
+        let is_first = self.connection.set_lost(model, matches!(error, FleetError::Lost { .. }));
+        let (model, policy) = (&**model, self.policy);
         match error {
-            FleetError::Lost { .. } if is_first => tracing::warn!("{error}; {loss}"),
-            FleetError::Refused { .. } if is_new => tracing::warn!(model, "{error}; {loss}"),
-            FleetError::Conflict { .. } if is_new => tracing::error!(model, "{error}; {loss}"),
+            FleetError::Lost { .. } if is_first => tracing::warn!("{error}; {policy}"),
+            FleetError::Refused { .. } if is_new => tracing::warn!(model, "{error}; {policy}"),
+            FleetError::Conflict { .. } if is_new => tracing::error!(model, "{error}; {policy}"),
             _ => {}
         }
         if is_new {
-            limiter.schedule(|scheduler, now| scheduler.lose_fleet(now, self.loss));
+            limiter.schedule(|scheduler, now| scheduler.lose_fleet(now, policy));
         }
     }
 
-    /// Publishes the result of a report. Returns `true` if it is news. Of several processes with the same conflicting limits any
-    /// may be named.
-    fn set_state(&self, standing: Result<(), FleetError>) -> bool {
+    /// Publishes the result of a report. Returns `true` if it differs from the last one in more than a reason or a process's name.
+    fn set_state(&self, state: Result<(), FleetError>) -> bool {
         use FleetError::{Conflict, Lost};
-        self.joining.standing.send_if_modified(|before| {
-            let is_new = match (&*before, &standing) {
+        self.joining.state.send_if_modified(|before| {
+            let is_new = match (&*before, &state) {
                 (Some(Err(Lost { .. })), Err(Lost { .. })) => false,
                 (Some(Err(Conflict { theirs: before, .. })), Err(Conflict { theirs: now, .. })) => before != now,
                 (before, now) => before.as_ref() != Some(now),
             };
-            *before = Some(standing);
+            *before = Some(state);
             is_new
         })
     }

@@ -1,7 +1,7 @@
-//! The script that the server runs for each report: one step of one process.
+//! The script that the server runs for each report of a process.
 //!
-//! Each of its files adds the functions of one module to the table of its name, so the order of the files does not matter;
-//! `step.lua` is the step itself. The table `C` holds the constants of the library that the script uses.
+//! Each file except `step.lua` adds functions to the table of its module, so the order of the files does not matter; `step.lua` is the
+//! step itself. The table `C` contains the constants of this library that the script uses.
 
 use std::{fmt::Write as _, time::Duration};
 
@@ -57,7 +57,7 @@ const TIMES: [(&str, Duration); 22] = [
     ("THROUGHPUT_SPAN", throughput::THROUGHPUT_SPAN),
 ];
 
-#[allow(clippy::cast_precision_loss)] // All are small.
+#[allow(clippy::cast_precision_loss)] // All are exact as floating-point numbers.
 const NUMBERS: [(&str, f64); 20] = [
     ("AGES", budget::REPORTED_AGES as f64),
     ("CANARY_FACTOR", backoff::CANARY_FACTOR as f64),
@@ -95,7 +95,7 @@ pub(super) fn step() -> String {
         let _ = writeln!(text, "local {name} = {{}}");
     }
     for (_, module) in MODULES {
-        // What is local to a file is not seen by the others.
+        // The block keeps the local functions of a file local to it.
         let _ = writeln!(text, "do\n{module}end");
     }
     text + include_str!("script/step.lua")

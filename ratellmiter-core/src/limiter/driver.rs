@@ -92,7 +92,7 @@ pub(crate) struct FleetLink {
     pub(crate) asks_at: Duration,
     /// How it stands with the others.
     #[cfg(feature = "redis")]
-    pub(crate) standing: tokio::sync::watch::Receiver<crate::fleet::JoinState>,
+    pub(crate) standing: tokio::sync::watch::Receiver<crate::limiter::join_error::JoinState>,
 }
 
 pub(crate) type Probe = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;

@@ -10,8 +10,10 @@ use tokio::sync::{Notify, watch};
 use super::Limiter;
 use crate::{
     engine::{lease::LeaseRequest, scheduler::Scheduler},
-    fleet::{FleetError, JoinState},
-    limiter::driver::{FleetLink, Waiter},
+    limiter::{
+        driver::{FleetLink, Waiter},
+        join_error::{FleetError, JoinState},
+    },
 };
 
 impl Limiter {

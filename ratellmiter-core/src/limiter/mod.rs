@@ -5,6 +5,8 @@ pub(crate) mod clock;
 pub(crate) mod driver;
 #[cfg(feature = "redis")]
 mod fleet_handle;
+#[cfg(feature = "redis")]
+pub(crate) mod join_error;
 mod ticket;
 
 use std::{

@@ -1,6 +1,9 @@
 //! What a user may ask for: calls and tokens a minute and a day, calls in flight, the ramp, attempts; validated when made.
 
 pub(crate) mod cost;
+#[cfg(feature = "redis")]
+pub(crate) mod fleet_config;
+pub(crate) mod on_disconnect;
 pub(crate) mod request;
 
 use std::{

@@ -18,8 +18,6 @@ use std::{
 
 use tokio::sync::oneshot;
 
-#[cfg(feature = "redis")]
-use crate::fleet::{Fleet, FleetConfig};
 use crate::{
     config::{self, Config, ConfigError, Settings},
     engine::stats::Second,
@@ -31,6 +29,8 @@ use crate::{
         learned_limits::{Memory, SavedLimits},
     },
 };
+#[cfg(feature = "redis")]
+use crate::{fleet::Fleet, limits::fleet_config::FleetConfig};
 
 /// The monitor of this process, the one that `#[ratellmiter]` uses.
 #[must_use]

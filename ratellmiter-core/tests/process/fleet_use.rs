@@ -1,4 +1,4 @@
-//! What a program meets that shares its limiters: with and without a runtime, at its end, and where the server will not do it.
+//! Shared limiters in a program: with and without a runtime, at its end, and with a server that refuses.
 
 use std::{
     thread,
@@ -12,9 +12,9 @@ use ratellmiter_core::{
 
 use crate::redis::{Redis, programs};
 
-const LONG: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A monitor that stands for a process of its own.
+/// Returns a monitor that acts as a separate process.
 fn sharing(redis: &Redis) -> Monitor {
     let monitor = Monitor::new();
     monitor.share_over(FleetConfig::redis(redis.url()).unwrap());
@@ -25,29 +25,29 @@ fn limits() -> Limits {
     Limits::per_minute(6000).no_ramp()
 }
 
-fn until(what: &str, is: impl Fn() -> bool) {
+fn wait_until(state: &str, condition: impl Fn() -> bool) {
     let began = Instant::now();
-    while !is() {
-        assert!(began.elapsed() < LONG, "not {what}");
+    while !condition() {
+        assert!(began.elapsed() < TIMEOUT, "not {state}");
         thread::sleep(Duration::from_millis(10));
     }
 }
 
-fn members(limiter: &Limiter) -> u64 {
+fn processes(limiter: &Limiter) -> u64 {
     limiter.snapshot().fleet.map_or(0, |fleet| fleet.processes)
 }
 
 #[test]
-fn a_program_without_a_runtime_shares_as_any_other() {
+fn program_without_a_runtime_shares_its_limiter() {
     let redis = Redis::start();
     let monitor = sharing(&redis);
     let limiter = monitor.limiter("m");
     (0..3).for_each(|_| limiter.blocking_acquire().finish());
-    assert_eq!((members(&limiter), limiter.snapshot().in_flight), (1, 0));
+    assert_eq!((processes(&limiter), limiter.snapshot().in_flight), (1, 0));
 }
 
 #[test]
-fn who_does_not_wait_gets_a_slot_as_long_as_one_comes_again() {
+fn repeated_try_acquire_gets_slots() {
     let redis = Redis::start();
     let monitor = sharing(&redis);
     let limiter = monitor.limiter("m");
@@ -64,7 +64,7 @@ fn who_does_not_wait_gets_a_slot_as_long_as_one_comes_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_program_that_stops_leaves_its_places_at_once_and_takes_part_again_when_it_calls() {
+async fn stopped_monitor_returns_its_lease_until_the_next_call() {
     let redis = Redis::start();
     let logs = tempfile::tempdir().unwrap();
     let limits = limits().max_in_flight(1);
@@ -73,27 +73,27 @@ async fn a_program_that_stops_leaves_its_places_at_once_and_takes_part_again_whe
     let log = one.start(Config::new().log_directory(logs.path())).unwrap();
     one.limiter("m").acquire().await.finish();
     let other = other.limiter("m");
-    until("two", || members(&other) == 2);
+    wait_until("two", || processes(&other) == 2);
     one.stop().await.unwrap();
     let began = Instant::now();
     other.acquire().await.finish();
     assert!(began.elapsed() < Duration::from_millis(1500), "{:?}", began.elapsed());
-    until("alone", || members(&other) == 1);
+    wait_until("alone", || processes(&other) == 1);
     one.limiter("m").acquire().await.finish();
-    until("two again", || members(&other) == 2);
+    wait_until("two again", || processes(&other) == 2);
     let text = std::fs::read_to_string(log).unwrap();
     assert!(text.contains(r#""namespace":"default""#) && text.contains(r#""members":"#), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_forgets_breaks_no_cap_of_calls_in_flight() {
+async fn flushed_server_keeps_the_in_flight_limit() {
     let redis = Redis::start();
     let monitors = [sharing(&redis), sharing(&redis), sharing(&redis)];
     let limiters = monitors.each_ref().map(|monitor| {
         monitor.set_limits("m", limits().max_in_flight(2));
         monitor.limiter("m")
     });
-    let out = || limiters.iter().map(|limiter| limiter.snapshot().in_flight).sum::<u64>();
+    let in_flight = || limiters.iter().map(|limiter| limiter.snapshot().in_flight).sum::<u64>();
     let calls = limiters.iter().flat_map(|limiter| std::iter::repeat_n(limiter, 8)).map(|limiter| {
         let limiter = limiter.clone();
         tokio::spawn(async move {
@@ -106,12 +106,12 @@ async fn a_server_that_forgets_breaks_no_cap_of_calls_in_flight() {
     let began = Instant::now();
     let mut flushed = 0;
     while calls.iter().any(|call| !call.is_finished()) {
-        assert!(began.elapsed() < LONG * 3, "calls do not end");
+        assert!(began.elapsed() < TIMEOUT * 3, "calls do not end");
         if flushed < 3 && began.elapsed() > Duration::from_millis(700 + 1900 * flushed) {
-            redis.ask("FLUSHALL");
+            redis.command("FLUSHALL");
             flushed += 1;
         }
-        assert!(out() <= 2, "{} are out", out());
+        assert!(in_flight() <= 2, "{} in flight", in_flight());
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     for call in calls {
@@ -121,18 +121,18 @@ async fn a_server_that_forgets_breaks_no_cap_of_calls_in_flight() {
 }
 
 #[test]
-fn limiter_has_one_key_which_is_all_hash_tag() {
+fn limiter_has_one_key_that_is_all_hash_tag() {
     for program in programs() {
-        let redis = Redis::of(program, &[]);
+        let redis = Redis::with_arguments(program, &[]);
         let monitor = sharing(&redis);
         monitor.limiter("m").blocking_acquire().finish();
-        assert_eq!(redis.ask("KEYS *").lines().nth(2), Some("{ratellmiter:default:m}"), "{program}");
-        assert_eq!(redis.ask("DBSIZE"), ":1\r\n", "{program}");
+        assert_eq!(redis.command("KEYS *").lines().nth(2), Some("{ratellmiter:default:m}"), "{program}");
+        assert_eq!(redis.command("DBSIZE"), ":1\r\n", "{program}");
     }
 }
 
 #[tokio::test]
-async fn names_do_not_run_into_one_another_and_a_key_that_is_none_of_ours_is_told() {
+async fn colons_in_names_do_not_collide_and_foreign_keys_are_reported() {
     let redis = Redis::start();
     let [one, other] = [("a:b", "c"), ("a", "b:c")].map(|(namespace, model)| {
         let monitor = Monitor::new();
@@ -142,40 +142,39 @@ async fn names_do_not_run_into_one_another_and_a_key_that_is_none_of_ours_is_tol
     });
     one.1.acquire().await.finish();
     other.1.acquire().await.finish();
-    assert_eq!((members(&one.1), members(&other.1)), (1, 1));
-    redis.ask("LPUSH {ratellmiter:default:m} x");
+    assert_eq!((processes(&one.1), processes(&other.1)), (1, 1));
+    redis.command("LPUSH {ratellmiter:default:m} x");
     let monitor = sharing(&redis);
     let limiter = monitor.limiter("m");
     let error = limiter.wait_until_shared().await.unwrap_err();
     assert!(matches!(error, FleetError::Refused { .. }), "{error}");
     let expected = format!(
-        "m cannot be shared on 127.0.0.1:{}, which says that it cannot read what is kept under {{ratellmiter:default:m}}, which is \
-         not ours or damaged",
+        "m cannot be shared on 127.0.0.1:{}: the value of {{ratellmiter:default:m}} is damaged or was written by another program",
         redis.port
     );
     assert_eq!(error.to_string(), expected);
     limiter.acquire().await.finish();
     assert!(limiter.snapshot().fleet.is_some_and(|fleet| fleet.is_disconnected));
-    redis.ask("DEL {ratellmiter:default:m}");
-    until("shared", || limiter.snapshot().fleet.is_some_and(|fleet| !fleet.is_disconnected));
+    redis.command("DEL {ratellmiter:default:m}");
+    wait_until("shared", || limiter.snapshot().fleet.is_some_and(|fleet| !fleet.is_disconnected));
 }
 
 #[test]
-fn one_that_is_shared_elsewhere_leaves_where_it_was() {
+fn limiter_moves_to_another_server() {
     let (here, there) = (Redis::start(), Redis::start());
     let monitor = sharing(&here);
     let limiter = monitor.limiter("m");
     limiter.blocking_acquire().finish();
     monitor.share_over(FleetConfig::redis(there.url()).unwrap());
     limiter.blocking_acquire().finish();
-    assert!(there.steps() > 0);
+    assert!(there.script_calls() > 0);
     let error = FleetConfig::redis("http://:hunter2@host").unwrap_err();
     assert!(!error.to_string().contains("hunter2"), "{error}");
     limiter.blocking_acquire().finish();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_refusal_taught_one_all_know_and_so_does_who_comes_later() {
+async fn adapted_rate_is_known_to_all_processes() {
     let redis = Redis::start();
     let monitors = [sharing(&redis), sharing(&redis), sharing(&redis)];
     let join = |monitor: &Monitor| {
@@ -199,16 +198,16 @@ async fn what_a_refusal_taught_one_all_know_and_so_does_who_comes_later() {
         call.await.unwrap();
     }
     let learned = |limiter: &Limiter| limiter.snapshot().adapted_rate_per_second;
-    until("told to both", || learned(&one).is_some() && learned(&other).is_some());
+    wait_until("adapted in both", || learned(&one).is_some() && learned(&other).is_some());
     let later = join(&monitors[2]);
     later.acquire().await.finish();
     let all = [&one, &other, &later].map(|limiter| learned(limiter).unwrap());
-    // 50 a second went, of which it leaves 85 % and goes back up.
+    // 50 a second were sent. A refusal leaves 85 % of it, and the limit grows again.
     assert!(all.iter().all(|rate| (35.0..50.0).contains(rate)), "{all:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_day_that_others_spent_is_told_at_once() {
+async fn daily_budget_spent_by_another_process_rejects_at_once() {
     let redis = Redis::start();
     let day = limits().requests_per_day(5);
     {
@@ -217,7 +216,7 @@ async fn a_day_that_others_spent_is_told_at_once() {
         for _ in 0..5 {
             one.limiter("m").acquire().await.finish();
         }
-        // It has ended.
+        // The first process has ended.
     }
     let other = sharing(&redis);
     other.set_limits("m", day);
@@ -229,15 +228,15 @@ async fn a_day_that_others_spent_is_told_at_once() {
     assert_eq!(limiter.snapshot().budgets().next().unwrap().others, 5);
 }
 
-/// Each limiter is on the node that the cluster keeps its key on, whichever node the URL names.
+/// Each limiter is on the node that owns its key, for the URL of any node.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cluster_is_shared_on_as_one_server_is() {
+async fn cluster_is_used_through_any_node() {
     let nodes = [Redis::node(&[]), Redis::node(&[])];
     for (node, slots) in nodes.iter().zip(["0 8191", "8192 16383"]) {
-        assert_eq!(node.ask(&format!("CLUSTER ADDSLOTSRANGE {slots}")), "+OK\r\n");
+        assert_eq!(node.command(&format!("CLUSTER ADDSLOTSRANGE {slots}")), "+OK\r\n");
     }
-    assert_eq!(nodes[0].ask(&format!("CLUSTER MEET 127.0.0.1 {}", nodes[1].port)), "+OK\r\n");
-    until("a cluster", || nodes.iter().all(|node| node.ask("CLUSTER INFO").contains("cluster_state:ok")));
+    assert_eq!(nodes[0].command(&format!("CLUSTER MEET 127.0.0.1 {}", nodes[1].port)), "+OK\r\n");
+    wait_until("a cluster", || nodes.iter().all(|node| node.command("CLUSTER INFO").contains("cluster_state:ok")));
     let models = ["one", "two", "three", "four", "five", "six"];
     for node in &nodes {
         let monitor = sharing(node);
@@ -247,28 +246,29 @@ async fn a_cluster_is_shared_on_as_one_server_is() {
             limiter.acquire().await.finish();
         }
     }
-    let keys = nodes.each_ref().map(|node| node.ask("DBSIZE").trim().trim_start_matches(':').parse::<usize>().unwrap());
+    let keys =
+        nodes.each_ref().map(|node| node.command("DBSIZE").trim().trim_start_matches(':').parse::<usize>().unwrap());
     assert!(keys.iter().sum::<usize>() == models.len() && keys.iter().all(|count| *count > 0), "{keys:?}");
 }
 
-/// What the README says that a user must be allowed, and nothing else.
+/// Grants only the permissions listed in the README.
 #[tokio::test]
-async fn a_user_needs_few_commands() {
+async fn documented_permissions_are_sufficient() {
     let redis = Redis::start();
     let commands = "+evalsha +eval +time +hmget +hget +hset +hdel +expire";
     let allowed = format!("ACL SETUSER worker on >hunter2 resetkeys ~{{ratellmiter:* nocommands {commands}");
-    assert_eq!(redis.ask(&allowed), "+OK\r\n");
+    assert_eq!(redis.command(&allowed), "+OK\r\n");
     let monitor = Monitor::new();
     monitor.share_over(FleetConfig::redis(format!("redis://worker:hunter2@127.0.0.1:{}", redis.port)).unwrap());
     let limiter = monitor.limiter("m");
     limiter.wait_until_shared().await.unwrap();
     limiter.acquire().await.finish();
-    assert_eq!(members(&limiter), 1);
+    assert_eq!(processes(&limiter), 1);
 }
 
-/// What was learned grows back with the time that calls wait for it, in however many processes.
+/// An adapted limit grows with the time in which calls are queued, in any number of processes.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_in_which_many_wait_is_a_second() {
+async fn adapted_limit_grows_once_for_all_processes() {
     let redis = Redis::start();
     let tokens = 60_000;
     let monitors = [sharing(&redis), sharing(&redis), sharing(&redis), sharing(&redis)];
@@ -291,12 +291,12 @@ async fn a_second_in_which_many_wait_is_a_second() {
         })
         .collect();
     let learned = || limiters.each_ref().map(|limiter| limiter.snapshot().budgets().next()?.learned);
-    until("learned", || learned().iter().all(Option::is_some));
+    wait_until("learned", || learned().iter().all(Option::is_some));
     let low = learned()[0].unwrap();
     let began = Instant::now();
     tokio::time::sleep(Duration::from_secs(3)).await;
     let now = learned()[0].unwrap();
-    // It takes six seconds of waiting to come back from 0.85 of what went.
+    // The growth from 85 % of the throughput back to all of it takes six seconds with queued calls.
     let ceiling = low / 0.85;
     eprintln!("from {low:.0} to {now:.0} of {ceiling:.0} in {:?}", began.elapsed());
     assert!(now > low * 1.02 && now < ceiling, "{low} {now}");
@@ -304,23 +304,23 @@ async fn a_second_in_which_many_wait_is_a_second() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_waits_for_little_gets_a_ticket_of_an_idle_fleet() {
+async fn short_waits_get_tickets_of_an_idle_fleet() {
     let redis = Redis::start();
     let monitor = sharing(&redis);
     monitor.set_limits("m", Limits::per_minute(300).no_ramp());
     let limiter = monitor.limiter("m");
     limiter.wait_until_shared().await.unwrap();
-    let mut went = 0;
+    let mut sent = 0;
     for _ in 0..5 {
         tokio::time::sleep(Duration::from_millis(700)).await;
-        let asked = limiter.acquire_with(AcquireOptions::new().max_wait(Duration::from_millis(150))).await;
-        went += asked.map(Ticket::finish).map_or(0, |()| 1);
+        let result = limiter.acquire_with(AcquireOptions::new().max_wait(Duration::from_millis(150))).await;
+        sent += result.map(Ticket::finish).map_or(0, |()| 1);
     }
-    assert_eq!(went, 5, "of calls that wait for less than an interval");
-    let mut went = 0;
+    assert_eq!(sent, 5, "calls that wait for less than an interval");
+    let mut sent = 0;
     for _ in 0..6 {
         tokio::time::sleep(Duration::from_millis(700)).await;
-        went += limiter.acquire_with(AcquireOptions::new().max_queue(0)).await.map(Ticket::finish).map_or(0, |()| 1);
+        sent += limiter.acquire_with(AcquireOptions::new().max_queue(0)).await.map(Ticket::finish).map_or(0, |()| 1);
     }
-    assert!(went >= 4, "{went} of calls that do not wait at all");
+    assert!(sent >= 4, "{sent} calls that do not wait at all");
 }

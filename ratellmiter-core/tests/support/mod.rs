@@ -1,4 +1,4 @@
-//! A server on loopback that gives the answers it was told to, one a request, and the last of them from then on.
+//! A server on loopback that returns the given responses in order, and repeats the last one.
 
 #![allow(dead_code, unreachable_pub)] // Each test uses a part.
 
@@ -16,8 +16,8 @@ use std::{
 use ratellmiter_core::{Limiter, Limits};
 use serde_json::Value;
 
-/// More requests than any test makes: a client that never stops ends the server, not the machine.
-const MOST: usize = 1000;
+/// Maximum number of requests, more than any test makes, so that a client in an endless loop does not exhaust the machine.
+const MAX_REQUESTS: usize = 1000;
 
 pub mod vectors;
 
@@ -27,14 +27,14 @@ pub struct Server {
 }
 
 impl Server {
-    /// `answers` are whole responses but for their end: `Content-Length`, the empty line and the body are made here.
+    /// Starts a server that returns `answers`. It adds the `Content-Length` header.
     pub fn start(answers: Vec<Answer>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let requests = Arc::new(AtomicUsize::new(0));
         let seen = requests.clone();
         thread::spawn(move || {
-            for stream in listener.incoming().take(MOST) {
+            for stream in listener.incoming().take(MAX_REQUESTS) {
                 let (Ok(stream), seen, answers) = (stream, seen.clone(), answers.clone()) else { break };
                 thread::spawn(move || serve(&stream, &seen, &answers));
             }
@@ -46,7 +46,7 @@ impl Server {
         format!("http://{}/v1", self.address)
     }
 
-    /// How many requests have come.
+    /// Returns the number of requests received.
     pub fn requests(&self) -> usize {
         self.requests.load(Ordering::SeqCst)
     }
@@ -65,12 +65,13 @@ impl Answer {
         Self { status, headers, body: body.into() }
     }
 
-    /// A success with a body of JSON.
+    /// Returns a success with a JSON body.
     pub fn json(body: &Value) -> Self {
         Self::new(200, &[("content-type", "application/json")], body.to_string())
     }
 
-    /// A success with events, named by their types as Anthropic and `OpenAI`'s Responses do, and `OpenAI`'s end of a chat.
+    /// Returns a success with server-sent events, named by their types as in Anthropic's API and `OpenAI`'s Responses. Events without a
+    /// type end with `[DONE]`, as in `OpenAI`'s chat completions.
     pub fn events(events: &[Value]) -> Self {
         let mut body = String::new();
         for event in events {
@@ -86,13 +87,13 @@ impl Answer {
     }
 }
 
-/// A limiter with a budget of tokens, of which [`taken`] tells: so large that no call waits for it.
+/// Returns a limiter with a token budget so large that no call waits for it.
 pub fn budget() -> Limiter {
     let limits = Limits::per_minute(600_000).no_ramp();
     Limiter::new(limits.tokens_per_minute(1_000_000_000))
 }
 
-/// What counts against the budget, and how many calls are out.
+/// Returns the tokens charged to the budget, and the number of calls in flight.
 pub fn taken(limiter: &Limiter) -> (u64, u64) {
     let now = limiter.snapshot();
     (now.budgets().map(|budget| budget.taken).sum(), now.in_flight)
@@ -101,7 +102,7 @@ pub fn taken(limiter: &Limiter) -> (u64, u64) {
 /// Answers the requests of one connection.
 fn serve(stream: &TcpStream, seen: &AtomicUsize, answers: &[Answer]) {
     let mut reader = BufReader::new(stream);
-    for _ in 0..MOST {
+    for _ in 0..MAX_REQUESTS {
         let mut length = 0;
         let mut line = String::new();
         loop {

@@ -1,4 +1,4 @@
-//! A real server on a free loopback port, and a line to it that can be slow or cut.
+//! A real server on a free loopback port, and a proxy before it that can be slow or cut off.
 
 #![allow(dead_code, unreachable_pub)] // Each test uses a part.
 
@@ -18,10 +18,10 @@ use std::{
 
 use tempfile::TempDir;
 
-/// One that does not answer for so long is broken.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Time after which a server that does not respond is broken.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Ends with its test.
+/// A server process, which is killed on drop.
 pub struct Redis {
     child: Child,
     pub port: u16,
@@ -30,39 +30,38 @@ pub struct Redis {
     directory: TempDir,
 }
 
-/// The servers there are to test against: Redis always, Valkey where it is installed.
+/// Returns the servers to test against: Redis, and Valkey if it is installed.
 pub fn programs() -> Vec<&'static str> {
-    let is_there = |program: &&str| Command::new(program).arg("--version").stdout(Stdio::null()).status().is_ok();
-    let there: Vec<_> = ["redis-server", "valkey-server"].into_iter().filter(is_there).collect();
-    assert!(there.contains(&"redis-server"), "the tests need redis-server");
-    there
+    let is_installed = |program: &&str| Command::new(program).arg("--version").stdout(Stdio::null()).status().is_ok();
+    let installed: Vec<_> = ["redis-server", "valkey-server"].into_iter().filter(is_installed).collect();
+    assert!(installed.contains(&"redis-server"), "the tests need redis-server");
+    installed
 }
 
 impl Redis {
     pub fn start() -> Self {
-        Self::of("redis-server", &[])
+        Self::with_arguments("redis-server", &[])
     }
 
-    /// This program, with more arguments than it needs.
-    pub fn of(program: &'static str, arguments: &[&str]) -> Self {
-        Self::on(program, free_port(), arguments)
+    /// Starts `program` with additional arguments.
+    pub fn with_arguments(program: &'static str, arguments: &[&str]) -> Self {
+        Self::start_on(program, free_port(), arguments)
     }
 
-    /// On this port, where nothing is.
-    pub fn at(port: u16) -> Self {
-        Self::on("redis-server", port, &[])
+    /// Starts a server on the free port `port`.
+    pub fn on_port(port: u16) -> Self {
+        Self::start_on("redis-server", port, &[])
     }
 
-    /// Starts a node of a cluster. The nodes talk to each other on the port that is 10,000 above, which must be below those that
-    /// connections get, too.
+    /// Starts a node of a cluster. Nodes also listen on `port` + 10,000, which must be below the ephemeral ports, too.
     pub fn node(arguments: &[&str]) -> Self {
         let mut ports = std::iter::repeat_with(free_port).map(|port| 10_000 + port % 10_000).take(1000);
         let is_free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
         let port = ports.find(|port| is_free(*port) && is_free(port + 10_000)).expect("two free ports");
-        Self::on("redis-server", port, &[&["--cluster-enabled", "yes"], arguments].concat())
+        Self::start_on("redis-server", port, &[&["--cluster-enabled", "yes"], arguments].concat())
     }
 
-    pub fn on(program: &'static str, port: u16, arguments: &[&str]) -> Self {
+    pub fn start_on(program: &'static str, port: u16, arguments: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let arguments: Vec<_> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
         let child = spawn(program, port, &arguments, directory.path());
@@ -75,13 +74,13 @@ impl Redis {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// It dies at once, and all it knew with it.
+    /// Kills the server at once. It stores nothing on disk.
     pub fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
-    /// Again on the same port, empty.
+    /// Kills the server and starts it again on the same port, without data.
     pub fn restart(&mut self) {
         self.kill();
         self.child = spawn(self.program, self.port, &self.arguments, self.directory.path());
@@ -91,15 +90,15 @@ impl Redis {
     fn await_ready(&self) {
         let started = Instant::now();
         while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            assert!(started.elapsed() < PATIENCE, "{} does not start", self.program);
+            assert!(started.elapsed() < TIMEOUT, "{} does not start", self.program);
             thread::sleep(Duration::from_millis(10));
         }
     }
 
-    /// What it answers to a command, or to one a line, its lines together.
-    pub fn ask(&self, command: &str) -> String {
+    /// Sends a command, or one on each line, and returns the replies.
+    pub fn command(&self, command: &str) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
         writeln!(stream, "{command}\r").unwrap();
         stream.shutdown(Shutdown::Write).unwrap();
         let mut text = String::new();
@@ -107,9 +106,9 @@ impl Redis {
         text
     }
 
-    /// How often a script was run until now.
-    pub fn steps(&self) -> u64 {
-        let stats = self.ask("INFO commandstats");
+    /// Returns the number of script calls until now.
+    pub fn script_calls(&self) -> u64 {
+        let stats = self.command("INFO commandstats");
         let calls = |line: &str| line.strip_prefix("cmdstat_evalsha:calls=")?.split(',').next()?.parse::<u64>().ok();
         stats.lines().find_map(calls).unwrap_or_default()
     }
@@ -121,7 +120,7 @@ impl Drop for Redis {
     }
 }
 
-/// Below those that connections get, so that none takes it while a server is down.
+/// Returns a free port below the ephemeral ones, so that no connection takes it while the server is down.
 pub fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let first = std::process::id().wrapping_mul(37);
@@ -141,23 +140,23 @@ fn spawn(program: &str, port: u16, arguments: &[String], directory: &Path) -> Ch
     command.args(arguments).stdout(log).stderr(Stdio::null()).stdin(Stdio::null()).spawn().unwrap()
 }
 
-/// A line to a server, for as long as the test runs.
+/// A proxy before a server.
 pub struct Proxy {
     pub address: SocketAddr,
     state: Arc<State>,
 }
 
 struct State {
-    /// The port that new connections are forwarded to.
-    to: AtomicU16,
+    /// Port of the server for new connections.
+    port: AtomicU16,
     accepted: AtomicU64,
     is_cut: AtomicBool,
-    /// Answers are held back for so many milliseconds.
-    delay: AtomicU64,
-    /// The next answer is lost, and its connection with it.
-    loses: AtomicBool,
-    /// Connections of an earlier age hang.
-    age: AtomicU64,
+    /// Delay of replies in milliseconds.
+    delay_ms: AtomicU64,
+    /// `true` if the next reply is to be lost.
+    loses_next: AtomicBool,
+    /// Connections opened in an earlier generation hang.
+    generation: AtomicU64,
     open: Mutex<Vec<TcpStream>>,
 }
 
@@ -166,17 +165,17 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let state = Arc::new(State {
-            to: AtomicU16::new(port),
+            port: AtomicU16::new(port),
             accepted: AtomicU64::new(0),
             is_cut: AtomicBool::new(false),
-            delay: AtomicU64::new(0),
-            loses: AtomicBool::new(false),
-            age: AtomicU64::new(0),
+            delay_ms: AtomicU64::new(0),
+            loses_next: AtomicBool::new(false),
+            generation: AtomicU64::new(0),
             open: Mutex::new(Vec::new()),
         });
         let shared = state.clone();
         thread::spawn(move || {
-            // More than any test makes.
+            // More connections than any test opens.
             for stream in listener.incoming().take(10_000) {
                 let (Ok(client), state) = (stream, shared.clone()) else { return };
                 thread::spawn(move || state.serve(&client));
@@ -189,9 +188,9 @@ impl Proxy {
         format!("redis://{}", self.address)
     }
 
-    /// Forwards new connections to `port`, as an address does that fails over. Open connections keep their server.
-    pub fn switch(&self, port: u16) {
-        self.state.to.store(port, Ordering::SeqCst);
+    /// Forwards new connections to `port`, like an address after a failover. Open connections keep their server.
+    pub fn switch_to(&self, port: u16) {
+        self.state.port.store(port, Ordering::SeqCst);
     }
 
     /// Returns the number of connections accepted until now.
@@ -199,66 +198,66 @@ impl Proxy {
         self.state.accepted.load(Ordering::SeqCst)
     }
 
-    /// Nothing goes through: what is open hangs, what comes hangs too. `false` mends it.
-    pub fn cut(&self, is_cut: bool) {
+    /// Lets all connections hang, also new ones, or closes the hanging ones and ends this.
+    pub fn set_cut(&self, is_cut: bool) {
         self.state.is_cut.store(is_cut, Ordering::SeqCst);
         if !is_cut {
-            // As networks do, the old connections are of no use.
+            // As in real networks, the old connections are not usable.
             for stream in self.state.open.lock().unwrap().drain(..) {
                 let _ = stream.shutdown(Shutdown::Both);
             }
         }
     }
 
-    /// The next answer is lost, though the server has done what it answers; the connection breaks.
-    pub fn lose_answer(&self) {
-        self.state.loses.store(true, Ordering::SeqCst);
+    /// Drops the next reply, after the server has executed the command, and closes the connection.
+    pub fn lose_next_reply(&self) {
+        self.state.loses_next.store(true, Ordering::SeqCst);
     }
 
-    /// Nothing will ever go through what is open now; what comes is served.
-    pub fn forget_open(&self) {
-        self.state.age.fetch_add(1, Ordering::SeqCst);
+    /// Lets the open connections hang for ever. New ones are served.
+    pub fn hang_open_connections(&self) {
+        self.state.generation.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Answers come so much later.
-    pub fn delay(&self, delay: Duration) {
-        self.state.delay.store(u64::try_from(delay.as_millis()).unwrap(), Ordering::SeqCst);
+    /// Sets a delay of all replies.
+    pub fn set_delay(&self, delay: Duration) {
+        self.state.delay_ms.store(u64::try_from(delay.as_millis()).unwrap(), Ordering::SeqCst);
     }
 }
 
 impl State {
     fn serve(&self, client: &TcpStream) {
         self.accepted.fetch_add(1, Ordering::SeqCst);
-        let Ok(server) = TcpStream::connect(("127.0.0.1", self.to.load(Ordering::SeqCst))) else { return };
+        let Ok(server) = TcpStream::connect(("127.0.0.1", self.port.load(Ordering::SeqCst))) else { return };
         client.set_nodelay(true).unwrap();
         server.set_nodelay(true).unwrap();
         self.open.lock().unwrap().extend([client.try_clone().unwrap(), server.try_clone().unwrap()]);
-        let age = self.age.load(Ordering::SeqCst);
+        let generation = self.generation.load(Ordering::SeqCst);
         thread::scope(|scope| {
-            scope.spawn(|| self.carry(client, &server, age, false));
-            scope.spawn(|| self.carry(&server, client, age, true));
+            scope.spawn(|| self.forward(client, &server, generation, false));
+            scope.spawn(|| self.forward(&server, client, generation, true));
         });
     }
 
-    fn hangs(&self, age: u64) -> bool {
-        self.is_cut.load(Ordering::SeqCst) || self.age.load(Ordering::SeqCst) > age
+    fn hangs(&self, generation: u64) -> bool {
+        self.is_cut.load(Ordering::SeqCst) || self.generation.load(Ordering::SeqCst) > generation
     }
 
-    fn carry(&self, mut from: &TcpStream, mut to: &TcpStream, age: u64, is_answer: bool) {
+    fn forward(&self, mut from: &TcpStream, mut to: &TcpStream, generation: u64, is_reply: bool) {
         let mut buffer = vec![0; 1 << 16];
         while let Ok(count) = from.read(&mut buffer) {
             if count == 0 {
                 break;
             }
-            let delay = self.delay.load(Ordering::SeqCst);
-            if is_answer && delay > 0 {
+            let delay = self.delay_ms.load(Ordering::SeqCst);
+            if is_reply && delay > 0 {
                 thread::sleep(Duration::from_millis(delay));
             }
             let began = Instant::now();
-            while self.hangs(age) && began.elapsed() < PATIENCE * 6 {
+            while self.hangs(generation) && began.elapsed() < TIMEOUT * 6 {
                 thread::sleep(Duration::from_millis(5));
             }
-            if is_answer && self.loses.swap(false, Ordering::SeqCst) {
+            if is_reply && self.loses_next.swap(false, Ordering::SeqCst) {
                 let _ = from.shutdown(Shutdown::Both);
                 break;
             }
@@ -270,7 +269,7 @@ impl State {
     }
 }
 
-/// The lines of a child's output that have come, read by a thread of their own.
+/// Reads lines from a child's output on a thread. Returns the lines received so far, which grow.
 pub fn lines_of(output: impl std::io::Read + Send + 'static) -> Arc<Mutex<Vec<String>>> {
     let lines = Arc::new(Mutex::new(Vec::new()));
     let shared = lines.clone();

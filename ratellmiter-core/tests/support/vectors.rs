@@ -1,4 +1,4 @@
-//! The refusals of the vectors, as a server answers them, and what must come of each through a real client.
+//! The refusals of the test vectors as responses of a server, with the expected outcome for a real client.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,13 +10,13 @@ use super::Answer;
 pub struct Refusal {
     pub id: String,
     pub answer: Answer,
-    /// It is to be tried again: the call succeeds with the second request.
+    /// `true` if the call is to be retried, and succeeds with the second request.
     pub retried: bool,
-    /// After this, where the server says so.
+    /// Wait from the server's hint.
     pub hint: Option<Duration>,
 }
 
-/// All refusals with a status that is no success.
+/// Returns all refusals with an error status.
 pub fn refusals() -> Vec<Refusal> {
     let vectors: Value = serde_json::from_str(include_str!("../vectors/outcomes.json")).unwrap();
     let now = vectors["now_epoch"].as_u64().unwrap();
@@ -27,7 +27,7 @@ pub fn refusals() -> Vec<Refusal> {
     refusals
 }
 
-/// Real clients live today: what the vectors say in epoch milliseconds is moved there from their `now`.
+/// Moves times in epoch milliseconds from the `now` of the vectors to today, the clock of real clients.
 fn as_of_today(vector: &Value, now: u64) -> Value {
     let today = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis();
     let move_to_today = |text: &str| {
@@ -57,12 +57,12 @@ fn refusal(vector: &Value) -> Refusal {
     }
 }
 
-/// The refusal of the examples: `OpenAI`'s, three quarters of a second.
+/// Returns the refusal of the examples: `OpenAI`'s, with a hint of three quarters of a second.
 pub fn example() -> Answer {
     refusals().swap_remove(0).answer
 }
 
-/// The answer of a chat completion that every client of `OpenAI`'s shape understands.
+/// Returns a chat completion that all clients of `OpenAI`'s API accept.
 pub fn success() -> Answer {
     let body = json!({
         "id": "chatcmpl-1", "object": "chat.completion", "created": 1_795_502_400, "model": "gpt-4o",
@@ -72,15 +72,15 @@ pub fn success() -> Answer {
     Answer::new(200, &[("content-type", "application/json")], body.to_string())
 }
 
-/// What came of a call: whether it succeeded, and how many requests the server saw.
+/// Checks the outcome of a call: `succeeded`, the number of `requests` that the server received, and the time that the call took.
 pub fn check(refusal: &Refusal, succeeded: bool, requests: usize, took: Duration) {
     let Refusal { id, retried, hint, .. } = refusal;
     assert_eq!((succeeded, requests), if *retried { (true, 2) } else { (false, 1) }, "{id}");
     if *retried {
-        // Without a hint the first pause is two seconds; on either there is a tenth of jitter, and the clock's millisecond.
+        // Without a hint the first pause is two seconds. The jitter is a tenth of the pause, and the clock counts milliseconds.
         let pause = hint.unwrap_or(Duration::from_secs(2));
-        let most =
+        let max =
             pause + (pause / 10).clamp(Duration::from_millis(10), Duration::from_secs(1)) + Duration::from_millis(2);
-        assert!(took >= pause && took <= most, "{id}: {took:?}, not {pause:?}");
+        assert!(took >= pause && took <= max, "{id}: {took:?}, not {pause:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! What the library warns of, as a program's subscriber hears it.
+//! A `tracing` subscriber that records the events of the library.
 
 use std::{
     fmt::{self, Write as _},
@@ -11,12 +11,12 @@ use tracing::{
     span,
 };
 
-/// Keeps what is warned of, a line each.
+/// Recorded events, one on each line.
 #[derive(Clone, Default)]
 pub(crate) struct Warnings(Arc<Mutex<String>>);
 
 impl Warnings {
-    /// All of it so far.
+    /// Returns the text recorded so far.
     pub(crate) fn said(&self) -> String {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -35,9 +35,9 @@ impl Subscriber for Warnings {
         metadata.target().starts_with("ratellmiter_core")
     }
     fn event(&self, event: &Event<'_>) {
-        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        event.record(&mut Text(&mut said));
-        said.push('\n');
+        let mut text = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        event.record(&mut Text(&mut text));
+        text.push('\n');
     }
     fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
         span::Id::from_u64(1)

@@ -1,4 +1,4 @@
-//! Workers of a fleet: real processes, which are this test binary run again.
+//! Workers of a fleet: real processes, in which this test binary runs again.
 
 #![allow(dead_code, unreachable_pub)] // Each test uses a part.
 
@@ -24,33 +24,34 @@ const VARIABLE: &str = "RATELLMITER_TEST_WORKER";
 /// The test that calls [`run_if_worker`], in the root of the binary.
 const TEST: &str = "a_worker";
 
-/// What one worker does: so many calls at once, each of which takes a while.
+/// The job of a worker: it starts `calls` calls at once.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Job {
     pub url: String,
-    pub loss: String,
+    pub on_disconnect: String,
     pub per_minute: u32,
     pub ramp: bool,
     pub max_in_flight: Option<u32>,
     pub tokens_per_minute: Option<u64>,
     pub requests_per_day: Option<u64>,
-    /// What each call is said to cost.
+    /// Estimated and used tokens of each call.
     pub tokens: u64,
     pub calls: u64,
-    /// How long a call is out, in milliseconds.
-    pub takes: u64,
-    /// Of the calls, these are refused once, each with a hint of so many milliseconds.
+    /// Latency of each call, in milliseconds.
+    pub latency_ms: u64,
+    /// Calls that are refused once, with a hint of `hint_ms` milliseconds.
     pub refused: Vec<u64>,
-    pub hint: u64,
-    /// For how long it stays after its calls, in milliseconds.
-    pub stays: u64,
-    /// After how many milliseconds its calls begin, or when, in milliseconds since the epoch.
-    pub waits: u64,
-    pub begins: u64,
-    /// Where a simulated provider answers, in place of calls that only take time.
+    pub hint_ms: u64,
+    /// Time from the end of the calls to the end of the process, in milliseconds.
+    pub linger_ms: u64,
+    /// Start of the calls, in milliseconds since the epoch; 0 for at once.
+    pub start_at_ms: u64,
+    /// Time from `start_at_ms` to the first call, in milliseconds.
+    pub delay_ms: u64,
+    /// URL of a simulated provider, which replaces `latency_ms` and `refused`.
     pub provider: Option<String>,
-    /// Where its log is written, if it is.
+    /// Directory of the log, if one is written.
     pub logs: Option<PathBuf>,
 }
 
@@ -58,7 +59,7 @@ impl Default for Job {
     fn default() -> Self {
         Self {
             url: String::new(),
-            loss: "degrade".to_owned(),
+            on_disconnect: "degrade".to_owned(),
             per_minute: 6000,
             ramp: false,
             max_in_flight: None,
@@ -66,41 +67,27 @@ impl Default for Job {
             requests_per_day: None,
             tokens: 0,
             calls: 100,
-            takes: 0,
+            latency_ms: 0,
             refused: Vec::new(),
-            hint: 1000,
-            stays: 0,
-            waits: 0,
-            begins: 0,
+            hint_ms: 1000,
+            linger_ms: 0,
+            start_at_ms: 0,
+            delay_ms: 0,
             provider: None,
             logs: None,
         }
     }
 }
 
-/// What a worker tells, one to a line: `ticket CALL MICROS`, `done CALL MICROS`, `refused CALL MICROS`,
-/// `warn TEXT`, `fleet MEMBERS LOST MICROS`, `ended`.
+/// An event of a worker, which writes each on a line: `ticket CALL MICROS`, `done CALL MICROS`, `refused CALL MICROS`, `warn TEXT`,
+/// `fleet MEMBERS LOST MICROS` or `ended`. Times are since the epoch.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// Since the epoch.
-    Ticket {
-        call: u64,
-        at: Duration,
-    },
-    Done {
-        call: u64,
-        at: Duration,
-    },
-    Refused {
-        call: u64,
-        at: Duration,
-    },
+    Ticket { call: u64, at: Duration },
+    Done { call: u64, at: Duration },
+    Refused { call: u64, at: Duration },
     Warned(String),
-    Fleet {
-        members: u64,
-        is_lost: bool,
-        at: Duration,
-    },
+    Fleet { members: u64, is_lost: bool, at: Duration },
     Ended,
 }
 
@@ -154,7 +141,7 @@ impl Worker {
         self.lines.lock().unwrap().iter().filter_map(|line| parse(line)).collect()
     }
 
-    /// When its calls went.
+    /// Returns the times at which its calls were sent.
     pub fn tickets(&self) -> Vec<Duration> {
         let tickets = self.events().into_iter();
         tickets.filter_map(|event| if let Event::Ticket { at, .. } = event { Some(at) } else { None }).collect()
@@ -165,18 +152,18 @@ impl Worker {
         events.filter_map(|event| if let Event::Warned(text) = event { Some(text) } else { None }).collect()
     }
 
-    /// Waits until it has said so.
-    pub fn wait_for(&self, most: Duration, what: impl Fn(&[Event]) -> bool) {
+    /// Waits until its events satisfy `condition`, for at most `timeout`.
+    pub fn wait_for(&self, timeout: Duration, condition: impl Fn(&[Event]) -> bool) {
         let began = Instant::now();
-        while !what(&self.events()) {
-            assert!(began.elapsed() < most, "not within {most:?}: {:?}", self.lines.lock().unwrap());
+        while !condition(&self.events()) {
+            assert!(began.elapsed() < timeout, "not within {timeout:?}: {:?}", self.lines.lock().unwrap());
             thread::sleep(Duration::from_millis(5));
         }
     }
 
-    /// Waits for its end; gives all that it told.
-    pub fn finish(&mut self, most: Duration) -> Vec<Event> {
-        self.wait_for(most, |events| events.contains(&Event::Ended));
+    /// Waits for the end of the process and returns its events.
+    pub fn finish(&mut self, timeout: Duration) -> Vec<Event> {
+        self.wait_for(timeout, |events| events.contains(&Event::Ended));
         let _ = self.child.wait();
         self.events()
     }
@@ -189,7 +176,7 @@ impl Drop for Worker {
 }
 
 fn parse(line: &str) -> Option<Event> {
-    // The harness writes the name of the test before the first line.
+    // The test harness writes the name of the test before the first line.
     let line = line.rsplit("... ").next()?;
     let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
     let mut numbers = rest.split(' ').map(str::parse::<u64>);
@@ -205,45 +192,46 @@ fn parse(line: &str) -> Option<Event> {
     })
 }
 
-fn tell(line: &str) {
+fn print_line(line: &str) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{line}");
     let _ = out.flush();
 }
 
+/// Returns the time since the epoch in microseconds.
 fn micros() -> u128 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros()
 }
 
-/// In a worker, does its job and ends the process.
+/// In a worker, runs the job and ends the process. Returns at once in other processes.
 pub fn run_if_worker() {
     let Ok(text) = env::var(VARIABLE) else { return };
     let job: Job = serde_json::from_str(&text).unwrap();
     let warnings = Warnings::default();
     tracing::subscriber::set_global_default(warnings.clone()).unwrap();
     thread::spawn(move || {
-        let mut told = 0;
+        let mut printed = 0;
         loop {
-            let said = warnings.said();
-            said[told..].lines().for_each(|line| tell(&format!("warn {line}")));
-            told = said.len();
+            let text = warnings.said();
+            text[printed..].lines().for_each(|line| print_line(&format!("warn {line}")));
+            printed = text.len();
             thread::sleep(Duration::from_millis(5));
         }
     });
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    runtime.block_on(work(job));
-    tell("ended");
+    runtime.block_on(run(job));
+    print_line("ended");
     std::process::exit(0);
 }
 
-async fn work(job: Job) {
+async fn run(job: Job) {
     let monitor: &'static Monitor = Box::leak(Box::new(Monitor::new()));
-    let loss = match &*job.loss {
-        "closed" => OnDisconnect::Wait,
-        "open" => OnDisconnect::FullLimits,
+    let policy = match &*job.on_disconnect {
+        "wait" => OnDisconnect::Wait,
+        "full_limits" => OnDisconnect::FullLimits,
         _ => OnDisconnect::Degrade,
     };
-    monitor.share_over(FleetConfig::redis(&*job.url).unwrap().namespace("test").on_disconnect(loss));
+    monitor.share_over(FleetConfig::redis(&*job.url).unwrap().namespace("test").on_disconnect(policy));
     let mut limits = Limits::per_minute(job.per_minute);
     limits = if job.ramp { limits } else { limits.no_ramp() };
     limits = job.max_in_flight.map_or(limits, |calls| limits.max_in_flight(calls));
@@ -263,16 +251,16 @@ async fn work(job: Job) {
                 if fleet != before
                     && let Some((members, is_lost)) = fleet
                 {
-                    tell(&format!("fleet {members} {} {}", u8::from(is_lost), micros()));
+                    print_line(&format!("fleet {members} {} {}", u8::from(is_lost), micros()));
                 }
                 before = fleet;
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         }
     });
-    let begins = u128::from(job.begins) * 1000;
-    let until = Duration::from_micros(u64::try_from(begins.saturating_sub(micros())).unwrap());
-    tokio::time::sleep(until + Duration::from_millis(job.waits)).await;
+    let start = u128::from(job.start_at_ms) * 1000;
+    let until_start = Duration::from_micros(u64::try_from(start.saturating_sub(micros())).unwrap());
+    tokio::time::sleep(until_start + Duration::from_millis(job.delay_ms)).await;
     let client = reqwest::Client::new();
     let calls = (0..job.calls).map(|call| {
         let (limiter, job, client) = (limiter.clone(), job.clone(), client.clone());
@@ -282,36 +270,36 @@ async fn work(job: Job) {
             let mut ticket = ticket;
             let mut is_refused = job.refused.contains(&call);
             loop {
-                tell(&format!("ticket {call} {}", micros()));
+                print_line(&format!("ticket {call} {}", micros()));
                 let hint = if let Some(url) = &job.provider {
                     let body = r#"{"messages": [{"content": "hi"}]}"#;
-                    let answer = client.post(url).body(body).send().await.unwrap();
-                    let header = |name: &str| answer.headers().get(name)?.to_str().ok()?.parse::<u64>().ok();
+                    let response = client.post(url).body(body).send().await.unwrap();
+                    let header = |name: &str| response.headers().get(name)?.to_str().ok()?.parse::<u64>().ok();
                     let seconds = header("retry-after").map(Duration::from_secs);
                     let hint = header("retry-after-ms").map(Duration::from_millis).or(seconds);
-                    (!answer.status().is_success()).then_some(hint)
+                    (!response.status().is_success()).then_some(hint)
                 } else {
-                    tokio::time::sleep(Duration::from_millis(job.takes)).await;
-                    std::mem::take(&mut is_refused).then_some(Some(Duration::from_millis(job.hint)))
+                    tokio::time::sleep(Duration::from_millis(job.latency_ms)).await;
+                    std::mem::take(&mut is_refused).then_some(Some(Duration::from_millis(job.hint_ms)))
                 };
                 let Some(hint) = hint else { break };
-                tell(&format!("refused {call} {}", micros()));
+                print_line(&format!("refused {call} {}", micros()));
                 ticket = ticket.requeue_after(hint).await;
             }
-            // Its place is another's from then on.
+            // Another call may be sent from then on.
             let ended = micros();
             if job.tokens > 0 {
                 ticket.finish_with_usage((job.tokens, 0));
             } else {
                 ticket.finish();
             }
-            tell(&format!("done {call} {ended}"));
+            print_line(&format!("done {call} {ended}"));
         })
     });
     for call in calls.collect::<Vec<_>>() {
         call.await.unwrap();
     }
-    tokio::time::sleep(Duration::from_millis(job.stays)).await;
+    tokio::time::sleep(Duration::from_millis(job.linger_ms)).await;
     monitor.stop().await.unwrap();
 }
 
@@ -320,15 +308,15 @@ pub fn start(jobs: impl IntoIterator<Item = Job>) -> Vec<Worker> {
     jobs.into_iter().map(|job| Worker::start(&job)).collect()
 }
 
-/// Waits for the end of all. Each call has ended once, and had one ticket for each time it was sent.
-pub fn finish_all(workers: &mut [Worker], job: &Job, most: Duration) {
+/// Waits for the end of all workers, and checks their events.
+pub fn finish_all(workers: &mut [Worker], job: &Job, timeout: Duration) {
     for worker in workers {
-        check(&worker.finish(most), job);
+        check_calls(&worker.finish(timeout), job);
     }
 }
 
-/// No call was lost, and none was issued twice.
-pub fn check(events: &[Event], job: &Job) {
+/// Checks that each call has ended once, with one ticket more than refusals.
+pub fn check_calls(events: &[Event], job: &Job) {
     for call in 0..job.calls {
         let count = |is: &dyn Fn(&Event) -> bool| events.iter().filter(|event| is(event)).count();
         let tickets = count(&|event| matches!(event, Event::Ticket { call: of, .. } if *of == call));
@@ -338,26 +326,26 @@ pub fn check(events: &[Event], job: &Job) {
     }
 }
 
-/// When calls of all went, in order.
+/// Returns the times at which calls of all workers were sent, in order.
 pub fn all_tickets(workers: &[Worker]) -> Vec<Duration> {
     let mut tickets: Vec<_> = workers.iter().flat_map(Worker::tickets).collect();
     tickets.sort_unstable();
     tickets
 }
 
-/// From the first to the last.
+/// Returns the time from the first ticket to the last.
 pub fn span(tickets: &[Duration]) -> Duration {
     tickets.last().unwrap().saturating_sub(tickets[0])
 }
 
-/// Tickets a second.
+/// Returns the mean rate of tickets, per second.
 #[allow(clippy::cast_precision_loss)]
 pub fn speed(tickets: &[Duration]) -> f64 {
     (tickets.len() - 1) as f64 / span(tickets).as_secs_f64()
 }
 
-/// The most tickets that went within any stretch so long.
-pub fn most_within(width: Duration, tickets: &[Duration]) -> usize {
+/// Returns the maximum number of tickets in any interval of length `width`.
+pub fn max_within(width: Duration, tickets: &[Duration]) -> usize {
     let (mut most, mut first) = (0, 0);
     for (index, at) in tickets.iter().enumerate() {
         while *at >= tickets[first] + width {
@@ -368,7 +356,7 @@ pub fn most_within(width: Duration, tickets: &[Duration]) -> usize {
     most
 }
 
-/// For [`Job::begins`], when all of a few workers surely run.
+/// Returns a value for [`Job::start_at_ms`] by which several workers have started.
 pub fn soon() -> u64 {
     u64::try_from(micros() / 1000).unwrap() + 2500
 }

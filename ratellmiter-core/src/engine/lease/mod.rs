@@ -1,13 +1,13 @@
-//! The part of a process in a limiter that is shared with other processes, without a clock and without a connection.
+//! The lease of one process on a shared limiter, without a clock or a connection.
 //!
-//! A shared limiter has one schedule, in a document on a server. A *lease* is the grant to one process for a short time: slots,
-//! which are the times at which its next calls may be sent; room in the capacity that all processes take together; and the
-//! pause of all. The next [`Report`] returns unused slots and the outcomes of calls.
+//! A shared limiter has one schedule, in a document on a server. A *lease* grants one process, for a short time, slots (the times at
+//! which its next calls may be sent) and room in the capacity shared by all processes; and it reports the fleet's pause. The next
+//! [`LeaseRequest`] returns unused slots and the outcomes of calls.
 
 mod protocol;
 mod slots;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, mem::take, time::Duration};
 
 use slots::Slots;
 
@@ -21,36 +21,32 @@ use crate::engine::{congestion::throughput::Throughput, pace::gcra::nanos};
 
 /// Time between reports of a busy process, unless the server sets a longer one.
 pub(crate) const PERIOD: Duration = Duration::from_millis(250);
-/// Time between reports of an idle process, which tell the others that it lives.
+/// Time between reports of an idle process, which keep it in the fleet.
 pub(crate) const KEEPALIVE: Duration = Duration::from_secs(1);
-/// Time after which an unused slot expires.
 const SLOT_LIFETIME: Duration = Duration::from_secs(1);
-/// How far behind its slots a process makes up for lost time: less than a single process, since all may be late at once.
+/// Maximum delay behind its slots that a process makes up for. Less than for an unshared limiter, since all processes may be late at once.
 pub(crate) const MOST_LATENESS: Duration = Duration::from_millis(50);
-/// Least time between two reports without news.
+/// Minimum time between two reports without news.
 const MIN_POLL_INTERVAL: Duration = Duration::from_millis(5);
-/// Time after which a grant that was not renewed is no longer in force: the process is gone, or has lost the server.
+/// Time after which a grant that was not renewed expires, because the process has ended or cannot reach the server.
 pub(crate) const GRANT_LIFETIME: Duration = Duration::from_secs(3);
-/// Time for which a failed try keeps one slot leased.
+/// Time for which one slot stays leased after a failed `try_acquire`.
 const TRY_LIFETIME: Duration = Duration::from_secs(5);
 /// Margin over the forecast demand, because arrivals are uneven.
 const DEMAND_MARGIN: f64 = 1.25;
-/// The name of the limit of calls in flight.
 pub(crate) const IN_FLIGHT: &str = "in_flight";
 
-/// The processes that share a limiter.
+/// The status of the processes that share a limiter.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct FleetStatus {
-    /// How many there are, this one included; 0 before the first answer of the server that they share it on.
+    /// Number of processes, including this one; 0 before the server's first reply.
     pub processes: u64,
-    /// That server is out of reach: `members` were there when it was last heard, and [`Shared::on_disconnect`] says what happens.
-    ///
-    /// [`Shared::on_disconnect`]: https://docs.rs/ratellmiter-core/latest/ratellmiter_core/struct.Shared.html#method.on_disconnect
+    /// `true` while the server is unreachable: `processes` is from its last reply, and `FleetConfig::on_disconnect` applies.
     pub is_disconnected: bool,
 }
 
-/// The call that tests the server during a pause, while it is this process's to send.
+/// State of the call that ends a pause, if this process is to send it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Canary {
     #[default]
@@ -58,52 +54,52 @@ enum Canary {
     Granted,
     /// In flight, with the id of its call.
     Sent(u64),
-    /// A user's probe is running in its place.
+    /// Replaced by a user's probe, which is running.
     Probing,
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Lease {
-    /// The last grant, as it came. Before the first, the number of conflicting processes and the equal share of one.
+    /// The last grant. Before the first one, it contains the number of processes with conflicting limits and an equal share.
     pub(crate) grant: LeaseGrant,
-    /// Document of the grant, or of the last lease before it; and the time of its first grant.
+    /// Document of the current grant, or of the last lease before it.
     pub(crate) epoch: Option<String>,
+    /// Time of the first grant from this document.
     since: Option<Duration>,
     slots: Slots,
-    /// Calls that may be in flight.
+    /// Maximum number of calls in flight.
     pub(crate) room: u64,
     canary: Canary,
-    /// End of the pause of all.
+    /// End of the fleet's pause.
     pub(crate) paused_until: Option<Duration>,
-    /// Time of the last report, and the earliest time at which lack of slots is a reason for the next.
-    asked: Option<Duration>,
+    reported_at: Option<Duration>,
+    /// Time before which a lack of slots does not cause a report.
     retry_at: Duration,
     round_trip: Duration,
     is_resting: bool,
-    // News for the next report.
+    // Reset by each report.
     refusals: Vec<RefusalMessage>,
-    outcome: Option<Outcome>,
+    canary_outcome: Option<Outcome>,
     arrivals: u64,
     sent: Throughput,
     unused_slots: u64,
     backlogged: BTreeMap<&'static str, Duration>,
     has_changed: bool,
-    /// Calls requested a second, lately.
+    /// Calls requested per second, averaged over about half a second.
     demand_per_second: f64,
     last_failed_try: Option<Duration>,
-    /// The rate used while disconnected, in calls a minute: the fleet's ramp resumes there.
+    /// Rate used while disconnected, in calls a minute. The fleet's ramp resumes there.
     pub(crate) carried_rate: f64,
 }
 
 impl Lease {
-    /// Creates a lease that grants nothing yet. `ceilings` of adapted limits and the document of the last lease go into the first
-    /// report, for a server that has lost its document.
+    /// Creates an empty lease. Its first report contains the `ceilings` of adapted limits and the last document, `epoch`.
     pub(crate) fn new(ceilings: ByLimit, epoch: Option<String>) -> Self {
         let grant = LeaseGrant { ceilings, share: 1.0, is_capacity_limited: true, ..LeaseGrant::default() };
         Self { grant, epoch, has_changed: true, ..Self::default() }
     }
 
-    /// Sets the number of processes with conflicting limits. A process that was never granted a lease then uses an equal share.
+    /// Sets the number of processes with conflicting limits. Without a lease ever granted, the share is then 1 / (`others` + 1).
     pub(crate) fn set_neighbours(&mut self, others: u64) {
         if !self.is_known() {
             #[allow(clippy::cast_precision_loss)]
@@ -112,19 +108,18 @@ impl Lease {
         }
     }
 
-    /// Returns when the next call may be sent, as far as slots are concerned.
+    /// Returns the time of the next slot, if there is one.
     pub(crate) fn due(&self) -> Option<Duration> {
         self.slots.due()
     }
 
-    /// Discards expired slots.
     pub(crate) fn drop_expired(&mut self, now: Duration) {
         self.unused_slots += self.slots.drop_before(now.saturating_sub(SLOT_LIFETIME));
     }
 
-    /// Takes the slot of a call. Returns `true` if the call is the canary.
+    /// Uses the next slot for the call `id`. Returns `true` if that call is the canary.
     pub(crate) fn use_slot(&mut self, now: Duration, id: u64) -> bool {
-        self.slots.take();
+        self.slots.pop_first();
         self.sent.on_sent(now);
         self.has_changed = true;
         let is_canary = self.canary == Canary::Granted;
@@ -140,7 +135,7 @@ impl Lease {
         self.has_changed = true;
     }
 
-    /// Returns the slot of a call that was never made.
+    /// Returns the slot of the call `id`, which was not sent.
     pub(crate) fn cancel(&mut self, now: Duration, id: u64) {
         if self.canary == Canary::Sent(id) {
             self.end(id, Outcome::Lost);
@@ -149,8 +144,7 @@ impl Lease {
         }
     }
 
-    /// Freezes the capacity until the next grant, at the calls in flight; if no other process waits for it, with those that have
-    /// slots. Without a limit nothing changes.
+    /// Freezes the in-flight limit until the next grant, at `in_flight` calls, plus those with slots if no other process waits.
     pub(crate) fn freeze_capacity(&mut self, in_flight: u64) {
         if self.grant.is_capacity_limited {
             let more = if self.grant.is_capacity_plentiful { self.slots.len() } else { 0 };
@@ -158,7 +152,7 @@ impl Lease {
         }
     }
 
-    /// Gives up the lease of an idle process. It reports again when a call is requested; until then the rate is shown as it was.
+    /// Gives up the lease of an idle process, which reports again when a call is requested. The displayed rate does not change.
     pub(crate) fn release(&mut self) {
         let LeaseGrant { rate, pace, share, .. } = self.grant;
         *self = self.renewed();
@@ -166,22 +160,21 @@ impl Lease {
         self.is_resting = true;
     }
 
-    /// Returns a lease that grants nothing, in place of this one.
+    /// Returns an empty lease to replace this one.
     pub(crate) fn renewed(&self) -> Self {
         Self::new(self.grant.ceilings.clone(), self.epoch.clone())
     }
 
-    /// Records that a call could not be sent at once and did not wait, so that the next lease has a spare slot.
+    /// Records that `try_acquire` failed, so that the next report asks for a spare slot.
     pub(crate) fn missed_try(&mut self, now: Duration) {
         self.last_failed_try = Some(now);
     }
 
-    /// Records that a call was requested.
     pub(crate) fn on_requested(&mut self) {
         self.arrivals += 1;
     }
 
-    /// Records that calls were queued for a limit.
+    /// Records that calls were queued for `limit` during `time`.
     pub(crate) fn on_backlogged(&mut self, limit: &'static str, time: Duration) {
         if !time.is_zero() {
             *self.backlogged.entry(limit).or_default() += time;
@@ -193,11 +186,11 @@ impl Lease {
         self.has_changed = true;
         if self.canary == Canary::Sent(id) {
             self.canary = Canary::None;
-            self.outcome = Some(outcome);
+            self.canary_outcome = Some(outcome);
         }
     }
 
-    /// Records a refusal, of the call `id` or of an unknown one. No call is sent before the next grant.
+    /// Records a refusal of the call `id`, or of an unknown call. Drops all slots unless the call was sent in an earlier episode.
     pub(crate) fn on_refusal(&mut self, id: Option<u64>, refusal: RefusalMessage) {
         self.has_changed = true;
         let is_canary = refusal.is_canary || id.is_some_and(|id| self.canary == Canary::Sent(id));
@@ -214,23 +207,23 @@ impl Lease {
         self.unused_slots += self.slots.keep(0);
     }
 
-    /// Returns slots that were leased under other limits, and asks for new ones as soon as a call waits.
+    /// Returns the slots leased under other limits, and requests new ones as soon as a call is queued.
     pub(crate) fn retune(&mut self) {
         self.drop_slots();
         self.retry_at = Duration::ZERO;
     }
 
-    /// Returns `true` if the user's probe is to run now, in place of the canary.
+    /// Replaces a granted canary by the user's probe. Returns `true` if the probe is to run now.
     pub(crate) fn probe(&mut self) -> bool {
-        let probes = self.canary == Canary::Granted;
-        if probes {
+        let is_granted = self.canary == Canary::Granted;
+        if is_granted {
             self.canary = Canary::Probing;
             self.drop_slots();
         }
-        probes
+        is_granted
     }
 
-    /// Records the result of the user's probe.
+    /// Records the result of the user's probe; `blocked` extends the pause.
     pub(crate) fn probed(&mut self, blocked: bool) {
         if self.canary != Canary::Probing {
             return;
@@ -240,11 +233,11 @@ impl Lease {
             let episode = Some(self.grant.episode);
             self.on_refusal(None, RefusalMessage { episode, is_canary: true, ..RefusalMessage::default() });
         } else {
-            self.outcome = Some(Outcome::Accepted);
+            self.canary_outcome = Some(Outcome::Accepted);
         }
     }
 
-    /// Returns `true` if a call sent at `at` had its slot from this document.
+    /// Returns `true` if a call sent at `at` used a slot from this document.
     pub(crate) fn granted_at(&self, at: Duration) -> bool {
         self.since.is_some_and(|since| at >= since)
     }
@@ -253,37 +246,37 @@ impl Lease {
         duration(self.grant.period).clamp(PERIOD, KEEPALIVE)
     }
 
-    /// Returns when the next report is due for `queued` calls, if nothing else happens. `is_held`: they lack capacity.
-    pub(crate) fn asks_at(&self, queued: u64, is_held: bool) -> Duration {
+    /// Returns when the next report is due with `queued` calls. `lacks_capacity`: slots alone would not admit the first of them.
+    pub(crate) fn asks_at(&self, queued: u64, lacks_capacity: bool) -> Duration {
         let is_wanted = queued > 0 || self.arrivals > 0 || self.last_failed_try.is_some();
         if self.is_resting && !is_wanted {
             return Duration::MAX;
         }
-        let Some(asked) = self.asked else { return Duration::ZERO };
-        if !self.refusals.is_empty() || self.outcome.is_some() {
-            return asked;
+        let Some(reported_at) = self.reported_at else { return Duration::ZERO };
+        if !self.refusals.is_empty() || self.canary_outcome.is_some() {
+            return reported_at;
         }
         let is_busy = is_wanted || !self.slots.is_empty() || self.has_changed;
-        let regular = asked + if is_busy { self.period() } else { KEEPALIVE };
-        let lacks = queued > 0 && (self.slots.is_empty() || is_held) && self.canary == Canary::None;
-        if lacks { regular.min(self.retry_at.max(asked + MIN_POLL_INTERVAL)) } else { regular }
+        let regular = reported_at + if is_busy { self.period() } else { KEEPALIVE };
+        let is_stalled = queued > 0 && (self.slots.is_empty() || lacks_capacity) && self.canary == Canary::None;
+        if is_stalled { regular.min(self.retry_at.max(reported_at + MIN_POLL_INTERVAL)) } else { regular }
     }
 
-    /// Drains the news into a report, and keeps as many slots as are needed.
+    /// Returns the next report with `queued` calls, and keeps only the slots that are needed.
     pub(crate) fn report(&mut self, now: Duration, queued: u64) -> LeaseRequest {
         self.drop_expired(now);
         let period = self.period();
-        let since = self.asked.map_or(period, |asked| now.saturating_sub(asked)).max(Duration::from_millis(1));
-        let is_in_force = self.asked.is_some() && since < GRANT_LIFETIME;
-        let carried = std::mem::take(&mut self.carried_rate);
+        let since = self.reported_at.map_or(period, |at| now.saturating_sub(at)).max(Duration::from_millis(1));
+        let is_in_force = self.reported_at.is_some() && since < GRANT_LIFETIME;
+        let carried = take(&mut self.carried_rate);
         #[allow(clippy::cast_precision_loss)]
-        let arriving = std::mem::take(&mut self.arrivals) as f64 / since.as_secs_f64();
-        // Quick to rise, slow to fall, over about a second.
+        let arriving = take(&mut self.arrivals) as f64 / since.as_secs_f64();
+        // An exponential average over about half a second.
         self.demand_per_second += (arriving - self.demand_per_second) * (since.as_secs_f64() / 0.5).min(1.0);
         let calls_in = |time: Duration| self.demand_per_second * time.as_secs_f64();
         let ahead = calls_in(period + self.round_trip) * DEMAND_MARGIN;
         let ahead = if ahead < 0.5 { 0 } else { whole(ahead.min(1e12).ceil()) };
-        self.last_failed_try = self.last_failed_try.filter(|tried| *tried + TRY_LIFETIME > now);
+        self.last_failed_try = self.last_failed_try.filter(|at| *at + TRY_LIFETIME > now);
         let spare = u64::from(self.last_failed_try.is_some());
         let arriving = whole(calls_in(period)).max(spare);
         let target = (queued + ahead).max(spare);
@@ -291,13 +284,13 @@ impl Lease {
         if self.canary != Canary::Granted {
             self.unused_slots += self.slots.keep(target);
         } else if queued == 0 || self.slots.is_empty() {
-            // The call that was to be the canary has left the queue, or was too late for its slot.
+            // The call that was to be the canary has left the queue, or has missed its slot.
             self.canary = Canary::None;
-            self.outcome = Some(Outcome::Lost);
+            self.canary_outcome = Some(Outcome::Lost);
             self.drop_slots();
         }
         let held_slots = self.slots.len();
-        (self.asked, self.has_changed) = (Some(now), false);
+        (self.reported_at, self.has_changed) = (Some(now), false);
         let is_kept = matches!(self.canary, Canary::Granted | Canary::Probing);
         LeaseRequest {
             epoch: self.epoch.clone(),
@@ -305,31 +298,28 @@ impl Lease {
             queued,
             arriving,
             wanted: target.saturating_sub(held_slots),
-            unused: std::mem::take(&mut self.unused_slots),
+            unused: take(&mut self.unused_slots),
             held_slots,
             sent: self.sent.drain().map(|(at, calls)| [micros(now.saturating_sub(at)), calls.into()]).collect(),
             lag: micros(self.round_trip),
-            backlogged: std::mem::take(&mut self.backlogged)
-                .into_iter()
-                .map(|(limit, time)| (limit, micros(time)))
-                .collect(),
+            backlogged: take(&mut self.backlogged).into_iter().map(|(limit, time)| (limit, micros(time))).collect(),
             paused: micros(self.paused_for(now).unwrap_or_default()),
             ceilings: self.grant.ceilings.clone(),
             allowed: if is_in_force { self.rate() * self.grant.share } else { carried },
-            refusals: std::mem::take(&mut self.refusals),
-            canary: self.outcome.take().or_else(|| is_kept.then_some(Outcome::Kept)),
+            refusals: take(&mut self.refusals),
+            canary: self.canary_outcome.take().or_else(|| is_kept.then_some(Outcome::Kept)),
             ..LeaseRequest::default()
         }
     }
 
-    /// Takes over a grant that has arrived.
+    /// Applies a grant.
     pub(crate) fn renew(&mut self, now: Duration, grant: &LeaseGrant) {
-        if let Some(asked) = self.asked {
-            let trip = now.saturating_sub(asked).min(Duration::from_secs(2));
+        if let Some(at) = self.reported_at {
+            let trip = now.saturating_sub(at).min(Duration::from_secs(2));
             self.round_trip = if trip > self.round_trip { trip } else { (self.round_trip * 7 + trip) / 8 };
         }
         if self.since.is_none() || self.epoch.as_ref() != Some(&grant.epoch) {
-            // The server has lost its document.
+            // Slots of another document cannot be returned.
             (self.slots, self.unused_slots, self.canary) = (Slots::default(), 0, Canary::None);
             (self.epoch, self.since) = (Some(grant.epoch.clone()), Some(now));
         }
@@ -352,17 +342,17 @@ impl Lease {
         }
     }
 
-    /// Returns the rest of a pause, with the time in which the canary is in flight alone.
+    /// Returns the rest of the fleet's pause, including the time in which the canary is in flight. `None` if there is no pause.
     pub(crate) fn paused_for(&self, now: Duration) -> Option<Duration> {
         self.paused_until.map(|until| until.saturating_sub(now))
     }
 
-    /// Returns `true` once a lease was granted.
+    /// Returns `true` if a lease was granted.
     pub(crate) fn is_known(&self) -> bool {
         self.grant.pace > 0.0
     }
 
-    /// Returns the rate of all processes in calls a minute, as the ramp allows it now; 0 during a pause.
+    /// Returns the rate that the ramp allows all processes now, in calls a minute; 0 during a pause.
     pub(crate) fn rate(&self) -> f64 {
         if self.paused_until.is_some() { 0.0 } else { self.grant.rate }
     }
@@ -380,7 +370,7 @@ pub(crate) fn duration(micros: f64) -> Duration {
     Duration::try_from_secs_f64(micros / 1e6).unwrap_or_default()
 }
 
-/// Rounds a number of the server's, all of which are floating-point numbers.
+/// Rounds a number of the script, which has floating-point numbers only.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // It saturates.
 pub(crate) fn whole(number: f64) -> u64 {
     number.round() as u64

@@ -1,8 +1,8 @@
-//! Leased slots: the times at which the next calls may be sent.
+//! The leased slots of a process.
 
 use std::{collections::VecDeque, time::Duration};
 
-/// Slots at even distances.
+/// Slots at equal distances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Run {
     next: Duration,
@@ -28,20 +28,18 @@ impl Slots {
         self.0.iter().map(|run| run.left).sum()
     }
 
-    /// Adds `left` slots behind the others, the first of them at `next`.
+    /// Appends `left` slots at a distance of `gap`, the first of them at `next`.
     pub(super) fn push(&mut self, next: Duration, gap: Duration, left: u64) {
         if left > 0 {
             self.0.push_back(Run { next, gap, left });
         }
     }
 
-    /// Adds a slot before the others.
     pub(super) fn push_first(&mut self, at: Duration) {
         self.0.push_front(Run { next: at, gap: Duration::ZERO, left: 1 });
     }
 
-    /// Removes the first slot.
-    pub(super) fn take(&mut self) {
+    pub(super) fn pop_first(&mut self) {
         if let Some(run) = self.0.front_mut() {
             run.left -= 1;
             run.next += run.gap;
@@ -55,14 +53,14 @@ impl Slots {
     pub(super) fn drop_before(&mut self, time: Duration) -> u64 {
         let before = self.len();
         while self.due().is_some_and(|due| due < time) {
-            self.take();
+            self.pop_first();
         }
         before - self.len()
     }
 
-    /// Removes all but the first `most` slots. Returns the number of removed ones.
-    pub(super) fn keep(&mut self, most: u64) -> u64 {
-        let (before, mut room) = (self.len(), most);
+    /// Removes all but the first `max` slots. Returns the number of removed slots.
+    pub(super) fn keep(&mut self, max: u64) -> u64 {
+        let (before, mut room) = (self.len(), max);
         self.0.retain_mut(|run| {
             run.left = run.left.min(room);
             room -= run.left;

@@ -2,13 +2,13 @@ use redis::parse_redis_value;
 
 use super::*;
 
-/// Returns the error that the client makes of an error reply.
+/// Returns the client's error for an error reply.
 fn error(reply: &str) -> RedisError {
     parse_redis_value(format!("-{reply}\r\n").as_bytes()).unwrap().extract_error().unwrap_err()
 }
 
 #[test]
-fn replies_of_unready_servers_are_lost() {
+fn replies_of_unready_servers_count_as_lost() {
     for (reply, is_lost_reply) in [
         ("READONLY You can't write against a read only replica. script: 40f0, on @user_script:146.", true),
         ("LOADING Redis is loading the dataset in memory", true),
@@ -23,12 +23,12 @@ fn replies_of_unready_servers_are_lost() {
         ("ERR DB index is out of range", false),
     ] {
         assert_eq!(is_lost(&error(reply)), is_lost_reply, "{reply}");
-        let words = describe(&error(reply), "key");
-        assert!(reply.starts_with(&words) && words.len() > 20, "{words}");
+        let text = describe(&error(reply), "key");
+        assert!(reply.starts_with(&text) && text.len() > 20, "{text}");
     }
 }
 
-/// As version 6.2 has them.
+/// Replies of version 6.2.
 #[test]
 fn replies_wrapped_by_a_script_are_unwrapped() {
     let wrapped = |reply: &str| error(&format!("ERR Error running script (call to f_40f0): @user_script:146: {reply}"));
@@ -40,7 +40,7 @@ fn replies_wrapped_by_a_script_are_unwrapped() {
     assert_eq!(describe(&full, "key"), "OOM command not allowed when used memory > 'maxmemory'.");
 }
 
-/// As versions 6.2, 7.0 and Valkey 9.1 have them.
+/// Replies of versions 6.2 and 7.0, and of Valkey 9.1.
 #[test]
 fn only_unreadable_keys_are_reported_as_such() {
     let before = "ERR Error running script (call to f_40f0):";
@@ -57,9 +57,9 @@ fn only_unreadable_keys_are_reported_as_such() {
         ("ERR ACL failure in script: User w has no permissions script: on @user_script:1.".to_owned(), false),
         ("ERR key was written by another version of ratellmiter".to_owned(), false),
     ] {
-        let words = describe(&error(&reply), "key");
-        assert_eq!(words.contains("cannot read what is kept under key"), is_unreadable, "{words}");
-        assert!(is_unreadable || words.starts_with("ERR "), "{words}");
+        let text = describe(&error(&reply), "key");
+        assert_eq!(text.contains("value of key is damaged"), is_unreadable, "{text}");
+        assert!(is_unreadable || text.starts_with("ERR "), "{text}");
         assert!(!is_lost(&error(&reply)), "{reply}");
     }
 }

@@ -1,4 +1,4 @@
--- Adaptive limits, as in `learn.rs`: `known` holds the state of one limit, or is nil before its first refusal.
+-- Adaptive limits, as in `congestion/adaptive.rs`. `known` is the state of a limit, or nil before its first refusal.
 
 local function growth(known)
     local past = known.backlogged - known.return_seconds
@@ -9,7 +9,7 @@ local function growth(known)
     return known.ceiling * (1 + C.PROBE_STEP * (2 ^ math.min(past / C.PROBE_DOUBLING_SECONDS, 60) - 1))
 end
 
--- Returns the least that a limit is adapted to: a part of a budget of tokens, or one call.
+-- Returns the minimum of an adapted limit: a fraction of a token budget, or one call.
 function Adaptive.floor(key, configured)
     return key ~= C.REQUESTS and key ~= C.IN_FLIGHT and math.max(configured / C.TOKEN_FLOOR_DIVISOR, 1) or 1
 end
@@ -19,11 +19,9 @@ function Adaptive.allowed(known, configured)
 end
 
 -- Returns the limit right after the last decrease.
-function Adaptive.low(known, configured)
-    return known and math.max(known.low, known.floor) or configured
-end
+function Adaptive.low(known, configured) return known and math.max(known.low, known.floor) or configured end
 
--- Returns the state after a refusal at a time when `through` was accepted.
+-- Returns the state after a refusal at a throughput of `through`.
 function Adaptive.on_refusal(known, through, configured, floor)
     through = math.min(math.max(through, floor), configured)
     local seconds = C.FIRST_RETURN_SECONDS

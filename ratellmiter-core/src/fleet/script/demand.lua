@@ -1,6 +1,6 @@
--- The demand of the reporting process, and of all.
+-- The demand of the reporting process and of the fleet.
 
--- Reduces the calls of each class to those without slots. The most urgent calls get the slots first.
+-- Subtracts the calls with slots from `classes`, the most urgent first.
 function Demand.take_slots(classes, slots)
     for class = 1, 3 do
         local taken = math.min(classes[class], slots)
@@ -8,18 +8,17 @@ function Demand.take_slots(classes, slots)
     end
 end
 
--- Takes over the report as the state of the process; returns what of it is needed in this step only.
+-- Updates the state of the process from its report.
 function Demand.update(s)
     local doc, report, before = s.doc, s.report, s.before
     local credit = before and before.credit
     if not credit then
-        -- A new process is owed as much as the others, and its first call.
+        -- A new process starts with the mean credit of the others, and at least one slot.
         local sum, others = 0, 0
         for member in Members.others(s) do sum, others = sum + member.credit, others + 1 end
         credit = others > 0 and math.max(sum / others, 1) or 1
     end
-    -- A process whose demand starts does not know whose else does. It gets little at first and asks again soon, when others
-    -- may have reported, for twice as much, until that is as much as any process gets.
+    -- The demand of several processes may start at once, so each first gets slots for a short time, which doubles with each report.
     local newcomer
     if not before or Members.wanted(before) == 0 then newcomer = 1 elseif before.newcomer then newcomer = 2 * before.newcomer end
     local elapsed = before and math.min(s.now - before.seen, s.memory + report.lag) or s.period
@@ -39,8 +38,7 @@ function Demand.update(s)
         elapsed = math.min(s.period * newcomer / s.count, s.period)
         if newcomer >= s.count then s.me.newcomer = nil end
     end
-    s.newcomer = s.me.newcomer
-    s.elapsed = elapsed
+    s.newcomer, s.elapsed = s.me.newcomer, elapsed
 end
 
 function Demand.is_eligible(member) return not (member.lacks_budget or member.lacks_place) end
@@ -60,9 +58,8 @@ local function find_class(s)
     s.is_passed_by_class = s.is_mixed and s.me.classes[s.class] == 0
 end
 
--- Returns the demand by which the rate is divided: calls that wait or are in flight. A process with more slots has a shorter queue
--- and more calls that come back; by either alone it would get less and less, or more and more. While refused calls wait, only
--- they count.
+-- Returns the demand by which the rate is divided. Queued calls or calls in flight alone would amplify differences, because more slots
+-- mean a shorter queue and more calls in flight. While refused calls are queued, only they count.
 function Demand.weight(s, member)
     if not Demand.is_eligible(member) or member.queued + member.arriving == 0 then return 0 end
     if s.is_mixed and member.classes[s.class] == 0 then return 0 end
@@ -70,7 +67,7 @@ function Demand.weight(s, member)
     return member.queued + member.in_flight + member.arriving
 end
 
--- Works out the weights, the fraction of this process, and the calls of all that need a slot soon.
+-- Computes the weight and the part of this process, and the number of calls of all that need a slot soon.
 function Demand.weigh(s)
     find_class(s)
     local sum, soon = 0, 0

@@ -1,9 +1,9 @@
--- The document of a limiter: one packed field of the hash KEYS[1], beside the last reply and the name of each process.
+-- The document of a limiter: a packed field of the hash KEYS[1], which also contains the last reply to each process and its name.
 --
--- Times are microseconds since `zero`, the server's clock when the document was made. Processes report only spans of time.
+-- Times are in microseconds since `zero`, the server's clock when the document was created. Processes report durations only.
 
 Document.FORMAT = 4
-local RETENTION_SECONDS = 90000 -- A day and an hour.
+local RETENTION_SECONDS = 90000 -- 25 hours.
 
 local function new(wall)
     return {

@@ -1,11 +1,11 @@
--- The processes of a fleet: `members` by id, and the usage that departed ones leave behind until it expires.
+-- The processes of a fleet: `members` by id, and the unexpired usage of departed ones.
 
-Members.RESOLUTION = 96   -- Parts of a budget's window in which departed usage expires.
-local MAX_DEPARTED = 32 -- Departed processes kept apart; beyond that they are merged.
+Members.RESOLUTION = 96 -- Number of parts of a budget's window, at whose ends departed usage expires.
+local MAX_DEPARTED = 32 -- Number of departed processes beyond which their usage is merged.
 
 function Members.name_field(id) return id .. ' name' end
 
--- Iterates over the other processes; with `part` and `key`, over `member[part][key]` of those that have it, beside the process.
+-- Iterates over the other processes; with `part` and `key`, over the existing `member[part][key]`, each with its process.
 function Members.others(s, part, key)
     local id, member
     return function()
@@ -32,7 +32,7 @@ function Members.departed_total(doc, key)
     return sum
 end
 
--- The usage of a process counts for its minute or day after it has gone; its calls in flight do not.
+-- Removes a process. Its usage of a budget counts until it expires, but its calls in flight do not.
 function Members.remove(doc, id, member)
     doc.members[id] = nil
     redis.call('HDEL', KEYS[1], id, Members.name_field(id))
@@ -41,7 +41,7 @@ function Members.remove(doc, id, member)
     for key, space in pairs(member.capacity) do
         if space.window then
             local part = space.window / Members.RESOLUTION
-            -- A process that died may have used all of its room since its last report.
+            -- A process that died may have used all of its room after its last report.
             local unreported = math.max((space.room or 0) - space.taken, 0)
             add_departed(doc.now, usage, key, unreported, member.seen + space.window, part)
             for age, amount in ipairs(cmsgpack.unpack(space.parts)) do
@@ -52,18 +52,17 @@ function Members.remove(doc, id, member)
     if next(usage) then doc.departed[id] = usage end
 end
 
--- Usage of the other processes, and of departed ones.
+-- Returns the usage by the other processes, including departed ones.
 function Members.used_by_others(s, key)
     local sum = Members.departed_total(s.doc, key)
     for other in Members.others(s, 'capacity', key) do sum = sum + other.taken end
     return sum
 end
 
--- Calls that are queued or expected, also of a process that is silent.
+-- Returns the number of queued and expected calls, also of a process that is silent.
 function Members.wanted(member) return member.queued + member.arriving + (member.wanted_before or 0) end
 
--- A process with queued calls reports more often than this one does: it may be dead, and no process waits behind it. Its
--- demand still counts for shares, in case that only the network is slow.
+-- Marks a process whose report is overdue: no other process waits for it, but its demand still counts for shares.
 local function mark_silent(member)
     member.wanted_before = Members.wanted(member)
     member.queued, member.arriving, member.refused, member.waiting = 0, 0, 0, 0
@@ -91,7 +90,7 @@ local function expire_departed(doc)
     doc.departed = { [''] = all }
 end
 
--- Removes processes that are gone, marks silent ones, and returns the number of processes.
+-- Removes processes whose lease has expired, marks silent ones, and returns the number of processes.
 function Members.refresh(s)
     local doc, count = s.doc, 0
     for member, _, id in Members.others(s) do
@@ -102,14 +101,14 @@ function Members.refresh(s)
             mark_silent(member)
         end
     end
-    -- A process that returns reports its usage itself.
+    -- A process that rejoins reports its usage itself.
     doc.departed[s.id] = nil
     expire_departed(doc)
     for _ in pairs(doc.members) do count = count + 1 end
     return count
 end
 
--- Returns the id of another process whose limits differ. A process that is alone may have changed its limits.
+-- Returns the id of another process if the limits differ, else nil. A process that is alone may change its limits.
 function Members.conflicting(s)
     if s.doc.limits ~= s.report.limits then return select(3, Members.others(s)()) end
 end

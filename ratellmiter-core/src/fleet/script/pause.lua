@@ -1,4 +1,4 @@
--- Pauses after refusals and the canary that ends them, as in `gate/own.rs` and `recovery.rs`; and what a refusal teaches.
+-- Pauses, canaries, and the adaptation of limits after a refusal, as in `congestion/local.rs` and `congestion/backoff.rs`.
 
 function Pause.new()
     return {
@@ -6,14 +6,14 @@ function Pause.new()
     }
 end
 
--- A canary that no process will report on: the next call goes in its place, at once.
+-- Drops the canary of a process that will not report its outcome. The next call is sent at once as a new canary.
 function Pause.drop_canary(pause, id, now)
     if pause.phase == 'canary' and pause.canary.id == id then
         pause.phase, pause.ends_at, pause.canary = 'paused', now, nil
     end
 end
 
--- Takes over the rest of a pause from a process that knows more than a document that was lost.
+-- Restores the rest of a pause, reported by a process with a lease from a lost document.
 function Pause.carry(pause, rest, now)
     if rest > 0 and pause.phase == 'flowing' then
         pause.phase, pause.ends_at, pause.episode = 'paused', now + rest, pause.episode + 1
@@ -35,7 +35,7 @@ local function start(s, hint, is_new)
     if is_new then
         if pause.phase == 'flowing' then pause.episode = pause.episode + 1 end
         local time = hint or pause.next_pause
-        -- A hint that was too short once is not trusted to be long enough.
+        -- After a hint that was too short, the next pause is at least the backoff.
         if hint and not pause.is_first then time = math.max(hint, pause.next_pause) end
         if not pause.is_first or not hint then
             pause.next_pause = math.min(pause.next_pause * C.PAUSE_FACTOR, C.MAX_PAUSE)
@@ -48,7 +48,7 @@ local function start(s, hint, is_new)
     end
 end
 
--- Returns the usage of a budget by all processes, and the time since its oldest entry that counts.
+-- Returns the usage of a budget by all processes, and the age of its oldest entry.
 local function usage(s, key, taken)
     local space, since, sum = s.report.capacity[key], s.now, taken + Members.used_by_others(s, key)
     local function add(other, seen)
@@ -64,8 +64,8 @@ local function usage(s, key, taken)
     return sum, s.now - since
 end
 
--- Adapts the limit that a refusal which starts an episode is about.
-local function learn(s, refusal)
+-- Adapts the limit that has caused the first refusal of an episode.
+local function adapt(s, refusal)
     local doc, report = s.doc, s.report
     if not report.adapts or not refusal.teaches then return end
     if refusal.teaches == C.IN_FLIGHT then
@@ -89,7 +89,7 @@ local function learn(s, refusal)
     end
     local current = math.min(Ramp.rate(doc.ramp, s.shape, s.now), s.rate())
     local through = Throughput.rate(doc.throughput, s.now)
-    -- A refusal before enough calls to measure is an accident once.
+    -- A refusal before enough calls to measure is ignored once.
     doc.pause.ignored_early_refusal = not through and not doc.pause.ignored_early_refusal
     if not doc.pause.ignored_early_refusal then
         local known = doc.adapted[C.REQUESTS]
@@ -104,14 +104,14 @@ function Pause.on_refusal(s, refusal)
     local is_canary = refusal.is_canary and pause.phase == 'canary' and pause.canary.id == s.id
     local is_first = pause.phase == 'flowing' and (not refusal.episode or refusal.episode == pause.episode)
     if is_first then
-        -- Saved-up calls are gone: the server has no more than it shows.
+        -- The provider has no capacity left, so the saved burst is dropped.
         s.doc.next_slot = math.max(s.doc.next_slot, s.now + s.tolerance())
-        if not refusal.is_canary then learn(s, refusal) end
+        if not refusal.is_canary then adapt(s, refusal) end
     end
     start(s, refusal.hint, is_canary or is_first)
 end
 
--- Applies the process's news of the canary, and accepts a canary that was in flight for long enough.
+-- Applies the reported outcome of the canary, and accepts a canary that was in flight beyond its timeout.
 function Pause.settle_canary(s)
     local pause, now = s.doc.pause, s.now
     local canary = pause.phase == 'canary' and pause.canary
@@ -138,7 +138,7 @@ function Pause.send_canary(s)
     pause.canary = { id = s.id, sent = s.now, accepted_at = s.now + timeout + s.report.lag }
 end
 
--- Returns how long the pause lasts, with the time in which the canary is in flight alone; nil while calls flow.
+-- Returns the rest of the pause, including the time in which the canary is in flight; nil while calls flow.
 function Pause.remaining(pause, now)
     local ends_at = pause.ends_at or pause.canary and pause.canary.accepted_at
     return ends_at and math.max(ends_at - now, 0)

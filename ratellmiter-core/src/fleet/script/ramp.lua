@@ -1,7 +1,7 @@
--- The ramp, as in `ramp.rs`. `shape` holds start and step in thousandths of the rate (nil without a ramp), the rate in calls a
--- minute, the rate in force in thousandths of it, whether demand from idle is ramped up too, and whether several processes take part.
+-- The ramp, as in `pace/ramp.rs`. In `shape`, `start`, `step` and the current limit `in_force` are thousandths of `per_minute`. With
+-- `from_idle`, demand from idle is ramped up too; with `is_shared`, there are several processes.
 --
--- `idle` is the time of this second without a queue. Slots are leased ahead of time, so the ramp may stand in a second after `now`; `level_before` is then the level of this one.
+-- `idle` is the time of a second without queued calls. Slots are leased ahead, so `second` may be after `now`, with `level_before` then.
 
 local function start_second(ramp, shape, at)
     local exact = ramp.level * shape.per_minute + ramp.carry
@@ -22,7 +22,7 @@ function Ramp.new(shape, now)
     return ramp
 end
 
--- Starts again after a pause, with the canary that was sent at `sent` as its first call.
+-- Restarts after a pause, with the canary sent at `sent` as the first call.
 function Ramp.resume(ramp, shape, sent)
     Ramp.start(ramp, shape, sent, C.RAMP_RESUME_FACTOR)
     ramp.is_steep, ramp.used, ramp.idle = ramp.level < C.RAMP_FULL, 1, C.SECOND
@@ -45,11 +45,11 @@ function Ramp.advance(ramp, shape, at, is_backlogged)
         if shape.from_idle and not is_backlogged and ramp.used == 0 and ramp.second + C.RAMP_IDLE <= at then
             return Ramp.start(ramp, shape, at, 1)
         end
-        -- The grids of slots and seconds differ: one call of a second with a queue may lie just outside.
+        -- Slots are not aligned to seconds: one call of a second with queued calls may lie just outside it.
         local calls = shape.is_shared and ramp.leased or ramp.used
         local used = math.floor((calls + (is_backlogged and 1 or 0)) * C.RAMP_CALL / shape.per_minute)
-        -- A queue all the time uses the rate in force, also if slots were returned and leased again in another second. Of several
-        -- processes most have a queue at any time.
+        -- With calls queued all the time, the current limit is used, even if slots were leased again in another second. In a fleet, most
+        -- processes have queued calls at any time.
         if is_backlogged and ramp.idle <= (shape.is_shared and C.SECOND / 2 or 0) then used = math.max(used, shape.in_force) end
         local base = shape.from_idle and math.min(used, ramp.level) or ramp.level
         local step = ramp.is_steep and C.RAMP_STEEP_FACTOR * shape.step or shape.step
@@ -66,12 +66,12 @@ function Ramp.due(ramp)
     return ramp.second + C.SECOND
 end
 
--- Starts the second with the first call from idle.
+-- From idle, starts the second at the first call.
 function Ramp.open(ramp, shape, first)
     if ramp.used == 0 and ramp.level == shape.start then ramp.second = math.max(ramp.second, first) end
 end
 
--- Returns the calls a minute that the ramp allows now, and the level of the second before in the same unit.
+-- Returns the rate that the ramp allows now, and that of the previous second, in calls a minute.
 function Ramp.rate(ramp, shape, now)
     local level = ramp.second > now and ramp.level_before or ramp.level
     return level / C.RAMP_FULL * shape.per_minute, ramp.level_before / C.RAMP_FULL * shape.per_minute

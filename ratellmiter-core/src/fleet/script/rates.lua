@@ -1,5 +1,4 @@
--- The rate of each budget of tokens: a schedule of its own, on which a slot takes the mean cost of this process's calls. The
--- actual costs are reported later and move the schedule by the difference.
+-- The pace of each token budget: a schedule that charges a slot the mean cost of calls, and is corrected by the reported costs.
 
 local function limit_of(s, key, mine)
     local limit = math.min(Adaptive.allowed(s.doc.adapted[key], s.report.capacity[key].limit), mine.limit)
@@ -7,12 +6,12 @@ local function limit_of(s, key, mine)
     return limit
 end
 
--- Brings a schedule up to date with the reported costs. Returns it and the time that one token takes.
+-- Corrects a schedule by the reported costs. Returns it and the time of one token.
 local function settle(s, key, mine, limit)
     limit = math.max(limit, 1)
     local flow = s.doc.flows[key] or { tat = 0, credit = 0, limit = limit }
     local token = C.MINUTE / (limit * (1 - s.margin))
-    -- Returned slots lay in the future, further apart than this schedule needs: that time is no debt.
+    -- Returned slots may have been further apart than their costs on this schedule: the difference is refunded.
     local idle = (s.returned_time or 0) - s.returned * mine.mean_cost * C.MINUTE / flow.limit
     if idle > 0 and not s.shape.is_shared then flow.tat = math.max(flow.tat - idle, math.min(flow.tat, s.now)) end
     if flow.tat > s.now then flow.tat = s.now + (flow.tat - s.now) * flow.limit / limit end
@@ -28,7 +27,7 @@ local function settle(s, key, mine, limit)
     return flow, token
 end
 
--- Works out the limits and this process's shares of them; returns the schedules that its next slots must fit into.
+-- Computes the limits and this process's shares of them. Returns the schedules for its next slots.
 function Rates.assign(s)
     s.rates, s.shares = {}, {}
     local flows, weight = {}, math.max(s.weight, 1)
@@ -55,7 +54,7 @@ function Rates.assign(s)
     return flows
 end
 
--- Returns when the last of the schedules has its next slot, and which it is.
+-- Returns the time at which all schedules allow a slot, and the key of the last one to do so.
 function Rates.due(flows)
     local last, key = 0, nil
     for _, each in ipairs(flows) do

@@ -1,4 +1,4 @@
--- The lease, as the process gets it.
+-- The lease in the reply.
 
 function Reply.of(s, run)
     local doc, report, pause = s.doc, s.report, s.doc.pause
@@ -7,8 +7,7 @@ function Reply.of(s, run)
         epoch = doc.zero, episode = pause.episode, period = s.period, processes = s.count, poll_in = run.poll_in,
         slot_runs = #run.spans > 0 and run.spans or nil, is_canary = run.is_canary, paused = Pause.remaining(pause, s.now),
         overshoot_of_day = s.overshoot_of_day, used_by_others = s.used_by_others, free_in = s.free_in,
-        typical_cost = doc.typical_cost, rates = s.rates, shares = s.shares,
-        bottleneck = run.bottleneck,
+        typical_cost = doc.typical_cost, rates = s.rates, shares = s.shares, bottleneck = run.bottleneck,
         share = 0.9 * (s.wanted > 0 and (s.me.queued + s.me.arriving) / s.wanted or 1 / s.count) + 0.1 / s.count,
         pace = s.rate(), rate = pause.phase == 'flowing' and math.min(Ramp.rate(doc.ramp, s.shape, s.now), s.rate()) or 0,
         is_ramping = doc.ramp.level < C.RAMP_FULL, is_capacity_limited = calls.limit < C.UNLIMITED,

@@ -1,10 +1,10 @@
--- Slots on the one schedule of all processes: the times at which their next calls may be sent.
+-- Slots on the schedule of the fleet: the times at which the next calls may be sent.
 
-local PLACE_POLL = 10000        -- All processes that wait for a place ask this often,
-local PLACE_POLLS_PER_CALL = 100 -- or this often in the time of a call: a place that any of them may free is seen no sooner.
-local MIN_WAIT = 10000           -- A call that is sent sooner has not waited.
+local CAPACITY_POLL = 10000         -- Minimum time between the reports of all processes that wait for in-flight capacity.
+local CAPACITY_POLLS_PER_CALL = 100 -- Maximum number of such reports in the time of a call.
+local MIN_WAIT = 10000              -- Time within which a call counts as sent at once.
 
--- Returns the schedules that slots from `first` on must fit into: when each is due, and its distance between calls.
+-- Returns the schedules for slots from `first` on: the time of the next slot and the distance between slots of each.
 local function schedules(s, run, first)
     local all = { { due = math.max(s.doc.next_slot, first) - s.tolerance(), gap = s.interval() } }
     if s.doc.ramp.level < C.RAMP_FULL then
@@ -16,10 +16,9 @@ local function schedules(s, run, first)
     return all
 end
 
--- Returns how many of `most` slots from `first` on lie at one distance, and that distance. A schedule that is behind catches up at
--- the pace of the others.
-local function run_of(s, run, first, most, latest)
-    local gap, count, ramp, all = 0, most, s.doc.ramp, schedules(s, run, first)
+-- Returns the number of slots from `first` on at one distance, and the distance. A late schedule catches up at the pace of the others.
+local function run_of(s, run, first, max, latest)
+    local gap, count, ramp, all = 0, max, s.doc.ramp, schedules(s, run, first)
     for _, each in ipairs(all) do
         if each.due >= first then gap = math.max(gap, each.gap) end
     end
@@ -30,17 +29,17 @@ local function run_of(s, run, first, most, latest)
     if gap > 0 then
         count = math.min(count, math.floor((latest - first) / gap) + 1)
         if s.shape.start and s.shape.from_idle then
-            -- A slot on the boundary lies in the next second.
+            -- A slot on the boundary belongs to the next second.
             count = math.min(count, math.max(math.ceil((ramp.second + C.SECOND - first - 1) / gap), 1))
         end
     end
     return count, gap
 end
 
--- Leases up to `most` slots that start by `latest`.
-local function lease(s, run, most, latest)
+-- Leases slots by `latest` until the run has `max`.
+local function lease(s, run, max, latest)
     local doc, shape, interval = s.doc, s.shape, s.interval()
-    while run.given < most do
+    while run.given < max do
         local first = math.max(s.now, doc.next_slot - s.tolerance(), (Rates.due(run.flows)))
         if first > latest then break end
         Ramp.advance(doc.ramp, shape, first, s.is_backlogged or first > s.now + MIN_WAIT)
@@ -48,7 +47,7 @@ local function lease(s, run, most, latest)
         if first > latest then break end
         Ramp.advance(doc.ramp, shape, first, s.is_backlogged or first > s.now + MIN_WAIT)
         Ramp.open(doc.ramp, shape, first)
-        local here, gap = run_of(s, run, first, most - run.given, latest)
+        local here, gap = run_of(s, run, first, max - run.given, latest)
         doc.next_slot = math.max(math.max(doc.next_slot, first) + here * interval, first + (here - 1) * gap + interval)
         doc.gap = math.max(gap, interval)
         Rates.charge(run.flows, first, gap, here)
@@ -58,40 +57,40 @@ local function lease(s, run, most, latest)
     end
 end
 
--- Returns the slots that this process is owed: by its part of the rate since its last report.
+-- Returns the number of slots owed to this process for its part of the rate since its last report.
 local function owed_slots(s, pace)
     local credit = s.me.credit + s.part * s.elapsed / pace
-    local most = s.part * (s.memory + s.report.lag) / pace + 1
-    return math.min(math.max(credit, -most), most)
+    local max = s.part * (s.memory + s.report.lag) / pace + 1
+    return math.min(math.max(credit, -max), max)
 end
 
 local function lease_while_flowing(s, run)
     local me, wanted = s.me, s.report.wanted
-    -- What no process may send is no process's part of the rate.
+    -- The shares are parts of the rate that the ramp and the limits allow.
     local ramp = s.doc.ramp.level / C.RAMP_FULL * s.shape.per_minute
     local pace = C.MINUTE / math.max(math.min(ramp, s.rate()), 1) / (1 - s.margin)
     for _, each in ipairs(run.flows) do pace = math.max(pace, each.mean_gap) end
     local horizon = s.now + s.memory + s.report.lag
     local credit = owed_slots(s, pace)
-    -- The queue of one process has its refused calls first anyway.
-    local may = s.refused > 0 and s.count > 1 and math.min(wanted, s.report.refused) or wanted
-    local asked = may
-    if not Demand.is_eligible(me) then may = 0 end
-    if s.is_mixed and not s.is_passed_by_class then may = math.min(may, me.classes[s.class]) end
+    -- Within one process, refused calls are first in the queue anyway.
+    local allowed = s.refused > 0 and s.count > 1 and math.min(wanted, s.report.refused) or wanted
+    local asked = allowed
+    if not Demand.is_eligible(me) then allowed = 0 end
+    if s.is_mixed and not s.is_passed_by_class then allowed = math.min(allowed, me.classes[s.class]) end
     local is_first = not s.is_passed_by_class
     for member in Members.others(s) do
         if member.is_unmet and Demand.weight(s, member) > 0 and member.credit > credit then is_first = false end
     end
     local free = s.is_passed_by_class and 0 or math.floor(credit)
     if not s.newcomer and not s.is_passed_by_class and math.max(s.doc.next_slot, (Rates.due(run.flows))) + s.soon * pace <= horizon then
-        -- All queued calls are sent so soon that none need be held back.
+        -- There are slots for all queued calls within the horizon.
         free = math.max(free, me.waiting)
     end
-    -- No other process needs a part; of a new document the others may not have reported yet.
-    if s.count == 1 and not s.is_new then free = may end
-    lease(s, run, math.min(may, free), horizon)
-    -- What others leave goes to any process that asks, and is counted.
-    if run.given < may then lease(s, run, may, is_first and s.now + (s.newcomer and s.elapsed or s.period / 2) or s.now) end
+    -- A process that is alone gets all slots, but after a lost document the others may not have reported yet.
+    if s.count == 1 and not s.is_new then free = allowed end
+    lease(s, run, math.min(allowed, free), horizon)
+    -- Slots that the others leave are granted to any process, at the cost of its credit.
+    if run.given < allowed then lease(s, run, allowed, is_first and s.now + (s.newcomer and s.elapsed or s.period / 2) or s.now) end
     me.credit, me.waiting = credit - run.given, math.max(me.waiting - run.given, 0)
     Demand.take_slots(me.classes, run.given)
     if run.given < wanted then
@@ -118,13 +117,13 @@ local function lease_canary(s, run)
     end
 end
 
--- Returns when a process that waits for a place asks again: the shorter calls are, the sooner.
-local function place_poll(s)
+-- Returns the time until a process that waits for in-flight capacity reports again, by the shortest mean latency of calls.
+local function capacity_poll(s)
     local shortest
     for _, member in pairs(s.doc.members) do
         if member.call_time > 0 then shortest = math.min(shortest or math.huge, member.call_time) end
     end
-    return math.min(s.count * math.max(PLACE_POLL, (shortest or 0) / PLACE_POLLS_PER_CALL), s.period)
+    return math.min(s.count * math.max(CAPACITY_POLL, (shortest or 0) / CAPACITY_POLLS_PER_CALL), s.period)
 end
 
 function Slots.assign(s, flows)
@@ -136,10 +135,10 @@ function Slots.assign(s, flows)
     elseif pause.phase == 'paused' then
         lease_canary(s, run)
     end
-    if pause.phase == 'canary' then run.poll_in = math.max(pause.canary.accepted_at - s.now, PLACE_POLL) end
+    if pause.phase == 'canary' then run.poll_in = math.max(pause.canary.accepted_at - s.now, CAPACITY_POLL) end
     for key, space in pairs(s.me.capacity) do
         if pause.phase == 'flowing' and space.room < space.taken + space.wanted then
-            run.poll_in = math.max(run.poll_in, key == C.IN_FLIGHT and place_poll(s) or s.period)
+            run.poll_in = math.max(run.poll_in, key == C.IN_FLIGHT and capacity_poll(s) or s.period)
         end
     end
     local due, key = Rates.due(flows)

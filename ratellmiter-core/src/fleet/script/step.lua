@@ -1,34 +1,34 @@
--- One step of one process: its report is taken over, and it gets a lease until its next report.
+-- One step: applies the report of a process and grants it a lease until its next report.
 --
--- KEYS[1] is a limiter, ARGV[1] the report as JSON. Each module above is given the step `s`, or the part of the document that it works on.
+-- KEYS[1] is the limiter, ARGV[1] the report as JSON. The modules get the step `s`, or the part of the document that they change.
 
-local MAX_FREQUENT = 64   -- Processes that report each period; more of them report less often.
-local TRAVEL_MARGIN = 0.005 -- The part of the rate that is left unused, since calls of several processes travel to the server.
-local GRACE = 1.3e6       -- In this time all processes with a lease from a lost document have reported.
+local MAX_FREQUENT = 64     -- Number of processes beyond which each reports less often than once a period.
+local TRAVEL_MARGIN = 0.005 -- Fraction of the rate left unused with several processes, whose calls travel to the provider for different times.
+local GRACE = 1.3e6         -- Time within which all processes with a lease from a lost document have reported.
 
 local report = cjson.decode(ARGV[1])
--- Ages are read only for budgets that are short.
+-- Ages stay packed, because they are read only when a budget is short.
 for _, space in pairs(report.capacity) do space.parts = space.parts and cmsgpack.pack(space.parts) end
 local doc, last_reply, wall = Document.open(report.id)
 if doc.format ~= Document.FORMAT then
     return redis.error_reply('ERR ' .. KEYS[1] .. ' was written by another version of ratellmiter')
 end
-local crew = 0
-for _ in pairs(doc.members) do crew = crew + 1 end
+local count = 0
+for _ in pairs(doc.members) do count = count + 1 end
 -- A clock that was set back stands still until it has caught up.
 local now = math.max(wall - tonumber(doc.zero), doc.now)
-local period = math.min(math.max(C.PERIOD * crew / MAX_FREQUENT, C.PERIOD), C.KEEPALIVE)
+local period = math.min(math.max(C.PERIOD * count / MAX_FREQUENT, C.PERIOD), C.KEEPALIVE)
 local s = {
     id = report.id, doc = doc, report = report, now = now, passed = now - doc.now, period = period,
-    memory = 2 * period, -- A process that reports late is owed its part for this long.
+    memory = 2 * period, -- Maximum time for which a late process is owed its part of the rate.
     slack = math.max(report.burst, C.SLACK),
 }
 doc.now = now
 s.before = doc.members[s.id]
 if s.before and s.before.epoch ~= doc.zero then s.before = nil end
--- The reply to this step was lost on its way.
+-- A repeated report, whose reply was lost.
 if s.before and s.before.step == report.step then return last_reply end
--- A process that went on alone is new, too: its usage meanwhile is no debt to any schedule.
+-- A process that has used its limits alone counts as new: its usage meanwhile is not charged to any schedule.
 s.is_new = not s.before or report.is_new or report.epoch ~= doc.zero
 s.before_or_new = not s.is_new and s.before or nil
 if report.epoch and report.epoch ~= doc.zero then doc.grace = GRACE end
@@ -42,12 +42,11 @@ if conflicting then
     return cjson.encode({ conflict = { name = name, limits = doc.limits, members = others } })
 end
 if report.intent == 'looks' then
-    -- A server that cannot store anything is as good as none: this fails there.
+    -- Fails on a server that cannot store the document.
     Document.save(doc)
     return cjson.encode({ welcome = true })
 end
 
--- The limits in force.
 s.margin = others > 0 and TRAVEL_MARGIN or 0
 s.shape = {
     start = report.ramp and report.ramp.start, step = report.ramp and report.ramp.step, per_minute = report.rate,
@@ -67,7 +66,7 @@ if not report.adapts then doc.adapted = {} end
 doc.ramp = doc.ramp or Ramp.new(s.shape, now)
 doc.typical_cost = report.typical_cost or doc.typical_cost
 
--- Unused slots are returned at the distance at which they were leased, which is known if no other process had any.
+-- Unused slots are returned at the distance at which they were leased, which is known if the process is alone.
 local leaves = report.intent == 'leaves'
 s.returned = s.is_new and 0 or report.unused + (leaves and report.held_slots or 0)
 if s.returned > 0 then
@@ -77,7 +76,7 @@ if s.returned > 0 then
 end
 Throughput.add(doc.throughput, report.sent, now)
 
--- Time with a queue, as all processes have seen it together: the ramp rises by it, and adapted limits grow.
+-- Time with queued calls in any process, by which the ramp rises and adapted limits grow.
 s.is_backlogged = false
 for key, micros in pairs(report.backlogged) do s.is_backlogged = s.is_backlogged or key ~= C.IN_FLIGHT and micros > 0 end
 local is_full = (report.backlogged[C.REQUESTS] or 0) >= s.passed
@@ -97,7 +96,7 @@ doc.limits, doc.shape = report.limits, s.shape
 for key, micros in pairs(report.backlogged) do
     local configured, time = s.configured(key), math.min(micros, s.passed)
     if key == C.REQUESTS then
-        -- Without the time in which the ramp alone has kept the calls back.
+        -- Excludes the time in which only the ramp has delayed the calls.
         local low, rate, before = Adaptive.low(doc.adapted[key], report.rate), Ramp.rate(doc.ramp, s.shape, now)
         if rate < low then time = 0 elseif before < low then time = math.min(time, math.max(now - doc.ramp.second, 0)) end
     end
@@ -105,7 +104,7 @@ for key, micros in pairs(report.backlogged) do
 end
 
 if s.is_new and (next(doc.members) == nil or s.before == nil and next(doc.adapted) == nil) then
-    -- This process knows more than a document that was lost.
+    -- Restores the state of a lost document.
     for key, ceiling in pairs(report.ceilings) do
         local configured = report.adapts and not doc.adapted[key] and s.configured(key)
         if configured then doc.adapted[key] = Adaptive.on_refusal(nil, ceiling, configured, Adaptive.floor(key, configured)) end
@@ -122,14 +121,14 @@ if leaves then
     return cjson.encode({ welcome = false })
 end
 
--- The schedule keeps its debt in calls.
+-- When the rate changes, the schedule keeps its debt in calls.
 local interval = s.interval()
 if doc.interval and doc.next_slot > now then doc.next_slot = now + (doc.next_slot - now) * interval / doc.interval end
 doc.interval = interval
 
 Demand.update(s)
 if doc.pause.phase == 'flowing' and s.is_new and report.allowed > 0 and s.shape.start then
-    -- Processes that went on without the server resume together where they were.
+    -- The ramp resumes at the sum of the rates that the processes used while disconnected.
     if now - doc.carried.at > GRACE then doc.carried = { at = now, level = 0 } end
     doc.carried.level = doc.carried.level + math.floor(report.allowed * C.RAMP_FULL / report.rate)
     if doc.carried.level > doc.ramp.level then Ramp.set_level(doc.ramp, s.shape, now, doc.carried.level) end

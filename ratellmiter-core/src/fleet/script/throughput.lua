@@ -1,6 +1,6 @@
--- The throughput of accepted calls, as in `learn.rs`: `entries` holds { time of the first, calls }, oldest first.
+-- The throughput of accepted calls, as in `congestion/adaptive.rs`. `entries` contains { time, number of calls }, oldest first.
 
--- Adds calls that a process has sent, each with its age.
+-- Adds sent calls, in groups of { age, number }.
 function Throughput.add(entries, sent, now)
     for _, run in ipairs(sent) do
         local at, last = now - run[1], entries[#entries]
@@ -13,7 +13,7 @@ function Throughput.add(entries, sent, now)
     while entries[1] and entries[1][1] + C.THROUGHPUT_MAX_SPAN < now do table.remove(entries, 1) end
 end
 
--- Takes out a call that was sent at `at` and came back refused.
+-- Removes a refused call that was sent at `at`.
 function Throughput.remove(entries, at)
     for index = #entries, 1, -1 do
         if entries[index][1] <= at and entries[index][2] > 0 then
@@ -23,7 +23,7 @@ function Throughput.remove(entries, at)
     end
 end
 
--- Returns calls a minute, or nil before there are enough to tell.
+-- Returns the throughput in calls a minute, or nil if there are too few calls to measure.
 function Throughput.rate(entries, now)
     local count, since = 0, now
     for index = #entries, 1, -1 do

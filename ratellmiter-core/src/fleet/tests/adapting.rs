@@ -1,4 +1,4 @@
-//! Refusals and the ramp in a fleet of one process, beside one limiter.
+//! Refusals and the ramp in a fleet of one process, compared with an unshared limiter.
 
 use super::*;
 use crate::{engine::stats::Gauges, judge::LimitKind};
@@ -11,19 +11,19 @@ fn refusal(limit: LimitKind) -> Verdict {
     Verdict::RateLimited { retry_after: None, limit }
 }
 
-/// One limiter, and a fleet of one process.
+/// Returns an unshared limiter and a fleet of one process.
 fn both(limits: Limits) -> [Fleet; 2] {
     [Fleet::alone(limits), Fleet::new(limits, 1)]
 }
 
-/// Requests calls that are sent at once if the limits allow it.
+/// Starts `callers` callers, and sends their calls that are due.
 fn request(fleet: &mut Fleet, callers: usize, caller: Caller) {
-    (0..callers).for_each(|_| fleet.asks(0, caller));
-    fleet.advances(0);
+    (0..callers).for_each(|_| fleet.start_caller(0, caller));
+    fleet.advance(0);
 }
 
 fn gauges(fleet: &mut Fleet) -> Gauges {
-    fleet.refreshes(0);
+    fleet.refresh(0);
     let now = fleet.now;
     fleet.processes[0].scheduler.gauges(now)
 }
@@ -75,7 +75,7 @@ fn ramp_stays_low_while_tokens_limit_the_calls() {
 }
 
 #[test]
-fn throughput_is_measured_from_the_first_call_not_from_a_second() {
+fn throughput_is_measured_from_the_first_call() {
     for mut fleet in both(calls_per_minute(300).no_ramp()) {
         fleet.run(millis(1900));
         request(&mut fleet, 10, Caller::PLAIN);
@@ -100,26 +100,26 @@ fn canary_waits_for_its_slot_at_a_slow_rate() {
     }
 }
 
-/// Returns the times between the sent calls.
+/// Returns the times between successive calls.
 fn distances(fleet: &Fleet) -> Vec<Duration> {
     fleet.tickets.windows(2).map(|two| two[1].at - two[0].at).collect()
 }
 
 #[test]
-fn own_pauses_grow_to_their_maximum() {
+fn pauses_without_a_hint_grow_to_their_maximum() {
     for mut fleet in both(calls_per_minute(600).no_ramp()) {
         fleet.run(millis(10));
         request(&mut fleet, 1, Caller { refusals: 12, verdict: refusal(LimitKind::Growth), ..Caller::PLAIN });
         fleet.run(seconds(900));
         let pauses = distances(&fleet);
         assert_eq!(pauses.len(), 12);
-        // From 2 s by half more each time; the call itself takes 200 ms.
+        // The first pause is 2 s, and each is longer by half; a call takes 200 ms.
         assert!(pauses[8] < seconds(60) && pauses[9..].iter().all(|pause| pause.abs_diff(millis(65_200)) < millis(20)));
     }
 }
 
 #[test]
-fn hint_of_more_than_ten_minutes_is_no_pause() {
+fn hint_of_more_than_ten_minutes_is_ignored() {
     for mut fleet in both(calls_per_minute(600).no_ramp()) {
         fleet.run(millis(10));
         let verdict = Verdict::RateLimited { retry_after: Some(seconds(601)), limit: LimitKind::Requests };
@@ -143,7 +143,7 @@ fn jitter_lengthens_a_pause_by_a_twentieth() {
 #[test]
 fn throughput_is_that_of_the_last_seconds() {
     for mut fleet in both(calls_per_minute(600).no_ramp()) {
-        // A call a second for 20 seconds, and then ten a second for as long as throughput is measured.
+        // One call a second for 20 seconds, then ten a second for as long as throughput is measured.
         for second in 1..20 {
             fleet.run(seconds(second));
             request(&mut fleet, 1, Caller::PLAIN);

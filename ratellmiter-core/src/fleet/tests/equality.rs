@@ -1,4 +1,4 @@
-//! A fleet of one process does what one limiter does.
+//! A fleet of one process, compared with an unshared limiter.
 
 use proptest::{collection::vec, option, prelude::*, sample::select, test_runner::RngSeed};
 
@@ -12,43 +12,42 @@ use crate::{
     judge::LimitKind,
 };
 
-/// What a process does, or what happens to it.
+/// A step of a test case.
 #[derive(Debug, Clone, Copy)]
 enum Action {
-    /// Callers that make one call each.
-    Ask {
+    /// Starts callers that make one call each.
+    Request {
         callers: usize,
         tokens: u64,
     },
-    /// A call that is refused a number of times.
+    /// Starts a call that is refused `refusals` times.
     Refused {
         tokens: u64,
         verdict: Verdict,
         refusals: u32,
     },
     Wait(Duration),
-    /// Other calls and tokens a minute, other calls in flight, with a ramp or without.
-    Retune(Limits),
+    SetLimits(Limits),
 }
 
-/// The limiter at the end of a period.
+/// State of the limiter at the end of a period.
 #[derive(Debug)]
 struct Sample {
-    /// What the ramp and the adapted rate allow, a second; 0 during a pause.
+    /// Calls a second allowed by the ramp and the adapted limit; 0 during a pause.
     rate: f64,
     /// Configured calls a second.
     configured: f64,
-    /// Limits in force by name: as adapted, else as configured.
+    /// Current limits by name.
     limits: Vec<(&'static str, f64)>,
     episode: u64,
 }
 
-/// What came of a sequence of actions.
+/// Result of a sequence of actions.
 #[derive(Debug)]
 struct Course {
     tickets: Vec<Duration>,
     samples: Vec<Sample>,
-    /// For each refusal, the time until the next call was sent.
+    /// Time until the next call was sent, for each refusal.
     pauses: Vec<Duration>,
 }
 
@@ -59,21 +58,21 @@ impl Course {
         let mut course = Self { tickets: Vec::new(), samples: Vec::new(), pauses: Vec::new() };
         for &action in actions {
             match action {
-                Action::Ask { callers, tokens } => fleet.calls(0, callers, tokens, 1),
+                Action::Request { callers, tokens } => fleet.start_callers(0, callers, tokens, 1),
                 Action::Refused { tokens, verdict, refusals } => {
-                    fleet.asks(0, Caller { tokens, refusals, verdict, ..Caller::PLAIN });
+                    fleet.start_caller(0, Caller { tokens, refusals, verdict, ..Caller::PLAIN });
                 }
                 Action::Wait(time) => {
                     let end = fleet.now + time;
                     course.record(&mut fleet, end);
                 }
-                Action::Retune(limits) => {
+                Action::SetLimits(limits) => {
                     let now = fleet.now;
                     fleet.processes[0].scheduler.set_limits(now, limits);
                 }
             }
-            fleet.advances(0);
-            // A round trip to the server.
+            fleet.advance(0);
+            // Time for a round trip to the server.
             let end = fleet.now + millis(5);
             course.record(&mut fleet, end);
         }
@@ -85,21 +84,21 @@ impl Course {
         course
     }
 
-    /// Runs until `end` and takes a sample at the end of each period.
+    /// Runs until `end`, and takes a sample at the end of each period.
     fn record(&mut self, fleet: &mut Fleet, end: Duration) {
         while let Ok(next) = u32::try_from(self.samples.len() + 1)
             && let at = PERIOD * next
             && at <= end
         {
             fleet.run(at);
-            fleet.refreshes(0);
+            fleet.refresh(0);
             let now = fleet.now;
             let scheduler = &mut fleet.processes[0].scheduler;
             let gauges = scheduler.gauges(now);
             self.samples.push(Sample {
                 rate: gauges.rate,
                 configured: gauges.limit,
-                limits: limits_in_force(&gauges),
+                limits: current_limits(&gauges),
                 episode: scheduler.episode(),
             });
         }
@@ -115,7 +114,7 @@ impl Course {
         self.tickets.iter().filter(|at| at.as_secs() <= second).count()
     }
 
-    /// Describes the seconds until `end`, one in a line.
+    /// Describes each second until `end` in one line.
     fn rows(&self, end: usize) -> String {
         let row = |(second, sample): (usize, &Sample)| {
             let Sample { rate, limits, episode, .. } = sample;
@@ -125,7 +124,7 @@ impl Course {
     }
 }
 
-fn limits_in_force(gauges: &Gauges) -> Vec<(&'static str, f64)> {
+fn current_limits(gauges: &Gauges) -> Vec<(&'static str, f64)> {
     let budgets = gauges
         .budgets
         .iter()
@@ -136,7 +135,7 @@ fn limits_in_force(gauges: &Gauges) -> Vec<(&'static str, f64)> {
     [rate].into_iter().chain(in_flight).chain(budgets).collect()
 }
 
-/// Compares one limiter with a fleet of one process; returns the first difference.
+/// Compares an unshared limiter with a fleet of one process. Returns the first difference as an error.
 fn compare(limits: Limits, call_time: Duration, actions: &[Action], rest: Duration) -> Result<(), String> {
     let alone = Course::of(Fleet::alone(limits), call_time, actions, rest);
     let shared = Course::of(Fleet::new(limits, 1), call_time, actions, rest);
@@ -155,15 +154,15 @@ fn compare(limits: Limits, call_time: Duration, actions: &[Action], rest: Durati
             growth.clear();
         }
         let step = one.configured.max(before.configured) * 0.1;
-        // Round trips add up to some milliseconds, by which an event may lie on the other side of a sample.
+        // Round trips add up to some milliseconds, so an event may be on the other side of a sample.
         let around = &shared.samples[index.saturating_sub(1)..(index + 2).min(shared.samples.len())];
         assert(around.iter().any(|other| one.episode == other.episode), second, "episodes")?;
         for &(name, limit) in &one.limits {
             let before = before.limits.iter().find(|(other, _)| *other == name).map_or(limit, |(_, before)| *before);
             let growth = growth.entry(name).or_default();
-            // A decrease starts anew.
+            // A decrease restarts the growth.
             *growth = if limit < before || is_retuned { 0.0 } else { growth.max((limit - before) / limit) };
-            // 1 %, and the growth of the two periods for which slots are leased; of a rate that the ramp has taught, a step of it.
+            // 1 %, the growth in the two periods for which slots are leased, and a step of the ramp if the ramp has limited the rate.
             let ramp = if name == REQUESTS && limits.ramp.is_some() { step } else { 0.0 };
             let tolerance = limit * (0.01 + 2.0 * *growth) + ramp;
             let near = |other: &Sample| {
@@ -174,12 +173,12 @@ fn compare(limits: Limits, call_time: Duration, actions: &[Action], rest: Durati
         if index % 4 < 3 {
             continue;
         }
-        // In the second in which a queue ends, it makes up for one call more or less before.
+        // The second in which a queue ends makes up for a difference of one call before.
         let calls = [&alone, &shared].map(|course| (course.calls_in(second as u64), course.calls_until(second as u64)));
         let are_near = |one: usize, other: usize| one.abs_diff(other) <= 1;
         let is_slow = one.configured <= 1.0;
         assert(!is_slow && are_near(calls[0].0, calls[1].0) || are_near(calls[0].1, calls[1].1), second, "calls")?;
-        // A step, and one call more or less in the second before.
+        // A step, and a difference of one call in the second before.
         assert(around.iter().any(|other| (one.rate - other.rate).abs() <= step + 1.0), second, "ramp")?;
     }
     let pauses = alone.pauses.iter().zip(&shared.pauses);
@@ -191,8 +190,8 @@ fn calls_per_minute(calls: u32) -> Limits {
     Limits::per_minute(calls)
 }
 
-/// A kind of limits. Calls in flight are limited where there is no ramp: each of the few calls that are then sent in a second changes the
-/// ramp by more than a step.
+/// A kind of limits. Calls in flight are limited only without a ramp, because each of the few calls in a second would change the ramp by
+/// more than a step.
 #[derive(Debug, Clone, Copy)]
 struct Kind {
     has_tokens: bool,
@@ -238,15 +237,15 @@ fn verdict(kind: Kind) -> impl Strategy<Value = Verdict> {
 
 fn action(tokens: u64, kind: Kind) -> impl Strategy<Value = Action> {
     prop_oneof![
-        4 => (1_usize..60).prop_map(move |callers| Action::Ask { callers, tokens }),
+        4 => (1_usize..60).prop_map(move |callers| Action::Request { callers, tokens }),
         3 => (verdict(kind), 1_u32..4).prop_map(move |(verdict, refusals)| Action::Refused { tokens, verdict, refusals }),
         4 => (50_u64..6000).prop_map(|time| Action::Wait(millis(time))),
         1 => (5_u64..30).prop_map(|time| Action::Wait(seconds(time))),
-        1 => limits(kind).prop_map(Action::Retune),
+        1 => limits(kind).prop_map(Action::SetLimits),
     ]
 }
 
-/// The same cases each time, unless `PROPTEST_RNG_SEED` or `PROPTEST_CASES` names others.
+/// Uses the same cases in each run, unless `PROPTEST_RNG_SEED` or `PROPTEST_CASES` is set.
 fn config() -> ProptestConfig {
     let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
     if std::env::var_os("PROPTEST_RNG_SEED").is_none() {
@@ -262,7 +261,7 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn fleet_of_one_does_what_one_limiter_does(
+    fn fleet_of_one_behaves_like_an_unshared_limiter(
         call_time in select(vec![100_u64, 400, 2000]),
         (limits, actions) in (select(vec![10_u64, 100, 1000]), any::<bool>(), any::<bool>()).prop_flat_map(|(tokens, has_tokens, has_ramp)| {
             let kind = Kind { has_tokens, has_ramp };

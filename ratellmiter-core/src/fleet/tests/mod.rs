@@ -1,6 +1,6 @@
-//! Whole fleets in virtual time: the limiters themselves, and the script on a [server](server) that is given the time.
+//! Fleets in virtual time: real schedulers, and the script on a [server](server) with a virtual clock.
 
-// A time that would be negative fails the test, as it should; the counts are small.
+// A negative time fails the test, and counts are small.
 #![allow(clippy::unchecked_time_subtraction, clippy::cast_precision_loss)]
 
 use std::{
@@ -12,7 +12,6 @@ use std::{
 use server::Server;
 
 use crate::{
-    config::OnDisconnect,
     engine::{
         call_id::{CallId, Grant},
         call_state::Request,
@@ -21,34 +20,35 @@ use crate::{
     },
     fleet::connection::{Intent, Message, Reply},
     judge::Verdict,
-    limits::{Limits, cost::TokenEstimate, request::Priority},
+    limits::{Limits, cost::TokenEstimate, on_disconnect::OnDisconnect, request::Priority},
     providers::usage::Usage,
 };
 
 mod adapting;
-mod any_mix;
 mod churn;
 mod equality;
+mod in_flight;
 mod large_calls;
+mod latency;
 mod one_limit;
 mod outage;
 mod parts;
-mod places;
 #[cfg(feature = "sim")]
 mod provider;
 mod ramp;
-mod retuned;
+mod random;
 mod server;
-mod slow;
+mod set_limits;
 
-/// Makes one call after the other.
+/// A caller that makes its calls one after another.
 #[derive(Debug, Clone, Copy)]
 struct Caller {
-    /// What each of its calls costs, and how many it has still to make.
+    /// Cost of each call.
     tokens: u64,
+    /// Number of remaining calls.
     calls: usize,
     priority: Priority,
-    /// How many times its next call is still to be refused, and with which verdict.
+    /// Number of times that the next call is still to be refused, with `verdict`.
     refusals: u32,
     verdict: Verdict,
 }
@@ -69,12 +69,12 @@ struct Process {
     id: String,
     scheduler: Scheduler<Caller>,
     step: u64,
-    /// It does not reach the server.
-    is_lost: bool,
+    is_disconnected: bool,
     has_ended: bool,
-    /// On its way.
-    answer: Option<(Duration, LeaseGrant)>,
-    out: BTreeMap<(Duration, CallId), (Grant, Caller)>,
+    /// The grant that the server has sent, and its arrival.
+    pending_grant: Option<(Duration, LeaseGrant)>,
+    /// Calls in flight by the time at which they end.
+    in_flight: BTreeMap<(Duration, CallId), (Grant, Caller)>,
 }
 
 struct Fleet {
@@ -82,21 +82,21 @@ struct Fleet {
     server: Server,
     processes: Vec<Process>,
     now: Duration,
-    /// Calls are out for so long.
+    /// Latency of the calls.
     call_time: Duration,
-    /// An answer takes so long.
+    /// Latency of the server's replies.
     lag: Duration,
     tickets: Vec<Ticket>,
     /// Times at which calls were refused.
     refusals: Vec<Duration>,
-    /// From 0 to 1, in all reports.
+    /// Jitter of all reports, from 0 to 1.
     jitter: f64,
 }
 
 impl Process {
-    /// When it asks the server.
-    fn asks_at(&self) -> Option<Duration> {
-        if self.answer.is_some() || self.is_lost { None } else { self.scheduler.asks_at() }
+    /// Returns when the next report is due.
+    fn report_at(&self) -> Option<Duration> {
+        if self.pending_grant.is_some() || self.is_disconnected { None } else { self.scheduler.asks_at() }
     }
 }
 
@@ -108,7 +108,7 @@ fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// So many calls and tokens a minute, and no ramp.
+/// Limits of `calls` and `tokens` a minute, without a ramp.
 fn per_minute(calls: u32, tokens: u64) -> Limits {
     let limits = Limits::per_minute(calls).no_ramp();
     limits.tokens_per_minute(tokens)
@@ -117,14 +117,14 @@ fn per_minute(calls: u32, tokens: u64) -> Limits {
 impl Fleet {
     fn new(limits: Limits, processes: usize) -> Self {
         let mut fleet = Self::empty(limits);
-        (0..processes).for_each(|_| fleet.starts());
+        (0..processes).for_each(|_| fleet.start_process());
         fleet
     }
 
-    /// One process that shares its limiter with no other.
+    /// Creates a single process that does not share its limiter.
     fn alone(limits: Limits) -> Self {
         let mut fleet = Self::empty(limits);
-        fleet.starts_alone();
+        fleet.start_unshared_process();
         fleet
     }
 
@@ -142,13 +142,12 @@ impl Fleet {
         }
     }
 
-    /// One more process.
-    fn starts(&mut self) {
-        self.starts_alone();
+    fn start_process(&mut self) {
+        self.start_unshared_process();
         self.processes.last_mut().unwrap().scheduler.join_fleet(self.now);
     }
 
-    fn starts_alone(&mut self) {
+    fn start_unshared_process(&mut self) {
         let number = self.processes.len();
         let mut scheduler = Scheduler::new(self.limits, Duration::ZERO, 1);
         scheduler.disable_jitter();
@@ -156,150 +155,144 @@ impl Fleet {
             id: format!("{number}"),
             scheduler,
             step: 0,
-            is_lost: false,
+            is_disconnected: false,
             has_ended: false,
-            answer: None,
-            out: BTreeMap::new(),
+            pending_grant: None,
+            in_flight: BTreeMap::new(),
         };
         self.processes.push(process);
     }
 
-    /// A process ends, and says so.
-    fn leaves(&mut self, number: usize) {
+    /// Ends a process after its final report.
+    fn leave(&mut self, number: usize) {
         let report = self.processes[number].scheduler.report(self.now).unwrap();
-        let reply = self.tells(number, Intent::Leaves, report);
+        let reply = self.send(number, Intent::Leaves, report);
         assert!(matches!(reply, Reply::Welcome { welcome: false }), "{reply:?}");
-        self.ends(number);
+        self.kill(number);
     }
 
-    /// A process is no more, and nobody is told; its calls that wait are none any more.
-    fn ends(&mut self, number: usize) {
+    /// Ends a process without a final report. Its queued calls are never sent.
+    fn kill(&mut self, number: usize) {
         self.processes[number].has_ended = true;
     }
 
-    /// A process sees that the server is out of reach.
-    fn loses(&mut self, number: usize, policy: OnDisconnect) {
-        let process = &mut self.processes[number];
-        process.answer = None;
-        process.is_lost = true;
-        process.scheduler.lose_fleet(self.now, policy);
+    /// Disconnects a process, which applies `policy` at once.
+    fn disconnect(&mut self, number: usize, policy: OnDisconnect) {
+        self.cut_connection(number);
+        self.processes[number].scheduler.lose_fleet(self.now, policy);
     }
 
-    /// The server is out of reach, and nobody sees it yet.
-    fn hears_nothing(&mut self, number: usize) {
-        self.processes[number].answer = None;
-        self.processes[number].is_lost = true;
+    /// Disconnects a process, which does not notice yet.
+    fn cut_connection(&mut self, number: usize) {
+        self.processes[number].pending_grant = None;
+        self.processes[number].is_disconnected = true;
     }
 
-    /// It sees that the server is back.
-    fn rejoins(&mut self, number: usize) {
-        self.processes[number].is_lost = false;
+    fn reconnect(&mut self, number: usize) {
+        self.processes[number].is_disconnected = false;
         self.processes[number].scheduler.join_fleet(self.now);
     }
 
-    /// The server is empty.
-    fn forgets(&mut self) {
-        self.server.clear();
+    /// Starts `callers` callers, which make `calls` calls of `tokens` tokens each.
+    fn start_callers(&mut self, process: usize, callers: usize, tokens: u64, calls: usize) {
+        (0..callers).for_each(|_| self.start_caller(process, Caller { tokens, calls, ..Caller::PLAIN }));
     }
 
-    /// So many at once begin to make so many calls each.
-    fn calls(&mut self, process: usize, callers: usize, tokens: u64, calls: usize) {
-        (0..callers).for_each(|_| self.asks(process, Caller { tokens, calls, ..Caller::PLAIN }));
+    fn start_caller(&mut self, process: usize, caller: Caller) {
+        let request =
+            Request { cost: TokenEstimate::new(caller.tokens, 0), priority: caller.priority, ..Request::PLAIN };
+        self.processes[process].scheduler.enqueue(self.now, &request, caller).expect("there is no wait limit");
     }
 
-    fn asks(&mut self, process: usize, caller: Caller) {
-        let wish = Request { cost: TokenEstimate::new(caller.tokens, 0), priority: caller.priority, ..Request::PLAIN };
-        self.processes[process].scheduler.enqueue(self.now, &wish, caller).expect("nothing bounds its wait");
-    }
-
-    /// A call goes at once, or not at all.
-    fn tries(&mut self, number: usize, tokens: u64) {
+    fn try_acquire(&mut self, number: usize, tokens: u64) {
         let process = &mut self.processes[number];
-        let wish = Request { cost: TokenEstimate::new(tokens, 0), ..Request::PLAIN };
-        if let Some(grant) = process.scheduler.try_request(self.now, &wish) {
+        let request = Request { cost: TokenEstimate::new(tokens, 0), ..Request::PLAIN };
+        if let Some(grant) = process.scheduler.try_request(self.now, &request) {
             self.tickets.push(Ticket { at: self.now, process: number, tokens });
-            process.out.insert((self.now + self.call_time, grant.id), (grant, Caller { tokens, ..Caller::PLAIN }));
+            let caller = Caller { tokens, ..Caller::PLAIN };
+            process.in_flight.insert((self.now + self.call_time, grant.id), (grant, caller));
         } else {
             process.scheduler.missed_try(self.now);
         }
     }
 
-    /// When something happens next in a process.
-    fn next(&self, process: &Process) -> Option<Duration> {
+    /// Returns the time of the next event of a process.
+    fn next_event(&self, process: &Process) -> Option<Duration> {
         if process.has_ended {
             return None;
         }
-        let asks = process.asks_at();
-        let ends = process.out.keys().next().map(|(at, _)| *at);
-        let answer = process.answer.as_ref().map(|(at, _)| *at);
-        let next = [process.scheduler.deadline(), asks, ends, answer].into_iter().flatten().min();
+        let call_end = process.in_flight.keys().next().map(|(at, _)| *at);
+        let grant = process.pending_grant.as_ref().map(|(at, _)| *at);
+        let next = [process.scheduler.deadline(), process.report_at(), call_end, grant].into_iter().flatten().min();
         next.map(|next| next.max(self.now))
     }
 
-    /// Until then, or until nothing happens any more.
+    /// Handles all events until `end`.
     fn run(&mut self, end: Duration) {
-        // More than any test needs.
+        // More events than any test needs.
         for _ in 0..10_000_000 {
-            let next = |(number, process)| self.next(process).map(|next| (next, number));
+            let next = |(number, process)| self.next_event(process).map(|next| (next, number));
             let Some((at, number)) = self.processes.iter().enumerate().filter_map(next).min() else { break };
             if at > end {
                 break;
             }
             self.now = at;
-            self.happens(number);
+            self.handle_event(number);
         }
         self.now = end;
     }
 
-    fn happens(&mut self, number: usize) {
+    fn handle_event(&mut self, number: usize) {
         let now = self.now;
         let process = &mut self.processes[number];
-        if let Some((_, answer)) = process.answer.take_if(|(at, _)| *at <= now) {
-            process.scheduler.renew(now, &answer);
-        } else if process.out.keys().next().is_some_and(|(at, _)| *at <= now) {
-            let (_, (grant, caller)) = process.out.pop_first().unwrap();
+        if let Some((_, grant)) = process.pending_grant.take_if(|(at, _)| *at <= now) {
+            process.scheduler.renew(now, &grant);
+        } else if process.in_flight.keys().next().is_some_and(|(at, _)| *at <= now) {
+            let (_, (grant, caller)) = process.in_flight.pop_first().unwrap();
             if caller.refusals > 0 {
-                let again = Caller { refusals: caller.refusals - 1, ..caller };
-                process.scheduler.requeue(now, grant, &caller.verdict, again);
+                let retry = Caller { refusals: caller.refusals - 1, ..caller };
+                process.scheduler.requeue(now, grant, &caller.verdict, retry);
                 self.refusals.push(now);
-                return self.advances(number);
+                return self.advance(number);
             }
             assert!(process.scheduler.finish(now, grant, false, Some(Usage::new(caller.tokens, 0))));
             if caller.calls > 1 {
-                self.asks(number, Caller { calls: caller.calls - 1, ..caller });
+                self.start_caller(number, Caller { calls: caller.calls - 1, ..caller });
             }
-        } else if process.asks_at().is_some_and(|at| at <= now) {
+        } else if process.report_at().is_some_and(|at| at <= now) {
             let report = process.scheduler.report(now).unwrap();
-            let answer = self.tells(number, Intent::Shares, report);
-            let Reply::Answer(answer) = answer else { panic!("{answer:?}") };
-            self.processes[number].answer = Some((now + self.lag, *answer));
+            let reply = self.send(number, Intent::Shares, report);
+            let Reply::Grant(grant) = reply else { panic!("{reply:?}") };
+            self.processes[number].pending_grant = Some((now + self.lag, *grant));
         }
-        self.advances(number);
+        self.advance(number);
     }
 
-    fn advances(&mut self, number: usize) {
-        let (now, ends) = (self.now, self.now + self.call_time);
-        let Process { scheduler, out, .. } = &mut self.processes[number];
+    /// Sends the calls of a process that are due.
+    fn advance(&mut self, number: usize) {
+        let (now, call_end) = (self.now, self.now + self.call_time);
+        let Process { scheduler, in_flight, .. } = &mut self.processes[number];
         let issued = |grant: Grant, caller: Caller| {
             self.tickets.push(Ticket { at: now, process: number, tokens: caller.tokens });
-            out.insert((ends, grant.id), (grant, caller));
+            in_flight.insert((call_end, grant.id), (grant, caller));
         };
         assert!(!scheduler.advance(now, issued), "no probe is set");
     }
 
-    /// A process asks the server once more and takes over its answer.
-    fn refreshes(&mut self, number: usize) {
+    /// Sends a report of a process and applies the grant at once.
+    fn refresh(&mut self, number: usize) {
         let now = self.now;
-        if let Some((_, answer)) = self.processes[number].answer.take() {
-            self.processes[number].scheduler.renew(now, &answer);
+        if let Some((_, grant)) = self.processes[number].pending_grant.take() {
+            self.processes[number].scheduler.renew(now, &grant);
         }
         let Some(report) = self.processes[number].scheduler.report(now) else { return };
-        let Reply::Answer(answer) = self.tells(number, Intent::Shares, report) else { panic!("no other process") };
-        self.processes[number].scheduler.renew(now, &answer);
-        self.advances(number);
+        let Reply::Grant(grant) = self.send(number, Intent::Shares, report) else { panic!("no other process") };
+        self.processes[number].scheduler.renew(now, &grant);
+        self.advance(number);
     }
 
-    fn tells(&mut self, number: usize, intent: Intent, mut report: LeaseRequest) -> Reply {
+    /// Runs the script for a report of a process and returns its reply.
+    fn send(&mut self, number: usize, intent: Intent, mut report: LeaseRequest) -> Reply {
         report.jitter = self.jitter;
         let process = &mut self.processes[number];
         process.step += 1;
@@ -308,13 +301,13 @@ impl Fleet {
         serde_json::from_str(&self.server.step(self.now, &text)).unwrap()
     }
 
-    /// How many calls each process got.
-    fn calls_of_each<const N: usize>(&self) -> [usize; N] {
+    /// Returns the number of calls that each process has sent.
+    fn calls_by_process<const N: usize>(&self) -> [usize; N] {
         std::array::from_fn(|process| self.tickets.iter().filter(|ticket| ticket.process == process).count())
     }
 
-    /// The most that went within any minute, in tokens.
-    fn most_in_a_minute(&self) -> u64 {
+    /// Returns the maximum number of tokens sent in any minute.
+    fn max_tokens_in_a_minute(&self) -> u64 {
         let from = |first: &Ticket| {
             let inside =
                 self.tickets.iter().filter(|ticket| ticket.at >= first.at && ticket.at < first.at + seconds(60));
@@ -323,12 +316,12 @@ impl Fleet {
         self.tickets.iter().map(from).max().unwrap_or_default()
     }
 
-    /// The most calls that were out at once when one went, from then on.
-    fn most_out(&self, begin: Duration) -> usize {
-        let out = |at: Duration| {
+    /// Returns the maximum number of calls in flight from `begin` on.
+    fn max_in_flight_since(&self, begin: Duration) -> usize {
+        let in_flight = |at: Duration| {
             self.tickets.iter().filter(|ticket| ticket.at <= at && at < ticket.at + self.call_time).count()
         };
         let tickets = self.tickets.iter().filter(|ticket| ticket.at >= begin);
-        tickets.map(|ticket| out(ticket.at)).max().unwrap_or_default()
+        tickets.map(|ticket| in_flight(ticket.at)).max().unwrap_or_default()
     }
 }

@@ -1,5 +1,5 @@
--- The part of a Redis server that the script needs: the commands that it calls, on a store of hashes, and `cmsgpack`. `cjson` is
--- the test's. Global: `CLOCK`, the reply to TIME.
+-- The parts of a Redis server that the script uses: a store of hashes with its commands, and `cmsgpack`. The test sets `cjson` and
+-- `CLOCK`, the reply to TIME.
 
 local store = {}
 
@@ -33,7 +33,7 @@ redis = {
     error_reply = function(text) return { err = text } end,
 }
 
--- A packed value is a copy: nothing that is done to the original afterwards changes it.
+-- A packed value is a copy, so later changes of the original do not affect it.
 local function copy(value)
     if type(value) ~= 'table' then return value end
     local result = {}

@@ -1,7 +1,7 @@
-//! A server that runs the script and is given the time.
+//! A server that runs the script with a virtual clock.
 //!
-//! By default it is an embedded Lua interpreter of the version that Redis has, with the few commands that the script calls.
-//! With `RATELLMITER_FLEET_TESTS=redis` in the environment it is a real Redis server: the same tests, some ten times slower.
+//! By default it is an embedded Lua interpreter of the same version as in Redis, with the few commands that the script calls. With
+//! `RATELLMITER_FLEET_TESTS=redis` in the environment it is a real Redis server, and the tests are some ten times slower.
 
 use std::{env, time::Duration};
 
@@ -104,13 +104,13 @@ fn decode(lua: &Lua, json: &Json) -> mlua::Result<Value> {
     })
 }
 
-/// As cjson does: 14 significant digits, and an empty table is an object.
+/// Encodes like cjson: 14 significant digits, and an empty table is an object.
 fn encode(value: &Value) -> Json {
     let number = |number: f64| {
         let rounded: f64 = format!("{number:.13e}").parse().unwrap();
         #[allow(clippy::cast_possible_truncation)] // 14 digits fit.
         let whole = (rounded.fract() == 0.0 && rounded.abs() < 1e14).then(|| Number::from(rounded as i64));
-        Json::Number(whole.or_else(|| Number::from_f64(rounded)).expect("cjson refuses numbers that are not finite"))
+        Json::Number(whole.or_else(|| Number::from_f64(rounded)).expect("cjson rejects numbers that are not finite"))
     };
     match value {
         Value::Boolean(value) => Json::Bool(*value),

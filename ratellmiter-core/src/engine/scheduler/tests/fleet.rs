@@ -4,8 +4,8 @@ use super::*;
 use std::collections::BTreeMap;
 
 use crate::{
-    config::OnDisconnect,
     engine::lease::{ByLimit, LeaseGrant},
+    limits::on_disconnect::OnDisconnect,
 };
 
 /// Returns a grant to one of four processes, which has a quarter of the demand.

@@ -1,4 +1,4 @@
-//! Fleets of any kind: nobody stands still, and no limit is broken.
+//! Random fleets: each process makes progress, and no limit is exceeded.
 
 use std::thread;
 
@@ -36,9 +36,9 @@ impl Mix {
         Self { tokens, places, call_time, processes }
     }
 
-    /// How long it takes until all have had a turn, one call each, as one limiter alone may need it: what is larger than what is
-    /// left waits for a minute.
-    fn turn(&self) -> Duration {
+    /// Returns the time in which a single limiter sends one call of each caller, with a margin: a call that does not fit the rest of the
+    /// budget waits for up to a minute.
+    fn round(&self) -> Duration {
         let calls: u32 = self.processes.iter().map(|callers| callers.count).sum();
         let tokens: u64 = self.processes.iter().map(|callers| u64::from(callers.count) * callers.tokens).sum();
         let places = self.places.map_or(calls, |places| places.min(calls));
@@ -48,9 +48,9 @@ impl Mix {
 }
 
 #[test]
-fn nobody_stands_still_and_no_limit_is_broken() {
-    // Longer ones take longer here, too.
-    let mixes = (0..60).map(Mix::new).filter(|mix| mix.turn() <= seconds(300)).take(10);
+fn random_fleets_progress_within_all_limits() {
+    // Longer rounds would take too long to simulate.
+    let mixes = (0..60).map(Mix::new).filter(|mix| mix.round() <= seconds(300)).take(10);
     thread::scope(|scope| mixes.for_each(|mix| _ = scope.spawn(move || play(&mix))));
 }
 
@@ -61,16 +61,16 @@ fn play(mix: &Mix) {
     fleet.call_time = mix.call_time;
     for (process, callers) in mix.processes.iter().enumerate() {
         let caller = Caller { tokens: callers.tokens, calls: 100_000, priority: callers.priority, ..Caller::PLAIN };
-        (0..callers.count).for_each(|_| fleet.asks(process, caller));
+        (0..callers.count).for_each(|_| fleet.start_caller(process, caller));
     }
-    fleet.run(mix.turn());
+    fleet.run(mix.round());
     let before = fleet.tickets.len();
-    fleet.run(2 * mix.turn());
+    fleet.run(2 * mix.round());
     let got = |process| fleet.tickets[before..].iter().filter(|ticket| ticket.process == process).count();
     let got: Vec<_> = (0..mix.processes.len()).map(got).collect();
-    eprintln!("{got:?} in the second turn of {mix:?}");
+    eprintln!("{got:?} in the second round of {mix:?}");
     assert!(got.iter().all(|got| *got > 0), "{got:?} of {mix:?}");
-    assert!(fleet.most_in_a_minute() <= mix.tokens, "{} of {mix:?}", fleet.most_in_a_minute());
-    let most = fleet.most_out(Duration::ZERO);
-    assert!(mix.places.is_none_or(|places| most <= places as usize), "{most} of {mix:?}");
+    assert!(fleet.max_tokens_in_a_minute() <= mix.tokens, "{} of {mix:?}", fleet.max_tokens_in_a_minute());
+    let max = fleet.max_in_flight_since(Duration::ZERO);
+    assert!(mix.places.is_none_or(|places| max <= places as usize), "{max} of {mix:?}");
 }

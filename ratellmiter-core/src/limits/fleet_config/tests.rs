@@ -1,9 +1,9 @@
-//! URLs of servers.
+//! Checks of server URLs.
 
 use super::*;
 
 #[test]
-fn urls_are_read_when_they_are_given_and_never_shown() {
+fn urls_are_checked_and_never_shown() {
     for url in [
         "redis://127.0.0.1:6379",
         "rediss://:hunter2@localhost:7000/3",
@@ -11,8 +11,8 @@ fn urls_are_read_when_they_are_given_and_never_shown() {
         "REDIS://u:hunter2%2F@h?protocol=resp3",
         "valkeys://u:hunter2@h",
     ] {
-        let shared = FleetConfig::redis(url).unwrap();
-        assert_eq!(format!("{shared:?}"), r#"Shared { namespace: "default", loss: Degrade, .. }"#);
+        let config = FleetConfig::redis(url).unwrap();
+        assert_eq!(format!("{config:?}"), r#"FleetConfig { namespace: "default", on_disconnect: Degrade, .. }"#);
     }
     for (url, problem) in [
         ("127.0.0.1:6379", "there is no scheme"),
@@ -24,8 +24,8 @@ fn urls_are_read_when_they_are_given_and_never_shown() {
         ("redis://localhost/hunter2", "the database is not a number; a / in a password is written %2F"),
         ("redis://localhost/-1", "the database is not a number"),
         ("redis:///1", "there is no host"),
-        ("redis://h?password=hunter2", "behind the ? only protocol=resp2"),
-        ("redis://h?protocol=hunter2", "behind the ? only protocol=resp2"),
+        ("redis://h?password=hunter2", "after the ? only protocol=resp2"),
+        ("redis://h?protocol=hunter2", "after the ? only protocol=resp2"),
     ] {
         let error = FleetConfig::redis(url).unwrap_err();
         assert!(error.problem.starts_with(problem), "{url}: {error}");

@@ -1,34 +1,35 @@
-//! Where a limiter is shared, under which name, and what happens when that place is out of reach.
+//! The server that limiters are shared on, the namespace, and the policy while the server is unreachable.
 
 use std::{error::Error, fmt};
 
 use redis::{ConnectionInfo, IntoConnectionInfo as _};
 
-use crate::config::OnDisconnect;
+use crate::limits::on_disconnect::OnDisconnect;
 
-/// The namespace of those who name none.
-pub(crate) const NAMESPACE: &str = "default";
+const ALLOWED: &str = "redis://HOST:PORT and rediss://HOST:PORT (TLS), or valkey and valkeys, with USER:PASSWORD@ before the host \
+                       and /DATABASE after the port if needed";
 
-/// Where limiters are shared with other processes: a Redis or Valkey server, and a namespace on it.
+/// The Redis or Valkey server and the namespace over which limiters are shared with other processes.
 ///
-/// Limiters of the same namespace and name are one, in whatever process and on whatever machine.
+/// Limiters with the same namespace and name act as one limiter, in any process on any machine.
 ///
 /// ```
 /// use ratellmiter_core::fleet::{FleetConfig, OnDisconnect};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let shared = FleetConfig::redis("rediss://worker:secret@redis.example:6380/2")?.namespace("team-a").on_disconnect(OnDisconnect::Wait);
-/// assert!(!format!("{shared:?}").contains("secret"));
+/// let config = FleetConfig::redis("rediss://worker:secret@redis.example:6380/2")?.namespace("team-a");
+/// let config = config.on_disconnect(OnDisconnect::Wait);
+/// assert!(!format!("{config:?}").contains("secret"));
 /// # Ok(()) }
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct FleetConfig {
     url: String,
     pub(crate) namespace: String,
-    pub(crate) loss: OnDisconnect,
+    pub(crate) on_disconnect: OnDisconnect,
 }
 
-/// A URL that names no server.
+/// Error for an invalid URL of a Redis or Valkey server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidFleetUrl {
     problem: String,
@@ -42,36 +43,31 @@ impl fmt::Display for InvalidFleetUrl {
 
 impl Error for InvalidFleetUrl {}
 
-/// What a URL may be.
-pub(crate) const ALLOWED: &str = "redis://HOST:PORT and rediss://HOST:PORT (TLS), or valkey and valkeys, with USER:PASSWORD@ \
-                                  before the host and /DATABASE behind it if need be";
-
 impl FleetConfig {
-    /// On the server at this URL: `redis://127.0.0.1:6379`, or `rediss://USER:PASSWORD@HOST:PORT/DATABASE` with TLS. Nothing is
-    /// connected yet.
+    /// Creates a configuration for the server at `url`, for example `rediss://USER:PASSWORD@HOST:PORT/DATABASE`. Does not connect.
     ///
     /// # Errors
-    /// It is no such URL. The error does not show it, since there may be a password in it.
+    /// Returns an error if `url` is invalid. The error does not contain the URL, which may contain a password.
     pub fn redis(url: impl Into<String>) -> Result<Self, InvalidFleetUrl> {
         let url = url.into();
         check(&url).map_err(|problem| InvalidFleetUrl { problem })?;
-        let shared = Self { url, namespace: NAMESPACE.to_owned(), loss: OnDisconnect::default() };
-        // These words are its own, and not the URL's.
-        shared.connection().map_err(|error| InvalidFleetUrl { problem: error.category().to_owned() })?;
-        Ok(shared)
+        let config = Self { url, namespace: "default".to_owned(), on_disconnect: OnDisconnect::default() };
+        // The category contains nothing of the URL.
+        config.connection().map_err(|error| InvalidFleetUrl { problem: error.category().to_owned() })?;
+        Ok(config)
     }
 
-    /// Under this name: limiters of other namespaces are others. `default` if it is not said.
+    /// Sets the namespace: limiters of different namespaces are independent. Defaults to `default`.
     #[must_use]
     pub fn namespace(mut self, name: impl Into<String>) -> Self {
         self.namespace = name.into();
         self
     }
 
-    /// What happens while the server is out of reach. [`OnDisconnect::Degrade`] if it is not said.
+    /// Sets the policy while the server is unreachable. Defaults to [`OnDisconnect::Degrade`].
     #[must_use]
-    pub fn on_disconnect(mut self, loss: OnDisconnect) -> Self {
-        self.loss = loss;
+    pub fn on_disconnect(mut self, policy: OnDisconnect) -> Self {
+        self.on_disconnect = policy;
         self
     }
 
@@ -80,7 +76,7 @@ impl FleetConfig {
     }
 }
 
-/// What is wrong with a URL, if anything, in words that show nothing of it.
+/// Checks a URL. The description of the problem contains nothing of the URL.
 fn check(url: &str) -> Result<(), String> {
     if !url.contains("://") {
         return Err("there is no scheme".to_owned());
@@ -96,18 +92,21 @@ fn check(url: &str) -> Result<(), String> {
     } else if !database.is_empty() && database.parse::<u32>().is_err() {
         "the database is not a number; a / in a password is written %2F"
     } else if url.query().is_some_and(|query| !matches!(query, "protocol=resp2" | "protocol=resp3")) {
-        "behind the ? only protocol=resp2 and protocol=resp3 are known"
+        "after the ? only protocol=resp2 and protocol=resp3 are known"
     } else {
         return Ok(());
     };
     Err(problem.to_owned())
 }
 
-/// Without the URL: there may be a password in it.
+/// Omits the URL, which may contain a password.
 impl fmt::Debug for FleetConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { namespace, loss, .. } = self;
-        f.debug_struct("Shared").field("namespace", namespace).field("loss", loss).finish_non_exhaustive()
+        let Self { namespace, on_disconnect, .. } = self;
+        f.debug_struct("FleetConfig")
+            .field("namespace", namespace)
+            .field("on_disconnect", on_disconnect)
+            .finish_non_exhaustive()
     }
 }
 
