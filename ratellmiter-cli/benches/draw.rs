@@ -1,4 +1,4 @@
-//! What the command costs, beside reading the same file as JSON of any shape: `cargo bench -p ratellmiter-cli`.
+//! Time and memory of the command, compared with parsing the same file as arbitrary JSON: `cargo bench -p ratellmiter-cli`.
 
 use std::{
     fs::{self, File},
@@ -16,27 +16,27 @@ fn start(args: &[String]) -> Child {
     command.args(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the command runs")
 }
 
-/// The median time of the command, from its start to its end.
+/// Returns the median time of a run of the command.
 fn command(args: &[String]) -> Duration {
     median(|| assert!(start(args).wait().expect("it was started").success(), "{args:?}"))
 }
 
-/// The most memory that the command had, in MB, as the system counts it.
+/// Returns the peak memory of the command in MB; `None` where the system does not report it.
 fn memory(args: &[String]) -> Option<u64> {
     let mut child = start(args);
     let status = format!("/proc/{}/status", child.id());
-    let mut most = None;
+    let mut peak = None;
     while child.try_wait().expect("it was started").is_none() {
         let text = fs::read_to_string(&status).unwrap_or_default();
-        let peak =
+        let current =
             text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-        most = most.max(peak.map(|kilobytes| kilobytes / 1000));
+        peak = peak.max(current.map(|kilobytes| kilobytes / 1000));
         thread::sleep(Duration::from_millis(1));
     }
-    most
+    peak
 }
 
-/// The median time to read the file as values.
+/// Returns the median time to parse the file as JSON values.
 fn values(log: &Path) -> Duration {
     median(|| {
         let text = fs::read_to_string(log).expect("the log is there");
@@ -77,14 +77,14 @@ fn main() {
     println!("| log | asked for | in, ms | beside JSON of any shape | memory, MB |\n| --- | --- | --: | --: | --: |");
     for (name, log, model) in [("1,000,000 rows", &million, "gpt-4o"), ("the Python sample", &python, "GPT4")] {
         let read = values(log).as_secs_f64();
-        for (what, kind) in
+        for (output, kind) in
             [("PNG", "-out=x.png"), ("SVG", "-out=x.svg"), ("page", "-out=x.html"), ("summary", "-summary")]
         {
             let kind = kind.replace("x.", &format!("{}/x.", directory.path().display()));
             let args = [format!("-file={}", log.display()), format!("-model={model}"), kind];
             let took = command(&args).as_secs_f64();
             let memory = memory(&args).map_or_else(String::new, |memory| memory.to_string());
-            println!("| {name} | {what} | {:.0} | {:.2} | {memory} |", took * 1e3, took / read);
+            println!("| {name} | {output} | {:.0} | {:.2} | {memory} |", took * 1e3, took / read);
         }
     }
     let started = command(&["-version".into()]).as_secs_f64();

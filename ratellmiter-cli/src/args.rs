@@ -1,4 +1,4 @@
-//! What was typed, and what it means.
+//! Parses the arguments into a job.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -14,7 +14,7 @@ use crate::{
     summary::{check::Conditions, render::Format},
 };
 
-/// What is to be done.
+/// What the command is to do.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Job {
     Report(Box<Report>),
@@ -22,12 +22,12 @@ pub(crate) enum Job {
     Follow { source: Source, models: Models, lines: Lines },
 }
 
-/// Pictures and figures of a log.
+/// Charts, summaries and conditions of a log.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Report {
     pub(crate) source: Source,
     pub(crate) models: Models,
-    /// As typed, if they were.
+    /// `None` without `-lines`.
     pub(crate) lines: Option<Lines>,
     pub(crate) theme: Theme,
     pub(crate) view: Option<View>,
@@ -36,24 +36,24 @@ pub(crate) struct Report {
     pub(crate) compare: Option<PathBuf>,
 }
 
-/// Where the log is.
+/// Selects the logs.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Source {
-    /// Several are summed.
+    /// Values of `-file`. Several logs are summed.
     pub(crate) files: Vec<PathBuf>,
     pub(crate) directory: Option<PathBuf>,
 }
 
-/// Which models of it.
+/// Selects the models of a log.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Models {
     Default,
     All,
-    /// As typed: one name, or several with commas between them.
+    /// One name, or several separated by commas, as typed.
     Named(String),
 }
 
-/// What is drawn.
+/// Where a chart is drawn.
 #[derive(Debug, PartialEq)]
 pub(crate) enum View {
     Terminal,
@@ -76,8 +76,8 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// How its files end.
-    pub(crate) const fn ending(self) -> &'static str {
+    /// Returns the extension of its files.
+    pub(crate) const fn extension(self) -> &'static str {
         match self {
             Self::Png => "png",
             Self::Svg => "svg",
@@ -89,7 +89,7 @@ impl Kind {
 #[derive(Debug, PartialEq)]
 pub(crate) enum Out {
     /// `<log>-<model>_<lines>.<ending>`
-    Named,
+    Default,
     File(PathBuf),
     Stdout,
 }
@@ -97,81 +97,81 @@ pub(crate) enum Out {
 #[derive(Debug)]
 pub(crate) enum Parsed {
     Job(Job),
-    /// For stdout.
+    /// Text for stdout.
     Text(String),
-    /// For stderr.
-    Wrong(String),
+    /// Message for stderr.
+    Error(String),
 }
 
-/// Draws what a rateLLMiter log says, and says what bound the run.
+/// Draws rateLLMiter logs and reports what limited a run.
 #[derive(Debug, Parser)]
 #[command(name = "ratellmiter", bin_name = "ratellmiter", version, override_help = HELP)]
-// Each is a flag of the command.
+// Each bool is a flag of the command.
 #[allow(clippy::struct_excessive_bools)]
-struct Typed {
-    /// The model, several with commas between them, or all
+struct Arguments {
+    /// The model, several separated by commas, or all
     #[arg(long, value_name = "NAME")]
     model: Option<String>,
 
-    /// The log, ours or the Python package's; several of one namespace are summed
+    /// A log of this library or of the Python package; several of one namespace are summed
     #[arg(long, value_name = "LOG", num_args = 1..)]
     file: Vec<PathBuf>,
 
-    /// Where logs are
+    /// The directory of the logs
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 
-    /// The lines, by their letters
+    /// The lines to draw, by their letters
     #[arg(long, value_name = "LETTERS")]
     lines: Option<Lines>,
 
-    /// The picture; its ending says which kind
+    /// The file to write; its extension selects the format
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 
-    /// What is drawn
+    /// The format of the chart
     #[arg(long, value_name = "FORMAT")]
-    format: Option<Drawn>,
+    format: Option<FormatArgument>,
 
-    /// How large a picture is, in pixels
+    /// The size of the picture in pixels
     #[arg(long, value_name = "WxH")]
     size: Option<Size>,
 
-    /// The paper
+    /// The color theme
     #[arg(long, value_name = "THEME")]
     theme: Option<Theme>,
 
-    /// Opens the picture
+    /// Open the picture in the system's viewer
     #[arg(long)]
     open: bool,
 
-    /// Figures and a verdict for each model
+    /// Print figures and a verdict for each model
     #[arg(long, value_name = "FORMAT", num_args = 0..=1, require_equals = true, default_missing_value = "text")]
     summary: Option<Format>,
 
-    /// Conditions that must hold
+    /// Exit with 3 unless the conditions hold
     #[arg(long, value_name = "CONDITIONS")]
     check: Option<Conditions>,
 
-    /// Another run to compare with
+    /// A log of another run to compare with
     #[arg(long, value_name = "LOG")]
     compare: Option<PathBuf>,
 
-    /// The logs
+    /// List the logs
     #[arg(long)]
     list: bool,
 
-    /// Draws in the terminal while the program runs
+    /// Draw in the terminal while the program runs
     #[arg(long)]
     follow: bool,
 
-    /// Completions for a shell
+    /// Print completions for a shell
     #[arg(long, value_name = "SHELL")]
     completions: Option<Shell>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Drawn {
+enum FormatArgument {
     Term,
     Png,
     Svg,
@@ -179,19 +179,19 @@ enum Drawn {
 }
 
 const HELP: &str = "\
-Draws what a rateLLMiter log says, and says what bound the run
+Draws rateLLMiter logs and reports what limited a run
 
-  ratellmiter -model=gpt-4o -lines=ri            a PNG of the newest log
-  ratellmiter -summary                           what bound each model
-  ratellmiter -check='refusals<=2,wait_p99<=5s'  exit 3 if that does not hold
-  ratellmiter -follow                            while the program runs
+  ratellmiter -model=gpt-4o -lines=ri            draw the newest log as PNG
+  ratellmiter -summary                           report what limited a run
+  ratellmiter -check='refusals<=2,wait_p99<=5s'  exit with 3 unless it holds
+  ratellmiter -follow                            draw while the program runs
 
-Log      -model=NAME  one, a,b, or all       [default: default, or the only one]
-         -file=LOG    ours or Python's; several are summed [default: the newest]
-         -dir=DIR     where logs are [RATELLMITER_LOGS, else the configuration]
-         -list        the logs there are
-Picture  -out=FILE    ends in .png, .svg or .html; - is stdout
-         -format=term in the terminal; png, svg or html: a file of that kind
+Log      -model=NAME  one, several (a,b) or all [default: default or the only]
+         -file=LOG    Rust or Python log, several are summed [default: newest]
+         -dir=DIR     log directory [default: RATELLMITER_LOGS or configured]
+         -list        list the logs
+Picture  -out=FILE    a .png, .svg or .html file, or - for stdout
+         -format=term draw in the terminal; or png, svg, html for a file
          -lines=riefo r requested i issued e rate limited f finished o overflow
                       a allowed rate n in flight w wait p99 l latency p99
                       t tokens reserved u tokens used b token budget
@@ -199,42 +199,42 @@ Picture  -out=FILE    ends in .png, .svg or .html; - is stdout
 Figures  -summary[=text|md|json] -check=CONDITIONS -compare=LOG
 Live     -follow
 Other    -completions=SHELL -version -help
-Exit     0 done, 1 could not, 2 typed wrongly, 3 a condition does not hold
+Exit     0 success, 1 failure, 2 invalid arguments, 3 a condition failed
 ";
 
 pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Parsed {
-    match Typed::try_parse_from(args.map(two_dashes)) {
-        Ok(Typed { completions: Some(shell), .. }) => Parsed::Text(completions(shell)),
-        Ok(typed) => match typed.meaning() {
+    match Arguments::try_parse_from(args.map(with_two_dashes)) {
+        Ok(Arguments { completions: Some(shell), .. }) => Parsed::Text(completions(shell)),
+        Ok(typed) => match typed.into_job() {
             Ok(job) => Parsed::Job(job),
-            Err(problem) => Parsed::Wrong(format!("error: {problem}\n")),
+            Err(problem) => Parsed::Error(format!("error: {problem}\n")),
         },
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             Parsed::Text(error.to_string())
         }
-        Err(error) => Parsed::Wrong(format!("{}\n", one_line(&error.to_string()))),
+        Err(error) => Parsed::Error(format!("{}\n", without_usage(&error.to_string()))),
     }
 }
 
-/// What is wrong and what is allowed, without the usage.
-fn one_line(error: &str) -> String {
+/// Returns the problem and the allowed values on one line, without the usage text of clap.
+fn without_usage(error: &str) -> String {
     let problem = error.split("\n\nUsage:").next().unwrap_or(error);
     let problem = problem.split("\n\nFor more information").next().unwrap_or(problem);
     problem.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
 }
 
-impl Typed {
-    fn meaning(self) -> Result<Job, String> {
+impl Arguments {
+    fn into_job(self) -> Result<Job, String> {
         if self.list {
-            self.alone("-list", &["-dir"])?;
+            self.forbid_others("-list", &["-dir"])?;
             return Ok(Job::List { directory: self.dir });
         }
         if self.follow {
-            self.alone("-follow", &["-dir", "-file", "-model", "-lines"])?;
-            self.of_one_log("-follow")?;
+            self.forbid_others("-follow", &["-dir", "-file", "-model", "-lines"])?;
+            self.require_single_log("-follow")?;
         }
         if self.compare.is_some() {
-            self.of_one_log("-compare")?;
+            self.require_single_log("-compare")?;
         }
         let view = self.view()?;
         let models = match self.model {
@@ -248,7 +248,7 @@ impl Typed {
             return Ok(Job::Follow { source, models, lines: lines.unwrap_or_default() });
         }
         if self.compare.is_some() && models == Models::All {
-            return Err("-compare takes one model; allowed is -model=NAME".into());
+            return Err("-compare takes one model; use -model=NAME".into());
         }
         Ok(Job::Report(Box::new(Report {
             source,
@@ -262,10 +262,10 @@ impl Typed {
         })))
     }
 
-    /// What is drawn: a picture unless only figures were asked for.
+    /// Returns where the chart is drawn; `None` if only figures were requested.
     fn view(&self) -> Result<Option<View>, String> {
         let kind = match self.format {
-            Some(Drawn::Term) => {
+            Some(FormatArgument::Term) => {
                 let misplaced = [
                     ("-out", self.out.is_some()),
                     ("-size", self.size.is_some()),
@@ -274,54 +274,55 @@ impl Typed {
                 ];
                 return match misplaced.iter().find(|(_, there)| *there) {
                     Some((flag, _)) => {
-                        Err(format!("{flag} makes no sense with -format=term, which draws in the terminal"))
+                        Err(format!("{flag} cannot be used with -format=term, which draws in the terminal"))
                     }
                     None => Ok(Some(View::Terminal)),
                 };
             }
-            Some(Drawn::Png) => Some(Kind::Png),
-            Some(Drawn::Svg) => Some(Kind::Svg),
-            Some(Drawn::Html) => Some(Kind::Html),
+            Some(FormatArgument::Png) => Some(Kind::Png),
+            Some(FormatArgument::Svg) => Some(Kind::Svg),
+            Some(FormatArgument::Html) => Some(Kind::Html),
             None => None,
         };
-        let asked = self.out.is_some() || kind.is_some() || self.open || self.size.is_some();
-        let figures_only = (self.summary.is_some() || self.check.is_some()) && self.compare.is_none() && !asked;
+        let is_chart_requested = self.out.is_some() || kind.is_some() || self.open || self.size.is_some();
+        let figures_only =
+            (self.summary.is_some() || self.check.is_some()) && self.compare.is_none() && !is_chart_requested;
         if figures_only {
             return Ok(None);
         }
         let (out, kind) = match &self.out {
-            None => (Out::Named, kind.unwrap_or(Kind::Png)),
+            None => (Out::Default, kind.unwrap_or(Kind::Png)),
             Some(out) if out == "-" => {
                 let other = [("-summary", self.summary.is_some()), ("-compare", self.compare.is_some())];
                 if let Some((flag, _)) = other.iter().find(|(_, there)| *there) {
-                    return Err(format!("-out=- and {flag} would both be on stdout; give -out a file"));
+                    return Err(format!("-out=- and {flag} both write to stdout; use -out=FILE"));
                 }
                 if self.open {
-                    return Err("-open needs a file; -out=- is stdout".into());
+                    return Err("-open needs a file, but -out=- writes to stdout".into());
                 }
                 (Out::Stdout, kind.unwrap_or(Kind::Png))
             }
             Some(out) => (Out::File(out.clone()), kind_of(out.extension(), kind)?),
         };
         if kind == Kind::Html && self.size.is_some() {
-            return Err("-size is for .png and .svg; a page is as large as its window".into());
+            return Err("-size applies to .png and .svg only; a page fills its window".into());
         }
         if kind == Kind::Html && self.compare.is_some() {
-            return Err("-compare draws .png and .svg, no page".into());
+            return Err("-compare draws .png and .svg only".into());
         }
         Ok(Some(View::Picture(Picture { kind, out, size: self.size.unwrap_or(Size::DEFAULT), open: self.open })))
     }
 
-    /// Refuses the sum of several logs.
-    fn of_one_log(&self, flag: &str) -> Result<(), String> {
+    /// Returns an error if `-file` names several logs.
+    fn require_single_log(&self, flag: &str) -> Result<(), String> {
         match self.file.len() {
             0 | 1 => Ok(()),
-            several => Err(format!("{flag} is of one log, and -file names {several}; allowed is one")),
+            several => Err(format!("{flag} takes one log, but -file names {several}")),
         }
     }
 
-    /// Refuses flags that would be passed over in silence.
-    fn alone(&self, flag: &str, allowed: &[&str]) -> Result<(), String> {
+    /// Returns an error if a flag is given that `flag` would ignore.
+    fn forbid_others(&self, flag: &str, allowed: &[&str]) -> Result<(), String> {
         let there = [
             ("-model", self.model.is_some()),
             ("-file", !self.file.is_empty()),
@@ -339,38 +340,40 @@ impl Typed {
         ];
         match there.iter().find(|(other, there)| *there && !allowed.contains(other)) {
             Some((other, _)) => {
-                Err(format!("{other} makes no sense with {flag}; allowed beside it: {}", allowed.join(", ")))
+                Err(format!("{other} cannot be used with {flag}; allowed with it: {}", allowed.join(", ")))
             }
             None => Ok(()),
         }
     }
 }
 
-/// From the ending, which must not say otherwise than the format that was asked for.
-fn kind_of(ending: Option<&OsStr>, asked: Option<Kind>) -> Result<Kind, String> {
-    let Some(ending) = ending else {
-        return Ok(asked.unwrap_or(Kind::Png));
+/// Returns the kind of a file from its extension and `-format`, which must not contradict each other.
+fn kind_of(extension: Option<&OsStr>, format: Option<Kind>) -> Result<Kind, String> {
+    let Some(extension) = extension else {
+        return Ok(format.unwrap_or(Kind::Png));
     };
-    let found = [Kind::Png, Kind::Svg, Kind::Html].into_iter().find(|kind| ending.eq_ignore_ascii_case(kind.ending()));
-    match (found, asked) {
-        (Some(found), Some(asked)) if found != asked => {
-            Err(format!("-out ends in .{} and -format is {}", found.ending(), asked.ending()))
+    let kinds = [Kind::Png, Kind::Svg, Kind::Html];
+    let found = kinds.into_iter().find(|kind| extension.eq_ignore_ascii_case(kind.extension()));
+    match (found, format) {
+        (Some(found), Some(format)) if found != format => {
+            Err(format!("-out ends in .{}, but -format is {}", found.extension(), format.extension()))
         }
         (Some(kind), _) | (None, Some(kind)) => Ok(kind),
-        (None, None) => {
-            Err(format!("-out ends in .{}; allowed are .png, .svg and .html", ending.to_string_lossy().escape_debug()))
-        }
+        (None, None) => Err(format!(
+            "-out ends in .{}; allowed are .png, .svg and .html",
+            extension.to_string_lossy().escape_debug()
+        )),
     }
 }
 
 fn completions(shell: Shell) -> String {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Typed::command(), "ratellmiter", &mut script);
+    clap_complete::generate(shell, &mut Arguments::command(), "ratellmiter", &mut script);
     String::from_utf8_lossy(&script).into_owned()
 }
 
-/// A word after one dash is a long option.
-fn two_dashes(arg: OsString) -> OsString {
+/// Adds a second dash to an argument such as `-model`, so that clap reads it as a long option.
+fn with_two_dashes(arg: OsString) -> OsString {
     match arg.as_encoded_bytes() {
         [b'-', b'a'..=b'z', b'a'..=b'z', ..] => {
             let mut long = OsString::from("-");

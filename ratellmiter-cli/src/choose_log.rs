@@ -1,4 +1,4 @@
-//! Which log is meant, or which several.
+//! Finds and reads the logs that the arguments select.
 
 use std::{
     collections::BTreeMap,
@@ -14,10 +14,10 @@ use crate::{
     series::Series,
 };
 
-/// The model of calls that name none.
+/// Model of calls without a model name.
 pub(crate) const DEFAULT: &str = "default";
 
-/// Where logs are.
+/// Returns the directory of the logs: `named`, or the configured one.
 pub(crate) fn directory(named: Option<&Path>) -> Result<PathBuf, Failure> {
     Ok(match named {
         Some(directory) => directory.to_owned(),
@@ -25,18 +25,18 @@ pub(crate) fn directory(named: Option<&Path>) -> Result<PathBuf, Failure> {
     })
 }
 
-/// The logs there, newest first.
-pub(crate) fn all(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
+/// Returns the logs in a directory, newest first.
+pub(crate) fn newest_first(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
     log::newest_first(directory).map_err(|source| Failure::Directory { directory: directory.into(), source })
 }
 
-/// A log, or several that are summed.
+/// One log, or the sum of several.
 #[derive(Debug)]
 pub(crate) struct Logs {
-    /// One at least.
+    /// The files; at least one.
     pub(crate) paths: Vec<PathBuf>,
     pub(crate) models: BTreeMap<String, Series>,
-    /// What a reader of the picture should know of them.
+    /// Remarks on the logs, such as skipped lines.
     pub(crate) notes: Vec<String>,
 }
 
@@ -45,27 +45,27 @@ impl Logs {
         Self { notes: log.notes(&path), paths: vec![path], models: log.models }
     }
 
-    /// The first.
+    /// Returns the path of the first log.
     pub(crate) fn path(&self) -> &Path {
         &self.paths[0]
     }
 
-    /// How many are summed beside the first.
+    /// Returns the number of logs that are summed with the first.
     pub(crate) fn others(&self) -> usize {
         self.paths.len() - 1
     }
 
-    /// Their name in figures, without where they are.
+    /// Returns the name of the logs in summaries: the file name of the first, and the number of others.
     pub(crate) fn name(&self) -> String {
-        self.and_others(&name_of(self.path()))
+        self.with_others(&name_of(self.path()))
     }
 
-    /// Where they are.
-    pub(crate) fn place(&self) -> String {
-        self.and_others(&self.path().display().to_string())
+    /// Returns the name of the logs in messages: the path of the first, and the number of others.
+    pub(crate) fn path_text(&self) -> String {
+        self.with_others(&self.path().display().to_string())
     }
 
-    fn and_others(&self, first: &str) -> String {
+    fn with_others(&self, first: &str) -> String {
         match self.others() {
             0 => first.to_owned(),
             others => format!("{first} and {others} more"),
@@ -77,18 +77,18 @@ pub(crate) fn name_of(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
-/// The logs that are meant: the named ones, else the newest that has data.
+/// Reads the logs named by `-file`, or the newest log that contains rows.
 pub(crate) fn read(source: &Source) -> Result<Logs, Failure> {
     match &source.files[..] {
-        [] => newest(&directory(source.directory.as_deref())?),
-        [file] => named(file, source),
-        files => several(files, source),
+        [] => read_newest(&directory(source.directory.as_deref())?),
+        [file] => read_named(file, source),
+        files => read_several(files, source),
     }
 }
 
-/// The log of that name, here or among the logs.
-pub(crate) fn named(file: &Path, source: &Source) -> Result<Logs, Failure> {
-    let path = located(file, source)?;
+/// Reads one log, found as by [`locate`].
+pub(crate) fn read_named(file: &Path, source: &Source) -> Result<Logs, Failure> {
+    let path = locate(file, source)?;
     let log = Log::read(&path)?;
     if log.models.is_empty() {
         return Err(log.unreadable(&path).map_or(Failure::Empty(path), Failure::from));
@@ -96,10 +96,10 @@ pub(crate) fn named(file: &Path, source: &Source) -> Result<Logs, Failure> {
     Ok(Logs::one(path, log))
 }
 
-/// The sum of those of these names. A process that did nothing adds nothing.
-fn several(files: &[PathBuf], source: &Source) -> Result<Logs, Failure> {
-    let paths = files.iter().map(|file| located(file, source)).collect::<Result<Vec<_>, _>>()?;
-    merge::are_different(&paths)?;
+/// Reads several logs and sums them. A log without rows counts as a log and adds nothing.
+fn read_several(files: &[PathBuf], source: &Source) -> Result<Logs, Failure> {
+    let paths = files.iter().map(|file| locate(file, source)).collect::<Result<Vec<_>, _>>()?;
+    merge::check_distinct(&paths)?;
     let mut logs = Vec::with_capacity(paths.len());
     for path in &paths {
         let log = Log::read_to_sum(path)?;
@@ -108,7 +108,7 @@ fn several(files: &[PathBuf], source: &Source) -> Result<Logs, Failure> {
         }
         logs.push((path.clone(), log));
     }
-    merge::are_shared(&logs)?;
+    merge::check_namespace(&logs)?;
     if logs.iter().all(|(_, log)| log.models.is_empty()) {
         return Err(Failure::Empty(paths[0].clone()));
     }
@@ -116,8 +116,8 @@ fn several(files: &[PathBuf], source: &Source) -> Result<Logs, Failure> {
     Ok(Logs { paths, models: merge::sum(&logs), notes })
 }
 
-/// A file that is not here but among the logs is meant to be that.
-pub(crate) fn located(file: &Path, source: &Source) -> Result<PathBuf, Failure> {
+/// Returns the path of a log: in the working directory, or, for a bare file name, in the directory of the logs.
+pub(crate) fn locate(file: &Path, source: &Source) -> Result<PathBuf, Failure> {
     if !file.exists() && file.components().count() == 1 {
         let among_logs = directory(source.directory.as_deref())?.join(file);
         if among_logs.exists() {
@@ -127,8 +127,8 @@ pub(crate) fn located(file: &Path, source: &Source) -> Result<PathBuf, Failure> 
     Ok(file.to_owned())
 }
 
-fn newest(directory: &Path) -> Result<Logs, Failure> {
-    let logs = all(directory)?;
+fn read_newest(directory: &Path) -> Result<Logs, Failure> {
+    let logs = newest_first(directory)?;
     if logs.is_empty() {
         return Err(Failure::NoLog(directory.into()));
     }

@@ -1,35 +1,35 @@
-//! Why something could not be done, in one line.
+//! The errors of the command, each with a message of one line.
 
 use std::{io, path::PathBuf};
 
 use ratellmiter_core::config;
 use thiserror::Error;
 
-use crate::read::{Unreadable, merge::Apart};
+use crate::read::{Unreadable, merge::CannotSum};
 
 #[derive(Debug, Error)]
 pub(crate) enum Failure {
     #[error(transparent)]
     Config(#[from] config::ConfigError),
-    #[error("cannot look for logs in {}: {source}", directory.display())]
+    #[error("cannot list the logs in {}: {source}", directory.display())]
     Directory { directory: PathBuf, source: io::Error },
-    #[error("no log in {}: a log ends in .jsonl", .0.display())]
+    #[error("no logs in {}: log files end in .jsonl", .0.display())]
     NoLog(PathBuf),
-    #[error("no log in {} has any rows: no model did anything", .0.display())]
+    #[error("no log in {} contains any rows", .0.display())]
     NoRows(PathBuf),
-    #[error("{} is empty: no model did anything in it", .0.display())]
+    #[error("{} contains no rows", .0.display())]
     Empty(PathBuf),
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
     #[error(transparent)]
-    Apart(#[from] Apart),
-    #[error("no model {model:?} in {log}; it has {present}: choose by -model=NAME, or -model=all")]
+    CannotSum(#[from] CannotSum),
+    #[error("no model {model:?} in {log}, which contains {present}; use -model=NAME or -model=all")]
     NoModel { model: String, log: String, present: String },
-    #[error("-compare takes one model; -model names {0}")]
+    #[error("-compare takes one model, but -model names {0}")]
     CompareSeveral(usize),
     #[error("cannot write the picture {}: {source}", path.display())]
     Write { path: PathBuf, source: io::Error },
-    #[error("-out={} is the log; give the picture another name", .0.display())]
+    #[error("-out={} is the log itself; choose another name for the picture", .0.display())]
     OverLog(PathBuf),
     #[error("cannot write to stdout: {0}")]
     Stdout(io::Error),
@@ -37,9 +37,10 @@ pub(crate) enum Failure {
     Draw(String),
     #[error("cannot open {} with the system's viewer: {source}", path.display())]
     Open { path: PathBuf, source: io::Error },
+    #[cfg(feature = "terminal")]
     #[error("-follow needs a terminal: {0}")]
     Terminal(String),
     #[cfg(not(feature = "terminal"))]
-    #[error("this program draws in no terminal: it is built without the feature `terminal` of ratellmiter-cli")]
+    #[error("this build cannot draw in a terminal: it lacks the feature `terminal` of ratellmiter-cli")]
     NoTerminal,
 }

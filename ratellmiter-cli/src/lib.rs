@@ -1,19 +1,18 @@
-//! The `ratellmiter` command: draws what a rateLLMiter log says, and says what bound the run.
+//! The `ratellmiter` command: draws rateLLMiter logs and reports what limited a run.
 //!
-//! From the top down: `cli` (what was typed, and what it means); the jobs `report` (pictures, figures, conditions), `list`
-//! and `follow`; `logs` (which log is meant, or which several, summed by `merge`) over `read` (a whole log) and `parse` (a line
-//! of either format), and `series` (its rows, by the second); `summary` (a run in figures and one sentence, with how many
-//! `processes` it tells of), written by `figures` and held to conditions by `check`; `graph` (what is to be drawn, whatever
-//! with), drawn by `chart` (with plotters, on `paper`), by `plot` (into the cells of a terminal) and by `html`; `term` (cells as
-//! text) and `panel` (cells with the status above); `live` (a run under way) over `tail` (a log as it grows); `png` (pixels
-//! encoded) and `file` (written whole or not at all). All of ratatui is in `plot`, `term`, `panel` and `follow`, which are there with the feature `terminal`, as by default.
-
-// What only the terminal needs is not used without it.
-#![cfg_attr(not(feature = "terminal"), allow(dead_code))]
+//! From top to bottom: `args` parses the arguments into a job. The jobs are `report` (pictures, summaries, conditions), `list`
+//! and `live` (a chart that follows a running program). `choose_log` finds the logs and `read` reads them: a whole log, a log
+//! that grows, or the sum of several. `series` holds the rows of one model by the second. `summary` turns them into figures and
+//! a verdict, renders these and checks conditions. `draw` turns them into a `graph` and renders it with plotters (`chart`), in
+//! the cells of a terminal (`cells`, `terminal`) or as a page (`html`). `write` writes files, whole or not at all.
+//!
+//! All of plotters is in `draw::chart` and `draw::theme`, all of ratatui in `draw::cells`, `draw::terminal` and `live`, which
+//! need the default feature `terminal`.
 
 mod args;
 mod choose_log;
 mod draw;
+mod exit_code;
 mod failure;
 mod list;
 #[cfg(feature = "terminal")]
@@ -23,35 +22,33 @@ mod read;
 mod report;
 mod series;
 mod summary;
+mod words;
 mod write;
 
 use std::{ffi::OsString, io::Write};
 
-use crate::args::{Job, Parsed};
-use output::Output;
+pub use exit_code::{BROKEN, DONE, FAILED, USAGE};
 
-/// It was done; for pictures: drawn.
-pub const DONE: u8 = 0;
-/// It could not be done; one line on stderr says why.
-pub const FAILED: u8 = 1;
-/// What was typed makes no sense.
-pub const USAGE: u8 = 2;
-/// A condition of `-check` does not hold.
-pub const BROKEN: u8 = 3;
+use crate::{
+    args::{Job, Parsed},
+    failure::Failure,
+    output::Output,
+};
 
-/// Runs the command: `args` begin with its own name. Gives the exit code: [`DONE`], [`FAILED`], [`USAGE`] or [`BROKEN`].
+/// Runs the command with `args`, of which the first is its own name, and returns the exit code: [`DONE`], [`FAILED`], [`USAGE`]
+/// or [`BROKEN`].
 ///
-/// What was asked for goes to `stdout`: the figures, else the path of the picture. Everything else goes to `stderr`.
-/// A reader of `stdout` that goes away is no failure.
+/// Results are written to `stdout`: the summary if there is one, else the path of the picture. Everything else is written to
+/// `stderr`. A reader that closes `stdout` early is not an error.
 pub fn run<A>(args: impl IntoIterator<Item = A>, stdout: &mut dyn Write, stderr: &mut dyn Write) -> u8
 where
     A: Into<OsString>,
 {
     let mut output = Output { stdout, stderr };
     let done = match args::parse(args.into_iter().map(Into::into)) {
-        Parsed::Text(text) => output.print(&text).map(|()| DONE),
-        Parsed::Wrong(text) => {
-            output.complain(&text);
+        Parsed::Text(text) => output.print(&text).map(|()| DONE).map_err(Failure::Stdout),
+        Parsed::Error(text) => {
+            output.print_error(&text);
             return USAGE;
         }
         Parsed::Job(Job::Report(report)) => report::run(&report, &mut output),
@@ -59,10 +56,10 @@ where
         #[cfg(feature = "terminal")]
         Parsed::Job(Job::Follow { source, models, lines }) => live::run(&source, models, lines),
         #[cfg(not(feature = "terminal"))]
-        Parsed::Job(Job::Follow { .. }) => Err(failure::Failure::NoTerminal),
+        Parsed::Job(Job::Follow { .. }) => Err(Failure::NoTerminal),
     };
     done.unwrap_or_else(|failure| {
-        output.complain(&format!("error: {}\n", output::one_line(&failure.to_string())));
+        output.print_error(&format!("error: {}\n", words::one_line(&failure.to_string())));
         FAILED
     })
 }

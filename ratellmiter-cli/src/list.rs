@@ -1,35 +1,36 @@
-//! The logs there are, as a table.
+//! `-list`: a table of the logs in a directory.
 
 use std::path::Path;
 
 use crate::{
-    DONE, choose_log,
+    choose_log,
+    exit_code::DONE,
     failure::Failure,
-    output::{Output, printable},
+    output::Output,
     read::Log,
     series::Series,
-    summary::render::when,
+    words::{printable, short_duration, utc},
 };
 
-const HEADS: [&str; 7] = ["log", "start (UTC)", "length", "calls", "refusals", "namespace", "models"];
-/// Told only where a log has one.
+const HEADINGS: [&str; 7] = ["log", "start (UTC)", "length", "calls", "refusals", "namespace", "models"];
+/// Index of the column that is omitted if no log has a namespace.
 const NAMESPACE: usize = 5;
 
 pub(crate) fn run(directory: Option<&Path>, output: &mut Output<'_>) -> Result<u8, Failure> {
     let directory = choose_log::directory(directory)?;
-    let paths = choose_log::all(&directory)?;
+    let paths = choose_log::newest_first(&directory)?;
     if paths.is_empty() {
         return Err(Failure::NoLog(directory));
     }
-    let mut lines = vec![HEADS.map(str::to_owned)];
+    let mut lines = vec![HEADINGS.map(str::to_owned)];
     for path in paths {
         match Log::read(&path) {
             Ok(log) => lines.push(row(&path, &log)),
-            // One that cannot be read hides no other.
+            // The other logs are listed all the same.
             Err(unreadable) => output.note(&unreadable.to_string()),
         }
     }
-    output.print(table(&lines))?;
+    output.print(table(&lines)).map_err(Failure::Stdout)?;
     Ok(DONE)
 }
 
@@ -41,8 +42,8 @@ fn row(path: &Path, log: &Log) -> [String; 7] {
     let models: Vec<_> = log.models.keys().map(|model| printable(model)).collect();
     [
         name,
-        start.map_or_else(|| "–".into(), when),
-        start.zip(end).map_or_else(|| "–".into(), |(start, end)| span(end - start)),
+        start.map_or_else(|| "–".into(), utc),
+        start.zip(end).map_or_else(|| "–".into(), |(start, end)| short_duration(end - start)),
         sum(Series::calls),
         sum(Series::refusals),
         log.namespace.as_deref().map(printable).unwrap_or_default(),
@@ -50,23 +51,14 @@ fn row(path: &Path, log: &Log) -> [String; 7] {
     ]
 }
 
-/// Hours, minutes and seconds.
-pub(crate) fn span(seconds: u64) -> String {
-    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        (0, 0, seconds) => format!("{seconds}s"),
-        (0, minutes, seconds) => format!("{minutes}m{seconds:02}s"),
-        (hours, minutes, seconds) => format!("{hours}h{minutes:02}m{seconds:02}s"),
-    }
-}
-
-/// Figures to the right, words to the left.
+/// Formats a table with numbers aligned to the right and text to the left.
 fn table(lines: &[[String; 7]]) -> String {
-    let is_told = |column: usize| column != NAMESPACE || lines[1..].iter().any(|line| !line[column].is_empty());
+    let is_shown = |column: usize| column != NAMESPACE || lines[1..].iter().any(|line| !line[column].is_empty());
     let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
     let widths: [usize; 7] = std::array::from_fn(width);
     let mut page = String::new();
     for line in lines {
-        let cells = line.iter().zip(widths).enumerate().filter(|(column, _)| is_told(*column));
+        let cells = line.iter().zip(widths).enumerate().filter(|(column, _)| is_shown(*column));
         let cells = cells.map(|(column, (cell, width))| match column {
             2..=4 => format!("{cell:>width$}"),
             _ => format!("{cell:<width$}"),
@@ -75,17 +67,4 @@ fn table(lines: &[[String; 7]]) -> String {
         page.push('\n');
     }
     page
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn spans_are_short() {
-        assert_eq!(
-            [0, 59, 60, 3599, 3600, 90_061].map(span),
-            ["0s", "59s", "1m00s", "59m59s", "1h00m00s", "25h01m01s"]
-        );
-    }
 }

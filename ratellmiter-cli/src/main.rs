@@ -1,4 +1,4 @@
-//! The `ratellmiter` command; see the library beside it.
+//! The `ratellmiter` command. See the library of this crate.
 
 use std::{
     env,

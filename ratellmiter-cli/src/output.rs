@@ -1,11 +1,11 @@
-//! Where words go: results to stdout, everything else to stderr.
+//! The output of the command: results on stdout, everything else on stderr.
 
 use std::{
     fmt,
     io::{self, Write},
 };
 
-use crate::failure::Failure;
+use crate::words::one_line;
 
 pub(crate) struct Output<'a> {
     pub(crate) stdout: &'a mut dyn Write,
@@ -19,31 +19,21 @@ impl fmt::Debug for Output<'_> {
 }
 
 impl Output<'_> {
-    /// A result. Who stops reading has read enough.
-    pub(crate) fn print(&mut self, result: impl AsRef<[u8]>) -> Result<(), Failure> {
+    /// Writes a result to stdout. A closed pipe is not an error.
+    pub(crate) fn print(&mut self, result: impl AsRef<[u8]>) -> io::Result<()> {
         match self.stdout.write_all(result.as_ref()).and_then(|()| self.stdout.flush()) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Stdout(error)),
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
             _ => Ok(()),
         }
     }
 
-    /// Something a reader of the result should know.
+    /// Writes a remark on the result to stderr.
     pub(crate) fn note(&mut self, text: &str) {
-        self.complain(&format!("note: {}\n", one_line(text)));
+        self.print_error(&format!("note: {}\n", one_line(text)));
     }
 
-    /// For people. That it cannot be said changes nothing.
-    pub(crate) fn complain(&mut self, text: &str) {
+    /// Writes to stderr. Errors of stderr itself are ignored.
+    pub(crate) fn print_error(&mut self, text: &str) {
         let _ = self.stderr.write_all(text.as_bytes());
     }
-}
-
-/// What would break a line, or do something else to a terminal, becomes a space.
-pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
-}
-
-/// Paths and system messages may have line breaks.
-pub(crate) fn one_line(text: &str) -> String {
-    text.split(['\n', '\r']).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }

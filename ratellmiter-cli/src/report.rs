@@ -1,9 +1,8 @@
-//! Pictures and figures of a log, and whether conditions hold.
+//! Draws charts of a log, prints its summary and checks conditions.
 
 use std::fs;
 
 use crate::{
-    BROKEN, DONE,
     args::{Kind, Models, Out, Picture, Report, View},
     choose_log::{self, DEFAULT, Logs},
     draw::{
@@ -12,6 +11,7 @@ use crate::{
         html::{self, Page},
         theme::Size,
     },
+    exit_code::{BROKEN, DONE},
     failure::Failure,
     output::Output,
     series::Series,
@@ -22,22 +22,22 @@ use crate::{
     write,
 };
 
-/// Does what was asked for; gives the exit code.
+/// Runs a report and returns the exit code.
 pub(crate) fn run(report: &Report, output: &mut Output<'_>) -> Result<u8, Failure> {
     let logs = choose_log::read(&report.source)?;
     logs.notes.iter().for_each(|note| output.note(note));
     let other = match &report.compare {
-        Some(other) => Some(Other(choose_log::named(other, &report.source)?)),
+        Some(other) => Some(ComparedLogs(choose_log::read_named(other, &report.source)?)),
         None => None,
     };
-    if let Some(Other(other)) = &other {
+    if let Some(ComparedLogs(other)) = &other {
         other.notes.iter().for_each(|note| output.note(note));
     }
     let run = Run { report, logs };
     if report.view.is_some()
         && let Some(only) = run.only_model()
     {
-        output.note(&format!("no model {DEFAULT:?} in {}; drawing the only one, {only:?}", run.logs.place()));
+        output.note(&format!("no model {DEFAULT:?} in {}; drawing the only one, {only:?}", run.logs.path_text()));
     }
     match (&report.view, &other) {
         (Some(View::Terminal), _) => run.show(other.as_ref(), output)?,
@@ -47,14 +47,18 @@ pub(crate) fn run(report: &Report, output: &mut Output<'_>) -> Result<u8, Failur
     let summaries = run.summaries(other.is_some())?;
     if let Some(other) = &other {
         let [this] = &summaries[..] else { return Err(Failure::CompareSeveral(summaries.len())) };
-        let that = Summary::of(&this.model, other.series(&this.model)?);
+        let that = Summary::from_series(&this.model, other.series(&this.model)?);
         let names = other.names(&run.logs);
         let format = report.summary.unwrap_or(Format::Text);
-        output.print(render::comparison(format, [&names[0], &names[1]], [this, &that]))?;
+        print(output, render::comparison(format, [&names[0], &names[1]], [this, &that]))?;
     } else if let Some(format) = report.summary {
-        output.print(render::summaries(format, &run.logs.name(), &summaries))?;
+        print(output, render::summaries(format, &run.logs.name(), &summaries))?;
     }
     Ok(run.check(&summaries, output))
+}
+
+fn print(output: &mut Output<'_>, result: impl AsRef<[u8]>) -> Result<(), Failure> {
+    output.print(result).map_err(Failure::Stdout)
 }
 
 struct Run<'a> {
@@ -66,19 +70,19 @@ type Chosen<'a> = Vec<(&'a str, &'a Series)>;
 
 impl Run<'_> {
     #[cfg(feature = "terminal")]
-    fn show(&self, other: Option<&Other>, output: &mut Output<'_>) -> Result<(), Failure> {
+    fn show(&self, other: Option<&ComparedLogs>, output: &mut Output<'_>) -> Result<(), Failure> {
         let screen = crate::draw::terminal::Screen::of_stdout();
         let graph = self.graph(other, screen.columns(), output)?.0;
-        output.print(crate::draw::terminal::draw(&graph, screen))
+        print(output, crate::draw::terminal::draw(&graph, screen))
     }
 
     #[cfg(not(feature = "terminal"))]
-    #[allow(clippy::unused_self)] // As with it.
-    fn show(&self, _: Option<&Other>, _: &mut Output<'_>) -> Result<(), Failure> {
+    #[allow(clippy::unused_self)] // The same signature as with the feature.
+    fn show(&self, _: Option<&ComparedLogs>, _: &mut Output<'_>) -> Result<(), Failure> {
         Err(Failure::NoTerminal)
     }
 
-    fn draw(&self, picture: &Picture, other: Option<&Other>, output: &mut Output<'_>) -> Result<(), Failure> {
+    fn draw(&self, picture: &Picture, other: Option<&ComparedLogs>, output: &mut Output<'_>) -> Result<(), Failure> {
         let (bytes, name) = if picture.kind == Kind::Html {
             self.page()?
         } else {
@@ -86,26 +90,27 @@ impl Run<'_> {
             (self.picture(picture.kind, &graph, picture.size)?, name)
         };
         let path = match &picture.out {
-            Out::Stdout => return output.print(bytes),
+            Out::Stdout => return print(output, bytes),
             Out::File(path) => path.clone(),
-            Out::Named => {
+            Out::Default => {
                 let (model, lines) = name;
-                write::name(self.logs.path(), self.logs.others(), &model, &lines, picture.kind.ending()).into()
+                write::default_name(self.logs.path(), self.logs.others(), &model, &lines, picture.kind.extension())
+                    .into()
             }
         };
-        let mut logs = self.logs.paths.iter().chain(other.iter().flat_map(|Other(other)| &other.paths));
-        if logs.any(|log| write::same(log, &path)) {
+        let mut logs = self.logs.paths.iter().chain(other.iter().flat_map(|ComparedLogs(other)| &other.paths));
+        if logs.any(|log| write::is_same_file(log, &path)) {
             return Err(Failure::OverLog(path));
         }
         write::write(&bytes, &path).map_err(|source| Failure::Write { path: path.clone(), source })?;
         if self.report.summary.is_some() || other.is_some() {
-            // The figures have stdout for themselves.
-            output.note(&format!("drew {}", path.display()));
+            // Stdout contains the summary.
+            output.note(&format!("wrote {}", path.display()));
         } else {
-            output.print(format!("{}\n", path.display()))?;
+            print(output, format!("{}\n", path.display()))?;
         }
         if picture.open {
-            // Viewers may have another working directory.
+            // The viewer may have another working directory.
             let whole = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
             open::that_detached(whole).map_err(|source| Failure::Open { path, source })?;
         }
@@ -120,8 +125,8 @@ impl Run<'_> {
         pixels.encode().map_err(|error| Failure::Draw(error.to_string()))
     }
 
-    /// Every model, with the chosen one shown first.
-    fn page(&self) -> Result<(Vec<u8>, Named), Failure> {
+    /// Returns a page of all models, on which the selected one is shown first.
+    fn page(&self) -> Result<(Vec<u8>, NameParts), Failure> {
         let models: Chosen<'_> = self.logs.models.iter().map(|(model, series)| (model.as_str(), series)).collect();
         let shown = match &self.report.models {
             Models::Default if self.logs.models.contains_key(DEFAULT) => DEFAULT,
@@ -132,7 +137,7 @@ impl Run<'_> {
         let page = html::page(&Page {
             log: &self.logs.name(),
             models: &models,
-            summaries: &models.iter().map(|(model, series)| Summary::of(model, series)).collect::<Vec<_>>(),
+            summaries: &models.iter().map(|(model, series)| Summary::from_series(model, series)).collect::<Vec<_>>(),
             shown: models.iter().position(|(model, _)| *model == shown).unwrap_or(0),
             lines: &lines,
             theme: self.report.theme,
@@ -140,8 +145,13 @@ impl Run<'_> {
         Ok((page.into_bytes(), ("all".into(), lines.letters().into())))
     }
 
-    /// What is to be drawn, and how it is named.
-    fn graph(&self, other: Option<&Other>, columns: u32, output: &mut Output<'_>) -> Result<(Graph, Named), Failure> {
+    /// Returns the graph of the selected models, and the words for its file name.
+    fn graph(
+        &self,
+        other: Option<&ComparedLogs>,
+        columns: u32,
+        output: &mut Output<'_>,
+    ) -> Result<(Graph, NameParts), Failure> {
         let chosen = self.chosen()?;
         let lines = self.report.lines.clone().unwrap_or_default();
         Ok(match (&chosen[..], other) {
@@ -157,7 +167,7 @@ impl Run<'_> {
             (several, Some(_)) => return Err(Failure::CompareSeveral(several.len())),
             (several, None) => {
                 if self.report.lines.is_some() {
-                    output.note("several models are compared by their finished calls; -lines is for one");
+                    output.note("-lines is ignored: several models are compared by their finished calls");
                 }
                 let name = match &self.report.models {
                     Models::Named(names) => names.clone(),
@@ -168,14 +178,14 @@ impl Run<'_> {
         })
     }
 
-    /// The model that is meant by default because it is the only one.
+    /// Returns the only model of the log if none was selected and it is not the default one.
     fn only_model(&self) -> Option<&str> {
         let models = &self.logs.models;
         let model = models.keys().next().filter(|model| *model != DEFAULT)?;
         (self.report.models == Models::Default && models.len() == 1).then_some(model)
     }
 
-    /// The models that were asked for; by default the one called so, or the only one.
+    /// Returns the selected models. Without a selection: the default model, or the only one.
     fn chosen(&self) -> Result<Chosen<'_>, Failure> {
         let models = &self.logs.models;
         let one = |name: &str| {
@@ -187,26 +197,26 @@ impl Run<'_> {
         match &self.report.models {
             Models::All => Ok(models.iter().map(|(model, series)| (model.as_str(), series)).collect()),
             Models::Default => Ok(vec![one(self.only_model().unwrap_or(DEFAULT))?]),
-            // A name may have a comma in it.
+            // A name may contain a comma.
             Models::Named(names) if models.contains_key(names) => Ok(vec![one(names)?]),
             Models::Named(names) => names.split(',').map(one).collect(),
         }
     }
 
-    /// The figures that were asked for, or that are checked or compared.
+    /// Returns the summaries to print, check or compare.
     fn summaries(&self, compared: bool) -> Result<Vec<Summary>, Failure> {
         let Report { summary, check, models, .. } = self.report;
         if summary.is_none() && check.is_none() && !compared {
             return Ok(Vec::new());
         }
         let chosen = match models {
-            // Figures are of every model, unless one is compared.
+            // Without a selection, all models are summarized; a comparison takes one.
             Models::Default if !compared => {
                 self.logs.models.iter().map(|(model, series)| (model.as_str(), series)).collect()
             }
             _ => self.chosen()?,
         };
-        Ok(chosen.into_iter().map(|(model, series)| Summary::of(model, series)).collect())
+        Ok(chosen.into_iter().map(|(model, series)| Summary::from_series(model, series)).collect())
     }
 
     fn check(&self, summaries: &[Summary], output: &mut Output<'_>) -> u8 {
@@ -218,7 +228,7 @@ impl Run<'_> {
         let mut code = DONE;
         for summary in summaries {
             for broken in conditions.broken_by(summary) {
-                output.complain(&format!("check failed: {:?}: {broken}{of}\n", summary.model));
+                output.print_error(&format!("check failed: {:?}: {broken}{of}\n", summary.model));
                 code = BROKEN;
             }
         }
@@ -226,25 +236,25 @@ impl Run<'_> {
     }
 }
 
-/// The model and the lines in the name of a picture.
-type Named = (String, String);
+/// The model and the letters of the lines, for a file name.
+type NameParts = (String, String);
 
-/// The run that is compared with.
-struct Other(Logs);
+/// The logs of the run to compare with.
+struct ComparedLogs(Logs);
 
-impl Other {
+impl ComparedLogs {
     fn series(&self, model: &str) -> Result<&Series, Failure> {
         self.0.models.get(model).ok_or_else(|| no_model(model, &self.0))
     }
 
-    /// What tells the two logs apart.
+    /// Returns the names of both logs: file names, or paths if the file names are equal.
     fn names(&self, this: &Logs) -> [String; 2] {
         let names = [this.name(), self.0.name()];
-        if names[0] == names[1] { [this.place(), self.0.place()] } else { names }
+        if names[0] == names[1] { [this.path_text(), self.0.path_text()] } else { names }
     }
 }
 
 fn no_model(model: &str, logs: &Logs) -> Failure {
     let present = logs.models.keys().map(|model| format!("{model:?}")).collect::<Vec<_>>().join(", ");
-    Failure::NoModel { model: model.to_owned(), log: logs.place(), present }
+    Failure::NoModel { model: model.to_owned(), log: logs.path_text(), present }
 }

@@ -1,4 +1,4 @@
-//! The page as its reader uses it: in a browser, with its buttons pressed. Nothing but files is opened.
+//! The page in a headless browser, with its buttons pressed. Only files are opened.
 
 use std::{
     fs::{self, File},
@@ -11,11 +11,11 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// Debian's package `chromium`.
+/// From the Debian package `chromium`.
 const BROWSER: &str = "chromium";
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Notes what goes wrong, and what is written on the charts.
+/// Collects errors and warnings, and the text drawn on the charts.
 const BEFORE: &str = r"<script>
 const problems = [], written = new Map();
 addEventListener('error', (event) => problems.push(String(event.message)));
@@ -29,7 +29,7 @@ CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
 };
 </script>";
 
-/// What the scripts have in common. A line is drawn if there are some pixels of its very color.
+/// Functions for the scripts of the tests. A line counts as drawn if some pixels have exactly its color.
 const TOOLS: &str = r"
 const one = (selector) => document.querySelector(selector);
 const all = (selector) => [...document.querySelectorAll(selector)];
@@ -54,7 +54,7 @@ const drawn = () => {
   return all('#legend button').filter(isDrawn).map((button) => button.dataset.letter).join('');
 };
 const pressed = () => all('#legend [aria-pressed=true]').map((button) => button.dataset.letter).join('');
-/** Presses a button; gives what is drawn then, and what is written on the axes. */
+/** Presses a button, and returns the drawn lines and the labels of the axes. */
 const press = (button) => {
   written.clear();
   button.click();
@@ -67,7 +67,7 @@ const move = (x, type = 'pointermove') => {
   plot.dispatchEvent(new PointerEvent(type, { clientX: left + x, clientY: top + 100, pointerType: 'mouse', bubbles: true }));
   return { when: text('#when'), time: text('#time'), values: values() };
 };
-/** Moves from the left until a second is told. */
+/** Moves the pointer from the left until the readout shows `when`. */
 const moveTo = (when) => {
   for (let x = 0; x < plot.clientWidth; x += 1) {
     const seen = move(x);
@@ -79,9 +79,9 @@ const figures = () => Object.fromEntries(all('[data-figure]').map((figure) => [f
 const about = () => ({ name: text('#name'), verdict: text('#verdict'), figures: figures() });
 ";
 
-struct Place(TempDir);
+struct Directory(TempDir);
 
-impl Place {
+impl Directory {
     fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
@@ -101,7 +101,7 @@ impl Place {
         output.stdout
     }
 
-    /// Makes the page of a log, and does `script` in it; gives what that found.
+    /// Renders the page of a log, runs `script` in it and returns the object `seen` that it filled.
     fn used(&self, log: &Path, args: &[&str], script: &str) -> Value {
         let file = format!("-file={}", log.display());
         self.ratellmiter(&[&[file.as_str(), "-out=x.html"], args].concat());
@@ -112,8 +112,7 @@ impl Place {
         let page = page.replacen("<title>", &format!("{BEFORE}<title>"), 1).replacen("</body>", &after, 1);
         fs::write(self.path("used.html"), page).unwrap();
         let dom = self.browse("used.html");
-        let (_, result) =
-            dom.split_once("<pre id=\"result\">").unwrap_or_else(|| panic!("the script broke off: {dom}"));
+        let (_, result) = dom.split_once("<pre id=\"result\">").unwrap_or_else(|| panic!("the script failed: {dom}"));
         let json = result.split_once("</pre>").unwrap().0;
         let json = json.replace("&lt;", "<").replace("&gt;", ">").replace("&nbsp;", "\u{a0}").replace("&amp;", "&");
         let mut found: Value = serde_json::from_str(&json).unwrap();
@@ -121,14 +120,14 @@ impl Place {
         found["seen"].take()
     }
 
-    /// What a page has become when its scripts are done.
+    /// Returns the DOM of a page after its scripts have run.
     fn browse(&self, page: &str) -> String {
         let profile = tempfile::tempdir_in(self.0.path()).unwrap();
         let (dom, noise) = (self.path("dom"), self.path("noise"));
         let mut browser = Command::new(BROWSER)
             .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
             .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
-            // No name leads anywhere.
+            // No host name is resolved.
             .args(["--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=2000", "--window-size=1400,900"])
             .arg(format!("--user-data-dir={}", profile.path().display()))
             .arg("--dump-dom")
@@ -145,10 +144,10 @@ impl Place {
         let status = loop {
             match browser.try_wait().unwrap() {
                 Some(status) => break status,
-                None if started.elapsed() > PATIENCE => {
+                None if started.elapsed() > TIMEOUT => {
                     browser.kill().unwrap();
                     browser.wait().unwrap();
-                    panic!("{BROWSER} was not done after {PATIENCE:?}: {}", fs::read_to_string(noise).unwrap());
+                    panic!("{BROWSER} did not finish within {TIMEOUT:?}: {}", fs::read_to_string(noise).unwrap());
                 }
                 None => thread::sleep(Duration::from_millis(20)),
             }
@@ -162,7 +161,7 @@ fn sample(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../logs-sample").join(name)
 }
 
-/// The row of one offset of `burst.jsonl`, and its heights as the page writes them.
+/// Returns the row at an offset of `burst.jsonl`, and its values as the page shows them.
 fn row(offset: usize) -> (Value, Value) {
     let log = fs::read_to_string(sample("burst.jsonl")).unwrap();
     let row: Value = serde_json::from_str(log.lines().nth(1 + offset).unwrap()).unwrap();
@@ -186,9 +185,9 @@ fn row(offset: usize) -> (Value, Value) {
 }
 
 #[test]
-fn lines_are_switched_and_seconds_are_told() {
-    let place = Place::new();
-    let seen = place.used(
+fn legend_switches_lines_and_pointer_shows_values() {
+    let directory = Directory::new();
+    let seen = directory.used(
         &sample("burst.jsonl"),
         &[],
         "seen.title = document.title;
@@ -221,7 +220,7 @@ fn lines_are_switched_and_seconds_are_told() {
     );
     assert_eq!((&seen["title"], &seen["log"]), (&"burst.jsonl – rateLLMiter".into(), &"burst.jsonl".into()));
     let file = sample("burst.jsonl").display().to_string();
-    let summary = place.ratellmiter(&[&format!("-file={file}"), "-summary=json"]);
+    let summary = directory.ratellmiter(&[&format!("-file={file}"), "-summary=json"]);
     let summary: Value = serde_json::from_slice(&summary).unwrap();
     let about = &seen["about"];
     assert_eq!((&about["verdict"], &about["name"]), (&summary["models"][0]["verdict"], &"gpt-4o".into()));
@@ -277,8 +276,8 @@ fn lines_are_switched_and_seconds_are_told() {
 }
 
 #[test]
-fn tokens_have_lines_figures_and_an_axis_of_their_own_where_a_log_tells_of_them() {
-    let place = Place::new();
+fn tokens_have_lines_figures_and_an_axis() {
+    let directory = Directory::new();
     let row = |at: u64| {
         json!({
             "at": at, "model": "m", "requested": 2, "issued": 2, "finished": 2, "rate": 5.0, "in_flight": 1,
@@ -287,9 +286,9 @@ fn tokens_have_lines_figures_and_an_axis_of_their_own_where_a_log_tells_of_them(
         })
     };
     let rows: String = (0..20).map(|at| row(at).to_string() + "\n").collect();
-    fs::write(place.path("x.jsonl"), rows).unwrap();
-    let seen = place.used(
-        &place.path("x.jsonl"),
+    fs::write(directory.path("x.jsonl"), rows).unwrap();
+    let seen = directory.used(
+        &directory.path("x.jsonl"),
         &["-lines=r"],
         "seen.start = { drawn: drawn(), values: values(), figures: figures() };
         seen.calls = press(line('t'));
@@ -315,10 +314,10 @@ fn tokens_have_lines_figures_and_an_axis_of_their_own_where_a_log_tells_of_them(
 }
 
 #[test]
-fn each_model_has_its_tab() {
-    let place = Place::new();
+fn each_model_has_a_tab() {
+    let directory = Directory::new();
     let log = sample("python-four-models.jsonl");
-    let seen = place.used(
+    let seen = directory.used(
         &log,
         &["-model=TWENTY", "-theme=dark", "-lines=ro"],
         "const tabs = all('[role=tab]');
@@ -334,7 +333,7 @@ fn each_model_has_its_tab() {
         seen.second = { ...about(), chosen: chosen(), focus: document.activeElement.textContent, when: text('#when') };",
     );
     let file = log.display().to_string();
-    let summary = place.ratellmiter(&[&format!("-file={file}"), "-summary=json"]);
+    let summary = directory.ratellmiter(&[&format!("-file={file}"), "-summary=json"]);
     let summary: Value = serde_json::from_slice(&summary).unwrap();
     let verdict = |model: usize| &summary["models"][model]["verdict"];
     assert_eq!(seen["tabs"], json!(["GPT4", "TWENTY"]));
@@ -355,10 +354,10 @@ fn each_model_has_its_tab() {
 }
 
 #[test]
-fn a_day_is_told_in_stretches_and_names_are_only_text() {
+fn long_log_is_thinned_and_names_are_text() {
     use std::fmt::Write as _;
 
-    let place = Place::new();
+    let directory = Directory::new();
     let names = ["</script><img src=x onerror=alert(1)>", "", "a\nb'\"&lt;🦀\u{2028}"];
     let mut log = String::from("{\"format\":1,\"started\":7,\"library\":\"0.1.0\"}\n");
     for at in 0..86_400_u64 {
@@ -370,9 +369,9 @@ fn a_day_is_told_in_stretches_and_names_are_only_text() {
         let row = json!({ "at": 1_795_502_400, "model": name, "requested": u64::MAX });
         writeln!(log, "{row}").unwrap();
     }
-    let file = place.path("<b>day.jsonl");
+    let file = directory.path("<b>day.jsonl");
     fs::write(&file, log).unwrap();
-    let seen = place.used(
+    let seen = directory.used(
         &file,
         &[&format!("-model={}", names[0])],
         "seen.log = [text('#log'), all('b').every((b) => b.closest('#legend')), all('img').length];
@@ -381,13 +380,13 @@ fn a_day_is_told_in_stretches_and_names_are_only_text() {
         seen.peak = values().i;
         seen.found = [];
         for (let x = 0; x < plot.clientWidth; x += 1) {
-          const told = move(x);
-          if (told.values.i.includes('99')) seen.found.push(told);
+          const readout = move(x);
+          if (readout.values.i.includes('99')) seen.found.push(readout);
         }
         key(plot, 'Home');
         seen.quiet = [text('#when'), values().i];
         while (!values().i.includes('99')) key(plot, 'ArrowRight');
-        seen.stretch = { when: text('#when'), time: text('#time'), values: values() };
+        seen.cell = { when: text('#when'), time: text('#time'), values: values() };
         const before = performance.now();
         for (let again = 0; again < 20; again += 1) press(line('r'));
         seen.slow = performance.now() - before > 20 * 500;
@@ -397,13 +396,10 @@ fn a_day_is_told_in_stretches_and_names_are_only_text() {
     assert_eq!(seen["log"], json!(["<b>day.jsonl", true, 0]));
     assert_eq!(seen["tabs"], json!([["(no name)", ""], [names[0], names[0]], [names[2], names[2]]]));
     assert_eq!((&seen["chosen"], &seen["peak"]), (&names[0].into(), &"99".into()));
-    // A peak is under one pixel at least.
+    // The peak is found at one pixel at least.
     assert!(!seen["found"].as_array().unwrap().is_empty());
-    assert_eq!(
-        (&seen["stretch"]["when"], &seen["stretch"]["values"]["i"]),
-        (&"54,318–54,339 s".into(), &"0–99".into())
-    );
-    assert_eq!(seen["stretch"]["time"], "2026-11-24 21:45:18 – 21:45:39 UTC");
+    assert_eq!((&seen["cell"]["when"], &seen["cell"]["values"]["i"]), (&"54,318–54,339 s".into(), &"0–99".into()));
+    assert_eq!(seen["cell"]["time"], "2026-11-24 21:45:18 – 21:45:39 UTC");
     assert_eq!(seen["quiet"], json!(["0–21 s", "0–1"]));
     assert_eq!(seen["slow"], false);
     let unnamed = &seen["unnamed"];

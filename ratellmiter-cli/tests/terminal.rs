@@ -1,4 +1,4 @@
-//! The command in a real terminal: a pseudo-terminal, whose screen a terminal emulator keeps.
+//! The command in a pseudo-terminal, whose screen is kept by a terminal emulator.
 #![cfg(unix)]
 
 use std::{
@@ -28,61 +28,61 @@ const CLEARED: [&str; 10] = [
     "COLORFGBG",
     "TERM",
 ];
-/// Whatever is waited for comes within that.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Time after which an expected event fails the test.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What the emulator is told, and all that it was told.
-struct Seen {
+/// The emulator, and all bytes of the program.
+struct Display {
     emulator: vt100::Parser,
     bytes: Vec<u8>,
 }
 
-/// A terminal in which a program runs.
+/// A terminal with a running program.
 struct Terminal {
     master: Box<dyn MasterPty + Send>,
     keyboard: Box<dyn Write + Send>,
     child: Box<dyn Child + Send + Sync>,
-    seen: Arc<Mutex<Seen>>,
+    display: Arc<Mutex<Display>>,
 }
 
 impl Terminal {
-    fn run(command: &[&str], variables: &[(&str, &str)], place: &Path, columns: u16, rows: u16) -> Self {
+    fn run(command: &[&str], variables: &[(&str, &str)], directory: &Path, columns: u16, rows: u16) -> Self {
         let pty = native_pty_system().openpty(size(columns, rows)).unwrap();
         let mut builder = CommandBuilder::new(command[0]);
         builder.args(&command[1..]);
         CLEARED.iter().for_each(|variable| builder.env_remove(variable));
         builder.env("TERM", "xterm-256color");
-        builder.env("XDG_CONFIG_HOME", place.join("none"));
+        builder.env("XDG_CONFIG_HOME", directory.join("none"));
         variables.iter().for_each(|(name, value)| builder.env(name, value));
-        builder.cwd(place);
+        builder.cwd(directory);
         let child = pty.slave.spawn_command(builder).unwrap();
         drop(pty.slave);
-        let seen = Arc::new(Mutex::new(Seen {
+        let display = Arc::new(Mutex::new(Display {
             emulator: vt100::Parser::new(some(rows), some(columns), 0),
             bytes: Vec::new(),
         }));
-        let (mut reader, told) = (pty.master.try_clone_reader().unwrap(), Arc::clone(&seen));
+        let (mut reader, shared) = (pty.master.try_clone_reader().unwrap(), Arc::clone(&display));
         thread::spawn(move || {
             let mut buffer = [0; 4096];
             while let Ok(read @ 1..) = reader.read(&mut buffer) {
-                let mut seen = told.lock().unwrap();
-                seen.emulator.process(&buffer[..read]);
-                seen.bytes.extend(&buffer[..read]);
+                let mut display = shared.lock().unwrap();
+                display.emulator.process(&buffer[..read]);
+                display.bytes.extend(&buffer[..read]);
             }
         });
         let keyboard = pty.master.take_writer().unwrap();
-        Self { master: pty.master, keyboard, child, seen }
+        Self { master: pty.master, keyboard, child, display }
     }
 
     fn screen(&self) -> String {
-        self.seen.lock().unwrap().emulator.screen().contents()
+        self.display.lock().unwrap().emulator.screen().contents()
     }
 
     fn output(&self) -> String {
-        String::from_utf8_lossy(&self.seen.lock().unwrap().bytes).into_owned()
+        String::from_utf8_lossy(&self.display.lock().unwrap().bytes).into_owned()
     }
 
-    /// Waits until all of these are on the screen.
+    /// Waits until the screen contains all `texts`.
     fn shows(&self, texts: &[&str]) {
         self.until(&format!("{texts:?}"), |terminal| {
             let screen = terminal.screen();
@@ -93,7 +93,7 @@ impl Terminal {
     fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
         let start = Instant::now();
         while !holds(self) {
-            assert!(start.elapsed() < PATIENCE, "{what} did not come:\n{}", self.screen());
+            assert!(start.elapsed() < TIMEOUT, "{what} did not appear:\n{}", self.screen());
             thread::sleep(Duration::from_millis(20));
         }
     }
@@ -104,18 +104,18 @@ impl Terminal {
     }
 
     fn resize(&self, columns: u16, rows: u16) {
-        self.seen.lock().unwrap().emulator.screen_mut().set_size(some(rows), some(columns));
+        self.display.lock().unwrap().emulator.screen_mut().set_size(some(rows), some(columns));
         self.master.resize(size(columns, rows)).unwrap();
     }
 
-    /// Waits for the end; gives the exit code.
+    /// Waits for the program to exit and returns its exit code.
     fn ends(&mut self) -> u32 {
         let start = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status.exit_code();
             }
-            assert!(start.elapsed() < PATIENCE, "it goes on:\n{}", self.screen());
+            assert!(start.elapsed() < TIMEOUT, "the program is still running:\n{}", self.screen());
             thread::sleep(Duration::from_millis(20));
         }
     }
@@ -123,7 +123,7 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        // Only if the test failed before.
+        // The program still runs only if the test failed.
         let _ = self.child.kill();
     }
 }
@@ -148,45 +148,46 @@ fn append(log: &Path, text: &str) {
     fs::OpenOptions::new().create(true).append(true).open(log).unwrap().write_all(text.as_bytes()).unwrap();
 }
 
-/// A shell in a terminal that notes the terminal's modes, follows with `options`, notes them again, and tells the exit code.
+/// A shell in a terminal that saves the modes of the terminal, runs `-follow` with `options`, prints the exit code and saves the
+/// modes again.
 struct Followed {
-    place: TempDir,
+    directory: TempDir,
     terminal: Terminal,
 }
 
 impl Followed {
     fn start(options: &str, columns: u16, rows: u16) -> Self {
-        let place = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let script = format!(
             "stty -a >before; '{BINARY}' -follow -dir=logs {options}; echo \"code $?\"; stty -a >after; read -r line"
         );
-        let terminal = Terminal::run(&["sh", "-c", &script], &[], place.path(), columns, rows);
-        Self { place, terminal }
+        let terminal = Terminal::run(&["sh", "-c", &script], &[], directory.path(), columns, rows);
+        Self { directory, terminal }
     }
 
     fn logs(&self) -> PathBuf {
-        let logs = self.place.path().join("logs");
+        let logs = self.directory.path().join("logs");
         fs::create_dir_all(&logs).unwrap();
         logs
     }
 
-    /// It ended well, and the terminal is as it was.
+    /// Asserts that the command succeeded and restored the terminal.
     fn leaves(mut self) {
         self.terminal.shows(&["code 0"]);
         {
-            let seen = self.terminal.seen.lock().unwrap();
-            let screen = seen.emulator.screen();
+            let display = self.terminal.display.lock().unwrap();
+            let screen = display.emulator.screen();
             assert!(!screen.alternate_screen() && !screen.hide_cursor(), "{}", screen.contents());
-            assert_eq!(screen.contents().trim(), "code 0", "nothing is left behind");
+            assert_eq!(screen.contents().trim(), "code 0", "no output remains");
         }
         self.terminal.keys("\n");
         self.terminal.ends();
-        let modes = |name| fs::read_to_string(self.place.path().join(name)).unwrap();
+        let modes = |name| fs::read_to_string(self.directory.path().join(name)).unwrap();
         assert_eq!(modes("before"), modes("after"));
         assert!(modes("before").contains(" icanon") && modes("before").contains(" echo "), "{}", modes("before"));
     }
 
-    /// The process that follows: the shell's child.
+    /// Returns the id of the following process, the child of the shell.
     fn process(&self) -> String {
         let shell = self.terminal.child.process_id().unwrap().to_string();
         let output = Command::new("pgrep").args(["-P", &shell]).output().unwrap();
@@ -195,32 +196,41 @@ impl Followed {
 }
 
 #[test]
-fn a_drawing_fits_the_terminal_and_has_colors() {
-    let place = tempfile::tempdir().unwrap();
+fn drawing_fits_the_terminal_and_has_colors() {
+    let directory = tempfile::tempdir().unwrap();
     for (columns, rows) in [(40, 24), (80, 24), (132, 43)] {
         let command = [BINARY, "-file", &sample(), "-model=gpt-4o", "-format=term"];
-        let mut terminal = Terminal::run(&command, &[("COLORTERM", "truecolor")], place.path(), columns, rows);
+        let mut terminal = Terminal::run(&command, &[("COLORTERM", "truecolor")], directory.path(), columns, rows);
         assert_eq!(terminal.ends(), 0);
         terminal.shows(&["Request Flow for gpt-4o", "requested", "Offset in seconds"]);
         let output = terminal.output();
         assert!(output.contains("38;2;255;166;43") && output.contains("48;2;"), "{output:?}");
         assert!(output.ends_with("\r\n"), "{output:?}");
-        let seen = terminal.seen.lock().unwrap();
-        // A row that was too long would have gone on in the next.
-        assert!((0..rows).all(|row| !seen.emulator.screen().row_wrapped(row)), "{}", seen.emulator.screen().contents());
+        let display = terminal.display.lock().unwrap();
+        // A row that is too long would wrap.
         assert!(
-            seen.emulator.screen().contents().lines().any(|line| line.chars().count() > usize::from(columns) * 9 / 10)
+            (0..rows).all(|row| !display.emulator.screen().row_wrapped(row)),
+            "{}",
+            display.emulator.screen().contents()
+        );
+        assert!(
+            display
+                .emulator
+                .screen()
+                .contents()
+                .lines()
+                .any(|line| line.chars().count() > usize::from(columns) * 9 / 10)
         );
     }
 }
 
 #[test]
-fn no_color_means_no_escape_and_so_does_a_pipe() {
-    let place = tempfile::tempdir().unwrap();
+fn no_color_and_pipe_have_no_escapes() {
+    let directory = tempfile::tempdir().unwrap();
     let sample = sample();
     let args = ["-file", &sample, "-model=gpt-4o", "-format=term"];
     let command: Vec<_> = [BINARY].into_iter().chain(args).collect();
-    let mut terminal = Terminal::run(&command, &[("NO_COLOR", "1")], place.path(), 80, 24);
+    let mut terminal = Terminal::run(&command, &[("NO_COLOR", "1")], directory.path(), 80, 24);
     assert_eq!(terminal.ends(), 0);
     terminal.shows(&["ooo overflow, waiting", "rrr requested", "░░░"]);
     assert!(!terminal.output().contains('\x1b'), "{:?}", terminal.output());
@@ -230,11 +240,11 @@ fn no_color_means_no_escape_and_so_does_a_pipe() {
         piped.env_remove(variable);
     });
     piped
-        .env("XDG_CONFIG_HOME", place.path().join("none"))
+        .env("XDG_CONFIG_HOME", directory.path().join("none"))
         .env("COLUMNS", "60")
         .env("COLORTERM", "truecolor")
         .args(args);
-    let output = piped.current_dir(place.path()).output().unwrap();
+    let output = piped.current_dir(directory.path()).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success() && !text.contains('\x1b') && text.contains("rrr requested"), "{text}");
     assert!(
@@ -244,18 +254,18 @@ fn no_color_means_no_escape_and_so_does_a_pipe() {
 }
 
 #[test]
-fn a_run_is_followed_from_before_its_log_is_there_until_control_c() {
+fn run_is_followed_from_before_its_log_until_control_c() {
     let mut followed = Followed::start("", 80, 24);
     followed.terminal.shows(&["waiting for a log in logs"]);
     let log = followed.logs().join("100-1.jsonl");
     append(&log, "{\"format\":1,\"started\":7,\"library\":\"0.1.0\"}\n");
-    followed.terminal.shows(&["waiting for its first row", "100-1.jsonl"]);
+    followed.terminal.shows(&["waiting for the first row", "100-1.jsonl"]);
     append(
         &log,
         &row(0, "gpt-4o", r#""requested":120,"issued":1,"overflow":119,"rate":1.25,"limit":5.0,"in_flight":1"#),
     );
     followed.terminal.shows(&["1 gpt-4o", "119", "1.3 of 5", "Number of requests"]);
-    // Half a row is not shown before its other half is there.
+    // A row is shown when it is complete.
     let next = row(1, "gpt-4o", r#""rate_limited":1,"overflow":118,"rate":0.0,"paused_for":90.0,"time_left":3700.0"#);
     append(&log, &next[..40]);
     append(&log, &next[40..]);
@@ -267,36 +277,36 @@ fn a_run_is_followed_from_before_its_log_is_there_until_control_c() {
     followed.terminal.keys("\t");
     followed.terminal.shows(&["other: 0", "models"]);
     followed.terminal.keys("1");
-    // Another log takes the place of this one.
-    let new = followed.place.path().join("new");
+    // The log is replaced.
+    let new = followed.directory.path().join("new");
     fs::write(&new, row(0, "gpt-4o", r#""requested":5,"overflow":4321,"rate":1.0"#)).unwrap();
     fs::rename(&new, &log).unwrap();
     followed.terminal.shows(&["1 gpt-4o", "4321"]);
-    followed.terminal.until("the other model's end", |terminal| !terminal.screen().contains("2 other"));
-    // The program was started again.
+    followed.terminal.until("the removal of the other model", |terminal| !terminal.screen().contains("2 other"));
+    // The program is restarted.
     append(&followed.logs().join("200-1.jsonl"), &row(9, "gpt-4o", r#""requested":6,"overflow":5432,"rate":1.0"#));
     followed.terminal.shows(&["200-1.jsonl", "5432"]);
     {
-        let seen = followed.terminal.seen.lock().unwrap();
-        assert!(seen.emulator.screen().alternate_screen() && seen.emulator.screen().hide_cursor());
+        let display = followed.terminal.display.lock().unwrap();
+        assert!(display.emulator.screen().alternate_screen() && display.emulator.screen().hide_cursor());
     }
     followed.terminal.keys("\x03");
     followed.leaves();
 }
 
 #[test]
-fn a_signal_ends_it_and_leaves_the_terminal_as_it_was() {
+fn signal_ends_following_and_restores_the_terminal() {
     for signal in ["TERM", "HUP", "INT"] {
         let followed = Followed::start("-file=1-1.jsonl -model=gpt-4o", 80, 24);
         append(&followed.logs().join("1-1.jsonl"), &row(0, "m", r#""requested":1"#));
-        followed.terminal.shows(&["waiting for the model \"gpt-4o\"; there is \"m\""]);
+        followed.terminal.shows(&["waiting for the model \"gpt-4o\"; the log contains \"m\""]);
         assert!(Command::new("kill").args([format!("-{signal}"), followed.process()]).status().unwrap().success());
         followed.leaves();
     }
 }
 
 #[test]
-fn another_size_is_drawn_anew() {
+fn resized_terminal_is_redrawn() {
     let mut followed = Followed::start("-lines=r", 100, 30);
     append(&followed.logs().join("1-1.jsonl"), &row(0, "m", r#""requested":1"#));
     followed.terminal.shows(&["Offset in seconds"]);
@@ -317,45 +327,46 @@ fn another_size_is_drawn_anew() {
 }
 
 #[test]
-fn without_a_terminal_there_is_one_line() {
-    let place = tempfile::tempdir().unwrap();
-    let output = Command::new(BINARY).arg("-follow").stdin(Stdio::null()).current_dir(place.path()).output().unwrap();
+fn following_without_a_terminal_is_an_error() {
+    let directory = tempfile::tempdir().unwrap();
+    let output =
+        Command::new(BINARY).arg("-follow").stdin(Stdio::null()).current_dir(directory.path()).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert_eq!(String::from_utf8(output.stderr).unwrap(), "error: -follow needs a terminal: stdin is none\n");
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "error: -follow needs a terminal: stdin is not a terminal\n");
     assert!(output.stdout.is_empty());
 }
 
-/// The terminal of a session whose window was closed, or whose connection broke.
+/// Closes the terminal, as when a window is closed or a connection breaks.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_terminal_that_goes_away_ends_it() {
-    let place = tempfile::tempdir().unwrap();
-    // It has the terminal's other side, so that killing it closes the terminal.
+fn closed_terminal_ends_following() {
+    let directory = tempfile::tempdir().unwrap();
+    // `script` holds the other side of the terminal, so that killing it closes the terminal.
     let mut script = Command::new("script")
         .args(["-qfc", &format!("exec {BINARY} -follow -dir=logs"), "/dev/null"])
-        .current_dir(place.path())
+        .current_dir(directory.path())
         .env("TERM", "xterm-256color")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    // It has begun when it draws.
+    // The first output shows that the command is running.
     let mut drawn = [0; 64];
     assert!(script.stdout.as_mut().unwrap().read(&mut drawn).unwrap() > 0);
     let children = format!("/proc/{0}/task/{0}/children", script.id());
     let children = fs::read_to_string(children).unwrap();
     let process = Path::new("/proc").join(children.split_whitespace().next().unwrap());
-    let runs = || fs::read_to_string(process.join("stat")).is_ok_and(|stat| !stat.contains(") Z "));
-    assert!(runs());
+    let is_running = || fs::read_to_string(process.join("stat")).is_ok_and(|stat| !stat.contains(") Z "));
+    assert!(is_running());
     thread::sleep(Duration::from_millis(300));
     script.kill().unwrap();
     script.wait().unwrap();
     let start = Instant::now();
-    while runs() {
-        if start.elapsed() > PATIENCE {
+    while is_running() {
+        if start.elapsed() > TIMEOUT {
             let id = process.file_name().unwrap();
             Command::new("kill").arg("-9").arg(id).status().unwrap();
-            panic!("it goes on without a terminal");
+            panic!("the command is still running without a terminal");
         }
         thread::sleep(Duration::from_millis(20));
     }

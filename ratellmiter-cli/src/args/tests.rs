@@ -1,4 +1,4 @@
-//! Tests of `cli`.
+//! Tests of `args`.
 
 use super::*;
 
@@ -13,9 +13,9 @@ fn report(args: &[&str]) -> Report {
     }
 }
 
-fn wrong(args: &[&str]) -> String {
+fn error(args: &[&str]) -> String {
     match parsed(args) {
-        Parsed::Wrong(text) => {
+        Parsed::Error(text) => {
             assert_eq!(text.lines().count(), 1, "{text}");
             text.trim_end().to_owned()
         }
@@ -31,8 +31,8 @@ fn picture(args: &[&str]) -> Option<(Kind, Out)> {
 }
 
 #[test]
-fn the_options_are_sound_and_the_help_names_them_all() {
-    let command = Typed::command();
+fn help_names_all_options_and_fits_a_screen() {
+    let command = Arguments::command();
     command.clone().debug_assert();
     for argument in command.get_arguments() {
         let flag = format!(" -{}", argument.get_long().unwrap());
@@ -45,7 +45,7 @@ fn the_options_are_sound_and_the_help_names_them_all() {
 }
 
 #[test]
-fn one_dash_and_two_equals_and_space_are_the_same() {
+fn dashes_and_separators_are_interchangeable() {
     let expected = report(&["--model=gpt4", "--file=x", "--lines=ri", "--dir=d", "--out=o.png"]);
     assert_eq!(expected.models, Models::Named("gpt4".into()));
     assert_eq!(expected.source, Source { files: vec!["x".into()], directory: Some("d".into()) });
@@ -59,7 +59,7 @@ fn one_dash_and_two_equals_and_space_are_the_same() {
 }
 
 #[test]
-fn a_value_may_be_nearly_anything() {
+fn model_name_may_contain_any_character() {
     assert_eq!(report(&["-model="]).models, Models::Named(String::new()));
     assert_eq!(report(&["-model=-x=y"]).models, Models::Named("-x=y".into()));
     assert_eq!(report(&["-model", "a b/c"]).models, Models::Named("a b/c".into()));
@@ -67,33 +67,33 @@ fn a_value_may_be_nearly_anything() {
 }
 
 #[test]
-fn several_files_are_said_one_by_one_or_as_a_shell_spreads_them() {
+fn several_files_are_given_singly_or_as_a_list() {
     let files = |args: &[&str]| report(args).source.files;
     let expected: Vec<PathBuf> = ["a,b.jsonl", "c*.jsonl"].map(PathBuf::from).into();
     assert_eq!(files(&["-file=a,b.jsonl", "-file=c*.jsonl"]), expected);
     assert_eq!(files(&["-file", "a,b.jsonl", "c*.jsonl", "-model=m"]), expected);
     assert_eq!(files(&["-file", "a,b.jsonl", "-model", "m", "-file=c*.jsonl"]), expected);
     assert!(files(&[]).is_empty());
-    assert_eq!(wrong(&["-file=a", "b"]), "error: unexpected argument 'b' found");
+    assert_eq!(error(&["-file=a", "b"]), "error: unexpected argument 'b' found");
 }
 
 #[test]
-fn the_ending_or_the_format_say_what_is_drawn() {
+fn extension_and_format_select_the_kind() {
     let file = |name: &str| Out::File(name.into());
     for (args, expected) in [
-        (&[][..], Some((Kind::Png, Out::Named))),
+        (&[][..], Some((Kind::Png, Out::Default))),
         (&["-out=a.svg"], Some((Kind::Svg, file("a.svg")))),
         (&["-out=a.HTML"], Some((Kind::Html, file("a.HTML")))),
         (&["-out=a"], Some((Kind::Png, file("a")))),
         (&["-out=a.tmp", "-format=svg"], Some((Kind::Svg, file("a.tmp")))),
-        (&["-format=html"], Some((Kind::Html, Out::Named))),
+        (&["-format=html"], Some((Kind::Html, Out::Default))),
         (&["-out=-"], Some((Kind::Png, Out::Stdout))),
         (&["-out=-", "-format=svg"], Some((Kind::Svg, Out::Stdout))),
         (&["-summary"], None),
         (&["-check=calls>=1"], None),
         (&["-summary", "-out=a.png"], Some((Kind::Png, file("a.png")))),
-        (&["-compare=b"], Some((Kind::Png, Out::Named))),
-        (&["-compare=b", "-summary=md"], Some((Kind::Png, Out::Named))),
+        (&["-compare=b"], Some((Kind::Png, Out::Default))),
+        (&["-compare=b", "-summary=md"], Some((Kind::Png, Out::Default))),
     ] {
         assert_eq!(picture(args), expected, "{args:?}");
     }
@@ -103,7 +103,7 @@ fn the_ending_or_the_format_say_what_is_drawn() {
 }
 
 #[test]
-fn what_contradicts_itself_is_told() {
+fn contradictory_arguments_are_errors() {
     insta::assert_snapshot!(
         [
             &["-out=a.jpg"][..],
@@ -126,34 +126,34 @@ fn what_contradicts_itself_is_told() {
             &["-completions=cmd"],
             &["-check=refusals"],
         ]
-        .map(|args| format!("{}: {}", args.join(" "), wrong(args)))
+        .map(|args| format!("{}: {}", args.join(" "), error(args)))
         .join("\n"),
         @r#"
     -out=a.jpg: error: -out ends in .jpg; allowed are .png, .svg and .html
-    -out=a.png -format=svg: error: -out ends in .png and -format is svg
-    -out=- -summary: error: -out=- and -summary would both be on stdout; give -out a file
-    -out=- -open: error: -open needs a file; -out=- is stdout
-    -format=term -out=a.png: error: -out makes no sense with -format=term, which draws in the terminal
-    -out=a.html -size=400x300: error: -size is for .png and .svg; a page is as large as its window
-    -compare=b -model=all: error: -compare takes one model; allowed is -model=NAME
-    -compare=b -out=a.html: error: -compare draws .png and .svg, no page
-    -compare=c -file=a -file=b: error: -compare is of one log, and -file names 2; allowed is one
-    -follow -file a b: error: -follow is of one log, and -file names 2; allowed is one
-    -list -model=a: error: -model makes no sense with -list; allowed beside it: -dir
-    -follow -out=a.png: error: -out makes no sense with -follow; allowed beside it: -dir, -file, -model, -lines
-    -list -follow: error: -follow makes no sense with -list; allowed beside it: -dir
+    -out=a.png -format=svg: error: -out ends in .png, but -format is svg
+    -out=- -summary: error: -out=- and -summary both write to stdout; use -out=FILE
+    -out=- -open: error: -open needs a file, but -out=- writes to stdout
+    -format=term -out=a.png: error: -out cannot be used with -format=term, which draws in the terminal
+    -out=a.html -size=400x300: error: -size applies to .png and .svg only; a page fills its window
+    -compare=b -model=all: error: -compare takes one model; use -model=NAME
+    -compare=b -out=a.html: error: -compare draws .png and .svg only
+    -compare=c -file=a -file=b: error: -compare takes one log, but -file names 2
+    -follow -file a b: error: -follow takes one log, but -file names 2
+    -list -model=a: error: -model cannot be used with -list; allowed with it: -dir
+    -follow -out=a.png: error: -out cannot be used with -follow; allowed with it: -dir, -file, -model, -lines
+    -list -follow: error: -follow cannot be used with -list; allowed with it: -dir
     -format=gif: error: invalid value 'gif' for '--format <FORMAT>'; [possible values: term, png, svg, html]
     -theme=blue: error: invalid value 'blue' for '--theme <THEME>'; [possible values: light, dark]
     -size=5x5: error: invalid value '5x5' for '--size <WxH>': allowed is WIDTHxHEIGHT in pixels, from 320x200 to 4000x3000
     -summary=xml: error: invalid value 'xml' for '--summary[=<FORMAT>]'; [possible values: text, md, json]
     -completions=cmd: error: invalid value 'cmd' for '--completions <SHELL>'; [possible values: bash, elvish, fish, powershell, zsh]
-    -check=refusals: error: invalid value 'refusals' for '--check <CONDITIONS>': "refusals" compares nothing; allowed is FIGURE<=VALUE, also with >=, <, > and ==, more of them after commas; figures are calls, finished, failed, given_up, turned_away, refusals, overloads, refusals_per_call, pauses, line, paused, wait_mean, wait_p99, call_p99, duration, in_flight, reserved_tokens, used_tokens, budget_mean, budget_peak, slowdown
+    -check=refusals: error: invalid value 'refusals' for '--check <CONDITIONS>': "refusals" is not a condition; allowed are conditions like FIGURE<=VALUE with <=, >=, <, > or ==, separated by commas; figures are calls, finished, failed, given_up, refusals, overloads, refusals_per_call, pauses, paused, line, wait_mean, wait_p99, call_p99, duration, turned_away, in_flight, reserved_tokens, used_tokens, budget_mean, budget_peak, slowdown
     "#
     );
 }
 
 #[test]
-fn completions_are_for_each_shell() {
+fn completions_exist_for_each_shell() {
     for shell in Shell::value_variants() {
         let Parsed::Text(script) = parsed(&[&format!("-completions={shell}")]) else { panic!("{shell}") };
         assert!(script.contains("compare") && script.contains("ratellmiter"), "{shell}");

@@ -1,6 +1,8 @@
-//! A graph into the cells of a terminal: legend, axes and curves.
+//! Draws a graph in the cells of a terminal: legend, axes and curves.
 //!
-//! With colors the curves are lines of braille dots, eight to a cell. Without, each is written in its own letter.
+//! With colors the curves are lines of Braille dots, eight per cell. Without colors each curve is written in its letter.
+
+mod layout;
 
 use ratatui::{
     buffer::Buffer,
@@ -15,26 +17,31 @@ use ratatui::{
 };
 
 use crate::{
-    draw::graph::{Curve, Graph, abbreviated, step, tick},
+    draw::{
+        cells::layout::{Frame, floor, offset},
+        graph::{Curve, Graph, abbreviated, step, tick},
+    },
     series::{Axis, Color},
 };
 
-/// Which colors a terminal has, and whether its paper is light.
+/// The colors of a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Paint {
     pub(crate) depth: Depth,
+    /// `true` if the background is light.
     pub(crate) light: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Depth {
     None,
-    /// 256 of them.
+    /// 256 colors.
     Indexed,
+    /// 24 bits per color.
     True,
 }
 
-/// Colors that are not a curve's.
+/// Color of axes and other secondary elements.
 const FAINT: Color = Color { light: (140, 140, 148), dark: (128, 130, 140) };
 const GRID: Color = Color { light: (214, 214, 218), dark: (58, 60, 70) };
 const PAUSE: Color = Color { light: (253, 226, 226), dark: (74, 30, 38) };
@@ -54,7 +61,7 @@ impl Paint {
         }
     }
 
-    /// What may be overlooked.
+    /// Returns the style of secondary elements.
     pub(crate) fn faint(self) -> Style {
         if self.is_colored() { Style::new().fg(self.ink(FAINT)) } else { Style::new() }
     }
@@ -65,11 +72,11 @@ impl Paint {
             (mix(channels.0), mix(channels.1), mix(channels.2))
         };
         let Color { light, dark } = curve.color;
-        self.ink(if curve.pale { Color { light: pale(light, 255), dark: pale(dark, 40) } } else { curve.color })
+        self.ink(if curve.is_pale { Color { light: pale(light, 255), dark: pale(dark, 40) } } else { curve.color })
     }
 }
 
-/// The nearest of the 6 x 6 x 6 colors and the 24 grays that terminals of 256 colors have.
+/// Returns the index of the nearest of the 6 x 6 x 6 colors and 24 grays of a terminal with 256 colors.
 fn indexed(color: [u8; 3]) -> u8 {
     let level = |step: u8| if step == 0 { 0 } else { 55 + 40 * step };
     let nearest = |channel: u8| (0..6).min_by_key(|step| level(*step).abs_diff(channel)).unwrap_or(0);
@@ -82,21 +89,22 @@ fn indexed(color: [u8; 3]) -> u8 {
     grays.chain([cube]).min_by_key(|(_, distance)| *distance).map_or(7, |(index, _)| index)
 }
 
-/// A stretch of a graph.
+/// A section of a graph.
 #[derive(Debug)]
 pub(crate) struct Plot<'a> {
     pub(crate) graph: &'a Graph,
-    /// The offsets at the left and at the right edge.
+    /// Offset at the left edge.
     pub(crate) from: u64,
+    /// Offset at the right edge.
     pub(crate) to: u64,
     pub(crate) paint: Paint,
 }
 
-/// The most rows of a legend.
-const LEGEND_ROWS: usize = 3;
+/// Largest number of rows of a legend.
+const MAX_LEGEND_ROWS: usize = 3;
 
 impl Plot<'_> {
-    /// All of it, from the legend down.
+    /// Draws the legend, the curves, the pauses and the axes.
     pub(crate) fn draw(&self, area: Rect, buffer: &mut Buffer) {
         let legend = self.draw_legend(area, buffer);
         let rest = Rect { y: area.y + legend, height: area.height.saturating_sub(legend), ..area };
@@ -107,7 +115,7 @@ impl Plot<'_> {
         self.draw_offsets(&frame, buffer);
     }
 
-    /// Gives the rows that it takes.
+    /// Draws the legend and returns the number of rows used.
     fn draw_legend(&self, area: Rect, buffer: &mut Buffer) -> u16 {
         let sample = |curve: &Curve| {
             if self.paint.is_colored() { "━━━".into() } else { curve.letter.to_string().repeat(3) }
@@ -123,15 +131,15 @@ impl Plot<'_> {
             let entry = entry(curve);
             let width: usize = entry.iter().map(|(text, _)| width(text)).sum();
             let gap = if used == 0 { 0 } else { 3 };
-            // The last row keeps room to say how many did not fit.
+            // The last row keeps room for the number of entries that do not fit.
             let left = self.graph.curves.len() - index - 1;
-            let spared = if rows.len() == LEGEND_ROWS && left > 0 { width_of_more(left + 1) } else { 0 };
+            let spared = if rows.len() == MAX_LEGEND_ROWS && left > 0 { width_of_more(left + 1) } else { 0 };
             if used + gap + width + spared <= room || (used == 0 && spared == 0) {
                 let row = rows.last_mut().expect("there is a first row");
                 row.push((" ".repeat(gap), Style::new()));
                 row.extend(entry);
                 used += gap + width;
-            } else if rows.len() < LEGEND_ROWS {
+            } else if rows.len() < MAX_LEGEND_ROWS {
                 rows.push(entry);
                 used = width;
             } else {
@@ -163,7 +171,7 @@ impl Plot<'_> {
         let span = [self.from, self.to].map(offset);
         let stroke = |context: &mut Context<'_>, curve: &Curve, ink: Ink, zeros: bool| {
             let top = top(curve.axis);
-            // A single second is a stroke as wide as a cell, and so can be seen.
+            // A single second is drawn as wide as a cell.
             let only = match curve.corners[..] {
                 [(at, height)] => {
                     let half = (span[1] - span[0]) / f64::from(frame.plot.width) / 4.0;
@@ -180,7 +188,7 @@ impl Plot<'_> {
         let faint = self.paint.ink(FAINT);
         canvas
             .paint(|context| {
-                // A cell has one color. So what is zero takes no cell from what is not.
+                // A cell has one color: curves at zero are drawn first, so that they do not hide others.
                 if self.paint.is_colored() {
                     self.graph.curves.iter().for_each(|curve| stroke(context, curve, faint, true));
                     context.layer();
@@ -193,7 +201,7 @@ impl Plot<'_> {
                 }
             })
             .render(frame.plot, buffer);
-        // Under the curves, where there is nothing else.
+        // The grid fills empty cells only.
         if self.paint.is_colored() {
             let grid = Style::new().fg(self.paint.ink(GRID));
             let Some(axis) = frame.axes.first() else { return };
@@ -214,7 +222,7 @@ impl Plot<'_> {
             if *to < self.from || *from > self.to {
                 continue;
             }
-            // To the middles of the seconds around it.
+            // A pause extends to the middle between its seconds and the neighboring ones.
             let left = frame.column(offset(*from) - 0.5, self).clamp(0.0, f64::from(width - 1));
             let right = frame.column(offset(*to) + 0.5, self).clamp(left, f64::from(width - 1));
             for x in x + floor(left)..=x + floor(right) {
@@ -246,7 +254,7 @@ impl Plot<'_> {
         for axis in frame.axes.iter().skip(2) {
             buffer.set_stringn(axis.x, plot.bottom(), "╵", 1, faint);
         }
-        // On the right from the outermost inwards, and no title over another.
+        // The axes on the right are drawn from the outermost inwards, without overlapping titles.
         let mut free = frame.area.right();
         for axis in frame.axes.iter().rev() {
             let is_left = axis.x == left;
@@ -299,111 +307,12 @@ impl Plot<'_> {
     }
 }
 
-/// Where the curves are.
-#[derive(Debug)]
-struct Frame {
-    area: Rect,
-    plot: Rect,
-    /// Whether there is a row for the units, and one for the words below.
-    titled: bool,
-    captioned: bool,
-    /// The axes that there are, the left one first.
-    axes: Vec<Scaled>,
-    /// How many dots there are in a cell, across and down.
-    dots: (u16, u16),
-}
-
-/// An axis and the column that it is in.
-#[derive(Debug)]
-struct Scaled {
-    of: Axis,
-    scale: Scale,
-    x: u16,
-}
-
-/// What is at the upper edge, and how far apart ticks are.
-#[derive(Debug, Clone, Copy)]
-struct Scale {
-    top: f64,
-    step: f64,
-}
-
-impl Frame {
-    /// `None` where there is no room for anything.
-    fn of(plot: &Plot<'_>, area: Rect) -> Option<Self> {
-        let captioned = area.height >= 11;
-        let titled = area.height >= 8;
-        let around = 2 + u16::from(captioned) + u16::from(titled);
-        let height = area.height.checked_sub(around).filter(|height| *height >= 2)?;
-        let ticks = u32::from(height / 2).clamp(1, 7);
-        let scale = |of: Axis| {
-            let (largest, least_step) = (plot.graph.largest(of)?, of.least_step());
-            let (step, top) = (step(largest.max(least_step), ticks).max(least_step), largest.max(least_step));
-            Some(Scaled { of, scale: Scale { top, step }, x: 0 })
-        };
-        let mut axes: Vec<_> = [Axis::Calls].into_iter().chain(Axis::RIGHT).filter_map(scale).collect();
-        // With a cell for the line.
-        let taken = |axis: &Scaled| {
-            let labels = axis.scale.ticks().map(|(value, step)| tick(axis.of, value, step).len());
-            labels.max().map_or(0, cells) + 1
-        };
-        let left = axes.first().map_or(1, taken) + 1;
-        let right = axes.iter().skip(1).map(taken).sum::<u16>().max(1);
-        let width = area.width.checked_sub(left + right).filter(|width| *width >= 4)?;
-        let rect = Rect { x: area.x + left, y: area.y + u16::from(titled), width, height };
-        let mut x = rect.right();
-        for (index, axis) in axes.iter_mut().enumerate() {
-            (axis.x, x) = if index == 0 { (rect.x - 1, x) } else { (x, x + taken(axis)) };
-        }
-        let dots = if plot.paint.is_colored() { (2, 4) } else { (1, 1) };
-        Some(Self { area, plot: rect, titled, captioned, axes, dots })
-    }
-
-    fn scale(&self, axis: Axis) -> Option<Scale> {
-        self.axes.iter().find(|scaled| scaled.of == axis).map(|scaled| scaled.scale)
-    }
-
-    /// In which column an offset is, from the left edge of the plot on.
-    fn column(&self, at: f64, plot: &Plot<'_>) -> f64 {
-        let span = offset(plot.to) - offset(plot.from);
-        let dots = f64::from(self.plot.width * self.dots.0 - 1);
-        let dot = if span > 0.0 { (at - offset(plot.from)) / span * dots } else { 0.0 };
-        (dot.round() / f64::from(self.dots.0)).floor()
-    }
-
-    /// The rows of the ticks, and what they stand for; as the canvas finds the row of a height.
-    fn ticks(&self, scale: Scale) -> impl Iterator<Item = (u16, f64)> {
-        let dots = f64::from(self.plot.height * self.dots.1 - 1);
-        scale.ticks().map(move |(value, _)| {
-            let dot = ((1.0 - value / scale.top) * dots).round();
-            (self.plot.y + floor(dot / f64::from(self.dots.1)).min(self.plot.height - 1), value)
-        })
-    }
-}
-
-impl Scale {
-    fn ticks(self) -> impl Iterator<Item = (f64, f64)> {
-        let within = move |(tick, _): &(f64, f64)| *tick <= self.top * (1.0 + 1e-9);
-        (0_u8..=20).map(move |tick| (f64::from(tick) * self.step, self.step)).take_while(within)
-    }
-}
-
-#[allow(clippy::cast_precision_loss)] // For a picture.
-fn offset(at: u64) -> f64 {
-    at as f64
-}
-
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Within a terminal.
-fn floor(cell: f64) -> u16 {
-    cell as u16
-}
-
-/// Texts are as wide as a terminal at most.
+/// Converts a width to cells. Widths beyond `u16` become its maximum.
 pub(crate) fn cells(width: usize) -> u16 {
     u16::try_from(width).unwrap_or(u16::MAX)
 }
 
-/// How many cells a text takes.
+/// Returns the number of cells of a text.
 pub(crate) fn width(text: &str) -> usize {
     Span::raw(text).width()
 }
@@ -412,7 +321,7 @@ fn width_of_more(left: usize) -> usize {
     format!("   and {left} more").len()
 }
 
-/// What does not fit becomes an ellipsis.
+/// Shortens a text to `room` cells, with an ellipsis.
 pub(crate) fn fit(text: &str, room: usize) -> String {
     if width(text) <= room {
         return text.to_owned();
@@ -432,8 +341,7 @@ pub(crate) fn fit(text: &str, room: usize) -> String {
     fitting
 }
 
-/// Bold.
-pub(crate) fn strong() -> Style {
+pub(crate) fn bold() -> Style {
     Style::new().add_modifier(Modifier::BOLD)
 }
 

@@ -1,7 +1,9 @@
-//! A graph to pixels or to SVG; all of plotters is in here.
+//! Draws a graph as pixels or SVG, with plotters.
 //!
-//! Pixels are drawn at twice their size and then averaged down: that smooths lines and text alike. All measures are those
-//! of a picture of 2000 x 800 and grow with the picture.
+//! Pixels are drawn at twice their size and then averaged, which smooths lines and text. All measures are in pixels of a picture
+//! of 2000 x 800 and scale with the picture.
+
+mod layout;
 
 use std::{error::Error, sync::OnceLock};
 
@@ -18,6 +20,7 @@ use plotters::{
 
 use crate::{
     draw::{
+        chart::layout::{Frame, RIGHT_AXIS, RIGHT_TITLE, Scale},
         graph::{Curve, Graph, abbreviated, step, tick},
         png::Picture,
         theme::{Size, Theme},
@@ -25,27 +28,20 @@ use crate::{
     series::Axis,
 };
 
-/// How many times the size pixels are drawn at.
+/// Factor by which pixels are drawn larger.
 const SCALE: u32 = 2;
 
-const LEFT: i32 = 150;
-const RIGHT: i32 = 40;
-/// Of each axis on the right, and how far from its outer end the middle of its title is.
-const RIGHT_AXIS: i32 = 130;
-const RIGHT_TITLE: i32 = 28;
-const TOP: i32 = 140;
-const BOTTOM: i32 = 120;
-/// Of the legend: a row's height, the stroke before a name, the gap behind it, and what is between two names.
+/// Height of a row of the legend.
 const LEGEND_ROW: i32 = 46;
+/// Length of the stroke before a name in the legend.
 const SAMPLE: i32 = 56;
+/// Gap between stroke and name.
 const SAMPLE_GAP: i32 = 14;
-const BETWEEN: i32 = 48;
-/// How much of its size a text stands too high in pixels.
-const LIFT: f64 = 0.1;
-/// Between the frame and the first and last second.
-const INSET: i32 = 24;
-
-/// As pixels.
+/// Gap between two entries of the legend.
+const ENTRY_GAP: i32 = 48;
+/// Fraction of its size by which plotters places text too high in pixels.
+const TEXT_LIFT: f64 = 0.1;
+/// Draws a graph as pixels.
 pub(crate) fn pixels(graph: &Graph, size: Size, theme: Theme) -> Result<Picture, String> {
     fonts()?;
     let (width, height) = (size.width * SCALE, size.height * SCALE);
@@ -54,10 +50,10 @@ pub(crate) fn pixels(graph: &Graph, size: Size, theme: Theme) -> Result<Picture,
     Drawing::new(&canvas, graph, size, theme, SCALE).draw().map_err(|error| error.to_string())?;
     canvas.present().map_err(|error| error.to_string())?;
     drop(canvas);
-    Ok(Picture { width: size.width, height: size.height, pixels: shrink(&large, width as usize) })
+    Ok(Picture { width: size.width, height: size.height, pixels: downscale(&large, width as usize) })
 }
 
-/// As SVG.
+/// Draws a graph as SVG.
 pub(crate) fn svg(graph: &Graph, size: Size, theme: Theme) -> Result<String, String> {
     fonts()?;
     let mut text = String::new();
@@ -68,89 +64,24 @@ pub(crate) fn svg(graph: &Graph, size: Size, theme: Theme) -> Result<String, Str
     Ok(text)
 }
 
-/// The fonts are in the program: what the system has, if it has any, does not matter.
+/// Registers the embedded fonts. Fonts of the system are not used.
 fn fonts() -> Result<(), String> {
     static REGISTERED: OnceLock<bool> = OnceLock::new();
     let registered = REGISTERED.get_or_init(|| {
         register_font("sans-serif", FontStyle::Normal, notosans::REGULAR_TTF).is_ok()
             && register_font("sans-serif", FontStyle::Bold, notosans::BOLD_TTF).is_ok()
     });
-    if *registered { Ok(()) } else { Err("the fonts in the program are damaged".into()) }
+    if *registered { Ok(()) } else { Err("the embedded fonts cannot be loaded".into()) }
 }
 
-/// Where seconds and heights lie on the picture, in the measures of the picture.
-#[derive(Debug)]
-struct Frame {
-    left: i32,
-    right: i32,
-    top: i32,
-    bottom: i32,
-    inset: i32,
-    last: u64,
-    /// The axes that there are, the left one first.
-    axes: Vec<(Axis, Scale)>,
-}
+type DrawResult = Result<(), Box<dyn Error>>;
 
-/// What is at the upper edge, and how far apart ticks are.
-#[derive(Debug, Clone, Copy)]
-struct Scale {
-    top: f64,
-    step: f64,
-}
-
-impl Scale {
-    fn of(largest: f64, ticks: u32, least_step: f64) -> Self {
-        let largest = largest.max(least_step);
-        // A little air above the largest.
-        let top = if largest > least_step { largest * 1.05 } else { largest };
-        Self { top, step: step(largest, ticks).max(least_step) }
-    }
-
-    fn ticks(self) -> impl Iterator<Item = f64> {
-        (0_u8..=50).map(move |tick| f64::from(tick) * self.step).take_while(move |tick| *tick <= self.top)
-    }
-}
-
-impl Frame {
-    #[allow(clippy::cast_possible_truncation)] // A few thousand pixels.
-    fn of(graph: &Graph, size: Size, unit: f64) -> Self {
-        let measure = |pixels: i32| (f64::from(pixels) * unit).round() as i32;
-        let scale = |axis: Axis| Some((axis, Scale::of(graph.largest(axis)?, 7, axis.least_step())));
-        let mut axes: Vec<_> = [Axis::Calls].into_iter().chain(Axis::RIGHT).filter_map(scale).collect();
-        if axes.is_empty() {
-            axes.push((Axis::Calls, Scale::of(0.0, 7, 1.0)));
-        }
-        let right = i32::try_from(axes.len() - 1).unwrap_or(0) * RIGHT_AXIS;
-        Self {
-            left: measure(LEFT),
-            right: size.width.cast_signed() - measure(right.max(RIGHT)),
-            top: measure(TOP),
-            bottom: size.height.cast_signed() - measure(BOTTOM),
-            inset: measure(INSET),
-            last: graph.last,
-            axes,
-        }
-    }
-
-    #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
-    fn x(&self, offset: f64) -> i32 {
-        let width = f64::from(self.right - self.left - 2 * self.inset);
-        self.left + self.inset + (offset / (self.last.max(1) as f64) * width).round() as i32
-    }
-
-    #[allow(clippy::cast_possible_truncation)]
-    fn y(&self, axis: Axis, height: f64) -> i32 {
-        let (_, scale) = self.axes.iter().find(|(other, _)| *other == axis).unwrap_or(&self.axes[0]);
-        self.bottom - (height / scale.top * f64::from(self.bottom - self.top)).round() as i32
-    }
-}
-
-type Drawn = Result<(), Box<dyn Error>>;
-
-/// Some curves with their names and widths, and how wide they are together.
+/// A row of the legend.
 #[derive(Debug, Default)]
 struct LegendRow<'a> {
+    /// Curves with their names and widths.
     entries: Vec<(&'a Curve, String, i32)>,
+    /// Total width.
     width: i32,
 }
 
@@ -161,9 +92,9 @@ struct Drawing<'a, B: DrawingBackend> {
     theme: Theme,
     width: i32,
     height: i32,
-    /// How large the picture's measures are against those of 2000 x 800.
+    /// Scale of the picture relative to 2000 x 800.
     unit: f64,
-    /// How many times the picture's size it is drawn at.
+    /// Factor by which the canvas is larger than the picture.
     scale: i32,
 }
 
@@ -187,10 +118,10 @@ where
         }
     }
 
-    fn draw(mut self) -> Drawn {
+    fn draw(mut self) -> DrawResult {
         let (legend, left_out) = self.legend()?;
         self.frame.top += i32::try_from(legend.len() - 1)? * self.measure(LEGEND_ROW);
-        self.canvas.fill(&self.theme.paper())?;
+        self.canvas.fill(&self.theme.background())?;
         self.draw_pauses()?;
         self.draw_grid()?;
         for curve in &self.graph.curves {
@@ -216,9 +147,9 @@ where
     }
 
     #[allow(clippy::cast_precision_loss)]
-    fn draw_pauses(&self) -> Drawn {
+    fn draw_pauses(&self) -> DrawResult {
         for (from, to) in &self.graph.pauses {
-            // To the middles of the seconds around it, inside of the frame.
+            // A pause extends to the middle between its seconds and the neighboring ones, inside the frame.
             let left = self.frame.x(*from as f64 - 0.5).max(self.frame.left);
             let right = self.frame.x(*to as f64 + 0.5).min(self.frame.right).max(left + 1);
             let corners = [self.scaled((left, self.frame.top)), self.scaled((right, self.frame.bottom))];
@@ -227,12 +158,12 @@ where
         Ok(())
     }
 
-    fn draw_grid(&self) -> Drawn {
+    fn draw_grid(&self) -> DrawResult {
         let Frame { left, right, top, bottom, .. } = self.frame;
-        let (grid, ink) = (self.theme.grid(), self.theme.ink());
+        let (grid, ink) = (self.theme.grid(), self.theme.foreground());
         let (tick_length, gap) = (self.measure(10), self.measure(18));
         for (index, (axis, scale)) in self.frame.axes.iter().enumerate() {
-            // The left one has lines through all of the picture; what is beyond the first on the right has a line of its own.
+            // The left axis has grid lines; axes beyond the first on the right have a vertical line.
             let at = if index == 0 { left } else { self.right_axis(index) };
             if index > 1 {
                 self.rule((at, top), (at, bottom), ink)?;
@@ -260,7 +191,7 @@ where
     }
 
     #[allow(clippy::cast_precision_loss)]
-    fn draw_curve(&self, curve: &Curve) -> Drawn {
+    fn draw_curve(&self, curve: &Curve) -> DrawResult {
         let color = self.curve_color(curve);
         let width = self.stroke(curve.width);
         let corner = |(offset, height): &(u64, f64)| {
@@ -268,10 +199,10 @@ where
         };
         let corners: Vec<_> = curve.corners.iter().map(corner).collect();
         if let [only] = corners[..] {
-            // A single second is a dot.
+            // A single second is drawn as a dot.
             self.canvas.draw(&Circle::new(only, self.stroke(2 * curve.width), color.filled()))?;
         }
-        // Piece by piece with round joints: the corners of a path in one piece grow spikes where it turns back.
+        // Each segment is drawn separately with round joints, because plotters draws spikes at the sharp corners of a path.
         for ends in corners.windows(2) {
             self.canvas.draw(&PathElement::new(ends, color.stroke_width(width.unsigned_abs())))?;
             self.canvas.draw(&Circle::new(ends[1], width / 2, color.filled()))?;
@@ -279,13 +210,15 @@ where
         Ok(())
     }
 
-    fn draw_border(&self) -> Drawn {
+    fn draw_border(&self) -> DrawResult {
         let Frame { left, right, top, bottom, .. } = self.frame;
         let corners = [self.scaled((left, top)), self.scaled((right, bottom))];
-        Ok(self.canvas.draw(&Rectangle::new(corners, self.theme.ink().stroke_width(self.stroke(2).unsigned_abs())))?)
+        Ok(self
+            .canvas
+            .draw(&Rectangle::new(corners, self.theme.foreground().stroke_width(self.stroke(2).unsigned_abs())))?)
     }
 
-    /// The rows between title and frame, where no line can be under them, and how many curves found no place there.
+    /// Returns the rows of the legend, which is drawn between title and frame, and the number of curves without an entry.
     fn legend(&self) -> Result<(Vec<LegendRow<'a>>, usize), Box<dyn Error>> {
         let room = self.width - self.measure(60);
         let style = self.legend_style();
@@ -294,8 +227,8 @@ where
             let name = self.shortened(&curve.name, room / 3, &style)?;
             let width = self.measure(SAMPLE + SAMPLE_GAP) + self.width_of(&name, &style)?;
             let last = rows.last().map_or(0, |row| row.width);
-            if last > 0 && last + self.measure(BETWEEN) + width > room {
-                // More than half of the picture is for the curves.
+            if last > 0 && last + self.measure(ENTRY_GAP) + width > room {
+                // The legend is at most half as high as the frame.
                 let height = i32::try_from(rows.len())? * self.measure(LEGEND_ROW);
                 if 2 * height >= self.frame.bottom - self.frame.top {
                     return Ok((rows, self.graph.curves.len() - index));
@@ -303,15 +236,15 @@ where
                 rows.push(LegendRow::default());
             }
             if let Some(row) = rows.last_mut() {
-                row.width += width + if row.entries.is_empty() { 0 } else { self.measure(BETWEEN) };
+                row.width += width + if row.entries.is_empty() { 0 } else { self.measure(ENTRY_GAP) };
                 row.entries.push((curve, name, width));
             }
         }
         Ok((rows, 0))
     }
 
-    /// Rows that end above the frame. What finds no place is told by its number.
-    fn draw_legend(&self, rows: &[LegendRow<'a>], left_out: usize) -> Drawn {
+    /// Draws the rows of the legend above the frame, and the number of curves without an entry.
+    fn draw_legend(&self, rows: &[LegendRow<'a>], left_out: usize) -> DrawResult {
         let style = self.legend_style();
         let (sample, margin) = (self.measure(SAMPLE), self.measure(30));
         let mut y = self.frame.top - self.measure(34) - i32::try_from(rows.len() - 1)? * self.measure(LEGEND_ROW);
@@ -326,7 +259,7 @@ where
                 let stroke = self.stroke(curve.width + 1).unsigned_abs();
                 self.canvas.draw(&PathElement::new(corners, self.curve_color(curve).stroke_width(stroke)))?;
                 self.write(name, (x + self.measure(SAMPLE + SAMPLE_GAP), y), &style)?;
-                x += width + self.measure(BETWEEN);
+                x += width + self.measure(ENTRY_GAP);
             }
             y += self.measure(LEGEND_ROW);
         }
@@ -339,18 +272,18 @@ where
 
     fn curve_color(&self, curve: &Curve) -> RGBColor {
         let color = self.theme.color(curve.color);
-        if curve.pale { self.theme.pale(color) } else { color }
+        if curve.is_pale { self.theme.pale(color) } else { color }
     }
 
-    fn rule(&self, from: (i32, i32), to: (i32, i32), color: RGBColor) -> Drawn {
+    fn rule(&self, from: (i32, i32), to: (i32, i32), color: RGBColor) -> DrawResult {
         let stroke = color.stroke_width(self.scale.unsigned_abs());
         Ok(self.canvas.draw(&PathElement::new(vec![self.scaled(from), self.scaled(to)], stroke))?)
     }
 
     #[allow(clippy::cast_possible_truncation)] // A few pixels.
-    fn write(&self, text: &str, at: (i32, i32), style: &TextStyle<'_>) -> Drawn {
-        // plotters sets text in pixels a little above its box.
-        let lift = if self.scale == 1 { 0 } else { (style.font.get_size() * LIFT).round() as i32 };
+    fn write(&self, text: &str, at: (i32, i32), style: &TextStyle<'_>) -> DrawResult {
+        // plotters draws text in pixels slightly above its box.
+        let lift = if self.scale == 1 { 0 } else { (style.font.get_size() * TEXT_LIFT).round() as i32 };
         let (x, y) = self.scaled(at);
         let at = match style.font.get_transform() {
             FontTransform::Rotate270 => (x + lift, y),
@@ -361,15 +294,15 @@ where
 
     fn text_style(&self, size: i32) -> TextStyle<'static> {
         let size = (self.measure(size) * self.scale).max(8 * self.scale);
-        ("sans-serif", size).into_font().color(&self.theme.ink()).pos(Pos::new(HPos::Center, VPos::Center))
+        ("sans-serif", size).into_font().color(&self.theme.foreground()).pos(Pos::new(HPos::Center, VPos::Center))
     }
 
     fn title_style(&self) -> TextStyle<'static> {
         let font = ("sans-serif", self.measure(46) * self.scale, FontStyle::Bold).into_font();
-        font.color(&self.theme.ink()).pos(Pos::new(HPos::Center, VPos::Center))
+        font.color(&self.theme.foreground()).pos(Pos::new(HPos::Center, VPos::Center))
     }
 
-    /// A text that is too long for its place loses its middle: names differ at their ends.
+    /// Shortens a text to a width of `room`. The middle is removed, because names often differ at their ends.
     fn shortened(&self, text: &str, room: i32, style: &TextStyle<'_>) -> Result<String, Box<dyn Error>> {
         let letters: Vec<char> = text.chars().collect();
         let mut kept = letters.len().min(200);
@@ -392,7 +325,7 @@ where
         Ok(i32::try_from(width)? / self.scale)
     }
 
-    /// Where the axis is that is so many to the right of the left one.
+    /// Returns the position of an axis on the right. `index` is 1 for the innermost.
     fn right_axis(&self, index: usize) -> i32 {
         self.frame.right + i32::try_from(index - 1).unwrap_or(0) * self.measure(RIGHT_AXIS)
     }
@@ -401,13 +334,13 @@ where
         i32::midpoint(self.frame.left, self.frame.right)
     }
 
-    /// In the picture's measures.
+    /// Converts pixels of a picture of 2000 x 800 to pixels of this one.
     #[allow(clippy::cast_possible_truncation)]
     fn measure(&self, pixels: i32) -> i32 {
         (f64::from(pixels) * self.unit).round() as i32
     }
 
-    /// A width in the measures it is drawn in, never nothing.
+    /// Converts a stroke width to pixels of the canvas, at least one pixel of the picture.
     #[allow(clippy::cast_possible_truncation)]
     fn stroke(&self, pixels: u32) -> i32 {
         ((f64::from(pixels) * self.unit * f64::from(self.scale)).round() as i32).max(self.scale)
@@ -418,10 +351,10 @@ where
     }
 }
 
-/// Averages each square of two times two pixels; `width` is the width of a row of `large` in pixels.
+/// Averages squares of 2 x 2 pixels. `width` is the width of `large` in pixels.
 ///
-/// Plain sums, without adapters over arrays: it takes most of the time of a picture in a build without optimisation.
-fn shrink(large: &[u8], width: usize) -> Vec<u8> {
+/// Written without iterator adapters over arrays, since it dominates the time of a picture in a build without optimization.
+fn downscale(large: &[u8], width: usize) -> Vec<u8> {
     let row = 3 * width;
     let mut small = Vec::with_capacity(large.len() / (SCALE * SCALE) as usize);
     for rows in large.chunks_exact(row * SCALE as usize) {

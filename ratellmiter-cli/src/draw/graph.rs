@@ -1,37 +1,38 @@
-//! What is to be drawn, whatever it is drawn with: curves over seconds, and stretches of pauses.
+//! The content of a chart, independent of its rendering: curves over time, and pauses.
 
 use crate::{
-    output::printable,
     series::{Axis, Color, Lines, Series, processes::Processes},
+    words::printable,
 };
 
 #[derive(Debug, Clone)]
 pub(crate) struct Graph {
     pub(crate) title: String,
-    /// What is on the left axis.
+    /// Title of the left axis.
     pub(crate) unit: &'static str,
-    /// The last second's offset.
+    /// Offset of the last second.
     pub(crate) last: u64,
     pub(crate) curves: Vec<Curve>,
-    /// First and last second's offset of each pause.
+    /// Offsets of the first and last second of each pause.
     pub(crate) pauses: Vec<(u64, u64)>,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct Curve {
     pub(crate) name: String,
-    /// What it is written in where there are no colors.
+    /// Character of the curve in a terminal without colors.
+    #[cfg(feature = "terminal")]
     pub(crate) letter: char,
     pub(crate) color: Color,
     pub(crate) width: u32,
     pub(crate) axis: Axis,
-    /// Of another run, or one of so many that the colors begin anew.
-    pub(crate) pale: bool,
+    /// `true` for the other run of a comparison, and for models beyond the number of colors.
+    pub(crate) is_pale: bool,
     pub(crate) corners: Vec<(u64, f64)>,
 }
 
-/// Colors that are told apart also by those who see fewer of them (Okabe and Ito 2008), and their like on dark paper.
-const MODELS: [Color; 7] = [
+/// Colors that are distinguishable with color vision deficiency (Okabe and Ito 2008), and similar ones for a dark background.
+const MODEL_COLORS: [Color; 7] = [
     Color { light: (0, 114, 178), dark: (86, 156, 230) },
     Color { light: (213, 94, 0), dark: (255, 142, 60) },
     Color { light: (0, 158, 115), dark: (60, 200, 160) },
@@ -42,38 +43,39 @@ const MODELS: [Color; 7] = [
 ];
 
 impl Graph {
-    /// The lines of one model, thinned to so many columns.
+    /// Returns the lines of one model, thinned to `columns` columns.
     pub(crate) fn of_model(model: &str, series: &Series, lines: &Lines, columns: u32) -> Self {
-        let title = format!("Request Flow for {model}{}", by(Processes::of(series)));
+        let title = format!("Request Flow for {model}{}", with_processes(Processes::of(series)));
         let mut graph = Self::titled(&title, series.length());
         graph.add(series, lines, columns, "", false);
         graph.shade(series);
         graph
     }
 
-    /// The finished calls of several models.
+    /// Returns the finished calls of several models, thinned to `columns` columns.
     pub(crate) fn of_models(models: &[(&str, &Series)], columns: u32) -> Self {
         let start = models.iter().map(|(_, series)| series.start()).min().unwrap_or(0);
         let end = models.iter().map(|(_, series)| series.start().saturating_add(series.length())).max().unwrap_or(0);
-        // What shared the most says how many they were.
+        // The title names the processes of the most widely shared model.
         let processes = models.iter().filter_map(|(_, series)| Processes::of(series)).max_by_key(|all| all.members);
-        let mut graph = Self::titled(&format!("Finished calls by model{}", by(processes)), end - start);
+        let mut graph = Self::titled(&format!("Finished calls by model{}", with_processes(processes)), end - start);
         for (index, (model, series)) in models.iter().enumerate() {
-            let total = series.seconds().iter().fold(0_u64, |sum, second| sum.saturating_add(second.counts[3]));
+            let total = series.seconds().iter().fold(0_u64, |sum, second| sum.saturating_add(second.finished()));
             graph.curves.push(Curve {
                 name: printable(&format!("{model}: {total}")),
+                #[cfg(feature = "terminal")]
                 letter: ('a'..='z').chain('A'..='Z').nth(index).unwrap_or('*'),
-                color: MODELS[index % MODELS.len()],
+                color: MODEL_COLORS[index % MODEL_COLORS.len()],
                 width: 4,
                 axis: Axis::Calls,
-                pale: index / MODELS.len() % 2 == 1,
+                is_pale: index / MODEL_COLORS.len() % 2 == 1,
                 corners: thinned(series.corners('f'), start, graph.last, columns),
             });
         }
         graph
     }
 
-    /// Two runs of one model, from their starts on. `names` tells them apart.
+    /// Returns the lines of two runs of one model, aligned at their starts. `names` are the names of their logs.
     pub(crate) fn of_runs(model: &str, runs: [&Series; 2], names: [&str; 2], lines: &Lines, columns: u32) -> Self {
         let [this, other] = runs;
         let mut graph = Self::titled(
@@ -105,29 +107,30 @@ impl Graph {
         for line in lines.iter() {
             self.curves.push(Curve {
                 name: format!("{}{suffix}", line.name),
+                #[cfg(feature = "terminal")]
                 letter: if pale { line.letter.to_ascii_uppercase() } else { line.letter },
                 color: line.color,
                 width: line.width,
                 axis: line.axis,
-                pale,
+                is_pale: pale,
                 corners: thinned(series.corners(line.letter), series.start(), self.last, columns),
             });
         }
     }
 
-    /// The largest height on one of the axes; `None` if nothing is on it.
+    /// Returns the largest value on an axis; `None` if it has no curves.
     pub(crate) fn largest(&self, axis: Axis) -> Option<f64> {
         let curves = self.curves.iter().filter(|curve| curve.axis == axis);
         curves.map(|curve| curve.corners.iter().map(|(_, height)| *height).fold(0.0, f64::max)).reduce(f64::max)
     }
 }
 
-/// How many processes a run tells of, behind what a title says.
-fn by(processes: Option<Processes>) -> String {
+/// Returns the processes of a run as the end of a title, or nothing.
+fn with_processes(processes: Option<Processes>) -> String {
     processes.and_then(Processes::title).map_or_else(String::new, |processes| format!(": {processes}"))
 }
 
-/// Offsets instead of seconds; where several share a column, its first and last stay, and its least and most.
+/// Converts times to offsets from `start`, and keeps the first, smallest, largest and last corner of each column.
 fn thinned(corners: impl Iterator<Item = (u64, f64)>, start: u64, last: u64, columns: u32) -> Vec<(u64, f64)> {
     let column = |offset: u64| u128::from(offset) * u128::from(columns) / u128::from(last.max(1));
     let mut corners = corners.map(|(at, height)| (at - start, height)).peekable();
@@ -153,15 +156,15 @@ fn thinned(corners: impl Iterator<Item = (u64, f64)>, start: u64, last: u64, col
     kept
 }
 
-/// The least of 1, 2, 5, 10, 20, ... that makes at most so many steps.
-pub(crate) fn step(whole: f64, most: u32) -> f64 {
-    let raw = (whole / f64::from(most)).max(1e-3);
+/// Returns the smallest of 1, 2, 5, 10, 20, ... and their decimal fractions that divides `length` into at most `max_steps` steps.
+pub(crate) fn step(length: f64, max_steps: u32) -> f64 {
+    let raw = (length / f64::from(max_steps)).max(1e-3);
     let power = 10_f64.powf(raw.log10().floor());
     let factor = [1.0, 2.0, 5.0, 10.0].into_iter().find(|factor| power * factor >= raw * (1.0 - 1e-9));
     power * factor.unwrap_or(10.0)
 }
 
-/// Numbers too long for their place in millions and so on; fractions as far as their step needs.
+/// Formats a number. From a million on it is abbreviated; below, it has the decimals that ticks at distance `step` need.
 pub(crate) fn abbreviated(value: f64, step: f64) -> String {
     for (unit, letter) in [(1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M")] {
         if value >= unit {
@@ -174,7 +177,7 @@ pub(crate) fn abbreviated(value: f64, step: f64) -> String {
     format!("{value:.decimals$}")
 }
 
-/// What is written at a tick. Tokens come by the thousand.
+/// Formats the label of a tick. Tokens are abbreviated to thousands.
 pub(crate) fn tick(axis: Axis, value: f64, step: f64) -> String {
     match axis {
         Axis::Tokens if (1e3..1e6).contains(&value) => format!("{}k", (value / 100.0).round() / 10.0),
@@ -183,78 +186,4 @@ pub(crate) fn tick(axis: Axis, value: f64, step: f64) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::series::{Counts, Second};
-
-    fn series(rows: impl IntoIterator<Item = (u64, Counts)>) -> Series {
-        rows.into_iter().map(|(at, counts)| Second::counted(at, counts)).collect()
-    }
-
-    fn lines(letters: &str) -> Lines {
-        letters.parse().unwrap()
-    }
-
-    #[test]
-    fn a_peak_of_one_second_in_a_day_is_kept_and_the_rest_is_thinned() {
-        let day = series((0..86_400).map(|at| (at, [0, if at == 54_321 { 99 } else { at % 3 }, 0, 0, 0])));
-        let graph = Graph::of_model("m", &day, &lines("i"), 1000);
-        let corners = &graph.curves[0].corners;
-        assert!(corners.len() <= 4 * 1001, "{}", corners.len());
-        assert!(corners.contains(&(54_321, 99.0)));
-        assert!(corners.is_sorted_by_key(|(offset, _)| *offset));
-        assert_eq!(graph.largest(Axis::Calls), Some(99.0));
-        assert_eq!(graph.largest(Axis::Seconds), None);
-    }
-
-    #[test]
-    fn short_logs_are_kept_whole() {
-        let graph = Graph::of_model("m", &series((5..15).map(|at| (at, [at, 0, 0, 0, 0]))), &lines("r"), 2000);
-        assert_eq!(
-            graph.curves[0].corners,
-            (0_u32..10).map(|offset| (offset.into(), f64::from(offset + 5))).collect::<Vec<_>>()
-        );
-        assert_eq!(graph.last, 9);
-    }
-
-    #[test]
-    fn models_share_the_clock_and_runs_their_starts() {
-        let (one, other) = (series([(10, [0, 0, 0, 3, 0]), (12, [0, 0, 0, 4, 0])]), series([(11, [0, 0, 0, 5, 0])]));
-        let graph = Graph::of_models(&[("a", &one), ("b\n", &other)], 100);
-        assert_eq!(graph.curves.iter().map(|curve| curve.name.as_str()).collect::<Vec<_>>(), ["a: 7", "b : 5"]);
-        assert_eq!((graph.last, &graph.curves[1].corners[..]), (2, &[(1, 5.0)][..]));
-        let graph = Graph::of_runs("m", [&one, &other], ["x", "y"], &lines("f"), 100);
-        assert_eq!((graph.last, &graph.curves[0].corners[..], graph.curves[0].pale), (2, &[(0, 5.0)][..], true));
-        assert_eq!(graph.curves[1].corners[0], (0, 3.0));
-    }
-
-    #[test]
-    fn ticks_are_round_and_few() {
-        for (whole, most, expected) in [
-            (1.0, 7, 0.2),
-            (7.0, 7, 1.0),
-            (8.0, 7, 2.0),
-            (35.0, 12, 5.0),
-            (100.0, 7, 20.0),
-            (86_400.0, 12, 10_000.0),
-            (0.0, 7, 0.001),
-        ] {
-            let step = step(whole, most);
-            assert!((step - expected).abs() < 1e-9 * expected, "{whole}: {step}");
-        }
-        for (value, step, text) in [
-            (0.0, 1.0, "0"),
-            (999_999.0, 1.0, "999999"),
-            (1e6, 1e5, "1M"),
-            (1.5e6, 1e5, "1.5M"),
-            (2e10, 1e9, "20G"),
-            (0.4, 0.2, "0.4"),
-            (0.25, 0.05, "0.25"),
-        ] {
-            assert_eq!(abbreviated(value, step), text);
-        }
-        for (value, text) in [(0.0, "0"), (500.0, "500"), (1500.0, "1.5k"), (20_000.0, "20k"), (2e6, "2M")] {
-            assert_eq!(tick(Axis::Tokens, value, 500.0), text);
-        }
-    }
-}
+mod tests;

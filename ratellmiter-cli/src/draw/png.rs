@@ -1,10 +1,10 @@
-//! Pixels to a PNG.
+//! Encodes pixels as PNG.
 
 use std::io;
 
 use png::{BitDepth, ColorType, Compression, Encoder, PixelDimensions, Unit};
 
-/// A finished picture, three bytes a pixel.
+/// A picture with three bytes per pixel.
 #[derive(Debug)]
 pub(crate) struct Picture {
     pub(crate) width: u32,
@@ -12,7 +12,7 @@ pub(crate) struct Picture {
     pub(crate) pixels: Vec<u8>,
 }
 
-/// So that it is as large on paper as it looks on the screen: 2000 are ten inches.
+/// Resolution for print: a picture of 2000 pixels is ten inches wide.
 const DOTS_PER_INCH: f64 = 200.0;
 
 impl Picture {
@@ -22,7 +22,7 @@ impl Picture {
         encoder.set_color(ColorType::Rgb);
         encoder.set_depth(BitDepth::Eight);
         encoder.set_compression(Compression::Fast);
-        // A positive constant, far from any limit.
+        // A positive constant that fits.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let per_meter = (DOTS_PER_INCH / 0.0254).round() as u32;
         encoder.set_pixel_dims(Some(PixelDimensions { xppu: per_meter, yppu: per_meter, unit: Unit::Meter }));
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_encoded_is_decoded_and_has_its_size_on_paper() {
+    fn encoded_picture_decodes_with_its_resolution() {
         let picture = Picture { width: 2, height: 1, pixels: vec![0, 1, 2, 3, 4, 5] };
         let mut reader = png::Decoder::new(io::Cursor::new(picture.encode().unwrap())).read_info().unwrap();
         assert_eq!(reader.info().pixel_dims.unwrap().xppu, 7874);

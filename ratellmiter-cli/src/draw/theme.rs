@@ -1,4 +1,4 @@
-//! What a picture is on: how large it is, and in which colors it is kept.
+//! Sizes and color themes of pictures.
 
 use std::str::FromStr;
 
@@ -6,7 +6,7 @@ use plotters::style::RGBColor;
 
 use crate::series::Color;
 
-/// How large a picture is, in pixels.
+/// Size of a picture in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Size {
     pub(crate) width: u32,
@@ -15,8 +15,8 @@ pub(crate) struct Size {
 
 impl Size {
     pub(crate) const DEFAULT: Self = Self { width: 2000, height: 800 };
-    pub(crate) const LEAST: Self = Self { width: 320, height: 200 };
-    const MOST: Self = Self { width: 4000, height: 3000 };
+    pub(crate) const MIN: Self = Self { width: 320, height: 200 };
+    const MAX: Self = Self { width: 4000, height: 3000 };
 }
 
 impl FromStr for Size {
@@ -26,15 +26,15 @@ impl FromStr for Size {
         let parse = || {
             let (width, height) = text.split_once(['x', 'X'])?;
             let size = Self { width: width.parse().ok()?, height: height.parse().ok()? };
-            let fits = (Self::LEAST.width..=Self::MOST.width).contains(&size.width)
-                && (Self::LEAST.height..=Self::MOST.height).contains(&size.height);
+            let fits = (Self::MIN.width..=Self::MAX.width).contains(&size.width)
+                && (Self::MIN.height..=Self::MAX.height).contains(&size.height);
             fits.then_some(size)
         };
         parse().ok_or_else(|| "allowed is WIDTHxHEIGHT in pixels, from 320x200 to 4000x3000".to_owned())
     }
 }
 
-/// Which paper a picture is on.
+/// Color theme of a picture or page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Theme {
     Light,
@@ -42,7 +42,7 @@ pub(crate) enum Theme {
 }
 
 impl Theme {
-    pub(crate) fn ink(self) -> RGBColor {
+    pub(crate) fn foreground(self) -> RGBColor {
         match self {
             Self::Light => RGBColor(25, 25, 25),
             Self::Dark => RGBColor(225, 225, 230),
@@ -56,7 +56,7 @@ impl Theme {
         }
     }
 
-    pub(crate) fn paper(self) -> RGBColor {
+    pub(crate) fn background(self) -> RGBColor {
         match self {
             Self::Light => RGBColor(255, 255, 255),
             Self::Dark => RGBColor(24, 26, 32),
@@ -78,10 +78,10 @@ impl Theme {
         RGBColor(red, green, blue)
     }
 
-    /// Half way to the paper.
+    /// Blends a color with the background.
     pub(crate) fn pale(self, RGBColor(red, green, blue): RGBColor) -> RGBColor {
-        let paper = self.paper();
+        let background = self.background();
         let mix = |one: u8, other: u8| u8::try_from((u16::from(one) * 2 + u16::from(other) * 3) / 5).unwrap_or(other);
-        RGBColor(mix(red, paper.0), mix(green, paper.1), mix(blue, paper.2))
+        RGBColor(mix(red, background.0), mix(green, background.1), mix(blue, background.2))
     }
 }

@@ -1,4 +1,4 @@
-//! Draws in the terminal while the program runs.
+//! `-follow`: draws in the terminal while the program runs.
 
 mod panel;
 mod run;
@@ -28,53 +28,53 @@ use ratatui::{
 use ratellmiter_core::log;
 
 use crate::{
-    DONE,
     args::{Models, Source},
     choose_log,
     draw::cells::Paint,
+    exit_code::DONE,
     failure::Failure,
     live::{
         panel::Panel,
-        run::{Live, Shown, View},
+        run::{Live, Selection, View},
     },
-    read::tail::{Found, Looked, Tail},
+    read::tail::{Progress, Tail, TailEvent},
     series::Lines,
 };
 
-/// How often the log is looked at.
-const TICK: Duration = Duration::from_millis(250);
-/// How often a newer log is looked for.
-const SEARCH: Duration = Duration::from_secs(1);
+/// Interval at which the log is read and drawn.
+const REFRESH_INTERVAL: Duration = Duration::from_millis(250);
+/// Interval at which a newer log is searched for.
+const SEARCH_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Draws until it is told to stop, and leaves the terminal as it was.
+/// Draws until a key or a signal ends it, and restores the terminal.
 pub(crate) fn run(source: &Source, models: Models, lines: Lines) -> Result<u8, Failure> {
     for (name, is_terminal) in [("stdin", io::stdin().is_terminal()), ("stdout", io::stdout().is_terminal())] {
         if !is_terminal {
-            return Err(Failure::Terminal(format!("{name} is none")));
+            return Err(Failure::Terminal(format!("{name} is not a terminal")));
         }
     }
     let failed = |error: io::Error| Failure::Terminal(error.to_string());
     let mut watch = Watch::of(source)?;
-    let stop = told_to_stop().map_err(failed)?;
+    let stop = stop_flag().map_err(failed)?;
     let mut follower = Follower::of(models, lines, Paint::of_environment(true));
-    let mut terminal = Borrowed::enter().map_err(failed)?;
-    let events = typed();
+    let mut terminal = TerminalGuard::enter().map_err(failed)?;
+    let events = terminal_events();
     loop {
-        let more = watch.look(&mut follower.live, since_epoch());
+        let more = watch.read(&mut follower.live, since_epoch());
         terminal.0.draw(|frame| follower.draw(&watch, since_epoch(), frame)).map_err(failed)?;
-        let mut patience = if more { Duration::ZERO } else { TICK };
-        // All that was typed meanwhile is done before the next drawing.
-        let gone = loop {
-            match events.recv_timeout(patience) {
-                Ok(Event::Key(key)) if leaves(key) => return Ok(DONE),
+        let mut timeout = if more { Duration::ZERO } else { REFRESH_INTERVAL };
+        // All pending keys are handled before the next drawing.
+        let is_closed = loop {
+            match events.recv_timeout(timeout) {
+                Ok(Event::Key(key)) if is_quit(key) => return Ok(DONE),
                 Ok(Event::Key(key)) => follower.press(key),
                 Ok(_) => {}
                 Err(RecvTimeoutError::Timeout) => break false,
                 Err(RecvTimeoutError::Disconnected) => break true,
             }
-            patience = Duration::ZERO;
+            timeout = Duration::ZERO;
         };
-        if gone || stop.load(Ordering::Relaxed) {
+        if is_closed || stop.load(Ordering::Relaxed) {
             return Ok(DONE);
         }
     }
@@ -84,8 +84,9 @@ fn since_epoch() -> Duration {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
-/// What is typed, and changes of the window, read by a thread of their own: on a terminal that is gone reading never ends.
-fn typed() -> Receiver<Event> {
+/// Returns keys and changes of the window. They are read by a separate thread, because reading from a closed terminal never
+/// returns.
+fn terminal_events() -> Receiver<Event> {
     let (sender, events) = mpsc::channel();
     thread::spawn(move || {
         while let Ok(event) = event::read() {
@@ -97,8 +98,8 @@ fn typed() -> Receiver<Event> {
     events
 }
 
-/// Becomes true when the system asks the process to end.
-fn told_to_stop() -> io::Result<Arc<AtomicBool>> {
+/// Returns a flag that becomes `true` when the process receives SIGHUP, SIGTERM or SIGINT.
+fn stop_flag() -> io::Result<Arc<AtomicBool>> {
     use signal_hook::{consts, flag};
     let stop = Arc::new(AtomicBool::new(false));
     #[cfg(unix)]
@@ -109,45 +110,45 @@ fn told_to_stop() -> io::Result<Arc<AtomicBool>> {
     Ok(stop)
 }
 
-/// The terminal, which is given back as it was, also after a panic.
-struct Borrowed(DefaultTerminal);
+/// The terminal, restored on drop, also after a panic.
+struct TerminalGuard(DefaultTerminal);
 
-impl Borrowed {
+impl TerminalGuard {
     fn enter() -> io::Result<Self> {
         match ratatui::try_init() {
             Ok(terminal) => Ok(Self(terminal)),
             Err(error) => {
-                give_back();
+                restore();
                 Err(error)
             }
         }
     }
 }
 
-impl Drop for Borrowed {
+impl Drop for TerminalGuard {
     fn drop(&mut self) {
         if thread::panicking() {
-            // The hook was first, and has written what happened: giving back twice would write over it.
+            // The panic hook has restored the terminal and written the message, which a second restoration would overwrite.
             let _ = execute!(io::stdout(), Show);
         } else {
-            give_back();
+            restore();
         }
     }
 }
 
-impl fmt::Debug for Borrowed {
+impl fmt::Debug for TerminalGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Borrowed").finish_non_exhaustive()
     }
 }
 
-/// A terminal that is gone needs nothing.
-fn give_back() {
+/// Restores the terminal. Errors are ignored, since it may be closed.
+fn restore() {
     let _ = ratatui::try_restore();
     let _ = execute!(io::stdout(), Show);
 }
 
-fn leaves(key: KeyEvent) -> bool {
+fn is_quit(key: KeyEvent) -> bool {
     let control = key.modifiers.contains(KeyModifiers::CONTROL);
     match key.code {
         KeyCode::Char('c') if control => true,
@@ -157,55 +158,56 @@ fn leaves(key: KeyEvent) -> bool {
     }
 }
 
-/// What is followed, and what is shown of it.
+/// The run that is followed, and the selection that is shown.
 #[derive(Debug)]
 struct Follower {
     live: Live,
-    shown: Shown,
+    selection: Selection,
     lines: Lines,
     paint: Paint,
 }
 
 impl Follower {
     fn of(models: Models, lines: Lines, paint: Paint) -> Self {
-        let shown = match models {
-            Models::Default => Shown::Any,
-            Models::All => Shown::All,
-            Models::Named(names) => Shown::Named(names),
+        let selection = match models {
+            Models::Default => Selection::Default,
+            Models::All => Selection::All,
+            Models::Named(names) => Selection::Named(names),
         };
-        Self { live: Live::default(), shown, lines, paint }
+        Self { live: Live::default(), selection, lines, paint }
     }
 
-    /// A digit is a model; tab and the arrows go on to the next, and to all of them after the last.
+    /// Handles a key. Digits select a model; tab and the arrow keys select the next one, and after the last all of them.
     fn press(&mut self, key: KeyEvent) {
         let models: Vec<_> = self.live.models().collect();
         if key.kind == KeyEventKind::Release || models.is_empty() {
             return;
         }
         let last = if models.len() > 1 { models.len() } else { 0 };
-        let now = self.position(&models);
+        let current = self.position(&models);
         let chosen = match key.code {
             KeyCode::Char(digit @ '1'..='9') => {
                 Some(digit as usize - '1' as usize).filter(|index| *index < models.len())
             }
             KeyCode::Char('0' | 'a') => Some(last),
             KeyCode::Tab | KeyCode::Right | KeyCode::Down => {
-                Some(now.map_or(0, |now| if now < last { now + 1 } else { 0 }))
+                Some(current.map_or(0, |current| if current < last { current + 1 } else { 0 }))
             }
             KeyCode::BackTab | KeyCode::Left | KeyCode::Up => {
-                Some(now.map_or(last, |now| now.checked_sub(1).unwrap_or(last)))
+                Some(current.map_or(last, |current| current.checked_sub(1).unwrap_or(last)))
             }
             _ => None,
         };
         if let Some(index) = chosen {
-            self.shown = models.get(index).map_or(Shown::All, |model| Shown::Named((*model).to_owned()));
+            self.selection = models.get(index).map_or(Selection::All, |model| Selection::Named((*model).to_owned()));
         }
     }
 
-    /// Which of the models is shown; their number for all of them.
+    /// Returns the index of the selected model, or the number of models if all are selected. `None` if the selection is not in the
+    /// log yet, or is several models.
     fn position(&self, models: &[&str]) -> Option<usize> {
-        match &self.live.chosen(&self.shown)?[..] {
-            _ if self.shown == Shown::All => Some(models.len()),
+        match &self.live.chosen(&self.selection)?[..] {
+            _ if self.selection == Selection::All => Some(models.len()),
             [one] => models.iter().position(|model| model == one),
             _ => None,
         }
@@ -213,9 +215,14 @@ impl Follower {
 
     fn draw(&self, watch: &Watch, now: Duration, frame: &mut Frame<'_>) {
         let models: Vec<_> = self.live.models().collect();
-        let view = match watch.awaits() {
-            Some(what) => View::Waiting(what),
-            None => self.live.view(&self.shown, &self.lines, panel::room(frame.area().width, self.paint), now),
+        let view = match watch.waiting_for() {
+            Some(text) => View::Waiting(text),
+            None => self.live.view(
+                &self.selection,
+                &self.lines,
+                panel::seconds_fitting(frame.area().width, self.paint),
+                now,
+            ),
         };
         let note = watch.problem.clone().or_else(|| self.live.note(now));
         let panel = Panel {
@@ -230,65 +237,67 @@ impl Follower {
     }
 }
 
-/// Which log is followed, and how far it was read.
+/// The log that is followed.
 #[derive(Debug)]
 struct Watch {
-    place: Place,
+    location: Location,
     tail: Option<Tail>,
-    /// When a log was looked for.
+    /// Time of the last search, since the epoch.
     searched: Option<Duration>,
     problem: Option<String>,
 }
 
 #[derive(Debug)]
-enum Place {
-    /// The first of these that is there.
+enum Location {
+    /// The first of these paths that exists.
     Named(Vec<PathBuf>),
-    /// The newest of a directory. A log that was there before is not gone back to.
+    /// The newest log of a directory. Logs in `known` are never returned to.
     Newest { directory: PathBuf, known: BTreeSet<PathBuf> },
 }
 
 impl Watch {
     fn of(source: &Source) -> Result<Self, Failure> {
-        let place = match source.files.first() {
-            // As `choose_log::located` has it, but it may come later.
+        let location = match source.files.first() {
+            // The same paths as `choose_log::locate`, but neither has to exist yet.
             Some(file) if file.components().count() == 1 => {
                 let among_logs = choose_log::directory(source.directory.as_deref())?.join(file);
-                Place::Named(vec![file.clone(), among_logs])
+                Location::Named(vec![file.clone(), among_logs])
             }
-            Some(file) => Place::Named(vec![file.clone()]),
-            None => {
-                Place::Newest { directory: choose_log::directory(source.directory.as_deref())?, known: BTreeSet::new() }
-            }
+            Some(file) => Location::Named(vec![file.clone()]),
+            None => Location::Newest {
+                directory: choose_log::directory(source.directory.as_deref())?,
+                known: BTreeSet::new(),
+            },
         };
-        Ok(Self { place, tail: None, searched: None, problem: None })
+        Ok(Self { location, tail: None, searched: None, problem: None })
     }
 
-    /// Reads what came. Says whether there is more to be read at once.
-    fn look(&mut self, live: &mut Live, now: Duration) -> bool {
+    /// Reads new lines of the log. Returns `true` if more can be read at once.
+    fn read(&mut self, live: &mut Live, now: Duration) -> bool {
         self.problem = None;
-        let due = self.searched.is_none_or(|searched| now.saturating_sub(searched) >= SEARCH || now < searched);
+        let due =
+            self.searched.is_none_or(|searched| now.saturating_sub(searched) >= SEARCH_INTERVAL || now < searched);
         if self.tail.is_none() || due {
             self.searched = Some(now);
             if let Some(path) = self.search() {
-                self.tail = Some(Tail::of(path));
+                self.tail = Some(Tail::new(path));
                 *live = Live::default();
             }
         }
         let Some(tail) = &mut self.tail else { return false };
-        let looked = tail.look(|found| match found {
-            Found::Anew => *live = Live::default(),
-            Found::Line(text) => live.add(text, now),
-            Found::TooLong => live.add_broken(),
+        let progress = tail.read_new(|event| match event {
+            TailEvent::Restarted => *live = Live::default(),
+            TailEvent::Line(text) => live.add(text, now),
+            TailEvent::TooLong => live.add_broken(),
         });
-        match looked {
-            Ok(Looked::More) => true,
-            Ok(Looked::Whole) => {
+        match progress {
+            Ok(Progress::More) => true,
+            Ok(Progress::CaughtUp) => {
                 live.caught_up();
                 false
             }
-            Ok(Looked::Absent) => {
-                self.problem = Some("the log is gone".into());
+            Ok(Progress::Absent) => {
+                self.problem = Some("the log was deleted".into());
                 false
             }
             Err(error) => {
@@ -298,19 +307,19 @@ impl Watch {
         }
     }
 
-    /// Another log than the one that is followed, if there is one.
+    /// Returns the path of another log to follow, if there is one.
     fn search(&mut self) -> Option<PathBuf> {
-        match &mut self.place {
-            Place::Named(paths) if self.tail.is_none() => paths.iter().find(|path| path.exists()).cloned(),
-            Place::Named(_) => None,
-            Place::Newest { directory, known } => {
+        match &mut self.location {
+            Location::Named(paths) if self.tail.is_none() => paths.iter().find(|path| path.exists()).cloned(),
+            Location::Named(_) => None,
+            Location::Newest { directory, known } => {
                 let logs = match log::newest_first(directory) {
                     Ok(logs) => logs,
                     Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
                     Err(error) => {
-                        // Who follows a log does without a newer one.
+                        // While a log is followed, a newer one is not needed.
                         if self.tail.is_none() {
-                            self.problem = Some(format!("cannot look for logs: {error}"));
+                            self.problem = Some(format!("cannot list the logs: {error}"));
                         }
                         return None;
                     }
@@ -324,11 +333,12 @@ impl Watch {
         }
     }
 
-    fn awaits(&self) -> Option<String> {
-        match &self.place {
+    /// Returns a message if there is no log yet.
+    fn waiting_for(&self) -> Option<String> {
+        match &self.location {
             _ if self.tail.is_some() => None,
-            Place::Named(paths) => Some(format!("waiting for the log {}", paths[0].display())),
-            Place::Newest { directory, .. } => Some(format!("waiting for a log in {}", directory.display())),
+            Location::Named(paths) => Some(format!("waiting for the log {}", paths[0].display())),
+            Location::Newest { directory, .. } => Some(format!("waiting for a log in {}", directory.display())),
         }
     }
 

@@ -1,4 +1,4 @@
-//! A run that is under way: its rows so far, and what is to be seen of it now. It is told the time and does no I/O.
+//! A run in progress: its rows so far, and its view at a given time. Does no I/O and has no clock.
 
 use std::{collections::BTreeMap, fmt::Display, time::Duration};
 
@@ -7,75 +7,75 @@ use ratellmiter_core::log::Row;
 use crate::{
     choose_log::DEFAULT,
     draw::graph::{Curve, Graph},
-    list::span,
-    output::printable,
     read::parse::{Parsed, parse},
     series::{Lines, Second, Series, budgets},
+    words::{plural, printable, short_duration},
 };
 
-/// How many rows of a model are kept; what is older is only in the totals.
-const KEPT: usize = 4000;
-/// How long the chart goes on without rows, in seconds. After that it stands still: the program idles, or has ended.
-const GOES_ON: u64 = 60;
-/// For how many seconds there is room at first. The more there are, the closer they stand, until they scroll.
-const ROOMS: [u64; 6] = [30, 60, 120, 240, 480, 960];
+/// Number of rows kept of a model. Older ones count in the totals only.
+const MAX_ROWS: usize = 4000;
+/// Seconds without a row after which the chart stops advancing, since the program is idle or has ended.
+const MAX_IDLE_SECONDS: u64 = 60;
+/// Seconds that a chart shows: the first of these that contains the run. Beyond the last, or if they do not fit, it scrolls.
+const WINDOW_SECONDS: [u64; 6] = [30, 60, 120, 240, 480, 960];
 
-/// What is known of the run.
+/// The rows of a run so far.
 #[derive(Debug, Default)]
 pub(crate) struct Live {
     models: BTreeMap<String, Model>,
-    /// The one whose row came first.
+    /// The model of the first row.
     first: Option<String>,
-    /// The first and the last second of all.
+    /// First and last second of all models, since the epoch.
     seconds: Option<(u64, u64)>,
-    /// When the last row came, since the epoch; `None` if it was there long before.
-    came: Option<Duration>,
-    /// Whether the rows that come now were just written.
+    /// Time at which the last row was read, since the epoch; `None` if it had been written long before.
+    last_row_at: Option<Duration>,
+    /// `true` if the log was read to its end, so that further rows have just been written.
     caught_up: bool,
-    /// Lines that were not understood.
-    broken: u64,
+    /// Number of lines that could not be parsed.
+    broken_lines: u64,
 }
 
 #[derive(Debug, Default)]
 struct Model {
     series: Series,
     last: Last,
-    /// Calls, finished, refusals.
+    /// Calls, finished calls and refusals.
     totals: [u64; 3],
-    /// How many waited again at last, in a log that tells that.
-    again: u64,
+    /// Refused calls in the queue in the last row, for a log that contains these instead of refusals.
+    refused_queued: u64,
 }
 
-/// What a model's last row says.
+/// The last row of a model. Values that the log does not contain are `None`.
 #[derive(Debug, Default)]
 struct Last {
     at: u64,
-    waiting: u64,
-    /// What logs of counts alone do not tell.
+    queued: u64,
     in_flight: Option<u32>,
     rate: Option<f64>,
     limit: Option<f64>,
     is_paused: bool,
+    /// Remaining pause in seconds.
     paused_for: Option<f64>,
+    /// Estimated time until the queue is empty, in seconds.
     time_left: Option<f64>,
-    /// How much is taken of the fullest budget.
+    /// Charged fraction of the fullest budget.
     budget: Option<f64>,
 }
 
-/// Which model is shown.
+/// Selects the models to show.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Shown {
-    /// The one called `default`, else the first.
-    Any,
-    /// As typed, or as chosen.
+pub(crate) enum Selection {
+    /// The model `default`, else the first one.
+    Default,
+    /// One name, or several separated by commas.
     Named(String),
     All,
 }
 
-/// What is to be seen.
+/// The content of the screen.
 #[derive(Debug)]
 pub(crate) enum View {
-    /// Nothing yet: what is waited for.
+    /// There is nothing to draw yet, for the given reason.
     Waiting(String),
     Chart(Box<Chart>),
 }
@@ -83,23 +83,23 @@ pub(crate) enum View {
 #[derive(Debug)]
 pub(crate) struct Chart {
     pub(crate) figures: Vec<Figure>,
-    /// Offsets are from the log's first second on.
+    /// Offsets count from the first second of the log.
     pub(crate) graph: Graph,
     pub(crate) from: u64,
     pub(crate) to: u64,
 }
 
-/// One figure of the status.
+/// One figure of the status line.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Figure {
     pub(crate) name: &'static str,
     pub(crate) value: String,
-    /// Something that a reader should see.
-    pub(crate) alarms: bool,
+    /// `true` if it is to be highlighted.
+    pub(crate) is_alarm: bool,
 }
 
 impl Live {
-    /// Adds a line of the log, which came now.
+    /// Adds a line of the log that was read at `now`.
     pub(crate) fn add(&mut self, line: &[u8], now: Duration) {
         match parse(line) {
             Ok(Parsed::Header(_)) => {}
@@ -115,24 +115,24 @@ impl Live {
     }
 
     pub(crate) fn add_broken(&mut self) {
-        self.broken += 1;
+        self.broken_lines += 1;
     }
 
-    /// All that lay there was read: from now on rows come as they are written.
+    /// Notes that the log was read to its end. Rows added from now on have just been written.
     pub(crate) fn caught_up(&mut self) {
         self.caught_up = true;
     }
 
     fn add_row(&mut self, row: &Row<'_>, now: Duration) {
-        let second = Second::of(row);
+        let second = Second::from_row(row);
         let last = Last {
             in_flight: Some(second.in_flight),
-            // As it is written, and not as it is drawn.
+            // With the precision of the log, which `Second` reduces.
             rate: Some(row.rate).filter(|rate| rate.is_finite()),
             limit: row.limit,
             paused_for: row.paused_for,
             time_left: row.time_left,
-            budget: budgets::fullest(&row.budgets),
+            budget: budgets::max_charged_fraction(&row.budgets),
             ..Last::counted(&second)
         };
         self.add_second(&row.model, second, last, now);
@@ -143,18 +143,18 @@ impl Live {
         let (start, end) = self.seconds.unwrap_or((at, at));
         self.seconds = Some((start.min(at), end.max(at)));
         let written = Duration::from_secs(at.saturating_add(1));
-        // A row that lay there is from now if its own time says so.
-        let recent = written <= now && now.saturating_sub(written) <= Duration::from_secs(GOES_ON);
-        self.came = if self.caught_up { Some(now) } else { recent.then_some(written) };
+        // Before the end of the log is reached, a row counts as recent by its own time.
+        let recent = written <= now && now.saturating_sub(written) <= Duration::from_secs(MAX_IDLE_SECONDS);
+        self.last_row_at = if self.caught_up { Some(now) } else { recent.then_some(written) };
         if !self.models.contains_key(name) {
             self.first.get_or_insert_with(|| name.to_owned());
             self.models.insert(name.to_owned(), Model::default());
         }
         let model = self.models.get_mut(name).expect("it was just inserted");
         let [requested, _, mut limited, finished, _] = second.counts;
-        if !second.measured {
-            // It is those who wait again: the ones that joined them were refused.
-            limited = limited.saturating_sub(std::mem::replace(&mut model.again, limited));
+        if !second.has_details {
+            // These are refused calls in the queue: their increase counts as refusals.
+            limited = limited.saturating_sub(std::mem::replace(&mut model.refused_queued, limited));
         }
         for (total, count) in model.totals.iter_mut().zip([requested, finished, limited]) {
             *total = total.saturating_add(count);
@@ -163,49 +163,49 @@ impl Live {
             model.last = last;
         }
         model.series.add(second);
-        model.series.keep_last(KEPT);
+        model.series.keep_last(MAX_ROWS);
     }
 
-    /// The models, in the order in which they are chosen from.
+    /// Returns the models in alphabetical order.
     pub(crate) fn models(&self) -> impl Iterator<Item = &str> {
         self.models.keys().map(String::as_str)
     }
 
-    /// Which of the models are meant; `None` if it is not there yet.
-    pub(crate) fn chosen<'a>(&'a self, shown: &'a Shown) -> Option<Vec<&'a str>> {
-        match shown {
-            Shown::All => Some(self.models().collect()).filter(|models: &Vec<_>| !models.is_empty()),
-            Shown::Any if self.models.contains_key(DEFAULT) => Some(vec![DEFAULT]),
-            Shown::Any => self.first.as_deref().map(|first| vec![first]),
-            // A name may have a comma in it.
-            Shown::Named(names) if self.models.contains_key(names) => Some(vec![names]),
-            Shown::Named(names) => {
+    /// Returns the selected models; `None` unless all of them have rows.
+    pub(crate) fn chosen<'a>(&'a self, selection: &'a Selection) -> Option<Vec<&'a str>> {
+        match selection {
+            Selection::All => Some(self.models().collect()).filter(|models: &Vec<_>| !models.is_empty()),
+            Selection::Default if self.models.contains_key(DEFAULT) => Some(vec![DEFAULT]),
+            Selection::Default => self.first.as_deref().map(|first| vec![first]),
+            // A name may contain a comma.
+            Selection::Named(names) if self.models.contains_key(names) => Some(vec![names]),
+            Selection::Named(names) => {
                 let names: Vec<_> = names.split(',').collect();
                 names.iter().all(|name| self.models.contains_key(*name)).then_some(names)
             }
         }
     }
 
-    /// What is to be seen of the models that are meant, with room for so many seconds.
-    pub(crate) fn view(&self, shown: &Shown, lines: &Lines, room: u64, now: Duration) -> View {
+    /// Returns the view of the selected models at `now`, on a screen with room for `room` seconds.
+    pub(crate) fn view(&self, selection: &Selection, lines: &Lines, room: u64, now: Duration) -> View {
         let Some((start, end)) = self.seconds else {
-            return View::Waiting("waiting for its first row".into());
+            return View::Waiting("waiting for the first row".into());
         };
-        let Some(chosen) = self.chosen(shown) else {
-            let wanted = if let Shown::Named(names) = shown { names.as_str() } else { DEFAULT };
-            let there: Vec<_> = self.models().map(|model| format!("{model:?}")).collect();
-            return View::Waiting(format!("waiting for the model {wanted:?}; there is {}", there.join(", ")));
+        let Some(chosen) = self.chosen(selection) else {
+            let wanted = if let Selection::Named(names) = selection { names.as_str() } else { DEFAULT };
+            let present: Vec<_> = self.models().map(|model| format!("{model:?}")).collect();
+            return View::Waiting(format!("waiting for the model {wanted:?}; the log contains {}", present.join(", ")));
         };
-        let end = end.saturating_add(self.idle(now).saturating_sub(1).min(GOES_ON)) - start;
-        let room = ROOMS.into_iter().find(|room| *room > end).unwrap_or(room).min(room).max(2);
+        let end = end.saturating_add(self.idle_seconds(now).saturating_sub(1).min(MAX_IDLE_SECONDS)) - start;
+        let room = WINDOW_SECONDS.into_iter().find(|room| *room > end).unwrap_or(room).min(room).max(2);
         let from = end.saturating_add(1).saturating_sub(room);
         let models: Vec<_> = chosen.iter().map(|name| (*name, &self.models[*name])).collect();
         let (figures, mut graph) = match models[..] {
-            [(name, model)] if *shown != Shown::All => {
+            [(name, model)] if *selection != Selection::All => {
                 let mut graph = Graph::of_model(name, &model.series, lines, u32::MAX);
                 let offset = model.series.start() - start;
                 for (curve, line) in graph.curves.iter_mut().zip(lines.iter()) {
-                    go_on(curve, line.letter, offset, end);
+                    extend_to(curve, line.letter, offset, end);
                 }
                 graph.pauses.iter_mut().for_each(|(from, to)| (*from, *to) = (*from + offset, *to + offset));
                 (self.figures(model, now), graph)
@@ -216,99 +216,98 @@ impl Live {
                 let offset = series.iter().map(|(_, series)| series.start()).min().unwrap_or(start) - start;
                 for (curve, (name, model)) in graph.curves.iter_mut().zip(&models) {
                     curve.name = format!("{}: {}", printable(name), model.totals[1]);
-                    go_on(curve, 'f', offset, end);
+                    extend_to(curve, 'f', offset, end);
                 }
-                (self.sums(&models, now), graph)
+                (self.summed_figures(&models, now), graph)
             }
         };
         graph.curves.iter_mut().for_each(|curve| clip(curve, from));
         View::Chart(Box::new(Chart { figures, graph, from, to: from.saturating_add(room - 1) }))
     }
 
-    /// What a reader should know beside the chart.
+    /// Returns a remark for the footer: the time since the last row, and the number of broken lines.
     pub(crate) fn note(&self, now: Duration) -> Option<String> {
         let (_, end) = self.seconds?;
-        let idle = match self.came {
-            Some(_) => self.idle(now),
+        let idle = match self.last_row_at {
+            Some(_) => self.idle_seconds(now),
             None => now.as_secs().saturating_sub(end.saturating_add(1)),
         };
-        let broken = match self.broken {
-            0 => None,
-            1 => Some("1 line was not understood".to_owned()),
-            lines => Some(format!("{lines} lines were not understood")),
-        };
-        let idle = (idle >= 3).then(|| format!("no row for {}", span(idle)));
+        let broken = (self.broken_lines > 0).then(|| plural(self.broken_lines, "broken line"));
+        let idle = (idle >= 3).then(|| format!("no row for {}", short_duration(idle)));
         Some([idle, broken].into_iter().flatten().collect::<Vec<_>>().join(", ")).filter(|note| !note.is_empty())
     }
 
-    /// The whole seconds since a row came.
-    fn idle(&self, now: Duration) -> u64 {
-        self.came.map_or(0, |came| now.saturating_sub(came).as_secs())
+    /// Returns the whole seconds since the last row was read.
+    fn idle_seconds(&self, now: Duration) -> u64 {
+        self.last_row_at.map_or(0, |came| now.saturating_sub(came).as_secs())
     }
 
-    /// How long ago a model's last row was written.
+    /// Returns the seconds since the last row of a model was written.
     fn age(&self, model: &Model, now: Duration) -> f64 {
-        let since = self.came.map_or(0.0, |came| now.saturating_sub(came).as_secs_f64());
+        let since = self.last_row_at.map_or(0.0, |came| now.saturating_sub(came).as_secs_f64());
         let end = self.seconds.map_or(0, |(_, end)| end);
         since + Duration::from_secs(end.saturating_sub(model.last.at)).as_secs_f64()
     }
 
-    /// A model of which there is no row while others have some does nothing, and nobody waits for it.
-    fn rests(&self, model: &Model) -> bool {
+    /// Returns `true` if other models have later rows than this one, so that nothing of it is queued.
+    fn is_idle(&self, model: &Model) -> bool {
         self.seconds.is_some_and(|(_, end)| end > model.last.at.saturating_add(1))
     }
 
-    fn waiting(&self, model: &Model) -> u64 {
-        if self.rests(model) { 0 } else { model.last.waiting }
+    fn queued(&self, model: &Model) -> u64 {
+        if self.is_idle(model) { 0 } else { model.last.queued }
     }
 
     fn is_paused(&self, model: &Model) -> bool {
-        model.last.is_paused && !self.rests(model)
+        model.last.is_paused && !self.is_idle(model)
     }
 
     fn figures(&self, model: &Model, now: Duration) -> Vec<Figure> {
         let last = &model.last;
-        let left = |seconds: f64| span_of(seconds - self.age(model, now));
-        let waiting = self.waiting(model);
+        let remaining = |seconds: f64| duration_text(seconds - self.age(model, now));
+        let queued = self.queued(model);
         let pause = match last.paused_for {
             _ if !self.is_paused(model) => "–".into(),
-            Some(seconds) => left(seconds),
+            Some(seconds) => remaining(seconds),
             None => "paused".into(),
         };
         #[allow(clippy::cast_precision_loss)]
         let time_left = match (last.time_left, last.rate) {
-            _ if waiting == 0 => "–".into(),
-            (Some(seconds), _) => left(seconds),
-            // Logs of earlier versions do not tell.
-            (None, Some(rate)) if rate > 0.0 => format!("~{}", left(waiting as f64 / rate)),
+            _ if queued == 0 => "–".into(),
+            (Some(seconds), _) => remaining(seconds),
+            // Logs of earlier versions do not contain the time left.
+            (None, Some(rate)) if rate > 0.0 => format!("~{}", remaining(queued as f64 / rate)),
             _ => "–".into(),
         };
         let rate = match (last.rate, last.limit) {
-            (Some(rate), Some(limit)) if shown(rate) != shown(limit) => format!("{} of {}", shown(rate), shown(limit)),
-            (Some(rate), _) => shown(rate),
+            (Some(rate), Some(limit)) if rate_text(rate) != rate_text(limit) => {
+                format!("{} of {}", rate_text(rate), rate_text(limit))
+            }
+            (Some(rate), _) => rate_text(rate),
             (None, _) => "–".into(),
         };
         let mut figures = vec![
-            figure("waiting", waiting),
+            figure("waiting", queued),
             figure("in flight", last.in_flight.map_or_else(|| "–".into(), |calls| calls.to_string())),
             figure("allowed/s", rate),
             figure("pause", pause),
             figure("time left", time_left),
         ];
-        figures[3].alarms = self.is_paused(model);
-        figures.extend(last.budget.map(|taken| {
-            // It has refilled since, nobody knows how far.
-            figure("budget", if self.rests(model) { "–".into() } else { format!("{:.0} %", taken * 100.0) })
-        }));
+        figures[3].is_alarm = self.is_paused(model);
+        if let Some(fraction) = last.budget {
+            // The budget of an idle model refills without a row.
+            let text = if self.is_idle(model) { "–".into() } else { format!("{:.0} %", fraction * 100.0) };
+            figures.push(figure("budget", text));
+        }
         figures.extend(totals(model.totals));
         figures
     }
 
-    fn sums(&self, models: &[(&str, &Model)], now: Duration) -> Vec<Figure> {
+    fn summed_figures(&self, models: &[(&str, &Model)], now: Duration) -> Vec<Figure> {
         let models = || models.iter().map(|(_, model)| *model);
         let paused = models().filter(|model| self.is_paused(model)).count();
         let longest = models()
-            .filter(|model| self.waiting(model) > 0)
+            .filter(|model| self.queued(model) > 0)
             .filter_map(|model| Some(model.last.time_left? - self.age(model, now)));
         let mut sums = [0_u64; 3];
         models().for_each(|model| {
@@ -316,13 +315,13 @@ impl Live {
         });
         let in_flight = models().filter_map(|model| model.last.in_flight);
         let mut figures = vec![
-            figure("waiting", models().fold(0, |sum: u64, model| sum.saturating_add(self.waiting(model)))),
+            figure("waiting", models().fold(0, |sum: u64, model| sum.saturating_add(self.queued(model)))),
             figure("in flight", in_flight.map(u64::from).sum::<u64>()),
             figure("models", models().count()),
             figure("paused", paused),
-            figure("time left", longest.reduce(f64::max).map_or_else(|| "–".into(), span_of)),
+            figure("time left", longest.reduce(f64::max).map_or_else(|| "–".into(), duration_text)),
         ];
-        figures[3].alarms = paused > 0;
+        figures[3].is_alarm = paused > 0;
         figures.extend(totals(sums));
         figures
     }
@@ -333,7 +332,7 @@ impl Last {
         let known = |rate: f32| Some(f64::from(rate)).filter(|rate| rate.is_finite());
         Self {
             at: second.at,
-            waiting: second.counts[4],
+            queued: second.queued(),
             rate: known(second.rate),
             limit: known(second.limit),
             is_paused: second.is_paused(),
@@ -343,29 +342,29 @@ impl Last {
 }
 
 fn figure(name: &'static str, value: impl Display) -> Figure {
-    Figure { name, value: value.to_string(), alarms: false }
+    Figure { name, value: value.to_string(), is_alarm: false }
 }
 
 fn totals([calls, finished, refusals]: [u64; 3]) -> [Figure; 3] {
     let mut totals = [figure("calls", calls), figure("finished", finished), figure("refusals", refusals)];
-    totals[2].alarms = refusals > 0;
+    totals[2].is_alarm = refusals > 0;
     totals
 }
 
-/// Calls a second.
-fn shown(rate: f64) -> String {
+/// Formats a rate in calls per second.
+fn rate_text(rate: f64) -> String {
     let decimals = if rate >= 100.0 { 1.0 } else { 10.0 };
     ((rate * decimals).round() / decimals).to_string()
 }
 
-/// A second that has begun counts.
+/// Formats a duration, rounded up to whole seconds.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-fn span_of(seconds: f64) -> String {
-    span(seconds.max(0.0).ceil() as u64)
+fn duration_text(seconds: f64) -> String {
+    short_duration(seconds.max(0.0).ceil() as u64)
 }
 
-/// Moves a curve by `offset`, and goes on to `end` as it does between rows: what is counted is zero, and calls in flight stay out.
-fn go_on(curve: &mut Curve, letter: char, offset: u64, end: u64) {
+/// Moves a curve by `offset` and extends it to `end` like a gap between rows: counts are zero, and calls stay in flight.
+fn extend_to(curve: &mut Curve, letter: char, offset: u64, end: u64) {
     curve.corners.iter_mut().for_each(|(at, _)| *at += offset);
     let Some((last, height)) = curve.corners.last().copied().filter(|(last, _)| *last < end) else { return };
     match letter {
@@ -375,7 +374,7 @@ fn go_on(curve: &mut Curve, letter: char, offset: u64, end: u64) {
     }
 }
 
-/// Cuts off what is left of `from`.
+/// Removes the part of a curve before `from`.
 #[allow(clippy::cast_precision_loss)]
 fn clip(curve: &mut Curve, from: u64) {
     let corners = &mut curve.corners;

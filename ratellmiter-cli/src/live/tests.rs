@@ -1,4 +1,4 @@
-//! Tests of `follow`.
+//! Tests of `live`.
 
 use std::fs;
 
@@ -6,9 +6,9 @@ use super::*;
 
 const ROW: &str = "{\"at\":1795502413,\"model\":\"m\",\"requested\":1}\n";
 
-struct Place(tempfile::TempDir, Watch, Live, Duration);
+struct Following(tempfile::TempDir, Watch, Live, Duration);
 
-impl Place {
+impl Following {
     fn of(file: Option<&str>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let source = Source {
@@ -24,10 +24,10 @@ impl Place {
         fs::write(self.0.path().join("logs").join(name), text).unwrap();
     }
 
-    /// A second later: which log is followed, and the models in it.
-    fn look(&mut self) -> (String, Vec<String>) {
-        self.3 += SEARCH;
-        assert!(!self.1.look(&mut self.2, self.3));
+    /// Reads one second later. Returns the name of the log that is followed, and its models.
+    fn read(&mut self) -> (String, Vec<String>) {
+        self.3 += SEARCH_INTERVAL;
+        assert!(!self.1.read(&mut self.2, self.3));
         (self.1.name(), self.2.models().map(ToOwned::to_owned).collect())
     }
 }
@@ -37,60 +37,60 @@ fn found(name: &str, models: &[&str]) -> (String, Vec<String>) {
 }
 
 #[test]
-fn the_newest_log_is_followed_as_soon_as_there_is_one_and_then_the_next() {
-    let mut place = Place::of(None);
-    assert_eq!(place.look(), found("", &[]));
-    assert!(place.1.awaits().unwrap().starts_with("waiting for a log in "));
-    place.write("notes.txt", "");
-    assert_eq!(place.look(), found("", &[]));
-    place.write("100-1.jsonl", "");
-    assert_eq!(place.look(), found("100-1.jsonl", &[]));
-    place.write("100-1.jsonl", ROW);
-    assert_eq!(place.look(), found("100-1.jsonl", &["m"]));
-    place.write("99-1.jsonl", ROW);
-    assert_eq!(place.look(), found("100-1.jsonl", &["m"]), "an older one is not");
-    place.write("200-1.jsonl", &ROW.replace("\"m\"", "\"n\""));
-    assert_eq!(place.look(), found("200-1.jsonl", &["n"]), "the program was started again");
-    fs::remove_dir_all(place.0.path().join("logs")).unwrap();
-    assert_eq!(place.look(), found("200-1.jsonl", &["n"]));
-    assert_eq!(place.1.problem.as_deref(), Some("the log is gone"));
-    place.write("200-1.jsonl", ROW);
-    assert_eq!(place.look(), found("200-1.jsonl", &["m"]));
-    assert_eq!(place.1.problem, None);
+fn newest_log_is_followed_until_there_is_a_newer_one() {
+    let mut following = Following::of(None);
+    assert_eq!(following.read(), found("", &[]));
+    assert!(following.1.waiting_for().unwrap().starts_with("waiting for a log in "));
+    following.write("notes.txt", "");
+    assert_eq!(following.read(), found("", &[]));
+    following.write("100-1.jsonl", "");
+    assert_eq!(following.read(), found("100-1.jsonl", &[]));
+    following.write("100-1.jsonl", ROW);
+    assert_eq!(following.read(), found("100-1.jsonl", &["m"]));
+    following.write("99-1.jsonl", ROW);
+    assert_eq!(following.read(), found("100-1.jsonl", &["m"]), "an older log is not followed");
+    following.write("200-1.jsonl", &ROW.replace("\"m\"", "\"n\""));
+    assert_eq!(following.read(), found("200-1.jsonl", &["n"]), "the program was restarted");
+    fs::remove_dir_all(following.0.path().join("logs")).unwrap();
+    assert_eq!(following.read(), found("200-1.jsonl", &["n"]));
+    assert_eq!(following.1.problem.as_deref(), Some("the log was deleted"));
+    following.write("200-1.jsonl", ROW);
+    assert_eq!(following.read(), found("200-1.jsonl", &["m"]));
+    assert_eq!(following.1.problem, None);
 }
 
 #[test]
-fn a_named_log_is_waited_for_and_no_other_is_followed() {
-    let mut place = Place::of(Some("5-5.jsonl"));
-    place.write("100-1.jsonl", ROW);
-    assert_eq!(place.look(), found("", &[]));
-    assert_eq!(place.1.awaits().unwrap(), "waiting for the log 5-5.jsonl");
-    place.write("5-5.jsonl", ROW);
-    assert_eq!(place.look(), found("5-5.jsonl", &["m"]));
-    place.write("200-1.jsonl", ROW);
-    assert_eq!(place.look(), found("5-5.jsonl", &["m"]));
+fn named_log_is_the_only_one_followed() {
+    let mut following = Following::of(Some("5-5.jsonl"));
+    following.write("100-1.jsonl", ROW);
+    assert_eq!(following.read(), found("", &[]));
+    assert_eq!(following.1.waiting_for().unwrap(), "waiting for the log 5-5.jsonl");
+    following.write("5-5.jsonl", ROW);
+    assert_eq!(following.read(), found("5-5.jsonl", &["m"]));
+    following.write("200-1.jsonl", ROW);
+    assert_eq!(following.read(), found("5-5.jsonl", &["m"]));
 }
 
 #[test]
-fn a_directory_that_cannot_be_read_is_told() {
-    let mut place = Place::of(None);
-    fs::write(place.0.path().join("logs"), "").unwrap();
-    place.look();
-    assert!(place.1.problem.as_ref().unwrap().starts_with("cannot look for logs: "));
+fn unreadable_directory_is_reported() {
+    let mut following = Following::of(None);
+    fs::write(following.0.path().join("logs"), "").unwrap();
+    following.read();
+    assert!(following.1.problem.as_ref().unwrap().starts_with("cannot list the logs: "));
 }
 
 #[test]
-fn keys_go_through_the_models() {
+fn keys_select_models() {
     let mut follower = Follower::of(Models::Default, Lines::default(), Paint::of_environment(false));
     let press = |follower: &mut Follower, code| {
         follower.press(KeyEvent::new(code, KeyModifiers::NONE));
-        match &follower.shown {
-            Shown::Any => "any".to_owned(),
-            Shown::All => "all".to_owned(),
-            Shown::Named(name) => name.clone(),
+        match &follower.selection {
+            Selection::Default => "default".to_owned(),
+            Selection::All => "all".to_owned(),
+            Selection::Named(name) => name.clone(),
         }
     };
-    assert_eq!(press(&mut follower, KeyCode::Tab), "any", "there is none yet");
+    assert_eq!(press(&mut follower, KeyCode::Tab), "default", "no model yet");
     for model in ["b", "a", "c"] {
         follower.live.add(ROW.replace("\"m\"", &format!("{model:?}")).as_bytes(), Duration::ZERO);
     }
@@ -105,10 +105,10 @@ fn keys_go_through_the_models() {
         (KeyCode::Char('3'), "c"),
         (KeyCode::Char('a'), "all"),
     ];
-    for (code, shown) in typed {
-        assert_eq!(press(&mut follower, code), shown, "{code:?}");
+    for (code, selected) in typed {
+        assert_eq!(press(&mut follower, code), selected, "{code:?}");
     }
     let control_c = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
-    assert!([KeyCode::Char('q'), KeyCode::Esc].map(KeyEvent::from).into_iter().chain([control_c]).all(leaves));
-    assert!(![KeyCode::Char('c'), KeyCode::Enter].map(KeyEvent::from).into_iter().any(leaves));
+    assert!([KeyCode::Char('q'), KeyCode::Esc].map(KeyEvent::from).into_iter().chain([control_c]).all(is_quit));
+    assert!(![KeyCode::Char('c'), KeyCode::Enter].map(KeyEvent::from).into_iter().any(is_quit));
 }

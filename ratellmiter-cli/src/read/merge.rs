@@ -1,7 +1,7 @@
-//! The logs of processes that share their limiters, summed: what all of them did, as one run.
+//! Sums the logs of processes that share their limiters into one run.
 //!
-//! A second of the sum is what the logs say of that second. Where one of them says nothing nothing happened, but its calls stay
-//! out until its next row, and what it took of a budget counts for its minute or day. After its last row nothing of it is out.
+//! Each second of the sum is made from the rows of that second. In a gap of a log its calls stay in flight until its next row,
+//! and its charges count for their minute or day. After the last row of a log none of its calls is in flight.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -12,146 +12,144 @@ use crate::{
     read::Log,
     series::{
         Second, Series,
-        budgets::{per, tightest},
+        budgets::{is_daily, tokens_per_second},
     },
     write,
 };
 
-/// Why logs are not summed.
+/// The error of logs that cannot be summed.
 #[derive(Debug, Error, PartialEq)]
-pub(crate) enum Apart {
-    #[error("{} is given twice; each log is summed once", .0.display())]
+pub(crate) enum CannotSum {
+    #[error("{} is given twice; name each log once", .0.display())]
     Twice(PathBuf),
-    #[error("{} is a log of the Python package, which shares no limiters; only logs of one namespace are summed", .0.display())]
+    #[error("{} is a log of the Python package, which does not share limiters; only logs of one namespace can be summed", .0.display())]
     Python(PathBuf),
-    #[error("{} has no namespace: its process shared no limiter; only logs of one namespace are summed, give it alone", .0.display())]
+    #[error("{} has no namespace, since its process did not share its limiters; only logs of one namespace can be summed", .0.display())]
     Unshared(PathBuf),
-    #[error("{} has no namespace, and {} is of {namespace:?}; only logs of one namespace are summed", path.display(), other.display())]
+    #[error("{} has no namespace and {} has the namespace {namespace:?}; only logs of one namespace can be summed", path.display(), other.display())]
     Without { path: PathBuf, other: PathBuf, namespace: String },
-    #[error("{} is of the namespace {:?}, and {} of {:?}; only logs of one namespace are summed", paths[0].display(), namespaces[0], paths[1].display(), namespaces[1])]
+    #[error("{} has the namespace {:?} and {} has {:?}; only logs of one namespace can be summed", paths[0].display(), namespaces[0], paths[1].display(), namespaces[1])]
     Namespaces { paths: [PathBuf; 2], namespaces: [String; 2] },
 }
 
-/// Whether no file is given twice, whatever links lead to it.
-pub(crate) fn are_different(paths: &[PathBuf]) -> Result<(), Apart> {
+/// Returns an error if a file is given twice, also through links.
+pub(crate) fn check_distinct(paths: &[PathBuf]) -> Result<(), CannotSum> {
     for (index, path) in paths.iter().enumerate() {
-        if paths[..index].iter().any(|other| other == path || write::same(other, path)) {
-            return Err(Apart::Twice(path.clone()));
+        if paths[..index].iter().any(|other| other == path || write::is_same_file(other, path)) {
+            return Err(CannotSum::Twice(path.clone()));
         }
     }
     Ok(())
 }
 
-/// Whether all are of processes that shared their limiters with each other.
-pub(crate) fn are_shared(logs: &[(PathBuf, Log)]) -> Result<(), Apart> {
+/// Returns an error unless all logs are of processes that shared their limiters with each other.
+pub(crate) fn check_namespace(logs: &[(PathBuf, Log)]) -> Result<(), CannotSum> {
     if let Some((path, _)) = logs.iter().find(|(_, log)| log.is_python) {
-        return Err(Apart::Python(path.clone()));
+        return Err(CannotSum::Python(path.clone()));
     }
     let shared = logs.iter().find_map(|(path, log)| Some((path, log.namespace.as_ref()?)));
     let Some((other, namespace)) = shared else {
-        return logs.first().map_or(Ok(()), |(path, _)| Err(Apart::Unshared(path.clone())));
+        return logs.first().map_or(Ok(()), |(path, _)| Err(CannotSum::Unshared(path.clone())));
     };
     for (path, log) in logs {
         match &log.namespace {
             Some(own) if own == namespace => {}
             Some(own) => {
                 let (paths, namespaces) = ([other.clone(), path.clone()], [namespace.clone(), own.clone()]);
-                return Err(Apart::Namespaces { paths, namespaces });
+                return Err(CannotSum::Namespaces { paths, namespaces });
             }
             None => {
                 let (path, other, namespace) = (path.clone(), other.clone(), namespace.clone());
-                return Err(Apart::Without { path, other, namespace });
+                return Err(CannotSum::Without { path, other, namespace });
             }
         }
     }
     Ok(())
 }
 
-/// What they say together, by model.
+/// Returns the sums of the logs, by model.
 pub(crate) fn sum(logs: &[(PathBuf, Log)]) -> BTreeMap<String, Series> {
     let mut models: BTreeMap<&str, Vec<&Series>> = BTreeMap::new();
     for (model, series) in logs.iter().flat_map(|(_, log)| &log.models) {
         models.entry(model).or_default().push(series);
     }
-    models.into_iter().map(|(model, parts)| (model.to_owned(), together(&parts, logs.len()))).collect()
+    models.into_iter().map(|(model, series)| (model.to_owned(), sum_of_model(&series, logs.len()))).collect()
 }
 
-/// What several logs say of one model.
-fn together(parts: &[&Series], logs: usize) -> Series {
-    let mut seconds: Vec<u64> = parts.iter().flat_map(|part| part.seconds()).map(|second| second.at).collect();
+/// Returns the sum of the series of one model, of `logs` logs in total.
+fn sum_of_model(series: &[&Series], logs: usize) -> Series {
+    let mut seconds: Vec<u64> = series.iter().flat_map(|series| series.seconds()).map(|second| second.at).collect();
     seconds.sort_unstable();
     seconds.dedup();
-    let mut parts: Vec<Part<'_>> = parts.iter().map(|part| Part::of(part)).collect();
+    let mut cursors: Vec<LogCursor<'_>> = series.iter().map(|series| LogCursor::new(series)).collect();
     let mut sum = Series::of_logs(logs);
     for at in seconds {
-        parts.iter_mut().for_each(|part| part.go_to(at));
-        let rows: Vec<&Second> = parts.iter().filter_map(|part| part.now).collect();
-        let budgets = budgets(&parts, at);
-        let mut second = summed(at, &rows);
-        second.in_flight = parts.iter().fold(0, |sum, part| sum.saturating_add(part.in_flight()));
-        second.budget = per_second(&budgets);
+        cursors.iter_mut().for_each(|cursor| cursor.advance_to(at));
+        let rows: Vec<&Second> = cursors.iter().filter_map(|cursor| cursor.current).collect();
+        let budgets = summed_budgets(&cursors, at);
+        let mut second = summed_rows(at, &rows);
+        second.in_flight = cursors.iter().fold(0, |sum, cursor| sum.saturating_add(cursor.in_flight()));
+        second.token_budget = tokens_per_second(&budgets);
         sum.add_with(second, &budgets);
     }
     sum
 }
 
-#[allow(clippy::cast_possible_truncation)] // For a picture.
-fn per_second(budgets: &[BudgetStatus]) -> f32 {
-    tightest(budgets).map_or(f32::NAN, |budget| (budget / 60.0) as f32)
-}
-
-/// One log of a model, up to a second.
+/// A position in the series of one log.
 #[derive(Debug)]
-struct Part<'a> {
-    /// What comes after that second.
-    seconds: &'a [Second],
-    /// The row of that second, and the last that there was.
-    now: Option<&'a Second>,
+struct LogCursor<'a> {
+    /// Seconds after the position.
+    remaining: &'a [Second],
+    /// Row at the position; `None` in a gap.
+    current: Option<&'a Second>,
+    /// Last row up to the position.
     last: Option<&'a Second>,
-    /// The budgets after that second, and the last ones, with when they were told.
-    kept: Vec<(u64, BudgetStatus)>,
+    /// All budgets with the times of their rows, in order.
+    kept_budgets: Vec<(u64, BudgetStatus)>,
+    /// Index in `kept_budgets` of the first one after the position.
     next: usize,
+    /// Last status of each budget up to the position, with the time of its row.
     budgets: Vec<(u64, BudgetStatus)>,
 }
 
-impl<'a> Part<'a> {
-    fn of(series: &'a Series) -> Self {
-        let mut kept = series.kept().to_vec();
-        // Logs are in order, nearly always.
-        kept.sort_by_key(|(at, _)| *at);
-        Self { seconds: series.seconds(), now: None, last: None, kept, next: 0, budgets: Vec::new() }
+impl<'a> LogCursor<'a> {
+    fn new(series: &'a Series) -> Self {
+        let mut kept_budgets = series.kept_budgets().to_vec();
+        kept_budgets.sort_by_key(|(at, _)| *at);
+        Self { remaining: series.seconds(), current: None, last: None, kept_budgets, next: 0, budgets: Vec::new() }
     }
 
-    /// No second that has a row may be left out.
-    fn go_to(&mut self, at: u64) {
-        self.now = None;
-        if let Some((next, later)) = self.seconds.split_first().filter(|(next, _)| next.at == at) {
-            (self.now, self.last, self.seconds) = (Some(next), Some(next), later);
+    /// Moves to second `at`. Must be called for every second of the series, in order.
+    fn advance_to(&mut self, at: u64) {
+        self.current = None;
+        if let Some((next, later)) = self.remaining.split_first().filter(|(next, _)| next.at == at) {
+            (self.current, self.last, self.remaining) = (Some(next), Some(next), later);
         }
-        while let Some(told) = self.kept.get(self.next).filter(|(told, _)| *told <= at) {
-            match self.budgets.iter_mut().find(|(_, budget)| budget.meter == told.1.meter) {
-                Some(last) => *last = *told,
-                None => self.budgets.push(*told),
+        while let Some(status) = self.kept_budgets.get(self.next).filter(|(reported, _)| *reported <= at) {
+            match self.budgets.iter_mut().find(|(_, budget)| budget.meter == status.1.meter) {
+                Some(last) => *last = *status,
+                None => self.budgets.push(*status),
             }
             self.next += 1;
         }
     }
 
-    /// Calls that are out.
+    /// Returns the calls in flight. In a gap they are those of the row before it.
     fn in_flight(&self) -> u32 {
-        match (self.now, self.last) {
-            (Some(now), _) => now.in_flight,
-            (None, Some(last)) if !self.seconds.is_empty() => last.in_flight,
+        match (self.current, self.last) {
+            (Some(current), _) => current.in_flight,
+            (None, Some(last)) if !self.remaining.is_empty() => last.in_flight,
             _ => 0,
         }
     }
 }
 
-/// The budgets that any log tells of in this second: what all share is told by each, what was taken by each for itself. What
-/// processes took of which there is no log is what others say beyond that.
-fn budgets(parts: &[Part<'_>], at: u64) -> Vec<BudgetStatus> {
+/// Returns the budgets that any log reports in second `at`. Limits are shared, so they are not summed; the charges of each
+/// process are. `others` is what processes without a log have charged, derived from the largest total reported.
+fn summed_budgets(cursors: &[LogCursor<'_>], at: u64) -> Vec<BudgetStatus> {
     let mut sum: Vec<BudgetStatus> = Vec::new();
-    for (_, budget) in parts.iter().flat_map(|part| &part.budgets).filter(|(told, _)| *told == at) {
+    let budgets = || cursors.iter().flat_map(|cursor| &cursor.budgets);
+    for (_, budget) in budgets().filter(|(reported, _)| *reported == at) {
         match sum.iter_mut().find(|sum| sum.meter == budget.meter) {
             Some(sum) => {
                 sum.limit = sum.limit.max(budget.limit);
@@ -160,78 +158,73 @@ fn budgets(parts: &[Part<'_>], at: u64) -> Vec<BudgetStatus> {
             None => sum.push(BudgetStatus { taken: 0, others: 0, ..*budget }),
         }
     }
-    for (told, budget) in parts.iter().flat_map(|part| &part.budgets) {
+    for (reported, budget) in budgets() {
         if let Some(sum) = sum.iter_mut().find(|sum| sum.meter == budget.meter) {
-            sum.taken = sum.taken.saturating_add(left(budget, at - told));
+            sum.taken = sum.taken.saturating_add(still_charged(budget, at - reported));
         }
     }
-    for (told, budget) in parts.iter().flat_map(|part| &part.budgets) {
-        if let Some(sum) = sum.iter_mut().find(|sum| sum.meter == budget.meter && *told == at) {
-            let all = budget.taken.saturating_add(budget.others);
-            sum.others = sum.others.max(all.saturating_sub(sum.taken));
+    for (reported, budget) in budgets() {
+        if let Some(sum) = sum.iter_mut().find(|sum| sum.meter == budget.meter && *reported == at) {
+            let total = budget.taken.saturating_add(budget.others);
+            sum.others = sum.others.max(total.saturating_sub(sum.taken));
         }
     }
     sum
 }
 
-/// What still counts of what was taken so many seconds ago: that of a minute goes evenly, that of a day all at once.
-fn left(budget: &BudgetStatus, ago: u64) -> u64 {
+/// Returns the part of a charge that still counts `age` seconds later. A charge per minute expires evenly, one per day at once.
+fn still_charged(budget: &BudgetStatus, age: u64) -> u64 {
     const DAY: u64 = 24 * 60 * 60;
-    if per(budget.meter) == "day" {
-        return if ago < DAY { budget.taken } else { 0 };
+    if is_daily(budget.meter) {
+        return if age < DAY { budget.taken } else { 0 };
     }
-    let left = u128::from(budget.taken) * u128::from(60 - ago.min(60)) / 60;
+    let left = u128::from(budget.taken) * u128::from(60 - age.min(60)) / 60;
     u64::try_from(left).unwrap_or(u64::MAX)
 }
 
-/// The rows of one second, but for calls in flight and budgets.
-fn summed(at: u64, rows: &[&Second]) -> Second {
-    let mut sum = Second::counted(at, [0; 5]);
+/// Returns the sum of the rows of one second, without calls in flight and budgets.
+fn summed_rows(at: u64, rows: &[&Second]) -> Second {
+    let mut sum = Second::from_counts(at, [0; 5]);
     for row in rows {
-        sum.counts.iter_mut().zip(row.counts).for_each(|(sum, count)| *sum = sum.saturating_add(count));
-        sum.failed = sum.failed.saturating_add(row.failed);
-        sum.overloaded = sum.overloaded.saturating_add(row.overloaded);
-        sum.rejected = sum.rejected.saturating_add(row.rejected);
-        sum.reserved = sum.reserved.saturating_add(row.reserved);
-        sum.used = sum.used.saturating_add(row.used);
+        sum.add_counts(row);
         sum.rate = [sum.rate, row.rate]
             .into_iter()
             .filter(|rate| rate.is_finite())
             .reduce(|one, other| one + other)
             .unwrap_or(f32::NAN);
-        // What is not a number is less than any.
+        // `max` ignores `NAN`.
         sum.limit = sum.limit.max(row.limit);
-        sum.measured |= row.measured;
-        sum.members = sum.members.max(row.members);
-        sum.is_lost |= row.is_lost;
+        sum.has_details |= row.has_details;
+        sum.processes = sum.processes.max(row.processes);
+        sum.is_disconnected |= row.is_disconnected;
     }
-    sum.held = held(rows);
-    sum.waits = quantiles(rows.iter().map(|row| (row.counts[1], row.waits)));
-    sum.calls = quantiles(rows.iter().map(|row| (row.counts[3], row.calls)));
+    sum.bottleneck = main_bottleneck(rows);
+    sum.wait_ms = quantiles(rows.iter().map(|row| (row.issued(), row.wait_ms)));
+    sum.latency_ms = quantiles(rows.iter().map(|row| (row.finished(), row.latency_ms)));
     sum
 }
 
-/// What most calls wait for in all rows together, and the first of those that are alike.
-fn held(rows: &[&Second]) -> Option<Bottleneck> {
-    let waits_for = |reason| {
-        let alike = rows.iter().filter(|row| row.held == Some(reason));
-        alike.fold(0_u64, |sum, row| sum.saturating_add(row.counts[4]))
+/// Returns the bottleneck with the most queued calls; of equal ones the first.
+fn main_bottleneck(rows: &[&Second]) -> Option<Bottleneck> {
+    let queued = |bottleneck| {
+        let limited = rows.iter().filter(|row| row.bottleneck == Some(bottleneck));
+        limited.fold(0_u64, |sum, row| sum.saturating_add(row.queued()))
     };
-    rows.iter().rev().filter_map(|row| row.held).max_by_key(|reason| waits_for(*reason))
+    rows.iter().rev().filter_map(|row| row.bottleneck).max_by_key(|bottleneck| queued(*bottleneck))
 }
 
-/// The median as the mean of all medians, each as often as there were calls; of the others the largest.
+/// Returns the mean of the medians, weighted by the number of calls, and the largest of the other quantiles.
 fn quantiles(parts: impl Iterator<Item = (u64, [u32; 3])>) -> [u32; 3] {
-    let (mut calls, mut millis, mut sum) = (0_u128, 0_u128, [0; 3]);
+    let (mut calls, mut millis, mut combined) = (0_u128, 0_u128, [0; 3]);
     for (count, quantiles) in parts {
         calls += u128::from(count);
         millis = millis.saturating_add(u128::from(count) * u128::from(quantiles[0]));
-        sum.iter_mut().zip(quantiles).for_each(|(sum, one): (&mut u32, _)| *sum = one.max(*sum));
+        combined.iter_mut().zip(quantiles).for_each(|(max, one): (&mut u32, _)| *max = one.max(*max));
     }
     if let Some(mean) = millis.checked_div(calls) {
-        sum[0] = u32::try_from(mean).unwrap_or(u32::MAX);
+        combined[0] = u32::try_from(mean).unwrap_or(u32::MAX);
     }
-    sum
+    combined
 }
 
 #[cfg(test)]

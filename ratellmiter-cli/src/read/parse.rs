@@ -1,4 +1,4 @@
-//! One line of a log of either format: ours, or the Python package's.
+//! Parses one line of a log, of this library or of the Python package.
 
 use std::{borrow::Cow, fmt};
 
@@ -10,26 +10,26 @@ use serde::{
 
 use crate::series::{Counts, Second};
 
-/// What a line says.
+/// The content of a line.
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant)] // Rows are a million to one header.
 pub(crate) enum Parsed<'a> {
     Header(Header),
     Row(Row<'a>),
-    /// The seconds of a minute in which something happened.
+    /// A minute of the Python package: the model, and the seconds with events.
     Minute(Cow<'a, str>, Vec<Second>),
 }
 
-/// Reads one line, without its line break.
+/// Parses one line, without its line break.
 pub(crate) fn parse(line: &[u8]) -> Result<Parsed<'_>, String> {
     let line = str::from_utf8(line).map_err(|_| "it is not UTF-8".to_owned())?;
     match LogLine::parse(line) {
         Ok(LogLine::Row(row)) => Ok(Parsed::Row(row)),
         Ok(LogLine::Header(header)) => Ok(Parsed::Header(header)),
-        // One of ours is complained of if it is neither.
+        // If the line fits neither format, the error is that of the format of this library.
         Err(error) => match serde_json::from_str::<Minute<'_>>(line) {
             Ok(minute) => {
-                // It has all seconds of the minute, also those that had not come yet.
+                // A minute contains all its seconds, also those still to come when it was written.
                 let buckets = minute.second_bucket_list.iter().filter(|bucket| bucket.counts() != [0; 5]);
                 let seconds = buckets.map(|bucket| bucket.second(minute.max_tickets_per_second)).collect();
                 Ok(Parsed::Minute(minute.rate_limiter_name, seconds))
@@ -39,7 +39,7 @@ pub(crate) fn parse(line: &[u8]) -> Result<Parsed<'_>, String> {
     }
 }
 
-/// A line of the Python package's: one model, one minute.
+/// A line of the Python package: one model and one minute.
 #[derive(Deserialize)]
 struct Minute<'a> {
     #[serde(borrow)]
@@ -53,7 +53,7 @@ struct Minute<'a> {
 struct Bucket {
     second_bucket_id: u64,
     second_requested_ticket_count: u64,
-    /// What it allowed in this second; nothing in a pause.
+    /// Tickets allowed in this second; zero in a pause.
     #[serde(default)]
     ticket_count: Option<f32>,
     issued_ticket_count: u64,
@@ -66,15 +66,20 @@ impl Bucket {
     fn second(&self, limit: Option<f32>) -> Second {
         let (limit, rate) = (limit.unwrap_or(f32::NAN), self.ticket_count.unwrap_or(f32::NAN));
         let counts = self.counts();
-        let waits = counts[2] > 0 || counts[4] > 0;
-        let held = if rate <= 0.0 {
+        let has_queue = counts[2] > 0 || counts[4] > 0;
+        let bottleneck = if rate <= 0.0 {
             Some(Bottleneck::Pause)
         } else if rate < limit {
             Some(Bottleneck::Ramp)
         } else {
             (rate >= limit).then_some(Bottleneck::Rate)
         };
-        Second { rate, limit, held: held.filter(|_| waits), ..Second::counted(self.second_bucket_id, counts) }
+        Second {
+            rate,
+            limit,
+            bottleneck: bottleneck.filter(|_| has_queue),
+            ..Second::from_counts(self.second_bucket_id, counts)
+        }
     }
 
     fn counts(&self) -> Counts {
@@ -88,7 +93,7 @@ impl Bucket {
     }
 }
 
-/// How long a list is, without the list.
+/// The length of a list, without its items.
 struct Length(u64);
 
 impl<'de> Deserialize<'de> for Length {

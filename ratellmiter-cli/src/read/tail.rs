@@ -1,4 +1,4 @@
-//! A log that is still being written: the lines that came since the last look.
+//! Reads the new lines of a log that is still being written.
 
 use std::{
     fs::{File, Metadata},
@@ -9,35 +9,35 @@ use std::{
 
 use crate::read;
 
-/// How much is read before others have their turn.
-const AT_ONCE: usize = 4 << 20;
-const CHUNK: usize = 64 << 10;
-/// How much of what was read last is compared, to see whether it is still there.
-const COMPARED: usize = 64;
+/// Bytes that one call of [`Tail::read_new`] reads at most.
+const MAX_BYTES_PER_READ: usize = 4 << 20;
+const CHUNK_BYTES: usize = 64 << 10;
+/// Bytes before the end of the read part that are compared to detect a rewritten log.
+const COMPARED_BYTES: usize = 64;
 
-/// What a look may find.
+/// An event found while reading.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Found<'a> {
-    /// The log was replaced, cut off or written anew: what was read of it no longer counts.
-    Anew,
-    /// A whole line, without its line break.
+pub(crate) enum TailEvent<'a> {
+    /// The log was replaced, truncated or rewritten. All earlier lines are obsolete.
+    Restarted,
+    /// A complete line, without its line break.
     Line(&'a [u8]),
-    /// A line that is too long to be one of a log.
+    /// A line that is too long for a log.
     TooLong,
 }
 
-/// How a look ended.
+/// State of the log after reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Looked {
-    /// There is no such file.
+pub(crate) enum Progress {
+    /// The file does not exist.
     Absent,
-    /// All that is there was read.
-    Whole,
-    /// There is more to be read at once.
+    /// The whole file was read.
+    CaughtUp,
+    /// More can be read at once.
     More,
 }
 
-/// One file, read as it grows.
+/// A file that is read as it grows.
 #[derive(Debug)]
 pub(crate) struct Tail {
     path: PathBuf,
@@ -47,17 +47,17 @@ pub(crate) struct Tail {
 #[derive(Debug)]
 struct Open {
     file: File,
-    /// How far it was read.
+    /// Number of bytes read.
     offset: u64,
-    /// What was read last, to know it again.
+    /// The last [`COMPARED_BYTES`] bytes read, to detect a rewritten log.
     last: Vec<u8>,
-    /// Length and time of change when all of it had been read.
+    /// Length and modification time when the whole file had been read.
     seen: Option<(u64, Option<SystemTime>)>,
-    lines: Lines,
+    lines: LineBuffer,
 }
 
 impl Tail {
-    pub(crate) fn of(path: PathBuf) -> Self {
+    pub(crate) fn new(path: PathBuf) -> Self {
         Self { path, open: None }
     }
 
@@ -65,29 +65,33 @@ impl Tail {
         &self.path
     }
 
-    /// Reads what came since the last look. A last line without its end waits for it.
-    pub(crate) fn look(&mut self, mut found: impl FnMut(Found<'_>)) -> io::Result<Looked> {
+    /// Reads what was appended since the last call and passes it to `found`. An incomplete last line is kept until it is complete.
+    pub(crate) fn read_new(&mut self, mut found: impl FnMut(TailEvent<'_>)) -> io::Result<Progress> {
         let data = match self.path.metadata() {
             Ok(data) => data,
-            // What was read stays until something else is there.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Looked::Absent),
+            // The lines read so far stay valid until there is another file.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Progress::Absent),
             Err(error) => return Err(error),
         };
         if let Some(open) = &mut self.open {
             if !open.is_still(&data)? {
                 self.open = None;
-                found(Found::Anew);
+                found(TailEvent::Restarted);
             } else if open.seen == Some((data.len(), data.modified().ok())) {
-                return Ok(Looked::Whole);
+                return Ok(Progress::CaughtUp);
             }
         }
         let open = match &mut self.open {
             Some(open) => open,
             None => match File::open(&self.path) {
-                Ok(file) => {
-                    self.open.insert(Open { file, offset: 0, last: Vec::new(), seen: None, lines: Lines::default() })
-                }
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Looked::Absent),
+                Ok(file) => self.open.insert(Open {
+                    file,
+                    offset: 0,
+                    last: Vec::new(),
+                    seen: None,
+                    lines: LineBuffer::default(),
+                }),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Progress::Absent),
                 Err(error) => return Err(error),
             },
         };
@@ -96,9 +100,9 @@ impl Tail {
 }
 
 impl Open {
-    /// Whether the file at the path is this one, and begins with what was read of it.
+    /// Returns `true` if the file at the path is this one and still contains the part read last.
     fn is_still(&mut self, there: &Metadata) -> io::Result<bool> {
-        if !same(&self.file.metadata()?, there) || there.len() < self.offset {
+        if !is_same_file(&self.file.metadata()?, there) || there.len() < self.offset {
             return Ok(false);
         }
         if self.seen == Some((there.len(), there.modified().ok())) {
@@ -113,17 +117,17 @@ impl Open {
         }
     }
 
-    fn read(&mut self, found: &mut impl FnMut(Found<'_>)) -> io::Result<Looked> {
+    fn read(&mut self, found: &mut impl FnMut(TailEvent<'_>)) -> io::Result<Progress> {
         let data = self.file.metadata()?;
-        let mut buffer = vec![0; CHUNK];
-        let mut left = AT_ONCE;
+        let mut buffer = vec![0; CHUNK_BYTES];
+        let mut left = MAX_BYTES_PER_READ;
         self.file.seek(SeekFrom::Start(self.offset))?;
         while left > 0 {
             let read = match self.file.read(&mut buffer) {
                 Ok(0) => {
-                    // What was written in the meantime has another length or time.
+                    // Data appended since `data` was read changes length or time.
                     self.seen = Some((data.len(), data.modified().ok()));
-                    return Ok(Looked::Whole);
+                    return Ok(Progress::CaughtUp);
                 }
                 Ok(read) => read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -131,17 +135,17 @@ impl Open {
             };
             let chunk = &buffer[..read];
             self.offset += read as u64;
-            self.last.extend(&chunk[read.saturating_sub(COMPARED)..]);
-            self.last.drain(..self.last.len().saturating_sub(COMPARED));
+            self.last.extend(&chunk[read.saturating_sub(COMPARED_BYTES)..]);
+            self.last.drain(..self.last.len().saturating_sub(COMPARED_BYTES));
             self.lines.add(chunk, found);
             left = left.saturating_sub(read);
         }
-        Ok(Looked::More)
+        Ok(Progress::More)
     }
 }
 
 #[cfg(unix)]
-fn same(one: &Metadata, other: &Metadata) -> bool {
+fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
@@ -151,184 +155,46 @@ fn same(one: &Metadata, other: &Metadata) -> bool {
     one.created().ok() == other.created().ok()
 }
 
-/// Bytes to lines.
+/// Splits bytes into lines.
 #[derive(Debug, Default)]
-struct Lines {
-    /// The beginning of a line whose end has not come.
-    begun: Vec<u8>,
-    /// The line is too long: all of it up to its end is dropped.
-    skips: bool,
+struct LineBuffer {
+    /// The start of an incomplete line.
+    partial: Vec<u8>,
+    /// `true` while the rest of a line that is too long is dropped.
+    is_skipping: bool,
 }
 
-impl Lines {
-    fn add(&mut self, chunk: &[u8], found: &mut impl FnMut(Found<'_>)) {
+impl LineBuffer {
+    fn add(&mut self, chunk: &[u8], found: &mut impl FnMut(TailEvent<'_>)) {
         for piece in chunk.split_inclusive(|byte| *byte == b'\n') {
             let whole = piece.strip_suffix(b"\n");
-            match (whole, self.skips) {
+            match (whole, self.is_skipping) {
                 (None, true) => {}
                 (Some(_), true) => {
-                    self.skips = false;
-                    found(Found::TooLong);
+                    self.is_skipping = false;
+                    found(TailEvent::TooLong);
                 }
-                (Some(line), false) if self.begun.is_empty() => found(Found::Line(line)),
+                (Some(line), false) if self.partial.is_empty() => found(TailEvent::Line(line)),
                 (_, false) => {
-                    self.begun.extend(whole.unwrap_or(piece));
-                    if self.begun.len() as u64 >= read::longest(&self.begun) {
-                        (self.begun, self.skips) = (Vec::new(), whole.is_none());
+                    self.partial.extend(whole.unwrap_or(piece));
+                    if self.partial.len() as u64 >= read::max_line_bytes(&self.partial) {
+                        (self.partial, self.is_skipping) = (Vec::new(), whole.is_none());
                         if whole.is_some() {
-                            found(Found::TooLong);
+                            found(TailEvent::TooLong);
                         }
                     } else if whole.is_some() {
-                        found(Found::Line(&self.begun));
-                        self.begun.clear();
+                        found(TailEvent::Line(&self.partial));
+                        self.partial.clear();
                     }
                 }
             }
         }
-        // The memory of a long line is not kept.
-        if self.begun.is_empty() && self.begun.capacity() > CHUNK {
-            self.begun = Vec::new();
+        // The memory of a long line is freed.
+        if self.partial.is_empty() && self.partial.capacity() > CHUNK_BYTES {
+            self.partial = Vec::new();
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{
-        fs::{self, OpenOptions},
-        io::Write as _,
-    };
-
-    use super::*;
-
-    struct Place {
-        directory: tempfile::TempDir,
-        tail: Tail,
-    }
-
-    impl Place {
-        fn new() -> Self {
-            let directory = tempfile::tempdir().unwrap();
-            let tail = Tail::of(directory.path().join("1-1.jsonl"));
-            Self { directory, tail }
-        }
-
-        fn write(&self, text: &str) {
-            fs::write(self.tail.path(), text).unwrap();
-        }
-
-        fn append(&self, text: impl AsRef<[u8]>) {
-            let mut file = OpenOptions::new().append(true).create(true).open(self.tail.path()).unwrap();
-            file.write_all(text.as_ref()).unwrap();
-        }
-
-        /// What a look finds, in short.
-        fn look(&mut self) -> Vec<String> {
-            let mut all = Vec::new();
-            let found = |found: Found<'_>| {
-                all.push(match found {
-                    Found::Anew => "anew".into(),
-                    Found::Line(line) => String::from_utf8(line.to_owned()).unwrap(),
-                    Found::TooLong => "too long".into(),
-                });
-            };
-            assert_eq!(self.tail.look(found).unwrap(), Looked::Whole);
-            all
-        }
-    }
-
-    const NOTHING: [&str; 0] = [];
-
-    #[test]
-    fn lines_are_found_once_and_whole() {
-        let mut place = Place::new();
-        assert_eq!(place.tail.look(|found| panic!("{found:?}")).unwrap(), Looked::Absent);
-        place.append("");
-        assert_eq!(place.look(), NOTHING);
-        place.append("one\ntwo\nthr");
-        assert_eq!(place.look(), ["one", "two"]);
-        assert_eq!(place.look(), NOTHING);
-        place.append("e");
-        assert_eq!(place.look(), NOTHING);
-        place.append("e\n\nfour\n");
-        assert_eq!(place.look(), ["three", "", "four"]);
-    }
-
-    #[test]
-    fn a_log_that_was_cut_off_begins_anew() {
-        let mut place = Place::new();
-        place.append("one\ntwo\nthr");
-        place.look();
-        place.write("");
-        assert_eq!(place.look(), ["anew"]);
-        place.append("other\n");
-        assert_eq!(place.look(), ["other"]);
-    }
-
-    #[test]
-    fn a_log_that_was_written_anew_is_known_by_its_bytes_however_long_it_is() {
-        let mut place = Place::new();
-        place.append("one\ntwo\n");
-        place.look();
-        place.write("1\n2\n3\n4\n5\n6\n");
-        assert_eq!(place.look(), ["anew", "1", "2", "3", "4", "5", "6"]);
-    }
-
-    #[test]
-    fn a_log_that_was_replaced_begins_anew() {
-        let mut place = Place::new();
-        place.append("one\n");
-        place.look();
-        let other = place.directory.path().join("other");
-        fs::write(&other, "one\ntwo\n").unwrap();
-        fs::rename(other, place.tail.path()).unwrap();
-        assert_eq!(place.look(), ["anew", "one", "two"]);
-    }
-
-    #[test]
-    fn a_log_that_was_deleted_counts_until_there_is_another() {
-        let mut place = Place::new();
-        place.append("one\n");
-        place.look();
-        fs::remove_file(place.tail.path()).unwrap();
-        assert_eq!(place.tail.look(|found| panic!("{found:?}")).unwrap(), Looked::Absent);
-        place.append("one\n");
-        assert_eq!(place.look(), ["anew", "one"]);
-    }
-
-    #[test]
-    fn a_line_that_is_too_long_is_skipped_and_not_kept() {
-        let mut place = Place::new();
-        place.append("one\n");
-        place.append(vec![b'x'; 3 << 20]);
-        assert_eq!(place.look(), ["one"]);
-        assert!(place.tail.open.as_ref().unwrap().lines.begun.capacity() == 0);
-        place.append("xx\ntwo\n");
-        assert_eq!(place.look(), ["too long", "two"]);
-        // The Python package's are longer, and torn or not they are read whole.
-        let minute = format!("{{\"rate_limiter_name\":\"{}\"}}", "x".repeat(2 << 20));
-        place.append(&minute[..1 << 20]);
-        assert_eq!(place.look(), NOTHING);
-        place.append(&minute[1 << 20..]);
-        place.append("\n");
-        assert_eq!(place.look(), [minute]);
-        assert!(place.tail.open.as_ref().unwrap().lines.begun.capacity() <= CHUNK);
-    }
-
-    #[test]
-    fn a_large_log_is_read_by_and_by() {
-        let mut place = Place::new();
-        place.append("a line\n".repeat(1 << 20));
-        let (mut lines, mut looks) = (0, 1);
-        while place.tail.look(|_| lines += 1).unwrap() == Looked::More {
-            looks += 1;
-        }
-        assert_eq!((lines, looks), (1 << 20, 2));
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_an_error() {
-        let directory = tempfile::tempdir().unwrap();
-        assert!(Tail::of(directory.path().into()).look(|_| {}).is_err());
-    }
-}
+mod tests;

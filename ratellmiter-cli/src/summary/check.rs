@@ -1,15 +1,19 @@
-//! Conditions on a run: `refusals<=2,wait_p99<=5s,finished>=100`.
+//! `-check`: conditions on a run, such as `refusals<=2,wait_p99<=5s,finished>=100`.
 
 use std::{fmt, str::FromStr};
 
-use crate::summary::Summary;
+use crate::summary::{
+    Summary,
+    figures::{self, Figure, Unit},
+};
 
-/// All that must hold.
+/// Conditions that must all hold.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Conditions(Vec<Condition>);
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 struct Condition {
+    name: &'static str,
     figure: &'static Figure,
     comparison: Comparison,
     bound: f64,
@@ -24,65 +28,20 @@ enum Comparison {
     Equal,
 }
 
-/// What can be asked of a run.
-struct Figure {
-    name: &'static str,
-    unit: Unit,
-    of: fn(&Summary) -> Option<f64>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Unit {
-    Number,
-    Seconds,
-}
-
-/// Figures are told apart by their names.
-impl PartialEq for Figure {
+/// Figures are identified by their names.
+impl PartialEq for Condition {
     fn eq(&self, other: &Self) -> bool {
-        self.name == other.name
+        (self.name, self.comparison, self.bound) == (other.name, other.comparison, other.bound)
     }
 }
 
-impl fmt::Debug for Figure {
+impl fmt::Debug for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name)
+        f.write_str(&self.text())
     }
 }
 
-#[allow(clippy::cast_precision_loss)] // Counts of a log.
-const FIGURES: [Figure; 21] = {
-    const fn number(name: &'static str, of: fn(&Summary) -> Option<f64>) -> Figure {
-        Figure { name, unit: Unit::Number, of }
-    }
-    const fn seconds(name: &'static str, of: fn(&Summary) -> Option<f64>) -> Figure {
-        Figure { name, unit: Unit::Seconds, of }
-    }
-    [
-        number("calls", |run| Some(run.calls as f64)),
-        number("finished", |run| Some(run.finished as f64)),
-        number("failed", |run| run.failed.map(|failed| failed as f64)),
-        number("given_up", |run| Some(run.given_up as f64)),
-        number("turned_away", |run| Some(run.turned_away as f64)),
-        number("refusals", |run| Some(run.refusals as f64)),
-        number("overloads", |run| run.overloaded.map(|overloaded| overloaded as f64)),
-        number("refusals_per_call", |run| Some(run.refusals_per_call)),
-        number("pauses", |run| Some(run.pauses as f64)),
-        number("line", |run| Some(run.line as f64)),
-        seconds("paused", |run| Some(run.paused as f64)),
-        seconds("wait_mean", |run| run.wait_mean),
-        seconds("wait_p99", |run| run.wait_p99),
-        seconds("call_p99", |run| run.call_p99),
-        seconds("duration", |run| Some(run.duration as f64)),
-        number("in_flight", |run| run.in_flight_most.map(f64::from)),
-        number("reserved_tokens", |run| run.reserved_tokens.map(|tokens| tokens as f64)),
-        number("used_tokens", |run| run.used_tokens.map(|tokens| tokens as f64)),
-        number("budget_mean", |run| run.budget_mean),
-        number("budget_peak", |run| run.budget_peak),
-        number("slowdown", |run| run.physical.filter(|least| *least > 0.0).map(|least| run.duration as f64 / least)),
-    ]
-};
-
+/// Operators, of which no earlier one is a prefix of a later one.
 const COMPARISONS: [(&str, Comparison); 5] = [
     ("<=", Comparison::AtMost),
     (">=", Comparison::AtLeast),
@@ -103,56 +62,54 @@ impl FromStr for Condition {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = |what: String| format!("{what}; {}", grammar());
-        let Some((name, comparison, bound)) = COMPARISONS.iter().find_map(|(sign, comparison)| {
-            text.split_once(sign).map(|(name, bound)| (name.trim(), *comparison, bound.trim()))
+        let error = |problem: String| format!("{problem}; {}", grammar());
+        let Some((name, comparison, bound)) = COMPARISONS.iter().find_map(|(operator, comparison)| {
+            text.split_once(operator).map(|(name, bound)| (name.trim(), *comparison, bound.trim()))
         }) else {
-            return Err(wrong(format!("{text:?} compares nothing")));
+            return Err(error(format!("{text:?} is not a condition")));
         };
-        let figure =
-            FIGURES.iter().find(|figure| figure.name == name).ok_or_else(|| wrong(format!("no figure {name:?}")))?;
-        let bound = parse(bound, figure.unit).ok_or_else(|| match figure.unit {
-            Unit::Number => wrong(format!("{bound:?} is no number")),
-            Unit::Seconds => wrong(format!("{bound:?} is no time, as 5s, 200ms or 2m")),
+        let (name, figure) = figures::checkable()
+            .find(|(known, _)| *known == name)
+            .ok_or_else(|| error(format!("unknown figure {name:?}")))?;
+        let bound = parse_bound(bound, figure.unit).ok_or_else(|| match figure.unit {
+            Unit::Seconds => error(format!("{bound:?} is not a duration such as 5s, 200ms or 2m")),
+            _ => error(format!("{bound:?} is not a number")),
         })?;
-        Ok(Self { figure, comparison, bound })
+        Ok(Self { name, figure, comparison, bound })
     }
 }
 
-fn parse(text: &str, unit: Unit) -> Option<f64> {
+fn parse_bound(text: &str, unit: Unit) -> Option<f64> {
     let number = |text: &str| text.parse::<f64>().ok().filter(|value| value.is_finite() && *value >= 0.0);
-    match unit {
-        Unit::Number => number(text),
-        Unit::Seconds => {
-            let units = [("ms", 0.001), ("s", 1.0), ("m", 60.0)];
-            units.iter().find_map(|(suffix, factor)| number(text.strip_suffix(suffix)?).map(|value| value * factor))
-        }
+    if unit != Unit::Seconds {
+        return number(text);
     }
+    let units = [("ms", 0.001), ("s", 1.0), ("m", 60.0)];
+    units.iter().find_map(|(suffix, factor)| number(text.strip_suffix(suffix)?).map(|value| value * factor))
 }
 
 fn grammar() -> String {
-    let names: Vec<_> = FIGURES.iter().map(|figure| figure.name).collect();
+    let names: Vec<_> = figures::checkable().map(|(name, _)| name).collect();
     format!(
-        "allowed is FIGURE<=VALUE, also with >=, <, > and ==, more of them after commas; figures are {}",
+        "allowed are conditions like FIGURE<=VALUE with <=, >=, <, > or ==, separated by commas; figures are {}",
         names.join(", ")
     )
 }
 
 impl Conditions {
-    /// What does not hold of a run, with the figures.
+    /// Returns the conditions that do not hold for `run`, each with the actual figure.
     pub(crate) fn broken_by(&self, run: &Summary) -> Vec<String> {
         self.0.iter().filter_map(|condition| condition.broken_by(run)).collect()
     }
 }
 
 impl Condition {
-    #[allow(clippy::float_cmp)] // Counts are equal or not; who compares times for equality gets what they ask for.
+    /// Returns the condition and the actual figure if it does not hold. A figure that the log does not contain breaks it.
+    #[allow(clippy::float_cmp)] // Counts are exact; comparing times for equality is left to the user.
     fn broken_by(&self, run: &Summary) -> Option<String> {
-        let Self { figure, comparison, bound } = self;
-        let sign = COMPARISONS.iter().find(|(_, of)| of == comparison).map_or("", |(sign, _)| sign);
-        let asked = format!("{}{sign}{}", figure.name, figure.unit.display(*bound));
-        let Some(value) = (figure.of)(run) else {
-            return Some(format!("{asked}: the log does not tell"));
+        let Self { figure, comparison, bound, .. } = self;
+        let Some(value) = figure.value(run) else {
+            return Some(format!("{}: the log does not contain it", self.text()));
         };
         let holds = match comparison {
             Comparison::AtMost => value <= *bound,
@@ -161,105 +118,25 @@ impl Condition {
             Comparison::Above => value > *bound,
             Comparison::Equal => value == *bound,
         };
-        (!holds).then(|| format!("{asked}: it is {}", figure.unit.display(value)))
+        (!holds).then(|| format!("{}: it is {}", self.text(), display(figure.unit, value)))
+    }
+
+    fn text(&self) -> String {
+        let operator = COMPARISONS
+            .iter()
+            .find(|(_, comparison)| *comparison == self.comparison)
+            .map_or("", |(operator, _)| operator);
+        format!("{}{operator}{}", self.name, display(self.figure.unit, self.bound))
     }
 }
 
-impl Unit {
-    fn display(self, value: f64) -> String {
-        let value = (value * 1000.0).round() / 1000.0;
-        match self {
-            Self::Number => value.to_string(),
-            Self::Seconds => format!("{value}s"),
-        }
+fn display(unit: Unit, value: f64) -> String {
+    let value = (value * 1000.0).round() / 1000.0;
+    match unit {
+        Unit::Seconds => format!("{value}s"),
+        _ => value.to_string(),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use ratellmiter_core::log::{BudgetKind, BudgetStatus, Row};
-
-    use super::*;
-    use crate::series::{Second, Series};
-
-    fn run() -> Summary {
-        let row = |at| Row {
-            at,
-            requested: 5,
-            issued: 5,
-            finished: 5,
-            rate_limited: u64::from(at == 3),
-            rate: 5.0,
-            limit: Some(5.0),
-            ..Row::default()
-        };
-        Summary::of("m", &(0..20).map(|at| Second::of(&row(at))).collect::<Series>())
-    }
-
-    fn broken(text: &str) -> Vec<String> {
-        text.parse::<Conditions>().unwrap().broken_by(&run())
-    }
-
-    #[test]
-    fn what_holds_is_not_told_and_what_does_not_is_told_with_its_figure() {
-        assert!(broken("refusals<=1, finished>=100,wait_p99<=5s,pauses==0,calls>99,line<1,duration<=1m").is_empty());
-        assert_eq!(broken("refusals<=0,finished>=100,calls<100"), ["refusals<=0: it is 1", "calls<100: it is 100"]);
-        assert_eq!(broken("duration<200ms"), ["duration<0.2s: it is 20s"]);
-        assert_eq!(broken("slowdown<=1"), ["slowdown<=1: it is 1.01"]);
-    }
-
-    #[test]
-    fn what_the_log_does_not_tell_does_not_hold() {
-        let counted = Summary::of("m", &(0..20).map(|at| Second::counted(at, [1; 5])).collect());
-        let conditions: Conditions = "wait_p99<=5s".parse().unwrap();
-        assert_eq!(conditions.broken_by(&counted), ["wait_p99<=5s: the log does not tell"]);
-    }
-
-    #[test]
-    fn tokens_budgets_and_calls_in_flight_can_be_asked_for() {
-        let row = |at| Row {
-            at,
-            requested: 5,
-            in_flight: at,
-            used_tokens: 10,
-            reserved_tokens: 50,
-            budgets: vec![BudgetStatus {
-                meter: BudgetKind::TokensPerMinute,
-                limit: 1000,
-                taken: 50 * at,
-                others: 0,
-                learned: None,
-            }],
-            ..Row::default()
-        };
-        let run = Summary::of("m", &(0..20).map(row).collect());
-        let broken_by = |text: &str| text.parse::<Conditions>().unwrap().broken_by(&run);
-        assert!(
-            broken_by("in_flight<=19,used_tokens==200,reserved_tokens==1000,budget_mean<0.5,budget_peak<=0.95")
-                .is_empty()
-        );
-        assert_eq!(
-            broken_by("budget_peak<=0.9,in_flight<8"),
-            ["budget_peak<=0.9: it is 0.95", "in_flight<8: it is 19"]
-        );
-        assert_eq!(broken("budget_peak<=1"), ["budget_peak<=1: the log does not tell"]);
-    }
-
-    #[test]
-    fn what_cannot_be_asked_is_told_with_the_grammar() {
-        for (text, start) in [
-            ("", "\"\" compares nothing"),
-            ("refusals", "\"refusals\" compares nothing"),
-            ("refusals<=2,", "\"\" compares nothing"),
-            ("refusal<=2", "no figure \"refusal\""),
-            ("refusals<=two", "\"two\" is no number"),
-            ("refusals<=-1", "\"-1\" is no number"),
-            ("wait_p99<=5", "\"5\" is no time, as 5s, 200ms or 2m"),
-            ("wait_p99<=NaNs", "\"NaNs\" is no time"),
-        ] {
-            let error = text.parse::<Conditions>().unwrap_err();
-            assert!(error.starts_with(start), "{error}");
-            assert!(error.contains("; allowed is FIGURE<=VALUE") && error.contains("refusals_per_call"), "{error}");
-        }
-    }
-}
+mod tests;

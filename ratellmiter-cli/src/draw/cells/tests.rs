@@ -1,9 +1,9 @@
-//! Tests of `plot`.
+//! Tests of `cells`.
 
 use super::*;
 
 #[test]
-fn the_nearest_of_256_colors_is_found() {
+fn nearest_of_256_colors_is_found() {
     for (color, index) in
         [([0, 0, 0], 16), ([255, 255, 255], 231), ([255, 0, 0], 196), ([95, 135, 175], 67), ([60, 60, 62], 237)]
     {
@@ -12,7 +12,7 @@ fn the_nearest_of_256_colors_is_found() {
 }
 
 #[test]
-fn what_does_not_fit_is_shortened_by_cells_and_not_by_letters() {
+fn text_is_shortened_by_cells_not_characters() {
     assert_eq!(fit("gpt-4o", 6), "gpt-4o");
     assert_eq!(fit("gpt-4o", 5), "gpt-…");
     assert_eq!(fit("模型模型", 6), "模型…");

@@ -6,7 +6,7 @@ use super::*;
 use crate::series::{Counts, LINES, Lines, Second, Series};
 
 fn series(rows: &[(u64, Counts)]) -> Series {
-    rows.iter().map(|(at, counts)| Second::counted(*at, *counts)).collect()
+    rows.iter().map(|(at, counts)| Second::from_counts(*at, *counts)).collect()
 }
 
 fn graph(series: &Series, letters: &str) -> Graph {
@@ -27,33 +27,33 @@ fn color(picture: &Picture, x: i32, y: i32) -> (u8, u8, u8) {
     (picture.pixels[at], picture.pixels[at + 1], picture.pixels[at + 2])
 }
 
-/// Requested 10, issued 20, rate limited 30, finished 40, overflow 50 in every second.
+/// Ten equal seconds: requested 10, issued 20, rate limited 30, finished 40, overflow 50.
 fn level() -> Series {
     series(&(0..10).map(|at| (at, [10, 20, 30, 40, 50])).collect::<Vec<_>>())
 }
 
 #[test]
-fn each_line_that_was_asked_for_is_there_in_its_color_and_no_other() {
+fn only_selected_lines_are_drawn() {
     let series = level();
     let heights = [('r', 10.0), ('i', 20.0), ('e', 30.0), ('f', 40.0), ('o', 50.0)];
-    for (asked, _) in heights {
-        // With the overflow the scale is the same in all.
-        let letters = format!("{asked}o");
+    for (selected, _) in heights {
+        // The overflow keeps the scale the same.
+        let letters = format!("{selected}o");
         let (picture, frame) = draw(&graph(&series, &letters));
         assert_eq!((picture.width, picture.height, picture.pixels.len()), (2000, 800, 4_800_000));
         for (letter, height) in heights {
-            let there = color(&picture, frame.x(5.0), frame.y(Axis::Calls, height)) == color_of(letter);
-            assert_eq!(there, letters.contains(letter), "{letter} in {letters}");
+            let is_drawn = color(&picture, frame.x(5.0), frame.y(Axis::Calls, height)) == color_of(letter);
+            assert_eq!(is_drawn, letters.contains(letter), "{letter} in {letters}");
         }
     }
 }
 
 #[test]
-fn seconds_have_an_axis_of_their_own_and_pauses_a_shade() {
+fn seconds_have_an_axis_and_pauses_are_shaded() {
     let mut rows: Vec<_> = (0..10)
-        .map(|at| Second::of(&Row { at, issued: 100, finished: 100, rate: 5.0, in_flight: 50, ..Row::default() }))
+        .map(|at| Second::from_row(&Row { at, issued: 100, finished: 100, rate: 5.0, in_flight: 50, ..Row::default() }))
         .collect();
-    rows.iter_mut().for_each(|row| (row.waits, row.calls) = ([0, 4000, 0], [0, 3000, 0]));
+    rows.iter_mut().for_each(|row| (row.wait_ms, row.latency_ms) = ([0, 4000, 0], [0, 3000, 0]));
     rows[0].in_flight = 100;
     (rows[6].rate, rows[7].rate) = (0.0, 0.0);
     let series: Series = rows.into_iter().collect();
@@ -73,10 +73,10 @@ fn seconds_have_an_axis_of_their_own_and_pauses_a_shade() {
 }
 
 #[test]
-fn tokens_have_an_axis_of_their_own_beyond_that_of_seconds_or_the_left_one() {
+fn tokens_have_an_axis_beyond_the_seconds() {
     let row = |at| Row { at, issued: 10, rate: 5.0, reserved_tokens: 20_000, used_tokens: 5000, ..Row::default() };
     let mut series: Series = (0..10).map(row).collect();
-    series.append((10..20).map(|at| Second { waits: [0, 4000, 0], ..Second::of(&row(at)) }).collect());
+    series.append((10..20).map(|at| Second { wait_ms: [0, 4000, 0], ..Second::from_row(&row(at)) }).collect());
     let (picture, frame) = draw(&graph(&series, "rtwu"));
     let axes: Vec<_> = frame.axes.iter().map(|(axis, _)| *axis).collect();
     assert_eq!(axes, [Axis::Calls, Axis::Seconds, Axis::Tokens]);
@@ -91,7 +91,7 @@ fn tokens_have_an_axis_of_their_own_beyond_that_of_seconds_or_the_left_one() {
 }
 
 #[test]
-fn a_peak_of_one_second_in_a_day_is_still_there() {
+fn peak_of_one_second_in_a_day_is_drawn() {
     let day: Vec<_> = (0..86_400).map(|at| (at, [0, if at == 54_321 { 99 } else { 1 }, 0, 0, 0])).collect();
     let (picture, frame) = draw(&graph(&series(&day), "i"));
     let at = |offset| color(&picture, frame.x(offset), frame.y(Axis::Calls, 60.0));
@@ -99,7 +99,7 @@ fn a_peak_of_one_second_in_a_day_is_still_there() {
 }
 
 #[test]
-fn a_log_of_one_second_shows_its_dots() {
+fn single_second_is_drawn_as_dots() {
     let (picture, frame) = draw(&graph(&series(&[(7, [3, 1, 0, 0, 2])]), "riefo"));
     for (letter, count) in [('r', 3.0), ('i', 1.0), ('o', 2.0)] {
         assert_eq!(color(&picture, frame.x(0.0), frame.y(Axis::Calls, count)), color_of(letter), "{letter}");
@@ -107,7 +107,7 @@ fn a_log_of_one_second_shows_its_dots() {
 }
 
 #[test]
-fn dark_paper_is_dark_and_its_lines_are_its_own() {
+fn dark_theme_has_its_own_colors() {
     let graph = graph(&level(), "o");
     let picture = pixels(&graph, Size { width: 1000, height: 400 }, Theme::Dark).unwrap();
     let frame = Frame::of(&graph, Size { width: 1000, height: 400 }, 0.5);
@@ -118,7 +118,7 @@ fn dark_paper_is_dark_and_its_lines_are_its_own() {
 }
 
 #[test]
-fn svg_has_the_lines_and_the_words_and_no_name_breaks_it() {
+fn svg_escapes_names() {
     let text = svg(&Graph::of_model("<b>&\"m\"", &level(), &"ro".parse().unwrap(), 2000), Size::DEFAULT, Theme::Light)
         .unwrap();
     assert!(text.starts_with("<svg") && text.trim_end().ends_with("</svg>"));
@@ -127,12 +127,12 @@ fn svg_has_the_lines_and_the_words_and_no_name_breaks_it() {
 }
 
 #[test]
-fn anything_can_be_drawn() {
+fn extreme_values_and_names_are_drawn() {
     let extreme = series(&[(0, [u64::MAX; 5]), (u64::MAX, [0; 5])]);
     for series in [Series::default(), series(&[(5, [0; 5])]), extreme] {
         for model in ["", "🦀 /..\n\u{7}", &"long ".repeat(100)] {
             let graph = Graph::of_model(model, &series, &"riefoawlntub".parse().unwrap(), 2000);
-            for size in [Size::DEFAULT, Size::LEAST, Size { width: 320, height: 3000 }] {
+            for size in [Size::DEFAULT, Size::MIN, Size { width: 320, height: 3000 }] {
                 assert!(pixels(&graph, size, Theme::Dark).is_ok());
             }
             assert!(svg(&graph, Size::DEFAULT, Theme::Light).is_ok());
@@ -145,7 +145,7 @@ fn anything_can_be_drawn() {
 }
 
 #[test]
-fn sizes_have_bounds() {
+fn size_is_bounded() {
     assert_eq!("1200x600".parse(), Ok(Size { width: 1200, height: 600 }));
     for text in ["", "x", "100x100", "1200", "1200x", "4001x800", "-5x300", "1e3x500"] {
         assert_eq!(text.parse::<Size>().unwrap_err(), "allowed is WIDTHxHEIGHT in pixels, from 320x200 to 4000x3000");
@@ -153,7 +153,7 @@ fn sizes_have_bounds() {
 }
 
 #[test]
-fn the_legend_names_every_line_in_as_many_rows_as_it_takes() {
+fn legend_names_every_line_in_several_rows() {
     let (this, other) = (level(), level());
     let all: Lines = "riefoawlntub".parse().unwrap();
     let models: Vec<_> = (0..20).map(|index| format!("a-model-{index}")).collect();
@@ -162,27 +162,27 @@ fn the_legend_names_every_line_in_as_many_rows_as_it_takes() {
         (Graph::of_runs("m", [&this, &other], ["a.jsonl", "b.jsonl"], &all, 2000), Size::DEFAULT),
         (Graph::of_models(&several, 2000), Size { width: 1200, height: 600 }),
         (Graph::of_model("m", &this, &all, 2000), Size { width: 1400, height: 700 }),
-        (Graph::of_model("m", &this, &all, 2000), Size::LEAST),
+        (Graph::of_model("m", &this, &all, 2000), Size::MIN),
     ] {
         let text = svg(&graph, size, Theme::Light).unwrap();
         assert!(!text.contains(" more\n"), "{size:?}");
         for curve in &graph.curves {
             assert!(text.contains(&format!("\n{}\n", curve.name)), "{} in {size:?}", curve.name);
         }
-        // Nothing is beyond the edge: strokes begin and end inside.
+        // All strokes start and end inside the picture.
         for points in text.split("points=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
             let xs = points.split_whitespace().filter_map(|point| point.split(',').next()?.parse::<i64>().ok());
             assert!(xs.into_iter().all(|x| (0..=i64::from(size.width)).contains(&x)), "{points}");
         }
     }
-    // So many that they would leave no room are told by their number.
+    // Curves for which there is no room are counted.
     let many: Vec<_> = (0..400).map(|_| ("a name of some length", &this)).collect();
     assert!(svg(&Graph::of_models(&many, 2000), Size::DEFAULT, Theme::Light).unwrap().contains(" more\n"));
 }
 
 #[test]
-fn the_pauses_of_a_run_are_shaded_also_beside_another() {
-    let row = |at| Second::of(&Row { at, issued: 1, rate: if at == 6 { 0.0 } else { 5.0 }, ..Row::default() });
+fn comparison_shades_pauses_of_the_first_run() {
+    let row = |at| Second::from_row(&Row { at, issued: 1, rate: if at == 6 { 0.0 } else { 5.0 }, ..Row::default() });
     let run: Series = (0..10).map(row).collect();
     let graph = Graph::of_runs("m", [&run, &level()], ["a", "b"], &"i".parse().unwrap(), 2000);
     assert_eq!(graph.pauses, [(6, 6)]);

@@ -1,7 +1,7 @@
-//! A page of a log that needs nothing else: no network, no other file.
+//! Renders a log as a self-contained page, without network access or other files.
 //!
-//! What is fixed about it is in `html/`; what is in here is the data that goes with it. Long logs are thinned: a stretch of
-//! seconds keeps its first and last height of each line, its least and its most.
+//! The fixed parts are `page.html`, `page.css` and `page.js`; this module adds the data. Long logs are thinned to cells: a cell
+//! covers several seconds and keeps the first, smallest, largest and last value of each line.
 
 use serde::Serialize;
 
@@ -15,20 +15,20 @@ const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
-/// So many seconds, or rows, are kept as they are; more are thinned to so many stretches.
-const STRETCHES: u64 = 4000;
+/// Number of seconds or rows up to which a log is not thinned, and the approximate number of cells of a thinned log.
+const MAX_CELLS: u64 = 4000;
 
-/// What is on the page.
+/// The content of a page.
 #[derive(Debug)]
 pub(crate) struct Page<'a> {
-    /// The log's name.
+    /// Name of the log.
     pub(crate) log: &'a str,
     pub(crate) models: &'a [(&'a str, &'a Series)],
-    /// One for each of the models.
+    /// Summaries of `models`, in the same order.
     pub(crate) summaries: &'a [Summary],
-    /// Which of the models is shown first.
+    /// Index of the model that is shown first.
     pub(crate) shown: usize,
-    /// The lines that are switched on.
+    /// Lines that are shown first.
     pub(crate) lines: &'a Lines,
     pub(crate) theme: Theme,
 }
@@ -38,12 +38,12 @@ pub(crate) fn page(page: &Page<'_>) -> String {
         Theme::Light => "light",
         Theme::Dark => "dark",
     };
-    // The data last: a name in it may look like a place to fill in.
+    // The data is inserted last, since a name in it may look like a placeholder.
     let fixed = PAGE.replace("{{theme}}", theme).replace("{{style}}", STYLE).replace("{{script}}", SCRIPT);
     fixed.replace("{{data}}", &embedded(&Data::of(page)))
 }
 
-/// JSON that ends no script, whatever the names in it are.
+/// Returns JSON that cannot end the script element, whatever names it contains.
 fn embedded(data: &Data<'_>) -> String {
     let json = serde_json::to_string(data).expect("text, numbers, and letters for keys");
     json.replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
@@ -53,15 +53,15 @@ fn embedded(data: &Data<'_>) -> String {
 struct Data<'a> {
     log: &'a str,
     shown: usize,
-    /// The letters of the lines that are switched on.
+    /// Letters of the lines that are shown first.
     on: &'a str,
-    /// In the order of drawing. Those of tokens only where any model tells of some.
-    lines: Vec<Drawn>,
+    /// Lines in drawing order, without those of tokens if no model has any.
+    lines: Vec<Style>,
     models: Vec<Model<'a>>,
 }
 
 #[derive(Debug, Serialize)]
-struct Drawn {
+struct Style {
     letter: char,
     name: &'static str,
     light: String,
@@ -74,21 +74,23 @@ struct Drawn {
 struct Model<'a> {
     name: &'a str,
     summary: &'a Summary,
-    /// The first second since the epoch, and how many there are.
+    /// First second, since the epoch.
     start: u64,
+    /// Number of seconds from the first to the last.
     length: u64,
-    /// How many seconds a stretch is long; 1 if nothing was thinned.
+    /// Seconds per cell; 1 if the log was not thinned.
     stretch: u64,
-    /// How many cells there are, and how many seconds each is long.
+    /// Number of cells.
     cells: usize,
+    /// Length of each cell in seconds. Cells in gaps may be longer than `stretch`.
     seconds: Column<u64>,
-    /// Of each line, in their order: first height, least, most, last; the first alone if they are the same throughout.
+    /// Columns of each line: first, smallest, largest and last value. The first alone if all four are equal.
     heights: Vec<Vec<Column<Option<Number>>>>,
-    /// The first and the last second's offset.
+    /// Offsets of the first and last second of each pause.
     pauses: Vec<(u64, u64)>,
 }
 
-/// What each cell has, or all of them.
+/// One value per cell, or one for all cells.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum Column<T> {
@@ -96,7 +98,7 @@ enum Column<T> {
     Each(Vec<T>),
 }
 
-/// A number in as few letters as it takes.
+/// A number that serializes to few characters.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(untagged)]
 enum Number {
@@ -108,9 +110,9 @@ enum Number {
 impl Data<'_> {
     fn of<'a>(page: &Page<'a>) -> Data<'a> {
         let color = |(red, green, blue): (u8, u8, u8)| format!("rgb({red}, {green}, {blue})");
-        let tells_tokens = page.models.iter().any(|(_, series)| series.tells_tokens());
-        let told = |line: &Line| line.axis != Axis::Tokens || tells_tokens;
-        let drawn = |line: &Line| Drawn {
+        let has_tokens = page.models.iter().any(|(_, series)| series.has_tokens());
+        let is_known = |line: &Line| line.axis != Axis::Tokens || has_tokens;
+        let style = |line: &Line| Style {
             letter: line.letter,
             name: line.name,
             light: color(line.color.light),
@@ -127,17 +129,17 @@ impl Data<'_> {
             log: page.log,
             shown: page.shown,
             on: page.lines.letters(),
-            lines: LINES.iter().filter(|line| told(line)).map(drawn).collect(),
-            models: models.map(|((name, series), summary)| Model::of(name, series, summary, told)).collect(),
+            lines: LINES.iter().filter(|line| is_known(line)).map(style).collect(),
+            models: models.map(|((name, series), summary)| Model::of(name, series, summary, is_known)).collect(),
         }
     }
 }
 
 impl<'a> Model<'a> {
-    fn of(name: &'a str, series: &Series, summary: &'a Summary, told: impl Fn(&Line) -> bool) -> Self {
+    fn of(name: &'a str, series: &Series, summary: &'a Summary, is_known: impl Fn(&Line) -> bool) -> Self {
         let length = series.length();
-        let short = length.min(series.seconds().len() as u64) <= STRETCHES;
-        let stretch = if short { 1 } else { length.div_ceil(STRETCHES) };
+        let short = length.min(series.seconds().len() as u64) <= MAX_CELLS;
+        let stretch = if short { 1 } else { length.div_ceil(MAX_CELLS) };
         let cells = cells(series, stretch);
         Self {
             name,
@@ -147,7 +149,10 @@ impl<'a> Model<'a> {
             stretch,
             cells: cells.len(),
             seconds: Column::of(cells.iter().map(|cell| cell.seconds)),
-            heights: (0..LINES.len()).filter(|line| told(&LINES[*line])).map(|line| columns(&cells, line)).collect(),
+            heights: (0..LINES.len())
+                .filter(|line| is_known(&LINES[*line]))
+                .map(|line| columns(&cells, line))
+                .collect(),
             pauses: pauses(series, stretch),
         }
     }
@@ -159,7 +164,7 @@ fn columns(cells: &[Cell], line: usize) -> Vec<Column<Option<Number>>> {
     if cells.iter().all(|cell| cell.heights[line].is_flat()) {
         return vec![first];
     }
-    vec![first, column(|heights| heights.least), column(|heights| heights.most), column(|heights| heights.last)]
+    vec![first, column(|heights| heights.min), column(|heights| heights.max), column(|heights| heights.last)]
 }
 
 impl<T: PartialEq> Column<T> {
@@ -176,13 +181,13 @@ impl<T: PartialEq> Column<T> {
 }
 
 impl Number {
-    /// `None` for what is not known.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::float_cmp)] // Checked, or meant so.
+    /// Converts a value; `None` if it is not finite.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::float_cmp)] // Checked, or exact on purpose.
     fn of(value: f64) -> Option<Self> {
         let short = value as f32;
         match value {
             _ if !value.is_finite() => None,
-            // The largest of all is a little too large, and becomes the largest that fits.
+            // The upper end is `u64::MAX + 1` and saturates.
             0.0..=18_446_744_073_709_551_616.0 if value.fract() == 0.0 => Some(Self::Whole(value as u64)),
             _ if f64::from(short) == value => Some(Self::Short(short)),
             _ => Some(Self::Long(value)),
@@ -190,25 +195,25 @@ impl Number {
     }
 }
 
-/// Seconds in a row that are told as one: a second, a stretch, or a time in which nothing changed.
+/// Consecutive seconds that are shown as one: a second, `stretch` seconds, or a gap.
 #[derive(Debug, Clone, Copy)]
 struct Cell {
     seconds: u64,
     heights: [Heights; LINES.len()],
 }
 
-/// Of one line; NaN where nobody knows.
+/// Values of one line in a cell; NaN if unknown.
 #[derive(Debug, Clone, Copy)]
 struct Heights {
     first: f64,
-    least: f64,
-    most: f64,
+    min: f64,
+    max: f64,
     last: f64,
 }
 
 impl Heights {
     fn of(height: f64) -> Self {
-        Self { first: height, least: height, most: height, last: height }
+        Self { first: height, min: height, max: height, last: height }
     }
 
     fn add(&mut self, height: f64) {
@@ -218,12 +223,12 @@ impl Heights {
         if self.first.is_nan() {
             *self = Self::of(height);
         }
-        (self.least, self.most, self.last) = (self.least.min(height), self.most.max(height), height);
+        (self.min, self.max, self.last) = (self.min.min(height), self.max.max(height), height);
     }
 
     #[allow(clippy::float_cmp)]
     fn is_flat(&self) -> bool {
-        self.first.is_nan() || (self.least == self.most)
+        self.first.is_nan() || (self.min == self.max)
     }
 }
 
@@ -232,10 +237,10 @@ fn cells(series: &Series, stretch: u64) -> Vec<Cell> {
     let mut before: Option<&Second> = None;
     for second in series.seconds() {
         if let Some(last) = before.replace(second).filter(|last| last.at + 1 < second.at) {
-            // Nothing is counted there, calls in flight stay out, and of the others nothing is known.
-            let (in_flight, measured) = (last.in_flight, last.measured);
-            let nothing = Second { in_flight, measured, ..Second::counted(last.at + 1, [0; 5]) };
-            add(&mut cells, stretch, nothing.at - series.start(), second.at - nothing.at, heights(series, &nothing));
+            // In a gap counts are zero, calls stay in flight, and other values are unknown.
+            let (in_flight, has_details) = (last.in_flight, last.has_details);
+            let gap = Second { in_flight, has_details, ..Second::from_counts(last.at + 1, [0; 5]) };
+            add(&mut cells, stretch, gap.at - series.start(), second.at - gap.at, heights(series, &gap));
         }
         add(&mut cells, stretch, second.at - series.start(), 1, heights(series, second));
     }
@@ -246,7 +251,7 @@ fn heights(series: &Series, second: &Second) -> [f64; LINES.len()] {
     LINES.map(|line| series.value(second, line.letter).unwrap_or(f64::NAN))
 }
 
-/// Adds so many seconds that are all alike. They come in order.
+/// Adds `seconds` equal seconds from `offset` on. Must be called in order of time.
 fn add(cells: &mut Vec<Cell>, stretch: u64, mut offset: u64, mut seconds: u64, heights: [f64; LINES.len()]) {
     while seconds > 0 {
         let place = offset % stretch;
@@ -257,17 +262,17 @@ fn add(cells: &mut Vec<Cell>, stretch: u64, mut offset: u64, mut seconds: u64, h
                 cell.heights.iter_mut().zip(heights).for_each(|(all, height)| all.add(height));
             }
             _ => {
-                // Whole stretches become one cell.
+                // Equal seconds that fill several cells become one longer cell.
                 taken = taken.max(seconds - seconds % stretch);
                 cells.push(Cell { seconds: taken, heights: heights.map(Heights::of) });
             }
         }
-        // There is nothing after the last second of all.
+        // Saturates only at the last possible second.
         (offset, seconds) = (offset.saturating_add(taken), seconds - taken);
     }
 }
 
-/// As offsets. Those that share a stretch become one.
+/// Returns the pauses as offsets. Pauses that touch the same cell are joined.
 fn pauses(series: &Series, stretch: u64) -> Vec<(u64, u64)> {
     let mut pauses: Vec<(u64, u64)> = Vec::new();
     for (from, to) in series.pauses() {

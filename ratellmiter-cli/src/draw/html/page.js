@@ -1,8 +1,8 @@
 'use strict';
 
-/** The order of the buttons; lines are drawn in the order in which they come. */
+/** Order of the buttons. Lines are drawn in the order of the data. */
 const BUTTONS = 'riefonawltub';
-/** More models than this are chosen from a list. */
+/** Number of models above which there is a list instead of tabs. */
 const TABS = 8;
 const UNKNOWN = '–';
 
@@ -19,7 +19,7 @@ const make = (tag, properties = {}, children = []) => {
 
 const grouped = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
 
-/** Large numbers in millions and so on; of the others at most so many decimals. */
+/** Abbreviates numbers from `from` on; below, writes at most `decimals` decimals. */
 const brief = (value, decimals, from = 1e6) => {
   if (value === null) return UNKNOWN;
   for (const [unit, letter] of [[1e18, 'E'], [1e15, 'P'], [1e12, 'T'], [1e9, 'G'], [1e6, 'M']]) {
@@ -29,9 +29,9 @@ const brief = (value, decimals, from = 1e6) => {
 };
 
 const exact = (value) => brief(value, value !== null && value < 1 ? 4 : 3, 1e9);
-/** Of two numbers side by side so many digits that both have their place. */
+/** Writes a number in about three digits, so that two fit side by side. */
 const rough = (value) => brief(value, [1, 10, 100].filter((size) => value < size).length);
-const span = (least, most) => (least === most ? exact(least) : `${rough(least)}–${rough(most)}`);
+const span = (min, max) => (min === max ? exact(min) : `${rough(min)}–${rough(max)}`);
 const range = ([from, to]) => (from === to ? grouped.format(from) : `${grouped.format(from)}–${grouped.format(to)}`);
 const fixed = (decimals, unit) => (value) => {
   if (value === null || value >= 1e6) return whole(unit)(value);
@@ -42,7 +42,7 @@ const whole = (unit) => (value) => (value === null ? UNKNOWN : `${brief(value, 0
 
 const percent = (share) => whole(' %')(share === null ? null : share * 100);
 
-/** Date and time, UTC; a second beyond all calendars as it is. */
+/** Date and time in UTC; the plain number for times outside the range of Date. */
 const clock = (second) => {
   const date = new Date(second * 1000);
   return Number.isNaN(date.getTime()) ? [String(second)] : date.toISOString().replace(/\.\d+Z$/, '').split('T');
@@ -54,9 +54,9 @@ const utcSpan = (from, to) => {
   return `${one.join(' ')} – ${one[0] === other[0] && other[1] ? other[1] : other.join(' ')} UTC`;
 };
 
-/** The least of 1, 2, 5, 10, 20, ... that makes at most so many steps. */
-const roundStep = (length, most, least) => {
-  const raw = Math.max(length / most, least);
+/** Returns the smallest of 1, 2, 5, 10, 20, ... of at least `minStep` that divides `length` into at most `maxSteps` steps. */
+const roundStep = (length, maxSteps, minStep) => {
+  const raw = Math.max(length / maxSteps, minStep);
   const power = 10 ** Math.floor(Math.log10(raw));
   return power * ([1, 2, 5].find((factor) => power * factor >= raw * (1 - 1e-9)) ?? 10);
 };
@@ -67,19 +67,19 @@ const ticks = (to, step) => Array.from({ length: Math.floor(to / step + 1e-9) + 
 
 const spread = (column, length) => (Array.isArray(column) ? column : new Array(length).fill(column));
 
-/** The columns of a model, each as long as there are cells. */
+/** Returns a model with one value per cell in each column. */
 const unpacked = (model) => {
   const seconds = spread(model.seconds, model.cells);
   let next = 0;
   const starts = seconds.map((length) => (next += length) - length);
   const lines = data.lines.map((line, index) => {
-    const [first, least = first, most = first, last = first] = model.heights[index].map((column) => spread(column, model.cells));
-    return { ...line, first, least, most, last };
+    const [first, min = first, max = first, last = first] = model.heights[index].map((column) => spread(column, model.cells));
+    return { ...line, first, min, max, last };
   });
   return { ...model, seconds, starts, lines };
 };
 
-/** The cell that an offset is in. */
+/** Returns the cell that contains an offset. */
 const cellAt = ({ starts }, offset) => {
   let [low, high] = [0, starts.length - 1];
   while (low < high) {
@@ -91,32 +91,32 @@ const cellAt = ({ starts }, offset) => {
 };
 
 const higher = (one, other) => (one === null || (other !== null && other > one) ? other : one);
-const peak = (line) => line.most.reduce(higher, null);
-const largest = (lines) => lines.reduce((most, line) => Math.max(most, peak(line) ?? 0), 0);
+const peak = (line) => line.max.reduce(higher, null);
+const largest = (lines) => lines.reduce((max, line) => Math.max(max, peak(line) ?? 0), 0);
 
 const endOf = (model, cell) => model.starts[cell] + model.seconds[cell] - 1;
 
-/** From the first offset to the last, or to the ends of the stretches that they are in. */
-const told = (model, [from, to]) =>
+/** Extends a range of offsets to the ends of its cells, if the log was thinned. */
+const wholeCells = (model, [from, to]) =>
   model.stretch === 1 ? [from, to] : [model.starts[cellAt(model, from)], endOf(model, cellAt(model, to))];
 
-/** The least and the most of a line from one offset to another; null where nobody knows. */
+/** Returns the smallest and largest value of a line in a range of offsets; null if unknown. */
 const heights = (model, line, [from, to]) => {
   const cells = [cellAt(model, from), cellAt(model, to) + 1];
   const known = (column) => column.slice(...cells).filter((height) => height !== null);
-  const [least, most] = [known(line.least), known(line.most)];
-  return least.length > 0 ? [Math.min(...least), Math.max(...most)] : [null, null];
+  const [minima, maxima] = [known(line.min), known(line.max)];
+  return minima.length > 0 ? [Math.min(...minima), Math.max(...maxima)] : [null, null];
 };
 
 const isPaused = (model, [from, to]) => model.pauses.some(([first, last]) => first <= to && last >= from);
 
-// What is shown
+// State
 
 const models = data.models.map((model) => ({ model, columns: null }));
 const state = {
   shown: data.shown,
   on: new Set(data.on),
-  /** The first and the last offset under the pointer; null if there is none. */
+  /** First and last offset under the pointer; null without a pointer. */
   at: null,
 };
 
@@ -135,20 +135,20 @@ const FIGURES = [
   ['refusals', 'refusals', whole('')],
   ['refusals per call', 'refusals_per_call', (value) => (value > 0 && value < 0.0005 ? '<0.001' : fixed(3, '')(value))],
   ['pauses', 'pauses', whole('')],
-  ['paused in all', 'paused', whole(' s')],
+  ['paused in total', 'paused', whole(' s')],
   ['mean wait', 'wait_mean', fixed(1, ' s')],
   ['p99 wait', 'wait_p99', fixed(1, ' s')],
   ['p99 latency', 'call_p99', fixed(1, ' s')],
   ['duration', 'duration', whole(' s')],
-  ['physical limit', 'physical', fixed(1, ' s')],
+  ['minimum duration', 'physical', fixed(1, ' s')],
   ['in flight, mean', 'in_flight_mean', fixed(1, '')],
-  ['in flight, most', 'in_flight_most', whole('')],
+  ['in flight, max', 'in_flight_most', whole('')],
   ['tokens reserved', 'reserved_tokens', whole('')],
   ['tokens used', 'used_tokens', whole('')],
   ['reserved per call', 'reserved_per_call', whole('')],
   ['used per call', 'used_per_call', whole('')],
-  ['budget taken, mean', 'budget_mean', percent],
-  ['budget taken, most', 'budget_peak', percent],
+  ['fullest budget, mean', 'budget_mean', percent],
+  ['fullest budget, peak', 'budget_peak', percent],
 ];
 
 const showModel = () => {
@@ -157,11 +157,11 @@ const showModel = () => {
   by('started').textContent = `from ${utc(start)}`;
   by('verdict').textContent = summary.verdict;
   by('figures').replaceChildren(
-    // Of tokens and the like only what there is.
-    ...FIGURES.filter(([, key]) => summary[key] !== undefined).map(([title, key, written]) => {
+    // Figures of tokens and budgets are missing in logs without them.
+    ...FIGURES.filter(([, key]) => summary[key] !== undefined).map(([title, key, format]) => {
       const value = summary[key];
-      const known = value === null ? 'this log does not tell' : String(value);
-      const figure = make('dd', { textContent: written(value), title: known });
+      const exactValue = value === null ? 'not in this log' : String(value);
+      const figure = make('dd', { textContent: format(value), title: exactValue });
       figure.dataset.figure = key;
       return make('div', {}, [make('dt', { textContent: title }), figure]);
     }),
@@ -215,7 +215,7 @@ const makeSelect = () => {
 
 const makeLegend = () => {
   const lines = [...data.lines].sort((one, other) => BUTTONS.indexOf(one.letter) - BUTTONS.indexOf(other.letter));
-  // In one row, or in two of the same length.
+  // One row, or two of equal length.
   by('legend').style.setProperty('--columns', String(lines.length > 9 ? lines.length / 2 : lines.length));
   by('legend').append(
     ...lines.map((line) => {
@@ -234,16 +234,16 @@ const makeLegend = () => {
 
 // Drawing
 
-/** Beside the frame; and between it and its labels. */
+/** Distances around the frame, and between the frame and its labels. */
 const [MARGIN, LABEL] = [7, 8];
 
-/** A line of no length would not be drawn, not even as a dot. */
+/** Length of a line that is drawn as a dot. A line of length zero is not drawn. */
 const DOT = 0.01;
 
-/** A place where a line of one pixel is not smeared over two. */
+/** Aligns a line of one pixel with the pixels of the screen. */
 const crisp = (value) => Math.round(value) + 0.5;
 
-/** A canvas as large as its place, in the pixels of the screen. */
+/** Resizes a canvas to its place, in pixels of the screen, and returns its context. */
 const prepared = (canvas) => {
   const { clientWidth: width, clientHeight: height } = by('plot');
   const ratio = window.devicePixelRatio || 1;
@@ -255,16 +255,16 @@ const prepared = (canvas) => {
 };
 
 const axis = (context, unit, lines, height) => {
-  const most = largest(lines) || 1;
-  const step = roundStep(most, Math.min(8, Math.max(2, Math.floor(height / 36))), 1e-3);
-  const top = step * Math.ceil((most * 1.02) / step);
+  const max = largest(lines) || 1;
+  const step = roundStep(max, Math.min(8, Math.max(2, Math.floor(height / 36))), 1e-3);
+  const top = step * Math.ceil((max * 1.02) / step);
   const decimals = Math.min(3, Math.max(0, -Math.floor(Math.log10(step))));
   const labels = ticks(top, step).map((value) => [value, brief(value, decimals)]);
   const widths = [unit, ...labels.map(([, text]) => text)].map((text) => context.measureText(text).width);
   return { unit, top, labels, width: Math.max(...widths) };
 };
 
-/** Where everything is: the frame, and how seconds and heights become places. */
+/** Computes the frame, and the functions that map offsets and values to positions. */
 const layout = (context, width, height, model) => {
   const on = model.lines.filter(isOn);
   const [frameTop, frameBottom] = [28, height - 26];
@@ -276,7 +276,7 @@ const layout = (context, width, height, model) => {
   const beside = (axis) => (axis ? axis.width + LABEL : 0);
   const right = width - MARGIN - beside(seconds) - beside(tokens) - (seconds && tokens ? LABEL : 0);
   const left = MARGIN + beside(calls);
-  /** The axes on the right, from the frame outwards. */
+  /** Axes on the right, from the frame outwards. */
   const beyond = [];
   if (seconds) beyond.push({ ...seconds, at: right });
   if (tokens) beyond.push({ ...tokens, at: right + (seconds ? beside(seconds) + LABEL : 0) });
@@ -284,7 +284,7 @@ const layout = (context, width, height, model) => {
   const inset = 6;
   const x = (offset) => (last === 0 ? (left + right) / 2 : left + inset + (offset / last) * (right - left - 2 * inset));
   const offset = (place) => Math.min(last, Math.max(0, Math.round(((place - left - inset) / (right - left - 2 * inset)) * last)));
-  /** What lies under one pixel. */
+  /** Returns the range of offsets under one pixel. */
   const under = (place) => {
     const [from, to] = [offset(place - 0.5), offset(place + 0.5)];
     return last > right - left ? [from, Math.max(from, to - 1)] : [offset(place), offset(place)];
@@ -351,18 +351,18 @@ const drawAxes = (context, place, color) => {
   }
 };
 
-/** The corners of one cell. */
+/** Returns the corners of a line in one cell. */
 const corners = (line, model, cell) => {
   const [from, seconds] = [model.starts[cell], model.seconds[cell]];
-  const [first, least, most, last] = [line.first[cell], line.least[cell], line.most[cell], line.last[cell]];
+  const [first, min, max, last] = [line.first[cell], line.min[cell], line.max[cell], line.last[cell]];
   if (seconds === 1) return [[from, first]];
   const to = from + seconds - 1;
-  if (least === most) return [[from, first], [to, last]];
+  if (min === max) return [[from, first], [to, last]];
   const middle = from + (seconds - 1) / 2;
-  return [[from, first], [middle, least], [middle, most], [to, last]];
+  return [[from, first], [middle, min], [middle, max], [to, last]];
 };
 
-/** What is known is drawn in full, alone as a dot; over what is not known, what is known is joined palely. */
+/** Draws known values as a line, single ones as dots, and joins them palely across unknown ones. */
 const drawLine = (context, place, model, line) => {
   const [known, joined, dots] = [new Path2D(), new Path2D(), new Path2D()];
   const isKnown = (cell) => (line.first[cell] ?? null) !== null;
@@ -423,7 +423,7 @@ const drawCross = () => {
   showReadout(model);
   if (state.at === null) return;
   const style = getComputedStyle(document.documentElement);
-  const at = told(model, state.at);
+  const at = wholeCells(model, state.at);
   const x = place.x((at[0] + at[1]) / 2);
   context.strokeStyle = style.getPropertyValue('--soft');
   context.beginPath();
@@ -432,23 +432,23 @@ const drawCross = () => {
   context.stroke();
   context.lineCap = 'round';
   for (const line of place.on) {
-    const [least, most] = heights(model, line, at);
-    if (least === null) continue;
-    const thickness = least === most ? 7 : 3;
+    const [min, max] = heights(model, line, at);
+    if (min === null) continue;
+    const thickness = min === max ? 7 : 3;
     for (const [paint, thick] of [[style.getPropertyValue('--card'), thickness + 4], [line[theme()], thickness]]) {
       context.strokeStyle = paint;
       context.lineWidth = thick;
       context.beginPath();
-      context.moveTo(x, place.y(line, least) + DOT);
-      context.lineTo(x, place.y(line, most));
+      context.moveTo(x, place.y(line, min) + DOT);
+      context.lineTo(x, place.y(line, max));
       context.stroke();
     }
   }
 };
 
-/** The values under the pointer beside the names of their lines; without a pointer the peaks. */
+/** Shows the values under the pointer in the legend; without a pointer the peaks. */
 const showReadout = (model) => {
-  const at = state.at && told(model, state.at);
+  const at = state.at && wholeCells(model, state.at);
   const values = new Map(model.lines.map((line) => [line.letter, at ? span(...heights(model, line, at)) : exact(peak(line))]));
   for (const button of by('legend').children) {
     const value = values.get(button.dataset.letter);
@@ -461,7 +461,7 @@ const showReadout = (model) => {
   if (!at) {
     by('when').textContent = 'Peaks';
     by('time').textContent = `of ${whole('')(model.length)} second${model.length === 1 ? '' : 's'}`;
-    plot.setAttribute('aria-valuetext', 'no second chosen');
+    plot.setAttribute('aria-valuetext', 'no second selected');
     return;
   }
   by('when').textContent = `${range(at)} s${isPaused(model, at) ? ', paused' : ''}`;
@@ -478,8 +478,8 @@ const point = (at) => {
   drawCross();
 };
 
-/** Where a key leads: to the cell before or after what is told, or a twentieth of the log on. */
-const led = (key) => {
+/** Returns the range that a key selects: the previous or next cell, or the one a twentieth of the log away. */
+const keyTarget = (key) => {
   const model = current();
   const last = model.cells - 1;
   const [before, after] = state.at ? state.at.map((offset) => cellAt(model, offset)) : [1, -1];
@@ -501,7 +501,7 @@ const listen = () => {
   plot.addEventListener('pointerleave', (event) => event.pointerType === 'mouse' && point(null));
   plot.addEventListener('blur', () => point(null));
   plot.addEventListener('keydown', (event) => {
-    const at = event.key === 'Escape' ? null : led(event.key);
+    const at = event.key === 'Escape' ? null : keyTarget(event.key);
     if (at === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     point(at);
@@ -515,10 +515,10 @@ const listen = () => {
   new ResizeObserver(draw).observe(plot);
 };
 
-/** The button says what it leads to. */
+/** Labels the button with the theme that it selects. */
 const nameTheme = () => {
   by('paper').textContent = theme() === 'dark' ? 'Light' : 'Dark';
-  by('theme').title = `Draw on ${theme() === 'dark' ? 'light' : 'dark'} paper`;
+  by('theme').title = `Switch to the ${theme() === 'dark' ? 'light' : 'dark'} theme`;
 };
 
 document.title = `${data.log} – rateLLMiter`;

@@ -7,11 +7,11 @@ use super::*;
 use crate::series::Counts;
 
 fn html(log: &str, models: &[(&str, &Series)]) -> String {
-    let summaries: Vec<_> = models.iter().map(|(name, series)| Summary::of(name, series)).collect();
+    let summaries: Vec<_> = models.iter().map(|(name, series)| Summary::from_series(name, series)).collect();
     page(&Page { log, models, summaries: &summaries, shown: 0, lines: &Lines::default(), theme: Theme::Dark })
 }
 
-/// The data in a page.
+/// Returns the data of a page.
 fn data(html: &str) -> Value {
     let (_, rest) = html.split_once("<script id=\"data\" type=\"application/json\">").unwrap();
     serde_json::from_str(rest.split_once("</script>").unwrap().0).unwrap()
@@ -21,15 +21,15 @@ fn model(series: &Series) -> Value {
     data(&html("x.jsonl", &[("m", series)]))["models"][0].clone()
 }
 
-/// Those of tokens come first, and only where there are any.
+/// Returns the lines of a model. Those of tokens come first in the order of drawing and may be missing.
 fn lines(model: &Value) -> &'static [Line] {
     &LINES[LINES.len() - model["heights"].as_array().unwrap().len()..]
 }
 
-/// One of the columns of a line, cell by cell.
+/// Returns a column of a line, one value per cell.
 fn column(model: &Value, letter: char, column: usize) -> Vec<Option<f64>> {
-    let told = lines(model);
-    let line = told.iter().position(|line| line.letter == letter).unwrap();
+    let lines = lines(model);
+    let line = lines.iter().position(|line| line.letter == letter).unwrap();
     let columns = model["heights"][line].as_array().unwrap();
     let cells = model["cells"].as_u64().unwrap();
     match columns.get(column).unwrap_or(&columns[0]) {
@@ -46,7 +46,7 @@ fn seconds(model: &Value) -> Vec<u64> {
 }
 
 fn counted(rows: impl IntoIterator<Item = (u64, Counts)>) -> Series {
-    rows.into_iter().map(|(at, counts)| Second::counted(at, counts)).collect()
+    rows.into_iter().map(|(at, counts)| Second::from_counts(at, counts)).collect()
 }
 
 fn row(at: u64) -> Row<'static> {
@@ -56,7 +56,7 @@ fn row(at: u64) -> Row<'static> {
 }
 
 #[test]
-fn the_page_needs_nothing_else() {
+fn page_is_self_contained() {
     let html = html("x.jsonl", &[("m", &counted([(5, [1; 5])]))]);
     for outside in ["http://", "https://", "src=", "href=", "url(", "@import", "import(", "fetch(", "{{", "}}"] {
         assert!(!html.contains(outside), "{outside}");
@@ -67,7 +67,7 @@ fn the_page_needs_nothing_else() {
 }
 
 #[test]
-fn names_are_data_whatever_they_look_like() {
+fn names_cannot_inject_markup() {
     let series = counted([(5, [1; 5])]);
     let names =
         ["</script><img onerror=alert(1)>", "<!--<script>", "\"'\\\n\u{2028}\u{2029}\0🦀", "{{data}}{{script}}", ""];
@@ -82,9 +82,9 @@ fn names_are_data_whatever_they_look_like() {
 }
 
 #[test]
-fn short_logs_are_kept_whole_with_their_gaps() {
+fn short_log_is_not_thinned() {
     let first = Row { rate: 0.0, held: Some(Bottleneck::Pause), ..row(10) };
-    let series: Series = [first, row(11), row(1_000_000_000)].iter().map(Second::of).collect();
+    let series: Series = [first, row(11), row(1_000_000_000)].iter().map(Second::from_row).collect();
     let model = model(&series);
     assert_eq!((seconds(&model), &model["stretch"]), (vec![1, 1, 999_999_988, 1], &1.into()));
     assert_eq!(column(&model, 'i', 0), [2.0, 2.0, 0.0, 2.0].map(Some));
@@ -97,7 +97,7 @@ fn short_logs_are_kept_whole_with_their_gaps() {
 }
 
 #[test]
-fn tokens_are_there_where_any_model_tells_of_some() {
+fn token_lines_are_present_if_any_model_has_tokens() {
     let quiet: Series = [row(10), row(11)].into_iter().collect();
     let budget = BudgetStatus { meter: BudgetKind::TokensPerMinute, limit: 6000, taken: 0, others: 0, learned: None };
     let told: Series =
@@ -114,7 +114,7 @@ fn tokens_are_there_where_any_model_tells_of_some() {
 }
 
 #[test]
-fn what_is_drawn_of_gaps_is_what_other_pictures_draw() {
+fn page_and_pictures_draw_gaps_alike() {
     let series: Series =
         [3, 4, 9, 11].map(|at| Row { reserved_tokens: 7, used_tokens: 5, ..row(at) }).into_iter().collect();
     let model = model(&series);
@@ -136,7 +136,7 @@ fn what_is_drawn_of_gaps_is_what_other_pictures_draw() {
 }
 
 #[test]
-fn a_peak_of_one_second_in_a_day_is_kept_and_the_rest_is_thinned() {
+fn thinning_keeps_a_peak_of_one_second() {
     let day: Series = (0..86_400)
         .map(|at| {
             let mut row = row(1_795_502_400 + at);
@@ -146,7 +146,7 @@ fn a_peak_of_one_second_in_a_day_is_kept_and_the_rest_is_thinned() {
             row.issued = if at == 54_321 { 99 } else { 1 + at % 3 };
             row.rate_limited = u64::from(at == 86_399);
             row.held = at.is_multiple_of(2).then_some(Bottleneck::Pause);
-            Second::of(&row)
+            Second::from_row(&row)
         })
         .collect();
     let html = html("x.jsonl", &[("m", &day)]);
@@ -162,7 +162,7 @@ fn a_peak_of_one_second_in_a_day_is_kept_and_the_rest_is_thinned() {
 }
 
 #[test]
-fn long_times_without_anything_in_long_logs_are_one_cell() {
+fn long_gap_is_one_cell() {
     let rows = (0..5000).chain(10_000_000..10_005_000).map(|at| (at, [at % 7, 0, 0, 0, 0]));
     let model = model(&counted(rows));
     let seconds = seconds(&model);
@@ -173,7 +173,7 @@ fn long_times_without_anything_in_long_logs_are_one_cell() {
 }
 
 #[test]
-fn the_largest_numbers_there_are_break_nothing() {
+fn extreme_numbers_are_rendered() {
     let ends = counted([(0, [u64::MAX; 5]), (u64::MAX, [u64::MAX; 5])]);
     let both = model(&ends);
     assert_eq!(
@@ -187,7 +187,7 @@ fn the_largest_numbers_there_are_break_nothing() {
 }
 
 #[test]
-fn numbers_take_few_letters() {
+fn numbers_are_written_in_few_characters() {
     let written = |value: f64| serde_json::to_string(&Number::of(value)).unwrap();
     let values = [0.0, 12.0, f64::from(1.1_f32), 1.501, -2.0, f64::NAN, 1e30, 18_446_744_073_709_551_616.0];
     assert_eq!(values.map(written).join(" "), "0 12 1.1 1.501 -2.0 null 1e+30 18446744073709551615");

@@ -1,4 +1,4 @@
-//! Tests of `live`.
+//! Tests of `run`.
 
 use super::*;
 
@@ -8,7 +8,7 @@ fn seconds(offset: f64) -> Duration {
     Duration::from_secs(START) + Duration::from_secs_f64(offset)
 }
 
-/// A program that has been followed from its start on: its rows come as each second ends.
+/// A program followed from its start, with each row read as its second ends.
 fn live(rows: &[(u64, &str, &str)]) -> Live {
     let mut live = Live::default();
     live.caught_up();
@@ -19,7 +19,7 @@ fn live(rows: &[(u64, &str, &str)]) -> Live {
     live
 }
 
-fn chart(live: &Live, shown: &Shown, room: u64, now: f64) -> Chart {
+fn chart(live: &Live, shown: &Selection, room: u64, now: f64) -> Chart {
     match live.view(shown, &"rfn".parse().unwrap(), room, seconds(now)) {
         View::Chart(chart) => *chart,
         View::Waiting(text) => panic!("{text}"),
@@ -30,13 +30,13 @@ fn figures(chart: &Chart) -> String {
     chart
         .figures
         .iter()
-        .map(|figure| format!("{} {}{}", figure.name, figure.value, if figure.alarms { "!" } else { "" }))
+        .map(|figure| format!("{} {}{}", figure.name, figure.value, if figure.is_alarm { "!" } else { "" }))
         .collect::<Vec<_>>()
         .join(", ")
 }
 
 #[test]
-fn figures_are_the_last_rows_and_count_down_between_rows() {
+fn figures_count_down_between_rows() {
     let live = live(&[
         (0, "m", r#""requested":9,"issued":1,"overflow":8,"rate":5.0,"in_flight":1"#),
         (
@@ -45,7 +45,7 @@ fn figures_are_the_last_rows_and_count_down_between_rows() {
             r#""requested":1,"rate_limited":1,"finished":2,"overflow":9,"limit":5.0,"rate":0.0,"paused_for":7.5,"time_left":12.5"#,
         ),
     ]);
-    let at = |now| figures(&chart(&live, &Shown::Any, 100, now));
+    let at = |now| figures(&chart(&live, &Selection::Default, 100, now));
     assert_eq!(
         at(2.0),
         "waiting 9, in flight 0, allowed/s 0 of 5, pause 8s!, time left 13s, calls 10, finished 2, refusals 1!"
@@ -55,51 +55,53 @@ fn figures_are_the_last_rows_and_count_down_between_rows() {
 }
 
 #[test]
-fn the_fullest_budget_is_told_where_there_is_one() {
+fn fullest_budget_is_shown() {
     let budgets = r#""overflow":3,"rate":5.0,"budgets":[{"meter":"tokens_per_minute","limit":1000,"taken":200},{"meter":"requests_per_day","limit":50,"taken":31}]"#;
-    let told = live(&[(0, "m", budgets)]);
-    assert!(figures(&chart(&told, &Shown::Any, 100, 1.0)).contains("time left ~1s, budget 62 %, calls 0"));
-    let rests = live(&[(0, "m", budgets), (9, "other", r#""requested":1"#)]);
-    assert!(figures(&chart(&rests, &Shown::Named("m".into()), 100, 10.0)).contains("time left –, budget –, calls 0"));
+    let busy = live(&[(0, "m", budgets)]);
+    assert!(figures(&chart(&busy, &Selection::Default, 100, 1.0)).contains("time left ~1s, budget 62 %, calls 0"));
+    let idle = live(&[(0, "m", budgets), (9, "other", r#""requested":1"#)]);
+    assert!(
+        figures(&chart(&idle, &Selection::Named("m".into()), 100, 10.0)).contains("time left –, budget –, calls 0")
+    );
 }
 
 #[test]
-fn a_model_without_rows_rests_while_others_have_some() {
+fn model_without_recent_rows_is_idle() {
     let live = live(&[
         (0, "m", r#""overflow":8,"rate":0.0,"paused_for":7.5,"in_flight":2"#),
         (3, "other", r#""requested":1,"overflow":1,"rate":0.5"#),
     ]);
-    let named = |name: &str| figures(&chart(&live, &Shown::Named(name.into()), 100, 4.0));
+    let named = |name: &str| figures(&chart(&live, &Selection::Named(name.into()), 100, 4.0));
     assert!(named("m").starts_with("waiting 0, in flight 2, allowed/s 0, pause –, time left –"), "{}", named("m"));
     assert!(named("other").contains("time left ~2s"), "{}", named("other"));
-    let all = figures(&chart(&live, &Shown::All, 100, 4.0));
+    let all = figures(&chart(&live, &Selection::All, 100, 4.0));
     assert_eq!(all, "waiting 1, in flight 2, models 2, paused 0, time left –, calls 1, finished 0, refusals 0");
 }
 
 #[test]
-fn the_chart_fills_then_narrows_then_scrolls() {
+fn chart_fills_then_narrows_then_scrolls() {
     let rows: Vec<_> = (0..100).map(|at| (at, "m", r#""requested":1"#)).collect();
     let span = |count: u8| {
-        let chart = chart(&live(&rows[..count.into()]), &Shown::Any, 70, count.into());
+        let chart = chart(&live(&rows[..count.into()]), &Selection::Default, 70, count.into());
         (chart.from, chart.to)
     };
     assert_eq!(
         [span(1), span(30), span(31), span(60), span(61), span(70), span(100)],
         [(0, 29), (0, 29), (0, 59), (0, 59), (0, 69), (0, 69), (30, 99)]
     );
-    let chart = chart(&live(&rows), &Shown::Any, 70, 100.0);
-    assert_eq!(chart.graph.curves[0].corners.len(), 70, "what is left of it is cut off");
+    let chart = chart(&live(&rows), &Selection::Default, 70, 100.0);
+    assert_eq!(chart.graph.curves[0].corners.len(), 70, "earlier corners are removed");
 }
 
 #[test]
-fn without_rows_it_goes_on_for_a_minute_and_then_stands_still() {
+fn chart_advances_for_a_minute_without_rows() {
     let live = live(&[(5, "m", r#""requested":4,"in_flight":3"#)]);
     let ends = |now: f64| {
-        let chart = chart(&live, &Shown::Any, 20, now);
+        let chart = chart(&live, &Selection::Default, 20, now);
         let last = |curve: usize| *chart.graph.curves[curve].corners.last().unwrap();
         (last(0), last(1), chart.to)
     };
-    // The row of the second under way has not come yet.
+    // The row of the current second has not been written yet.
     assert_eq!(ends(7.9), ((0, 4.0), (0, 3.0), 19));
     assert_eq!(ends(9.0), ((2, 0.0), (2, 3.0), 19));
     assert_eq!(ends(40.0), ((33, 0.0), (33, 3.0), 33));
@@ -111,49 +113,49 @@ fn without_rows_it_goes_on_for_a_minute_and_then_stands_still() {
 }
 
 #[test]
-fn a_log_of_long_ago_stands_still_and_says_so() {
+fn chart_of_an_old_log_stands_still() {
     let mut live = Live::default();
     live.add(format!(r#"{{"at":{START},"model":"m","requested":1}}"#).as_bytes(), seconds(7200.0));
     live.caught_up();
-    assert_eq!(chart(&live, &Shown::Any, 20, 7300.0).graph.curves[0].corners, [(0, 1.0)]);
+    assert_eq!(chart(&live, &Selection::Default, 20, 7300.0).graph.curves[0].corners, [(0, 1.0)]);
     assert_eq!(live.note(seconds(7300.0)).unwrap(), "no row for 2h01m39s");
-    // Another clock wrote it: what counts is when it comes.
+    // Written by another clock: the time of reading counts.
     live.add(format!(r#"{{"at":{},"model":"m","requested":1}}"#, START + 1).as_bytes(), seconds(7300.0));
     assert_eq!(live.note(seconds(7301.0)), None);
 }
 
 #[test]
-fn a_model_that_is_not_there_is_waited_for() {
-    let waits = |live: &Live, shown: &Shown| match live.view(shown, &Lines::default(), 100, seconds(0.0)) {
+fn missing_model_is_waited_for() {
+    let waits = |live: &Live, shown: &Selection| match live.view(shown, &Lines::default(), 100, seconds(0.0)) {
         View::Waiting(text) => text,
         View::Chart(_) => String::new(),
     };
-    let named = |name: &str| Shown::Named(name.into());
-    assert_eq!(waits(&Live::default(), &Shown::All), "waiting for its first row");
+    let named = |name: &str| Selection::Named(name.into());
+    assert_eq!(waits(&Live::default(), &Selection::All), "waiting for the first row");
     let live = live(&[(0, "b", r#""requested":1"#), (0, "a", r#""requested":1"#), (0, "a,b,c", r#""requested":1"#)]);
-    assert_eq!(waits(&live, &named("c")), r#"waiting for the model "c"; there is "a", "a,b,c", "b""#);
-    assert_eq!(waits(&live, &named("a,c")), r#"waiting for the model "a,c"; there is "a", "a,b,c", "b""#);
-    assert_eq!(live.chosen(&Shown::Any), Some(vec!["b"]), "the first one");
+    assert_eq!(waits(&live, &named("c")), r#"waiting for the model "c"; the log contains "a", "a,b,c", "b""#);
+    assert_eq!(waits(&live, &named("a,c")), r#"waiting for the model "a,c"; the log contains "a", "a,b,c", "b""#);
+    assert_eq!(live.chosen(&Selection::Default), Some(vec!["b"]), "the first one");
     assert_eq!(live.chosen(&named("a,b,c")), Some(vec!["a,b,c"]));
     assert_eq!(live.chosen(&named("a,b")), Some(vec!["a", "b"]));
     assert_eq!(chart(&live, &named("a,b"), 100, 1.0).graph.curves.len(), 2);
 }
 
 #[test]
-fn old_rows_are_forgotten_and_stay_in_the_totals() {
+fn dropped_rows_stay_in_the_totals() {
     let mut live = Live::default();
     for at in 0..20_000 {
         live.add(format!(r#"{{"at":{},"model":"m","requested":2,"finished":1}}"#, START + at).as_bytes(), seconds(0.0));
     }
-    assert!(live.models["m"].series.seconds().len() < 2 * KEPT);
-    let chart = chart(&live, &Shown::All, 100, 0.0);
+    assert!(live.models["m"].series.seconds().len() < 2 * MAX_ROWS);
+    let chart = chart(&live, &Selection::All, 100, 0.0);
     assert!(figures(&chart).contains("calls 40000, finished 20000"));
     assert_eq!((chart.to, chart.graph.curves[0].corners.last()), (19_999, Some(&(19_999, 1.0))));
     assert_eq!(chart.graph.curves[0].name, "m: 20000");
 }
 
 #[test]
-fn what_is_no_row_is_counted_and_minutes_of_the_python_package_are_rows() {
+fn broken_lines_are_counted_and_python_minutes_read() {
     let mut live = live(&[]);
     for line in [
         "junk",
@@ -164,27 +166,27 @@ fn what_is_no_row_is_counted_and_minutes_of_the_python_package_are_rows() {
     ] {
         live.add(line.as_bytes(), seconds(1.0));
     }
-    let _ = live.view(&Shown::Any, &Lines::default(), 100, seconds(9.0));
+    let _ = live.view(&Selection::Default, &Lines::default(), 100, seconds(9.0));
     let minute = format!(
         r#"{{"rate_limiter_name":"p","second_bucket_list":[{{"second_bucket_id":{START},"second_requested_ticket_count":4,"issued_ticket_count":2,"overflow_request_list":[1,2],"rate_limited_request_list":[],"finished_ticket_list":[1]}}]}}"#
     );
     live.add(minute.as_bytes(), seconds(1.0));
-    let _ = live.view(&Shown::All, &Lines::default(), 100, seconds(9.0));
-    assert_eq!(live.note(seconds(1.0)).unwrap(), "2 lines were not understood");
-    let chart = chart(&live, &Shown::Named("p".into()), 100, 1.0);
+    let _ = live.view(&Selection::All, &Lines::default(), 100, seconds(9.0));
+    assert_eq!(live.note(seconds(1.0)).unwrap(), "2 broken lines");
+    let chart = chart(&live, &Selection::Named("p".into()), 100, 1.0);
     assert!(figures(&chart).ends_with("calls 4, finished 1, refusals 0"), "{}", figures(&chart));
 }
 
 #[test]
-fn rows_from_one_end_of_time_to_the_other_are_shown() {
+fn extreme_times_and_counts_are_shown() {
     let mut live = Live::default();
     for at in [0, u64::MAX] {
         let row = format!(r#"{{"at":{at},"model":"m","requested":{},"overflow":{}}}"#, u64::MAX, u64::MAX);
         live.add(row.as_bytes(), Duration::from_secs(5));
     }
     for room in [2, 100, u64::MAX] {
-        let chart = chart(&live, &Shown::Any, room, 1.0);
+        let chart = chart(&live, &Selection::Default, room, 1.0);
         assert!(chart.from <= chart.to, "{} {}", chart.from, chart.to);
     }
-    chart(&live, &Shown::All, 100, 1.0);
+    chart(&live, &Selection::All, 100, 1.0);
 }

@@ -1,0 +1,80 @@
+//! Tests of `read`.
+
+use super::*;
+use crate::series::Counts;
+
+fn counts(log: &Log, model: &str) -> Vec<(u64, Counts)> {
+    log.models[model].seconds().iter().map(|second| (second.at, second.counts)).collect()
+}
+
+fn read(text: &[u8]) -> Log {
+    Log::of(text, false).unwrap()
+}
+
+const HEADER: &str = r#"{"format":1,"started":7,"library":"0.1.0"}"#;
+
+#[test]
+fn rows_are_read_by_model_and_second() {
+    let text = format!(
+        "{HEADER}\n{}\n{}\n\n{}\n",
+        r#"{"at":7,"model":"m","requested":3,"issued":1,"overflow":2,"rate":5.0}"#,
+        r#"{"at":7,"model":"other","finished":1}"#,
+        r#"{"at":8,"model":"m","issued":1,"rate_limited":1,"overflow":1,"new":{"in":["later"]}}"#,
+    );
+    let log = read(text.as_bytes());
+    assert_eq!(counts(&log, "m"), [(7, [3, 1, 0, 0, 2]), (8, [0, 1, 1, 0, 1])]);
+    assert_eq!(counts(&log, "other"), [(7, [0, 0, 0, 1, 0])]);
+    assert!(log.notes(Path::new("x")).is_empty());
+}
+
+#[test]
+fn header_has_namespace_and_budgets_are_kept_on_request() {
+    let row = r#"{"at":7,"model":"m","budgets":[{"meter":"tokens_per_day","limit":9,"taken":1}]}"#;
+    let text = format!("{}\n{row}\n", HEADER.replace('}', r#","namespace":"team-a"}"#));
+    let kept = |keeps_budgets| {
+        let log = Log::of(text.as_bytes(), keeps_budgets).unwrap();
+        assert_eq!((log.namespace.as_deref(), log.is_python), (Some("team-a"), false));
+        log.models["m"].kept_budgets().len()
+    };
+    assert_eq!((kept(true), kept(false)), (1, 0));
+    assert_eq!(read(HEADER.as_bytes()).namespace, None);
+}
+
+#[test]
+fn python_minute_is_counted_by_list_lengths() {
+    let text = r#"{"rate_limiter_name":"a\/b","second_bucket_list":[
+        {"second_bucket_id":5,"second_requested_ticket_count":4,"issued_ticket_count":2,"issued_ticket_list":[{},{}],
+         "overflow_request_list":[{"request_id":1},{"x":[1,2,3]}],"rate_limited_request_list":[{}],"finished_ticket_list":[]}]}"#;
+    let log = read(text.replace('\n', "").as_bytes());
+    assert_eq!(counts(&log, "a/b"), [(5, [4, 2, 1, 0, 2])]);
+    assert!(log.is_python);
+}
+
+#[test]
+fn incomplete_and_broken_lines_are_skipped_with_notes() {
+    let row = r#"{"at":7,"model":"m","issued":1}"#;
+    let torn = format!("{HEADER}\n{row}\n{}", &row[..20]);
+    let log = read(torn.as_bytes());
+    assert_eq!(log.notes(Path::new("x")), ["skipped the incomplete last line of x"]);
+    assert_eq!(counts(&log, "m"), [(7, [0, 1, 0, 0, 0])]);
+
+    let mut broken = format!("{HEADER}\n{}\n{row}\n", &row[..20]).into_bytes();
+    broken.extend(b"\xff\xfe\n{}\n[]\n7\n");
+    let log = read(&broken);
+    let notes = log.notes(Path::new("x"));
+    assert_eq!(notes.len(), 4);
+    assert!(notes[0].starts_with("skipped broken line 2 of x: EOF while parsing"), "{notes:?}");
+    assert_eq!(notes[1], "skipped broken line 4 of x: it is not UTF-8");
+    assert!(notes[2].starts_with("skipped broken line 5 of x: missing field `at`"), "{notes:?}");
+    assert_eq!(notes[3], "skipped 2 more broken lines of x");
+    assert_eq!(counts(&log, "m"), [(7, [0, 1, 0, 0, 0])]);
+}
+
+#[test]
+fn endless_line_is_skipped_at_its_limit() {
+    let row = b"\n{\"at\":7,\"model\":\"m\",\"issued\":1}\n";
+    let endless = io::repeat(b'x').take(3 * MAX_ROW_BYTES + 17);
+    let log = Log::of(BufReader::new(endless.chain(&row[..])), false).unwrap();
+    assert_eq!(log.too_long, Some((1, MAX_ROW_BYTES)));
+    assert_eq!(counts(&log, "m"), [(7, [0, 1, 0, 0, 0])]);
+}

@@ -1,0 +1,129 @@
+//! The lines of a chart, by the letters of `-lines`.
+
+use std::str::FromStr;
+
+/// One line that a chart can contain.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Line {
+    pub(crate) letter: char,
+    pub(crate) name: &'static str,
+    pub(crate) color: Color,
+    /// Width in pixels. Lines drawn first are wider, so that a line along the same path does not hide them.
+    pub(crate) width: u32,
+    pub(crate) axis: Axis,
+}
+
+/// A color on a light and on a dark background.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Color {
+    pub(crate) light: (u8, u8, u8),
+    pub(crate) dark: (u8, u8, u8),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Axis {
+    Calls,
+    Seconds,
+    Tokens,
+}
+
+impl Axis {
+    /// Axes on the right side, from the frame outwards.
+    pub(crate) const RIGHT: [Self; 2] = [Self::Seconds, Self::Tokens];
+
+    pub(crate) const fn title(self) -> &'static str {
+        match self {
+            Self::Calls => "Calls",
+            Self::Seconds => "Seconds",
+            Self::Tokens => "Tokens",
+        }
+    }
+
+    /// Returns the smallest distance between two ticks.
+    pub(crate) const fn min_step(self) -> f64 {
+        match self {
+            Self::Calls | Self::Tokens => 1.0,
+            Self::Seconds => 0.01,
+        }
+    }
+}
+
+const fn line(
+    letter: char,
+    name: &'static str,
+    light: (u8, u8, u8),
+    dark: (u8, u8, u8),
+    width: u32,
+    axis: Axis,
+) -> Line {
+    Line { letter, name, color: Color { light, dark }, width, axis }
+}
+
+/// All lines, in drawing order.
+pub(crate) const LINES: [Line; 12] = [
+    line('t', "tokens reserved", (170, 200, 0), (178, 206, 40), 6, Axis::Tokens),
+    line('b', "token budget", (80, 60, 0), (250, 240, 180), 4, Axis::Tokens),
+    line('u', "tokens used", (230, 0, 140), (255, 80, 190), 4, Axis::Tokens),
+    line('o', "overflow, waiting", (150, 170, 255), (96, 122, 230), 6, Axis::Calls),
+    line('r', "requested", (255, 150, 0), (255, 166, 43), 6, Axis::Calls),
+    line('n', "in flight", (0, 150, 160), (64, 200, 208), 4, Axis::Calls),
+    line('a', "allowed rate", (120, 120, 120), (165, 165, 165), 4, Axis::Calls),
+    line('i', "issued", (0, 135, 30), (62, 190, 88), 5, Axis::Calls),
+    line('f', "finished", (140, 50, 160), (204, 120, 222), 3, Axis::Calls),
+    line('e', "rate limited", (225, 0, 0), (255, 92, 92), 3, Axis::Calls),
+    line('w', "wait p99, s", (180, 120, 60), (214, 164, 110), 3, Axis::Seconds),
+    line('l', "latency p99, s", (30, 80, 160), (120, 170, 250), 3, Axis::Seconds),
+];
+
+/// The letters of the selected lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Lines(String);
+
+impl Lines {
+    /// Returns the selected lines in drawing order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &'static Line> {
+        LINES.iter().filter(|line| self.0.contains(line.letter))
+    }
+
+    /// Returns the letters as typed.
+    pub(crate) fn letters(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for Lines {
+    fn default() -> Self {
+        Self("riefo".into())
+    }
+}
+
+impl FromStr for Lines {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = "r requested, i issued, e rate limited, f finished, o overflow, a allowed rate, w wait, l latency, n in flight, t tokens reserved, u tokens used, b token budget";
+        if text.is_empty() {
+            return Err(format!("no letters; choose from {known}"));
+        }
+        match text.chars().find(|letter| LINES.iter().all(|line| line.letter != *letter)) {
+            Some(unknown) => Err(format!("unknown letter {unknown:?}; choose from {known}")),
+            None => Ok(Self(text.to_owned())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_select_lines_in_drawing_order() {
+        let letters: String = "rieo".parse::<Lines>().unwrap().iter().map(|line| line.letter).collect();
+        assert_eq!(letters, "orie");
+        assert_eq!("rr".parse::<Lines>().unwrap().iter().count(), 1);
+        for text in ["", "x", "rx", "R", "r i", "🦀"] {
+            let error = text.parse::<Lines>().unwrap_err();
+            assert!(error.contains("r requested, i issued, e rate limited, f finished, o overflow"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Tests of `check`.
+
+use ratellmiter_core::log::{BudgetKind, BudgetStatus, Row};
+
+use super::*;
+use crate::series::{Second, Series};
+
+fn run() -> Summary {
+    let row = |at| Row {
+        at,
+        requested: 5,
+        issued: 5,
+        finished: 5,
+        rate_limited: u64::from(at == 3),
+        rate: 5.0,
+        limit: Some(5.0),
+        ..Row::default()
+    };
+    Summary::from_series("m", &(0..20).map(|at| Second::from_row(&row(at))).collect::<Series>())
+}
+
+fn broken(text: &str) -> Vec<String> {
+    text.parse::<Conditions>().unwrap().broken_by(&run())
+}
+
+#[test]
+fn broken_conditions_are_returned_with_figures() {
+    assert!(broken("refusals<=1, finished>=100,wait_p99<=5s,pauses==0,calls>99,line<1,duration<=1m").is_empty());
+    assert_eq!(broken("refusals<=0,finished>=100,calls<100"), ["refusals<=0: it is 1", "calls<100: it is 100"]);
+    assert_eq!(broken("duration<200ms"), ["duration<0.2s: it is 20s"]);
+    assert_eq!(broken("slowdown<=1"), ["slowdown<=1: it is 1.01"]);
+}
+
+#[test]
+fn missing_figure_breaks_a_condition() {
+    let counted = Summary::from_series("m", &(0..20).map(|at| Second::from_counts(at, [1; 5])).collect());
+    let conditions: Conditions = "wait_p99<=5s".parse().unwrap();
+    assert_eq!(conditions.broken_by(&counted), ["wait_p99<=5s: the log does not contain it"]);
+}
+
+#[test]
+fn tokens_budgets_and_calls_in_flight_are_checked() {
+    let row = |at| Row {
+        at,
+        requested: 5,
+        in_flight: at,
+        used_tokens: 10,
+        reserved_tokens: 50,
+        budgets: vec![BudgetStatus {
+            meter: BudgetKind::TokensPerMinute,
+            limit: 1000,
+            taken: 50 * at,
+            others: 0,
+            learned: None,
+        }],
+        ..Row::default()
+    };
+    let run = Summary::from_series("m", &(0..20).map(row).collect());
+    let broken_by = |text: &str| text.parse::<Conditions>().unwrap().broken_by(&run);
+    assert!(
+        broken_by("in_flight<=19,used_tokens==200,reserved_tokens==1000,budget_mean<0.5,budget_peak<=0.95").is_empty()
+    );
+    assert_eq!(broken_by("budget_peak<=0.9,in_flight<8"), ["budget_peak<=0.9: it is 0.95", "in_flight<8: it is 19"]);
+    assert_eq!(broken("budget_peak<=1"), ["budget_peak<=1: the log does not contain it"]);
+}
+
+#[test]
+fn invalid_condition_error_names_the_grammar() {
+    for (text, start) in [
+        ("", "\"\" is not a condition"),
+        ("refusals", "\"refusals\" is not a condition"),
+        ("refusals<=2,", "\"\" is not a condition"),
+        ("refusal<=2", "unknown figure \"refusal\""),
+        ("refusals<=two", "\"two\" is not a number"),
+        ("refusals<=-1", "\"-1\" is not a number"),
+        ("wait_p99<=5", "\"5\" is not a duration such as 5s, 200ms or 2m"),
+        ("wait_p99<=NaNs", "\"NaNs\" is not a duration"),
+    ] {
+        let error = text.parse::<Conditions>().unwrap_err();
+        assert!(error.starts_with(start), "{error}");
+        assert!(
+            error.contains("; allowed are conditions like FIGURE<=VALUE") && error.contains("refusals_per_call"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,126 @@
+//! Tests of `render`.
+
+use super::*;
+use crate::series::{Second, Series};
+use ratellmiter_core::log::{BudgetStatus, Row};
+
+fn run(model: &str, calls: u64) -> Summary {
+    let row = |at: u64| Row {
+        at: 1_795_502_400 + at,
+        requested: calls,
+        issued: calls,
+        finished: calls,
+        rate: 5.0,
+        limit: Some(5.0),
+        ..Row::default()
+    };
+    Summary::from_series(model, &(0..20).map(|at| Second::from_row(&row(at))).collect::<Series>())
+}
+
+#[test]
+fn text_has_a_block_for_each_model() {
+    let text = summaries(Format::Text, "x.jsonl", &[run("gpt-4o", 5), run("a\nb", 1)]);
+    insta::assert_snapshot!(text, @r#"
+    gpt-4o, from 2026-11-24 06:40:00
+      calls     100: 100 finished (0 failed), 0 given up
+      refusals  0, 0.000 per call; 0 pauses, 0 s in total
+      wait      0.0 s mean, 0.0 s p99; at most 0 queued
+      latency   0.0 s p99
+      in flight 0.0 mean, 0 max
+      duration  20 s; at least 19.8 s at 300 per minute
+      verdict   no call was queued: the limit is not the bottleneck
+
+    a b, from 2026-11-24 06:40:00
+      calls     20: 20 finished (0 failed), 0 given up
+      refusals  0, 0.000 per call; 0 pauses, 0 s in total
+      wait      0.0 s mean, 0.0 s p99; at most 0 queued
+      latency   0.0 s p99
+      in flight 0.0 mean, 0 max
+      duration  20 s; at least 3.8 s at 300 per minute
+      verdict   no call was queued: the limit is not the bottleneck
+    "#);
+}
+
+#[test]
+fn tokens_and_budgets_are_rendered_if_known() {
+    let row = |at: u64| Row {
+        at: 1_795_502_400 + at,
+        requested: 2,
+        issued: 2,
+        finished: 2,
+        in_flight: 4,
+        rate: 5.0,
+        reserved_tokens: 8192,
+        used_tokens: 4500,
+        budgets: vec![BudgetStatus {
+            meter: BudgetKind::TokensPerMinute,
+            limit: 600_000,
+            taken: 300_000,
+            others: 0,
+            learned: Some(400_000.0),
+        }],
+        ..Row::default()
+    };
+    let run = Summary::from_series("m", &(0..100).map(row).collect());
+    insta::assert_snapshot!(text(&run), @r#"
+    m, from 2026-11-24 06:40:00
+      calls     200: 200 finished (0 failed), 0 given up
+      refusals  0, 0.000 per call; 0 pauses, 0 s in total
+      wait      0.0 s mean, 0.0 s p99; at most 0 queued
+      latency   0.0 s p99
+      in flight 4.0 mean, 4 max
+      tokens    819200 reserved, 4096 per call; 450000 used, 2250 per call
+      budget    600000 tokens per minute, adapted to 400000: 75 % charged on average, 75 % at most; 45 % used
+      duration  100 s
+      verdict   no call was queued: the limit is not the bottleneck
+    "#);
+    insta::assert_snapshot!(table(&["m".into()], &[&run], false).split_once("| mean in").unwrap().1, @r#"
+     flight | 4.0 |
+    | max in flight | 4 |
+    | reserved tokens | 819200 |
+    | used tokens | 450000 |
+    | reserved tokens per call | 4096.0 |
+    | used tokens per call | 2250.0 |
+    | tokens per minute, used | 45 % |
+    | fullest budget, mean | 75 % |
+    | fullest budget, peak | 75 % |
+    "#);
+    let value: serde_json::Value = serde_json::from_str(&summaries(Format::Json, "x", &[run])).unwrap();
+    let budget = &value["models"][0]["budgets"][0];
+    assert_eq!((&budget["meter"], &budget["peak"]), (&"tokens_per_minute".into(), &0.75.into()));
+}
+
+#[test]
+fn markdown_table_escapes_names() {
+    let page = summaries(Format::Md, "a|b.jsonl", &[run("<b>|`x`", 5)]);
+    assert!(
+        page.starts_with("### rateLLMiter: a\\|b.jsonl\n\n| | &lt;b>\\|\\`x\\` |\n| --- | --: |\n| calls | 100 |\n"),
+        "{page}"
+    );
+    assert!(page.ends_with("\n**&lt;b>\\|\\`x\\`**: no call was queued: the limit is not the bottleneck.\n"), "{page}");
+}
+
+#[test]
+fn json_has_log_and_models() {
+    let page = summaries(Format::Json, "x.jsonl", &[run("m", 5)]);
+    let value: serde_json::Value = serde_json::from_str(&page).unwrap();
+    assert_eq!(
+        (&value["log"], &value["models"][0]["calls"], &value["models"][0]["limit"]),
+        (&"x.jsonl".into(), &100.into(), &300.0.into())
+    );
+}
+
+#[test]
+fn comparison_has_ratios_if_defined() {
+    let (one, two) = (run("m", 10), run("m", 5));
+    let text = comparison(Format::Text, ["a", "b"], [&one, &two]);
+    assert!(text.contains("  calls                 200     100   2.00\n"), "{text}");
+    assert!(text.contains("  refusals                0       0      –\n"), "{text}");
+    let page = comparison(Format::Md, ["a", "b"], [&one, &two]);
+    assert!(page.contains("| | a | b | ratio |\n| --- | --: | --: | --: |\n| calls | 200 | 100 | 2.00 |\n"), "{page}");
+    let value: serde_json::Value = serde_json::from_str(&comparison(Format::Json, ["a", "b"], [&one, &two])).unwrap();
+    assert_eq!(
+        (&value["ratios"]["calls"], &value["ratios"]["refusals_per_call"]),
+        (&2.0.into(), &serde_json::Value::Null)
+    );
+}

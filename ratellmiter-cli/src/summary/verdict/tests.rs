@@ -1,0 +1,386 @@
+//! Tests of `verdict`.
+
+use ratellmiter_core::log::Row;
+
+use super::*;
+use crate::{
+    series::Series,
+    summary::tests::{budget, run},
+};
+
+/// Returns a change that queues 50 calls in each row, of which the first `seconds` have the `bottleneck`.
+fn limited(seconds: u64, bottleneck: Bottleneck) -> impl Fn(&mut Row<'static>) {
+    move |row| {
+        row.overflow = 50;
+        row.held = (row.at - 100 < seconds).then_some(bottleneck);
+    }
+}
+
+#[test]
+fn short_run_has_too_little_data() {
+    assert_eq!(run(1, |_| {}).verdict, "too little data: 5 calls in 1 second");
+    assert_eq!(run(4, |_| {}).verdict, "too little data: 20 calls in 4 seconds");
+    assert_eq!(Summary::from_series("m", &Series::default()).verdict, "too little data: 0 calls in 0 seconds");
+    let sparse = run(100, |row| (row.requested, row.issued) = (u64::from(row.at == 100), 0));
+    assert_eq!(sparse.verdict, "too little data: 1 call in 100 seconds");
+}
+
+#[test]
+fn limiting_rate_without_refusals_can_be_raised() {
+    let verdict =
+        "limited by the configured 300 calls per minute for 71 % of the time; no refusals: the limit can be raised";
+    assert_eq!(run(100, limited(71, Bottleneck::Rate)).verdict, verdict);
+    let summary = run(100, |row| {
+        limited(60, Bottleneck::Rate)(row);
+        (row.rate_limited, row.overloaded) = (u64::from(row.at == 150), u64::from(row.at == 150));
+    });
+    assert_eq!(
+        summary.verdict,
+        "limited by the configured 300 calls per minute for 60 % of the time; all refusals were overloads: the limit can be raised"
+    );
+    let summary = run(100, |row| {
+        limited(60, Bottleneck::Rate)(row);
+        row.rate_limited = u64::from(row.at == 150);
+    });
+    assert_eq!(
+        summary.verdict,
+        "limited by the configured 300 calls per minute for 60 % of the time; 1 refusal: find the cause before raising the limit"
+    );
+}
+
+#[test]
+fn refused_rate_suggests_a_limit() {
+    let summary = run(60, |row| {
+        (row.requested, row.limit, row.overflow) = (10, Some(10.0), 99);
+        row.rate_limited = u64::from([120, 140].contains(&row.at));
+        (row.issued, row.held) =
+            if row.at <= 120 { (6, Some(Bottleneck::Ramp)) } else { (4, Some(Bottleneck::Learned)) };
+    });
+    assert_eq!(summary.verdict, "the server refused calls at 3.9 per second: set 230 per minute");
+    // Slow refusals arrive during the pause.
+    let summary = run(60, |row| {
+        (row.requested, row.limit, row.overflow) = (10, Some(10.0), 99);
+        row.rate_limited = if [140, 141].contains(&row.at) { 3 } else { 0 };
+        row.rate = if (140..144).contains(&row.at) { 0.0 } else { 6.0 };
+        (row.issued, row.held) = match row.at {
+            ..140 => (6, Some(Bottleneck::Rate)),
+            140..144 => (0, Some(Bottleneck::Pause)),
+            _ => (4, Some(Bottleneck::Learned)),
+        };
+    });
+    assert_eq!(summary.verdict, "the server refused calls at 6.0 per second: set 360 per minute");
+    // The refusal of a canary does not count.
+    let summary = run(60, |row| {
+        (row.requested, row.limit, row.overflow) = (10, Some(10.0), 99);
+        row.rate_limited = u64::from([140, 143, 146].contains(&row.at));
+        row.rate = if (140..149).contains(&row.at) { 0.0 } else { 6.0 };
+        (row.issued, row.held) = match row.at {
+            ..140 => (6, Some(Bottleneck::Rate)),
+            140 => (5, Some(Bottleneck::Pause)),
+            143 | 146 => (1, Some(Bottleneck::Pause)),
+            141..149 => (0, Some(Bottleneck::Pause)),
+            _ => (4, Some(Bottleneck::Learned)),
+        };
+    });
+    assert_eq!(summary.verdict, "the server refused calls at 5.9 per second: set 350 per minute");
+}
+
+#[test]
+fn short_queue_has_no_bottleneck() {
+    assert_eq!(run(30, |row| row.overflow = 3).verdict, "at most 3 calls were queued: the limit is not the bottleneck");
+    let summary = run(30, |row| row.rate_limited = u64::from(row.at == 110));
+    assert_eq!(
+        summary.verdict,
+        "1 refusal, although no call was queued and the limit is rarely the bottleneck: other clients use the same limit"
+    );
+}
+
+#[test]
+fn rejected_calls_without_a_queue_are_named() {
+    let summary = run(30, |row| (row.requested, row.rejected) = (10, 4));
+    assert_eq!(
+        summary.verdict,
+        "120 of 300 calls were rejected by max_wait, max_queue or a deadline: raise the limit or the allowed wait"
+    );
+}
+
+#[test]
+fn brief_queue_and_unknown_bottleneck_are_named() {
+    let verdict = "up to 50 calls were queued, for less than 5 % of the time: the limit is rarely the bottleneck";
+    let soon_gone = run(100, |row| {
+        if row.at < 104 {
+            limited(4, Bottleneck::Rate)(row);
+        }
+    });
+    assert_eq!(soon_gone.verdict, verdict);
+    assert_eq!(
+        run(100, limited(30, Bottleneck::Other)).verdict,
+        "limited for 30 % of the time by a bottleneck that this version does not know"
+    );
+    assert_eq!(Summary::from_series("m", &Series::default()).wait_mean, None);
+}
+
+#[test]
+fn no_advice_without_evidence() {
+    // Calls are queued all the time, and the log contains no bottleneck.
+    let verdict = run(120, |row| row.overflow = 300).verdict;
+    assert_eq!(
+        verdict,
+        "calls were queued for 100 % of the time, up to 300 at once, for a reason not in the log; 0 refusals"
+    );
+    let refused = |reason| {
+        run(100, move |row| {
+            limited(100, reason)(row);
+            (row.rate_limited, row.in_flight) = (1, 8);
+        })
+        .verdict
+    };
+    assert_eq!(
+        refused(Bottleneck::Ramp),
+        "limited by the ramp for 100 % of the time; 100 refusals: find the cause before making it steeper"
+    );
+    assert_eq!(
+        refused(Bottleneck::InFlight),
+        "limited by 8 calls in flight for 100 % of the time; 100 refusals: find the cause before allowing more"
+    );
+    // The log contains no overload.
+    assert_eq!(
+        run(120, limited(120, Bottleneck::Pause)).verdict,
+        "paused for 100 % of the time by refusals that are not in this log"
+    );
+}
+
+#[test]
+fn verdicts_on_concurrency_ramp_pause_and_adapted_rate() {
+    let flight = run(50, |row| {
+        limited(40, Bottleneck::InFlight)(row);
+        row.in_flight = 8;
+    });
+    assert_eq!(
+        flight.verdict,
+        "limited by 8 calls in flight for 80 % of the time: allow more of them, or request shorter answers"
+    );
+    assert_eq!(
+        run(50, limited(20, Bottleneck::Ramp)).verdict,
+        "limited by the ramp for 40 % of the time: demand comes in bursts; set burst_window or a steeper ramp"
+    );
+    let paused = run(50, |row| {
+        limited(30, Bottleneck::Pause)(row);
+        row.rate_limited = u64::from(row.at == 100);
+    });
+    assert_eq!(
+        paused.verdict,
+        "paused for 60 % of the time after 1 refusal: the server's limit is lower than configured, or other clients use it too"
+    );
+    let busy = run(50, |row| {
+        limited(30, Bottleneck::Pause)(row);
+        (row.rate_limited, row.overloaded) = (u64::from(row.at == 100), u64::from(row.at == 100));
+    });
+    assert_eq!(busy.verdict, "paused for 60 % of the time while the server was overloaded");
+    assert_eq!(
+        run(50, limited(45, Bottleneck::Learned)).verdict,
+        "limited by the rate adapted after earlier refusals for 90 % of the time, below the configured 300 calls per minute"
+    );
+}
+
+#[test]
+fn log_of_counts_alone_has_a_verdict() {
+    let counted: Series = (0..30).map(|at| Second::from_counts(at, [5, 5, 1, 5, 40])).collect();
+    let summary = Summary::from_series("m", &counted);
+    assert_eq!(summary.verdict, "the log does not contain the limit; 1 refusal");
+    assert_eq!((summary.failed, summary.wait_p99, summary.limit, summary.given_up), (None, None, None, 0));
+    let quiet: Series = (0..30).map(|at| Second::from_counts(at, [5, 5, 0, 5, 1])).collect();
+    assert_eq!(Summary::from_series("m", &quiet).verdict, "at most 1 call was queued: the limit is not the bottleneck");
+}
+
+#[test]
+fn limiting_budget_is_named_with_advice() {
+    let output = |change: fn(&mut Row<'static>)| {
+        let summary = run(100, move |row| {
+            limited(93, Bottleneck::OutputTokensPerMinute)(row);
+            (row.reserved_tokens, row.used_tokens) = (5 * 4096, 5 * 400);
+            row.budgets = vec![budget(BudgetKind::OutputTokensPerMinute, 80_000, 79_000)];
+            change(row);
+        });
+        summary.verdict
+    };
+    let bound = "limited by the budget of 80000 output tokens per minute for 93 % of the time";
+    assert_eq!(
+        output(|_| {}),
+        format!("{bound}; calls reserved 4096 tokens on average and reported 400 as used: lower max_tokens")
+    );
+    assert_eq!(
+        output(|row| row.used_tokens = 5 * 2048),
+        format!("{bound}; no refusals: raise it if the account allows more")
+    );
+    assert_eq!(output(|row| row.used_tokens = 0), format!("{bound}; no refusals: raise it if the account allows more"));
+    assert_eq!(
+        output(|row| (row.used_tokens, row.rate_limited) = (5 * 4000, u64::from(row.at == 110))),
+        format!("{bound}; 1 refusal: find the cause before raising it")
+    );
+    assert_eq!(
+        output(|row| (row.used_tokens, row.rate_limited, row.overloaded) = (0, 1, 1)),
+        format!("{bound}; all refusals were overloads: raise it if the account allows more")
+    );
+    assert_eq!(
+        output(|row| (row.used_tokens, row.budgets[0].learned) = (0, Some(60_000.4))),
+        "limited by the adapted budget of 60000 output tokens per minute, below the configured 80000, for 93 % of the time"
+    );
+    // A program that sends one call after another queues one; and the log may lack the budget and the limit.
+    assert_eq!(
+        output(|row| (row.overflow, row.limit, row.used_tokens, row.budgets) = (1, None, 0, Vec::new())),
+        "limited by the budget of output tokens per minute for 93 % of the time; no refusals: raise it if the account allows more"
+    );
+    // Shorter answers do not reduce input tokens.
+    let input = run(100, |row| {
+        limited(50, Bottleneck::InputTokensPerMinute)(row);
+        (row.reserved_tokens, row.used_tokens) = (5 * 4096, 5 * 400);
+        row.budgets = vec![budget(BudgetKind::InputTokensPerMinute, 400_000, 400_000)];
+    });
+    assert_eq!(
+        input.verdict,
+        "limited by the budget of 400000 input tokens per minute for 50 % of the time; no refusals: raise it if the account allows more"
+    );
+}
+
+#[test]
+fn rarely_limiting_budget_is_not_named() {
+    let summary = run(100, |row| {
+        limited(60, Bottleneck::Rate)(row);
+        if row.at >= 160 {
+            row.held = Some(Bottleneck::TokensPerMinute);
+        }
+        row.budgets = vec![budget(BudgetKind::TokensPerMinute, 80_000, 80_000)];
+    });
+    let verdict =
+        "limited by the configured 300 calls per minute for 60 % of the time; no refusals: the limit can be raised";
+    assert_eq!(summary.verdict, verdict);
+    let soon_gone = run(100, |row| {
+        if row.at < 104 {
+            limited(4, Bottleneck::TokensPerMinute)(row);
+        }
+    });
+    assert_eq!(
+        soon_gone.verdict,
+        "up to 50 calls were queued, for less than 5 % of the time: the limit is rarely the bottleneck"
+    );
+}
+
+#[test]
+fn exhausted_daily_budget_is_named_with_its_time() {
+    let day = |start: u64, taken: fn(u64) -> u64, waits: bool| {
+        let row = |at| Row {
+            at: start + at,
+            requested: 5,
+            overflow: if waits { 50 } else { 0 },
+            limit: Some(5.0),
+            held: (waits && at >= 50).then_some(Bottleneck::RequestsPerDay),
+            budgets: vec![budget(BudgetKind::RequestsPerDay, 1000, taken(at))],
+            ..Row::default()
+        };
+        Summary::from_series("m", &(0..100).map(row).collect()).verdict
+    };
+    let noon = 1_795_564_800 + 2 * 3600 + 150;
+    let spent = |at| if at < 50 { 950 + at } else { 1000 };
+    assert_eq!(
+        day(noon, spent, true),
+        "the daily budget of 1000 requests was exhausted at 02:03 UTC, and calls waited for it for 50 % of the time"
+    );
+    assert_eq!(
+        day(noon, |_| 1000, true),
+        "the daily budget of 1000 requests was exhausted in the first second, and calls waited for it for 50 % of the time"
+    );
+    // On the next day.
+    assert!(
+        day(1_795_564_800 - 20, spent, true)
+            .starts_with("the daily budget of 1000 requests was exhausted at 2026-11-25 00:00:30 UTC")
+    );
+    // A budget may be too small for the next call without being exhausted.
+    assert_eq!(
+        day(noon, |_| 997, true),
+        "limited by the budget of 1000 requests per day for 50 % of the time; no refusals: raise it if the account allows more"
+    );
+    assert_eq!(
+        day(noon, spent, false),
+        "no call was queued: the limit is not the bottleneck; the daily budget of 1000 requests was exhausted at 02:03 UTC"
+    );
+}
+
+#[test]
+fn server_headers_are_named() {
+    assert_eq!(
+        run(50, limited(20, Bottleneck::Server)).verdict,
+        "limited by the server's rate-limit headers for 40 % of the time: its limits are lower than the configured ones, or other clients use them too"
+    );
+}
+
+#[test]
+fn suggested_limits_are_round() {
+    for (per_second, expected) in [(0.01, 1), (0.1, 6), (2.0, 120), (4.2, 250), (100.0, 6000)] {
+        assert_eq!(suggested_limit(per_second), expected, "{per_second}");
+    }
+}
+
+/// Runs simulated with the scheduler of the library.
+mod simulated {
+    use std::{num::NonZeroU32, time::Duration};
+
+    use ratellmiter_core::{
+        Limits,
+        sim::{Hint, Paced, Provider, Workload, run},
+    };
+
+    use super::*;
+
+    fn limits(per_minute: u32) -> Limits {
+        Limits::per_minute(NonZeroU32::new(per_minute).unwrap())
+    }
+
+    fn verdict(provider: Provider, workload: &Workload, limits: Limits) -> String {
+        let mut provider = provider.latency(Duration::from_millis(2500), 0.6, 0.0);
+        let mut ours = Paced::new(limits, 1).recording();
+        let report = run(&mut provider, workload, &mut [&mut ours]);
+        let rows = ours.rows(report.last(), "m");
+        Summary::from_series("m", &rows.iter().map(Second::from_row).collect()).verdict
+    }
+
+    #[test]
+    fn verdict_matches_the_simulated_bottleneck() {
+        let by_the_second = |limit| Provider::new(1).bucket(limit, Duration::from_secs(1));
+        let burst = Workload::burst(500);
+        let few = NonZeroU32::new(4).unwrap();
+        let outage = Duration::from_secs(5)..Duration::from_secs(200);
+        insta::assert_snapshot!(
+            [
+                ("right", verdict(by_the_second(300), &burst, limits(300))),
+                ("too high", verdict(by_the_second(300), &burst, limits(600))),
+                ("four in flight", verdict(by_the_second(300), &burst, limits(300).max_in_flight(few))),
+                ("outage", verdict(by_the_second(300).outage(outage, 529, Hint::Exact), &burst, limits(300))),
+                ("quiet", verdict(by_the_second(300), &Workload::steady(500, 60.0), limits(300))),
+            ]
+            .map(|(name, verdict)| format!("{name}: {verdict}"))
+            .join("\n"),
+            @r#"
+    right: limited by the configured 300 calls per minute for 87 % of the time; no refusals: the limit can be raised
+    too high: the server refused calls at 5.0 per second: set 300 per minute
+    four in flight: limited by 4 calls in flight for 81 % of the time: allow more of them, or request shorter answers
+    outage: paused for 64 % of the time while the server was overloaded
+    quiet: no call was queued: the limit is not the bottleneck
+    "#
+        );
+    }
+}
+
+#[test]
+fn ramp_verdict_without_overload_counts() {
+    let ramped = |at| Second {
+        rate: 2.0,
+        limit: 5.0,
+        bottleneck: Some(Bottleneck::Ramp),
+        ..Second::from_counts(at, [5, 2, 0, 2, 40])
+    };
+    assert_eq!(
+        Summary::from_series("m", &(0..30).map(ramped).collect()).verdict,
+        "limited by the ramp for 100 % of the time: demand comes in bursts; set burst_window or a steeper ramp"
+    );
+}

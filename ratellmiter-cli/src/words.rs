@@ -1,0 +1,60 @@
+//! Formatting of counts, times and untrusted text.
+
+/// Returns `count` with `noun`, which gets an "s" unless `count` is 1.
+pub(crate) fn plural(count: u64, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+/// Formats a duration in seconds as `59s`, `1m00s` or `1h00m00s`.
+pub(crate) fn short_duration(seconds: u64) -> String {
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, seconds) => format!("{seconds}s"),
+        (0, minutes, seconds) => format!("{minutes}m{seconds:02}s"),
+        (hours, minutes, seconds) => format!("{hours}h{minutes:02}m{seconds:02}s"),
+    }
+}
+
+/// Formats seconds since the epoch as a date and time in UTC. After the year 9999 the number itself is returned.
+pub(crate) fn utc(seconds: u64) -> String {
+    let (mut days, second) = (seconds / 86_400, seconds % 86_400);
+    let (mut year, mut month) = (1970, 1);
+    while days >= days_in_year(year) {
+        days -= days_in_year(year);
+        year += 1;
+        if year > 9999 {
+            return seconds.to_string();
+        }
+    }
+    while days >= days_in_month(year, month) {
+        days -= days_in_month(year, month);
+        month += 1;
+    }
+    let (day, hour, minute, second) = (days + 1, second / 3600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
+}
+
+fn days_in_year(year: u64) -> u64 {
+    let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    365 + u64::from(is_leap)
+}
+
+fn days_in_month(year: u64, month: u64) -> u64 {
+    match month {
+        2 => days_in_year(year) - 337,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// Replaces control characters by spaces, so that text from a log cannot break a line or control a terminal.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+}
+
+/// Joins the lines of a text with spaces. Paths and messages of the system may contain line breaks.
+pub(crate) fn one_line(text: &str) -> String {
+    text.split(['\n', '\r']).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests;

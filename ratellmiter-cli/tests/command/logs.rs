@@ -1,0 +1,135 @@
+//! Selection and reading of logs, and `-list`.
+
+use std::fs;
+
+use insta::assert_snapshot;
+
+use crate::{Directory, HEADER, ROW, sample};
+
+#[test]
+fn newest_log_with_rows_is_drawn() {
+    let directory = Directory::new();
+    directory.log("100-1.jsonl", format!("{HEADER}{ROW}"));
+    directory.log("200-1.jsonl", format!("{HEADER}{ROW}"));
+    directory.log("300-1.jsonl", HEADER);
+    assert_eq!(directory.drawn(&[]), ("200-1-default_riefo.png".into(), String::new()));
+    assert_eq!(directory.drawn(&["-lines=ri", "-file=100-1.jsonl"]).0, "100-1-default_ri.png");
+    assert_eq!(directory.drawn(&["-out", "x.png"]).0, "x.png");
+}
+
+#[test]
+fn directory_is_taken_from_option_environment_or_configuration() {
+    let directory = Directory::new();
+    for (number, name) in ["option", "variable", "configured"].iter().enumerate() {
+        fs::create_dir(directory.path(name)).unwrap();
+        fs::write(directory.path(name).join(format!("{number}-1.jsonl")), ROW).unwrap();
+    }
+    fs::write(directory.path("ratellmiter.toml"), "log_directory = \"configured\"").unwrap();
+    assert_eq!(directory.drawn(&[]).0, "2-1-default_riefo.png");
+    let output = directory.command(&[]).env("RATELLMITER_LOGS", "variable").output().unwrap();
+    assert_eq!(output.stdout, b"1-1-default_riefo.png\n");
+    assert_eq!(directory.drawn(&["-dir=option"]).0, "0-1-default_riefo.png");
+    fs::write(directory.path("ratellmiter.toml"), "log_dir = \"configured\"").unwrap();
+    assert_snapshot!(directory.failure(&[]), @"error: in the configuration ratellmiter.toml, line 1, column 1, key `log_dir`: unknown field `log_dir`, expected one of `default_rate_limit`, `log_directory`, `max_in_flight`, `max_attempts`, `burst_window`, `adaptive`, `enabled`, `ramp`, `provider`, `requests_per_day`, `tokens_per_minute`, `input_tokens_per_minute`, `output_tokens_per_minute`, `tokens_per_day`, `max_wait`, `max_queue`, `shared`, `shared_namespace`, `shared_on_disconnect`, `models`");
+}
+
+#[test]
+fn both_samples_are_drawn() {
+    let directory = Directory::new();
+    let (path, notes) = directory.drawn(&["-file", &sample("python-four-models.jsonl"), "-model=GPT4", "-lines=riefo"]);
+    assert_eq!((path.as_str(), notes.as_str()), ("python-four-models-GPT4_riefo.png", ""));
+    let (_, notes) = directory.drawn(&["-file", &sample("burst.jsonl"), "-model=gpt-4o", "-out=burst.png"]);
+    assert_eq!(notes, "");
+}
+
+#[test]
+fn missing_log_or_model_is_an_error() {
+    let directory = Directory::new();
+    assert_snapshot!(directory.failure(&["-dir=nowhere"]), @"error: cannot list the logs in nowhere: No such file or directory (os error 2)");
+    assert_snapshot!(directory.failure(&[]), @"error: no logs in ratellmiter_logs: log files end in .jsonl");
+    directory.log("1-1.jsonl", HEADER);
+    assert_snapshot!(directory.failure(&[]), @"error: no log in ratellmiter_logs contains any rows");
+    assert_snapshot!(directory.failure(&["-file=1-1.jsonl"]), @"error: ratellmiter_logs/1-1.jsonl contains no rows");
+    assert_snapshot!(directory.failure(&["-file=2-1.jsonl"]), @"error: cannot read the log 2-1.jsonl: No such file or directory (os error 2)");
+    directory.log("2-1.jsonl", ROW.replace("default", "gpt-4o") + &ROW.replace("default", "a\\nb"));
+    assert_snapshot!(directory.failure(&[]), @r#"error: no model "default" in ratellmiter_logs/2-1.jsonl, which contains "a\nb", "gpt-4o"; use -model=NAME or -model=all"#);
+    assert_snapshot!(directory.failure(&["-model=gpt"]), @r#"error: no model "gpt" in ratellmiter_logs/2-1.jsonl, which contains "a\nb", "gpt-4o"; use -model=NAME or -model=all"#);
+    assert_snapshot!(directory.failure(&["-file=ratellmiter_logs"]), @"error: cannot read the log ratellmiter_logs: Is a directory (os error 21)");
+}
+
+#[test]
+fn other_file_is_not_a_log() {
+    let directory = Directory::new();
+    directory.log("1-1.jsonl", "hello\nworld\n");
+    assert_snapshot!(directory.failure(&[]), @"error: ratellmiter_logs/1-1.jsonl is not a log: line 1: expected value at line 1 column 1");
+    directory.log("1-1.jsonl", format!("{HEADER}{{\"at\":\"7\",\"model\":\"m\"}}\n"));
+    assert_snapshot!(directory.failure(&["-file=1-1.jsonl"]), @r#"error: ratellmiter_logs/1-1.jsonl is not a log: line 2: invalid type: string "7", expected u64 at line 1 column 9"#);
+    directory.log("1-1.jsonl", [0xff, 0xfe, 0, 7]);
+    assert_snapshot!(directory.failure(&[]), @"error: ratellmiter_logs/1-1.jsonl is not a log: line 1: it is not UTF-8");
+}
+
+#[test]
+fn incomplete_and_broken_lines_are_noted() {
+    let directory = Directory::new();
+    directory.log("1-1.jsonl", format!("{HEADER}{ROW}{}", &ROW[..30]));
+    assert_snapshot!(directory.drawn(&[]).1, @"note: skipped the incomplete last line of ratellmiter_logs/1-1.jsonl");
+    directory.log("1-1.jsonl", format!("{HEADER}{}\n{ROW}", &ROW[..30]));
+    assert_snapshot!(directory.drawn(&[]).1, @"note: skipped broken line 2 of ratellmiter_logs/1-1.jsonl: EOF while parsing a string at line 1 column 30");
+}
+
+#[test]
+fn only_model_is_drawn_with_a_note() {
+    let directory = Directory::new();
+    directory.log("1-1.jsonl", ROW.replace("default", "mistral/large"));
+    let (path, note) = directory.drawn(&[]);
+    assert_eq!(path, "1-1-mistral-large_riefo.png");
+    assert_snapshot!(note, @r#"note: no model "default" in ratellmiter_logs/1-1.jsonl; drawing the only one, "mistral/large""#);
+}
+
+#[test]
+fn unusual_names_and_counts_are_drawn() {
+    let directory = Directory::new();
+    for model in ["../../x", "..", "a\\nb", "🦀", &"long".repeat(100), ""] {
+        directory.log("1-1.jsonl", ROW.replace("default", model));
+        let (path, _) = directory.drawn(&[]);
+        assert!(!path.contains('/') && path.len() <= 255, "{path}");
+    }
+    directory.log("1-1.jsonl", "{\"at\":7,\"model\":\"default\"}\n{\"at\":18446744073709551615,\"model\":\"default\",\"issued\":18446744073709551615}\n");
+    directory.drawn(&[]);
+}
+
+#[test]
+fn logs_are_listed_as_a_table() {
+    let directory = Directory::new();
+    directory
+        .log("1795502413-7.jsonl", format!("{HEADER}{ROW}{}", ROW.replace("13,", "99,").replace("default", "a\\nb")));
+    directory.log("1795502000-7.jsonl", HEADER);
+    directory.log("1795501000-7.jsonl", "hello\n");
+    fs::copy(sample("burst.jsonl"), directory.path("ratellmiter_logs/1795531603-9.jsonl")).unwrap();
+    let (code, table, notes) = directory.run(&["-list"]);
+    assert_eq!(code, 0);
+    assert_snapshot!(table, @r#"
+        log                 start (UTC)          length  calls  refusals  models
+        1795531603-9.jsonl  2026-11-25 21:02:34     35s    120         2  gpt-4o
+        1795502413-7.jsonl  2026-11-24 06:40:13   1m27s    200         0  a b, default
+        1795502000-7.jsonl  –                         –      0         0  –
+        "#);
+    assert_snapshot!(notes, @"note: ratellmiter_logs/1795501000-7.jsonl is not a log: line 1: expected value at line 1 column 1");
+    directory.log("1795502300-7.jsonl", format!("{}{ROW}", HEADER.replace('}', ",\"namespace\":\"team-a\"}")));
+    assert_snapshot!(directory.run(&["-list"]).1, @r#"
+        log                 start (UTC)          length  calls  refusals  namespace  models
+        1795531603-9.jsonl  2026-11-25 21:02:34     35s    120         2             gpt-4o
+        1795502413-7.jsonl  2026-11-24 06:40:13   1m27s    200         0             a b, default
+        1795502300-7.jsonl  2026-11-24 06:40:13      1s    100         0  team-a     default
+        1795502000-7.jsonl  –                         –      0         0             –
+        "#);
+    assert_snapshot!(directory.failure(&["-list", "-dir=nowhere"]), @"error: cannot list the logs in nowhere: No such file or directory (os error 2)");
+}
+
+#[test]
+fn overlong_lines_are_errors() {
+    let directory = Directory::new();
+    directory.log("1-1.jsonl", format!("{HEADER}{ROW}{{\"at\":8,\"model\":\"{}\"}}\n{ROW}", "x".repeat(1 << 20)));
+    assert_snapshot!(directory.failure(&["-check=calls>=1"]), @"error: line 3 of ratellmiter_logs/1-1.jsonl is longer than 1 MiB, the limit for a row");
+    assert_snapshot!(directory.failure(&["-file=/dev/zero"]), @"error: cannot read the log /dev/zero: line 1 has no line break within 256 MiB");
+}

@@ -1,0 +1,156 @@
+//! Arguments, errors and files.
+
+use std::{fs, process::Stdio};
+
+use insta::assert_snapshot;
+
+use crate::{Directory, ROW, sample};
+
+#[test]
+fn invalid_arguments_exit_with_2() {
+    let directory = Directory::new();
+    let error = |args: &[&str]| {
+        let (code, stdout, stderr) = directory.run(args);
+        assert_eq!((code, stdout.as_str(), stderr.lines().count()), (2, "", 1), "{stderr}");
+        stderr
+    };
+    assert_snapshot!(error(&["-lines=rx"]), @"error: invalid value 'rx' for '--lines <LETTERS>': unknown letter 'x'; choose from r requested, i issued, e rate limited, f finished, o overflow, a allowed rate, w wait, l latency, n in flight, t tokens reserved, u tokens used, b token budget");
+    assert_snapshot!(error(&["-lines="]), @"error: invalid value '' for '--lines <LETTERS>': no letters; choose from r requested, i issued, e rate limited, f finished, o overflow, a allowed rate, w wait, l latency, n in flight, t tokens reserved, u tokens used, b token budget");
+    assert_snapshot!(error(&["-modle=x"]), @"error: unexpected argument '--modle' found; tip: a similar argument exists: '--model'");
+    assert_snapshot!(error(&["gpt-4o"]), @"error: unexpected argument 'gpt-4o' found");
+    assert_snapshot!(error(&["-model=a", "-model=b"]), @"error: the argument '--model <NAME>' cannot be used multiple times");
+}
+
+#[test]
+fn unwritable_output_fails_without_a_file() {
+    let directory = Directory::new();
+    directory.log("1-1.jsonl", ROW);
+    fs::create_dir(directory.path("directory")).unwrap();
+    fs::write(directory.path("file"), "").unwrap();
+    assert_snapshot!(directory.failure(&["-out=directory"]), @"error: cannot write the picture directory: it is a directory");
+    assert_snapshot!(directory.failure(&["-out=none/x.png"]), @"error: cannot write the picture none/x.png: No such file or directory (os error 2)");
+    assert_snapshot!(directory.failure(&["-out=/dev/full"]), @"error: cannot write the picture /dev/full: No space left on device (os error 28)");
+    assert_eq!(directory.run(&["-out=/dev/null"]), (0, "/dev/null\n".into(), String::new()));
+    assert_snapshot!(directory.failure(&["-out=file/x.png"]), @"error: cannot write the picture file/x.png: Not a directory (os error 20)");
+}
+
+#[test]
+fn closed_stdout_is_not_an_error() {
+    let directory = Directory::new();
+    directory.log("1-1.jsonl", ROW);
+    for args in [&["-out=x.png"][..], &["-help"]] {
+        let mut child = directory.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
+    }
+}
+
+#[test]
+fn help_fits_a_screen() {
+    let directory = Directory::new();
+    let (code, help, _) = directory.run(&["-help"]);
+    assert_eq!((code, directory.run(&["-h"]).1), (0, help.clone()));
+    assert!(help.lines().count() <= 24 && help.lines().all(|line| line.len() <= 80));
+    assert_snapshot!(help, @r#"
+        Draws rateLLMiter logs and reports what limited a run
+
+          ratellmiter -model=gpt-4o -lines=ri            draw the newest log as PNG
+          ratellmiter -summary                           report what limited a run
+          ratellmiter -check='refusals<=2,wait_p99<=5s'  exit with 3 unless it holds
+          ratellmiter -follow                            draw while the program runs
+
+        Log      -model=NAME  one, several (a,b) or all [default: default or the only]
+                 -file=LOG    Rust or Python log, several are summed [default: newest]
+                 -dir=DIR     log directory [default: RATELLMITER_LOGS or configured]
+                 -list        list the logs
+        Picture  -out=FILE    a .png, .svg or .html file, or - for stdout
+                 -format=term draw in the terminal; or png, svg, html for a file
+                 -lines=riefo r requested i issued e rate limited f finished o overflow
+                              a allowed rate n in flight w wait p99 l latency p99
+                              t tokens reserved u tokens used b token budget
+                 -size=2000x800 -theme=light|dark -open
+        Figures  -summary[=text|md|json] -check=CONDITIONS -compare=LOG
+        Live     -follow
+        Other    -completions=SHELL -version -help
+        Exit     0 success, 1 failure, 2 invalid arguments, 3 a condition failed
+        "#);
+    assert_eq!(directory.run(&["-version"]).1, concat!("ratellmiter ", env!("CARGO_PKG_VERSION"), "\n"));
+    let (code, script, _) = directory.run(&["-completions=bash"]);
+    assert!(code == 0 && script.contains("--compare"), "{script}");
+}
+
+#[test]
+fn picture_is_alone_on_stdout() {
+    let directory = Directory::new();
+    directory.log("1-1.jsonl", ROW.replace("default", "m"));
+    let before = directory.files();
+    let output = directory.command(&["-out=-", "-size=600x300"]).output().unwrap();
+    assert!(output.stdout.starts_with(b"\x89PNG") && output.stdout.ends_with(b"IEND\xaeB`\x82"));
+    assert_eq!(output.stdout[16..24], [0, 0, 2, 88, 0, 0, 1, 44], "600 x 300");
+    assert!(String::from_utf8(output.stderr).unwrap().starts_with("note: "));
+    assert_eq!(directory.files(), before);
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = directory.command(&["-out=-"]).stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        String::from_utf8(output.stderr)
+            .unwrap()
+            .ends_with("error: cannot write to stdout: No space left on device (os error 28)\n")
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn picture_is_opened_with_the_system_viewer() {
+    use std::{os::unix::fs::PermissionsExt as _, thread, time::Duration};
+
+    let directory = Directory::new();
+    directory.log("1-1.jsonl", ROW);
+    let viewer = directory.path("bin/xdg-open");
+    fs::create_dir(directory.path("bin")).unwrap();
+    fs::write(
+        &viewer,
+        format!("#!/bin/sh\necho \"$1\" > {0}.tmp && mv {0}.tmp {0}\n", directory.path("seen").display()),
+    )
+    .unwrap();
+    fs::set_permissions(&viewer, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:/usr/bin:/bin", directory.path("bin").display());
+    let output = directory.command(&["-open", "-out=x.png"]).env("PATH", &path).output().unwrap();
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(0), &b"x.png\n"[..]));
+    let seen = (0..100).find_map(|_| {
+        thread::sleep(Duration::from_millis(50));
+        fs::read_to_string(directory.path("seen")).ok()
+    });
+    assert_eq!(seen.unwrap().trim_end(), fs::canonicalize(directory.path("x.png")).unwrap().to_str().unwrap());
+    // Without a viewer the picture is still written.
+    let output = directory.command(&["-open", "-out=y.png"]).env("PATH", directory.path("none")).output().unwrap();
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(1), &b"y.png\n"[..]));
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        error.starts_with("error: cannot open y.png with the system's viewer: ") && error.lines().count() == 1,
+        "{error}"
+    );
+    assert!(directory.path("y.png").exists());
+}
+
+#[test]
+fn picture_never_overwrites_its_log() {
+    let directory = Directory::new();
+    let log = fs::read(sample("burst.jsonl")).unwrap();
+    fs::write(directory.path("b.png"), &log).unwrap();
+    fs::write(directory.path("c.jsonl"), &log).unwrap();
+    fs::hard_link(directory.path("c.jsonl"), directory.path("d.svg")).unwrap();
+    for (args, name) in [
+        (&["-file=b.png", "-out=b.png"][..], "b.png"),
+        (&["-file=c.jsonl", "-out=d.svg"], "d.svg"),
+        (&["-file=b.png", "-compare=c.jsonl", "-out=d.svg"], "d.svg"),
+    ] {
+        let failure = directory.failure(&[args, &["-model=gpt-4o"]].concat());
+        assert_eq!(failure, format!("error: -out={name} is the log itself; choose another name for the picture\n"));
+        assert_eq!(
+            (fs::read(directory.path("b.png")).unwrap(), fs::read(directory.path("c.jsonl")).unwrap()),
+            (log.clone(), log.clone())
+        );
+    }
+}
