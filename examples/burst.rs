@@ -1,5 +1,5 @@
-//! The main job from end to end: 120 calls at once against a server that allows 300 a minute and is overloaded for five
-//! seconds in the middle. Every call succeeds, and the log is drawn.
+//! The whole path from calls to the picture: 120 calls at once to a server that allows 300 a minute and is overloaded for five
+//! seconds during the run. Every call succeeds, and the log is drawn.
 //!
 //! `cargo run -p ratellmiter-examples --bin burst`
 
@@ -19,11 +19,12 @@ use tokio::time::{Instant, interval};
 const MODEL: &str = "gpt-4o";
 const CALLS: u32 = 120;
 
-/// What the server allows, and when it is overloaded.
+/// The server's limit, in calls a minute.
 const PER_MINUTE: u32 = 300;
+/// The time during which the server is overloaded.
 const OUTAGE: Range<Duration> = Duration::from_secs(12)..Duration::from_secs(17);
 
-/// The call as anybody would write it, and one line above it.
+/// An ordinary API call; the attribute is the only addition.
 #[ratellmiter(model = MODEL)]
 async fn answer(client: &reqwest::Client, url: &str, prompt: String) -> Result<Value, reqwest::Error> {
     let request = json!({ "model": MODEL, "messages": [{ "role": "user", "content": prompt }] });
@@ -55,13 +56,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
     }))
     .await?;
-    let took = start.elapsed();
+    let elapsed = start.elapsed();
     watcher.abort();
     bar.finish_and_clear();
     monitor().stop().await?;
 
     let refused = (server.too_many.load(Ordering::Relaxed), server.overloaded.load(Ordering::Relaxed));
-    let physical = Duration::from_secs(60) * (CALLS - 1) / PER_MINUTE;
+    let min_duration = Duration::from_secs(60) * (CALLS - 1) / PER_MINUTE;
     println!(
         "calls      {} answered of {CALLS}, with {} requests",
         answers.len(),
@@ -69,9 +70,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     );
     println!("refusals   {} for the rate (429), {} in the outage (529)", refused.0, refused.1);
     println!(
-        "time       {:.1} s; {PER_MINUTE} a minute take {:.1} s, and the outage was {} s",
-        took.as_secs_f64(),
-        physical.as_secs_f64(),
+        "time       {:.1} s; at {PER_MINUTE} a minute the calls take {:.1} s, and the outage lasted {} s",
+        elapsed.as_secs_f64(),
+        min_duration.as_secs_f64(),
         OUTAGE.end.saturating_sub(OUTAGE.start).as_secs(),
     );
     print!("picture    ");
@@ -83,7 +84,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// Shows how long the line will take.
+/// Shows the estimated remaining time of the queue, five times a second.
 async fn watch(bar: ProgressBar) {
     let mut tick = interval(Duration::from_millis(200));
     loop {

@@ -1,4 +1,4 @@
-//! `async-openai`: our service in place of its own, which tries again by itself and loses the headers.
+//! `async-openai`: `openai_service` replaces its own HTTP service, which retries by itself and discards the headers.
 //! `cargo run -p ratellmiter-examples --features async-openai --bin client_async_openai`
 
 #[path = "../ratellmiter-core/tests/support/mod.rs"]
@@ -28,6 +28,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let config = OpenAIConfig::new().with_api_base(server.url()).with_api_key("none");
     let client = Client::with_config(config).with_http_service(openai_service(reqwest::Client::new()));
     println!("{}", answer(&client, "hi").await?);
-    println!("{} requests: one was refused", server.requests());
+    println!("{} requests, of which one was refused", server.requests());
     Ok(())
 }

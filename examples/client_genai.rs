@@ -1,4 +1,4 @@
-//! `genai`: its error has all that is needed.
+//! `genai`: its errors contain everything that the classification needs.
 //! `cargo run -p ratellmiter-examples --features genai --bin client_genai`
 
 #[path = "../ratellmiter-core/tests/support/mod.rs"]
@@ -32,6 +32,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let client =
         Client::builder().with_service_target_resolver(ServiceTargetResolver::from_resolver_fn(resolve)).build()?;
     println!("{}", answer(&client, "hi").await?);
-    println!("{} requests: one was refused", server.requests());
+    println!("{} requests, of which one was refused", server.requests());
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `reqwest`: `error_for_refusal()` in place of `error_for_status()`, and nothing of a refusal is lost.
+//! `reqwest`: `error_for_refusal()` instead of `error_for_status()` preserves the headers and the body of a refusal.
 //! `cargo run -p ratellmiter-examples --bin client_reqwest`
 
 #[path = "../ratellmiter-core/tests/support/mod.rs"]
@@ -18,6 +18,6 @@ async fn answer(client: &reqwest::Client, url: &str) -> Result<String, Box<dyn E
 async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let server = Server::start(vec![vectors::example(), vectors::success()]);
     println!("{}", answer(&reqwest::Client::new(), &server.url()).await?);
-    println!("{} requests: one was refused", server.requests());
+    println!("{} requests, of which one was refused", server.requests());
     Ok(())
 }

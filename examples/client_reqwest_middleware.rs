@@ -1,4 +1,4 @@
-//! `reqwest-middleware`: the observer last, next to the transport, and no retry middleware of its own.
+//! `reqwest-middleware`: the observer is the last middleware, next to the transport, and there is no retry middleware.
 //! `cargo run -p ratellmiter-examples --features reqwest-middleware --bin client_reqwest_middleware`
 
 #[path = "../ratellmiter-core/tests/support/mod.rs"]
@@ -20,6 +20,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let server = Server::start(vec![vectors::example(), vectors::success()]);
     let client = ClientBuilder::new(reqwest::Client::new()).with(ObserveMiddleware::new()).build();
     println!("{}", answer(&client, &server.url()).await?);
-    println!("{} requests: one was refused", server.requests());
+    println!("{} requests, of which one was refused", server.requests());
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `rig`: its error has all that is needed.
+//! `rig`: its errors contain everything that the classification needs.
 //! `cargo run -p ratellmiter-examples --features rig --bin client_rig`
 
 #[path = "../ratellmiter-core/tests/support/mod.rs"]
@@ -22,6 +22,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut config = OpenAIConfig::new("none");
     config.base_url = server.url();
     println!("{}", answer(&config, "hi").await?);
-    println!("{} requests: one was refused", server.requests());
+    println!("{} requests, of which one was refused", server.requests());
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `tower`: an observer around any service whose responses have a status and headers, here one of `reqwest`.
+//! `tower`: an observing layer around a service whose responses have a status and headers, here a `reqwest` client.
 //! `cargo run -p ratellmiter-examples --features tower --bin client_tower`
 
 #[path = "../ratellmiter-core/tests/support/mod.rs"]
@@ -16,7 +16,7 @@ async fn answer<S>(mut client: S, url: &str) -> Result<String, reqwest::Error>
 where
     S: Service<reqwest::Request, Response = reqwest::Response, Error = reqwest::Error> + Clone,
 {
-    let request = reqwest::Request::new(reqwest::Method::POST, url.parse().expect("it is one"));
+    let request = reqwest::Request::new(reqwest::Method::POST, url.parse().expect("the URL is valid"));
     std::future::poll_fn(|context| client.poll_ready(context)).await?;
     client.call(request).await?.error_for_status()?.text().await
 }
@@ -26,6 +26,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let server = Server::start(vec![vectors::example(), vectors::success()]);
     let client = ObserveLayer::new().layer(reqwest::Client::new());
     println!("{}", answer(client, &server.url()).await?);
-    println!("{} requests: one was refused", server.requests());
+    println!("{} requests, of which one was refused", server.requests());
     Ok(())
 }

@@ -1,6 +1,6 @@
-//! Four worker processes and one limit: 40 calls each against a server that allows 300 a minute for all of them together,
-//! and is overloaded for three seconds in the middle. They share their limiter on a Redis server, and one picture shows
-//! them all.
+//! Four worker processes that share one limit: each makes 40 calls to a server that allows 300 a minute in total and is
+//! overloaded for three seconds during the run. The processes share their limiter over a Redis server, and one picture shows all
+//! of them.
 //!
 //! `cargo run -p ratellmiter-examples --features redis --bin fleet -- redis://127.0.0.1:6379`
 
@@ -54,7 +54,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// One worker. The line about `shared` is all that a fleet adds to it; in a configuration file it is `shared = "..."`.
+/// Runs one worker. Its first line is all that a fleet adds to a program; in a configuration file it is `shared = "..."`.
 async fn work(redis: &str, namespace: &str, url: &str) -> Result<(), Box<dyn Error>> {
     monitor().share_over(FleetConfig::redis(redis)?.namespace(namespace));
     let log = monitor().start(Config::new().default_rate_limit(PER_MINUTE))?;
@@ -73,7 +73,7 @@ async fn lead(redis: &str) -> Result<(), Box<dyn Error>> {
     let (address, server) = server::start(provider, 0).await?;
     let url = format!("http://{address}/v1/chat/completions");
     let namespace = format!("fleet-example-{}", std::process::id());
-    // Workers would go on without it, each for itself.
+    // Checks that Redis is available: the workers would continue without it, each with its own limiter.
     monitor().share_over(FleetConfig::redis(redis)?.namespace(format!("{namespace}-leader")));
     monitor().limiter(MODEL).wait_until_shared().await?;
     let start = Instant::now();
@@ -86,7 +86,7 @@ async fn lead(redis: &str) -> Result<(), Box<dyn Error>> {
     for worker in workers {
         logs.push(tokio::task::spawn_blocking(move || worker.log()).await??);
     }
-    let took = start.elapsed();
+    let elapsed = start.elapsed();
     let calls = WORKERS * CALLS;
     println!("calls      {calls} answered, {CALLS} in each of {WORKERS} processes, with {} requests", {
         server.requests.load(Ordering::Relaxed)
@@ -97,21 +97,21 @@ async fn lead(redis: &str) -> Result<(), Box<dyn Error>> {
         server.overloaded.load(Ordering::Relaxed)
     );
     println!(
-        "time       {:.1} s; {PER_MINUTE} a minute take {} s, and the outage was {} s",
-        took.as_secs_f64(),
+        "time       {:.1} s; at {PER_MINUTE} a minute the calls take {} s, and the outage lasted {} s",
+        elapsed.as_secs_f64(),
         60 * calls / PER_MINUTE,
         OUTAGE.end.saturating_sub(OUTAGE.start).as_secs()
     );
     print!("picture    ");
     let files = logs.iter().map(|log| format!("-file={log}"));
-    let typed = ["ratellmiter".to_owned(), format!("-model={MODEL}")].into_iter().chain(files);
-    match ratellmiter_cli::run(typed, &mut std::io::stdout(), &mut std::io::stderr()) {
+    let arguments = ["ratellmiter".to_owned(), format!("-model={MODEL}")].into_iter().chain(files);
+    match ratellmiter_cli::run(arguments, &mut std::io::stdout(), &mut std::io::stderr()) {
         ratellmiter_cli::DONE => Ok(()),
         _ => Err("the picture could not be drawn".into()),
     }
 }
 
-/// A worker process, which ends with its leader.
+/// A worker process, killed when dropped.
 struct Worker(Option<Child>);
 
 impl Worker {
@@ -121,7 +121,7 @@ impl Worker {
         Ok(Self(Some(command.spawn()?)))
     }
 
-    /// Waits for its end; gives where its log lies.
+    /// Waits for the process to end and returns the path of its log.
     fn log(mut self) -> std::io::Result<String> {
         let Some(child) = self.0.take() else { return Ok(String::new()) };
         let output = child.wait_with_output()?;

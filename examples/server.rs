@@ -1,4 +1,4 @@
-//! A simulated provider as an HTTP server on loopback: for any client in any language.
+//! A simulated provider as an HTTP server on loopback, for clients in any language.
 
 use std::{
     net::SocketAddr,
@@ -25,13 +25,13 @@ use ratellmiter_core::{
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, time::Instant};
 
-/// What has been asked and answered so far.
+/// Counts of the requests so far.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) requests: AtomicU64,
-    /// Refused because of a limit.
+    /// Requests refused because of a limit.
     pub(crate) too_many: AtomicU64,
-    /// Refused because of an outage.
+    /// Requests refused because of an outage.
     pub(crate) overloaded: AtomicU64,
 }
 
@@ -39,14 +39,14 @@ pub(crate) struct Counts {
 struct Server {
     provider: Mutex<Provider>,
     counts: Arc<Counts>,
-    /// The provider's time begins with the first request.
-    first: Mutex<Option<Instant>>,
+    /// The time of the first request, at which the provider's time starts.
+    first_request: Mutex<Option<Instant>>,
 }
 
 /// Starts the server on `port`, or on a free port if `port` is 0. Returns its address and its counts.
 pub(crate) async fn start(provider: Provider, port: u16) -> std::io::Result<(SocketAddr, Arc<Counts>)> {
     let counts = Arc::new(Counts::default());
-    let server = Server { provider: Mutex::new(provider), counts: counts.clone(), first: Mutex::new(None) };
+    let server = Server { provider: Mutex::new(provider), counts: counts.clone(), first_request: Mutex::new(None) };
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
     let address = listener.local_addr()?;
     tokio::spawn(serve(listener, Arc::new(server)));
@@ -67,18 +67,22 @@ async fn answer(server: Arc<Server>, request: Request<Incoming>) -> Result<Respo
     let request: Value = serde_json::from_slice(&body).unwrap_or_default();
     let size = Size::new(body.len() as u64 / 3, request["max_tokens"].as_u64().unwrap_or(16), 10);
     let answer = {
-        // One lock for both: the provider's times must not go back.
+        // The lock is held while the clock is read, so that the provider's times never decrease.
         let mut provider = server.provider.lock().unwrap_or_else(PoisonError::into_inner);
-        let now =
-            server.first.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(Instant::now).elapsed();
+        let now = server
+            .first_request
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert_with(Instant::now)
+            .elapsed();
         provider.call(now, size)
     };
     server.counts.requests.fetch_add(1, Ordering::Relaxed);
     tokio::time::sleep(answer.after()).await;
-    let told = {
+    let rate_limit_headers = {
         let mut provider = server.provider.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = *server.first.lock().unwrap_or_else(PoisonError::into_inner);
-        provider.headers_at(first.map_or(Duration::ZERO, |first| first.elapsed()))
+        let first_request = *server.first_request.lock().unwrap_or_else(PoisonError::into_inner);
+        provider.headers_at(first_request.map_or(Duration::ZERO, |first| first.elapsed()))
     };
     let mut response = match answer {
         Answer::Finished { usage, .. } => json_response(StatusCode::OK, &success(&path, &request, usage)),
@@ -88,7 +92,7 @@ async fn answer(server: Arc<Server>, request: Request<Incoming>) -> Result<Respo
             refusal(&path, status, limit, hint)
         }
     };
-    response.headers_mut().extend(told);
+    response.headers_mut().extend(rate_limit_headers);
     Ok(response)
 }
 
@@ -99,7 +103,7 @@ fn json_response(status: StatusCode, body: &Value) -> Response<Full<Bytes>> {
     response
 }
 
-/// In the shape of Anthropic's messages where the path says so, else of `OpenAI`'s chat completions.
+/// Returns a body in the format of Anthropic's messages if the path ends in `/messages`, else of `OpenAI`'s chat completions.
 fn success(path: &str, request: &Value, usage: Usage) -> Value {
     let (input, cached, output) = (usage.input, usage.cached, usage.output);
     let text = format!("an answer to {}", request["messages"][0]["content"]);
@@ -145,7 +149,7 @@ fn refusal(path: &str, status: u16, limit: LimitKind, hint: Option<Duration>) ->
         } else {
             (HeaderName::from_static("retry-after-ms"), hint.as_millis().to_string())
         };
-        response.headers_mut().insert(name, HeaderValue::from_str(&value).expect("digits"));
+        response.headers_mut().insert(name, HeaderValue::from_str(&value).expect("digits are a valid header value"));
     }
     response
 }

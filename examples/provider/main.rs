@@ -1,8 +1,8 @@
-//! A simulated provider on loopback, for any client in any language:
+//! A simulated provider on loopback for clients in any language:
 //! `cargo run -p ratellmiter-examples --bin provider -- --rpm 300 --enforce bucket`
 //!
-//! It answers every path: those that end in `/messages` in Anthropic's shape, all others in that of `OpenAI`'s chat
-//! completions. Times are seconds since the first request.
+//! It serves every path: paths that end in `/messages` in Anthropic's format, all others in the format of `OpenAI`'s chat
+//! completions. Times in options are seconds since the first request.
 
 mod options;
 #[path = "../server.rs"]
@@ -24,9 +24,9 @@ async fn main() -> ExitCode {
         }
     };
     println!("http://{address}/v1");
-    let lasts = Duration::from_secs(options.lasts);
+    let run_time = Duration::from_secs(options.run_seconds);
     tokio::select! {
-        () = tokio::time::sleep(lasts) => {}
+        () = tokio::time::sleep(run_time) => {}
         _ = tokio::signal::ctrl_c() => {}
     }
     let count = |count: &std::sync::atomic::AtomicU64| count.load(Ordering::Relaxed);

@@ -1,65 +1,65 @@
-//! What was typed, as a provider.
+//! The command-line options, and the provider that they describe.
 
 use std::{ops::Range, time::Duration};
 
 use clap::{Parser, ValueEnum};
 use ratellmiter_core::sim::{Hint, Provider};
 
-/// A simulated provider on loopback. It prints its base URL, and what was asked when it ends.
+/// A simulated LLM provider on loopback. Prints its base URL at the start and the number of requests at the end.
 #[derive(Debug, Parser)]
 #[command(name = "provider")]
 pub(crate) struct Options {
-    /// Requests a minute; 0 is no limit.
+    /// Requests per minute; 0 means unlimited.
     #[arg(long, default_value_t = 300)]
     rpm: u32,
-    /// How they are counted.
+    /// How the request limit is enforced.
     #[arg(long, value_enum, default_value_t = Enforce::Bucket)]
     enforce: Enforce,
-    /// Over how many seconds they are counted: the depth of the bucket, the width of the window.
+    /// Depth of the bucket or width of the window, in seconds.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     horizon: u64,
-    /// Tokens a minute, by a bucket of a minute: a third of the body's bytes, and `max_tokens`, 16 if unset.
+    /// Tokens per minute, enforced by a bucket of one minute. A request counts a third of its body's bytes and its `max_tokens`, 16 if unset.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     tpm: Option<u32>,
-    /// Requests in flight.
+    /// Maximum number of requests in flight.
     #[arg(long)]
     concurrency: Option<usize>,
-    /// A second may carry so many times the mean of the five before, and two more.
+    /// Growth limit: requests per second, as a multiple of the mean of the previous five seconds, plus two.
     #[arg(long)]
     slope: Option<f64>,
-    /// The median of the time an answer takes, in milliseconds.
+    /// Median latency of a successful response, in milliseconds.
     #[arg(long, default_value_t = 2500)]
     latency: u64,
-    /// The sigma of that time, which is log-normal.
+    /// Sigma of the latency, which is log-normal.
     #[arg(long, default_value = "0.6", value_parser = at_least_zero)]
     sigma: f64,
-    /// How long a refusal takes, in milliseconds.
+    /// Latency of a refusal, in milliseconds.
     #[arg(long, default_value_t = 100)]
     refused_after: u64,
-    /// What is told of the time to wait: `seconds`, `exact`, `none`, or a factor that it is wrong by.
+    /// Retry-After of refusals: `seconds`, `exact`, `none`, or a factor by which it is wrong.
     #[arg(long, default_value = "seconds", value_parser = hint)]
     hint: Hint,
-    /// What a refused request is charged, as a part of one.
+    /// Charge for a refused request, as a fraction of a request.
     #[arg(long, default_value = "0", value_parser = at_least_zero)]
     penalty: f64,
-    /// From a second on the limits are multiplied, as in `30:0.5`. Can be given again.
+    /// Multiplies the limits by a factor from a second on, as in `30:0.5`. Can be repeated.
     #[arg(long, value_parser = change)]
     then: Vec<(Duration, f64)>,
-    /// Everything is refused with 529 in these seconds, as in `10..25`. Can be given again.
+    /// Refuses all requests with status 529 in a range of seconds, as in `10..25`. Can be repeated.
     #[arg(long, value_parser = seconds)]
     outage: Vec<Range<Duration>>,
-    /// Others use the same limits: so many requests a minute, 20 seconds on and 20 off.
+    /// Requests per minute of other tenants that share the limits, alternating 20 seconds on and 20 seconds off.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     tenants: Option<u32>,
-    /// The port; 0 is a free one.
+    /// Port; 0 selects a free port.
     #[arg(long, default_value_t = 0)]
     pub(crate) port: u16,
-    /// The same seed gives the same latencies.
+    /// Seed of the latencies.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// For how many seconds it runs.
+    /// Time to run, in seconds.
     #[arg(long = "for", default_value_t = 3600)]
-    pub(crate) lasts: u64,
+    pub(crate) run_seconds: u64,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -106,7 +106,7 @@ impl Options {
 }
 
 fn at_least_zero(text: &str) -> Result<f64, &'static str> {
-    text.parse().ok().filter(|value: &f64| value.is_finite() && *value >= 0.0).ok_or("allowed is a number from 0 up")
+    text.parse().ok().filter(|value: &f64| value.is_finite() && *value >= 0.0).ok_or("expected a number of at least 0")
 }
 
 fn hint(text: &str) -> Result<Hint, &'static str> {
@@ -116,7 +116,7 @@ fn hint(text: &str) -> Result<Hint, &'static str> {
         "none" => Ok(Hint::Missing),
         factor => at_least_zero(factor)
             .map(Hint::Times)
-            .map_err(|_| "allowed are seconds, exact, none, or a factor from 0 up"),
+            .map_err(|_| "expected seconds, exact, none, or a factor of at least 0"),
     }
 }
 
@@ -129,7 +129,7 @@ fn change(text: &str) -> Result<(Duration, f64), &'static str> {
         let (from, factor) = text.split_once(':')?;
         Some((time(from)?, at_least_zero(factor).ok().filter(|factor| *factor > 0.0)?))
     };
-    parse().ok_or("allowed is SECOND:FACTOR, as in 30:0.5")
+    parse().ok_or("expected SECOND:FACTOR, as in 30:0.5")
 }
 
 fn seconds(text: &str) -> Result<Range<Duration>, &'static str> {
@@ -137,5 +137,5 @@ fn seconds(text: &str) -> Result<Range<Duration>, &'static str> {
         let (from, to) = text.split_once("..")?;
         Some(time(from)?..time(to)?).filter(|range| !range.is_empty())
     };
-    parse().ok_or("allowed is FROM..TO in seconds, as in 10..25")
+    parse().ok_or("expected FROM..TO in seconds, as in 10..25")
 }

@@ -1,4 +1,4 @@
-//! What an uncontended call costs, from asking to its end: `cargo bench -p ratellmiter-core --bench cost`.
+//! The time of an uncontended call, from requesting a ticket to finishing it: `cargo bench -p ratellmiter-core --bench cost`.
 
 mod support;
 
@@ -10,7 +10,7 @@ use support::{Governor, LeakyBucket, Ours, Peer, Ticker, runtime};
 const CALLS: u32 = 200_000;
 const ROUNDS: usize = 9;
 
-/// Nanoseconds a call, at a rate that is never reached.
+/// Returns the nanoseconds per call, at a rate that is never reached.
 fn measure<P: Peer>() -> f64 {
     let runtime = runtime();
     runtime.block_on(async {
@@ -23,15 +23,16 @@ fn measure<P: Peer>() -> f64 {
     })
 }
 
-/// Ours, with requests, input and output tokens a minute; each call says what it costs and, at its end, what it used.
-fn with_three_meters() -> Limiter {
+/// Returns a limiter of requests, input tokens and output tokens a minute.
+fn limiter_with_three_budgets() -> Limiter {
     let tokens = u64::MAX;
     let limits = Limits::per_minute(3_000_000_000).no_ramp();
     Limiter::new(limits.input_tokens_per_minute(tokens).output_tokens_per_minute(tokens))
 }
 
+/// Returns the nanoseconds per call with an estimate and, at its end, the usage.
 fn measure_budgets() -> f64 {
-    let limiter = with_three_meters();
+    let limiter = limiter_with_three_budgets();
     runtime().block_on(async {
         let start = Instant::now();
         for _ in 0..CALLS {
@@ -41,38 +42,40 @@ fn measure_budgets() -> f64 {
     })
 }
 
-/// The same without what comes after the call.
+/// Returns the nanoseconds per admission with an estimate. Finishing is not counted.
 fn measure_admission() -> f64 {
-    const TOGETHER: u32 = 1000;
-    let limiter = with_three_meters();
+    const BATCH: u32 = 1000;
+    let limiter = limiter_with_three_budgets();
     runtime().block_on(async {
         let mut time = std::time::Duration::ZERO;
-        let mut tickets = Vec::with_capacity(TOGETHER as usize);
-        for _ in 0..CALLS / TOGETHER {
+        let mut tickets = Vec::with_capacity(BATCH as usize);
+        for _ in 0..CALLS / BATCH {
             let start = Instant::now();
-            for _ in 0..TOGETHER {
+            for _ in 0..BATCH {
                 tickets.push(limiter.acquire_tokens(1000, 500).await);
             }
             time += start.elapsed();
-            tickets.drain(..).for_each(|ticket| ticket.finish_with_usage((900, 100)));
+            for ticket in tickets.drain(..) {
+                ticket.finish_with_usage((900, 100));
+            }
         }
         time.as_secs_f64() * 1e9 / f64::from(CALLS)
     })
 }
 
-/// The semaphore has as many permits as it needs, or its ticker would be measured.
+/// Returns the nanoseconds per permit of a semaphore with enough permits, so that its ticker is not measured.
 fn measure_semaphore() -> f64 {
     let permits = tokio::sync::Semaphore::new(CALLS as usize);
     runtime().block_on(async {
         let start = Instant::now();
         for _ in 0..CALLS {
-            permits.acquire().await.expect("it is never closed").forget();
+            permits.acquire().await.expect("the semaphore is never closed").forget();
         }
         start.elapsed().as_secs_f64() * 1e9 / f64::from(CALLS)
     })
 }
 
-/// Governor too, with burst 1, would sleep.
+/// Returns the nanoseconds per call of governor with a large burst, because with a burst of 1 it would sleep.
 fn measure_governor() -> f64 {
     let limiter = governor::RateLimiter::direct(governor::Quota::per_second(NonZeroU32::MAX));
     runtime().block_on(async {
@@ -88,8 +91,8 @@ fn main() {
     type Row = (&'static str, fn() -> f64);
     let rows: [Row; 6] = [
         (Ours::NAME, measure::<Ours>),
-        ("ours with three meters, settled", measure_budgets),
-        ("its admission alone", measure_admission),
+        ("ratellmiter, three budgets, settled", measure_budgets),
+        ("ratellmiter, three budgets, admission only", measure_admission),
         (LeakyBucket::NAME, measure::<LeakyBucket>),
         (Governor::NAME, measure_governor),
         (Ticker::NAME, measure_semaphore),
@@ -104,7 +107,7 @@ fn main() {
         times.sort_by(f64::total_cmp);
         times[ROUNDS / 2]
     });
-    println!("| one uncontended call | ns | of ours |\n| --- | --: | --: |");
+    println!("| one uncontended call | ns | ratio to ratellmiter |\n| --- | --: | --: |");
     for (median, (name, _)) in medians.iter().zip(rows) {
         println!("| {name} | {median:.0} | {:.2} |", median / medians[0]);
     }

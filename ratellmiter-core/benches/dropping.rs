@@ -1,5 +1,5 @@
-//! What is left of the rate when waiters give up: half of 1,200 dropped at once, constant giving-up, and the next in
-//! line dropped when nobody new comes. `cargo bench -p ratellmiter-core --bench dropping`
+//! The rate that remains when waiters are dropped: half of 1,200 at once, others constantly, and the next waiter in the queue
+//! when no new calls arrive. `cargo bench -p ratellmiter-core --bench dropping`
 
 mod support;
 
@@ -14,7 +14,7 @@ use std::{
 use support::{Governor, LeakyBucket, Ours, Peer, Ticker, runtime};
 use tokio::time::{sleep, timeout};
 
-/// Half of 1,200 are dropped while they wait; how fast the others are served, at 200 a second.
+/// Drops half of 1,200 waiters at 200 calls a second and returns the achieved fraction of the rate for the others.
 #[allow(clippy::cast_precision_loss)]
 async fn half_dropped<P: Peer>() -> f64 {
     let peer = P::new(200);
@@ -23,17 +23,21 @@ async fn half_dropped<P: Peer>() -> f64 {
     sleep(Duration::from_millis(100)).await;
     let before = served.load(Ordering::Relaxed);
     let start = Instant::now();
-    tasks.iter().skip(1).step_by(2).for_each(tokio::task::JoinHandle::abort);
+    for task in tasks.iter().skip(1).step_by(2) {
+        task.abort();
+    }
     sleep(Duration::from_millis(2500)).await;
     (served.load(Ordering::Relaxed) - before) as f64 / start.elapsed().as_secs_f64() / 200.0
 }
 
-/// 500 wait with patience while others come and give up after 13 ms; how fast any are served, at 100 a second.
+/// Queues 500 calls at 100 a second, with further calls that give up after 13 ms, and returns the achieved fraction of the rate.
 #[allow(clippy::cast_precision_loss)]
-async fn giving_up<P: Peer>() -> f64 {
+async fn constant_timeouts<P: Peer>() -> f64 {
     let peer = P::new(100);
     let served = Arc::new(AtomicUsize::new(0));
-    (0..500).for_each(|_| drop(spawn_call(&peer, &served)));
+    for _ in 0..500 {
+        spawn_call(&peer, &served);
+    }
     let impatient = tokio::spawn({
         let (peer, served) = (peer.clone(), served.clone());
         async move {
@@ -57,10 +61,10 @@ async fn giving_up<P: Peer>() -> f64 {
     (served.load(Ordering::Relaxed) - before) as f64 / start.elapsed().as_secs_f64() / 100.0
 }
 
-/// Eight wait; the first and some of the rest are dropped in one go, and nobody new comes. In how many of 40 rounds
-/// somebody stays asleep.
-async fn left_asleep<P: Peer>() -> usize {
-    let mut asleep = 0;
+/// Drops the first of eight waiters together with some of the others, without new arrivals, and returns the number of rounds
+/// out of 40 in which a remaining waiter is never woken.
+async fn stalled_rounds<P: Peer>() -> usize {
+    let mut stalled = 0;
     for round in 0..40_usize {
         let peer = P::new(50);
         let served = Arc::new(AtomicUsize::new(0));
@@ -68,12 +72,14 @@ async fn left_asleep<P: Peer>() -> usize {
         let tasks: Vec<_> = (0..8).map(|_| spawn_call(&peer, &served)).collect();
         sleep(Duration::from_millis(5 + round as u64 / 3)).await;
         let dropped = |task: usize| task == 0 || round >> (task % 5) & 1 == 1;
-        tasks.iter().enumerate().filter(|(task, _)| dropped(*task)).for_each(|(_, task)| task.abort());
-        let left = tasks.into_iter().enumerate().filter(|(task, _)| !dropped(*task));
-        let all = futures::future::join_all(left.map(|(_, task)| task));
-        asleep += usize::from(timeout(Duration::from_secs(1), all).await.is_err());
+        for (_, task) in tasks.iter().enumerate().filter(|(task, _)| dropped(*task)) {
+            task.abort();
+        }
+        let remaining = tasks.into_iter().enumerate().filter(|(task, _)| !dropped(*task));
+        let all = futures::future::join_all(remaining.map(|(_, task)| task));
+        stalled += usize::from(timeout(Duration::from_secs(1), all).await.is_err());
     }
-    asleep
+    stalled
 }
 
 fn spawn_call<P: Peer>(peer: &P, served: &Arc<AtomicUsize>) -> tokio::task::JoinHandle<()> {
@@ -86,13 +92,13 @@ fn spawn_call<P: Peer>(peer: &P, served: &Arc<AtomicUsize>) -> tokio::task::Join
 
 fn measure<P: Peer>() {
     let half = runtime().block_on(half_dropped::<P>());
-    let giving_up = runtime().block_on(giving_up::<P>());
-    let asleep = runtime().block_on(left_asleep::<P>());
-    println!("| {} | {half:.3} | {giving_up:.3} | {asleep} |", P::NAME);
+    let timeouts = runtime().block_on(constant_timeouts::<P>());
+    let stalled = runtime().block_on(stalled_rounds::<P>());
+    println!("| {} | {half:.3} | {timeouts:.3} | {stalled} |", P::NAME);
 }
 
 fn main() {
-    println!("| limiter | rate, half of 1,200 dropped | rate, constant giving-up | left asleep, of 40 |");
+    println!("| limiter | rate, half of 1,200 dropped | rate, constant timeouts | stalled, of 40 |");
     println!("| --- | --: | --: | --: |");
     measure::<Ours>();
     measure::<LeakyBucket>();

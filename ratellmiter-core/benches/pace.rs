@@ -1,5 +1,5 @@
-//! How much of the rate is used, and how full the fullest second is: 50 tasks that always want more, for ten seconds. A
-//! ticket's time is when its task was woken; the task itself runs when a thread is free.
+//! The achieved rate and the largest number of calls in any second, with 50 tasks that make calls continuously for ten seconds.
+//! A ticket's time is that of its task's wake-up; the task itself runs when a thread is free.
 //! `cargo bench -p ratellmiter-core --bench pace`
 
 mod support;
@@ -13,35 +13,35 @@ use std::{
 
 use support::{Governor, LeakyBucket, Ours, Peer, Ticker, fullest_second, runtime};
 
-const TIME: Duration = Duration::from_secs(10);
+const RUN_TIME: Duration = Duration::from_secs(10);
 
-/// Wakes a task, and notes when.
-struct Stamp {
+/// A waker that wakes `task` and records the time.
+struct TimedWaker {
     task: Waker,
-    at: Mutex<Option<Instant>>,
+    woken_at: Mutex<Option<Instant>>,
 }
 
-impl Wake for Stamp {
+impl Wake for TimedWaker {
     fn wake(self: Arc<Self>) {
-        *self.at.lock().expect("nothing panics under it") = Some(Instant::now());
+        *self.woken_at.lock().expect("the lock is not poisoned") = Some(Instant::now());
         self.task.wake_by_ref();
     }
 }
 
-/// A future that tells when it was last woken.
-struct Stamped<'a, F>(Pin<&'a mut F>, Option<Arc<Stamp>>);
+/// A future that returns the time of its last wake-up.
+struct Timed<'a, F>(Pin<&'a mut F>, Option<Arc<TimedWaker>>);
 
-impl<F: Future<Output = ()>> Future for Stamped<'_, F> {
+impl<F: Future<Output = ()>> Future for Timed<'_, F> {
     type Output = Instant;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Instant> {
-        let stamp = self
+        let timed_waker = self
             .1
-            .get_or_insert_with(|| Arc::new(Stamp { task: context.waker().clone(), at: Mutex::new(None) }))
+            .get_or_insert_with(|| Arc::new(TimedWaker { task: context.waker().clone(), woken_at: Mutex::new(None) }))
             .clone();
-        let waker = Waker::from(stamp.clone());
-        let at = || stamp.at.lock().expect("nothing panics under it").unwrap_or_else(Instant::now);
-        self.0.as_mut().poll(&mut Context::from_waker(&waker)).map(|()| at())
+        let waker = Waker::from(timed_waker.clone());
+        let woken_at = || timed_waker.woken_at.lock().expect("the lock is not poisoned").unwrap_or_else(Instant::now);
+        self.0.as_mut().poll(&mut Context::from_waker(&waker)).map(|()| woken_at())
     }
 }
 
@@ -50,14 +50,14 @@ fn measure<P: Peer>(per_second: u32) {
     let times = runtime.block_on(async {
         let peer = P::new(per_second);
         let times = Arc::new(Mutex::new(Vec::new()));
-        let end = Instant::now() + TIME;
+        let end = Instant::now() + RUN_TIME;
         let tasks: Vec<_> = (0..50)
             .map(|_| {
                 let (peer, times) = (peer.clone(), times.clone());
                 tokio::spawn(async move {
                     while Instant::now() < end {
-                        let ticket = Stamped(pin!(peer.call()), None).await;
-                        times.lock().expect("nothing panics under it").push((ticket, Instant::now()));
+                        let ticket = Timed(pin!(peer.call()), None).await;
+                        times.lock().expect("the lock is not poisoned").push((ticket, Instant::now()));
                     }
                 })
             })
@@ -65,16 +65,16 @@ fn measure<P: Peer>(per_second: u32) {
         for task in tasks {
             task.await.expect("no task panics");
         }
-        std::mem::take(&mut *times.lock().expect("nothing panics under it"))
+        std::mem::take(&mut *times.lock().expect("the lock is not poisoned"))
     });
     let (mut tickets, mut tasks): (Vec<_>, Vec<_>) = times.into_iter().unzip();
     tickets.sort_unstable();
     tasks.sort_unstable();
-    let took = (*tickets.last().expect("calls") - tickets[0]).as_secs_f64();
-    #[allow(clippy::cast_precision_loss)] // Thousands.
-    let achieved = (tickets.len() - 1) as f64 / took / f64::from(per_second);
-    let (fullest, of_tasks) = (fullest_second(&tickets), fullest_second(&tasks));
-    println!("| {per_second} | {} | {achieved:.4} | {fullest} | {of_tasks} |", P::NAME);
+    let elapsed = (*tickets.last().expect("at least one call") - tickets[0]).as_secs_f64();
+    #[allow(clippy::cast_precision_loss)] // Only thousands of calls.
+    let achieved = (tickets.len() - 1) as f64 / elapsed / f64::from(per_second);
+    let (fullest_of_tickets, fullest_of_tasks) = (fullest_second(&tickets), fullest_second(&tasks));
+    println!("| {per_second} | {} | {achieved:.4} | {fullest_of_tickets} | {fullest_of_tasks} |", P::NAME);
 }
 
 fn main() {

@@ -1,6 +1,7 @@
-//! Who gets the calls through, how fast, and at the price of how many refusals: `cargo bench --features sim --bench league`.
+//! A comparison of pacing and retry strategies by the time of the last call and by refusals:
+//! `cargo bench --features sim --bench league`.
 //!
-//! All who take part meet the same providers, arrivals and seeds. `-- NAME` plays one scenario only.
+//! All strategies run against the same providers, arrivals and seeds. `-- NAME` runs a single scenario.
 
 #[allow(dead_code)]
 mod rivals;
@@ -14,18 +15,18 @@ use ratellmiter_core::sim::Report;
 use scenarios::Scenario;
 use strategies::Strategy;
 
-/// None of these has been used to tune anything.
+/// Seeds that were not used for tuning.
 const SEEDS: std::ops::Range<u64> = 2000..2100;
 
 fn main() {
-    // `cargo bench` adds a flag of its own.
+    // `cargo bench` adds its own flag.
     let chosen: Vec<_> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let scenarios =
         scenarios::ALL.iter().filter(|scenario| chosen.is_empty() || chosen.iter().any(|name| name == scenario.name));
     let mut matrix = String::new();
     for scenario in scenarios {
         println!("\n{}: {}\n", scenario.name, scenario.story);
-        println!("| | last call, s | p50 wait | p95 | p99 | refusals a call | lost |");
+        println!("| | last call, s | p50 wait | p95 | p99 | refusals per call | lost |");
         println!("| --- | --: | --: | --: | --: | --: | --: |");
         let mut cells = format!("| {} | {} ", scenario.name, scenario.story);
         for strategy in Strategy::ALL {
@@ -40,16 +41,16 @@ fn main() {
         matrix += &(cells + "|\n");
     }
     let names: Vec<_> = Strategy::ALL.iter().map(|strategy| strategy.name()).collect();
-    println!("\nAll of it, as last call in seconds / refusals a call:\n");
+    println!("\nAll scenarios, as last call in seconds / refusals per call:\n");
     println!("| | | {} |", names.join(" | "));
     println!("| --- | --- {}|", "| --: ".repeat(names.len()));
     println!("{matrix}");
 }
 
-/// The runs over all seeds; of ten hours, three.
+/// Runs a scenario with all seeds, or with three if it takes ten hours. Returns `None` if the strategy cannot run it.
 fn play(strategy: Strategy, scenario: &Scenario) -> Option<Runs> {
     let long = scenario.workload(0).arrivals().len() > 10_000;
-    // A task for each call of ten hours is a test of tokio.
+    // One task for each call of ten hours would mainly measure tokio.
     if long && matches!(strategy, Strategy::LeakyBucket | Strategy::OursOnTokio) {
         return None;
     }
@@ -61,7 +62,7 @@ struct Runs(Vec<Report>);
 
 impl Runs {
     fn row(&self) -> String {
-        let wait = |part| self.median(|report| seconds(report.wait(part)));
+        let wait = |quantile| self.median(|report| seconds(report.wait(quantile)));
         let last = self.sorted(|report| seconds(report.last()));
         let refusals = self.sorted(Report::refusals_per_call);
         format!(
@@ -89,13 +90,13 @@ impl Runs {
         self.0.iter().map(Report::lost).sum()
     }
 
-    fn median(&self, of: impl Fn(&Report) -> f64) -> f64 {
-        let sorted = self.sorted(of);
+    fn median(&self, metric: impl Fn(&Report) -> f64) -> f64 {
+        let sorted = self.sorted(metric);
         sorted[sorted.len() / 2].midpoint(sorted[(sorted.len() - 1) / 2])
     }
 
-    fn sorted(&self, of: impl Fn(&Report) -> f64) -> Vec<f64> {
-        let mut values: Vec<_> = self.0.iter().map(of).collect();
+    fn sorted(&self, metric: impl Fn(&Report) -> f64) -> Vec<f64> {
+        let mut values: Vec<_> = self.0.iter().map(metric).collect();
         values.sort_by(f64::total_cmp);
         values
     }

@@ -1,5 +1,5 @@
-//! Other strategies: how people pace and retry today. Each is written from its description, but for the crates, which are
-//! the real ones.
+//! Common strategies for pacing and retries. The crates are the real ones; the other strategies are implemented from their
+//! documentation.
 
 use std::{
     cmp::Reverse,
@@ -19,24 +19,24 @@ use governor::{
 use rand::{RngExt as _, SeedableRng as _, rngs::ChaCha8Rng};
 use ratellmiter_core::sim::{Answer, Client, Size};
 
-/// When one that was refused may be sent again.
+/// Returns the wait before a refused call is sent again, given the number of its refusals and the `Retry-After`.
 pub(crate) type Backoff = Box<dyn FnMut(u32, Option<Duration>) -> Duration + Send>;
 
 /// Exponential backoff with full jitter, from 1 to 60 seconds: tenacity's `wait_random_exponential(min=1, max=60)`.
 pub(crate) fn full_jitter(seed: u64) -> Backoff {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     Box::new(move |refusals, _| {
-        let most = f64::from(2_u32.saturating_pow(refusals.min(6))).clamp(1.0, 60.0);
-        Duration::from_secs_f64(if most > 1.0 { random.random_range(1.0..most) } else { 1.0 })
+        let max_seconds = f64::from(2_u32.saturating_pow(refusals.min(6))).clamp(1.0, 60.0);
+        Duration::from_secs_f64(if max_seconds > 1.0 { random.random_range(1.0..max_seconds) } else { 1.0 })
     })
 }
 
-/// What `Retry-After` says, and a second without it.
+/// The wait in `Retry-After`, or one second without it.
 pub(crate) fn retry_after() -> Backoff {
     Box::new(|_, hint| hint.unwrap_or(Duration::from_secs(1)))
 }
 
-/// The crate `backon`: exponential from 1 to 60 seconds, with its jitter, for as long as it takes.
+/// The crate `backon`: exponential backoff from 1 to 60 seconds with its jitter and without a limit on retries.
 pub(crate) fn backon(seed: u64) -> Backoff {
     let delays = move |call: u64| {
         let builder = backon::ExponentialBuilder::default().with_min_delay(Duration::from_secs(1));
@@ -54,15 +54,15 @@ pub(crate) fn backon(seed: u64) -> Backoff {
     })
 }
 
-/// How new sendings are held back.
+/// Paces the requests of a client.
 pub(crate) trait Pacer {
-    /// How long until one more may go; zero if it may now.
+    /// Returns the time until the next request may be sent, or zero if it may be sent at `now`.
     fn wait(&mut self, now: Duration) -> Duration;
     fn sent(&mut self, now: Duration);
     fn answered(&mut self, _now: Duration, _refused: bool) {}
 }
 
-/// A pacer and a backoff: what is refused comes back by itself, whatever the others do.
+/// A client with a pacer and a backoff. Each refused call is retried independently of the others.
 pub(crate) struct Rival {
     pacer: Box<dyn Pacer>,
     backoff: Backoff,
@@ -122,7 +122,7 @@ impl Client for Rival {
     }
 }
 
-/// Everything at once.
+/// Sends all calls at once.
 pub(crate) struct Unpaced;
 
 impl Pacer for Unpaced {
@@ -133,7 +133,7 @@ impl Pacer for Unpaced {
     fn sent(&mut self, _: Duration) {}
 }
 
-/// Evenly, at the rate that is believed in.
+/// Sends calls evenly at the configured rate.
 pub(crate) struct Even {
     interval: Duration,
     next: Duration,
@@ -155,7 +155,7 @@ impl Pacer for Even {
     }
 }
 
-/// The crate `governor`, evenly. Who waits sleeps as long as it says.
+/// The crate `governor` with a burst of 1. A call waits for the time that the crate returns.
 pub(crate) struct Governor {
     limiter: RateLimiter<
         NotKeyed,
@@ -170,7 +170,8 @@ pub(crate) struct Governor {
 
 impl Governor {
     pub(crate) fn new(per_minute: u32) -> Self {
-        let quota = Quota::per_minute(NonZeroU32::new(per_minute).expect("a rate")).allow_burst(NonZeroU32::MIN);
+        let quota =
+            Quota::per_minute(NonZeroU32::new(per_minute).expect("the rate is positive")).allow_burst(NonZeroU32::MIN);
         let clock = Arc::new(FakeRelativeClock::default());
         Self {
             limiter: RateLimiter::direct_with_clock(quota, (*clock).clone()),
@@ -202,8 +203,9 @@ impl Pacer for Governor {
     }
 }
 
-/// The adaptive mode of the AWS SDKs: nothing until the first refusal, then a token bucket whose rate is cut to 0.7 and grows
-/// as a cubic of time, at most twice what is measured. Refusals back off exponentially with full jitter up to 20 s.
+/// The adaptive mode of the AWS SDKs: unlimited until the first refusal, then a token bucket. A refusal cuts its rate to 0.7 of
+/// the measured rate, after which it grows as a cubic of time to at most twice the measured rate. Refused calls back off
+/// exponentially with full jitter up to 20 s.
 pub(crate) struct Aws {
     enabled: bool,
     tokens: f64,
@@ -234,8 +236,8 @@ impl Aws {
     pub(crate) fn backoff(seed: u64) -> Backoff {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         Box::new(move |refusals, _| {
-            let most = f64::from(2_u32.saturating_pow((refusals - 1).min(5))).min(20.0);
-            Duration::from_secs_f64(random.random_range(0.0..most))
+            let max_seconds = f64::from(2_u32.saturating_pow((refusals - 1).min(5))).min(20.0);
+            Duration::from_secs_f64(random.random_range(0.0..max_seconds))
         })
     }
 
@@ -296,15 +298,15 @@ impl Pacer for Aws {
     }
 }
 
-/// The Python package as it is documented: even, ramped up, all pause after a refusal, one goes to test after 10 seconds, and
-/// half longer each time; the refused go first.
+/// The Python package as documented: even pacing with a ramp. After a refusal all calls pause for 10 seconds, then one call is
+/// sent as a test; each further refusal makes the pause half as long again. Refused calls are retried first.
 pub(crate) struct Original {
-    believed: f64,
+    calls_per_second: f64,
     refused: BTreeSet<usize>,
     new: VecDeque<usize>,
     next: Duration,
-    /// When the ramp began.
-    since: Duration,
+    /// The start of the ramp.
+    ramp_start: Duration,
     paused_until: Option<Duration>,
     pause: f64,
     canary: Option<usize>,
@@ -313,11 +315,11 @@ pub(crate) struct Original {
 impl Original {
     pub(crate) fn new(per_minute: u32) -> Self {
         Self {
-            believed: f64::from(per_minute) / 60.0,
+            calls_per_second: f64::from(per_minute) / 60.0,
             refused: BTreeSet::new(),
             new: VecDeque::new(),
             next: Duration::ZERO,
-            since: Duration::ZERO,
+            ramp_start: Duration::ZERO,
             paused_until: None,
             pause: 10.0,
             canary: None,
@@ -325,8 +327,8 @@ impl Original {
     }
 
     fn rate(&self, now: Duration) -> f64 {
-        let seconds = now.saturating_sub(self.since).as_secs_f64().floor();
-        self.believed * (0.25 + 0.1 * seconds).min(1.0)
+        let seconds = now.saturating_sub(self.ramp_start).as_secs_f64().floor();
+        self.calls_per_second * (0.25 + 0.1 * seconds).min(1.0)
     }
 }
 
@@ -346,7 +348,7 @@ impl Client for Original {
                 self.paused_until = Some(now + Duration::from_secs_f64(self.pause));
             }
         } else if is_canary {
-            (self.pause, self.since, self.next) = (10.0, now, now);
+            (self.pause, self.ramp_start, self.next) = (10.0, now, now);
         }
     }
 

@@ -1,4 +1,4 @@
-//! The scenarios of the league: what a server does, what the program believes of it, and what calls it makes.
+//! The scenarios of the league: a provider, the limits configured for it, and the calls made to it.
 
 use std::{ops::Range, time::Duration};
 
@@ -7,33 +7,33 @@ use ratellmiter_core::{
     sim::{Hint, Provider, Workload},
 };
 
-/// One contest.
+/// A provider, the configured limits, and a workload.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
-    /// What is hard about it.
+    /// A short description for the tables.
     pub(crate) story: &'static str,
     provider: fn(Provider) -> Provider,
     workload: Load,
-    /// What the program believes the limit to be, in calls a minute.
-    pub(crate) believed: u32,
-    /// What the program knows of how the limit is counted.
+    /// The configured limit in calls a minute.
+    pub(crate) configured: u32,
+    /// The configured burst window.
     pub(crate) burst: Duration,
-    /// How many processes share the work, knowing nothing of each other.
+    /// The number of processes that share the workload without coordination.
     pub(crate) processes: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Load {
     Burst(usize),
-    /// Calls, calls a minute, variation of the gaps.
+    /// Number of calls, calls a minute, and the coefficient of variation of the gaps.
     Gamma(usize, f64, f64),
     Steady(usize, f64),
 }
 
 impl Scenario {
     const fn new(name: &'static str, story: &'static str, provider: fn(Provider) -> Provider, workload: Load) -> Self {
-        Self { name, story, provider, workload, believed: 300, burst: Duration::ZERO, processes: 1 }
+        Self { name, story, provider, workload, configured: 300, burst: Duration::ZERO, processes: 1 }
     }
 
     pub(crate) fn provider(&self, seed: u64) -> Provider {
@@ -49,7 +49,7 @@ impl Scenario {
     }
 
     pub(crate) fn limits(&self) -> Limits {
-        Limits::per_minute(self.believed).burst_window(self.burst)
+        Limits::per_minute(self.configured).burst_window(self.burst)
     }
 }
 
@@ -62,7 +62,7 @@ const fn at(seconds: u64) -> Duration {
 
 const OUTAGE: Range<Duration> = at(10)..at(25);
 
-/// A to I are those of earlier comparisons, K to O those of the gates, the others are ours.
+/// All scenarios. A to I come from earlier comparisons and K to O from the gates; the others are additional.
 pub(crate) const ALL: &[Scenario] = &[
     Scenario::new("A", "the limit is right", |server| server.bucket(300, SECOND), Load::Burst(500)),
     Scenario {
@@ -70,19 +70,19 @@ pub(crate) const ALL: &[Scenario] = &[
         ..Scenario::new("C", "counted by the minute", |server| server.bucket(300, MINUTE), Load::Burst(500))
     },
     Scenario {
-        believed: 600,
-        ..Scenario::new("E", "half of what is believed", |server| server.bucket(300, SECOND), Load::Burst(500))
+        configured: 600,
+        ..Scenario::new("E", "half of the configured limit", |server| server.bucket(300, SECOND), Load::Burst(500))
     },
     Scenario::new("F", "halves at 30 s", |server| server.bucket(300, SECOND).then(at(30), 0.5), Load::Burst(500)),
     Scenario {
         processes: 4,
         ..Scenario::new("G", "four processes, unshared", |server| server.bucket(300, SECOND), Load::Burst(500))
     },
-    Scenario::new("H", "85 % load in clumps", |server| server.bucket(300, SECOND), Load::Gamma(1000, 255.0, 3.0)),
+    Scenario::new("H", "85 % load in bursts", |server| server.bucket(300, SECOND), Load::Gamma(1000, 255.0, 3.0)),
     Scenario::new("I", "refusals cost 0.2", |server| server.bucket(300, at(10)).penalty(0.2), Load::Burst(500)),
     Scenario::new(
         "K",
-        "150, and ten refusals buy a ban",
+        "150, and a ban after ten refusals",
         |server| server.bucket(150, SECOND).ban(10, at(10), at(30)),
         Load::Burst(300),
     ),
@@ -94,7 +94,7 @@ pub(crate) const ALL: &[Scenario] = &[
     ),
     Scenario::new(
         "M",
-        "15 s of 529 without one",
+        "15 s of 529 without a hint",
         |server| server.bucket(300, SECOND).outage(OUTAGE, 529, Hint::Missing),
         Load::Burst(300),
     ),
@@ -106,7 +106,7 @@ pub(crate) const ALL: &[Scenario] = &[
     ),
     Scenario::new("O", "a limit on growth", |server| server.bucket(300, SECOND).slope(1.5, 2.0), Load::Burst(300)),
     Scenario {
-        believed: 600,
+        configured: 600,
         ..Scenario::new(
             "doubles",
             "doubles at 60 s",
@@ -115,10 +115,10 @@ pub(crate) const ALL: &[Scenario] = &[
         )
     },
     Scenario {
-        believed: 600,
+        configured: 600,
         ..Scenario::new(
             "wrong hints",
-            "half of what is believed, hints a fifth",
+            "half of the configured limit, hints a fifth",
             |server| server.bucket(300, SECOND).hint(Hint::Times(0.2)),
             Load::Burst(500),
         )
@@ -131,30 +131,34 @@ pub(crate) const ALL: &[Scenario] = &[
     ),
     Scenario::new(
         "outage, silent",
-        "20 s of 529 without one",
+        "20 s of 529 without a hint",
         |server| server.bucket(300, SECOND).outage(at(20)..at(40), 529, Hint::Missing),
         Load::Burst(500),
     ),
     Scenario::new("steady", "10 hours at 95 %", |server| server.bucket(300, SECOND), Load::Steady(171_000, 285.0)),
     Scenario::new(
         "tenants",
-        "others use half of it, on and off",
+        "other tenants use half of it, on and off",
         |server| server.bucket(300, SECOND).tenants(150, at(20), at(20)),
         Load::Burst(500),
     ),
     Scenario {
-        believed: 600,
+        configured: 600,
         ..Scenario::new(
             "windows",
-            "10 s window of half of what is believed",
+            "10 s window of half of the configured limit",
             |server| server.sliding_window(300, at(10)),
             Load::Burst(500),
         )
     },
-    Scenario::new("at once", "no more than 8 calls in flight", |server| server.concurrency(8), Load::Burst(500)),
+    Scenario::new("at once", "at most 8 calls in flight", |server| server.concurrency(8), Load::Burst(500)),
 ];
 
-/// The one of that name.
+/// Returns the scenario called `name`.
+///
+/// # Panics
+///
+/// If there is none.
 pub(crate) fn named(name: &str) -> Scenario {
-    *ALL.iter().find(|scenario| scenario.name == name).expect("a scenario of that name")
+    *ALL.iter().find(|scenario| scenario.name == name).expect("the scenario exists")
 }

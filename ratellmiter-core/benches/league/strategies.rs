@@ -1,4 +1,4 @@
-//! Who takes part, and one run of one of them.
+//! The strategies of the league, and a single run of one of them.
 
 use std::{
     sync::{Arc, Mutex},
@@ -21,7 +21,7 @@ use super::{
 pub(crate) enum Strategy {
     Oracle,
     Ours,
-    /// The same limiter as users have it, with its locks, wakers and timers, on tokio in paused time.
+    /// The public limiter with its locks, wakers and timers, on tokio in paused time.
     OursOnTokio,
     FullJitter,
     RetryAfter,
@@ -61,10 +61,10 @@ impl Strategy {
         }
     }
 
-    /// One run; `seed` is the same for all who take part.
+    /// Runs a scenario once. Each strategy is run with the same values of `seed`.
     pub(crate) fn play(self, scenario: &Scenario, seed: u64) -> Report {
         let (mut provider, workload) = (scenario.provider(seed), scenario.workload(seed));
-        let believed = scenario.believed;
+        let configured = scenario.configured;
         let client = |process: u64| -> Box<dyn Client> {
             let seed = seed * 100 + process;
             match self {
@@ -72,10 +72,10 @@ impl Strategy {
                 Self::FullJitter => Box::new(Rival::new(Unpaced, rivals::full_jitter(seed))),
                 Self::RetryAfter => Box::new(Rival::new(Unpaced, rivals::retry_after())),
                 Self::Aws => Box::new(Rival::new(Aws::new(), Aws::backoff(seed))),
-                Self::Static => Box::new(Rival::new(Even::new(believed), rivals::full_jitter(seed))),
-                Self::Original => Box::new(Original::new(believed)),
-                Self::Governor => Box::new(Rival::new(Governor::new(believed), rivals::backon(seed))),
-                Self::Oracle | Self::OursOnTokio | Self::LeakyBucket => unreachable!("played otherwise"),
+                Self::Static => Box::new(Rival::new(Even::new(configured), rivals::full_jitter(seed))),
+                Self::Original => Box::new(Original::new(configured)),
+                Self::Governor => Box::new(Rival::new(Governor::new(configured), rivals::backon(seed))),
+                Self::Oracle | Self::OursOnTokio | Self::LeakyBucket => unreachable!("run below without a client"),
             }
         };
         match self {
@@ -84,7 +84,7 @@ impl Strategy {
                 on_tokio(provider, &workload, scenario.processes, || Process::Ours(ours(scenario.limits())))
             }
             Self::LeakyBucket => {
-                on_tokio(provider, &workload, scenario.processes, || Process::LeakyBucket(leaky(believed)))
+                on_tokio(provider, &workload, scenario.processes, || Process::LeakyBucket(leaky_bucket(configured)))
             }
             _ => {
                 let mut clients: Vec<_> = (0..scenario.processes as u64).map(client).collect();
@@ -95,7 +95,7 @@ impl Strategy {
     }
 }
 
-/// A limiter of one process, in real use.
+/// The limiter of one process.
 #[derive(Clone)]
 enum Process {
     Ours(Limiter),
@@ -106,15 +106,18 @@ fn ours(limits: Limits) -> Limiter {
     Limiter::new(limits)
 }
 
-fn leaky(per_minute: u32) -> Arc<RateLimiter> {
+fn leaky_bucket(per_minute: u32) -> Arc<RateLimiter> {
     let interval = Duration::from_secs(60) / per_minute;
     Arc::new(RateLimiter::builder().max(1).initial(1).refill(1).interval(interval).build())
 }
 
-/// Makes the calls as tasks in paused time.
+/// Runs each call as a task, in paused time.
 fn on_tokio(provider: Provider, workload: &Workload, processes: usize, process: impl Fn() -> Process) -> Report {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime can be built");
     let shared = Arc::new(Mutex::new((provider, Report::of(workload))));
     runtime.block_on(async {
         let start = Instant::now();
@@ -125,7 +128,7 @@ fn on_tokio(provider: Provider, workload: &Workload, processes: usize, process: 
             tokio::spawn(async move {
                 sleep_until(at).await;
                 let send = || {
-                    let mut shared = shared.lock().expect("nobody panics");
+                    let mut shared = shared.lock().expect("the lock is not poisoned");
                     let (provider, report) = &mut *shared;
                     let now = start.elapsed();
                     report.sent(now, call);
@@ -133,19 +136,19 @@ fn on_tokio(provider: Provider, workload: &Workload, processes: usize, process: 
                 };
                 let answer = |answer| {
                     let now = start.elapsed();
-                    shared.lock().expect("nobody panics").1.answered(now, call, answer);
+                    shared.lock().expect("the lock is not poisoned").1.answered(now, call, answer);
                 };
                 match process {
                     Process::Ours(limiter) => through_ours(&limiter, send, answer).await,
                     Process::LeakyBucket(limiter) => {
-                        through_leaky(&limiter, rivals::backon(call as u64), send, answer).await;
+                        through_leaky_bucket(&limiter, rivals::backon(call as u64), send, answer).await;
                     }
                 }
             })
         });
         futures::future::join_all(calls.collect::<Vec<_>>()).await;
     });
-    Arc::into_inner(shared).expect("all tasks have ended").into_inner().expect("nobody panics").1
+    Arc::into_inner(shared).expect("all tasks have ended").into_inner().expect("the lock is not poisoned").1
 }
 
 async fn through_ours(limiter: &Limiter, send: impl Fn() -> Answer, answered: impl Fn(Answer)) {
@@ -161,7 +164,7 @@ async fn through_ours(limiter: &Limiter, send: impl Fn() -> Answer, answered: im
     }
 }
 
-async fn through_leaky(
+async fn through_leaky_bucket(
     limiter: &RateLimiter,
     mut backoff: Backoff,
     send: impl Fn() -> Answer,

@@ -1,6 +1,6 @@
-//! The limiters that are measured side by side, all at burst 1 and without a ramp, and what they are measured with.
+//! The limiters under comparison, all with a burst of 1 and without a ramp, and helpers to measure them.
 
-#![allow(dead_code, unreachable_pub)] // Each bench uses a part.
+#![allow(dead_code, unreachable_pub)] // Each bench uses some of the items.
 
 use std::{
     fs,
@@ -16,10 +16,10 @@ use tokio::{runtime::Runtime, sync::Semaphore};
 pub trait Peer: Clone + Send + Sync + 'static {
     const NAME: &'static str;
 
-    /// So many calls a second. Called inside a runtime.
+    /// Creates a limiter of `per_second` calls a second. Must be called inside a runtime.
     fn new(per_second: u32) -> Self;
 
-    /// One call, from asking to its end.
+    /// Makes one call, from requesting a ticket to finishing it.
     fn call(&self) -> impl Future<Output = ()> + Send;
 }
 
@@ -39,7 +39,7 @@ impl Peer for Ours {
     }
 }
 
-/// The crate `leaky-bucket`, the best of the fair ones.
+/// The crate `leaky-bucket`, a fair limiter.
 #[derive(Clone)]
 pub struct LeakyBucket(Arc<leaky_bucket::RateLimiter>);
 
@@ -47,7 +47,7 @@ impl Peer for LeakyBucket {
     const NAME: &'static str = "leaky-bucket";
 
     fn new(per_second: u32) -> Self {
-        // Its clock ticks in milliseconds.
+        // Its clock has a resolution of one millisecond.
         let refill = (per_second / 1000).max(1) as usize;
         let interval = Duration::from_millis((1000 / u64::from(per_second)).max(1));
         let limiter =
@@ -60,7 +60,7 @@ impl Peer for LeakyBucket {
     }
 }
 
-/// The crate `governor`, the most used.
+/// The crate `governor`, the most widely used limiter.
 #[derive(Clone)]
 pub struct Governor(Arc<governor::DefaultDirectRateLimiter>);
 
@@ -68,7 +68,7 @@ impl Peer for Governor {
     const NAME: &'static str = "governor";
 
     fn new(per_second: u32) -> Self {
-        let rate = NonZeroU32::new(per_second).expect("a rate");
+        let rate = NonZeroU32::new(per_second).expect("the rate is positive");
         let quota = governor::Quota::per_second(rate).allow_burst(NonZeroU32::MIN);
         Self(Arc::new(governor::RateLimiter::direct(quota)))
     }
@@ -78,7 +78,7 @@ impl Peer for Governor {
     }
 }
 
-/// A tokio `Semaphore` to which one task adds permits on schedule: a few lines by hand, and the bar.
+/// A tokio `Semaphore` to which one task adds permits on schedule: the baseline, a few lines of code.
 #[derive(Clone)]
 pub struct Ticker(Arc<Semaphore>);
 
@@ -87,13 +87,13 @@ impl Peer for Ticker {
 
     fn new(per_second: u32) -> Self {
         let permits = Arc::new(Semaphore::new(1));
-        let ours = Arc::downgrade(&permits);
+        let weak_permits = Arc::downgrade(&permits);
         tokio::spawn(async move {
             let mut ticks = tokio::time::interval(Duration::from_secs(1) / per_second);
             ticks.tick().await;
             loop {
                 ticks.tick().await;
-                match ours.upgrade() {
+                match weak_permits.upgrade() {
                     Some(permits) if permits.available_permits() == 0 => permits.add_permits(1),
                     Some(_) => {}
                     None => break,
@@ -104,24 +104,24 @@ impl Peer for Ticker {
     }
 
     async fn call(&self) {
-        self.0.acquire().await.expect("it is never closed").forget();
+        self.0.acquire().await.expect("the semaphore is never closed").forget();
     }
 }
 
-/// A runtime as most programs have it, on two threads.
+/// Creates a multi-threaded runtime with two workers.
 pub fn runtime() -> Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime can be built")
 }
 
-/// The processor time that the threads of this process have used.
-pub fn cpu() -> Duration {
-    // The first field is nanoseconds: see "schedstats" in the kernel's documentation.
+/// Returns the CPU time used by the threads of this process.
+pub fn cpu_time() -> Duration {
+    // The first field is the CPU time in nanoseconds: see "schedstats" in the kernel's documentation.
     let tasks = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
     let nanos = tasks.filter_map(|task| fs::read_to_string(task.path().join("schedstat")).ok());
     nanos.filter_map(|text| text.split(' ').next()?.parse().ok()).map(Duration::from_nanos).sum()
 }
 
-/// The most of `times`, which are in order, in any half-open second.
+/// Returns the largest number of `times`, which must be sorted, in any half-open second.
 pub fn fullest_second(times: &[Instant]) -> usize {
     let mut first = 0;
     (0..times.len())

@@ -1,4 +1,4 @@
-//! The real `async-openai` against provider-shaped refusals, in paused time.
+//! The real `async-openai` client against refusals in the providers' formats, in paused time.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -23,7 +23,7 @@ use ratellmiter_core::{Limiter, Limits, observe::openai_service, ratellmiter};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-/// A pool's idle timers would have paused time jump while the server answers.
+/// Returns a client without a connection pool, whose idle timers would advance the paused time during a request.
 fn http() -> reqwest::Client {
     reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap()
 }
@@ -45,7 +45,7 @@ async fn ask(limiter: &Limiter, client: &Client<OpenAIConfig>) -> Result<String,
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_our_service_nothing_is_lost_and_nobody_else_tries_again() {
+async fn openai_service_preserves_refusals_without_own_retries() {
     for refusal in refusals() {
         let server = Server::start(vec![refusal.answer.clone(), success()]);
         let client = client(&server.url()).with_http_service(openai_service(http()));
@@ -56,11 +56,11 @@ async fn with_our_service_nothing_is_lost_and_nobody_else_tries_again() {
     }
 }
 
-/// What happens without it: four requests for each of our attempts. The reason for the service, and for the warning.
+/// The client's own service sends four requests per attempt, which is why `openai_service` and the warning exist.
 #[tokio::test(start_paused = true)]
-async fn the_clients_own_service_multiplies_requests() {
+async fn default_service_multiplies_requests() {
     #[ratellmiter(limiter = limiter, max_attempts = 1)]
-    async fn counted(
+    async fn ask_once(
         limiter: &Limiter,
         client: &Client<OpenAIConfig>,
         attempts: &AtomicUsize,
@@ -73,13 +73,13 @@ async fn the_clients_own_service_multiplies_requests() {
     let refused = refusals().into_iter().find(|refusal| refusal.id == "openai-tpm-no-headers").unwrap();
     let server = Server::start(vec![refused.answer]);
     let attempts = AtomicUsize::new(0);
-    counted(&limiter(), &client(&server.url()), &attempts).await.unwrap_err();
+    ask_once(&limiter(), &client(&server.url()), &attempts).await.unwrap_err();
     assert_eq!((attempts.load(Ordering::SeqCst), server.requests()), (1, 4));
 }
 
-/// The Responses API refuses inside of a success.
+/// The Responses API reports some refusals in a response with status 200.
 #[tokio::test(start_paused = true)]
-async fn a_refusal_inside_of_a_200_is_tried_again() {
+async fn refusal_in_response_200_is_retried() {
     #[ratellmiter(limiter = limiter)]
     async fn respond(limiter: &Limiter, client: &Client<OpenAIConfig>) -> Result<responses::Response, OpenAIError> {
         let request = CreateResponseArgs::default().model("gpt-4o").input("hi").build()?;
@@ -106,7 +106,7 @@ async fn a_refusal_inside_of_a_200_is_tried_again() {
 mod usage {
     use super::*;
 
-    fn served(answers: Vec<Answer>) -> (Server, Client<OpenAIConfig>) {
+    fn server_and_client(answers: Vec<Answer>) -> (Server, Client<OpenAIConfig>) {
         let server = Server::start(answers);
         let client = client(&server.url()).with_http_service(openai_service(http()));
         (server, client)
@@ -117,7 +117,7 @@ mod usage {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_chat_completion_settles_its_call() {
+    async fn chat_completion_settles_the_call() {
         #[ratellmiter(limiter = limiter, tokens = (5000, 5000))]
         async fn chat(
             limiter: &Limiter,
@@ -129,7 +129,7 @@ mod usage {
         }
         let mut answer: Value = serde_json::from_slice(&success().body).unwrap();
         answer["usage"] = json!({ "prompt_tokens": 900, "completion_tokens": 120, "total_tokens": 1020 });
-        let (_server, client) = served(vec![Answer::json(&answer)]);
+        let (_server, client) = server_and_client(vec![Answer::json(&answer)]);
         let limiter = budget();
         chat(&limiter, &client).await.unwrap();
         assert_eq!(taken(&limiter), (1020, 0));
@@ -142,8 +142,8 @@ mod usage {
         })
     }
 
-    /// A response that has ended.
-    fn used(status: &str) -> Value {
+    /// Returns a finished response with its usage.
+    fn response_with_usage(status: &str) -> Value {
         let mut ended = response(status);
         ended["usage"] = json!({
             "input_tokens": 900, "input_tokens_details": { "cached_tokens": 400, "cache_write_tokens": 0 },
@@ -153,20 +153,20 @@ mod usage {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_response_settles_its_call() {
+    async fn response_settles_the_call() {
         #[ratellmiter(limiter = limiter, tokens = (5000, 5000))]
         async fn respond(limiter: &Limiter, client: &Client<OpenAIConfig>) -> Result<responses::Response, OpenAIError> {
             let request = CreateResponseArgs::default().model("gpt-4o").input("hi").build()?;
             client.responses().create(request).await
         }
-        let (_server, client) = served(vec![Answer::json(&used("completed"))]);
+        let (_server, client) = server_and_client(vec![Answer::json(&response_with_usage("completed"))]);
         let limiter = budget();
         respond(&limiter, &client).await.unwrap();
         assert_eq!(taken(&limiter), (1020, 0));
     }
 
     #[ratellmiter(limiter = limiter, tokens = (5000, 5000), stream)]
-    async fn streamed(
+    async fn chat_stream(
         limiter: &Limiter,
         client: &Client<OpenAIConfig>,
     ) -> Result<ChatCompletionResponseStream, OpenAIError> {
@@ -196,35 +196,43 @@ mod usage {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_stream_is_tried_again_before_it_begins_and_settles_with_its_last_part() {
-        let (server, client) = served(vec![example(), chunks()]);
+    async fn chat_stream_is_retried_and_settles_at_end() {
+        let (server, client) = server_and_client(vec![example(), chunks()]);
         let limiter = budget();
         let start = Instant::now();
-        let mut answer = streamed(&limiter, &client).await.unwrap();
-        assert_eq!((server.requests(), start.elapsed().as_millis() / 100), (2, 7), "the hint of the refusal");
+        let mut answer = chat_stream(&limiter, &client).await.unwrap();
+        assert_eq!(
+            (server.requests(), start.elapsed().as_millis() / 100),
+            (2, 7),
+            "after the `Retry-After` of the refusal"
+        );
         let mut text = String::new();
-        while let Some(part) = answer.next().await {
+        while let Some(item) = answer.next().await {
             assert!(taken(&limiter).1 == 1 || text == "hello");
-            text.extend(part.unwrap().choices.iter().filter_map(|choice| choice.delta.content.clone()));
+            text.extend(item.unwrap().choices.iter().filter_map(|choice| choice.delta.content.clone()));
         }
-        assert_eq!((text.as_str(), taken(&limiter)), ("hello", (11_020, 0)), "what was refused stays charged");
+        assert_eq!((text.as_str(), taken(&limiter)), ("hello", (11_020, 0)), "the refused attempt stays charged");
     }
 
-    /// The client cannot read such a part, and gives it back as text inside of an error.
+    /// The client cannot parse such an item and returns its text in an error.
     #[tokio::test(start_paused = true)]
-    async fn an_error_in_a_stream_is_a_refusal() {
+    async fn error_item_in_stream_is_a_refusal() {
         let refused = json!({ "error": {
             "message": "Rate limit reached. Please try again in 3s.", "type": "tokens", "code": "rate_limit_exceeded"
         }});
-        let (server, client) = served(vec![Answer::events(std::slice::from_ref(&refused)), chunks()]);
+        let (server, client) = server_and_client(vec![Answer::events(std::slice::from_ref(&refused)), chunks()]);
         let limiter = budget();
         let start = Instant::now();
-        let parts: Vec<_> = streamed(&limiter, &client).await.unwrap().collect().await;
-        assert_eq!((server.requests(), start.elapsed().as_secs(), parts.len()), (2, 3, 3), "before anything else");
+        let items: Vec<_> = chat_stream(&limiter, &client).await.unwrap().collect().await;
+        assert_eq!(
+            (server.requests(), start.elapsed().as_secs(), items.len()),
+            (2, 3, 3),
+            "an error as the first item is retried"
+        );
 
-        let (server, client) = served(vec![Answer::events(&[word("hel"), refused])]);
-        let parts: Vec<_> = streamed(&limiter, &client).await.unwrap().collect().await;
-        assert!(matches!(&parts[..], [Ok(_), Err(OpenAIError::JSONDeserialize(..))]), "the caller has it");
+        let (server, client) = server_and_client(vec![Answer::events(&[word("hel"), refused])]);
+        let items: Vec<_> = chat_stream(&limiter, &client).await.unwrap().collect().await;
+        assert!(matches!(&items[..], [Ok(_), Err(OpenAIError::JSONDeserialize(..))]), "the caller receives it");
         assert!(limiter.snapshot().paused_until.is_some());
         assert_eq!((server.requests(), taken(&limiter).1), (1, 0));
     }
@@ -240,10 +248,11 @@ mod usage {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_events_of_a_response_tell_of_its_usage_and_of_refusals() {
+    async fn response_events_carry_usage_and_refusals() {
         let created = event("response.created", &response("in_progress"));
         for (kind, status) in [("response.completed", "completed"), ("response.incomplete", "incomplete")] {
-            let (_server, client) = served(vec![Answer::events(&[created.clone(), event(kind, &used(status))])]);
+            let (_server, client) =
+                server_and_client(vec![Answer::events(&[created.clone(), event(kind, &response_with_usage(status))])]);
             let limiter = budget();
             assert_eq!(response_events(&limiter, &client).await.unwrap().count().await, 2);
             assert_eq!(taken(&limiter), (1020, 0), "{kind}");
@@ -254,7 +263,7 @@ mod usage {
             "type": "error", "sequence_number": 1, "code": "server_is_overloaded", "message": "busy", "param": null
         });
         for last in [event("response.failed", &failed), error] {
-            let (server, client) = served(vec![Answer::events(&[created.clone(), last])]);
+            let (server, client) = server_and_client(vec![Answer::events(&[created.clone(), last])]);
             let limiter = budget();
             let events: Vec<_> = response_events(&limiter, &client).await.unwrap().collect().await;
             let last = events[1].as_ref().unwrap();

@@ -1,4 +1,4 @@
-//! The real `genai` against provider-shaped refusals, in paused time.
+//! The real `genai` client against refusals in the providers' formats, in paused time.
 
 use crate::support::{
     Answer, Server, budget, taken,
@@ -15,7 +15,7 @@ use ratellmiter_core::{Limiter, Limits, call, ratellmiter, stream::StreamItem};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-/// A pool's idle timers would have paused time jump while the server answers.
+/// Returns a client without a connection pool, whose idle timers would advance the paused time during a request.
 fn http() -> reqwest::Client {
     reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap()
 }
@@ -25,10 +25,10 @@ fn limiter() -> Limiter {
 }
 
 fn client(url: &str) -> Client {
-    client_of(AdapterKind::OpenAI, url)
+    client_for(AdapterKind::OpenAI, url)
 }
 
-fn client_of(provider: AdapterKind, url: &str) -> Client {
+fn client_for(provider: AdapterKind, url: &str) -> Client {
     let endpoint = Endpoint::from_owned(format!("{url}/"));
     let resolve = move |target: ServiceTarget| -> Result<ServiceTarget, genai::resolver::Error> {
         let model = ModelIden::new(provider, target.model.model_name);
@@ -46,7 +46,7 @@ async fn ask(limiter: &Limiter, client: &Client) -> Result<String, genai::Error>
 }
 
 #[tokio::test(start_paused = true)]
-async fn its_error_has_all_that_is_needed() {
+async fn genai_errors_preserve_every_refusal() {
     for refusal in refusals() {
         let server = Server::start(vec![refusal.answer.clone(), success()]);
         let client = client(&server.url());
@@ -65,7 +65,7 @@ mod usage {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_chat_response_settles_its_call() {
+    async fn chat_response_settles_the_call() {
         #[ratellmiter(limiter = limiter, tokens = (5000, 5000))]
         async fn chat(limiter: &Limiter, client: &Client) -> genai::Result<ChatResponse> {
             assert_eq!(taken(limiter), (10_000, 1));
@@ -79,9 +79,9 @@ mod usage {
         assert_eq!(taken(&limiter), (1020, 0));
     }
 
-    /// The stream itself, so that a refusal can be tried again.
+    /// Returns the bare stream, so that a refusal can be retried.
     #[ratellmiter(limiter = limiter, tokens = (5000, 5000), stream)]
-    async fn streamed(
+    async fn chat_stream(
         limiter: &Limiter,
         client: &Client,
     ) -> genai::Result<impl Stream<Item = genai::Result<ChatStreamEvent>> + use<>> {
@@ -109,18 +109,18 @@ mod usage {
         words.collect().await
     }
 
-    /// Its first event comes before the request has gone: what counts is the one after it.
+    /// `genai` yields a `Start` event before it sends the request, so the event after it decides about a retry.
     #[tokio::test(start_paused = true)]
-    async fn a_stream_is_tried_again_before_it_begins_and_settles_with_its_end() {
+    async fn chat_stream_is_retried_and_settles_at_end() {
         for refusal in refusals() {
             let server = Server::start(vec![refusal.answer.clone(), chunks()]);
             let client = client(&server.url());
             let limiter = budget();
             let start = Instant::now();
-            let events = streamed(&limiter, &client).await.unwrap();
+            let events = chat_stream(&limiter, &client).await.unwrap();
             check(&refusal, refusal.retried, server.requests(), start.elapsed());
             if refusal.retried {
-                assert_eq!(taken(&limiter), (20_000, 1), "what was refused stays charged");
+                assert_eq!(taken(&limiter), (20_000, 1), "the refused attempt stays charged");
                 assert_eq!((text(events).await.as_str(), taken(&limiter)), ("hello", (11_020, 0)));
             } else {
                 let events: Vec<_> = events.collect().await;
@@ -131,7 +131,7 @@ mod usage {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_error_in_a_stream_is_a_refusal() {
+    async fn error_event_in_stream_is_a_refusal() {
         let openai = json!({ "error": { "message": "Slow down", "type": "tokens", "code": "rate_limit_exceeded" } });
         let anthropic = json!({ "type": "error", "error": { "type": "overloaded_error", "message": "Overloaded" } });
         let start = json!({ "type": "message_start", "message": {
@@ -145,8 +145,9 @@ mod usage {
         {
             let server = Server::start(vec![Answer::events(&events)]);
             let limiter = budget();
-            let events: Vec<_> = streamed(&limiter, &client_of(provider, &server.url())).await.unwrap().collect().await;
-            // Some adapters go on after it.
+            let events: Vec<_> =
+                chat_stream(&limiter, &client_for(provider, &server.url())).await.unwrap().collect().await;
+            // Some adapters yield further events after the error.
             let refused = |event: &Result<_, _>| matches!(event, Err(genai::Error::ChatResponse { .. }));
             assert!(events.iter().any(refused), "{events:?}");
             assert!(limiter.snapshot().paused_until.is_some(), "{provider}");
@@ -154,10 +155,10 @@ mod usage {
         }
     }
 
-    /// A type of one's own around the stream. The function has returned before the request goes, so a refusal is not
-    /// tried again: the caller has it, and the limiter pauses.
+    /// The function returns before `genai` sends the request, so a refusal is not retried: the caller receives it and the
+    /// limiter pauses.
     #[tokio::test(start_paused = true)]
-    async fn a_stream_can_be_held_inside_of_another_type() {
+    async fn struct_with_held_stream_keeps_call_ticket() {
         struct Reply {
             model: ModelIden,
             events: BoxStream<'static, genai::Result<ChatStreamEvent>>,
@@ -171,9 +172,9 @@ mod usage {
         }
         let server = Server::start(vec![chunks(), Answer::new(429, &[], "")]);
         let (limiter, client) = (budget(), client(&server.url()));
-        let answered = reply(&limiter, &client).await.unwrap();
-        assert_eq!((&*answered.model.model_name, taken(&limiter)), ("gpt-4o", (10_000, 1)));
-        assert_eq!((text(answered.events).await.as_str(), taken(&limiter)), ("hello", (1020, 0)));
+        let completed = reply(&limiter, &client).await.unwrap();
+        assert_eq!((&*completed.model.model_name, taken(&limiter)), ("gpt-4o", (10_000, 1)));
+        assert_eq!((text(completed.events).await.as_str(), taken(&limiter)), ("hello", (1020, 0)));
         let refused = reply(&limiter, &client).await.unwrap();
         assert!(refused.events.any(|event| async move { event.is_err() }).await);
         assert!(limiter.snapshot().paused_until.is_some() && taken(&limiter).1 == 0);

@@ -1,4 +1,4 @@
-//! Real HTTP clients against a server on loopback that refuses as providers do.
+//! Real HTTP clients against a loopback server that refuses requests as providers do.
 
 #[cfg(feature = "async-openai")]
 mod async_openai;

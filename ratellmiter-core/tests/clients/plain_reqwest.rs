@@ -1,4 +1,4 @@
-//! The real `reqwest` against a real server: its error in the source chain is recognised by its status.
+//! The real `reqwest` client over HTTP, in real time: its errors in a source chain are classified by their status.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ fn answers(statuses: &[u16]) -> Server {
 }
 
 #[tokio::test]
-async fn a_429_and_an_overload_are_tried_again_and_everything_else_is_not() {
+async fn only_rate_limits_and_overloads_are_retried() {
     for (statuses, requests, succeeds) in [
         (&[429, 200][..], 2, true),
         (&[529, 200], 2, true),
@@ -32,7 +32,7 @@ async fn a_429_and_an_overload_are_tried_again_and_everything_else_is_not() {
         (&[401], 1, false),
     ] {
         let (server, limiter) = (answers(statuses), limiter());
-        // Each pause is about two seconds, in real time.
+        // Each pause takes about two seconds of real time.
         let result = tokio::time::timeout(Duration::from_secs(20), ask(&limiter, &server.url())).await.unwrap();
         assert_eq!(result.is_ok(), succeeds, "{statuses:?}");
         assert_eq!(server.requests(), requests, "{statuses:?}");
@@ -40,7 +40,7 @@ async fn a_429_and_an_overload_are_tried_again_and_everything_else_is_not() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_no_refusal() {
+async fn unreachable_server_is_not_a_refusal() {
     let address = {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.local_addr().unwrap()

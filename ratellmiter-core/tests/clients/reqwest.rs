@@ -1,5 +1,5 @@
-//! The real `reqwest`, both majors, and `reqwest-middleware`, against provider-shaped refusals. Time is paused: the pauses
-//! are those of the hints, and take no time.
+//! The real `reqwest` 0.12 and 0.13, and `reqwest-middleware`, against refusals in the providers' formats. Time is
+//! paused, so the pauses have exact lengths and take no real time.
 
 use crate::support::{
     Answer, Server, budget, taken,
@@ -21,7 +21,7 @@ fn limiter() -> Limiter {
 
 #[derive(Debug, thiserror::Error)]
 enum AskError {
-    /// Hides its source from the chain.
+    /// Transparent, so the `reqwest` error itself is missing from the source chain.
     #[error(transparent)]
     Http(#[from] reqwest::Error),
     #[error(transparent)]
@@ -32,8 +32,8 @@ enum AskError {
     Old(#[from] reqwest_012::Error),
 }
 
-/// Any client as a function from an address to a text, called for every refusal of the vectors.
-macro_rules! each_refusal {
+/// Calls `$ask`, a function from a limiter and a URL to a text, with every refusal of the vectors.
+macro_rules! check_each_refusal {
     ($ask:path) => {
         for refusal in refusals() {
             let server = Server::start(vec![refusal.answer.clone(), success()]);
@@ -59,12 +59,12 @@ async fn checked_anyhow(limiter: &Limiter, url: &str) -> anyhow::Result<String> 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_checked_response_loses_nothing() {
-    each_refusal!(checked);
-    each_refusal!(checked_anyhow);
+async fn checked_response_preserves_every_refusal() {
+    check_each_refusal!(checked);
+    check_each_refusal!(checked_anyhow);
 }
 
-/// Another provider is asked when the first refuses, and fails for a reason of its own.
+/// Falls back to a second provider when the first refuses. The second call fails because its response is not a number.
 #[ratellmiter(limiter = limiter)]
 async fn with_fallback(limiter: &Limiter, first: &str, second: &str) -> Result<u32, AskError> {
     if let Ok(response) = reqwest::get(first).await?.error_for_refusal().await {
@@ -74,10 +74,10 @@ async fn with_fallback(limiter: &Limiter, first: &str, second: &str) -> Result<u
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_that_was_got_over_is_none() {
+async fn refusal_followed_by_fallback_is_not_retried() {
     let (first, second) = (Server::start(vec![Answer::new(429, &[], "")]), Server::start(vec![success()]));
     with_fallback(&limiter(), &first.url(), &second.url()).await.unwrap_err();
-    assert_eq!((first.requests(), second.requests()), (1, 1), "the second's answer is no number");
+    assert_eq!((first.requests(), second.requests()), (1, 1), "one request each: the error is not a refusal");
 }
 
 #[ratellmiter(limiter = limiter)]
@@ -91,7 +91,7 @@ async fn response_012(limiter: &Limiter, url: &str) -> Result<reqwest_012::Respo
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_response_in_ok_carries_its_refusal_and_its_hint() {
+async fn refused_response_in_ok_is_retried_after_hint() {
     for round in 0..2 {
         let server = Server::start(vec![Answer::new(429, &[("retry-after", "7")], ""), success()]);
         let start = Instant::now();
@@ -104,18 +104,18 @@ async fn a_response_in_ok_carries_its_refusal_and_its_hint() {
 }
 
 #[ratellmiter(limiter = limiter)]
-async fn transparent(limiter: &Limiter, url: &str) -> Result<String, AskError> {
+async fn through_middleware(limiter: &Limiter, url: &str) -> Result<String, AskError> {
     let client = reqwest_middleware::ClientBuilder::new(reqwest::Client::new()).with(ObserveMiddleware::new()).build();
     Ok(client.get(url).send().await?.error_for_status()?.text().await?)
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_the_chain_hides_the_error_the_transport_has_seen_it() {
-    // The status and the headers are all there is: nothing of the body.
+async fn middleware_observes_refusal_missing_from_error_chain() {
+    // The middleware observes the status and the headers, but not the body.
     for (answer, seconds) in [(Answer::new(429, &[("retry-after", "7")], ""), 7), (Answer::new(529, &[], ""), 2)] {
         let server = Server::start(vec![answer, success()]);
         let start = Instant::now();
-        assert!(transparent(&limiter(), &server.url()).await.is_ok());
+        assert!(through_middleware(&limiter(), &server.url()).await.is_ok());
         assert_eq!((server.requests(), start.elapsed().as_secs()), (2, seconds));
     }
 }
@@ -133,7 +133,7 @@ async fn through_tower(limiter: &Limiter, url: &str) -> Result<String, AskError>
 
 #[cfg(feature = "tower")]
 #[tokio::test(start_paused = true)]
-async fn a_tower_layer_keeps_the_hint_that_the_error_loses() {
+async fn tower_layer_observes_retry_after() {
     let server = Server::start(vec![Answer::new(429, &[("retry-after", "7")], ""), success()]);
     let start = Instant::now();
     assert!(through_tower(&limiter(), &server.url()).await.is_ok());
@@ -149,7 +149,7 @@ async fn spawned(limiter: &Limiter, observer: ObserveMiddleware, url: &str) -> R
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_observer_with_a_limiter_hears_of_spawned_requests() {
+async fn observer_with_limiter_sees_spawned_requests() {
     let server = Server::start(vec![Answer::new(429, &[("retry-after", "7")], "")]);
     let limiter = limiter();
     let observer = ObserveMiddleware::new().limiter(limiter.clone());
@@ -158,15 +158,15 @@ async fn an_observer_with_a_limiter_hears_of_spawned_requests() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn garbage_is_a_failure_or_a_refusal_but_never_a_panic_or_a_hang() {
-    let long = "x".repeat(10 << 20);
+async fn malformed_responses_never_panic_or_hang() {
+    let long_body = "x".repeat(10 << 20);
     for (answer, retried) in [
         (Answer::new(429, &[], b"\xff\xfe\x00half a bo".to_vec()), true),
-        (Answer::new(429, &[], long.clone()), true),
+        (Answer::new(429, &[], long_body.clone()), true),
         (Answer::new(429, &[("retry-after", "Tue, 24 Nov 2020 06:39:00 GMT")], "{"), true),
         (Answer::new(429, &[("retry-after", "-5")], "[]"), true),
         (Answer::new(429, &[("retry-after", "31536000")], ""), false),
-        (Answer::new(500, &[], long), false),
+        (Answer::new(500, &[], long_body), false),
         (Answer::new(404, &[], "HTTP 429 Too Many Requests, retry after 3 s"), false),
     ] {
         let server = Server::start(vec![answer, success()]);
@@ -177,16 +177,16 @@ async fn garbage_is_a_failure_or_a_refusal_but_never_a_panic_or_a_hang() {
             assert!(error.to_string().starts_with("the server answered "));
         }
     }
-    let talk = Server::start(vec![Answer::new(200, &[], "the page said 429 Too Many Requests")]);
-    assert!(checked(&limiter(), &talk.url()).await.is_ok());
-    assert_eq!(talk.requests(), 1);
+    let server = Server::start(vec![Answer::new(200, &[], "the page said 429 Too Many Requests")]);
+    assert!(checked(&limiter(), &server.url()).await.is_ok());
+    assert_eq!(server.requests(), 1);
 }
 
 mod usage {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_settles_its_call_whoever_wrote_it() {
+    async fn json_body_of_each_provider_settles_the_call() {
         #[ratellmiter(limiter = limiter, tokens = (5000, 5000))]
         async fn body(limiter: &Limiter, url: &str) -> Result<Value, AskError> {
             assert_eq!(taken(limiter), (10_000, 1));
@@ -214,15 +214,15 @@ mod usage {
         }
     }
 
-    /// What is read of a piece of a body. An event that two pieces share is not found: see [`events`].
-    fn told(piece: &impl AsRef<[u8]>) -> Option<Usage> {
-        Usage::from_text(std::str::from_utf8(piece.as_ref()).ok()?)
+    /// Returns the usage in one chunk of a body. An event split over two chunks is missed: see [`events`].
+    fn usage_in(chunk: &impl AsRef<[u8]>) -> Option<Usage> {
+        Usage::from_text(std::str::from_utf8(chunk.as_ref()).ok()?)
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_that_streams_keeps_its_ticket_and_settles() {
-        #[ratellmiter(limiter = limiter, tokens = (5000, 5000), stream, usage = told)]
-        async fn pieces(
+    async fn byte_stream_keeps_ticket_and_settles() {
+        #[ratellmiter(limiter = limiter, tokens = (5000, 5000), stream, usage = usage_in)]
+        async fn byte_stream(
             limiter: &Limiter,
             url: &str,
         ) -> Result<impl Stream<Item = reqwest::Result<impl AsRef<[u8]> + use<>>> + use<>, AskError> {
@@ -232,22 +232,26 @@ mod usage {
         let server = Server::start(vec![example(), Answer::events(&[json!({ "choices": [] }), end])]);
         let limiter = budget();
         let start = Instant::now();
-        let pieces = pieces(&limiter, &server.url()).await.unwrap();
-        assert_eq!((server.requests(), start.elapsed().as_millis() / 100), (2, 7), "the hint of the refusal");
-        assert_eq!(taken(&limiter), (20_000, 1), "what was refused stays charged");
-        let body: Vec<_> = pieces.map_ok(|piece| piece.as_ref().to_vec()).try_collect().await.unwrap();
+        let chunks = byte_stream(&limiter, &server.url()).await.unwrap();
+        assert_eq!(
+            (server.requests(), start.elapsed().as_millis() / 100),
+            (2, 7),
+            "after the `Retry-After` of the refusal"
+        );
+        assert_eq!(taken(&limiter), (20_000, 1), "the refused attempt stays charged");
+        let body: Vec<_> = chunks.map_ok(|chunk| chunk.as_ref().to_vec()).try_collect().await.unwrap();
         assert!(String::from_utf8(body.concat()).unwrap().ends_with("data: [DONE]\n\n"));
         assert_eq!(taken(&limiter), (11_020, 0));
     }
 
-    /// The events of a body, whole, however it comes in pieces.
+    /// Parses the server-sent events of a body that may be split into chunks anywhere.
     fn events(response: reqwest::Response) -> impl Stream<Item = Result<Value, AskError>> {
-        let pieces = response.bytes_stream().map_err(AskError::from);
-        let events = pieces.scan(Vec::new(), |rest: &mut Vec<u8>, piece| {
-            let events = piece.map(|piece| {
-                rest.extend_from_slice(&piece);
-                let end = rest.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-                let lines: Vec<u8> = rest.drain(..end).collect();
+        let chunks = response.bytes_stream().map_err(AskError::from);
+        let events = chunks.scan(Vec::new(), |unparsed: &mut Vec<u8>, chunk| {
+            let events = chunk.map(|chunk| {
+                unparsed.extend_from_slice(&chunk);
+                let end = unparsed.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+                let lines: Vec<u8> = unparsed.drain(..end).collect();
                 let data = lines.split(|byte| *byte == b'\n').filter_map(|line| line.strip_prefix(b"data: "));
                 data.filter_map(|data| serde_json::from_slice(data).ok()).collect::<Vec<Value>>()
             });
@@ -269,7 +273,7 @@ mod usage {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn anthropics_events_tell_the_input_first_and_the_output_last() {
+    async fn anthropic_events_report_input_then_output() {
         let end = json!({ "type": "message_delta", "delta": {}, "usage": { "output_tokens": 120 } });
         let stop = json!({ "type": "message_stop" });
         let server = Server::start(vec![Answer::events(&[message_start(), json!({ "type": "ping" }), end, stop])]);
@@ -280,18 +284,18 @@ mod usage {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_overloaded_server_may_say_so_after_a_200() {
+    async fn overload_event_after_200_is_a_refusal() {
         let overloaded = json!({ "type": "error", "error": { "type": "overloaded_error", "message": "Overloaded" } });
         let server =
             Server::start(vec![Answer::events(std::slice::from_ref(&overloaded)), Answer::events(&[message_start()])]);
         let limiter = budget();
         let events: Vec<_> = messages(&limiter, &server.url()).await.unwrap().collect().await;
-        assert_eq!((server.requests(), events.len()), (2, 1), "as the first event it is tried again");
+        assert_eq!((server.requests(), events.len()), (2, 1), "an overload as the first event is retried");
 
         let server = Server::start(vec![Answer::events(&[message_start(), overloaded])]);
         let events: Vec<_> = messages(&limiter, &server.url()).await.unwrap().collect().await;
         assert_eq!((server.requests(), events.len(), taken(&limiter).1), (1, 2, 0));
         assert!(limiter.snapshot().paused_until.is_some());
-        assert_eq!(limiter.snapshot().adapted_rate_per_second, None, "it is not our rate that was too high");
+        assert_eq!(limiter.snapshot().adapted_rate_per_second, None, "an overload does not lower the rate");
     }
 }

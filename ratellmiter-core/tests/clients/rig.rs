@@ -1,4 +1,4 @@
-//! The real `rig-core` against provider-shaped refusals, in paused time.
+//! The real `rig-core` client against refusals in the providers' formats, in paused time.
 
 use crate::support::{
     Answer, Server, budget, taken,
@@ -13,7 +13,7 @@ use rig_core::{
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-/// A pool's idle timers would have paused time jump while the server answers.
+/// Returns a client without a connection pool, whose idle timers would advance the paused time during a request.
 fn http() -> reqwest::Client {
     reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap()
 }
@@ -32,7 +32,7 @@ async fn ask(limiter: &Limiter, url: &str) -> Result<String, ProviderError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn its_error_has_all_that_is_needed() {
+async fn rig_errors_preserve_every_refusal() {
     for refusal in refusals() {
         let server = Server::start(vec![refusal.answer.clone(), success()]);
         let start = Instant::now();
@@ -43,7 +43,7 @@ async fn its_error_has_all_that_is_needed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn its_response_settles_its_call() {
+async fn completion_response_settles_the_call() {
     #[ratellmiter(limiter = limiter, tokens = (5000, 5000))]
     async fn complete(limiter: &Limiter, url: &str) -> Result<CompletionResponse, ProviderError> {
         assert_eq!(taken(limiter), (10_000, 1));

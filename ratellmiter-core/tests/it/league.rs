@@ -1,5 +1,5 @@
-//! The gates of the league: what must hold of the scheduler against providers whose limits are wrong, move or are shared.
-//! In virtual time, with fixed seeds that nothing was tuned with; the whole league is `cargo bench --bench league`.
+//! The gates of the league: bounds on the scheduler's results against providers whose limits are wrong, change or are shared.
+//! They run in virtual time with fixed seeds that were not used for tuning. `cargo bench --bench league` runs the whole league.
 
 #[allow(dead_code)]
 #[path = "../../benches/league/rivals.rs"]
@@ -21,8 +21,8 @@ fn play(strategy: Strategy, name: &str, seeds: usize) -> Vec<Report> {
     SEEDS.take(seeds).map(|seed| strategy.play(&scenario, seed)).collect()
 }
 
-fn median(reports: &[Report], of: impl Fn(&Report) -> f64) -> f64 {
-    let mut values: Vec<_> = reports.iter().map(of).collect();
+fn median(reports: &[Report], metric: impl Fn(&Report) -> f64) -> f64 {
+    let mut values: Vec<_> = reports.iter().map(metric).collect();
     values.sort_by(f64::total_cmp);
     values[values.len() / 2].midpoint(values[(values.len() - 1) / 2])
 }
@@ -31,82 +31,82 @@ fn last(report: &Report) -> f64 {
     report.last().as_secs_f64()
 }
 
-/// The medians of the last call and of the refusals are within the gate, none is lost, and nearly all refusals of full
-/// jitter are saved.
-fn gate(name: &str, most: f64, of: impl Fn(&Report) -> f64, refusals: f64) {
+/// Asserts for a scenario that the median of `metric` is at most `max_seconds` seconds and the median of the refusals per call
+/// at most `max_refusals` and 2.7 % of those of full jitter, and that no call is lost.
+fn gate(name: &str, max_seconds: f64, metric: impl Fn(&Report) -> f64, max_refusals: f64) {
     let reports = play(Strategy::Ours, name, 60);
-    let (reached, refused) = (median(&reports, of), median(&reports, Report::refusals_per_call));
-    println!("{name}: {reached:.1} of {most}, {refused:.4} refusals a call of {refusals}");
-    assert!(reached <= most, "{name}: {reached:.1}, and no more than {most} is allowed");
-    assert!(refused <= refusals, "{name}: {refused:.4} refusals a call, and no more than {refusals} are allowed");
-    assert_eq!(reports.iter().map(Report::lost).sum::<usize>(), 0, "{name}: nothing is lost");
+    let (value, refused) = (median(&reports, metric), median(&reports, Report::refusals_per_call));
+    println!("{name}: {value:.1} of {max_seconds} s, {refused:.4} of {max_refusals} refusals a call");
+    assert!(value <= max_seconds, "{name}: {value:.1} s exceeds {max_seconds} s");
+    assert!(refused <= max_refusals, "{name}: {refused:.4} refusals a call exceed {max_refusals}");
+    assert_eq!(reports.iter().map(Report::lost).sum::<usize>(), 0, "{name}: no call is lost");
     let jitter = median(&play(Strategy::FullJitter, name, 5), Report::refusals_per_call);
     assert!(refused <= 0.027 * jitter, "{name}: {refused:.4} refusals a call, full jitter has {jitter:.2}");
 }
 
 #[test]
-fn a_limit_that_is_right_is_used_in_full() {
+fn correct_limit_is_used_in_full() {
     gate("A", 110.0, last, 0.0);
 }
 
 #[test]
-fn a_minutes_budget_may_go_at_once() {
+fn minute_window_allows_a_full_burst() {
     gate("C", 50.0, last, 0.0);
 }
 
 #[test]
-fn half_of_what_was_believed() {
+fn limit_half_of_configured_is_learned() {
     gate("E", 118.0, last, 0.02);
 }
 
 #[test]
-fn a_limit_that_halves() {
+fn limit_halving_midway_is_learned() {
     gate("F", 192.0, last, 0.03);
 }
 
 #[test]
-fn four_processes_that_know_nothing_of_each_other() {
+fn four_uncoordinated_processes_share_the_limit() {
     gate("G", 140.0, last, 0.10);
 }
 
 #[test]
-fn clumps_wait_little() {
+fn bursty_arrivals_wait_at_most_20_seconds() {
     gate("H", 20.0, |report| report.wait(0.99).as_secs_f64(), 0.0);
 }
 
 #[test]
-fn refusals_that_cost_are_not_had() {
+fn penalized_refusals_are_avoided() {
     gate("I", 110.0, last, 0.0);
 }
 
 #[test]
-fn a_ban_is_not_walked_into() {
+fn ban_after_ten_refusals_is_avoided() {
     gate("K", 142.0, last, 0.04);
 }
 
 #[test]
-fn an_outage_with_a_hint() {
+fn outage_with_retry_after_ends_in_time() {
     gate("L", 86.0, last, 0.02);
 }
 
 #[test]
-fn an_outage_without_a_hint() {
+fn outage_without_retry_after_ends_in_time() {
     gate("M", 90.0, last, 0.03);
 }
 
 #[test]
-fn a_limit_that_doubles_below_what_was_believed() {
+fn limit_doubling_midway_is_used() {
     gate("N", 92.0, last, 0.03);
 }
 
 #[test]
-fn a_limit_on_growth() {
+fn growth_limit_is_met_with_few_refusals() {
     gate("O", 76.0, last, 0.02);
 }
 
-/// The league plays the scheduler; this plays the limiter that users have, and finds the same.
+/// The league simulates the scheduler alone. Here the real limiter on tokio gives the same results.
 #[test]
-fn on_tokio_it_is_the_same() {
+fn limiter_on_tokio_matches_the_simulation() {
     for name in ["A", "C", "E", "F", "K", "L", "N"] {
         let (simulated, real) = (play(Strategy::Ours, name, 5), play(Strategy::OursOnTokio, name, 5));
         let (one, other) = (median(&simulated, last), median(&real, last));
@@ -116,10 +116,11 @@ fn on_tokio_it_is_the_same() {
     }
 }
 
-/// Rivals that play worse than they do would make anybody look good. The bounds are those of earlier comparisons.
+/// The rivals' implementations are as good as the originals, so that the comparison is fair. The bounds are the results of
+/// earlier comparisons.
 #[test]
-fn the_rivals_play_as_well_as_they_do_elsewhere() {
-    for (strategy, name, most) in [
+fn rivals_match_their_earlier_results() {
+    for (strategy, name, max_seconds) in [
         (Strategy::Static, "A", 108.0),
         (Strategy::Governor, "A", 108.0),
         (Strategy::LeakyBucket, "A", 109.0),
@@ -131,8 +132,8 @@ fn the_rivals_play_as_well_as_they_do_elsewhere() {
         (Strategy::Static, "E", 121.0),
         (Strategy::Aws, "F", 200.0),
     ] {
-        let reached = median(&play(strategy, name, 20), last);
-        println!("{} in {name}: {reached:.1}", strategy.name());
-        assert!(reached <= most, "{} in {name}: {reached:.1} s, and {most} s elsewhere", strategy.name());
+        let seconds = median(&play(strategy, name, 20), last);
+        println!("{} in {name}: {seconds:.1} s", strategy.name());
+        assert!(seconds <= max_seconds, "{} in {name}: {seconds:.1} s exceeds {max_seconds} s", strategy.name());
     }
 }

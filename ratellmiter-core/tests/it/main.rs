@@ -1,8 +1,8 @@
-//! Tests of the public API in virtual time, with fixed seeds, or on loopback.
+//! Tests of the public API, in virtual time with fixed seeds or over loopback.
 
-mod attribute;
 #[cfg(feature = "sim")]
-mod contracts;
+mod accounting;
+mod attribute;
 #[cfg(feature = "sim")]
 mod league;
 mod limiter;

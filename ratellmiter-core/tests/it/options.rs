@@ -1,7 +1,7 @@
-//! All that may be said of tokens, waiting and streams, on all kinds of functions.
+//! All options for tokens, waiting and streams, on all kinds of functions.
 
 #![deny(warnings)]
-#![allow(clippy::cast_possible_wrap, clippy::ptr_arg, clippy::type_complexity)] // Of what users write.
+#![allow(clippy::cast_possible_wrap, clippy::ptr_arg, clippy::type_complexity)] // As in users' code.
 
 use std::{
     fmt::{self, Display},
@@ -27,7 +27,7 @@ enum ApiError {
 
 impl Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("turned away")
+        f.write_str("rejected")
     }
 }
 
@@ -51,7 +51,7 @@ fn words(text: &String) -> Usage {
 impl Client {
     #[ratellmiter(
         limiter = self.limiter,
-        tokens = (estimate_tokens(prompt), Self::MOST),
+        tokens = (estimate_tokens(prompt), Self::MAX_OUTPUT_TOKENS),
         usage = words,
         priority = high,
         max_wait = self.wait,
@@ -65,7 +65,7 @@ impl Client {
         Ok(prompt.to_owned())
     }
 
-    const MOST: u32 = 500;
+    const MAX_OUTPUT_TOKENS: u32 = 500;
 
     #[ratellmiter(limiter = self.limiter, tokens = prompt.len(), priority = if urgent { Priority::High } else { Priority::Low })]
     fn blocking(&mut self, prompt: String, urgent: bool) -> usize {

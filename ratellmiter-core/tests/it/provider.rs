@@ -1,4 +1,4 @@
-//! The simulated provider over HTTP, with the real client and the limiter that users have.
+//! The simulated provider over HTTP, called with a real client through the attribute.
 
 #[path = "../../../examples/server.rs"]
 mod server;
@@ -26,7 +26,7 @@ async fn ask(limiter: &Limiter, client: &reqwest::Client, url: &str) -> Result<S
     Ok(client.post(url).body(body).send().await?.error_for_refusal().await?.text().await?)
 }
 
-fn quick(seed: u64) -> Provider {
+fn fast_provider(seed: u64) -> Provider {
     Provider::new(seed)
         .latency(Duration::from_millis(20), 0.3, 0.0)
         .refused_after(Duration::from_millis(2))
@@ -34,9 +34,9 @@ fn quick(seed: u64) -> Provider {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_call_comes_through_and_few_are_refused() {
-    // 50 a second are believed in, 25 are taken.
-    let (address, counts) = server::start(quick(1).bucket(1500, Duration::from_millis(200)), 0).await.unwrap();
+async fn all_calls_succeed_with_few_refusals() {
+    // The limiter is configured for 50 calls a second; the server accepts 25.
+    let (address, counts) = server::start(fast_provider(1).bucket(1500, Duration::from_millis(200)), 0).await.unwrap();
     let limiter = Limiter::new(Limits::per_minute(3000));
     let client = reqwest::Client::new();
     for path in ["chat/completions", "messages"] {
@@ -47,20 +47,22 @@ async fn every_call_comes_through_and_few_are_refused() {
         }
     }
     let (requests, refused) = (counts.requests.load(Ordering::Relaxed), counts.too_many.load(Ordering::Relaxed));
-    assert_eq!(requests, 120 + refused, "one request for each attempt");
+    assert_eq!(requests, 120 + refused, "one request per attempt");
     assert!((1..40).contains(&refused), "{refused} of {requests}");
     assert!(limiter.snapshot().adapted_rate_per_second.is_some_and(|rate| rate < 50.0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn outages_and_calls_in_flight_are_told_apart() {
-    let provider = quick(2).outage(Duration::ZERO..Duration::from_millis(100), 529, Hint::Exact).concurrency(3);
+async fn outage_and_concurrency_limit_are_distinguished() {
+    let provider = fast_provider(2).outage(Duration::ZERO..Duration::from_millis(100), 529, Hint::Exact).concurrency(3);
     let (address, counts) = server::start(provider, 0).await.unwrap();
     let limiter = Limiter::new(Limits::per_minute(60_000).no_ramp());
     let (client, url) = (reqwest::Client::new(), format!("http://{address}/v1/chat/completions"));
     let answers = futures::future::join_all((0..60).map(|_| ask(&limiter, &client, &url))).await;
-    answers.into_iter().for_each(|answer| _ = answer.unwrap());
+    for answer in answers {
+        answer.unwrap();
+    }
     assert!(counts.overloaded.load(Ordering::Relaxed) > 0 && counts.too_many.load(Ordering::Relaxed) > 0);
-    let learned = limiter.snapshot();
-    assert!(learned.adapted_in_flight.is_some_and(|calls| calls < 10.0), "{learned:?}");
+    let snapshot = limiter.snapshot();
+    assert!(snapshot.adapted_in_flight.is_some_and(|calls| calls < 10.0), "{snapshot:?}");
 }

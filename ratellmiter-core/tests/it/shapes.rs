@@ -1,4 +1,4 @@
-//! Shapes that are seldom written, run with one refusal like those in `attribute.rs`.
+//! Rarely written kinds of functions under the attribute, refused once as in `attribute`.
 
 #![deny(unused, unused_qualifications, clippy::pedantic, clippy::shadow_unrelated)]
 
@@ -17,7 +17,7 @@ use std::{
 
 use ratellmiter_core::{Classify, LimitKind, Limiter, Limits, Verdict, ratellmiter};
 
-static FAST: LazyLock<Limiter> = LazyLock::new(|| Limiter::new(Limits::per_minute(600_000).no_ramp()));
+static LIMITER: LazyLock<Limiter> = LazyLock::new(|| Limiter::new(Limits::per_minute(600_000).no_ramp()));
 
 #[derive(Debug, PartialEq)]
 struct Refused;
@@ -28,7 +28,7 @@ impl Classify for Refused {
     }
 }
 
-/// Refuses the first attempt, and answers the second with 2.
+/// Refuses the first request and answers the others with their number.
 #[derive(Debug, Default)]
 struct Server(AtomicU32);
 
@@ -36,13 +36,13 @@ impl Server {
     fn answer(&self) -> Result<u32, Refused> {
         match self.0.fetch_add(1, Ordering::SeqCst) {
             0 => Err(Refused),
-            seen => Ok(seen + 1),
+            requests => Ok(requests + 1),
         }
     }
 }
 
-fn sent<T: Send>(future: T) -> T {
-    future
+fn assert_send<T: Send>(value: T) -> T {
+    value
 }
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -56,8 +56,8 @@ mod futures_returned {
         }
     }
 
-    /// What its future gives is known from the signature alone.
-    #[ratellmiter(limiter = FAST)]
+    /// The output type of the future is known from the signature alone.
+    #[ratellmiter(limiter = LIMITER)]
     fn inferred(server: &Server) -> impl Future<Output = Result<String, Refused>> {
         let answer = server.answer();
         async move {
@@ -68,23 +68,23 @@ mod futures_returned {
     }
 
     #[tokio::test]
-    async fn its_error_is_that_of_the_signature() {
+    async fn inferred_future_uses_signature_error() {
         assert_eq!(inferred(&Server::default()).await, Ok("2".to_owned()));
     }
 
-    #[ratellmiter(limiter = FAST)]
+    #[ratellmiter(limiter = LIMITER)]
     fn pinned_opaque(server: &Server) -> Pin<Box<impl Future<Output = Result<u32, Refused>> + Send>> {
         let answer = server.answer();
         Box::pin(async move { answer })
     }
 
-    #[ratellmiter(limiter = FAST)]
+    #[ratellmiter(limiter = LIMITER)]
     fn unpin(server: &Server) -> Box<dyn Future<Output = Result<u32, Refused>> + Send + Unpin + '_> {
         let answer = server.answer();
         Box::new(Box::pin(async move { answer }))
     }
 
-    #[ratellmiter(limiter = FAST)]
+    #[ratellmiter(limiter = LIMITER)]
     fn of_a_borrow<'a>(server: &'a Server, text: &'a str) -> BoxFuture<'a, Result<&'a str, Refused>> {
         Box::pin(async move { server.answer().map(|_| text) })
     }
@@ -93,15 +93,15 @@ mod futures_returned {
         text
     }
 
-    #[allow(clippy::type_complexity, reason = "the lifetime is to stand in the signature")]
-    #[ratellmiter(limiter = FAST)]
+    #[allow(clippy::type_complexity, reason = "the test needs the lifetime in the signature")]
+    #[ratellmiter(limiter = LIMITER)]
     fn with_a_bound_lifetime(
         server: &Server,
     ) -> BoxFuture<'_, Result<for<'x> fn(&'x str, &'x str) -> &'x str, Refused>> {
         Box::pin(async move { server.answer().map(|_| first as _) })
     }
 
-    #[ratellmiter(limiter = FAST)]
+    #[ratellmiter(limiter = LIMITER)]
     fn owning(text: &'static str, server: Arc<Server>) -> BoxFuture<'static, Result<&'static str, Refused>> {
         Box::pin(async move { server.answer().map(|_| text) })
     }
@@ -109,8 +109,8 @@ mod futures_returned {
     struct Client<'c>(&'c Server);
 
     impl<'c> Client<'c> {
-        #[ratellmiter(limiter = FAST)]
-        fn answering_what_it_holds(&self, text: String) -> BoxFuture<'_, Result<(&'c Server, String), Refused>> {
+        #[ratellmiter(limiter = LIMITER)]
+        fn returning_its_field(&self, text: String) -> BoxFuture<'_, Result<(&'c Server, String), Refused>> {
             let server = self.0;
             Box::pin(async move { server.answer().map(|_| (server, text)) })
         }
@@ -121,7 +121,7 @@ mod futures_returned {
     }
 
     impl Ask for Server {
-        #[ratellmiter(limiter = FAST)]
+        #[ratellmiter(limiter = LIMITER)]
         fn ask(&self, times: u32) -> impl Future<Output = Result<u32, Refused>> + Send {
             let answer = self.answer();
             async move { Ok(answer? * times) }
@@ -129,34 +129,34 @@ mod futures_returned {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn each_is_repeated_once() {
-        assert_eq!(sent(pinned_opaque(&Server::default())).await, Ok(2));
-        assert_eq!(sent(unpin(&Server::default())).await, Ok(2));
-        assert_eq!(sent(of_a_borrow(&Server::default(), "a")).await, Ok("a"));
-        assert_eq!(sent(with_a_bound_lifetime(&Server::default())).await.unwrap()("y", "z"), "y");
+    async fn refused_calls_are_retried_once() {
+        assert_eq!(assert_send(pinned_opaque(&Server::default())).await, Ok(2));
+        assert_eq!(assert_send(unpin(&Server::default())).await, Ok(2));
+        assert_eq!(assert_send(of_a_borrow(&Server::default(), "a")).await, Ok("a"));
+        assert_eq!(assert_send(with_a_bound_lifetime(&Server::default())).await.unwrap()("y", "z"), "y");
         assert_eq!(tokio::spawn(owning("o", Arc::default())).await.unwrap(), Ok("o"));
         let server = Server::default();
-        let (held, text) = sent(Client(&server).answering_what_it_holds("t".into())).await.unwrap();
-        assert_eq!((held.0.load(Ordering::SeqCst), text), (2, "t".into()));
-        assert_eq!(sent(Server::default().ask(4)).await, Ok(8));
+        let (returned, text) = assert_send(Client(&server).returning_its_field("t".into())).await.unwrap();
+        assert_eq!((returned.0.load(Ordering::SeqCst), text), (2, "t".into()));
+        assert_eq!(assert_send(Server::default().ask(4)).await, Ok(8));
     }
 
-    /// They wait as futures: one that waits with its thread would have run its body.
+    /// Futures wait asynchronously: a function that blocked its thread would have run its body.
     #[tokio::test(start_paused = true)]
-    async fn nothing_happens_before_the_first_poll() {
+    async fn returned_futures_do_nothing_before_first_poll() {
         let server = Server::default();
         drop((pinned_opaque(&server), unpin(&server), server.ask(1)));
         assert_eq!(server.0.load(Ordering::SeqCst), 0);
     }
 }
 
-/// What comes out of a `macro_rules!` stands in invisible groups.
+/// Tokens from a `macro_rules!` are wrapped in invisible groups.
 mod made_by_macros {
     use super::*;
 
     macro_rules! by_types {
         ($name:ident, $argument:ty, $output:ty, $body:expr) => {
-            #[ratellmiter(limiter = FAST)]
+            #[ratellmiter(limiter = LIMITER)]
             fn $name<'a>(server: &'a Server, buffer: $argument) -> $output {
                 buffer.push(1);
                 let run: fn(&'a Server) -> $output = $body;
@@ -171,7 +171,7 @@ mod made_by_macros {
 
     macro_rules! by_output {
         ($name:ident, $output:ty) => {
-            #[ratellmiter(limiter = FAST)]
+            #[ratellmiter(limiter = LIMITER)]
             fn $name(server: &Server) -> $output {
                 async move { server.answer() }
             }
@@ -181,7 +181,7 @@ mod made_by_macros {
 
     macro_rules! by_block {
         ($name:ident, $server:ident, $body:block) => {
-            #[ratellmiter(limiter = FAST)]
+            #[ratellmiter(limiter = LIMITER)]
             async fn $name($server: &Server) -> Result<u32, Refused> $body
         };
     }
@@ -189,7 +189,7 @@ mod made_by_macros {
 
     macro_rules! by_item {
         ($item:item) => {
-            #[ratellmiter(limiter = FAST)]
+            #[ratellmiter(limiter = LIMITER)]
             $item
         };
     }
@@ -202,32 +202,32 @@ mod made_by_macros {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn each_is_repeated_once() {
+    async fn refused_calls_are_retried_once() {
         let mut buffer = vec![];
-        assert_eq!(sent(boxed(&Server::default(), &mut buffer)).await, Ok(2));
+        assert_eq!(assert_send(boxed(&Server::default(), &mut buffer)).await, Ok(2));
         assert_eq!(plain(&Server::default(), &mut buffer), Ok(2));
         assert_eq!(buffer, [1; 4]);
-        assert_eq!(sent(opaque(&Server::default())).await, Ok(2));
-        assert_eq!(sent(block(&Server::default())).await, Ok(2));
-        assert_eq!(sent(item(&Server::default(), String::new())).await, Ok(2));
+        assert_eq!(assert_send(opaque(&Server::default())).await, Ok(2));
+        assert_eq!(assert_send(block(&Server::default())).await, Ok(2));
+        assert_eq!(assert_send(item(&Server::default(), String::new())).await, Ok(2));
     }
 }
 
 mod async_functions {
     use super::*;
 
-    /// Held over no await, so the future is `Send` although its error is not.
-    #[ratellmiter(limiter = FAST, when = |error: &Rc<str>| **error == *"429")]
+    /// The error is not returned across an await, so the future is `Send` although its error is not.
+    #[ratellmiter(limiter = LIMITER, when = |error: &Rc<str>| **error == *"429")]
     async fn with_an_error_that_is_not_send(server: &Server) -> Result<u32, Rc<str>> {
         Ok(server.answer().map_err(|_| "429")?)
     }
 
-    #[ratellmiter(limiter = FAST)]
+    #[ratellmiter(limiter = LIMITER)]
     async fn opaque() -> impl Display {
         "opaque"
     }
 
-    #[ratellmiter(limiter = FAST)]
+    #[ratellmiter(limiter = LIMITER)]
     async fn owned_borrows(
         server: &Server,
         text: Cow<'_, str>,
@@ -251,23 +251,23 @@ mod async_functions {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn each_is_repeated_once() {
-        assert_eq!(sent(with_an_error_that_is_not_send(&Server::default())).await.unwrap(), 2);
-        assert_eq!(sent(opaque()).await.to_string(), "opaque");
+    async fn refused_calls_are_retried_once() {
+        assert_eq!(assert_send(with_an_error_that_is_not_send(&Server::default())).await.unwrap(), 2);
+        assert_eq!(assert_send(opaque()).await.to_string(), "opaque");
         let server = Server::default();
-        let text = sent(owned_borrows(&server, "a".into(), Some("b"), "c".into(), (1, 2)));
+        let text = assert_send(owned_borrows(&server, "a".into(), Some("b"), "c".into(), (1, 2)));
         assert_eq!(text.await, Ok("abc(1, 2)1".into()));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_never_returns_is_in_flight_until_it_is_dropped() {
+    async fn diverging_call_is_in_flight_until_dropped() {
         let (limiter, started) = (Limiter::new(Limits::per_minute(600)), AtomicU32::new(0));
         let call = async {
             tokio::time::sleep(Duration::from_millis(1)).await;
             assert_eq!((started.load(Ordering::SeqCst), limiter.snapshot().in_flight), (3, 1));
         };
         tokio::select! {
-            _ = sent(never(&limiter, &started, 3)) => (),
+            _ = assert_send(never(&limiter, &started, 3)) => (),
             () = call => (),
         }
         assert_eq!(limiter.snapshot().in_flight, 0);
@@ -277,10 +277,10 @@ mod async_functions {
         assert_eq!(limiter.snapshot().in_flight, 0);
     }
 
-    /// The call, its wait, and each argument once more: no box, and nothing of the body twice.
+    /// The future adds the state of the call and a second copy of each argument; the body exists once.
     #[test]
-    fn the_future_stays_small() {
-        #[ratellmiter(limiter = FAST)]
+    fn attribute_adds_at_most_256_bytes() {
+        #[ratellmiter(limiter = LIMITER)]
         async fn paced(text: [u8; 64]) -> u8 {
             let large = [1_u8; 4096];
             tokio::task::yield_now().await;
@@ -292,6 +292,6 @@ mod async_functions {
             large[usize::from(text[0])]
         }
         let (paced, bare) = (size_of_val(&paced([0; 64])), size_of_val(&bare([0; 64])));
-        assert!(paced <= bare + 256, "{paced} bytes, and {bare} without the attribute");
+        assert!(paced <= bare + 256, "{paced} bytes, {bare} without the attribute");
     }
 }

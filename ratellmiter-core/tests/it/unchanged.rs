@@ -1,4 +1,4 @@
-//! Functions whose attributes and qualifiers stay as they were written; an `unsafe` one is an example of the attribute.
+//! Functions that keep their own attributes and qualifiers. The attribute's documentation has an `unsafe` one.
 
 #![deny(warnings)]
 

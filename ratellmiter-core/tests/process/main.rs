@@ -1,6 +1,6 @@
-//! Real processes, real threads and real time: workers are this binary run again.
+//! Tests with real processes, threads and time. Worker processes run this test binary again.
 
-mod doubts;
+mod day_usage;
 #[cfg(all(feature = "redis", feature = "sim"))]
 mod fleet;
 #[cfg(feature = "redis")]
@@ -9,13 +9,14 @@ mod fleet_failover;
 mod fleet_faults;
 #[cfg(feature = "redis")]
 mod fleet_use;
+mod implausible;
+mod missing_usage;
 mod monitor;
 #[cfg(feature = "redis")]
 #[path = "../support/redis.rs"]
 mod redis;
 mod runtimes;
 mod secrets;
-mod silence;
 #[path = "../support/warnings.rs"]
 mod warnings;
 #[cfg(feature = "redis")]
@@ -24,7 +25,7 @@ mod worker;
 
 use std::{env, process::Command};
 
-/// Runs a job of a fleet, in a process started for it.
+/// Runs the job of a fleet's worker if this process was started as one.
 #[cfg(feature = "redis")]
 #[test]
 fn a_worker() {

@@ -1,5 +1,5 @@
-//! Without a runtime, under several, and when one ends: real threads, real time, and no assertion on how long it takes
-//! but a bound that only a hang exceeds.
+//! A limiter without a runtime, under several runtimes, and after a runtime ended, with real threads and time. The tests
+//! assert no durations except a timeout that only a hang exceeds.
 
 use std::{
     sync::{
@@ -15,7 +15,7 @@ use futures::future::join_all;
 use ratellmiter_core::{Limiter, Limits};
 use tokio::runtime::{Builder, Runtime};
 
-/// Fast enough that no test takes long, slow enough that everybody but the first waits.
+/// Returns a limiter fast enough for quick tests and slow enough that all calls but the first wait.
 fn limiter() -> Limiter {
     Limiter::new(Limits::per_minute(6000).no_ramp())
 }
@@ -28,35 +28,35 @@ fn two_threads() -> Runtime {
     Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 
-/// Runs `body` on a thread and fails if it hangs.
-fn within<T: Send + 'static>(time: Duration, body: impl FnOnce() -> T + Send + 'static) -> T {
+/// Runs `body` on a thread and panics if it takes longer than `timeout`.
+fn within<T: Send + 'static>(timeout: Duration, body: impl FnOnce() -> T + Send + 'static) -> T {
     let (sender, receiver) = mpsc::channel();
     let thread = thread::spawn(move || sender.send(body()));
-    match receiver.recv_timeout(time) {
+    match receiver.recv_timeout(timeout) {
         Ok(value) => value,
-        Err(mpsc::RecvTimeoutError::Timeout) => panic!("somebody was left asleep"),
+        Err(mpsc::RecvTimeoutError::Timeout) => panic!("a waiter was never woken"),
         Err(mpsc::RecvTimeoutError::Disconnected) => std::panic::resume_unwind(thread.join().unwrap_err()),
     }
 }
 
-const LONG: Duration = Duration::from_secs(20);
+const HANG_TIMEOUT: Duration = Duration::from_secs(20);
 
 #[test]
-fn plain_threads_are_paced_in_order() {
-    within(LONG, || {
-        // A tenth of a second apart, so that a busy machine does not mix them up after their tickets.
+fn threads_are_paced_in_order() {
+    within(HANG_TIMEOUT, || {
+        // Tickets are 100 ms apart, so that a busy machine does not reorder the threads after their tickets.
         let limiter = Limiter::new(Limits::per_minute(600).no_ramp());
         let order = Arc::new(Mutex::new(Vec::new()));
         let start = Instant::now();
         let threads: Vec<_> = (0..8)
             .map(|number| {
-                let (theirs, served) = (limiter.clone(), order.clone());
+                let (thread_limiter, served) = (limiter.clone(), order.clone());
                 let thread = thread::spawn(move || {
-                    let ticket = theirs.blocking_acquire();
+                    let ticket = thread_limiter.blocking_acquire();
                     served.lock().unwrap().push(number);
                     ticket.finish();
                 });
-                // Each is in the line, or served, before the next begins.
+                // Each thread is queued or served before the next one starts.
                 while limiter.snapshot().queued + order.lock().unwrap().len() <= number {
                     thread::yield_now();
                 }
@@ -65,18 +65,18 @@ fn plain_threads_are_paced_in_order() {
             .collect();
         threads.into_iter().for_each(|thread| thread.join().unwrap());
         assert!(start.elapsed() >= Duration::from_millis(699), "never early");
-        assert!(order.lock().unwrap().iter().copied().eq(0..8), "first come, first served");
+        assert!(order.lock().unwrap().iter().copied().eq(0..8), "first in, first out");
     });
 }
 
 #[test]
-fn one_limiter_under_one_runtime_after_another() {
-    within(LONG, || {
+fn limiter_works_under_successive_runtimes() {
+    within(HANG_TIMEOUT, || {
         let limiter = limiter();
         for _ in 0..5 {
             let runtime = one_thread();
             runtime.block_on(join_all((0..3).map(|_| async { limiter.acquire().await.finish() })));
-            // Somebody waits when the runtime ends.
+            // A call is still queued when the runtime ends.
             runtime.spawn(limiter.acquire());
             runtime.block_on(tokio::task::yield_now());
         }
@@ -85,25 +85,27 @@ fn one_limiter_under_one_runtime_after_another() {
 }
 
 #[test]
-fn one_limiter_under_several_runtimes_and_threads_at_once() {
-    within(LONG, || {
+fn limiter_serves_runtimes_and_threads_at_once() {
+    within(HANG_TIMEOUT, || {
         let limiter = limiter();
         let served = Arc::new(AtomicUsize::new(0));
         let threads: Vec<_> = (0..6)
             .map(|number| {
                 let (limiter, served) = (limiter.clone(), served.clone());
                 thread::spawn(move || {
-                    let admit = || async {
+                    let acquire = || async {
                         limiter.acquire().await.finish();
                         served.fetch_add(1, Ordering::Relaxed);
                     };
                     match number % 3 {
-                        0 => drop(one_thread().block_on(join_all((0..10).map(|_| admit())))),
-                        1 => drop(two_threads().block_on(join_all((0..10).map(|_| admit())))),
-                        _ => (0..10).for_each(|_| {
-                            limiter.blocking_acquire().finish();
-                            served.fetch_add(1, Ordering::Relaxed);
-                        }),
+                        0 => drop(one_thread().block_on(join_all((0..10).map(|_| acquire())))),
+                        1 => drop(two_threads().block_on(join_all((0..10).map(|_| acquire())))),
+                        _ => {
+                            for _ in 0..10 {
+                                limiter.blocking_acquire().finish();
+                                served.fetch_add(1, Ordering::Relaxed);
+                            }
+                        }
                     }
                 })
             })
@@ -115,9 +117,9 @@ fn one_limiter_under_several_runtimes_and_threads_at_once() {
 }
 
 #[test]
-fn when_the_drivers_runtime_ends_another_takes_over() {
-    within(LONG, || {
-        // One call each 300 ms, so that the driver sleeps when its runtime ends.
+fn another_runtime_takes_over_an_ended_driver() {
+    within(HANG_TIMEOUT, || {
+        // One call every 300 ms, so that the driver is asleep when its runtime ends.
         let limiter = Limiter::new(Limits::per_minute(200).no_ramp());
         limiter.try_acquire().unwrap().finish();
         let first = one_thread();
@@ -134,23 +136,25 @@ fn when_the_drivers_runtime_ends_another_takes_over() {
 }
 
 #[test]
-fn a_runtime_with_many_waiters_ends_soon() {
-    within(LONG, || {
+fn runtime_with_many_waiters_shuts_down_quickly() {
+    within(HANG_TIMEOUT, || {
         let limiter = Limiter::new(Limits::per_minute(60).no_ramp());
         let runtime = two_threads();
-        (0..100_000).for_each(|_| drop(runtime.spawn(limiter.acquire())));
+        for _ in 0..100_000 {
+            runtime.spawn(limiter.acquire());
+        }
         while limiter.snapshot().queued < 99_990 {
             thread::sleep(Duration::from_millis(5));
         }
-        // Each that is dropped leaves the line; none of them makes all others look.
+        // Each dropped waiter leaves the queue without waking the others.
         drop(runtime);
         assert_eq!(limiter.snapshot().queued, 0);
     });
 }
 
 #[test]
-fn a_blocked_thread_is_not_left_to_a_task_that_it_blocks() {
-    within(LONG, || {
+fn blocked_thread_does_not_rely_on_its_task() {
+    within(HANG_TIMEOUT, || {
         let limiter = limiter();
         let runtime = one_thread();
         limiter.try_acquire().unwrap().finish();
@@ -158,23 +162,25 @@ fn a_blocked_thread_is_not_left_to_a_task_that_it_blocks() {
         runtime.block_on(async {
             tokio::task::yield_now().await;
             // The driver is a task on this thread, which is blocked now.
-            (0..3).for_each(|_| limiter.blocking_acquire().finish());
+            for _ in 0..3 {
+                limiter.blocking_acquire().finish();
+            }
         });
         runtime.block_on(waiting).unwrap().finish();
     });
 }
 
 #[test]
-fn without_any_runtime_futures_are_paced_too() {
-    within(LONG, || {
+fn futures_are_paced_without_a_runtime() {
+    within(HANG_TIMEOUT, || {
         let limiter = limiter();
         futures::executor::block_on(join_all((0..10).map(|_| async { limiter.acquire().await.finish() })));
     });
 }
 
 #[test]
-fn a_runtime_without_timers_will_do() {
-    within(LONG, || {
+fn futures_are_paced_without_tokio_timers() {
+    within(HANG_TIMEOUT, || {
         let limiter = limiter();
         let runtime = Builder::new_current_thread().build().unwrap();
         runtime.block_on(join_all((0..10).map(|_| async { limiter.acquire().await.finish() })));
@@ -182,8 +188,8 @@ fn a_runtime_without_timers_will_do() {
 }
 
 #[test]
-fn a_probe_without_a_runtime_gets_one() {
-    within(LONG, || {
+fn probe_without_a_runtime_can_sleep() {
+    within(HANG_TIMEOUT, || {
         let limiter = limiter();
         limiter.set_probe(|| async {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -194,8 +200,8 @@ fn a_probe_without_a_runtime_gets_one() {
 }
 
 #[test]
-fn a_storm_of_cancellations_leaves_nothing_behind() {
-    within(LONG, || {
+fn random_cancellations_leave_limiter_empty() {
+    within(HANG_TIMEOUT, || {
         let limiter = limiter();
         let runtime = two_threads();
         runtime.block_on(async {

@@ -1,4 +1,4 @@
-//! What is written, to the log and through `tracing`: enough to know, once, and nothing of what was asked or answered.
+//! The log and the `tracing` events: each warning appears once, and neither contains prompts, responses or error texts.
 
 use std::{fmt, fs, time::Duration};
 
@@ -23,15 +23,15 @@ async fn ask(limiter: &Limiter, prompt: &str) -> Result<String, Foreign> {
 }
 
 #[ratellmiter(limiter = limiter)]
-async fn retries_by_itself(limiter: &Limiter) {
+async fn ask_with_retries(limiter: &Limiter) {
     for status in [429, 200] {
         observe(http::StatusCode::from_u16(status).unwrap(), &http::HeaderMap::new());
     }
 }
 
 #[tokio::test]
-async fn nothing_that_was_asked_or_answered_is_written_and_a_warning_is_given_once() {
-    if !is_alone("secrets::nothing_that_was_asked_or_answered_is_written_and_a_warning_is_given_once") {
+async fn prompts_and_error_texts_are_never_written() {
+    if !is_alone("secrets::prompts_and_error_texts_are_never_written") {
         return;
     }
     let warnings = Warnings::default();
@@ -47,34 +47,34 @@ async fn nothing_that_was_asked_or_answered_is_written_and_a_warning_is_given_on
     assert_eq!(warned.matches("cannot tell whether this error is a refusal").count(), 1, "{warned}");
     assert!(warned.contains("secrets::Foreign"), "{warned}");
 
-    // A client that tries again by itself is told of once, with what turns it off.
+    // A client that retries by itself causes one warning, which names the remedy.
     for _ in 0..2 {
-        retries_by_itself(&monitor.limiter("m")).await;
+        ask_with_retries(&monitor.limiter("m")).await;
     }
     assert_eq!(warnings.said().matches("tries refused requests again by itself").count(), 1, "{}", warnings.said());
     assert!(warnings.said().contains("observe::openai_service"));
 
-    // A disk that refuses is told of once, and again when it takes rows.
+    // A failing disk causes one warning, and its recovery one message.
     let aside = directory.path().join("aside");
     fs::rename(&logs, &aside).unwrap();
     fs::write(&logs, "in the way").unwrap();
-    let heard = &warnings;
-    let until = |words: &'static str| async move {
+    let warnings_so_far = &warnings;
+    let wait_for = |text: &'static str| async move {
         for _ in 0..400 {
-            if heard.said().contains(words) {
+            if warnings_so_far.said().contains(text) {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(25)).await;
         }
-        panic!("{words} was not said: {}", heard.said());
+        panic!("no warning {text:?} in: {}", warnings_so_far.said());
     };
     ask(&monitor.limiter("m"), "the secret prompt").await.unwrap_err();
-    until("cannot write the log").await;
+    wait_for("cannot write the log").await;
     ask(&monitor.limiter("m"), "the secret prompt").await.unwrap_err();
     tokio::time::sleep(Duration::from_millis(1100)).await;
     fs::remove_file(&logs).unwrap();
     fs::rename(&aside, &logs).unwrap();
-    until("the log is written again").await;
+    wait_for("the log is written again").await;
     assert_eq!(warnings.said().matches("cannot write the log").count(), 1, "{}", warnings.said());
     monitor.stop().await.unwrap();
 

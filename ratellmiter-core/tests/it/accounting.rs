@@ -1,5 +1,5 @@
-//! Each provider's way of counting, against a simulated provider that counts so, in virtual time: the quota is used, next to
-//! nothing is refused, and no stretch of a minute holds more than the limit.
+//! The accounting rule of each provider against a simulated provider with the same rule, in virtual time: the quota is used,
+//! almost no call is refused, and no window of a minute exceeds the limit.
 
 use std::time::Duration;
 
@@ -8,27 +8,27 @@ use ratellmiter_core::{
     sim::{Charging, Paced, Provider, Quota, Report, Size, Unit, Workload, oracle, run},
 };
 
-/// A provider, the limit that binds there, and the calls that a program makes.
+/// A provider, its quota, and the calls made to it.
 struct Case {
     provider: &'static str,
     simulated: fn(u64, Quota) -> Provider,
     quota: Quota,
-    /// What is used up, and how much of it there is a minute.
+    /// The limit that is exhausted first, and its amount per minute.
     binding: (Unit, u32),
-    /// The most that the calls ask for.
+    /// The `max_tokens` of each call.
     max_output: u64,
-    /// So much of the input is cached.
+    /// The cached fraction of the input.
     cached: f64,
 }
 
 const MINUTE: Duration = Duration::from_secs(60);
 const CALLS: usize = 2000;
 
-/// Six hundred requests, and tokens for less than half as many.
+/// Returns the cases. Each quota has 600 requests a minute and tokens for fewer than half of these.
 fn cases() -> Vec<Case> {
     let requests = Some(600);
     let tokens = |limit| Quota { requests, tokens: Some(limit), ..Quota::default() };
-    let apart = |input, output| Quota { requests, input: Some(input), output: Some(output), ..Quota::default() };
+    let separate = |input, output| Quota { requests, input: Some(input), output: Some(output), ..Quota::default() };
     let case = |provider, simulated, quota: Quota, binding| Case {
         provider,
         simulated,
@@ -38,10 +38,10 @@ fn cases() -> Vec<Case> {
         cached: 0.0,
     };
     vec![
-        case("anthropic", Provider::anthropic, apart(800_000, 80_000), (Unit::OutputTokens, 80_000)),
+        case("anthropic", Provider::anthropic, separate(800_000, 80_000), (Unit::OutputTokens, 80_000)),
         Case {
             cached: 0.9,
-            ..case("anthropic", Provider::anthropic, apart(40_000, 400_000), (Unit::InputTokens, 40_000))
+            ..case("anthropic", Provider::anthropic, separate(40_000, 400_000), (Unit::InputTokens, 40_000))
         },
         case("azure", Provider::azure, tokens(400_000), (Unit::Tokens, 400_000)),
         case("openai", Provider::openai, tokens(300_000), (Unit::Tokens, 300_000)),
@@ -55,18 +55,18 @@ fn cases() -> Vec<Case> {
         case("mistral", Provider::mistral, tokens(300_000), (Unit::Tokens, 300_000)),
         case("xai", Provider::xai, tokens(300_000), (Unit::Tokens, 300_000)),
         Case { cached: 0.5, ..case("groq", Provider::groq, tokens(300_000), (Unit::Tokens, 300_000)) },
-        case("fireworks", Provider::fireworks, apart(800_000, 80_000), (Unit::OutputTokens, 80_000)),
-        case("generic", unknown, tokens(400_000), (Unit::Tokens, 400_000)),
+        case("fireworks", Provider::fireworks, separate(800_000, 80_000), (Unit::OutputTokens, 80_000)),
+        case("generic", generic, tokens(400_000), (Unit::Tokens, 400_000)),
     ]
 }
 
-/// One that reserves the most and gives back what was not used.
-fn unknown(seed: u64, quota: Quota) -> Provider {
+/// Returns a provider that reserves the maximum and refunds the unused tokens.
+fn generic(seed: u64, quota: Quota) -> Provider {
     let provider = Provider::new(seed).bucket(quota.requests.unwrap(), Duration::from_secs(1));
     provider.token_bucket(Unit::Tokens, quota.tokens.unwrap(), MINUTE).charging(Charging::Settled { output_weight: 1 })
 }
 
-/// What a user writes down of the tier.
+/// Returns the limits that a user configures for the quota.
 fn limits(case: &Case) -> Limits {
     let Quota { requests, tokens, input, output, .. } = case.quota;
     let mut limits = Limits::for_provider(case.provider.parse().unwrap());
@@ -77,21 +77,21 @@ fn limits(case: &Case) -> Limits {
         limits = limits.tokens_per_minute(tokens.into());
     }
     if case.provider == "gemini" {
-        // Its page calls the input tokens just tokens.
+        // Gemini's documentation calls input tokens just tokens.
         return input.map_or(limits, |tokens| limits.tokens_per_minute(tokens.into()));
     }
     limits = input.map_or(limits, |tokens| limits.input_tokens_per_minute(tokens.into()));
     output.map_or(limits, |tokens| limits.output_tokens_per_minute(tokens.into()))
 }
 
-fn play(case: &Case, seed: u64, limits: Limits, told: bool) -> (Provider, Report) {
+fn play(case: &Case, seed: u64, limits: Limits, with_estimates: bool) -> (Provider, Report) {
     let mut provider = (case.simulated)(seed, case.quota);
     let workload = Workload::burst(CALLS).sizes(1000, 400, 0.8, case.max_output, seed ^ 1).cached(case.cached);
-    let mut ours = Paced::new(limits, seed ^ 2).model("anthropic.claude-sonnet-4");
-    if !told {
-        ours = ours.untold();
+    let mut client = Paced::new(limits, seed ^ 2).model("anthropic.claude-sonnet-4");
+    if !with_estimates {
+        client = client.untold();
     }
-    let report = run(&mut provider, &workload, &mut [&mut ours]);
+    let report = run(&mut provider, &workload, &mut [&mut client]);
     (provider, report)
 }
 
@@ -100,86 +100,87 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// Utilisation, refusals a call, and the most in any minute as a part of the limit: the medians over seeds, but for the most.
-fn measured(case: &Case, contract: &str, told: bool) -> (f64, f64, f64) {
-    let contract = contract.parse::<ratellmiter_core::Provider>().unwrap();
+/// Returns the utilisation and the refusals per call, each the median over five seeds, and the largest amount charged in any
+/// minute, as a fraction of the limit, over all seeds.
+fn measure(case: &Case, rule: &str, with_estimates: bool) -> (f64, f64, f64) {
+    let rule = rule.parse::<ratellmiter_core::Provider>().unwrap();
     let (unit, limit) = case.binding;
     let runs: Vec<_> = (100..105)
         .map(|seed| {
-            let (provider, report) = play(case, seed, limits(case).provider(contract), told);
-            assert_eq!(report.lost(), 0, "{}: nothing is lost", case.provider);
-            let most = f64::from(u32::try_from(provider.most_charged(unit, MINUTE)).unwrap()) / f64::from(limit);
-            (provider.utilisation(unit, limit), report.refusals_per_call(), most)
+            let (provider, report) = play(case, seed, limits(case).provider(rule), with_estimates);
+            assert_eq!(report.lost(), 0, "{}: no call is lost", case.provider);
+            let peak = f64::from(u32::try_from(provider.most_charged(unit, MINUTE)).unwrap()) / f64::from(limit);
+            (provider.utilisation(unit, limit), report.refusals_per_call(), peak)
         })
         .collect();
     let used = median(runs.iter().map(|(used, ..)| *used).collect());
     let refused = median(runs.iter().map(|(_, refused, _)| *refused).collect());
-    let most = runs.iter().map(|(.., most)| *most).fold(0.0, f64::max);
-    let told = if told { "" } else { ", untold" };
-    println!("{} as {contract}{told}: used {used:.3}, refused {refused:.4}, most {most:.3}", case.provider);
-    (used, refused, most)
+    let peak = runs.iter().map(|(.., peak)| *peak).fold(0.0, f64::max);
+    let estimates = if with_estimates { "" } else { ", without estimates" };
+    println!("{} as {rule}{estimates}: used {used:.3}, refused {refused:.4}, peak {peak:.3}", case.provider);
+    (used, refused, peak)
 }
 
 #[test]
-fn under_its_own_contract_each_quota_is_used_and_next_to_nothing_refused() {
+fn matching_rule_uses_quota_with_few_refusals() {
     for case in cases() {
-        let (used, refused, most) = measured(&case, case.provider, true);
+        let (used, refused, peak) = measure(&case, case.provider, true);
         assert!(used >= 0.85, "{}: {used:.3} of the quota", case.provider);
         assert!(refused <= 0.05, "{}: {refused:.4} refusals a call", case.provider);
-        // What calls use above what was thought is charged when it is known. OpenAI's headers show a bucket, of which a
-        // minute's more may be used.
+        // Usage above the estimate is charged when the call finishes. OpenAI's headers show a token bucket, which allows a
+        // burst on top of the minute's limit.
         let allowed = if case.provider == "openai" { 1.2 } else { 1.05 };
-        assert!(most <= allowed, "{}: {most:.3} of the limit in a minute", case.provider);
+        assert!(peak <= allowed, "{}: {peak:.3} of the limit in a minute", case.provider);
     }
 }
 
 #[test]
-fn where_nobody_says_what_calls_cost_it_is_learned_from_what_they_used() {
-    // Azure charges for good what is asked for, and nobody says what that is.
+fn estimates_are_learned_from_usage() {
+    // Azure never refunds a reservation, so its charges cannot be learned from the usage.
     for case in cases().into_iter().filter(|case| case.provider != "azure") {
-        let (used, refused, _) = measured(&case, case.provider, false);
+        let (used, refused, _) = measure(&case, case.provider, false);
         assert!(used >= 0.8, "{}: {used:.3} of the quota", case.provider);
         assert!(refused <= 0.05, "{}: {refused:.4} refusals a call", case.provider);
     }
 }
 
 #[test]
-fn the_contract_of_another_is_no_good() {
+fn rule_of_another_provider_performs_worse() {
     let named = |name: &str| cases().into_iter().find(|case| case.provider == name).unwrap();
-    let (used, ..) = measured(&named("anthropic"), "azure", true);
-    assert!(used < 0.6, "{used:.3}: the most that is asked for is kept, and never charged");
-    let (.., most) = measured(&named("azure"), "anthropic", true);
-    assert!(most > 1.05, "{most:.3}: what is asked for is charged for good, and only headers and refusals tell");
+    let (used, ..) = measure(&named("anthropic"), "azure", true);
+    assert!(used < 0.6, "{used:.3}: reservations are never refunded, although the provider charges only the usage");
+    let (.., peak) = measure(&named("azure"), "anthropic", true);
+    assert!(peak > 1.05, "{peak:.3}: the provider keeps reservations, which only its headers and refusals show");
 }
 
 #[test]
-fn calls_in_flight_are_all_that_deepseek_limits() {
+fn deepseek_concurrency_limit_is_used_without_refusals() {
     let quota = Quota { in_flight: Some(20), ..Quota::default() };
     let workload = Workload::burst(500).sizes(1000, 400, 0.8, 1024, 7);
     let ideal = oracle(&mut Provider::deepseek(5, quota), &workload).last();
     let limits = Limits::for_provider(ratellmiter_core::Provider::DeepSeek).requests_per_minute(60_000);
-    let mut ours = Paced::new(limits.max_in_flight(20), 9);
-    let report = run(&mut Provider::deepseek(5, quota), &workload, &mut [&mut ours]);
+    let mut client = Paced::new(limits.max_in_flight(20), 9);
+    let report = run(&mut Provider::deepseek(5, quota), &workload, &mut [&mut client]);
     assert_eq!((report.lost(), report.refusals()), (0, 0));
-    assert!(report.last() <= ideal.mul_f64(1.0 / 0.85), "{:?}, and {ideal:?} at best", report.last());
+    assert!(report.last() <= ideal.mul_f64(1.0 / 0.85), "{:?}, at best {ideal:?}", report.last());
 }
 
 #[test]
-fn openrouters_free_models_are_limited_by_the_minute_and_the_day() {
+fn openrouter_minute_and_day_limits_are_respected() {
     let quota = Quota { requests: Some(20), requests_a_day: Some(50), ..Quota::default() };
     let mut provider = Provider::openrouter(5, quota);
     let limits = Limits::for_provider(ratellmiter_core::Provider::OpenRouter).requests_per_minute(20);
-    let mut ours = Paced::new(limits.requests_per_day(50), 9).recording();
-    // What does not fit into the day goes on the next.
-    let report = run(&mut provider, &Workload::steady(60, 30.0), &mut [&mut ours]);
-    assert_eq!((report.refusals(), report.lost()), (0, 10), "the run ends two hours later");
-    let rows = ours.rows(Duration::from_hours(1), "free");
+    let mut client = Paced::new(limits.requests_per_day(50), 9).recording();
+    // Calls that exceed the daily limit wait for the next day.
+    let report = run(&mut provider, &Workload::steady(60, 30.0), &mut [&mut client]);
+    assert_eq!((report.refusals(), report.lost()), (0, 10), "ten calls remain when the run ends, two hours later");
+    let rows = client.rows(Duration::from_hours(1), "free");
     assert!(rows.iter().any(|row| row.held == Some(ratellmiter_core::log::Bottleneck::RequestsPerDay)));
 }
 
-/// Lies about what is left slow nothing down by more than a part, and what is lied about limits is not believed.
+/// Wrong remaining amounts slow calls down only to a fraction of the rate, and implausible limits are ignored.
 #[test]
-fn headers_that_lie_hold_nobody_up_for_ever() {
+fn wrong_headers_do_not_stall_calls() {
     use ratellmiter_core::sim::{HeaderSet, Lie};
     let lies = [
         vec![Lie::Limit(1)],
@@ -191,9 +192,9 @@ fn headers_that_lie_hold_nobody_up_for_ever() {
         let provider = Provider::new(3).bucket(600, MINUTE).token_bucket(Unit::Tokens, 600_000, MINUTE);
         let mut provider = lies.iter().fold(provider.headers(HeaderSet::OpenAi), |provider, lie| provider.lie(*lie));
         let limits = Limits::for_provider(ratellmiter_core::Provider::OpenAi).requests_per_minute(600);
-        let mut ours = Paced::new(limits.tokens_per_minute(600_000), 9);
-        let report = run(&mut provider, &Workload::burst(200).sized(Size::new(500, 500, 100)), &mut [&mut ours]);
+        let mut client = Paced::new(limits.tokens_per_minute(600_000), 9);
+        let report = run(&mut provider, &Workload::burst(200).sized(Size::new(500, 500, 100)), &mut [&mut client]);
         assert_eq!(report.lost(), 0, "{lies:?}");
-        assert!(report.last() <= Duration::from_secs(260), "{lies:?}: {:?}, for 20 s of calls", report.last());
+        assert!(report.last() <= Duration::from_secs(260), "{lies:?}: {:?} for 20 s of calls", report.last());
     }
 }

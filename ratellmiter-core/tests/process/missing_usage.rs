@@ -1,21 +1,21 @@
-//! A limiter with budgets of tokens that nobody tells of tokens says so, once.
+//! The warning of a limiter that has token budgets but receives neither estimates nor usage.
 
 use ratellmiter_core::{Config, Limiter, Limits, Monitor, Usage, call, ratellmiter};
 
 use crate::{is_alone, warnings::Warnings};
 
 #[ratellmiter(limiter = limiter)]
-async fn silent(limiter: &Limiter) -> Result<u8, String> {
+async fn without_usage(limiter: &Limiter) -> Result<u8, String> {
     Ok(1)
 }
 
 #[ratellmiter(limiter = limiter)]
-async fn broken(limiter: &Limiter) -> Result<u8, String> {
+async fn failing(limiter: &Limiter) -> Result<u8, String> {
     Err("400 Bad Request".to_owned())
 }
 
 #[ratellmiter(limiter = limiter, tokens = 10)]
-async fn by_cost(limiter: &Limiter) -> Result<u8, String> {
+async fn by_estimate(limiter: &Limiter) -> Result<u8, String> {
     Ok(1)
 }
 
@@ -25,7 +25,7 @@ async fn by_value(limiter: &Limiter) -> Result<Usage, String> {
 }
 
 #[ratellmiter(limiter = limiter)]
-async fn by_itself(limiter: &Limiter) -> Result<u8, String> {
+async fn by_report(limiter: &Limiter) -> Result<u8, String> {
     assert!(call::report_usage((10, 1)));
     Ok(1)
 }
@@ -39,27 +39,27 @@ fn with_tokens() -> Limits {
 }
 
 #[tokio::test(start_paused = true)]
-async fn calls_that_never_speak_of_tokens_are_told_so_once() {
-    if !is_alone("silence::calls_that_never_speak_of_tokens_are_told_so_once") {
+async fn calls_without_usage_are_warned_about_once() {
+    if !is_alone("missing_usage::calls_without_usage_are_warned_about_once") {
         return;
     }
     let warnings = Warnings::default();
     tracing::subscriber::set_global_default(warnings.clone()).unwrap();
-    let plain = Limiter::new(limits().requests_per_day(1_000_000));
+    let without_token_budgets = Limiter::new(limits().requests_per_day(1_000_000));
     let limiter = Limiter::new(with_tokens());
     for _ in 0..50 {
-        silent(&plain).await.unwrap();
-        broken(&limiter).await.unwrap_err();
-        by_cost(&limiter).await.unwrap();
+        without_usage(&without_token_budgets).await.unwrap();
+        failing(&limiter).await.unwrap_err();
+        by_estimate(&limiter).await.unwrap();
         by_value(&limiter).await.unwrap();
-        by_itself(&limiter).await.unwrap();
+        by_report(&limiter).await.unwrap();
         drop(limiter.acquire().await);
     }
     for _ in 0..19 {
-        silent(&limiter).await.unwrap();
+        without_usage(&limiter).await.unwrap();
     }
-    by_cost(&limiter).await.unwrap();
-    assert_eq!(warnings.said(), "", "whoever speaks, or has no tokens to speak of");
+    by_estimate(&limiter).await.unwrap();
+    assert_eq!(warnings.said(), "", "no warning with estimates, with usage, or without token budgets");
 
     let directory = tempfile::tempdir().unwrap();
     let monitor = Monitor::new();
@@ -68,11 +68,11 @@ async fn calls_that_never_speak_of_tokens_are_told_so_once() {
     let limiter = monitor.limiter("gpt-4o");
     limiter.set_limits(with_tokens());
     for call in 1..=100 {
-        silent(&limiter).await.unwrap();
+        without_usage(&limiter).await.unwrap();
         assert_eq!(warnings.said().lines().count(), usize::from(call >= 20), "{call}: {}", warnings.said());
     }
-    for words in ["gpt-4o", "tokens = ...", "usage = ...", "call::report_usage"] {
-        assert!(warnings.said().contains(words), "{}", warnings.said());
+    for part in ["gpt-4o", "tokens = ...", "usage = ...", "call::report_usage"] {
+        assert!(warnings.said().contains(part), "{}", warnings.said());
     }
     by_value(&limiter).await.unwrap();
     for _ in 0..30 {
