@@ -67,6 +67,8 @@ pub mod config;
 mod engine;
 #[cfg(feature = "redis")]
 pub mod fleet;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 mod judge;
 mod limiter;
 mod limits;
@@ -152,7 +154,12 @@ pub mod __private {
     };
 }
 
-/// The examples of the README are run as they stand there.
+/// Runs the examples of the README of the repository.
 #[cfg(all(doctest, feature = "reqwest"))]
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
+
+/// Runs the example of the README of the crate.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct CrateReadme;
