@@ -26,6 +26,8 @@
 //!
 //! Without the attribute, [`Limiter::run`] runs a closure, and [`Limiter::acquire`] returns a [`Ticket`] for one call.
 //!
+//! The [`guide`] has a page for each subject, with examples.
+//!
 //! # Guarantees
 //!
 //! For a limit of R calls a minute:
