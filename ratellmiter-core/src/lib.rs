@@ -26,6 +26,8 @@
 //!
 //! Without the attribute, [`Limiter::run`] runs a closure, and [`Limiter::acquire`] returns a [`Ticket`] for one call.
 //!
+//! The [`guide`] has a page for each subject, with examples.
+//!
 //! # Guarantees
 //!
 //! For a limit of R calls a minute:
@@ -64,6 +66,8 @@ pub mod config;
 mod engine;
 #[cfg(feature = "redis")]
 pub mod fleet;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 mod judge;
 mod limiter;
 mod limits;
@@ -149,7 +153,12 @@ pub mod __private {
     };
 }
 
-/// The examples of the README are run as they stand there.
+/// Runs the examples of the README of the repository.
 #[cfg(all(doctest, feature = "reqwest"))]
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
+
+/// Runs the example of the README of the crate.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct CrateReadme;

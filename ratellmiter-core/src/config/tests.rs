@@ -307,10 +307,15 @@ fn where_the_provider_does_not_limit_requests_none_of_note_is_set() {
 }
 
 #[test]
-fn the_files_of_the_readme_are_as_they_must_be() {
-    let readme = include_str!("../../../README.md");
-    let files: Vec<_> = readme.split("```toml\n").skip(1).filter_map(|rest| rest.split_once("```")).collect();
-    assert!(files.len() >= 2, "{} files", files.len());
+fn documented_files_are_valid() {
+    let pages = concat!(
+        include_str!("../../../README.md"),
+        include_str!("../guide/configuration.md"),
+        include_str!("../guide/fleets.md"),
+        include_str!("../guide/tokens.md")
+    );
+    let files: Vec<_> = pages.split("```toml\n").skip(1).filter_map(|rest| rest.split_once("```")).collect();
+    assert!(files.len() >= 4, "{} files", files.len());
     for (text, _) in files {
         let settings = settings(&Config::new(), text, &[]);
         assert_eq!(settings.limits("gpt-4o", None).provider.name(), "openai", "{text}");
