@@ -333,7 +333,7 @@ mod simulated {
     use super::*;
 
     fn limits(per_minute: u32) -> Limits {
-        Limits::per_minute(NonZeroU32::new(per_minute).unwrap())
+        Limits::per_minute(per_minute)
     }
 
     fn verdict(provider: Provider, workload: &Workload, limits: Limits) -> String {
@@ -348,13 +348,12 @@ mod simulated {
     fn verdict_matches_the_simulated_bottleneck() {
         let by_the_second = |limit| Provider::new(1).bucket(limit, Duration::from_secs(1));
         let burst = Workload::burst(500);
-        let few = NonZeroU32::new(4).unwrap();
         let outage = Duration::from_secs(5)..Duration::from_secs(200);
         insta::assert_snapshot!(
             [
                 ("right", verdict(by_the_second(300), &burst, limits(300))),
                 ("too high", verdict(by_the_second(300), &burst, limits(600))),
-                ("four in flight", verdict(by_the_second(300), &burst, limits(300).max_in_flight(few))),
+                ("four in flight", verdict(by_the_second(300), &burst, limits(300).max_in_flight(4))),
                 ("outage", verdict(by_the_second(300).outage(outage, 529, Hint::Exact), &burst, limits(300))),
                 ("quiet", verdict(by_the_second(300), &Workload::steady(500, 60.0), limits(300))),
             ]
