@@ -3,8 +3,7 @@
 #![allow(clippy::cast_precision_loss, clippy::unchecked_time_subtraction)] // Counts are small, and a negative time fails the test.
 
 use std::{
-    fs, iter,
-    path::Path,
+    iter,
     thread::sleep,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -18,27 +17,27 @@ use crate::{
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// Maximum time until a process notices a change of the server.
 const MAX_REACTION: Duration = Duration::from_secs(5);
-const SECOND: Duration = Duration::from_secs(1);
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
 /// Rate of most fleets here: 20 calls a second.
 const PER_MINUTE: u32 = 1200;
 const RATE: usize = 20;
 
-fn job(url: String, calls: u64) -> Job {
+pub(crate) fn job(url: String, calls: u64) -> Job {
     Job { url, per_minute: PER_MINUTE, calls, ..Job::default() }
 }
 
 /// Returns the time since the epoch.
-fn now() -> Duration {
+pub(crate) fn now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap()
 }
 
 /// Waits for the end of `worker` and checks its `calls` calls.
-fn finish(worker: &mut Worker, calls: u64) {
+pub(crate) fn finish(worker: &mut Worker, calls: u64) {
     check_calls(&worker.finish(TIMEOUT), &Job { calls, ..Job::default() });
 }
 
-fn finish_all(workers: &mut [Worker], calls: u64) {
+pub(crate) fn finish_all(workers: &mut [Worker], calls: u64) {
     workers.iter_mut().for_each(|worker| finish(worker, calls));
 }
 
@@ -48,12 +47,12 @@ fn count(tickets: &[Duration], since: Duration, span: Duration) -> usize {
 }
 
 /// Returns the number of warnings about an unreachable server.
-fn losses(worker: &Worker) -> usize {
+pub(crate) fn losses(worker: &Worker) -> usize {
     worker.warnings().iter().filter(|warning| warning.contains("unreachable")).count()
 }
 
 /// Waits until each worker is one of `count` members.
-fn wait_for_members(workers: &[Worker], count: u64) {
+pub(crate) fn wait_for_members(workers: &[Worker], count: u64) {
     for worker in workers {
         worker.wait_for(TIMEOUT, |events| {
             events.iter().any(|event| matches!(event, Event::Fleet { members, .. } if *members == count))
@@ -61,14 +60,14 @@ fn wait_for_members(workers: &[Worker], count: u64) {
     }
 }
 
-fn wait_for_loss(worker: &Worker, since: Duration) {
+pub(crate) fn wait_for_loss(worker: &Worker, since: Duration) {
     worker.wait_for(MAX_REACTION, |events| {
         events.iter().any(|event| matches!(event, Event::Fleet { is_lost: true, at, .. } if *at >= since))
     });
 }
 
 /// Waits until `worker` shares its limiter again, and returns the time from `since`.
-fn wait_for_return(worker: &Worker, since: Duration) -> Duration {
+pub(crate) fn wait_for_return(worker: &Worker, since: Duration) -> Duration {
     let returned = |event: &Event| match event {
         Event::Fleet { members: 1.., is_lost: false, at } if *at >= since => Some(*at - since),
         _ => None,
@@ -341,59 +340,6 @@ fn report_with_a_lost_reply_counts_once() {
     assert!(most <= RATE + 4, "{most}");
 }
 
-/// Writes the certificate of a new authority, and a certificate for 127.0.0.1 with its key. Returns their paths.
-fn certificates(directory: &Path) -> [String; 3] {
-    let mut authority = rcgen::CertificateParams::new([]).unwrap();
-    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    let key = rcgen::KeyPair::generate().unwrap();
-    let certificate = authority.self_signed(&key).unwrap();
-    let issuer = rcgen::Issuer::new(authority, key);
-    let server_key = rcgen::KeyPair::generate().unwrap();
-    let params = rcgen::CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
-    let server = params.signed_by(&server_key, &issuer).unwrap();
-    [("ca.pem", certificate.pem()), ("server.pem", server.pem()), ("server.key", server_key.serialize_pem())].map(
-        |(name, text)| {
-            let path = directory.join(name);
-            fs::write(&path, text).unwrap();
-            path.to_str().unwrap().to_owned()
-        },
-    )
-}
-
-#[test]
-fn connection_is_encrypted_and_warnings_omit_the_password() {
-    let directory = tempfile::tempdir().unwrap();
-    let [authority, certificate, key] = certificates(directory.path());
-    let port = free_port();
-    let encrypted = port.to_string();
-    #[rustfmt::skip]
-    let _redis = Redis::start_on("redis-server", port, &[
-        "--port", "0", "--tls-port", &encrypted, "--tls-cert-file", &certificate, "--tls-key-file", &key,
-        "--tls-ca-cert-file", &authority, "--tls-auth-clients", "no", "--requirepass", "hunter2",
-    ]);
-    let trusted = [("SSL_CERT_FILE", Path::new(&authority))];
-    let url = |password| format!("rediss://:{password}@127.0.0.1:{port}/");
-    let mut workers: Vec<_> = (0..2).map(|_| Worker::start_with(&job(url("hunter2"), 30), &trusted)).collect();
-    wait_for_members(&workers, 2);
-    let mut wrong = Worker::start_with(&job(url("swordfish"), 20), &trusted);
-    // Does not trust the authority.
-    let mut untrusting = Worker::start(&job(url("hunter2"), 20));
-    finish_all(&mut workers, 30);
-    finish(&mut wrong, 20);
-    finish(&mut untrusting, 20);
-    for worker in &workers {
-        assert_eq!(worker.warnings(), [""; 0]);
-    }
-    for worker in [&wrong, &untrusting] {
-        let warnings = worker.warnings();
-        eprintln!("{warnings:?}");
-        assert_eq!((warnings.len(), losses(worker)), (1, 1));
-        assert!(warnings[0].contains(&format!("127.0.0.1:{port}")), "{warnings:?}");
-        assert!(!warnings[0].contains("swordfish") && !warnings[0].contains("hunter2"));
-    }
-    assert!(wrong.warnings()[0].contains("it rejects the user name or the password"), "{:?}", wrong.warnings());
-}
-
 /// The connections hang as after the restart of a router, without being closed.
 #[test]
 fn hanging_connections_are_replaced() {
@@ -419,30 +365,6 @@ fn hanging_connections_are_replaced() {
         })
     };
     assert!(workers.iter().all(|worker| shared(worker) == Some(true)));
-}
-
-#[test]
-fn warning_about_a_server_without_tls_mentions_tls() {
-    let redis = Redis::start();
-    let mut worker = Worker::start(&job(format!("rediss://127.0.0.1:{}", redis.port), 20));
-    finish(&mut worker, 20);
-    let warnings = worker.warnings();
-    assert!(warnings.len() == 1 && warnings[0].contains("the connection uses TLS"), "{warnings:?}");
-}
-
-#[test]
-fn corrected_password_is_accepted_at_once() {
-    let redis = Redis::with_arguments("redis-server", &["--requirepass", "hunter2"]);
-    let url = format!("redis://:swordfish@127.0.0.1:{}", redis.port);
-    let mut worker = Worker::start(&job(url, 80));
-    wait_for_loss(&worker, Duration::ZERO);
-    sleep(SECOND);
-    let replies = redis.command("AUTH hunter2\r\nCONFIG SET requirepass swordfish");
-    assert_eq!(replies.matches("+OK").count(), 2, "{replies}");
-    let back = wait_for_return(&worker, now());
-    finish(&mut worker, 80);
-    eprintln!("shared {back:?} after");
-    assert_eq!(losses(&worker), 1, "{:?}", worker.warnings());
 }
 
 /// The server is a replica for a while.

@@ -4,6 +4,8 @@ mod day_usage;
 #[cfg(all(feature = "redis", feature = "sim"))]
 mod fleet;
 #[cfg(feature = "redis")]
+mod fleet_access;
+#[cfg(feature = "redis")]
 mod fleet_failover;
 #[cfg(feature = "redis")]
 mod fleet_faults;
