@@ -323,7 +323,7 @@ fn suggested_limits_are_round() {
 
 /// Runs simulated with the scheduler of the library.
 mod simulated {
-    use std::{num::NonZeroU32, time::Duration};
+    use std::time::Duration;
 
     use ratellmiter_core::{
         Limits,

@@ -74,7 +74,6 @@ pub(crate) struct Scheduler<W> {
 impl<W> Scheduler<W> {
     /// Creates the scheduler. `offset` is the wall clock at time zero. `seed` makes the pauses of processes differ.
     pub(crate) fn new(limits: Limits, offset: Duration, seed: u64) -> Self {
-        let limits = limits;
         let mut meter = Gcra::new(limits.requests_per_minute.into());
         meter.set_burst(limits.burst_window);
         Self {
