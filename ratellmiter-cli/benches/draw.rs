@@ -74,7 +74,7 @@ fn main() {
     }
     drop(file);
     let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../logs-sample/python-four-models.jsonl");
-    println!("| log | asked for | in, ms | beside JSON of any shape | memory, MB |\n| --- | --- | --: | --: | --: |");
+    println!("| log | output | time, ms | relative to JSON parsing | memory, MB |\n| --- | --- | --: | --: | --: |");
     for (name, log, model) in [("1,000,000 rows", &million, "gpt-4o"), ("the Python sample", &python, "GPT4")] {
         let read = values(log).as_secs_f64();
         for (output, kind) in

@@ -3,22 +3,27 @@
 //! With colors the curves are lines of Braille dots, eight per cell. Without colors each curve is written in its letter.
 
 mod layout;
+mod text;
 
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
-    style::{Color as Ink, Modifier, Style},
+    style::{Color as Ink, Style},
     symbols::Marker,
-    text::Span,
     widgets::{
         Widget as _,
         canvas::{Canvas, Context, Line},
     },
 };
 
+pub(crate) use text::{bold, cells, fit, width};
+
 use crate::{
     draw::{
-        cells::layout::{Frame, floor, offset},
+        cells::{
+            layout::{Frame, floor, offset},
+            text::width_of_more,
+        },
         graph::{Curve, Graph, abbreviated, step, tick},
     },
     series::{Axis, Color},
@@ -108,7 +113,7 @@ impl Plot<'_> {
     pub(crate) fn draw(&self, area: Rect, buffer: &mut Buffer) {
         let legend = self.draw_legend(area, buffer);
         let rest = Rect { y: area.y + legend, height: area.height.saturating_sub(legend), ..area };
-        let Some(frame) = Frame::of(self, rest) else { return };
+        let Some(frame) = Frame::of(self.graph, [self.from, self.to], self.paint.is_colored(), rest) else { return };
         self.draw_curves(&frame, buffer);
         self.draw_pauses(&frame, buffer);
         self.draw_axes(&frame, buffer);
@@ -148,9 +153,9 @@ impl Plot<'_> {
                 break;
             }
         }
-        let most = area.height.saturating_sub(8).max(1);
+        let max_rows = area.height.saturating_sub(8).max(1);
         let mut y = area.y;
-        for row in rows.into_iter().take(most.into()) {
+        for row in rows.into_iter().take(max_rows.into()) {
             if y >= area.bottom() {
                 break;
             }
@@ -223,8 +228,8 @@ impl Plot<'_> {
                 continue;
             }
             // A pause extends to the middle between its seconds and the neighboring ones.
-            let left = frame.column(offset(*from) - 0.5, self).clamp(0.0, f64::from(width - 1));
-            let right = frame.column(offset(*to) + 0.5, self).clamp(left, f64::from(width - 1));
+            let left = frame.column(offset(*from) - 0.5).clamp(0.0, f64::from(width - 1));
+            let right = frame.column(offset(*to) + 0.5).clamp(left, f64::from(width - 1));
             for x in x + floor(left)..=x + floor(right) {
                 for y in frame.plot.top()..frame.plot.bottom() {
                     let cell = &mut buffer[(x, y)];
@@ -280,8 +285,8 @@ impl Plot<'_> {
 
     fn draw_offsets(&self, frame: &Frame, buffer: &mut Buffer) {
         let plot = frame.plot;
-        let most = u32::from(plot.width / 9).clamp(1, 12);
-        let step = step(offset(self.to.saturating_sub(self.from).max(1)), most).max(1.0);
+        let max_steps = u32::from(plot.width / 9).clamp(1, 12);
+        let step = step(offset(self.to.saturating_sub(self.from).max(1)), max_steps).max(1.0);
         let first = (offset(self.from) / step).ceil();
         let mut free = frame.area.x;
         for tick in 0_u8..40 {
@@ -289,7 +294,7 @@ impl Plot<'_> {
             if at > offset(self.to) {
                 break;
             }
-            let x = plot.x + floor(frame.column(at, self));
+            let x = plot.x + floor(frame.column(at));
             buffer.set_stringn(x, plot.bottom(), "┬", 1, self.paint.faint());
             let label = abbreviated(at, step);
             let length = cells(width(&label));
@@ -305,44 +310,6 @@ impl Plot<'_> {
             buffer.set_stringn(x, plot.bottom() + 2, caption, caption.len(), self.paint.faint());
         }
     }
-}
-
-/// Converts a width to cells. Widths beyond `u16` become its maximum.
-pub(crate) fn cells(width: usize) -> u16 {
-    u16::try_from(width).unwrap_or(u16::MAX)
-}
-
-/// Returns the number of cells of a text.
-pub(crate) fn width(text: &str) -> usize {
-    Span::raw(text).width()
-}
-
-fn width_of_more(left: usize) -> usize {
-    format!("   and {left} more").len()
-}
-
-/// Shortens a text to `room` cells, with an ellipsis.
-pub(crate) fn fit(text: &str, room: usize) -> String {
-    if width(text) <= room {
-        return text.to_owned();
-    }
-    let mut fitting = String::new();
-    let mut used = 1;
-    for letter in Span::raw(text).styled_graphemes(Style::new()) {
-        used += width(letter.symbol);
-        if used > room {
-            break;
-        }
-        fitting.push_str(letter.symbol);
-    }
-    if room > 0 {
-        fitting.push('…');
-    }
-    fitting
-}
-
-pub(crate) fn bold() -> Style {
-    Style::new().add_modifier(Modifier::BOLD)
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use std::{fmt, str::FromStr};
 
 use crate::summary::{
-    Summary,
     figures::{self, Figure, Unit},
+    measures::Summary,
 };
 
 /// Conditions that must all hold.

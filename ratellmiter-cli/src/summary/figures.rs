@@ -1,6 +1,6 @@
 //! The figures of a summary in one table, which serves the tables, the comparison and the conditions of `-check`.
 
-use crate::summary::Summary;
+use crate::summary::measures::Summary;
 
 /// One figure of a summary.
 pub(super) struct Figure {
@@ -132,7 +132,7 @@ static FIGURES: [Figure; 28] = [
         run.processes.map(|processes| processes.lost as f64)
     }),
     figure("slowdown", "slowdown", Unit::Ratio, |run| {
-        run.physical.filter(|least| *least > 0.0).map(|least| run.duration as f64 / least)
+        run.physical.filter(|minimum| *minimum > 0.0).map(|minimum| run.duration as f64 / minimum)
     })
     .only_checked()
     .checked_as("slowdown"),

@@ -7,8 +7,8 @@ use ratellmiter_core::log::BudgetKind;
 
 use crate::{
     summary::{
-        Summary,
         figures::{self, Unit},
+        measures::Summary,
     },
     words::{plural, printable, utc},
 };

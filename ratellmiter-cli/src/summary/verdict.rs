@@ -8,7 +8,7 @@ use crate::{
         budgets::{BudgetSummary, period, unit},
         processes::Processes,
     },
-    summary::Summary,
+    summary::measures::Summary,
     words::{plural, utc},
 };
 

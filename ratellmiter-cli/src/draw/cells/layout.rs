@@ -4,8 +4,8 @@ use ratatui::layout::Rect;
 
 use crate::{
     draw::{
-        cells::{Plot, cells},
-        graph::{step, tick},
+        cells::text::cells,
+        graph::{Graph, step, tick},
     },
     series::Axis,
 };
@@ -13,6 +13,8 @@ use crate::{
 /// Layout of a plot.
 #[derive(Debug)]
 pub(super) struct Frame {
+    /// Offsets at the left and the right edge.
+    span: [u64; 2],
     pub(super) area: Rect,
     pub(super) plot: Rect,
     /// `true` if there is a row for the titles of the axes.
@@ -41,15 +43,15 @@ pub(super) struct Scale {
 }
 
 impl Frame {
-    /// Returns the layout of a plot; `None` if the area is too small.
-    pub(super) fn of(plot: &Plot<'_>, area: Rect) -> Option<Self> {
+    /// Returns the layout of the offsets `span` of a graph; `None` if the area is too small.
+    pub(super) fn of(graph: &Graph, span: [u64; 2], is_colored: bool, area: Rect) -> Option<Self> {
         let captioned = area.height >= 11;
         let titled = area.height >= 8;
         let around = 2 + u16::from(captioned) + u16::from(titled);
         let height = area.height.checked_sub(around).filter(|height| *height >= 2)?;
         let ticks = u32::from(height / 2).clamp(1, 7);
         let scale = |of: Axis| {
-            let (largest, least_step) = (plot.graph.largest(of)?, of.min_step());
+            let (largest, least_step) = (graph.largest(of)?, of.min_step());
             let (step, top) = (step(largest.max(least_step), ticks).max(least_step), largest.max(least_step));
             Some(Scaled { of, scale: Scale { top, step }, x: 0 })
         };
@@ -67,8 +69,8 @@ impl Frame {
         for (index, axis) in axes.iter_mut().enumerate() {
             (axis.x, x) = if index == 0 { (rect.x - 1, x) } else { (x, x + taken(axis)) };
         }
-        let dots = if plot.paint.is_colored() { (2, 4) } else { (1, 1) };
-        Some(Self { area, plot: rect, titled, captioned, axes, dots })
+        let dots = if is_colored { (2, 4) } else { (1, 1) };
+        Some(Self { span, area, plot: rect, titled, captioned, axes, dots })
     }
 
     pub(super) fn scale(&self, axis: Axis) -> Option<Scale> {
@@ -76,10 +78,11 @@ impl Frame {
     }
 
     /// Returns the column of an offset, counted from the left edge of the plot.
-    pub(super) fn column(&self, at: f64, plot: &Plot<'_>) -> f64 {
-        let span = offset(plot.to) - offset(plot.from);
+    pub(super) fn column(&self, at: f64) -> f64 {
+        let [from, to] = self.span.map(offset);
+        let span = to - from;
         let dots = f64::from(self.plot.width * self.dots.0 - 1);
-        let dot = if span > 0.0 { (at - offset(plot.from)) / span * dots } else { 0.0 };
+        let dot = if span > 0.0 { (at - from) / span * dots } else { 0.0 };
         (dot.round() / f64::from(self.dots.0)).floor()
     }
 

@@ -46,7 +46,7 @@ fn models_are_aligned_by_time_and_runs_by_start() {
 
 #[test]
 fn ticks_are_round_numbers() {
-    for (whole, most, expected) in [
+    for (length, max_steps, expected) in [
         (1.0, 7, 0.2),
         (7.0, 7, 1.0),
         (8.0, 7, 2.0),
@@ -55,8 +55,8 @@ fn ticks_are_round_numbers() {
         (86_400.0, 12, 10_000.0),
         (0.0, 7, 0.001),
     ] {
-        let step = step(whole, most);
-        assert!((step - expected).abs() < 1e-9 * expected, "{whole}: {step}");
+        let step = step(length, max_steps);
+        assert!((step - expected).abs() < 1e-9 * expected, "{length}: {step}");
     }
     for (value, step, text) in [
         (0.0, 1.0, "0"),

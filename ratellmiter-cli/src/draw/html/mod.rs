@@ -254,10 +254,10 @@ fn heights(series: &Series, second: &Second) -> [f64; LINES.len()] {
 /// Adds `seconds` equal seconds from `offset` on. Must be called in order of time.
 fn add(cells: &mut Vec<Cell>, stretch: u64, mut offset: u64, mut seconds: u64, heights: [f64; LINES.len()]) {
     while seconds > 0 {
-        let place = offset % stretch;
-        let mut taken = seconds.min(stretch - place);
+        let position = offset % stretch;
+        let mut taken = seconds.min(stretch - position);
         match cells.last_mut() {
-            Some(cell) if place > 0 => {
+            Some(cell) if position > 0 => {
                 cell.seconds += taken;
                 cell.heights.iter_mut().zip(heights).for_each(|(all, height)| all.add(height));
             }

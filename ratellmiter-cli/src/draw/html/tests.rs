@@ -100,13 +100,13 @@ fn short_log_is_not_thinned() {
 fn token_lines_are_present_if_any_model_has_tokens() {
     let quiet: Series = [row(10), row(11)].into_iter().collect();
     let budget = BudgetStatus { meter: BudgetKind::TokensPerMinute, limit: 6000, taken: 0, others: 0, learned: None };
-    let told: Series =
+    let used: Series =
         [Row { budgets: vec![budget], ..row(10) }, Row { used_tokens: 5, ..row(14) }].into_iter().collect();
-    let both = data(&html("x.jsonl", &[("quiet", &quiet), ("told", &told)]));
-    let (quiet_too, told) = (&both["models"][0], &both["models"][1]);
+    let both = data(&html("x.jsonl", &[("quiet", &quiet), ("used", &used)]));
+    let (quiet_too, used) = (&both["models"][0], &both["models"][1]);
     assert_eq!((column(quiet_too, 't', 0), column(quiet_too, 'b', 0)), (vec![None; 2], vec![None; 2]));
-    assert_eq!(column(told, 'u', 0), [0.0, 0.0, 5.0].map(Some));
-    assert_eq!(column(told, 'b', 0), [Some(100.0), None, None]);
+    assert_eq!(column(used, 'u', 0), [0.0, 0.0, 5.0].map(Some));
+    assert_eq!(column(used, 'b', 0), [Some(100.0), None, None]);
     assert_eq!((&both["lines"][0]["axis"], &both["lines"][11]["axis"]), (&"tokens".into(), &"seconds".into()));
     let quiet = data(&html("x.jsonl", &[("quiet", &quiet)]));
     assert_eq!((quiet["lines"].as_array().unwrap().len(), lines(&quiet["models"][0]).len()), (9, 9));

@@ -5,7 +5,7 @@ use ratellmiter_core::log::Row;
 use super::*;
 use crate::{
     series::Series,
-    summary::tests::{budget, run},
+    summary::measures::tests::{budget, run},
 };
 
 /// Returns a change that queues 50 calls in each row, of which the first `seconds` have the `bottleneck`.

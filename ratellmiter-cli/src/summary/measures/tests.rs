@@ -1,11 +1,11 @@
-//! Tests of `summary`.
+//! Tests of `measures`.
 
 use ratellmiter_core::log::{BudgetStatus, Quantiles, Row};
 
 use super::*;
 
 /// Returns the summary of `seconds` rows with 5 calls each, changed by `change`.
-pub(super) fn run(seconds: u64, change: impl Fn(&mut Row<'static>)) -> Summary {
+pub(in crate::summary) fn run(seconds: u64, change: impl Fn(&mut Row<'static>)) -> Summary {
     let rows = (0..seconds).map(|at| {
         let mut row =
             Row { at: 100 + at, requested: 5, issued: 5, finished: 5, rate: 5.0, limit: Some(5.0), ..Row::default() };
@@ -15,7 +15,7 @@ pub(super) fn run(seconds: u64, change: impl Fn(&mut Row<'static>)) -> Summary {
     Summary::from_series("m", &rows.collect())
 }
 
-pub(super) fn budget(meter: BudgetKind, limit: u64, taken: u64) -> BudgetStatus {
+pub(in crate::summary) fn budget(meter: BudgetKind, limit: u64, taken: u64) -> BudgetStatus {
     BudgetStatus { meter, limit, taken, others: 0, learned: None }
 }
 
