@@ -18,7 +18,8 @@ pub(crate) struct Options {
     /// Depth of the bucket or width of the window, in seconds.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     horizon: u64,
-    /// Tokens per minute, enforced by a bucket of one minute. A request counts a third of its body's bytes and its `max_tokens`, 16 if unset.
+    /// Tokens per minute, enforced by a bucket of one minute. A request is charged a third of its body's bytes plus its
+    /// `max_tokens`, 16 if unset.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     tpm: Option<u32>,
     /// Maximum number of requests in flight.

@@ -126,7 +126,7 @@ fn matching_rule_uses_quota_with_few_refusals() {
     for case in cases() {
         let (used, refused, peak) = measure(&case, case.provider, true);
         assert!(used >= 0.85, "{}: {used:.3} of the quota", case.provider);
-        assert!(refused <= 0.05, "{}: {refused:.4} refusals a call", case.provider);
+        assert!(refused <= 0.05, "{}: {refused:.4} refusals per call", case.provider);
         // Usage above the estimate is charged when the call finishes. OpenAI's headers show a token bucket, which allows a
         // burst on top of the minute's limit.
         let allowed = if case.provider == "openai" { 1.2 } else { 1.05 };
@@ -140,7 +140,7 @@ fn estimates_are_learned_from_usage() {
     for case in cases().into_iter().filter(|case| case.provider != "azure") {
         let (used, refused, _) = measure(&case, case.provider, false);
         assert!(used >= 0.8, "{}: {used:.3} of the quota", case.provider);
-        assert!(refused <= 0.05, "{}: {refused:.4} refusals a call", case.provider);
+        assert!(refused <= 0.05, "{}: {refused:.4} refusals per call", case.provider);
     }
 }
 

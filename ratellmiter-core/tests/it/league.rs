@@ -36,12 +36,12 @@ fn last(report: &Report) -> f64 {
 fn gate(name: &str, max_seconds: f64, metric: impl Fn(&Report) -> f64, max_refusals: f64) {
     let reports = play(Strategy::Ours, name, 60);
     let (value, refused) = (median(&reports, metric), median(&reports, Report::refusals_per_call));
-    println!("{name}: {value:.1} of {max_seconds} s, {refused:.4} of {max_refusals} refusals a call");
+    println!("{name}: {value:.1} of {max_seconds} s, {refused:.4} of {max_refusals} refusals per call");
     assert!(value <= max_seconds, "{name}: {value:.1} s exceeds {max_seconds} s");
-    assert!(refused <= max_refusals, "{name}: {refused:.4} refusals a call exceed {max_refusals}");
+    assert!(refused <= max_refusals, "{name}: {refused:.4} refusals per call exceed {max_refusals}");
     assert_eq!(reports.iter().map(Report::lost).sum::<usize>(), 0, "{name}: no call is lost");
     let jitter = median(&play(Strategy::FullJitter, name, 5), Report::refusals_per_call);
-    assert!(refused <= 0.027 * jitter, "{name}: {refused:.4} refusals a call, full jitter has {jitter:.2}");
+    assert!(refused <= 0.027 * jitter, "{name}: {refused:.4} refusals per call, full jitter has {jitter:.2}");
 }
 
 #[test]
