@@ -37,8 +37,7 @@ fn refusal_discards_unused_budget() {
 
 #[test]
 fn burst_window_is_clamped_to_a_minute() {
-    let mut limits = per_minute(300);
-    limits.burst_window = seconds(3600);
+    let limits = per_minute(300).burst_window(seconds(3600));
     assert_eq!(
         times(limits, 500, || Duration::ZERO),
         times(per_minute(300).burst_window(seconds(60)), 500, || Duration::ZERO)
