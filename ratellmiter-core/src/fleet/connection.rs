@@ -3,7 +3,6 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use redis::{
@@ -13,15 +12,13 @@ use redis::{
 use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 
-use super::script;
+use super::{script, timing::RESPONSE_TIMEOUT};
 use crate::{
     engine::lease::{Conflict, LeaseGrant, LeaseRequest},
     limiter::join_error::FleetError,
     limits::fleet_config::FleetConfig,
 };
 
-/// Time after which a server that does not reply counts as unreachable.
-pub(super) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Reason of a refusal if the server's reply cannot be read.
 pub(super) const INVALID_REPLY: &str = "its reply is not valid";
 /// Maximum length of a reason, in characters.

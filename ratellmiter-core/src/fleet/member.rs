@@ -3,7 +3,6 @@
 use std::{
     hash::{BuildHasher as _, RandomState},
     sync::Arc,
-    time::Duration,
 };
 
 use tokio::{
@@ -11,7 +10,10 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
-use super::connection::{INVALID_REPLY, Intent, Message, RedisConnection, Reply};
+use super::{
+    connection::{INVALID_REPLY, Intent, Message, RedisConnection, Reply},
+    timing::RECONNECT_INTERVAL,
+};
 use crate::{
     engine::{lease::LeaseRequest, scheduler::Scheduler},
     fleet::RestDone,
@@ -21,9 +23,6 @@ use crate::{
     },
     limits::on_disconnect::OnDisconnect,
 };
-
-/// Time between attempts to reach an unreachable server.
-pub(super) const RECONNECT_INTERVAL: Duration = Duration::from_millis(500);
 
 /// A limiter that joins the fleet.
 pub(crate) struct Joining {

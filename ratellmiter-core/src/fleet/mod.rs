@@ -6,6 +6,7 @@
 mod connection;
 mod member;
 mod script;
+mod timing;
 
 use std::{
     sync::{Arc, Mutex, mpsc},

@@ -5,7 +5,7 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use super::member;
+use super::timing::{RECONNECT_INTERVAL, RESPONSE_TIMEOUT};
 use crate::{
     engine::{
         budgets::budget,
@@ -14,7 +14,6 @@ use crate::{
         pace::ramp,
         scheduler,
     },
-    fleet::connection,
     limits::FULL_RATE,
 };
 
@@ -37,8 +36,8 @@ const TIMES: [(&str, Duration); 22] = [
     ("FIRST_PAUSE", backoff::FIRST_PAUSE),
     ("GRANT_LIFETIME", lease::GRANT_LIFETIME),
     ("KEEPALIVE", lease::KEEPALIVE),
-    ("LOSS_TIMEOUT", connection::RESPONSE_TIMEOUT),
-    ("LOSS_RETRY", member::RECONNECT_INTERVAL),
+    ("LOSS_TIMEOUT", RESPONSE_TIMEOUT),
+    ("LOSS_RETRY", RECONNECT_INTERVAL),
     ("MAX_CANARY_TIMEOUT", backoff::MAX_CANARY_TIMEOUT),
     ("MAX_HINT", backoff::MAX_HINT),
     ("MAX_JITTER", backoff::MAX_JITTER),
