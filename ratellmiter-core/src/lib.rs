@@ -59,15 +59,17 @@ mod judge;
 mod limiter;
 mod limits;
 pub mod log;
+mod macro_support;
 mod monitor;
-#[cfg(any(feature = "reqwest-middleware", feature = "tower"))]
+#[cfg(any(feature = "reqwest", feature = "reqwest-012", feature = "tower"))]
 pub mod observe;
 mod providers;
 #[cfg(feature = "sim")]
 pub mod sim;
 
 pub use call::context::{observe, observe_headers};
-pub use call::stream::{StreamItem, TicketStream, hold};
+pub use call::stream::{TicketStream, hold};
+pub use call::stream_item::StreamItem;
 #[cfg(feature = "redis")]
 pub use config::sharing::OnDisconnect;
 pub use config::{Config, ConfigError};
@@ -75,44 +77,26 @@ pub use engine::lease::FleetStatus;
 #[cfg(feature = "redis")]
 pub use fleet::{FleetConfig, FleetError, InvalidFleetUrl};
 #[cfg(any(feature = "reqwest", feature = "reqwest-012"))]
-pub use judge::clients::{LlmResponseExt, ResponseError};
+pub use judge::clients::ResponseError;
 pub use judge::{Classify, Evidence, LimitKind, Verdict, judge};
 pub use limiter::{Acquire, Limiter, Snapshot, Ticket, TryAcquire};
 pub use limits::cost::{IntoTokens, TokenEstimate};
 pub use limits::request::{AcquireOptions, Priority, RejectReason, Rejected};
 pub use limits::{InvalidRamp, Limits, Ramp};
 pub use monitor::{Monitor, StartError, StopError, monitor};
+#[cfg(any(feature = "reqwest", feature = "reqwest-012"))]
+pub use observe::LlmResponseExt;
 pub use providers::provider::{Provider, Refund, TokenCharge, UnknownProvider};
 #[cfg(feature = "tiktoken")]
-pub use providers::tiktoken::count_tokens;
-pub use providers::usage::{HasUsage, Usage, estimate_tokens};
+pub use providers::tokens::count_tokens;
+pub use providers::tokens::estimate_tokens;
+pub use providers::usage::{HasUsage, Usage};
 pub use ratellmiter_macros::ratellmiter;
 
-/// What the attribute expands to. No part of the public API.
+/// The items that the attribute expands to. No part of the public API.
 #[doc(hidden)]
 pub mod __private {
-    pub use std::{
-        boxed::Box,
-        convert::identity,
-        ops::ControlFlow::{Break, Continue},
-        option::Option,
-        result::Result::{Err, Ok},
-    };
-
-    pub use crate::{
-        __opinion as opinion, __usage as usage,
-        call::{
-            Call, assert_output, classify, from_rejected, limiter, model,
-            stream::{LazyStream, NamedStream, RewrapAs, Rewrapped, lazy},
-            usage as usage_by, when,
-        },
-        judge::dispatch::{
-            AsResult, AsValue, ByClassify, ByNothing, BySource, ByTarget, ByText, Classification, Dispatch, Dynamic,
-            OkByNothing, OkByResponse, Response, UsageOfAnswer, UsageOfNothing,
-        },
-        limits::request::{AcquireOptions, Priority},
-        providers::usage::HasUsage,
-    };
+    pub use crate::macro_support::*;
 }
 
 /// The examples of the README are run as they stand there.

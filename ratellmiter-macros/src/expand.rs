@@ -27,7 +27,7 @@ use crate::{
 ///                 if false { let never: Result<String, E> = loop {}; return never; }
 ///                 { BODY }
 ///             }).await;
-///             let opinion = ::ratellmiter_core::__private::opinion!(&out);
+///             let opinion = ::ratellmiter_core::__private::classification!(&out);
 ///             let usage = ::ratellmiter_core::__private::usage!(&out);
 ///             if let Break(out) = call.settle(opinion, usage, out) { return out; }
 ///         }
@@ -120,9 +120,9 @@ impl Attempt<'_> {
         let Self { krate, args, function } = self;
         let blocks = function.shape == Shape::Plain && args.stream.is_none();
         let Some(bound) = args.bounds.first() else {
-            return if blocks { quote!(#call.blocking_acquire();) } else { quote!(#call.admit().await;) };
+            return if blocks { quote!(#call.blocking_acquire();) } else { quote!(#call.acquire().await;) };
         };
-        let admit = if blocks { quote!(admit_bounded_blocking()) } else { quote!(admit_bounded().await) };
+        let admit = if blocks { quote!(blocking_acquire_bounded()) } else { quote!(acquire_bounded().await) };
         let [rejected] = ["rejected"].map(ident);
         let turned_away = relocated(quote!(#krate::__private::from_rejected(#rejected)), bound.name.span());
         quote! {
@@ -140,7 +140,7 @@ impl Attempt<'_> {
         let produced = function.produced();
         let given = |ty: &Type| relocated(quote!(#krate::__private::NamedStream::into_stream(#stream)), ty.span());
         let streamed = named(produced).map_or_else(|| quote!(#stream), given);
-        let begun = quote!(#call.start_stream(#opinion, #streamed, |#item: &_| (#krate::__private::opinion!(#item), #usage)).await);
+        let begun = quote!(#call.start_stream(#opinion, #streamed, |#item: &_| (#krate::__private::classification!(#item), #usage)).await);
         if !produced.is_some_and(is_result) {
             let held = match function.shape {
                 // The whole of it is.
@@ -224,7 +224,7 @@ impl Attempt<'_> {
 
     fn opinion(&self, out: &Ident) -> TokenStream {
         let Self { krate, args, function } = self;
-        let ladder = quote!(#krate::__private::opinion!(&#out));
+        let ladder = quote!(#krate::__private::classification!(&#out));
         if let Some(classify) = &args.classify {
             let called = relocated(quote!(#krate::__private::classify), classify.span());
             return quote!(match #called(&#out, #classify) {

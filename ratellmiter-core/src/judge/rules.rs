@@ -10,7 +10,7 @@ use super::{
     evidence::Evidence,
     verdict::{LimitKind, Verdict},
 };
-use crate::providers::{header_values, rfc3339};
+use crate::providers::{header_values, provider::Provider, rfc3339};
 
 /// The verdict on an outcome. Pure: `now` is only there for dates in headers.
 #[must_use]
@@ -72,42 +72,34 @@ impl Body {
     }
 }
 
-/// Money, or a quota that no wait of seconds fills again.
+/// Returns the verdict on a quota that a wait of seconds does not refill, if the refusal is about one.
 fn exhausted_quota(body: &Body, status: Option<u16>, evidence: &Evidence<'_>, now: SystemTime) -> Option<Verdict> {
     let exhausted = |scope| Some(Verdict::QuotaExhausted { resumes_at: quota_resets_at(&body.message), scope });
-    // OpenAI: insufficient_quota, credit_balance_exhausted, billing_hard_limit_reached, *_spend_limit_exceeded,
-    // *_usage_limit_exceeded. Anthropic: billing_error, enforced_spend_limit_reached. Bedrock: ServiceQuotaExceeded.
-    let codes = [
-        "insufficient_quota",
-        "insufficient_balance",
-        "billing",
-        "credit_balance",
-        "spend_limit",
-        "usage_limit_exceeded",
-        "servicequotaexceeded",
-    ];
-    if body.has_code(&codes) {
+    if Provider::response_formats().any(|format| body.has_code(format.exhausted_quota_codes))
+        || body.has_code(&["insufficient_balance"])
+    {
         return exhausted(LimitKind::Billing);
     }
-    // Anthropic's spend limits come as 400 and as 429, by their words alone in older versions.
-    let words =
-        ["you have reached your specified", "you have reached your api usage limits", "credit balance is too low"];
-    if matches!(status, Some(400 | 429) | None) && body.message_contains(&words) {
+    // Anthropic reports spend limits with 400 and with 429.
+    if matches!(status, Some(400 | 429) | None)
+        && Provider::response_formats().any(|format| body.message_contains(format.exhausted_quota_phrases))
+    {
         return exhausted(LimitKind::Billing);
     }
-    let waits = header_values::retry_after(&evidence.headers, now).is_some() || body.has_code(&["in_flight"]);
-    if status == Some(402) && !waits {
+    let has_wait = header_values::retry_after(&evidence.headers, now).is_some() || body.has_code(&["in_flight"]);
+    if status == Some(402) && !has_wait {
         return exhausted(LimitKind::Billing);
     }
     if !matches!(status, Some(429) | None) {
         return None;
     }
-    // Gemini: the violated quota, or in newer bodies the code. "limit: 0": this tier has none of it at all.
+    // Gemini: the violated quota, or the code in newer bodies.
     if body.quotas.iter().any(|quota| quota.contains("perday"))
         || body.codes.iter().any(|code| code == "quota_exceeded")
     {
         return exhausted(LimitKind::Daily);
     }
+    // Gemini: the account's tier has no such quota.
     if body.has_code(&["resource_exhausted"]) && body.message_contains(&["limit: 0,", "limit: 0 "]) {
         return exhausted(LimitKind::Unknown);
     }

@@ -5,7 +5,7 @@ use reqwest::{Request, Response};
 use reqwest_middleware::{Middleware, Next, Result};
 
 use super::report;
-use crate::{judge::dispatch::Response as _, limiter::Limiter};
+use crate::{judge::classify::Response as _, limiter::Limiter};
 
 /// A middleware whose answers the limiter hears of; they pass through unchanged. Put it last, next to the transport.
 #[derive(Debug, Clone, Default)]

@@ -10,7 +10,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::report;
-use crate::{judge::dispatch::Response, limiter::Limiter};
+use crate::{judge::classify::Response, limiter::Limiter};
 
 /// Puts an [`Observe`] around a service.
 #[derive(Debug, Clone, Default)]

@@ -11,7 +11,7 @@ use ::async_openai::{
 use serde_core::Serialize;
 
 use crate::{
-    judge::{Evidence, dispatch::Response},
+    judge::{classify::Response, evidence::Evidence},
     providers::usage::{HasUsage, Usage},
 };
 

@@ -6,7 +6,7 @@ use std::error::Error;
 use ::genai::{chat, webc};
 
 use crate::{
-    judge::{Evidence, dispatch::Response},
+    judge::{classify::Response, evidence::Evidence},
     providers::usage::{HasUsage, Usage},
 };
 

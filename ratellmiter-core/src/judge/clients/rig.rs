@@ -6,7 +6,7 @@ use std::error::Error;
 use rig_core::{completion, error::ProviderError};
 
 use crate::{
-    judge::Evidence,
+    judge::evidence::Evidence,
     providers::usage::{HasUsage, Usage},
 };
 

@@ -1,4 +1,5 @@
-//! The providers: one file for each with its accounting rules, their source and its date, and one line in this list.
+//! The providers: one file each, with its accounting rules, the format of its responses, their source and date, and one
+//! line in this list.
 
 use crate::providers::terms::Terms;
 

@@ -254,7 +254,7 @@ fn of_equals_the_one_that_stays_longer_counts() {
 
 #[test]
 fn a_list_without_end_is_not_read_to_its_end() {
-    let list = "\"a\";r=5, ".repeat(MOST_POLICIES);
+    let list = "\"a\";r=5, ".repeat(MAX_POLICIES);
     check(&format!("RateLimit: {list}\"b\";r=0"), &["Requests/Unknown 5 of ?, ?"]);
 }
 
@@ -362,7 +362,9 @@ fn all_limits_of_the_vectors_are_read() {
 
 /// Every name that is looked at.
 fn names() -> Vec<&'static str> {
-    let tables = NAMES.iter().map(|(_, _, names)| *names).chain([REQUESTS, MOST_RESTRICTIVE]);
+    let of_providers =
+        Provider::response_formats().flat_map(|format| [format.limit_headers, format.combined_limit_headers]);
+    let tables = of_providers.chain([TOGETHER, &[REQUESTS]]).flatten();
     let ietf = ["ratelimit", "ratelimit-policy", "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"];
     tables.flat_map(|names| [names.limit, names.remaining, names.reset]).chain(ietf).collect()
 }

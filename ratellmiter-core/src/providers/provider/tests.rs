@@ -71,7 +71,7 @@ fn what_a_call_is_charged() {
         ("xai", whole, used, nothing, Settled, true),
         ("fireworks", whole, used, whole, Settled, false),
         ("openrouter", whole, used, whole, Settled, false),
-        ("plain", whole, used, whole, Settled, false),
+        ("generic", whole, used, whole, Settled, false),
     ] {
         let contract = contract(name);
         assert_eq!(contract.reserve(1000, 4000), reserved, "{name} reserves");
@@ -121,7 +121,7 @@ fn a_name_that_nobody_has_is_told_the_names() {
     assert_eq!(
         error,
         "no provider is called \"opnai\"; known are openai, azure, anthropic, gemini, bedrock, mistral, groq, deepseek, \
-         xai, fireworks, openrouter, plain"
+         xai, fireworks, openrouter, generic"
     );
     assert_eq!("a\nb".parse::<Provider>().unwrap_err().to_string().lines().count(), 1);
 }
@@ -130,7 +130,7 @@ fn a_name_that_nobody_has_is_told_the_names() {
 fn contracts_are_told_apart_by_name() {
     all().for_each(|it| assert_eq!(contract(it.name()), it));
     assert_ne!(contract("openai"), contract("azure"));
-    assert_eq!(Provider::default(), contract("plain"));
+    assert_eq!(Provider::default(), contract("generic"));
     assert_eq!(format!("{:?} {:>6}", contract("xai"), contract("xai")), "Provider(\"xai\")    xai");
 }
 
