@@ -103,7 +103,7 @@ pub(crate) fn record_response(status: Option<u16>, headers: &HeaderMap) -> bool 
     .is_ok()
 }
 
-/// Records a response with the body of a failure. It replaces what an observer may have recorded of the same response.
+/// Records a response with the body of a failure, in place of the one that an observer may have recorded without it.
 #[cfg(any(feature = "reqwest", feature = "reqwest-012"))]
 pub(crate) fn record_body(status: u16, headers: &HeaderMap, body: Option<String>) {
     // Outside of a call there is nothing to record for.

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::{judge::Verdict, limiter::Ticket, providers::usage::Usage};
 
-/// How a stream ended.
+/// The end of a stream.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct StreamEnd {
     pub(super) failed: bool,

@@ -252,7 +252,7 @@ impl Call {
         ticket.read(&outcome.readings);
         let queued = ticket.requeue(outcome.verdict).bounded();
         let is_too_long = hint.is_some_and(|hint| hint > MAX_HINT);
-        // The error of the refusal says more than a rejection would.
+        // The error of the refusal is more informative than a rejection.
         let is_too_late = self.bounded && !queued.is_in_time();
         if self.attempts >= self.max_attempts || is_too_long || is_too_late || !self.limiter.limits().enabled {
             return false;

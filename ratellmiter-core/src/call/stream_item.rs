@@ -1,4 +1,4 @@
-//! What one item of a stream shows of its call.
+//! The usage and the outcome that an item of a stream shows.
 
 use std::error::Error;
 

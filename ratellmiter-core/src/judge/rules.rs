@@ -1,7 +1,7 @@
-//! All rules: from evidence to a verdict. Facts as of November 2026, from the providers' documentation unless marked.
+//! The rules that turn evidence into a verdict. Facts as of November 2026, from the providers' documentation unless marked.
 //!
-//! The order matters. What is billed or spent comes before the status, since providers send 429 for it as well; a day's
-//! quota comes before the delay beside it, which samples show to be seconds; the status comes before words.
+//! The order matters. Billing and exhausted quotas come before the status, since providers send 429 for them too. A daily
+//! quota comes before the delay beside it, which samples show to be seconds. The status comes before the message.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::providers::{header_values, provider::Provider, rfc3339};
 
-/// The verdict on an outcome. Pure: `now` is only there for dates in headers.
+/// Returns the verdict on an outcome. `now` is used only for dates in headers.
 #[must_use]
 pub fn judge(evidence: &Evidence<'_>, now: SystemTime) -> Verdict {
     let mut body = evidence.body.as_deref().map(Body::read).unwrap_or_default();
@@ -22,7 +22,7 @@ pub fn judge(evidence: &Evidence<'_>, now: SystemTime) -> Verdict {
         body.codes.push(kind.split(':').next().unwrap_or_default().to_lowercase());
     }
     let status = match evidence.status {
-        // An error in a success: OpenAI's Responses, OpenRouter.
+        // OpenAI's Responses and OpenRouter report errors in successful responses.
         Some(200..300) if !body.is_error => return Verdict::Success,
         Some(200..300) | None => body.status,
         status => status,
@@ -34,15 +34,15 @@ pub fn judge(evidence: &Evidence<'_>, now: SystemTime) -> Verdict {
         return verdict;
     }
     if header_values::text(&evidence.headers, "x-should-retry") == Some("false") {
-        // The server's own word to the SDKs of OpenAI and Anthropic.
+        // Sent for the SDKs of OpenAI and Anthropic.
         return Verdict::Failed;
     }
     if body.has_code(&["slow_down"]) {
         return Verdict::RateLimited { retry_after: hint(), scope: LimitKind::Growth };
     }
     match status {
-        // OpenRouter holds back for what is in flight; without a wait it is about credits, judged above.
-        Some(402 | 429) => day(&body, hint()).unwrap_or_else(refused),
+        // OpenRouter sends 402 with a wait for credit reserved by calls in flight. Without a wait it is judged above.
+        Some(402 | 429) => daily_limit(&body, hint()).unwrap_or_else(refused),
         Some(503 | 529) => Verdict::Overloaded { retry_after: hint() },
         None if body.has_code(&["overloaded", "server_is_overloaded", "unavailable", "serviceunavailable"]) => {
             Verdict::Overloaded { retry_after: hint() }
@@ -55,14 +55,14 @@ pub fn judge(evidence: &Evidence<'_>, now: SystemTime) -> Verdict {
             "capacity_exceeded",
         ]) =>
         {
-            day(&body, hint()).unwrap_or_else(refused)
+            daily_limit(&body, hint()).unwrap_or_else(refused)
         }
         _ => Verdict::Failed,
     }
 }
 
 impl Body {
-    /// Whether one of its codes has one of `words` in it.
+    /// Returns `true` if a code contains one of `words`.
     fn has_code(&self, words: &[&str]) -> bool {
         self.codes.iter().any(|code| words.iter().any(|word| code.contains(word)))
     }
@@ -106,8 +106,8 @@ fn exhausted_quota(body: &Body, status: Option<u16>, evidence: &Evidence<'_>, no
     None
 }
 
-/// A day's limit that is told in words. With a time to wait the caller may judge it; without one it is spent.
-fn day(body: &Body, hint: Option<Duration>) -> Option<Verdict> {
+/// Returns the verdict on a daily limit that the message names, if it does. Without a hint the quota is exhausted.
+fn daily_limit(body: &Body, hint: Option<Duration>) -> Option<Verdict> {
     if scope(body) != LimitKind::Daily {
         return None;
     }
@@ -117,17 +117,17 @@ fn day(body: &Body, hint: Option<Duration>) -> Option<Verdict> {
     })
 }
 
-/// How long the server asks us to wait, by the most exact of its words.
+/// Returns the time that the server asks to wait, by the most precise evidence.
 fn hint(evidence: &Evidence<'_>, body: &Body, status: Option<u16>, now: SystemTime) -> Option<Duration> {
     let reset = || header_values::reset_after(&evidence.headers, now).filter(|_| status == Some(429));
     header_values::retry_after(&evidence.headers, now)
         .or(body.retry_delay)
-        .or_else(|| evidence.hint.map(|hint| hint.min(header_values::LONGEST)))
+        .or_else(|| evidence.hint.map(|hint| hint.min(header_values::MAX_WAIT)))
         .or_else(reset)
         .or_else(|| retry_after_in_text(&body.message))
 }
 
-/// Which limit a refusal is about: by its codes and quotas, then by its words.
+/// Returns the kind of limit that a refusal is about, by the message, the codes and the exceeded quotas.
 fn scope(body: &Body) -> LimitKind {
     let (code, quota) =
         (|words: &[&str]| body.has_code(words), |word: &str| body.quotas.iter().any(|quota| quota.contains(word)));
@@ -153,7 +153,7 @@ fn scope(body: &Body) -> LimitKind {
     }
 }
 
-/// "You will regain access on 2026-12-01 at 00:00 UTC" (Anthropic), in lower case.
+/// Reads the time from "You will regain access on 2026-12-01 at 00:00 UTC" (Anthropic), in lower case.
 fn quota_resets_at(message: &str) -> Option<SystemTime> {
     let (_, rest) = message.split_once("regain access on ")?;
     let mut words = rest.split_whitespace();

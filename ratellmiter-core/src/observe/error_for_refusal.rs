@@ -7,7 +7,7 @@ use crate::{call::context, judge::clients::ResponseError};
 /// Maximum length in bytes of the body that is read from a failed response.
 const MAX_BODY_BYTES: usize = 16 << 10;
 
-/// Extension of `reqwest`'s responses with an error that keeps what a refusal says: the limit, and how long to wait.
+/// Extension of `reqwest`'s responses with an error that keeps the evidence of a refusal: status, headers and body.
 pub trait LlmResponseExt: Sized {
     /// Returns the response if its status is a success.
     ///

@@ -24,7 +24,7 @@ macro_rules! providers {
         /// let settled = Provider::Bedrock.settle("anthropic.claude-sonnet-4", reserved, Usage::new(1_000, 300));
         /// assert_eq!(settled.total, 2_500);
         ///
-        /// // Names are for files.
+        /// // Configuration files use the name.
         /// assert_eq!("bedrock".parse(), Ok(Provider::Bedrock));
         /// ```
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

@@ -3,22 +3,22 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// Input, of that from a cache, output.
+/// Input tokens, those of them from a cache, and output tokens.
 const fn usage(input: u64, cached: u64, output: u64) -> Usage {
     Usage { input, cached, output }
 }
 
-/// However the body is written.
+/// Checks each body as JSON, as compact text and as indented text.
 fn check<const N: usize>(bodies: [(&str, Value, Usage); N]) {
-    for (who, body, expected) in bodies {
-        assert_eq!(Usage::from_json(&body), Some(expected), "{who}");
-        assert_eq!(Usage::from_text(&body.to_string()), Some(expected), "{who}, compact");
-        assert_eq!(Usage::from_text(&format!("\u{feff}{body:#}\r\n")), Some(expected), "{who}, on many lines");
+    for (name, body, expected) in bodies {
+        assert_eq!(Usage::from_json(&body), Some(expected), "{name}");
+        assert_eq!(Usage::from_text(&body.to_string()), Some(expected), "{name}, compact");
+        assert_eq!(Usage::from_text(&format!("\u{feff}{body:#}\r\n")), Some(expected), "{name}, indented");
     }
 }
 
 #[test]
-fn openai_and_its_copies_are_understood() {
+fn usage_of_openai_and_its_copies_is_read() {
     check([
         (
             "OpenAI chat",
@@ -63,7 +63,7 @@ fn openai_and_its_copies_are_understood() {
             usage(70, 64, 9),
         ),
         (
-            "xAI, whose reasoning is told apart",
+            "xAI, with separate reasoning",
             json!({"usage": {
                 "prompt_tokens": 32, "completion_tokens": 9, "total_tokens": 135,
                 "completion_tokens_details": {"reasoning_tokens": 94},
@@ -74,7 +74,7 @@ fn openai_and_its_copies_are_understood() {
 }
 
 #[test]
-fn others_are_understood() {
+fn usage_of_other_providers_is_read() {
     check([
         (
             "Anthropic",
@@ -144,8 +144,8 @@ fn others_are_understood() {
 }
 
 #[test]
-fn streams_are_put_together() {
-    for (who, text, expected) in [
+fn usage_of_stream_parts_is_merged() {
+    for (name, text, expected) in [
         (
             "OpenAI chat",
             r#"data: {"object":"chat.completion.chunk","choices":[{"delta":{"content":"Forty"}}],"usage":null}
@@ -232,12 +232,12 @@ data: {"type":"message_stop"}
             usage(3, 0, 4),
         ),
     ] {
-        assert_eq!(Usage::from_text(text), Some(expected), "{who}");
+        assert_eq!(Usage::from_text(text), Some(expected), "{name}");
     }
 }
 
 #[test]
-fn what_is_no_usage_is_not_taken() {
+fn counts_elsewhere_are_ignored() {
     let counts = json!({"prompt_tokens": 7, "input_tokens": 7, "completion_tokens": 7, "output_tokens": 7});
     for body in [
         json!(null),
@@ -265,7 +265,7 @@ fn what_is_no_usage_is_not_taken() {
 }
 
 #[test]
-fn strange_numbers_do_no_harm() {
+fn unusual_numbers_are_clamped_or_rounded() {
     for (counts, expected) in [
         (r#"{"prompt_tokens": 7.2, "completion_tokens": 3.0}"#, usage(8, 0, 3)),
         (r#"{"prompt_tokens": -7, "completion_tokens": 3}"#, usage(0, 0, 3)),
@@ -290,8 +290,8 @@ fn counts() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// The words that mean something, in any order and depth.
-fn words() -> impl Strategy<Value = String> {
+/// The keys that are looked for.
+fn keys() -> impl Strategy<Value = String> {
     prop::sample::select(vec![
         "usage",
         "usageMetadata",
@@ -328,7 +328,7 @@ fn words() -> impl Strategy<Value = String> {
 fn bodies() -> impl Strategy<Value = Value> {
     counts().prop_recursive(4, 64, 8, |inner| {
         prop_oneof![
-            3 => prop::collection::btree_map(words(), inner.clone(), 0..8)
+            3 => prop::collection::btree_map(keys(), inner.clone(), 0..8)
                 .prop_map(|fields| fields.into_iter().collect::<Value>()),
             1 => prop::collection::vec(inner, 0..4).prop_map(Value::from),
         ]
@@ -337,16 +337,16 @@ fn bodies() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn no_json_panics(body in bodies()) {
+    fn any_json_is_read_without_panic(body in bodies()) {
         let found = Usage::from_json(&body);
         prop_assert!(found.is_none_or(|usage| usage.cached <= usage.input));
-        // Writing a number may change its last digit, so only the text is compared with itself.
+        // Formatting a number may change its last digit, so only texts are compared.
         let text = body.to_string();
         prop_assert_eq!(Usage::from_text(&text), Usage::from_text(&format!("data: {text}\n\n")));
     }
 
     #[test]
-    fn no_text_panics(text in "(data: ?|[{}\\[\\]\":,]|usage|prompt_tokens|-?[0-9.e]{1,30}|\\PC|\n){0,60}") {
+    fn any_text_is_read_without_panic(text in "(data: ?|[{}\\[\\]\":,]|usage|prompt_tokens|-?[0-9.e]{1,30}|\\PC|\n){0,60}") {
         prop_assert!(Usage::from_text(&text).is_none_or(|usage| usage.cached <= usage.input));
     }
 }
