@@ -23,8 +23,11 @@ use proc_macro::TokenStream;
 /// ```
 ///
 /// The attribute can be applied to `async fn`, to plain `fn`, and to functions that return `Pin<Box<dyn Future>>`, `BoxFuture`
-/// or `impl Future`: free functions, methods, trait methods with a body, and those under `#[async_trait]`. Every return type is
-/// paced; only the error of a `Result` can be a refusal. Qualifiers are kept: an `unsafe` function remains unsafe to call.
+/// or `impl Future`: free functions, methods, and trait methods with a body, also under `#[async_trait]`. Qualifiers are kept:
+/// an `unsafe` function remains unsafe to call.
+///
+/// Functions of every return type are paced. A call is refused if it returns a `Result` with an error that is a refusal, or a
+/// response that is one, such as an `http::Response` with status 429.
 ///
 /// ```
 /// # #![deny(warnings, unused)]
@@ -90,7 +93,7 @@ use proc_macro::TokenStream;
 /// With `stream` the call is in flight until the stream has ended or is dropped. The function returns `impl Stream`,
 /// `Pin<Box<dyn Stream>>` or `BoxStream`, alone or in a `Result`. It waits for the first item: if that is a refusal, the call is
 /// retried. A later refusal pauses the limiter, and its item is returned to the caller. The usage is merged from all items;
-/// `OpenAI` sends it only with `stream_options.include_usage`. `when` classifies the error of the function, not those of the
+/// `OpenAI` sends it only with `stream_options.include_usage`. `when` classifies the error of the function, not the errors of the
 /// items, and `classify` cannot be combined with `stream`.
 ///
 /// ```ignore

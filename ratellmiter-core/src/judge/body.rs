@@ -27,6 +27,7 @@ pub(crate) struct Body {
 }
 
 impl Body {
+    /// Reads a body. Text that is not JSON is the message.
     pub(crate) fn read(text: &str) -> Self {
         let Ok(json) = serde_json::from_str::<Value>(text) else {
             let start: String = text.chars().take(MAX_TEXT_CHARS).collect();
@@ -120,22 +121,16 @@ pub(crate) fn retry_after_in_text(message: &str) -> Option<Duration> {
     let mut words = rest.split_whitespace();
     let amount = words.next()?.trim_end_matches(['.', ',', ';', ')', '!']);
     let unit = words.next().unwrap_or_default();
-    match header_values::duration(amount)? {
-        // Without a unit in `amount` the number was read as seconds.
-        wait if amount.ends_with(|last: char| last.is_ascii_digit()) && unit.starts_with("minute") => {
-            wait.checked_mul(60)
-        }
-        wait if amount.ends_with(|last: char| last.is_ascii_digit()) && unit.starts_with("hour") => {
-            wait.checked_mul(3600)
-        }
-        wait if amount.ends_with(|last: char| last.is_ascii_digit())
-            && (unit.starts_with("ms") || unit.starts_with("milli")) =>
-        {
-            Some(wait / 1000)
-        }
-        wait => Some(wait),
-    }
-    .map(|wait| wait.min(header_values::MAX_WAIT))
+    let wait = header_values::duration(amount)?;
+    let has_unit = !amount.ends_with(|last: char| last.is_ascii_digit());
+    let wait = match unit {
+        _ if has_unit => wait,
+        unit if unit.starts_with("minute") => wait.checked_mul(60)?,
+        unit if unit.starts_with("hour") => wait.checked_mul(3600)?,
+        unit if unit.starts_with("ms") || unit.starts_with("milli") => wait / 1000,
+        _ => wait,
+    };
+    Some(wait.min(header_values::MAX_WAIT))
 }
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ impl Provider {
         self.terms().refused_requests != RefusedRequests::Free
     }
 
-    /// Returns `true` if the header with the remaining requests means those of the day, not of the minute.
+    /// Returns `true` if the header with the remaining requests counts the requests of the day, not of the minute.
     #[must_use]
     pub fn requests_header_is_per_day(&self) -> bool {
         self.terms().requests_header == PerTime::Day

@@ -34,7 +34,7 @@ pub(super) struct Terms {
 }
 
 impl Terms {
-    /// Returns the weight of an output token of `model`: the largest of those whose text its name contains.
+    /// Returns the weight of an output token of `model`. If its name contains several of the texts, the largest weight counts.
     pub(super) fn output_weight(&self, model: &str) -> u64 {
         let contains = |part: &str| model.to_ascii_lowercase().contains(&part.to_ascii_lowercase());
         let weights = self.output_weight_of.iter().filter(|(part, _)| contains(part)).map(|(_, weight)| *weight);

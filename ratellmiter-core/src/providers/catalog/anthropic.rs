@@ -1,7 +1,11 @@
 //! Charges an estimate of the input when a call is sent, and corrects it later. Tokens read from a cache are free, except
 //! for Haiku 3.5. Output is charged as it is generated; the maximum output is not reserved.
 
-use crate::providers::{response_format::{ResponseFormat, limit_headers}, terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms}, usage_shapes::messages};
+use crate::providers::{
+    response_format::{ResponseFormat, limit_headers},
+    terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms},
+    usage_shapes::messages,
+};
 
 pub(super) const TERMS: Terms = Terms {
     name: "anthropic",

@@ -1,7 +1,10 @@
 //! Charges the input and the maximum output when a call is sent, and refunds nothing within the minute. Refused calls
 //! count.
 
-use crate::providers::{response_format::ResponseFormat, terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms}};
+use crate::providers::{
+    response_format::ResponseFormat,
+    terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms},
+};
 
 pub(super) const TERMS: Terms = Terms {
     name: "azure",

@@ -1,7 +1,11 @@
 //! Reserves the input, with its cached part, and the maximum output, and settles when the call ends: tokens read from a
 //! cache are refunded, and output of Claude since 3.7 counts five times. Without a maximum, it reserves that of the model.
 
-use crate::providers::{response_format::ResponseFormat, terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms}, usage_shapes::converse};
+use crate::providers::{
+    response_format::ResponseFormat,
+    terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms},
+    usage_shapes::converse,
+};
 
 pub(super) const TERMS: Terms = Terms {
     name: "bedrock",

@@ -1,6 +1,9 @@
 //! Limits the calls in flight, and nothing else. A call is in flight until the end of its answer, or of its stream.
 
-use crate::providers::{response_format::ResponseFormat, terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms}};
+use crate::providers::{
+    response_format::ResponseFormat,
+    terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms},
+};
 
 pub(super) const TERMS: Terms = Terms {
     name: "deepseek",

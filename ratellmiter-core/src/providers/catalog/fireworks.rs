@@ -1,7 +1,10 @@
 //! Meters the input, the input that was not read from a cache, and the generated output. The first of them is the input
 //! that is charged here.
 
-use crate::providers::{response_format::{ResponseFormat, limit_headers}, terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms}};
+use crate::providers::{
+    response_format::{ResponseFormat, limit_headers},
+    terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms},
+};
 
 pub(super) const TERMS: Terms = Terms {
     name: "fireworks",
@@ -12,7 +15,7 @@ pub(super) const TERMS: Terms = Terms {
     output: Output::Reserved, // not documented
     output_weight: 1,
     output_weight_of: &[],
-    refund: Refund::Settled,                // not documented
+    refund: Refund::Settled,                    // not documented
     refused_requests: RefusedRequests::Unknown, // not documented
     refused_tokens: RefusedTokens::Kept,        // not documented
     requests_header: PerTime::Minute,           // it has none

@@ -1,6 +1,10 @@
 //! Charges the input only.
 
-use crate::providers::{response_format::ResponseFormat, terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms}, usage_shapes::gemini};
+use crate::providers::{
+    response_format::ResponseFormat,
+    terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms},
+    usage_shapes::gemini,
+};
 
 pub(super) const TERMS: Terms = Terms {
     name: "gemini",

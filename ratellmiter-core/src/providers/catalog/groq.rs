@@ -1,6 +1,10 @@
-//! Cached tokens are free. The header with the remaining requests means those of the day.
+//! Cached tokens are free. The header with the remaining requests counts the requests of the day.
 
-use crate::providers::{response_format::ResponseFormat, terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms}, usage_shapes::chat};
+use crate::providers::{
+    response_format::ResponseFormat,
+    terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms},
+    usage_shapes::chat,
+};
 
 pub(super) const TERMS: Terms = Terms {
     name: "groq",
@@ -11,7 +15,7 @@ pub(super) const TERMS: Terms = Terms {
     output: Output::Reserved, // not documented
     output_weight: 1,
     output_weight_of: &[],
-    refund: Refund::Headers,                // not documented
+    refund: Refund::Headers,                    // not documented
     refused_requests: RefusedRequests::Unknown, // not documented
     refused_tokens: RefusedTokens::Kept,        // not documented
     requests_header: PerTime::Day,

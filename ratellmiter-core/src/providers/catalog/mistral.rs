@@ -1,6 +1,9 @@
 //! Charges input and output as they are used. Requests are limited a second.
 
-use crate::providers::{response_format::{ResponseFormat, limit_headers}, terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms}};
+use crate::providers::{
+    response_format::{ResponseFormat, limit_headers},
+    terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms},
+};
 
 pub(super) const TERMS: Terms = Terms {
     name: "mistral",

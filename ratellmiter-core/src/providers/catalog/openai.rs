@@ -1,7 +1,11 @@
 //! Charges the larger of the estimated input and the maximum output when a call is sent; the input is estimated from its
 //! characters. Whether unused tokens are refunded is not documented: the header with the remaining tokens decides.
 
-use crate::providers::{response_format::{ResponseFormat, limit_headers}, terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms}, usage_shapes::{chat, messages}};
+use crate::providers::{
+    response_format::{ResponseFormat, limit_headers},
+    terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms},
+    usage_shapes::{chat, messages},
+};
 
 pub(super) const TERMS: Terms = Terms {
     name: "openai",
@@ -34,7 +38,13 @@ pub(super) const TERMS: Terms = Terms {
         ],
         // insufficient_quota, credit_balance_exhausted, billing_hard_limit_reached, *_spend_limit_exceeded,
         // *_usage_limit_exceeded
-        exhausted_quota_codes: &["insufficient_quota", "billing", "credit_balance", "spend_limit", "usage_limit_exceeded"],
+        exhausted_quota_codes: &[
+            "insufficient_quota",
+            "billing",
+            "credit_balance",
+            "spend_limit",
+            "usage_limit_exceeded",
+        ],
         ..ResponseFormat::NONE
     },
 };

@@ -1,7 +1,10 @@
 //! Limits requests to free models, and credit. Tokens are limited by the provider behind it, which is not known: they are
-//! charged as those of [`Provider::Generic`](super::Provider::Generic).
+//! charged as by [`Provider::Generic`](super::Provider::Generic).
 
-use crate::providers::{response_format::{ResponseFormat, limit_headers}, terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms}};
+use crate::providers::{
+    response_format::{ResponseFormat, limit_headers},
+    terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms},
+};
 
 pub(super) const TERMS: Terms = Terms {
     name: "openrouter",
@@ -12,7 +15,7 @@ pub(super) const TERMS: Terms = Terms {
     output: Output::Reserved, // not documented
     output_weight: 1,
     output_weight_of: &[],
-    refund: Refund::Settled,                // not documented
+    refund: Refund::Settled,                    // not documented
     refused_requests: RefusedRequests::Unknown, // not documented
     refused_tokens: RefusedTokens::Kept,        // not documented
     requests_header: PerTime::Minute,           // not documented

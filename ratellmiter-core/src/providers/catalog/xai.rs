@@ -1,6 +1,9 @@
 //! Charges all tokens as they are used: input, cached input, output and reasoning. Requests are limited a second.
 
-use crate::providers::{response_format::ResponseFormat, terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms}};
+use crate::providers::{
+    response_format::ResponseFormat,
+    terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms},
+};
 
 pub(super) const TERMS: Terms = Terms {
     name: "xai",

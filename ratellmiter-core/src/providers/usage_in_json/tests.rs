@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// Input tokens, those of them from a cache, and output tokens.
+/// Input tokens, cached input tokens, and output tokens.
 const fn usage(input: u64, cached: u64, output: u64) -> Usage {
     Usage { input, cached, output }
 }
