@@ -74,8 +74,9 @@ mod judge;
 mod limiter;
 mod limits;
 pub mod log;
+mod macro_support;
 mod monitor;
-#[cfg(any(feature = "reqwest-middleware", feature = "tower"))]
+#[cfg(any(feature = "reqwest", feature = "reqwest-012", feature = "tower"))]
 pub mod observe;
 mod providers;
 #[cfg(feature = "sim")]
@@ -101,26 +102,27 @@ pub mod fleet {
 /// Estimates and usage of tokens.
 pub mod tokens {
     #[cfg(feature = "tiktoken")]
-    pub use crate::providers::tiktoken::count_tokens;
+    pub use crate::providers::tokens::count_tokens;
     pub use crate::{
         limits::cost::{IntoTokens, TokenEstimate},
         providers::{
             provider::{Refund, TokenCharge, UnknownProvider},
-            usage::{HasUsage, estimate_tokens},
+            tokens::estimate_tokens,
+            usage::HasUsage,
         },
     };
 }
 
 /// Classification of outcomes.
 pub mod classify {
-    #[cfg(any(feature = "reqwest", feature = "reqwest-012"))]
-    pub use crate::judge::clients::{LlmResponseExt, ResponseError};
     pub use crate::judge::{Evidence, judge};
+    #[cfg(any(feature = "reqwest", feature = "reqwest-012"))]
+    pub use crate::{judge::clients::ResponseError, observe::LlmResponseExt};
 }
 
 /// Streams that keep the ticket of their call.
 pub mod stream {
-    pub use crate::call::stream::{StreamItem, TicketStream};
+    pub use crate::call::{stream::TicketStream, stream_item::StreamItem};
 }
 
 /// The futures of waiting calls.
@@ -128,31 +130,10 @@ pub mod waiting {
     pub use crate::limiter::{Acquire, TryAcquire};
 }
 
-/// What the attribute expands to. No part of the public API.
+/// The items that the attribute expands to. No part of the public API.
 #[doc(hidden)]
 pub mod __private {
-    pub use std::{
-        boxed::Box,
-        convert::identity,
-        ops::ControlFlow::{Break, Continue},
-        option::Option,
-        result::Result::{Err, Ok},
-    };
-
-    pub use crate::{
-        __opinion as opinion, __usage as usage,
-        call::{
-            Call, assert_output, classify, from_rejected, limiter, model,
-            stream::{LazyStream, NamedStream, RewrapAs, Rewrapped, lazy},
-            usage as usage_by, when,
-        },
-        judge::dispatch::{
-            AsResult, AsValue, ByClassify, ByNothing, BySource, ByTarget, ByText, Classification, Dispatch, Dynamic,
-            OkByNothing, OkByResponse, Response, UsageOfAnswer, UsageOfNothing,
-        },
-        limits::request::{AcquireOptions, Priority},
-        providers::usage::HasUsage,
-    };
+    pub use crate::macro_support::*;
 }
 
 /// Runs the examples of the README of the repository.

@@ -18,25 +18,25 @@ pub(crate) struct Args {
     pub(crate) tokens: Option<Expr>,
     pub(crate) usage: Option<Expr>,
     pub(crate) priority: Option<Priority>,
-    /// How long it may wait, and how it is said.
+    /// The bounds on waiting, in the order written.
     pub(crate) bounds: Vec<Bound>,
-    /// Where `stream` stands.
+    /// The span of `stream`.
     pub(crate) stream: Option<Span>,
 }
 
 pub(crate) enum Priority {
-    /// One of the three words, as the variant is called.
+    /// The variant named by one of the three words.
     Named(Ident),
-    Given(Expr),
+    Expression(Expr),
 }
 
-/// `max_wait`, `max_queue`, `deadline`, or `bounded`, which has no value.
+/// One of `max_wait`, `max_queue`, `deadline`, and `bounded`, which has no value.
 pub(crate) struct Bound {
     pub(crate) name: Ident,
     pub(crate) value: Option<Expr>,
 }
 
-const KNOWN: &str = "`model`, `limiter`, `max_attempts`, `when`, `classify`, `tokens`, `usage`, `stream`, `priority`, \
+const OPTIONS: &str = "`model`, `limiter`, `max_attempts`, `when`, `classify`, `tokens`, `usage`, `stream`, `priority`, \
                      `max_wait`, `max_queue`, `deadline`, `bounded` and `crate`";
 
 impl Args {
@@ -51,19 +51,19 @@ impl Args {
 
     fn option(&mut self, meta: &ParseNestedMeta<'_>) -> Result<()> {
         if meta.path.is_ident("model") {
-            refuse_both(meta, self.limiter.is_some(), "limiter")?;
+            exclude(meta, self.limiter.is_some(), "limiter")?;
             set(&mut self.model, meta, expression)
         } else if meta.path.is_ident("limiter") {
-            refuse_both(meta, self.model.is_some(), "model")?;
+            exclude(meta, self.model.is_some(), "model")?;
             set(&mut self.limiter, meta, expression)
         } else if meta.path.is_ident("max_attempts") {
             set(&mut self.max_attempts, meta, attempts)
         } else if meta.path.is_ident("when") {
-            refuse_both(meta, self.classify.is_some(), "classify")?;
+            exclude(meta, self.classify.is_some(), "classify")?;
             set(&mut self.when, meta, expression)
         } else if meta.path.is_ident("classify") {
-            refuse_both(meta, self.when.is_some(), "when")?;
-            refuse_both(meta, self.stream.is_some(), "stream")?;
+            exclude(meta, self.when.is_some(), "when")?;
+            exclude(meta, self.stream.is_some(), "stream")?;
             set(&mut self.classify, meta, expression)
         } else if meta.path.is_ident("tokens") {
             set(&mut self.tokens, meta, expression)
@@ -80,7 +80,7 @@ impl Args {
         } else if meta.path.is_ident("bounded") {
             self.bound(meta, |meta| flag(meta).map(|_| None))
         } else if meta.path.is_ident("stream") {
-            refuse_both(meta, self.classify.is_some(), "classify")?;
+            exclude(meta, self.classify.is_some(), "classify")?;
             if self.stream.is_some() {
                 return Err(meta.error("`stream` is given twice"));
             }
@@ -89,7 +89,7 @@ impl Args {
         } else if meta.path.is_ident("crate") {
             set(&mut self.krate, meta, path)
         } else {
-            Err(meta.error(format!("unknown option `{}`; known are {KNOWN}", name(meta))))
+            Err(meta.error(format!("unknown option `{}`; the options are {OPTIONS}", name(meta))))
         }
     }
 }
@@ -109,15 +109,15 @@ impl Args {
     }
 }
 
-/// An option that has no value.
+/// Parses an option without a value, and returns its span.
 fn flag(meta: &ParseNestedMeta<'_>) -> Result<Span> {
     if !meta.input.is_empty() && !meta.input.peek(Token![,]) {
-        return Err(meta.error(format!("`{}` has no value: write it alone", name(meta))));
+        return Err(meta.error(format!("`{}` takes no value", name(meta))));
     }
     Ok(meta.path.require_ident()?.span())
 }
 
-/// `high`, `normal` or `low`; anything else is an expression.
+/// Parses `high`, `normal` or `low`, or else an expression.
 fn priority(meta: &ParseNestedMeta<'_>) -> Result<Priority> {
     let value = meta.value()?;
     let ahead = value.fork();
@@ -130,14 +130,14 @@ fn priority(meta: &ParseNestedMeta<'_>) -> Result<Priority> {
         value.call(Ident::parse_any)?;
         return Ok(Priority::Named(Ident::new(variant, word.span())));
     }
-    let given: Expr = value.parse()?;
-    if let Expr::Lit(_) = given {
-        return Err(Error::new_spanned(given, "a priority is `high`, `normal` or `low`, or a `Priority`"));
+    let priority: Expr = value.parse()?;
+    if let Expr::Lit(_) = priority {
+        return Err(Error::new_spanned(priority, "a priority must be `high`, `normal` or `low`, or a `Priority`"));
     }
-    Ok(Priority::Given(given))
+    Ok(Priority::Expression(priority))
 }
 
-/// A number is so many seconds.
+/// Converts a literal number of seconds to a `Duration`. Other expressions are kept.
 pub(crate) fn seconds(value: &Expr) -> TokenStream {
     match value {
         Expr::Lit(ExprLit { lit: lit @ Lit::Int(number), .. }) if number.suffix().is_empty() => {
@@ -166,9 +166,9 @@ fn set<T>(
     Ok(())
 }
 
-fn refuse_both(meta: &ParseNestedMeta<'_>, other_given: bool, other: &str) -> Result<()> {
-    if other_given {
-        return Err(meta.error(format!("`{}` and `{other}` exclude each other", name(meta))));
+fn exclude(meta: &ParseNestedMeta<'_>, other_is_given: bool, other: &str) -> Result<()> {
+    if other_is_given {
+        return Err(meta.error(format!("`{}` and `{other}` cannot be combined", name(meta))));
     }
     Ok(())
 }
@@ -178,7 +178,7 @@ fn expression(meta: &ParseNestedMeta<'_>) -> Result<Expr> {
 }
 
 fn path(meta: &ParseNestedMeta<'_>) -> Result<Path> {
-    let unlike = |error: Error| Error::new(error.span(), "`crate` is a path: `crate = ::ratellmiter_core`");
+    let unlike = |error: Error| Error::new(error.span(), "`crate` must be a path: `crate = ::ratellmiter_core`");
     meta.value()?.call(Path::parse_mod_style).map_err(unlike)
 }
 
@@ -186,7 +186,7 @@ fn attempts(meta: &ParseNestedMeta<'_>) -> Result<Expr> {
     let value = expression(meta)?;
     match &value {
         Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) if number.base10_digits() == "0" => {
-            Err(Error::new(number.span(), "a call is sent at least once: `max_attempts` is 1 or more"))
+            Err(Error::new(number.span(), "`max_attempts` must be at least 1"))
         }
         _ => Ok(value),
     }
@@ -196,7 +196,7 @@ fn name(meta: &ParseNestedMeta<'_>) -> String {
     meta.path.segments.iter().map(|segment| segment.ident.to_string()).collect::<Vec<_>>().join("::")
 }
 
-/// Generated names never meet the user's.
+/// Creates an identifier that cannot collide with one of the user.
 pub(crate) fn ident(name: &str) -> Ident {
     Ident::new(name, Span::mixed_site())
 }

@@ -1,4 +1,4 @@
-//! The function around the function's body.
+//! The expansion: a loop around the function's body, which runs once for each attempt.
 
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote, quote_spanned};
@@ -6,11 +6,13 @@ use syn::{Error, Expr, Ident, Result, Stmt, Type, spanned::Spanned as _};
 
 use crate::{
     args::{Args, Priority, ident, seconds},
-    attempt::{Binding, bind},
+    bindings::{Binding, bind},
     function::{Function, Shape},
     types::{self, inferred, is_result, local},
 };
 
+/// Expands the attribute with `options` on the function `item`.
+///
 /// ```text
 /// Input:
 ///     #[ratellmiter(model = "gpt-4o")]
@@ -27,16 +29,16 @@ use crate::{
 ///                 if false { let never: Result<String, E> = loop {}; return never; }
 ///                 { BODY }
 ///             }).await;
-///             let opinion = ::ratellmiter_core::__private::opinion!(&out);
+///             let classification = ::ratellmiter_core::__private::classification!(&out);
 ///             let usage = ::ratellmiter_core::__private::usage!(&out);
-///             if let Break(out) = call.settle(opinion, usage, out) { return out; }
+///             if let Break(out) = call.settle(classification, usage, out) { return out; }
 ///         }
 ///     }
 /// ```
 ///
-/// The return that is never taken gives `?` and `return` in the body their type. A plain function has
-/// `call.blocking_acquire()` and the body in a closure; one that returns a future has the loop in an `async move` block
-/// and the body, which makes a new future for each attempt, in a closure.
+/// The return that is never taken gives `?` and `return` in the body their type. In a plain function the loop calls
+/// `call.blocking_acquire()` and the body is in a closure. In a function that returns a future the loop is in an `async
+/// move` block, and the body, which creates a new future for each attempt, is in a closure.
 pub(crate) fn expand(options: &TokenStream, item: TokenStream) -> Result<TokenStream> {
     let mut function = Function::parse(item)?;
     let args = Args::parse(options.clone())?;
@@ -44,11 +46,11 @@ pub(crate) fn expand(options: &TokenStream, item: TokenStream) -> Result<TokenSt
     if let (Some(when), None) = (&args.when, function.output()) {
         return Err(Error::new_spanned(
             when,
-            "`when` judges the error of a `Result`, and this function returns nothing",
+            "`when` classifies the error of a `Result`, and this function returns nothing",
         ));
     }
     if let (Some(bound), None) = (args.bounds.first(), function.produced()) {
-        let message = format!("`{}` turns calls away with an error, and this function returns none", bound.name);
+        let message = format!("`{}` rejects calls with an error, and this function returns none", bound.name);
         return Err(Error::new(bound.name.span(), message));
     }
     if let Some(stream) = args.stream {
@@ -56,47 +58,48 @@ pub(crate) fn expand(options: &TokenStream, item: TokenStream) -> Result<TokenSt
     }
     let krate = args.krate.as_ref().map_or_else(|| quote!(::ratellmiter_core), |path| quote!(#path));
     let bindings = bind(&mut function.item.sig, options);
-    let repeated = Attempt { krate: &krate, args: &args, function: &function }.repeated(&bindings);
+    let call = Expansion { krate: &krate, args: &args, function: &function }.call(&bindings);
     let statements = match function.shape {
         Shape::Plain if args.stream.is_some() => {
             let [lazy] = ["lazy"].map(ident);
-            let held = rewrapped(&krate, function.output(), quote!(#lazy));
-            quote!(let #lazy = #krate::__private::lazy(async move { #repeated }); #held)
+            let rewrapped = rewrapped(&krate, function.output(), quote!(#lazy));
+            quote!(let #lazy = #krate::__private::lazy(async move { #call }); #rewrapped)
         }
-        Shape::Async | Shape::Plain => repeated,
-        Shape::Pinned => quote!(#krate::__private::Box::pin(async move { #repeated })),
-        Shape::Boxed => quote!(#krate::__private::Box::new(#krate::__private::Box::pin(async move { #repeated }))),
-        Shape::Opaque => quote!(#krate::__private::identity(async move { #repeated })),
+        Shape::Async | Shape::Plain => call,
+        Shape::Pinned => quote!(#krate::__private::Box::pin(async move { #call })),
+        Shape::Boxed => quote!(#krate::__private::Box::new(#krate::__private::Box::pin(async move { #call }))),
+        Shape::Opaque => quote!(#krate::__private::identity(async move { #call })),
     };
     function.item.block.stmts = vec![Stmt::Expr(Expr::Verbatim(statements), None)];
     Ok(function.item.into_token_stream())
 }
 
-struct Attempt<'a> {
+struct Expansion<'a> {
     krate: &'a TokenStream,
     args: &'a Args,
     function: &'a Function,
 }
 
-impl Attempt<'_> {
-    fn repeated(&self, bindings: &[Binding]) -> TokenStream {
+impl Expansion<'_> {
+    /// All statements of the function: the start of the call, and the loop over its attempts.
+    fn call(&self, bindings: &[Binding]) -> TokenStream {
         let Self { krate, function, .. } = self;
-        let [call, out, opinion, used] = ["call", "out", "opinion", "used"].map(ident);
-        let (start, judged, usage) = (self.start(), self.opinion(&out), self.usage(&quote!(&#out)));
-        let admit = self.admit(&call);
+        let [call, out, classification, usage] = ["call", "out", "classification", "usage"].map(ident);
+        let (start, acquire) = (self.start(), self.acquire(&call));
+        let (classified, used) = (self.classification(&out), self.usage(&quote!(&#out)));
         let once = bindings.iter().map(|binding| &binding.once);
         let each = bindings.iter().map(|binding| &binding.each);
         if function.diverges() {
             let body = &function.body;
-            return quote!(let mut #call = #start; #(#once)* #admit #(#each)* #body);
+            return quote!(let mut #call = #start; #(#once)* #acquire #(#each)* #body);
         }
         let body = self.body(&call);
         let end = if self.args.stream.is_some() {
-            self.begin(&call, &out, &opinion)
+            self.start_stream(&call, &out, &classification)
         } else {
             quote! {
-                let #used = #usage;
-                if let #krate::__private::Break(#out) = #call.settle(#opinion, #used, #out) {
+                let #usage = #used;
+                if let #krate::__private::Break(#out) = #call.settle(#classification, #usage, #out) {
                     return #out;
                 }
             }
@@ -105,65 +108,66 @@ impl Attempt<'_> {
             let mut #call = #start;
             #(#once)*
             loop {
-                #admit
+                #acquire
                 #(#each)*
                 #[allow(clippy::redundant_async_block, clippy::redundant_closure_call)]
                 let #out = #body;
-                let #opinion = #judged;
+                let #classification = #classified;
                 #end
             }
         }
     }
 
-    /// Waits for a ticket.
-    fn admit(&self, call: &Ident) -> TokenStream {
+    /// The statement that waits for a ticket.
+    fn acquire(&self, call: &Ident) -> TokenStream {
         let Self { krate, args, function } = self;
         let blocks = function.shape == Shape::Plain && args.stream.is_none();
         let Some(bound) = args.bounds.first() else {
-            return if blocks { quote!(#call.blocking_acquire();) } else { quote!(#call.admit().await;) };
+            return if blocks { quote!(#call.blocking_acquire();) } else { quote!(#call.acquire().await;) };
         };
-        let admit = if blocks { quote!(admit_bounded_blocking()) } else { quote!(admit_bounded().await) };
+        let acquire = if blocks { quote!(blocking_acquire_bounded()) } else { quote!(acquire_bounded().await) };
         let [rejected] = ["rejected"].map(ident);
-        let turned_away = relocated(quote!(#krate::__private::from_rejected(#rejected)), bound.name.span());
+        let error = relocated(quote!(#krate::__private::from_rejected(#rejected)), bound.name.span());
         quote! {
-            if let #krate::__private::Err(#rejected) = #call.#admit {
-                return #turned_away;
+            if let #krate::__private::Err(#rejected) = #call.#acquire {
+                return #error;
             }
         }
     }
 
-    /// Gives the caller the stream, with the ticket.
-    fn begin(&self, call: &Ident, out: &Ident, opinion: &Ident) -> TokenStream {
+    /// The statement that ends an attempt with a stream, which is returned with the ticket.
+    fn start_stream(&self, call: &Ident, out: &Ident, classification: &Ident) -> TokenStream {
         let Self { krate, function, .. } = self;
         let [item, stream, error] = ["item", "stream", "error"].map(ident);
         let usage = self.usage(&quote!(#item));
         let produced = function.produced();
-        let given = |ty: &Type| relocated(quote!(#krate::__private::NamedStream::into_stream(#stream)), ty.span());
-        let streamed = named(produced).map_or_else(|| quote!(#stream), given);
-        let begun = quote!(#call.start_stream(#opinion, #streamed, |#item: &_| (#krate::__private::opinion!(#item), #usage)).await);
+        let into_stream =
+            |ty: &Type| relocated(quote!(#krate::__private::NamedStream::into_stream(#stream)), ty.span());
+        let unwrapped = named(produced).map_or_else(|| quote!(#stream), into_stream);
+        let started = quote!(#call.start_stream(#classification, #unwrapped, |#item: &_| (#krate::__private::classification!(#item), #usage)).await);
         if !produced.is_some_and(is_result) {
-            let held = match function.shape {
-                // The whole of it is.
+            let rewrapped = match function.shape {
+                // The lazy stream around it is rewrapped.
                 Shape::Plain => quote!(#stream),
                 _ => rewrapped(krate, produced, quote!(#stream)),
             };
             return quote! {
                 let #stream = #out;
-                if let #krate::__private::Break(#stream) = #begun {
-                    return #held;
+                if let #krate::__private::Break(#stream) = #started {
+                    return #rewrapped;
                 }
             };
         }
-        let held = rewrapped(krate, produced, quote!(#stream));
+        let rewrapped = rewrapped(krate, produced, quote!(#stream));
         quote! {
             match #out {
                 #krate::__private::Ok(#stream) => {
-                    if let #krate::__private::Break(#stream) = #begun {
-                        return #krate::__private::Ok(#held);
+                    if let #krate::__private::Break(#stream) = #started {
+                        return #krate::__private::Ok(#rewrapped);
                     }
                 }
                 #krate::__private::Err(#error) => {
-                    if let #krate::__private::Break(#error) = #call.settle(#opinion, #krate::__private::Option::None, #error) {
+                    if let #krate::__private::Break(#error) = #call.settle(#classification, #krate::__private::Option::None, #error) {
                         return #krate::__private::Err(#error);
                     }
                 }
@@ -171,7 +175,7 @@ impl Attempt<'_> {
         }
     }
 
-    /// What the value behind a reference says that the call used.
+    /// The expression for the usage that the value behind the reference `out` shows.
     fn usage(&self, out: &TokenStream) -> TokenStream {
         let Self { krate, args, .. } = self;
         let Some(usage) = &args.usage else {
@@ -183,6 +187,7 @@ impl Attempt<'_> {
         quote!(#krate::__private::usage!(#out, #value => #by))
     }
 
+    /// The expression that starts the call.
     fn start(&self) -> TokenStream {
         let Self { krate, args, .. } = self;
         let start = match (&args.limiter, &args.model) {
@@ -196,12 +201,12 @@ impl Attempt<'_> {
         };
         let attempts =
             args.max_attempts.iter().map(|attempts| quote_spanned!(attempts.span()=> .max_attempts(#attempts)));
-        let asking = self.asking();
-        quote!(#start #(#attempts)* #asking)
+        let options = self.options();
+        quote!(#start #(#attempts)* #options)
     }
 
-    /// How the call asks, if it does so in a way of its own.
-    fn asking(&self) -> Option<TokenStream> {
+    /// The method call that sets the options of the tickets, if there are any.
+    fn options(&self) -> Option<TokenStream> {
         let Self { krate, args, .. } = self;
         if args.tokens.is_none() && args.priority.is_none() && args.bounds.is_empty() {
             return None;
@@ -209,7 +214,7 @@ impl Attempt<'_> {
         let tokens = args.tokens.iter().map(|tokens| quote_spanned!(tokens.span()=> .estimate(#tokens)));
         let priority = args.priority.iter().map(|priority| match priority {
             Priority::Named(variant) => quote!(.priority(#krate::__private::Priority::#variant)),
-            Priority::Given(given) => quote_spanned!(given.span()=> .priority(#given)),
+            Priority::Expression(priority) => quote_spanned!(priority.span()=> .priority(#priority)),
         });
         let bounds = args.bounds.iter().filter_map(|bound| {
             let (name, value) = (&bound.name, bound.value.as_ref()?);
@@ -222,18 +227,19 @@ impl Attempt<'_> {
         )
     }
 
-    fn opinion(&self, out: &Ident) -> TokenStream {
+    /// The expression that classifies the result `out`.
+    fn classification(&self, out: &Ident) -> TokenStream {
         let Self { krate, args, function } = self;
-        let ladder = quote!(#krate::__private::opinion!(&#out));
+        let by_type = quote!(#krate::__private::classification!(&#out));
         if let Some(classify) = &args.classify {
             let called = relocated(quote!(#krate::__private::classify), classify.span());
             return quote!(match #called(&#out, #classify) {
                 #krate::__private::Option::Some(#out) => #out,
-                #krate::__private::Option::None => #ladder,
+                #krate::__private::Option::None => #by_type,
             });
         }
-        let Some(when) = &args.when else { return ladder };
-        // If it is no `Result` it is the return type that is wrong, and if `when` takes no such error, `when`.
+        let Some(when) = &args.when else { return by_type };
+        // A type other than `Result` is an error at the return type; a wrong parameter of `when` is one at `when`.
         let at_output = function.output().map_or_else(|| when.span(), Type::span);
         let (mut out, located) = (out.clone(), Span::mixed_site().located_at(at_output));
         out.set_span(located);
@@ -242,7 +248,7 @@ impl Attempt<'_> {
         quote_spanned!(when.span()=> #called(#out, #when))
     }
 
-    /// What runs the user's body once.
+    /// The expression that runs the user's body once.
     fn body(&self, call: &Ident) -> TokenStream {
         let (Function { body, shape, .. }, krate) = (self.function, self.krate);
         let output = self.function.output();
@@ -264,14 +270,14 @@ impl Attempt<'_> {
                 quote!(#call.attempt((|| -> #ty #body)()).await)
             }
             Shape::Opaque => {
-                // The closure cannot say what its future gives.
+                // A closure's return type cannot name the output of its future.
                 let ty = self.function.produced().map_or_else(|| quote!(_), |ty| inferred(ty).into_token_stream());
                 quote!(#call.attempt(#krate::__private::assert_output::<#ty, _>((|| #body)())).await)
             }
         }
     }
 
-    /// A return that is never taken, of the declared type.
+    /// A return of the declared type that is never taken.
     fn never(&self) -> TokenStream {
         let ty = self.function.output().map_or_else(|| quote!(()), |ty| inferred(ty).into_token_stream());
         let never = ident("never");
@@ -292,7 +298,7 @@ impl Attempt<'_> {
     }
 }
 
-/// The stream as the type of the signature: a type that has a name is a box.
+/// Returns the expression that converts a stream to the type of the signature, which is a box if it can be named.
 fn rewrapped(krate: &TokenStream, ty: Option<&Type>, stream: TokenStream) -> TokenStream {
     match named(ty) {
         Some(ty) => relocated(quote!(#krate::__private::Rewrapped(#stream).rewrapped()), ty.span()),
@@ -300,13 +306,13 @@ fn rewrapped(krate: &TokenStream, ty: Option<&Type>, stream: TokenStream) -> Tok
     }
 }
 
-/// The type of the stream, out of the `Result`, if it has a name.
+/// Returns the type of the stream, without a `Result` around it, if it can be named.
 fn named(ty: Option<&Type>) -> Option<&Type> {
     let ty = ty.map(|ty| if is_result(ty) { types::first_argument(ty).unwrap_or(ty) } else { ty });
     ty.filter(|ty| !matches!(ty, Type::ImplTrait(_)))
 }
 
-/// The tokens where `span` is, so that an error there is not shown at the whole attribute.
+/// Moves the tokens to `span`, so that errors are shown there and not at the whole attribute.
 fn relocated(tokens: TokenStream, span: Span) -> TokenStream {
     let relocate = |token: TokenTree| {
         let at = token.span().located_at(span);

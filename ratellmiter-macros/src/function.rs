@@ -1,4 +1,4 @@
-//! What stands under the attribute.
+//! The function that the attribute is applied to.
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use syn::{
@@ -10,25 +10,25 @@ use syn::{
 
 use crate::types::{bare, is_result};
 
-/// A function, with its body apart: what is in there concerns the compiler alone.
+/// A function and its body, which is not parsed.
 pub(crate) struct Function {
-    /// The function around an empty block, which has the braces of the user.
+    /// The function with an empty block, which has the spans of the user's braces.
     pub(crate) item: ItemFn,
     pub(crate) body: Group,
     pub(crate) shape: Shape,
 }
 
-/// How the function waits.
+/// The form of the function.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Shape {
     Async,
-    /// It waits with its thread.
+    /// Blocks its thread while it waits.
     Plain,
-    /// It returns a `Pin<Box<dyn Future>>`.
+    /// Returns a `Pin<Box<dyn Future>>`.
     Pinned,
-    /// It returns a `Box<dyn Future + Unpin>`.
+    /// Returns a `Box<dyn Future + Unpin>`.
     Boxed,
-    /// It returns an `impl Future`.
+    /// Returns an `impl Future`.
     Opaque,
 }
 
@@ -36,23 +36,25 @@ impl Function {
     pub(crate) fn parse(item: TokenStream) -> Result<Self> {
         let mut tokens: Vec<_> = item.into_iter().collect();
         let Some(end) = tokens.pop() else {
-            return Err(Error::new(Span::call_site(), "`#[ratellmiter]` goes on functions"));
+            return Err(Error::new(Span::call_site(), "`#[ratellmiter]` can only be applied to functions"));
         };
         let body = braces(&end);
         tokens.push(Group::new(Delimiter::Brace, TokenStream::new()).into());
-        let mut item: ItemFn = parse2(tokens.into_iter().collect())
-            .map_err(|error| Error::new(error.span(), format!("{error}: `#[ratellmiter]` goes on functions")))?;
+        let mut item: ItemFn = parse2(tokens.into_iter().collect()).map_err(|error| {
+            Error::new(error.span(), format!("{error}: `#[ratellmiter]` can only be applied to functions"))
+        })?;
         let Some(braces) = body else {
-            let message = "without a body there is no call to pace: `#[ratellmiter]` goes where the body is";
+            let message =
+                "`#[ratellmiter]` needs a body to pace: apply it to the function in the `impl`, or to a default body";
             return Err(Error::new(end.span(), message));
         };
         let split = |input: ParseStream<'_>| Ok((Attribute::parse_inner(input)?, input.parse::<TokenStream>()?));
         let (inner, statements) = split.parse2(braces.stream())?;
         item.attrs.extend(inner);
-        // With braces of ours the compiler would take the function for generated, and never call it unused.
+        // With generated braces the compiler would not warn that the function is unused.
         item.block.brace_token.span = braces.delim_span();
         let mut body = Group::new(Delimiter::Brace, statements);
-        // Marked as generated, or braces around a single expression would be called unused.
+        // A generated span, since the compiler would warn of unused braces around a single expression.
         body.set_span(Span::mixed_site().located_at(braces.span()));
         let shape = Shape::of(&item);
         Ok(Self { item, body, shape })
@@ -66,7 +68,7 @@ impl Function {
         match self.item.sig.receiver() {
             Some(receiver) if by_factory && is_mutable(receiver) => Err(Error::new_spanned(
                 receiver,
-                "the future would own `&mut self`, so a refused call could not be repeated: take `&self`, or make it an `async fn` without `#[async_trait]`",
+                "the future would own `&mut self`, so a refused call could not be retried: take `&self`, or make it an `async fn` without `#[async_trait]`",
             )),
             _ => Ok(()),
         }
@@ -79,7 +81,7 @@ impl Function {
         }
     }
 
-    /// What a call comes to: the output, or that of the future that it is.
+    /// Returns the type of a call's result: the return type, or the output of the returned future.
     pub(crate) fn produced(&self) -> Option<&Type> {
         let output = self.output()?;
         match self.shape {
@@ -101,31 +103,32 @@ impl Function {
         }
     }
 
-    /// Whether it can give a stream that keeps its ticket. `stream` is where that is asked for.
+    /// Checks that the function can return a stream that keeps its ticket. `stream` is the span of the option.
     pub(crate) fn check_stream(&self, stream: Span, bounded: bool) -> Result<()> {
         match self.produced() {
-            None => {
-                Err(Error::new(stream, "`stream` keeps the ticket until a stream ends, and this function returns none"))
-            }
+            None => Err(Error::new(
+                stream,
+                "`stream` keeps the ticket until the returned stream has ended, and this function returns none",
+            )),
             Some(produced) if self.shape == Shape::Plain && is_result(produced) => Err(Error::new(
                 stream,
                 "a plain function that returns a `Result` of a stream would have to wait for its first item: make it an `async fn`, or return the stream alone",
             )),
             Some(_) if self.shape == Shape::Plain && bounded => Err(Error::new(
                 stream,
-                "a plain function with `stream` begins when the stream is polled, and has no error to turn the call away with: make it an `async fn` that returns a `Result`",
+                "a plain function with `stream` starts when the stream is polled, and has no error to reject the call with: make it an `async fn` that returns a `Result`",
             )),
             Some(_) => Ok(()),
         }
     }
 
-    /// Whether it is said to return nothing but `!`.
+    /// Returns `true` if the return type is `!`.
     pub(crate) fn diverges(&self) -> bool {
         matches!(self.output(), Some(Type::Never(_)))
     }
 }
 
-/// The group in braces that the token is, out of the invisible group in which a macro puts a `$block`.
+/// Returns the group in braces, without the invisible group that a macro puts around a `$block`.
 fn braces(token: &TokenTree) -> Option<Group> {
     let TokenTree::Group(group) = token else {
         return None;
@@ -146,7 +149,7 @@ impl Shape {
         }
     }
 
-    /// By the usual names, since types are not known here.
+    /// Recognises the return type by its usual names, since types are not resolved here.
     fn returning(ty: &Type) -> Self {
         if is_future(ty) {
             return Self::Opaque;
@@ -165,7 +168,7 @@ impl Shape {
     }
 }
 
-/// `Name` and `T` of a `some::Name<T>`.
+/// Returns `Name` and `T` of `some::Name<T>`.
 fn generic(ty: &Type) -> Option<(String, Option<&Type>)> {
     let Type::Path(TypePath { qself: None, path, .. }) = ty else {
         return None;
@@ -181,7 +184,7 @@ fn generic(ty: &Type) -> Option<(String, Option<&Type>)> {
     Some((last.ident.to_string(), argument))
 }
 
-/// The `Output` of a `dyn Future` or `impl Future`.
+/// Returns the `Output` of a `dyn Future` or `impl Future`.
 fn future_output(ty: &Type) -> Option<&Type> {
     let bounds = match ty {
         Type::ImplTrait(ty) => &ty.bounds,
@@ -198,7 +201,7 @@ fn future_output(ty: &Type) -> Option<&Type> {
     })
 }
 
-/// `dyn Future` or `impl Future`.
+/// Returns `true` for `dyn Future` and `impl Future`.
 fn is_future(ty: &Type) -> bool {
     let bounds = match ty {
         Type::ImplTrait(ty) => &ty.bounds,

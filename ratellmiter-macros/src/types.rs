@@ -1,4 +1,4 @@
-//! Types of the signature, as one attempt needs them.
+//! The types of the signature, in the forms that the expansion needs.
 
 use syn::{
     BoundLifetimes, GenericArgument, GenericParam, Ident, Lifetime, PathArguments, Type, TypePath,
@@ -6,7 +6,7 @@ use syn::{
     visit_mut::{self, VisitMut},
 };
 
-/// The type, out of the invisible group in which a macro puts a `$ty`.
+/// Returns the type without parentheses, and without the invisible group that a macro puts around a `$ty`.
 pub(crate) fn bare(mut ty: &Type) -> &Type {
     loop {
         ty = match ty {
@@ -17,12 +17,12 @@ pub(crate) fn bare(mut ty: &Type) -> &Type {
     }
 }
 
-/// Whether it is called a `Result`, whoever's.
+/// Returns `true` if the last segment of the type is `Result`.
 pub(crate) fn is_result(ty: &Type) -> bool {
     matches!(ty, Type::Path(TypePath { path, .. }) if path.segments.last().is_some_and(|last| last.ident == "Result"))
 }
 
-/// `T` of a `some::Name<T, E>`.
+/// Returns `T` of `some::Name<T, E>`.
 pub(crate) fn first_argument(ty: &Type) -> Option<&Type> {
     let Type::Path(TypePath { path, .. }) = ty else {
         return None;
@@ -36,7 +36,7 @@ pub(crate) fn first_argument(ty: &Type) -> Option<&Type> {
     })
 }
 
-/// The type with `_` for each `impl Trait`, which cannot be named.
+/// Returns the type with `_` for each `impl Trait`, which cannot be named.
 pub(crate) fn inferred(ty: &Type) -> Type {
     struct Infer;
     impl VisitMut for Infer {
@@ -53,17 +53,17 @@ pub(crate) fn inferred(ty: &Type) -> Type {
     ty
 }
 
-/// The type of the boxed future that one attempt makes: it lives only as long as the attempt, whatever the signature says.
+/// Returns the type of the boxed future of one attempt, which lives only as long as the attempt.
 pub(crate) fn local(ty: &Type) -> Type {
     let mut ty = inferred(ty);
     Local::default().visit_type_mut(&mut ty);
     ty
 }
 
-/// Makes lifetimes those of the attempt.
+/// Replaces lifetimes by `'_`.
 #[derive(Default)]
 struct Local {
-    /// By a `for<'a>` in the type.
+    /// Lifetimes bound by a `for<'a>` in the type, which are kept.
     bound: Vec<Ident>,
 }
 

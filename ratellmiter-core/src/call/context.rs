@@ -1,5 +1,6 @@
-//! What is told during one call by its task: what the transport saw, what the call used, and whether a stream goes on after
-//! it. Filled by observers and by the function, read when the call is settled.
+//! The task-local context of one call: observed responses, reported usage, and the stream that keeps its ticket.
+//!
+//! Observers and the function fill it during an attempt; it is read when the attempt ends.
 
 use std::{
     future::Future,
@@ -9,8 +10,8 @@ use std::{
 
 use http::HeaderMap;
 
+use super::handover::TicketHandover;
 use crate::{
-    call::stream::TicketHandover,
     judge::{Classification, Evidence, LimitKind, Verdict, judge},
     providers::usage::Usage,
 };
@@ -19,19 +20,19 @@ tokio::task_local! {
     static CALL: CallContext;
 }
 
-/// What one attempt of a call exchanged with servers.
+/// The observations made during one attempt of a call.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct CallContext(Arc<Mutex<Observations>>);
 
 #[derive(Debug, Default)]
 struct Observations {
     last: Option<ObservedResponse>,
-    /// A refusal was followed by another exchange: somebody below us tries again.
+    /// A refusal was followed by another response: the client below retries by itself.
     retried: bool,
-    /// What the function says that the call used.
+    /// The usage that the function reported.
     usage: Option<Usage>,
-    /// A stream that goes on when the function has returned.
-    lease: Option<Arc<TicketHandover>>,
+    /// Set by the first stream that keeps the ticket of the call.
+    handover: Option<Arc<TicketHandover>>,
 }
 
 #[derive(Debug)]
@@ -42,11 +43,11 @@ struct ObservedResponse {
 }
 
 impl ObservedResponse {
-    /// `told` is what the error says, for where only headers were seen.
-    fn verdict(&self, told: Option<Verdict>, now: SystemTime) -> Verdict {
+    /// Judges the response. `by_error` is the verdict on the call's error, which stands in for an unknown status.
+    fn verdict(&self, by_error: Option<Verdict>, now: SystemTime) -> Verdict {
         let mut evidence = Evidence::new().headers(&self.headers);
         evidence.body = self.body.as_deref().map(Into::into);
-        evidence.status = self.status.or(match told {
+        evidence.status = self.status.or(match by_error {
             Some(Verdict::RateLimited { .. }) => Some(429),
             Some(Verdict::Overloaded { .. }) => Some(503),
             _ => None,
@@ -55,10 +56,11 @@ impl ObservedResponse {
     }
 }
 
-/// Tells the limiter what a server answered to a request of this call: its status and headers. Calls made by
-/// `#[ratellmiter]` functions are known by their task; anywhere else this does nothing and gives `false`.
+/// Reports the status and headers of a server's response to the call of this task.
 ///
-/// For clients that have no hook of their own, and for headers that an error loses:
+/// Returns `true` within a `#[ratellmiter]` function. Anywhere else it has no effect and returns `false`.
+///
+/// For clients without hooks, and for headers that the client's error does not keep:
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
@@ -78,50 +80,51 @@ impl ObservedResponse {
 /// # assert!(start.elapsed().as_secs() == 3);
 /// # }
 /// ```
-#[allow(clippy::must_use_candidate)] // It is there for its effect.
+#[allow(clippy::must_use_candidate)] // Called for its effect.
 pub fn observe(status: impl Into<Option<http::StatusCode>>, headers: &HeaderMap) -> bool {
     record_response(status.into().map(|status| status.as_u16()), headers)
 }
 
-/// `false`: there is no call in this task.
+/// Records a response. Returns `false` if this task has no call.
 pub(crate) fn record_response(status: Option<u16>, headers: &HeaderMap) -> bool {
-    CALL.try_with(|facts| {
-        let mut seen = facts.lock();
-        let refused = seen.last.as_ref().is_some_and(|last| last.verdict(None, SystemTime::now()).is_retryable());
-        // Headers alone may belong to the exchange that was seen just before.
-        seen.retried |= refused && status.is_some();
-        seen.last = Some(ObservedResponse { status, headers: headers.clone(), body: None });
+    CALL.try_with(|context| {
+        let mut observed = context.lock();
+        let refused = observed.last.as_ref().is_some_and(|last| last.verdict(None, SystemTime::now()).is_retryable());
+        // Headers without a status may belong to the response recorded before.
+        observed.retried |= refused && status.is_some();
+        observed.last = Some(ObservedResponse { status, headers: headers.clone(), body: None });
     })
     .is_ok()
 }
 
-/// Tells of a response that is at hand, with its body if it failed. An observer may have seen it already.
+/// Records a response with the body of a failure, in place of the one that an observer may have recorded without it.
 #[cfg(any(feature = "reqwest", feature = "reqwest-012"))]
 pub(crate) fn record_body(status: u16, headers: &HeaderMap, body: Option<String>) {
-    // Outside of a call nobody wants to know.
-    let _ = CALL.try_with(|facts| {
-        let mut seen = facts.lock();
-        seen.last = Some(ObservedResponse { status: Some(status), headers: headers.clone(), body });
+    // Outside of a call there is nothing to record for.
+    let _ = CALL.try_with(|context| {
+        let mut observed = context.lock();
+        observed.last = Some(ObservedResponse { status: Some(status), headers: headers.clone(), body });
     });
 }
 
-/// Says what the call of this task used; later parts complete earlier ones. `false`: there is no call in this task.
-pub(crate) fn report_usage(usage: Usage) -> bool {
-    CALL.try_with(|facts| {
-        let mut seen = facts.lock();
-        seen.usage = Usage::of_both(seen.usage, Some(usage));
+/// Adds to the reported usage of this task's call. Returns `false` if there is none.
+pub(super) fn report_usage(usage: Usage) -> bool {
+    CALL.try_with(|context| {
+        let mut observed = context.lock();
+        observed.usage = Usage::of_both(observed.usage, Some(usage));
     })
     .is_ok()
 }
 
-/// The part of the call of this task that a stream may have; `None` if there is no call, or another stream has it.
-pub(crate) fn open_handover() -> Option<Arc<TicketHandover>> {
-    let lease = CALL.try_with(|facts| {
-        let mut seen = facts.lock();
-        let is_new = seen.lease.is_none();
-        is_new.then(|| seen.lease.insert(Arc::default()).clone())
+/// Opens the handover through which a stream keeps this call's ticket. Returns `None` outside of a call, or if another
+/// stream has opened it.
+pub(super) fn open_handover() -> Option<Arc<TicketHandover>> {
+    let handover = CALL.try_with(|context| {
+        let mut observed = context.lock();
+        let is_new = observed.handover.is_none();
+        is_new.then(|| observed.handover.insert(Arc::default()).clone())
     });
-    lease.ok().flatten()
+    handover.ok().flatten()
 }
 
 impl CallContext {
@@ -129,128 +132,64 @@ impl CallContext {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs one attempt; what is observed in it is found here.
-    pub(crate) fn scope<F: Future>(&self, attempt: F) -> impl Future<Output = F::Output> + use<F> {
+    /// Runs one attempt with this context.
+    pub(super) fn scope<F: Future>(&self, attempt: F) -> impl Future<Output = F::Output> + use<F> {
         CALL.scope(self.clone(), attempt)
     }
 
-    pub(crate) fn scope_blocking<T>(&self, attempt: impl FnOnce() -> T) -> T {
+    pub(super) fn scope_blocking<T>(&self, attempt: impl FnOnce() -> T) -> T {
         CALL.sync_scope(self.clone(), attempt)
     }
 
-    /// The verdict on the attempt, from what was seen and from what the ladder made of its outcome; `None` if neither
-    /// recognises it. Forgets what was seen.
-    pub(crate) fn settle(&self, opinion: &Classification, now: SystemTime) -> AttemptFacts {
-        let Observations { last, retried, usage, lease } = std::mem::take(&mut *self.lock());
-        let verdict = |last: &ObservedResponse| last.verdict(opinion.verdict, now);
-        let seen = last.as_ref().map(verdict).filter(|verdict| *verdict != Verdict::Success);
-        let verdict = match (opinion.verdict, seen) {
-            (told, _) if opinion.is_final => told,
-            // Spent is spent, even where the status alone does not show it.
-            (told @ Some(Verdict::QuotaExhausted { .. }), _) => told,
-            (told, Some(seen)) if seen != Verdict::Failed => Some(merge_verdicts(seen, told)),
-            (told, seen) => told.or(seen),
+    /// Takes the facts about the attempt, and clears the context for the next one. `by_outcome` is the classification of
+    /// the attempt's return value.
+    pub(super) fn take_facts(&self, by_outcome: &Classification, now: SystemTime) -> AttemptFacts {
+        let Observations { last, retried, usage, handover } = std::mem::take(&mut *self.lock());
+        let by_response = last.as_ref().map(|last| last.verdict(by_outcome.verdict, now));
+        let by_response = by_response.filter(|verdict| *verdict != Verdict::Success);
+        let verdict = match (by_outcome.verdict, by_response) {
+            (decided, _) if by_outcome.is_final => decided,
+            // Only the error's text may show that the quota is exhausted: the status does not.
+            (exhausted @ Some(Verdict::QuotaExhausted { .. }), _) => exhausted,
+            (by_outcome, Some(by_response)) if by_response != Verdict::Failed => {
+                Some(merge_verdicts(by_response, by_outcome))
+            }
+            (by_outcome, by_response) => by_outcome.or(by_response),
         };
-        AttemptFacts { verdict, retried, usage, lease, headers: last.map(|last| last.headers) }
+        AttemptFacts { verdict, retried, usage, handover, headers: last.map(|last| last.headers) }
     }
 }
 
-pub(crate) struct AttemptFacts {
-    pub(crate) verdict: Option<Verdict>,
-    /// The client tries again by itself.
-    pub(crate) retried: bool,
-    /// What the function said that the call used.
-    pub(crate) usage: Option<Usage>,
-    /// A stream that goes on.
-    pub(crate) lease: Option<Arc<TicketHandover>>,
-    /// Of the last answer that was seen.
-    pub(crate) headers: Option<HeaderMap>,
+/// The facts about one attempt.
+pub(super) struct AttemptFacts {
+    /// `None` if neither the observed response nor the outcome was recognised.
+    pub(super) verdict: Option<Verdict>,
+    /// The client retries by itself.
+    pub(super) retried: bool,
+    /// The usage that the function reported.
+    pub(super) usage: Option<Usage>,
+    /// The handover to a stream that is to keep the ticket.
+    pub(super) handover: Option<Arc<TicketHandover>>,
+    /// The headers of the last observed response.
+    pub(super) headers: Option<HeaderMap>,
 }
 
-/// What the transport saw, with what only the error knows: the hint and the scope from its body.
-fn merge_verdicts(seen: Verdict, told: Option<Verdict>) -> Verdict {
-    match (seen, told) {
+/// Completes the verdict on the observed response with the hint and the limit that only the error's body has.
+fn merge_verdicts(by_response: Verdict, by_error: Option<Verdict>) -> Verdict {
+    match (by_response, by_error) {
         (
-            Verdict::RateLimited { retry_after, limit: scope },
-            Some(told @ Verdict::RateLimited { limit: told_scope, .. }),
+            Verdict::RateLimited { retry_after, limit },
+            Some(by_error @ Verdict::RateLimited { limit: limit_by_error, .. }),
         ) => Verdict::RateLimited {
-            retry_after: retry_after.or_else(|| told.retry_after()),
-            limit: if scope == LimitKind::Unknown { told_scope } else { scope },
+            retry_after: retry_after.or_else(|| by_error.retry_after()),
+            limit: if limit == LimitKind::Unknown { limit_by_error } else { limit },
         },
-        (Verdict::Overloaded { retry_after: None }, Some(told)) => {
-            Verdict::Overloaded { retry_after: told.retry_after() }
+        (Verdict::Overloaded { retry_after: None }, Some(by_error)) => {
+            Verdict::Overloaded { retry_after: by_error.retry_after() }
         }
-        (seen, _) => seen,
+        (by_response, _) => by_response,
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    fn seen(statuses: &[u16]) -> CallContext {
-        let facts = CallContext::default();
-        facts.scope_blocking(|| {
-            for status in statuses {
-                let mut headers = HeaderMap::new();
-                headers.insert("retry-after", "7".parse().unwrap());
-                assert!(observe(http::StatusCode::from_u16(*status).unwrap(), &headers));
-            }
-        });
-        facts
-    }
-
-    fn told(verdict: Option<Verdict>) -> Classification {
-        Classification { verdict, is_final: false, is_early: false, of: "" }
-    }
-
-    const BY_HEADER: Option<Verdict> =
-        Some(Verdict::RateLimited { retry_after: Some(Duration::from_secs(7)), limit: LimitKind::Unknown });
-
-    #[test]
-    fn what_the_transport_saw_comes_before_the_error_and_after_the_users_word() {
-        let now = SystemTime::now();
-        assert_eq!(seen(&[429]).settle(&told(None), now).verdict, BY_HEADER);
-        assert_eq!(seen(&[429]).settle(&told(Some(Verdict::Failed)), now).verdict, BY_HEADER);
-        assert_eq!(seen(&[429]).settle(&Classification::decided(Verdict::Failed), now).verdict, Some(Verdict::Failed));
-        assert_eq!(seen(&[400]).settle(&told(Some(Verdict::RATE_LIMITED)), now).verdict, Some(Verdict::RATE_LIMITED));
-        assert_eq!(seen(&[400]).settle(&told(None), now).verdict, Some(Verdict::Failed));
-        assert_eq!(seen(&[200]).settle(&told(None), now).verdict, None);
-        assert_eq!(CallContext::default().settle(&told(None), now).verdict, None);
-    }
-
-    #[test]
-    fn the_error_adds_what_only_its_body_tells() {
-        let now = SystemTime::now();
-        let spent = Some(Verdict::QuotaExhausted { resumes_at: None, limit: LimitKind::Billing });
-        assert_eq!(seen(&[429]).settle(&told(spent), now).verdict, spent);
-        let scoped =
-            told(Some(Verdict::RateLimited { retry_after: Some(Duration::from_secs(1)), limit: LimitKind::Tokens }));
-        let merged = Some(Verdict::RateLimited { retry_after: Some(Duration::from_secs(7)), limit: LimitKind::Tokens });
-        assert_eq!(seen(&[429]).settle(&scoped, now).verdict, merged);
-    }
-
-    #[test]
-    fn headers_alone_give_the_error_its_hint() {
-        let facts = CallContext::default();
-        let mut headers = HeaderMap::new();
-        headers.insert("retry-after", "7".parse().unwrap());
-        facts.scope_blocking(|| assert!(observe(None, &headers)));
-        assert_eq!(facts.settle(&told(Some(Verdict::RATE_LIMITED)), SystemTime::now()).verdict, BY_HEADER);
-    }
-
-    #[test]
-    fn a_client_that_tries_again_by_itself_is_noticed() {
-        let now = SystemTime::now();
-        assert!(seen(&[429, 200]).settle(&told(None), now).retried);
-        assert!(!seen(&[200, 429]).settle(&told(None), now).retried);
-        assert!(!seen(&[404, 429]).settle(&told(None), now).retried);
-    }
-
-    #[test]
-    fn outside_of_a_call_nothing_is_kept() {
-        assert!(!observe(None, &HeaderMap::new()));
-    }
-}
+mod tests;

@@ -1,19 +1,19 @@
-//! One call from asking to end: what a `#[ratellmiter]` function may say of itself while it runs, and what the attribute
-//! expands to.
+//! Functions for use inside of a `#[ratellmiter]` function, and the call that the attribute expands to.
 
 pub(crate) mod context;
+mod handover;
 mod run;
 pub(crate) mod stream;
+pub(crate) mod stream_item;
+mod ticket_holder;
+mod warnings;
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::VecDeque,
     future::{Future, poll_fn},
     ops::ControlFlow,
     pin::Pin,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::SystemTime,
 };
 
@@ -21,24 +21,27 @@ use futures_core::Stream;
 
 pub use self::run::{By, BySource, ClassifyError, NoUsage, ReadUsage, Runner};
 #[doc(inline)]
-pub use crate::call::context::observe;
-#[doc(inline)]
-pub use crate::call::stream::attach;
+pub use crate::call::{context::observe, stream::attach};
 use crate::{
     call::{
         context::{AttemptFacts, CallContext},
-        stream::{StreamItem, TicketHolder, TicketStream},
+        handover::TicketHandover,
+        stream::TicketStream,
+        stream_item::StreamItem,
+        ticket_holder::TicketHolder,
+        warnings::{warn_of_client_retries, warn_of_unused_bounds, warn_unrecognised},
     },
     engine::{call_state::Request, congestion::backoff::MAX_HINT},
     judge::{Classification, LimitReading, Verdict},
     limiter::{Acquire, Limiter, Ticket, TryAcquire},
     limits::request::{AcquireOptions, Rejected},
-    monitor::monitor,
     providers::{limit_headers::readings, usage::Usage},
 };
 
-/// Says what the call of this task used, for where its value does not tell. Said in parts, later ones complete earlier ones.
-/// `false`: this is not within a `#[ratellmiter]` function.
+/// Reports the usage of this task's call, for functions whose return value does not show it.
+///
+/// Several reports are merged into one usage: the larger of each count. Returns `true` within a `#[ratellmiter]` function.
+/// Anywhere else it has no effect and returns `false`.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
@@ -54,372 +57,254 @@ use crate::{
 /// # assert!(!call::report_usage((9, 1)));
 /// # }
 /// ```
-#[allow(clippy::must_use_candidate)] // It is there for its effect.
+#[allow(clippy::must_use_candidate)] // Called for its effect.
 pub fn report_usage(usage: impl Into<Usage>) -> bool {
     context::report_usage(usage.into())
 }
 
-/// One call, which may be sent several times. Dropping it gives back whatever it holds.
+/// One call, over all of its attempts. Dropping it frees its place in the queue or in flight.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Call {
     limiter: Limiter,
     max_attempts: u32,
     attempts: u32,
-    wish: Option<Box<Request>>,
-    /// It can be told that it is turned away.
+    request: Option<Box<Request>>,
+    /// The function can return a rejection.
     bounded: bool,
-    /// The limiter says how long calls wait.
-    has_bounds: bool,
-    place: AttemptState,
-    /// What the transport saw of the attempt under way.
-    facts: CallContext,
+    /// The limiter has a `max_wait` or a `max_queue` of its own.
+    limiter_has_bounds: bool,
+    state: AttemptState,
+    context: CallContext,
 }
 
 #[derive(Debug)]
 enum AttemptState {
-    Nothing,
-    /// A place in the line, after a refusal.
-    Place(TryAcquire),
-    Ticket(Ticket),
+    /// Neither queued nor in flight.
+    Idle,
+    /// Queued again after a refusal.
+    Queued(TryAcquire),
+    InFlight(Ticket),
 }
 
-/// A call paced by the limiter of `name` on the process-global monitor.
-#[doc(hidden)]
-pub fn model(name: &(impl AsRef<str> + ?Sized)) -> Call {
-    Call::new(monitor().limiter(name.as_ref()))
-}
-
-/// A call paced by `limiter`. Anything that derefs to one is coerced here.
-#[doc(hidden)]
-#[must_use]
-pub fn limiter(limiter: &Limiter) -> Call {
-    Call::new(limiter.clone())
-}
-
-/// The opinion of a user's `when`.
-#[doc(hidden)]
-pub fn when<T, E>(out: &Result<T, E>, is_refused: impl FnOnce(&E) -> bool) -> Classification {
-    Classification::decided(match out {
-        Ok(_) => Verdict::Success,
-        Err(error) if is_refused(error) => Verdict::RATE_LIMITED,
-        Err(_) => Verdict::Failed,
-    })
-}
-
-/// The opinion of a user's `classify`, if it has one.
-#[doc(hidden)]
-pub fn classify<R, V: Into<Option<Verdict>>>(out: &R, classify: impl FnOnce(&R) -> V) -> Option<Classification> {
-    classify(out).into().map(Classification::decided)
-}
-
-/// The opinion and the usage of one item of a stream.
+/// The classification and the usage of one item of a stream.
 #[doc(hidden)]
 pub type ItemClassification = (Classification, Option<Usage>);
 
-/// What a user's `usage` gives.
-#[doc(hidden)]
-#[diagnostic::on_unimplemented(
-    message = "`usage` gives a `Usage` or an `Option<Usage>`, not `{Self}`",
-    label = "gives `{Self}`",
-    note = "`ratellmiter_core::Usage::new(input, output)` makes one of two numbers"
-)]
-pub trait IntoUsage {
-    /// The usage, if it is told.
-    fn told(self) -> Option<Usage>;
-}
-
-impl IntoUsage for Usage {
-    fn told(self) -> Option<Usage> {
-        Some(self)
-    }
-}
-
-impl IntoUsage for Option<Usage> {
-    fn told(self) -> Option<Usage> {
-        self
-    }
-}
-
-/// What the call used, by the user's `usage`.
-#[doc(hidden)]
-pub fn usage<T, U: IntoUsage>(value: &T, usage: impl FnOnce(&T) -> U) -> Option<Usage> {
-    usage(value).told()
-}
-
-/// A future that gives a `T`.
-#[doc(hidden)]
-pub fn assert_output<T, F: Future<Output = T>>(future: F) -> F {
-    future
-}
-
 impl Call {
-    fn new(limiter: Limiter) -> Self {
+    pub(crate) fn new(limiter: Limiter) -> Self {
         let limits = limiter.limits();
         Self {
             limiter,
             max_attempts: limits.max_attempts.get(),
-            has_bounds: limits.max_wait.is_some() || limits.max_queue.is_some(),
             attempts: 0,
-            wish: None,
+            request: None,
             bounded: false,
-            place: AttemptState::Nothing,
-            facts: CallContext::default(),
+            limiter_has_bounds: limits.max_wait.is_some() || limits.max_queue.is_some(),
+            state: AttemptState::Idle,
+            context: CallContext::default(),
         }
     }
 
-    /// Sends the call at most so often, whatever the limiter says; at least once.
+    /// Sets the maximum number of attempts, at least one, in place of the limiter's.
     #[must_use]
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = attempts.max(1);
         self
     }
 
-    /// How it asks. `bounded`: it can be told that it is turned away.
+    /// Sets the options with which each ticket is acquired. `bounded` is `true` if the function can return a rejection.
     #[must_use]
-    pub fn with_options(mut self, ask: AcquireOptions, bounded: bool) -> Self {
-        self.wish = Some(Box::new(self.limiter.resolve_options(&ask, bounded)));
+    pub fn with_options(mut self, options: AcquireOptions, bounded: bool) -> Self {
+        self.request = Some(Box::new(self.limiter.resolve_options(&options, bounded)));
         self.bounded = bounded;
         self
     }
 
     /// Waits for a ticket.
-    pub async fn admit(&mut self) {
-        let ticket = Acquire::of(self.ask()).await;
-        self.place = AttemptState::Ticket(ticket);
+    pub async fn acquire(&mut self) {
+        let ticket = Acquire::of(self.start_attempt()).await;
+        self.state = AttemptState::InFlight(ticket);
     }
 
-    /// Waits for a ticket with the thread.
+    /// Blocks the thread until there is a ticket.
     pub fn blocking_acquire(&mut self) {
-        self.place = AttemptState::Ticket(Acquire::of(self.ask()).wait());
+        self.state = AttemptState::InFlight(Acquire::of(self.start_attempt()).wait());
     }
 
-    /// Waits for a ticket as long as it may.
+    /// Waits for a ticket within the bounds of the call.
     ///
     /// # Errors
-    /// That is not long enough.
-    pub async fn admit_bounded(&mut self) -> Result<(), Rejected> {
-        let ticket = self.ask().await?;
-        self.place = AttemptState::Ticket(ticket);
+    /// If the call cannot have a ticket within its bounds.
+    pub async fn acquire_bounded(&mut self) -> Result<(), Rejected> {
+        let ticket = self.start_attempt().await?;
+        self.state = AttemptState::InFlight(ticket);
         Ok(())
     }
 
-    /// Waits for a ticket with the thread as long as it may.
+    /// Blocks the thread until there is a ticket within the bounds of the call.
     ///
     /// # Errors
-    /// That is not long enough.
-    pub fn admit_bounded_blocking(&mut self) -> Result<(), Rejected> {
-        let ticket = self.ask().wait()?;
-        self.place = AttemptState::Ticket(ticket);
+    /// If the call cannot have a ticket within its bounds.
+    pub fn blocking_acquire_bounded(&mut self) -> Result<(), Rejected> {
+        let ticket = self.start_attempt().wait()?;
+        self.state = AttemptState::InFlight(ticket);
         Ok(())
     }
 
-    /// Runs one attempt.
+    /// Runs one attempt in the context of the call.
     pub fn attempt<F: Future>(&self, attempt: F) -> impl Future<Output = F::Output> + use<F> {
-        self.facts.scope(attempt)
+        self.context.scope(attempt)
     }
 
-    /// Runs one attempt with the thread.
+    /// Runs one blocking attempt in the context of the call.
     pub fn attempt_blocking<T>(&self, attempt: impl FnOnce() -> T) -> T {
-        self.facts.scope_blocking(attempt)
+        self.context.scope_blocking(attempt)
     }
 
-    /// Ends an attempt. `Break`: `out` is the result of the call. `Continue`: it was refused and is to go again. `usage` is
-    /// what the result tells.
-    pub fn settle<T>(&mut self, opinion: Classification, usage: Option<Usage>, out: T) -> ControlFlow<T> {
-        let judged = self.judge(&opinion, usage);
-        let Some(ticket) = self.ticket() else {
+    /// Ends an attempt whose result is `out`, with the `usage` that the result shows. Returns `Break` with the result of
+    /// the call, or `Continue` if the call was refused and is queued again.
+    pub fn settle<T>(&mut self, classification: Classification, usage: Option<Usage>, out: T) -> ControlFlow<T> {
+        let outcome = self.judge(&classification, usage);
+        let Some(ticket) = self.take_ticket() else {
             return ControlFlow::Break(out);
         };
-        if judged.verdict.is_retryable() {
-            return if self.refuse(ticket, &judged) { ControlFlow::Continue(()) } else { ControlFlow::Break(out) };
+        if outcome.verdict.is_retryable() {
+            return if self.requeue(ticket, &outcome) { ControlFlow::Continue(()) } else { ControlFlow::Break(out) };
         }
-        match judged.lease {
-            Some(lease) if judged.verdict == Verdict::Success => {
-                ticket.read(&judged.readings);
-                lease.give(ticket, judged.usage);
+        match outcome.handover {
+            Some(handover) if outcome.verdict == Verdict::Success => {
+                ticket.read(&outcome.readings);
+                handover.give(ticket, outcome.usage);
             }
-            _ => ticket.settle(judged.verdict != Verdict::Success, judged.usage, &judged.readings),
+            _ => ticket.settle(outcome.verdict != Verdict::Success, outcome.usage, &outcome.readings),
         }
         ControlFlow::Break(out)
     }
 
-    /// Ends an attempt that gave a stream, once the first item of its answer is there. `Break`: the stream goes to the caller,
-    /// and keeps the ticket. `Continue`: the call was refused and is to go again.
+    /// Ends an attempt that returned a stream, after waiting for the first item of the server's response. Returns `Break`
+    /// with the stream, which keeps the ticket, or `Continue` if the call was refused and is queued again.
     pub async fn start_stream<S, L>(
         &mut self,
-        opinion: Classification,
+        classification: Classification,
         stream: S,
-        mut look: L,
+        mut classify_item: L,
     ) -> ControlFlow<TicketStream<Pin<Box<S>>, impl FnMut(&S::Item) -> StreamItem + use<S, L>>>
     where
         S: Stream,
         L: FnMut(&S::Item) -> ItemClassification,
     {
         let mut stream = Box::pin(stream);
-        let mut judged = self.judge(&opinion, None);
-        let (mut first, mut told) = (VecDeque::new(), None);
-        let mut is_over = judged.verdict != Verdict::Success;
-        let mut is_early = !is_over;
-        while is_early {
+        let mut outcome = self.judge(&classification, None);
+        let (mut buffered, mut last_usage) = (VecDeque::new(), None);
+        let mut is_over = outcome.verdict != Verdict::Success;
+        let mut is_before_response = !is_over;
+        while is_before_response {
             let next = poll_fn(|context| stream.as_mut().poll_next(context));
-            let Some(item) = self.facts.scope(next).await else {
+            let Some(item) = self.context.scope(next).await else {
                 is_over = true;
                 break;
             };
-            let (opinion, usage) = look(&item);
-            first.push_back(item);
-            (is_early, told) = (opinion.is_early, usage);
-            judged = self.judge(&opinion, usage).after(judged);
+            let (classification, usage) = classify_item(&item);
+            buffered.push_back(item);
+            (is_before_response, last_usage) = (classification.is_before_response, usage);
+            outcome = self.judge(&classification, usage).merged_with(outcome);
         }
-        let mut keeper = TicketHolder::default();
-        if let Some(ticket) = self.ticket() {
-            if judged.verdict.is_retryable() {
-                if self.refuse(ticket, &judged) {
+        let mut holder = TicketHolder::default();
+        if let Some(ticket) = self.take_ticket() {
+            if outcome.verdict.is_retryable() {
+                if self.requeue(ticket, &outcome) {
                     return ControlFlow::Continue(());
                 }
             } else {
-                keeper = TicketHolder::of(ticket);
-                keeper.read(&judged.readings);
-                keeper.add_usage(judged.usage);
-                keeper.observe_item(StreamItem { usage: told, verdict: Some(judged.verdict) });
+                holder = TicketHolder::new(ticket);
+                holder.apply_headers(&outcome.readings);
+                holder.add_usage(outcome.usage);
+                holder.observe_item(StreamItem { usage: last_usage, verdict: Some(outcome.verdict) });
             }
         }
         if is_over {
-            keeper.end();
+            holder.finish();
         }
-        let look = move |item: &S::Item| {
-            let (opinion, usage) = look(item);
-            StreamItem { usage, verdict: Some(opinion.verdict.unwrap_or_else(|| not_recognised(opinion.of))) }
+        let observe = move |item: &S::Item| {
+            let (classification, usage) = classify_item(item);
+            let verdict = known_or_failed(classification.verdict, &classification);
+            StreamItem { usage, verdict: Some(verdict) }
         };
-        ControlFlow::Break(TicketStream::begun(keeper, first, stream, look))
+        ControlFlow::Break(TicketStream::new(holder, buffered, stream, observe))
     }
 
-    fn judge(&self, opinion: &Classification, usage: Option<Usage>) -> AttemptOutcome {
+    fn judge(&self, classification: &Classification, usage: Option<Usage>) -> AttemptOutcome {
         let now = SystemTime::now();
-        let AttemptFacts { verdict, retried, usage: said, lease, headers } = self.facts.settle(opinion, now);
+        let facts = self.context.take_facts(classification, now);
+        let AttemptFacts { verdict, retried, usage: reported, handover, headers } = facts;
         if retried {
-            warn_of_retries();
+            warn_of_client_retries();
         }
         let readings = headers.map_or_else(Vec::new, |headers| {
             readings(&headers, now, self.limiter.limits().provider.requests_header_is_per_day())
         });
-        let verdict = verdict.unwrap_or_else(|| not_recognised(opinion.of));
-        AttemptOutcome { verdict, usage: said.or(usage), readings, lease }
+        let verdict = known_or_failed(verdict, classification);
+        AttemptOutcome { verdict, usage: reported.or(usage), readings, handover }
     }
 
-    /// `true`: it waits again, and is to go again.
-    fn refuse(&mut self, ticket: Ticket, judged: &AttemptOutcome) -> bool {
-        let hint = judged.verdict.retry_after();
-        ticket.read(&judged.readings);
-        let place = ticket.requeue(judged.verdict).bounded();
-        let too_long = hint.is_some_and(|hint| hint > MAX_HINT);
-        // The caller's own error says more than that it was turned away.
-        let too_late = self.bounded && !place.is_in_time();
-        if self.attempts >= self.max_attempts || too_long || too_late || !self.limiter.limits().enabled {
+    /// Reports a refusal. Returns `true` if the call is queued again, `false` if its error is to be returned.
+    fn requeue(&mut self, ticket: Ticket, outcome: &AttemptOutcome) -> bool {
+        let hint = outcome.verdict.retry_after();
+        ticket.read(&outcome.readings);
+        let queued = ticket.requeue(outcome.verdict).bounded();
+        let is_too_long = hint.is_some_and(|hint| hint > MAX_HINT);
+        // The error of the refusal is more informative than a rejection.
+        let is_too_late = self.bounded && !queued.is_in_time();
+        if self.attempts >= self.max_attempts || is_too_long || is_too_late || !self.limiter.limits().enabled {
             return false;
         }
-        self.place = AttemptState::Place(place);
+        self.state = AttemptState::Queued(queued);
         true
     }
 
-    fn ticket(&mut self) -> Option<Ticket> {
-        match std::mem::replace(&mut self.place, AttemptState::Nothing) {
-            AttemptState::Ticket(ticket) => Some(ticket),
+    fn take_ticket(&mut self) -> Option<Ticket> {
+        match std::mem::replace(&mut self.state, AttemptState::Idle) {
+            AttemptState::InFlight(ticket) => Some(ticket),
             _ => None,
         }
     }
 
-    fn ask(&mut self) -> TryAcquire {
-        if self.has_bounds && !self.bounded {
-            warn_of_bounds();
+    fn start_attempt(&mut self) -> TryAcquire {
+        if self.limiter_has_bounds && !self.bounded {
+            warn_of_unused_bounds();
         }
         self.attempts += 1;
-        match std::mem::replace(&mut self.place, AttemptState::Nothing) {
-            AttemptState::Place(place) => place,
-            _ => self.limiter.ask_for(self.wish.clone()),
+        match std::mem::replace(&mut self.state, AttemptState::Idle) {
+            AttemptState::Queued(queued) => queued,
+            _ => self.limiter.ask_for(self.request.clone()),
         }
     }
 }
 
-/// What came of an attempt.
+/// Returns the verdict, or [`Verdict::Failed`] with a warning if there is none: unknown errors are never retried.
+fn known_or_failed(verdict: Option<Verdict>, classification: &Classification) -> Verdict {
+    verdict.unwrap_or_else(|| {
+        warn_unrecognised(classification.error_type);
+        Verdict::Failed
+    })
+}
+
+/// The outcome of one attempt.
 struct AttemptOutcome {
     verdict: Verdict,
     usage: Option<Usage>,
     readings: Vec<LimitReading>,
-    lease: Option<std::sync::Arc<stream::TicketHandover>>,
+    handover: Option<Arc<TicketHandover>>,
 }
 
 impl AttemptOutcome {
-    /// What was told before it is not lost.
-    fn after(mut self, before: Self) -> Self {
-        self.usage = Usage::of_both(before.usage, self.usage);
+    /// Adds the usage of an `earlier` part of the same attempt, and its header readings unless there are newer ones.
+    fn merged_with(mut self, earlier: Self) -> Self {
+        self.usage = Usage::of_both(earlier.usage, self.usage);
         if self.readings.is_empty() {
-            self.readings = before.readings;
+            self.readings = earlier.readings;
         }
         self
-    }
-}
-
-/// What a call that is bounded must be able to say.
-#[doc(hidden)]
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot tell that a call was turned away: it must be a `Result` whose error is `From<Rejected>`",
-    label = "this option needs `From<ratellmiter_core::Rejected>` of the function's error",
-    note = "`max_wait`, `max_queue`, `deadline` and `bounded` turn calls away with the function's own error: give its type `impl From<ratellmiter_core::Rejected>`; `anyhow::Error` and `Box<dyn Error>` have it"
-)]
-pub trait FromRejected {
-    /// It was.
-    fn turned_away(rejected: Rejected) -> Self;
-}
-
-#[diagnostic::do_not_recommend]
-impl<T, E: From<Rejected>> FromRejected for Result<T, E> {
-    fn turned_away(rejected: Rejected) -> Self {
-        Err(rejected.into())
-    }
-}
-
-/// What comes of a call that was turned away.
-#[doc(hidden)]
-#[must_use]
-pub fn from_rejected<R: FromRejected>(rejected: Rejected) -> R {
-    R::turned_away(rejected)
-}
-
-/// What is not understood is never retried. Each type is warned of once, by its name: an error's text may hold keys.
-fn not_recognised(error_type: &'static str) -> Verdict {
-    static WARNED: Mutex<Option<HashSet<&'static str>>> = Mutex::new(None);
-    if WARNED.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default().insert(error_type) {
-        tracing::warn!(
-            error_type,
-            "cannot tell whether this error is a refusal, so calls that end with it are not tried again: enable the \
-             feature of its client, implement ratellmiter_core::Classify for it, or give #[ratellmiter(classify = ...)]"
-        );
-    }
-    Verdict::Failed
-}
-
-/// An operator's bound that does not hold is told of, once.
-fn warn_of_bounds() {
-    static WARNED: AtomicBool = AtomicBool::new(false);
-    if !WARNED.swap(true, Ordering::Relaxed) {
-        tracing::warn!(
-            "`max_wait` and `max_queue` of a limiter hold for calls that can be told that they are turned away: give their \
-             functions the option `bounded`, and an error that is `From<ratellmiter_core::Rejected>`"
-        );
-    }
-}
-
-/// Two that retry multiply: four requests of the client for each of our attempts, and many providers count them all.
-fn warn_of_retries() {
-    static WARNED: AtomicBool = AtomicBool::new(false);
-    if !WARNED.swap(true, Ordering::Relaxed) {
-        tracing::warn!(
-            "the client below #[ratellmiter] tries refused requests again by itself; leave that to the limiter: \
-             async-openai `Client::with_http_service` with `ratellmiter_core::observe::openai_service`, reqwest \
-             `ClientBuilder::retry(reqwest::retry::never())`, reqwest-middleware without `RetryTransientMiddleware`, aws \
-             `RetryConfig::disabled()`"
-        );
     }
 }

@@ -2,14 +2,15 @@
 
 use std::{error::Error, future::Future, ops::ControlFlow};
 
-use super::{Call, IntoUsage};
+use super::Call;
 use crate::{
-    judge::{Classification, Verdict, dispatch::by_chain},
+    judge::{Classification, Verdict, error_chain::by_chain},
     limiter::Limiter,
     limits::{
         cost::TokenEstimate,
         request::{AcquireOptions, Priority},
     },
+    macro_support::IntoUsage,
     providers::usage::Usage,
 };
 
@@ -128,7 +129,7 @@ impl<C, U> Runner<C, U> {
     {
         let mut paced = Call::new(self.limiter).with_options(self.options, false);
         loop {
-            paced.admit().await;
+            paced.acquire().await;
             let out = paced.attempt(call()).await;
             let (classification, usage) = match &out {
                 Ok(value) => (Classification::decided(Verdict::Success), self.usage.read(value)),
@@ -161,7 +162,7 @@ pub trait ClassifyError<E> {
 
 impl<E: Error + 'static> ClassifyError<E> for BySource {
     fn classify(&self, error: &E) -> Classification {
-        Classification::of::<E>(by_chain(error))
+        Classification::of_error::<E>(by_chain(error))
     }
 }
 
@@ -169,7 +170,7 @@ impl<E, V: Into<Option<Verdict>>, F: Fn(&E) -> V> ClassifyError<E> for By<F> {
     fn classify(&self, error: &E) -> Classification {
         match (self.0)(error).into() {
             Some(verdict) => Classification::decided(verdict),
-            None => Classification::of::<E>(None),
+            None => Classification::of_error::<E>(None),
         }
     }
 }
@@ -188,6 +189,6 @@ impl<T> ReadUsage<T> for NoUsage {
 
 impl<T, V: IntoUsage, F: Fn(&T) -> V> ReadUsage<T> for By<F> {
     fn read(&self, value: &T) -> Option<Usage> {
-        (self.0)(value).told()
+        (self.0)(value).into_usage()
     }
 }

@@ -1,4 +1,4 @@
-//! What the body of a failed response says, whichever provider's shape it has.
+//! The error in the body of a response, in the shape of any provider.
 
 use std::time::Duration;
 
@@ -6,32 +6,35 @@ use serde_json::Value;
 
 use crate::providers::header_values;
 
-/// What was found in a body. Texts are in lower case.
+/// Maximum length, in characters, of the text that is read from a body that is not JSON.
+const MAX_TEXT_CHARS: usize = 2000;
+
+/// The error that was found in a body. All text is in lower case.
 #[derive(Debug, Default)]
 pub(crate) struct Body {
-    /// A numeric code, which is a status: Gemini, `OpenRouter`.
+    /// The status, which Gemini and `OpenRouter` send as a numeric code.
     pub(crate) status: Option<u16>,
-    /// All that classifies the error: type, code, status, and the codes of its details.
+    /// The type, code and status of the error, and the codes in its details.
     pub(crate) codes: Vec<String>,
-    /// What it says to people.
+    /// The human-readable message.
     pub(crate) message: String,
-    /// The quotas that were exceeded, by Google's names.
+    /// The identifiers of the exceeded quotas. Sent by Google.
     pub(crate) quotas: Vec<String>,
-    /// Google's `RetryInfo`.
+    /// The time to wait. Sent by Google as `RetryInfo`.
     pub(crate) retry_delay: Option<Duration>,
-    /// It tells of an error, and is not the answer to the request.
+    /// The body contains an error, not the answer to the request.
     pub(crate) is_error: bool,
 }
 
 impl Body {
+    /// Reads a body. Text that is not JSON is the message.
     pub(crate) fn read(text: &str) -> Self {
         let Ok(json) = serde_json::from_str::<Value>(text) else {
-            // A page or a sentence.
-            let start: String = text.chars().take(LONGEST_TEXT).collect();
+            let start: String = text.chars().take(MAX_TEXT_CHARS).collect();
             return Self { message: start.to_lowercase(), ..Self::default() };
         };
         let json = match json {
-            // Google's streams wrap everything in a list.
+            // Google's streams wrap the error in a list.
             Value::Array(mut items) if items.len() == 1 => items.remove(0),
             other => other,
         };
@@ -81,7 +84,7 @@ impl Body {
         }
     }
 
-    /// One of Google's: what was exceeded, or how long to wait.
+    /// Adds one of Google's details: the exceeded quotas, or the time to wait.
     fn add_detail(&mut self, detail: &Value) {
         let violations = detail.get("violations").and_then(Value::as_array);
         let names = violations.into_iter().flatten().filter_map(|violation| violation.get("quotaId")?.as_str());
@@ -91,7 +94,7 @@ impl Body {
     }
 
     fn add_code(&mut self, code: &str) {
-        // Azure's code is the status as text.
+        // Azure sends the status as text.
         if let Ok(status) = code.parse::<u16>()
             && (400..600).contains(&status)
         {
@@ -101,77 +104,34 @@ impl Body {
     }
 }
 
-/// The error that an answer, or one event of a stream, tells of: its own, that of its only choice (`OpenRouter`, where a
-/// provider broke off), that of the response which the event is about, or the event itself (`OpenAI`'s Responses).
-pub(super) fn error_in(answer: &Value) -> Option<&Value> {
+/// Returns the error in a body, or in one event of a stream: its own, that of its only choice (`OpenRouter`, if the
+/// provider behind it failed midway), that of the response in the event, or the event itself (`OpenAI`'s Responses).
+pub(super) fn error_in(body: &Value) -> Option<&Value> {
     let places = ["/error", "/choices/0/error", "/response/error"];
-    let told = places.iter().find_map(|place| answer.pointer(place).filter(|error| !error.is_null()));
-    let is_event = || answer.get("type").is_some_and(|kind| kind == "error") && answer.get("code").is_some();
-    told.or_else(|| is_event().then_some(answer))
+    let error = places.iter().find_map(|place| body.pointer(place).filter(|error| !error.is_null()));
+    let is_event = || body.get("type").is_some_and(|kind| kind == "error") && body.get("code").is_some();
+    error.or_else(|| is_event().then_some(body))
 }
 
-/// Of a body that is no JSON, so many characters are looked at.
-const LONGEST_TEXT: usize = 2000;
-
-/// "try again in 6.702s", "retry after 37 seconds", "please retry in 1h2m3s": how long, in lower case.
+/// Returns the time to wait that a message in lower case contains: "try again in 6.702s", "retry after 37 seconds", "please
+/// retry in 1h2m3s".
 pub(crate) fn retry_after_in_text(message: &str) -> Option<Duration> {
     let phrases = ["try again in ", "retry in ", "retry after ", "try again after "];
     let rest = phrases.iter().find_map(|phrase| message.split_once(phrase)).map(|(_, rest)| rest)?;
     let mut words = rest.split_whitespace();
     let amount = words.next()?.trim_end_matches(['.', ',', ';', ')', '!']);
     let unit = words.next().unwrap_or_default();
-    match header_values::duration(amount)? {
-        // "37 seconds" and "37" are seconds already.
-        wait if amount.ends_with(|last: char| last.is_ascii_digit()) && unit.starts_with("minute") => {
-            wait.checked_mul(60)
-        }
-        wait if amount.ends_with(|last: char| last.is_ascii_digit()) && unit.starts_with("hour") => {
-            wait.checked_mul(3600)
-        }
-        wait if amount.ends_with(|last: char| last.is_ascii_digit())
-            && (unit.starts_with("ms") || unit.starts_with("milli")) =>
-        {
-            Some(wait / 1000)
-        }
-        wait => Some(wait),
-    }
-    .map(|wait| wait.min(header_values::LONGEST))
+    let wait = header_values::duration(amount)?;
+    let has_unit = !amount.ends_with(|last: char| last.is_ascii_digit());
+    let wait = match unit {
+        _ if has_unit => wait,
+        unit if unit.starts_with("minute") => wait.checked_mul(60)?,
+        unit if unit.starts_with("hour") => wait.checked_mul(3600)?,
+        unit if unit.starts_with("ms") || unit.starts_with("milli") => wait / 1000,
+        _ => wait,
+    };
+    Some(wait.min(header_values::MAX_WAIT))
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn waits_are_found_in_sentences() {
-        for (text, millis) in [
-            ("please try again in 6.702s.", 6702),
-            ("rate limit. try again in 750ms, or later", 750),
-            ("please retry after 37 seconds.", 37_000),
-            ("please retry in 22.5s.", 22_500),
-            ("try again in 2 minutes", 120_000),
-            ("please retry in 1h2m3s.", 3_723_000),
-        ] {
-            assert_eq!(retry_after_in_text(text), Some(Duration::from_millis(millis)), "{text}");
-        }
-        for text in ["please try again later", "retry after the weekend", "try again in ", "retry in -5s"] {
-            assert_eq!(retry_after_in_text(text), None, "{text}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn no_text_panics(text in ".{0,200}") {
-            Body::read(&text);
-            retry_after_in_text(&format!("retry in {text}"));
-        }
-
-        #[test]
-        fn no_json_panics(kind in ".{0,20}", number in any::<i64>(), delay in "[0-9a-z.]{0,30}") {
-            let body = serde_json::json!([{ "error": { "code": number, "type": kind, "details": [{ "retryDelay": delay, "violations": [{ "quotaId": 7 }] }, 3] } }]);
-            Body::read(&body.to_string());
-        }
-    }
-}
+mod tests;

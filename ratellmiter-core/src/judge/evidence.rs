@@ -1,10 +1,10 @@
-//! What is known of an outcome before it is judged.
+//! The evidence from which an outcome is judged.
 
 use std::{borrow::Cow, time::Duration};
 
 use http::HeaderMap;
 
-/// What is known of an outcome: whatever an adapter could collect, and no opinion.
+/// The facts about an outcome that [`judge`](crate::classify::judge()) turns into a verdict.
 ///
 /// ```
 /// use ratellmiter_core::{classify::{Evidence, judge}, LimitKind, Verdict};
@@ -19,52 +19,52 @@ use http::HeaderMap;
 pub struct Evidence<'a> {
     /// The status of the HTTP response.
     pub status: Option<u16>,
-    /// Its headers.
+    /// The headers of the HTTP response.
     pub headers: Cow<'a, HeaderMap>,
-    /// Its body, or what of it is at hand.
+    /// The body of the HTTP response, or a part of it.
     pub body: Option<Cow<'a, str>>,
-    /// A machine-readable code or type that a client took out of the body.
+    /// A machine-readable code or type, if the client extracted one from the body.
     pub code: Option<Cow<'a, str>>,
-    /// How long to wait, if a client found that out by itself.
+    /// The time to wait, if the client determined one.
     pub hint: Option<Duration>,
 }
 
 impl<'a> Evidence<'a> {
-    /// Nothing is known.
+    /// Creates evidence without any facts.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// With this status.
+    /// Sets the status of the HTTP response.
     #[must_use]
     pub fn status(mut self, status: u16) -> Self {
         self.status = Some(status);
         self
     }
 
-    /// With these headers.
+    /// Sets the headers of the HTTP response.
     #[must_use]
     pub fn headers(mut self, headers: &'a HeaderMap) -> Self {
         self.headers = Cow::Borrowed(headers);
         self
     }
 
-    /// With this body.
+    /// Sets the body of the HTTP response, or a part of it.
     #[must_use]
     pub fn body(mut self, body: impl Into<Cow<'a, str>>) -> Self {
         self.body = Some(body.into());
         self
     }
 
-    /// With this code.
+    /// Sets a machine-readable code or type of the error.
     #[must_use]
     pub fn code(mut self, code: impl Into<Cow<'a, str>>) -> Self {
         self.code = Some(code.into());
         self
     }
 
-    /// With this hint.
+    /// Sets the time to wait.
     #[must_use]
     pub fn hint(mut self, hint: Duration) -> Self {
         self.hint = Some(hint);

@@ -1,18 +1,21 @@
 //! From the outcome of a call to a verdict on it.
 //!
-//! Adapters only collect [`Evidence`]; all rules are in [`judge`].
+//! The adapters in [`clients`] only collect [`Evidence`]; all rules are in [`judge`].
 
 mod body;
+pub(crate) mod classification;
+pub(crate) mod classify;
 pub(crate) mod clients;
 pub(crate) mod dispatch;
+pub(crate) mod error_chain;
 mod evidence;
 mod rules;
 mod text;
 mod verdict;
 
-pub(crate) use crate::judge::dispatch::Classification;
-pub use crate::judge::dispatch::Classify;
-pub(crate) use crate::providers::limit_headers::{LimitReading, LimitUnit, Period};
+pub(crate) use crate::providers::limit_reading::{LimitReading, LimitUnit, Period};
+pub(crate) use classification::Classification;
+pub use classify::Classify;
 pub use evidence::Evidence;
 pub use rules::judge;
 pub use verdict::{LimitKind, Verdict};

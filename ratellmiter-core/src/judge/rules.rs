@@ -1,7 +1,7 @@
-//! All rules: from evidence to a verdict. Facts as of November 2026, from the providers' documentation unless marked.
+//! The rules that turn evidence into a verdict. Facts as of November 2026, from the providers' documentation unless marked.
 //!
-//! The order matters. What is billed or spent comes before the status, since providers send 429 for it as well; a day's
-//! quota comes before the delay beside it, which samples show to be seconds; the status comes before words.
+//! The order matters. Billing and exhausted quotas come before the status, since providers send 429 for them too. A daily
+//! quota comes before the delay beside it, which samples show to be seconds. The status comes before the message.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,9 +10,9 @@ use super::{
     evidence::Evidence,
     verdict::{LimitKind, Verdict},
 };
-use crate::providers::{header_values, rfc3339};
+use crate::providers::{header_values, provider::Provider, rfc3339};
 
-/// The verdict on an outcome. Pure: `now` is only there for dates in headers.
+/// Returns the verdict on an outcome. `now` is used only for dates in headers.
 #[must_use]
 pub fn judge(evidence: &Evidence<'_>, now: SystemTime) -> Verdict {
     let mut body = evidence.body.as_deref().map(Body::read).unwrap_or_default();
@@ -22,7 +22,7 @@ pub fn judge(evidence: &Evidence<'_>, now: SystemTime) -> Verdict {
         body.codes.push(kind.split(':').next().unwrap_or_default().to_lowercase());
     }
     let status = match evidence.status {
-        // An error in a success: OpenAI's Responses, OpenRouter.
+        // OpenAI's Responses and OpenRouter report errors in successful responses.
         Some(200..300) if !body.is_error => return Verdict::Success,
         Some(200..300) | None => body.status,
         status => status,
@@ -34,15 +34,15 @@ pub fn judge(evidence: &Evidence<'_>, now: SystemTime) -> Verdict {
         return verdict;
     }
     if header_values::text(&evidence.headers, "x-should-retry") == Some("false") {
-        // The server's own word to the SDKs of OpenAI and Anthropic.
+        // Sent for the SDKs of OpenAI and Anthropic.
         return Verdict::Failed;
     }
     if body.has_code(&["slow_down"]) {
         return Verdict::RateLimited { retry_after: hint(), limit: LimitKind::Growth };
     }
     match status {
-        // OpenRouter holds back for what is in flight; without a wait it is about credits, judged above.
-        Some(402 | 429) => day(&body, hint()).unwrap_or_else(refused),
+        // OpenRouter sends 402 with a wait for credit reserved by calls in flight. Without a wait it is judged above.
+        Some(402 | 429) => daily_limit(&body, hint()).unwrap_or_else(refused),
         Some(503 | 529) => Verdict::Overloaded { retry_after: hint() },
         None if body.has_code(&["overloaded", "server_is_overloaded", "unavailable", "serviceunavailable"]) => {
             Verdict::Overloaded { retry_after: hint() }
@@ -55,14 +55,14 @@ pub fn judge(evidence: &Evidence<'_>, now: SystemTime) -> Verdict {
             "capacity_exceeded",
         ]) =>
         {
-            day(&body, hint()).unwrap_or_else(refused)
+            daily_limit(&body, hint()).unwrap_or_else(refused)
         }
         _ => Verdict::Failed,
     }
 }
 
 impl Body {
-    /// Whether one of its codes has one of `words` in it.
+    /// Returns `true` if a code contains one of `words`.
     fn has_code(&self, words: &[&str]) -> bool {
         self.codes.iter().any(|code| words.iter().any(|word| code.contains(word)))
     }
@@ -72,50 +72,42 @@ impl Body {
     }
 }
 
-/// Money, or a quota that no wait of seconds fills again.
+/// Returns the verdict on a quota that a wait of seconds does not refill, if the refusal is about one.
 fn exhausted_quota(body: &Body, status: Option<u16>, evidence: &Evidence<'_>, now: SystemTime) -> Option<Verdict> {
     let exhausted = |limit| Some(Verdict::QuotaExhausted { resumes_at: quota_resets_at(&body.message), limit });
-    // OpenAI: insufficient_quota, credit_balance_exhausted, billing_hard_limit_reached, *_spend_limit_exceeded,
-    // *_usage_limit_exceeded. Anthropic: billing_error, enforced_spend_limit_reached. Bedrock: ServiceQuotaExceeded.
-    let codes = [
-        "insufficient_quota",
-        "insufficient_balance",
-        "billing",
-        "credit_balance",
-        "spend_limit",
-        "usage_limit_exceeded",
-        "servicequotaexceeded",
-    ];
-    if body.has_code(&codes) {
+    if Provider::response_formats().any(|format| body.has_code(format.exhausted_quota_codes))
+        || body.has_code(&["insufficient_balance"])
+    {
         return exhausted(LimitKind::Billing);
     }
-    // Anthropic's spend limits come as 400 and as 429, by their words alone in older versions.
-    let words =
-        ["you have reached your specified", "you have reached your api usage limits", "credit balance is too low"];
-    if matches!(status, Some(400 | 429) | None) && body.message_contains(&words) {
+    // Anthropic reports spend limits with 400 and with 429.
+    if matches!(status, Some(400 | 429) | None)
+        && Provider::response_formats().any(|format| body.message_contains(format.exhausted_quota_phrases))
+    {
         return exhausted(LimitKind::Billing);
     }
-    let waits = header_values::retry_after(&evidence.headers, now).is_some() || body.has_code(&["in_flight"]);
-    if status == Some(402) && !waits {
+    let has_wait = header_values::retry_after(&evidence.headers, now).is_some() || body.has_code(&["in_flight"]);
+    if status == Some(402) && !has_wait {
         return exhausted(LimitKind::Billing);
     }
     if !matches!(status, Some(429) | None) {
         return None;
     }
-    // Gemini: the violated quota, or in newer bodies the code. "limit: 0": this tier has none of it at all.
+    // Gemini: the violated quota, or the code in newer bodies.
     if body.quotas.iter().any(|quota| quota.contains("perday"))
         || body.codes.iter().any(|code| code == "quota_exceeded")
     {
         return exhausted(LimitKind::Daily);
     }
+    // Gemini: the account's tier has no such quota.
     if body.has_code(&["resource_exhausted"]) && body.message_contains(&["limit: 0,", "limit: 0 "]) {
         return exhausted(LimitKind::Unknown);
     }
     None
 }
 
-/// A day's limit that is told in words. With a time to wait the caller may judge it; without one it is spent.
-fn day(body: &Body, hint: Option<Duration>) -> Option<Verdict> {
+/// Returns the verdict on a daily limit that the message names, if it does. Without a hint the quota is exhausted.
+fn daily_limit(body: &Body, hint: Option<Duration>) -> Option<Verdict> {
     if scope(body) != LimitKind::Daily {
         return None;
     }
@@ -125,17 +117,17 @@ fn day(body: &Body, hint: Option<Duration>) -> Option<Verdict> {
     })
 }
 
-/// How long the server asks us to wait, by the most exact of its words.
+/// Returns the time that the server asks to wait, by the most precise evidence.
 fn hint(evidence: &Evidence<'_>, body: &Body, status: Option<u16>, now: SystemTime) -> Option<Duration> {
     let reset = || header_values::reset_after(&evidence.headers, now).filter(|_| status == Some(429));
     header_values::retry_after(&evidence.headers, now)
         .or(body.retry_delay)
-        .or_else(|| evidence.hint.map(|hint| hint.min(header_values::LONGEST)))
+        .or_else(|| evidence.hint.map(|hint| hint.min(header_values::MAX_WAIT)))
         .or_else(reset)
         .or_else(|| retry_after_in_text(&body.message))
 }
 
-/// Which limit a refusal is about: by its codes and quotas, then by its words.
+/// Returns the kind of limit that a refusal is about, by the message, the codes and the exceeded quotas.
 fn scope(body: &Body) -> LimitKind {
     let (code, quota) =
         (|words: &[&str]| body.has_code(words), |word: &str| body.quotas.iter().any(|quota| quota.contains(word)));
@@ -161,7 +153,7 @@ fn scope(body: &Body) -> LimitKind {
     }
 }
 
-/// "You will regain access on 2026-12-01 at 00:00 UTC" (Anthropic), in lower case.
+/// Reads the time from "You will regain access on 2026-12-01 at 00:00 UTC" (Anthropic), in lower case.
 fn quota_resets_at(message: &str) -> Option<SystemTime> {
     let (_, rest) = message.split_once("regain access on ")?;
     let mut words = rest.split_whitespace();

@@ -1,10 +1,10 @@
-//! What one outcome means for the limiter.
+//! The verdict on one outcome.
 
 use std::time::{Duration, SystemTime};
 
 use super::{Evidence, judge};
 
-/// The meaning of a call's outcome for the limiter.
+/// The meaning of the outcome of one call for the limiter.
 ///
 /// ```
 /// use std::time::Duration;
@@ -17,33 +17,35 @@ use super::{Evidence, judge};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict {
-    /// The call did what it should.
+    /// The call succeeded.
     Success,
-    /// The server refused it because of a limit of ours: pause, and try again.
+    /// The server refused the call because a limit was reached. The limiter pauses, and the call is retried.
     RateLimited {
-        /// How long the server asked us to wait.
+        /// The time that the server asked to wait, if any.
         retry_after: Option<Duration>,
-        /// Which limit it was.
+        /// The limit that was reached.
         limit: LimitKind,
     },
-    /// The server is busy for everybody: pause and try again, but our rate is not at fault.
+    /// The server is overloaded, for all its clients. The limiter pauses, and the call is retried, but its rate is not
+    /// reduced.
     Overloaded {
-        /// How long the server asked us to wait.
+        /// The time that the server asked to wait, if any.
         retry_after: Option<Duration>,
     },
-    /// The quota is spent; waiting seconds does not help. The error goes back to the caller at once, nobody is paused.
+    /// The quota is exhausted, and a wait of seconds does not help. The error is returned at once, and the limiter does not
+    /// pause.
     QuotaExhausted {
-        /// When the quota is filled again, if the server said so.
+        /// The time at which the quota is refilled, if the server reported it.
         resumes_at: Option<SystemTime>,
-        /// Which quota it was.
+        /// The quota that is exhausted.
         limit: LimitKind,
     },
-    /// It went wrong for a reason that is not a limit; the error goes back to the caller at once.
+    /// The call failed for another reason. The error is returned at once.
     Failed,
 }
 
 impl Verdict {
-    /// A refusal without a hint, of an unknown limit.
+    /// A refusal without a hint, for an unknown limit.
     pub const RATE_LIMITED: Self = Self::RateLimited { retry_after: None, limit: LimitKind::Unknown };
 
     /// Returns a refusal without a hint, of an unknown limit.
@@ -92,13 +94,13 @@ impl Verdict {
         judge(&Evidence::new().status(status).headers(headers).body(body), SystemTime::now())
     }
 
-    /// Returns `true` for a refusal or an overload: the call is queued again.
+    /// Returns `true` if the call is queued again and retried.
     #[must_use]
     pub fn is_retryable(self) -> bool {
         matches!(self, Self::RateLimited { .. } | Self::Overloaded { .. })
     }
 
-    /// Returns the server's hint, if there is one.
+    /// Returns the time that the server asked to wait. `None` if there is no hint, or if this is not a refusal.
     #[must_use]
     pub fn retry_after(self) -> Option<Duration> {
         match self {
@@ -108,7 +110,7 @@ impl Verdict {
     }
 }
 
-/// The limit that a refusal is about.
+/// The kind of limit that a refusal is about.
 ///
 /// ```
 /// assert_eq!(ratellmiter_core::LimitKind::default(), ratellmiter_core::LimitKind::Unknown);
@@ -116,23 +118,23 @@ impl Verdict {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum LimitKind {
-    /// The server did not say.
+    /// Not reported by the server.
     #[default]
     Unknown,
     /// Requests a second or minute.
     Requests,
-    /// Tokens a minute, in and out together.
+    /// Input and output tokens a minute, together.
     Tokens,
     /// Input tokens a minute.
     InputTokens,
     /// Output tokens a minute.
     OutputTokens,
-    /// A day's requests or tokens.
+    /// Requests or tokens a day.
     Daily,
     /// Calls in flight.
     Concurrency,
-    /// How fast the demand grew.
+    /// The growth of the demand.
     Growth,
-    /// Money.
+    /// Credit, or a limit on spending.
     Billing,
 }

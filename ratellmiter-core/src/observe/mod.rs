@@ -1,9 +1,13 @@
-//! Observers: what the transport of a client sees, told to the limiter. Each reports status and headers of every answer,
-//! so that hints are kept that the client's error loses.
+//! Observers of HTTP responses.
 //!
-//! An observer finds the call it belongs to by its task. A client that spawns its requests leaves that task: give the
-//! observer the limiter as well, and a refusal seen outside of any call pauses it all the same.
+//! Each reports the status and the headers of every response to the call that sent the request, so that hints are known
+//! that the client's error does not keep. [`LlmResponseExt`] does the same by hand, with the body of a failed response.
+//!
+//! An observer finds its call by the task. If a client sends its requests from other tasks, give the observer the limiter:
+//! a refusal observed outside of any call then pauses that limiter.
 
+#[cfg(any(feature = "reqwest", feature = "reqwest-012"))]
+mod error_for_refusal;
 #[cfg(feature = "reqwest-middleware")]
 mod reqwest_middleware;
 #[cfg(feature = "tower")]
@@ -13,20 +17,16 @@ mod tower;
 pub use self::tower::openai_service;
 #[cfg(feature = "reqwest-middleware")]
 pub use crate::observe::reqwest_middleware::ObserveMiddleware;
+#[cfg(any(feature = "reqwest", feature = "reqwest-012"))]
+pub use error_for_refusal::LlmResponseExt;
 #[cfg(feature = "tower")]
 pub use tower::{Observe, ObserveLayer};
 
-use std::time::SystemTime;
-
-use crate::{
-    call::context,
-    judge::{Evidence, judge},
-    limiter::Limiter,
-};
-
-/// Tells the call of this task, or else the limiter.
-fn report(evidence: &Evidence<'_>, limiter: Option<&Limiter>) {
-    let in_call = context::record_response(evidence.status, &evidence.headers);
-    let Some(limiter) = limiter.filter(|_| !in_call) else { return };
-    limiter.report_refusal(judge(evidence, SystemTime::now()));
+/// Reports a response to the call of this task, or else to `limiter`.
+#[cfg(any(feature = "reqwest-middleware", feature = "tower"))]
+fn report(evidence: &crate::classify::Evidence<'_>, limiter: Option<&crate::Limiter>) {
+    let is_in_call = crate::call::context::record_response(evidence.status, &evidence.headers);
+    if let Some(limiter) = limiter.filter(|_| !is_in_call) {
+        limiter.report_refusal(crate::classify::judge(evidence, std::time::SystemTime::now()));
+    }
 }

@@ -1,4 +1,4 @@
-//! A `tower` layer over any service whose responses have a status and headers.
+//! A `tower` layer for services whose responses have a status and headers.
 
 use std::{
     future::Future,
@@ -10,22 +10,22 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::report;
-use crate::{judge::dispatch::Response, limiter::Limiter};
+use crate::{judge::classify::Response, limiter::Limiter};
 
-/// Puts an [`Observe`] around a service.
+/// A layer that wraps a service in [`Observe`].
 #[derive(Debug, Clone, Default)]
 pub struct ObserveLayer {
     limiter: Option<Limiter>,
 }
 
 impl ObserveLayer {
-    /// Tells the call that a request belongs to.
+    /// Creates a layer that reports each response to the call of its task.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Tells `limiter` of refusals that belong to no call of this task: for clients that spawn.
+    /// Reports refusals outside of any call to `limiter`, for clients that send their requests from other tasks.
     #[must_use]
     pub fn limiter(mut self, limiter: Limiter) -> Self {
         self.limiter = Some(limiter);
@@ -41,7 +41,7 @@ impl<S> Layer<S> for ObserveLayer {
     }
 }
 
-/// A service whose answers the limiter hears of; they pass through unchanged.
+/// A service that reports responses to the limiter, and returns them unchanged.
 #[derive(Debug, Clone)]
 pub struct Observe<S> {
     inner: S,
@@ -63,17 +63,17 @@ where
     }
 
     fn call(&mut self, request: R) -> Self::Future {
-        let (answer, limiter) = (self.inner.call(request), self.limiter.clone());
+        let (response, limiter) = (self.inner.call(request), self.limiter.clone());
         Box::pin(async move {
-            let answer = answer.await?;
-            report(&answer.evidence(), limiter.as_ref());
-            Ok(answer)
+            let response = response.await?;
+            report(&response.evidence(), limiter.as_ref());
+            Ok(response)
         })
     }
 }
 
-/// A service for `async_openai::Client::with_http_service` that the limiter hears of, and that does not try again by itself
-/// as the client's own does.
+/// Creates a service for `async_openai::Client::with_http_service` that reports responses to the limiter. Unlike the client's
+/// own service, it does not retry.
 #[cfg(feature = "async-openai")]
 #[must_use]
 pub fn openai_service(client: reqwest::Client) -> Observe<async_openai::middleware::ReqwestService> {

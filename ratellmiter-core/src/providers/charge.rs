@@ -1,16 +1,19 @@
-//! What a call is charged, from its reservation to its end. No sum overflows: what is too large is the largest.
+//! The tokens that a provider charges for a call, from its reservation to its end. Sums saturate instead of overflowing.
 
-use super::terms::{Input, Output, Refund, RefusedTokens};
-use crate::providers::{provider::Provider, usage::Usage};
+use super::{
+    catalog::Provider,
+    terms::{Input, Output, Refund, RefusedTokens},
+    usage::Usage,
+};
 
-/// Tokens in each of the units that providers limit.
+/// Charged tokens, in each unit that providers limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TokenCharge {
-    /// What a limit of input tokens counts.
+    /// Tokens that a limit on input tokens counts.
     pub input: u64,
-    /// What a limit of output tokens counts.
+    /// Tokens that a limit on output tokens counts.
     pub output: u64,
-    /// What a limit of tokens counts.
+    /// Tokens that a limit on all tokens counts.
     pub total: u64,
 }
 
@@ -25,28 +28,30 @@ impl TokenCharge {
 }
 
 impl Provider {
-    /// What is charged when a call goes: its input tokens, and at most so many output tokens. Where output is charged as it
-    /// [is produced](Self::is_produced), say how many you expect.
+    /// Returns the charge for a call of `input` tokens and at most `output` tokens when it is sent.
+    ///
+    /// Where output is charged as it [is generated](Self::is_produced), `output` is the expected number of output tokens.
     #[must_use]
     pub fn reserve(&self, input: u64, output: u64) -> TokenCharge {
         self.charge(self.input(input), self.output(output))
     }
 
-    /// What is charged once it is known what was used; never less than was reserved if nothing is given back. Otherwise it
-    /// may be less or more: how far what is less is given back now is told by [`gives_back`](Self::gives_back).
+    /// Returns the charge for a call of `model` once its usage is known. It may be more or less than `reserved`.
+    ///
+    /// It is never less if the provider [keeps](Refund::Kept) the unused part of a reservation.
     #[must_use]
     pub fn settle(&self, model: &str, reserved: TokenCharge, usage: Usage) -> TokenCharge {
         let cached = usage.cached.min(usage.input);
         let input = (usage.input - cached).saturating_add(cached.saturating_mul(self.terms().cached_input));
         let output = usage.output.saturating_mul(self.terms().output_weight(model));
         let used = self.charge(self.input(input), self.output(output));
-        match self.terms().given_back {
+        match self.terms().refund {
             Refund::Kept => used.at_least(reserved),
             Refund::Settled | Refund::Headers => used,
         }
     }
 
-    /// What stays charged of a call that was refused.
+    /// Returns the charge for a refused call.
     #[must_use]
     pub fn refused(&self, reserved: TokenCharge) -> TokenCharge {
         match self.terms().refused_tokens {
@@ -55,10 +60,10 @@ impl Provider {
         }
     }
 
-    /// Whether output is charged as it is produced, so that the maximum asked for plays no part.
+    /// Returns `true` if output is charged as it is generated. The maximum output of a call is then not reserved.
     #[must_use]
     pub fn is_produced(&self) -> bool {
-        self.terms().output == Output::Produced
+        self.terms().output == Output::Generated
     }
 
     fn input(self, tokens: u64) -> u64 {
@@ -70,7 +75,7 @@ impl Provider {
 
     fn output(self, tokens: u64) -> u64 {
         match self.terms().output {
-            Output::Reserved | Output::Larger | Output::Produced => tokens,
+            Output::Reserved | Output::Larger | Output::Generated => tokens,
             Output::Free => 0,
         }
     }

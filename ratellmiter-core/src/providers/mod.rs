@@ -1,13 +1,15 @@
 //! Facts about providers: accounting rules, response headers, places of token usage. Each fact has its source and date.
 
-pub(crate) mod catalog;
-pub(crate) mod charge;
+mod catalog;
+mod charge;
 pub(crate) mod header_values;
 pub(crate) mod limit_headers;
+pub(crate) mod limit_reading;
 pub(crate) mod provider;
+mod response_format;
 pub(crate) mod rfc3339;
-pub(crate) mod terms;
-#[cfg(feature = "tiktoken")]
-pub(crate) mod tiktoken;
+mod terms;
+pub(crate) mod tokens;
 pub(crate) mod usage;
 mod usage_in_json;
+mod usage_shapes;

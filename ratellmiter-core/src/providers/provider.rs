@@ -2,8 +2,11 @@
 
 use std::{error::Error, fmt, str::FromStr};
 
-use crate::providers::terms::{PerTime, RefusedRequests};
-pub use crate::providers::{catalog::Provider, charge::TokenCharge, terms::Refund};
+pub use super::{catalog::Provider, charge::TokenCharge, terms::Refund};
+use super::{
+    response_format::ResponseFormat,
+    terms::{PerTime, RefusedRequests},
+};
 
 impl Provider {
     /// Returns the name of the provider, as in a configuration file.
@@ -44,7 +47,7 @@ impl Provider {
     /// Returns when the unused part of a reservation is refunded.
     #[must_use]
     pub fn refund(&self) -> Refund {
-        self.terms().given_back
+        self.terms().refund
     }
 
     /// Returns `true` if a refused call counts as a request, or if that is unknown.
@@ -53,7 +56,7 @@ impl Provider {
         self.terms().refused_requests != RefusedRequests::Free
     }
 
-    /// Returns `true` if the header with the remaining requests means those of the day, not of the minute.
+    /// Returns `true` if the header with the remaining requests counts the requests of the day, not of the minute.
     #[must_use]
     pub fn requests_header_is_per_day(&self) -> bool {
         self.terms().requests_header == PerTime::Day
@@ -63,6 +66,11 @@ impl Provider {
     #[must_use]
     pub fn remaining_rounded_to(&self) -> u64 {
         self.terms().remaining_rounded_to
+    }
+
+    /// Returns the formats of all providers' responses, in a fixed order.
+    pub(crate) fn response_formats() -> impl Iterator<Item = &'static ResponseFormat> {
+        Self::ALL.iter().map(|provider| &provider.terms().responses)
     }
 }
 

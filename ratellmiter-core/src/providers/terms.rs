@@ -1,89 +1,92 @@
-//! The terms of a contract.
+//! The facts that the catalog holds about each provider.
 
-/// How one provider counts.
+use super::response_format::ResponseFormat;
+
+/// The accounting rules of one provider, and the format of its responses.
 #[derive(Debug)]
-pub(crate) struct Terms {
-    /// The name of the provider.
-    pub(crate) name: &'static str,
-    /// The page that they follow.
-    pub(crate) source: &'static str,
+pub(super) struct Terms {
+    /// The name of the provider in a configuration.
+    pub(super) name: &'static str,
+    /// The page that documents the rules.
+    pub(super) source: &'static str,
     /// The year and month of that page.
-    pub(crate) date: &'static str,
-    pub(crate) input: Input,
-    /// How much of a token that was read from a cache counts: 0 or 1.
-    pub(crate) cached_input: u64,
-    pub(crate) output: Output,
-    /// How often a token of output counts when a call ends.
-    pub(crate) output_weight: u64,
-    /// The same for models that have this in their names.
-    pub(crate) output_weight_of: &'static [(&'static str, u64)],
-    pub(crate) given_back: Refund,
-    pub(crate) refused_requests: RefusedRequests,
-    pub(crate) refused_tokens: RefusedTokens,
-    /// The time that the header of the remaining requests is about.
-    pub(crate) requests_header: PerTime,
-    /// The header of the remaining tokens is rounded to a multiple of this.
-    pub(crate) remaining_rounded_to: u64,
-    /// The provider whose headers the answers have, see [`Provider::headers`](crate::providers::provider::Provider::headers).
-    pub(crate) headers: &'static str,
-    /// The limits that there are, by their names in a configuration.
-    pub(crate) limits: &'static [&'static str],
+    pub(super) date: &'static str,
+    pub(super) input: Input,
+    /// The weight of a token that was read from a cache: 0 or 1.
+    pub(super) cached_input: u64,
+    pub(super) output: Output,
+    /// The weight of an output token when a call ends.
+    pub(super) output_weight: u64,
+    /// Other weights of output tokens, for models whose names contain the text.
+    pub(super) output_weight_of: &'static [(&'static str, u64)],
+    pub(super) refund: Refund,
+    pub(super) refused_requests: RefusedRequests,
+    pub(super) refused_tokens: RefusedTokens,
+    /// The period of the header with the remaining requests.
+    pub(super) requests_header: PerTime,
+    /// The multiple to which the header with the remaining tokens is rounded.
+    pub(super) remaining_rounded_to: u64,
+    /// The family of the rate-limit headers, see [`Provider::headers`](super::provider::Provider::headers).
+    pub(super) headers: &'static str,
+    /// The limits of the provider, by their configuration keys.
+    pub(super) limits: &'static [&'static str],
+    pub(super) responses: ResponseFormat,
 }
 
 impl Terms {
-    /// How often a token of this model's output counts. If several names fit, it is the most.
-    pub(crate) fn output_weight(&self, model: &str) -> u64 {
-        let fits = |part: &str| model.to_ascii_lowercase().contains(&part.to_ascii_lowercase());
-        let own = self.output_weight_of.iter().filter(|(part, _)| fits(part)).map(|(_, weight)| *weight).max();
-        own.unwrap_or(self.output_weight)
+    /// Returns the weight of an output token of `model`. If its name contains several of the texts, the largest weight counts.
+    pub(super) fn output_weight(&self, model: &str) -> u64 {
+        let contains = |part: &str| model.to_ascii_lowercase().contains(&part.to_ascii_lowercase());
+        let weights = self.output_weight_of.iter().filter(|(part, _)| contains(part)).map(|(_, weight)| *weight);
+        weights.max().unwrap_or(self.output_weight)
     }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Input {
+pub(super) enum Input {
     Counted,
     Free,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Output {
-    /// The maximum asked for is charged when the call goes, beside the input.
+pub(super) enum Output {
+    /// The maximum output is charged when the call is sent, in addition to the input.
     Reserved,
-    /// The larger of both is charged when the call goes.
+    /// The larger of the input and the maximum output is charged when the call is sent.
     Larger,
-    /// Charged as it is produced.
-    Produced,
+    /// Output is charged as it is generated.
+    Generated,
     Free,
 }
 
-/// What becomes of that part of a reservation that was not used.
+/// The treatment of the unused part of a reservation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Refund {
-    /// It is given back when the call ends.
+    /// Refunded when the call ends.
     Settled,
-    /// It is given back as far as the server's header shows more remaining.
+    /// Refunded as far as the server's header shows more remaining tokens.
     Headers,
-    /// It stays charged for its minute.
+    /// Charged until the end of its minute.
     Kept,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RefusedRequests {
+pub(super) enum RefusedRequests {
     Counted,
     Free,
-    /// Nobody says.
+    /// Not documented.
     Unknown,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RefusedTokens {
+pub(super) enum RefusedTokens {
     Kept,
     Released,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PerTime {
+pub(super) enum PerTime {
     Minute,
     Day,
 }

@@ -1,100 +1,116 @@
-//! Where the providers put their counts, and what they call them.
+//! Token usage in the bodies of responses and in the events of streams.
 
 use serde_json::Value;
 
-use crate::providers::usage::Usage;
+use super::{
+    provider::Provider,
+    usage::{HasUsage, Usage},
+    usage_shapes::{UsageShape, cohere, ollama},
+};
 
-type Shape = fn(&Value) -> Option<Usage>;
-
-/// The places, and whose words are spoken there. Nothing else is looked at: a prompt may have the word "usage" in it too.
-const PLACES: &[(&str, Shape)] = &[
-    ("/usage", chat),
-    ("/usage", messages),
-    ("/usage", converse),
+/// The places of providers that are not in the catalog, as JSON pointers.
+const OTHER_PLACES: &[(&str, UsageShape)] = &[
     ("/usage", cohere),
-    ("/usageMetadata", gemini),
-    // OpenAI's `response.completed`.
-    ("/response/usage", messages),
-    // Anthropic's `message_start`.
-    ("/message/usage", messages),
-    // Bedrock's `ConverseStream`.
-    ("/metadata/usage", converse),
-    // Cohere's `message-end`, and its first version.
+    // Cohere's `message-end`.
     ("/delta/usage", cohere),
+    // The first version of Cohere's API.
     ("/meta", cohere),
-    // Groq's streams.
-    ("/x_groq/usage", chat),
     ("", ollama),
 ];
 
-/// What one body or event tells.
-pub(super) fn read(answer: &Value) -> Option<Usage> {
-    PLACES.iter().find_map(|(place, shape)| shape(answer.pointer(place)?))
+impl Usage {
+    /// Finds the usage in the body of a response, or in one event of a stream.
+    ///
+    /// Knows the shapes of `OpenAI` (chat and responses) and of the APIs that copy it, of Anthropic, Gemini, Bedrock's
+    /// Converse, Cohere and Ollama. Of a list of chunks, as Gemini sends, the last usage counts. Only the places where
+    /// these providers report usage are searched, so text in a prompt or an answer is never taken for usage.
+    ///
+    /// ```
+    /// use ratellmiter_core::Usage;
+    /// use serde_json::json;
+    ///
+    /// // Anthropic counts tokens read from the cache apart from the other input.
+    /// let answer = json!({"usage": {"input_tokens": 20, "cache_read_input_tokens": 3000, "output_tokens": 150}});
+    /// assert_eq!(Usage::from_json(&answer), Some(Usage::new(3020, 150).cached(3000)));
+    /// ```
+    #[must_use]
+    pub fn from_json(value: &Value) -> Option<Self> {
+        match value {
+            Value::Array(chunks) => chunks.iter().rev().find_map(find),
+            body => find(body),
+        }
+    }
+
+    /// Finds the usage in the text of a body: one JSON value, JSON lines, or server-sent events. The usage of several
+    /// parts is [merged](Self::merged).
+    ///
+    /// ```
+    /// use ratellmiter_core::Usage;
+    ///
+    /// let stream = r#"
+    /// data: {"type": "message_start", "message": {"usage": {"input_tokens": 25, "output_tokens": 1}}}
+    ///
+    /// data: {"type": "message_delta", "usage": {"output_tokens": 15}}
+    /// "#;
+    /// assert_eq!(Usage::from_text(stream), Some(Usage::new(25, 15)));
+    /// ```
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<Self> {
+        let text = text.trim_start_matches('\u{feff}');
+        if let Ok(body) = serde_json::from_str(text) {
+            return Self::from_json(&body);
+        }
+        let events = text.lines().map(|line| line.strip_prefix("data:").unwrap_or(line));
+        let parts = events.filter_map(|event| Self::from_json(&serde_json::from_str(event).ok()?));
+        parts.reduce(Self::merged)
+    }
 }
 
-/// `OpenAI`'s chat completions, and those of all who copy them.
-fn chat(usage: &Value) -> Option<Usage> {
-    let input = count(usage, "/prompt_tokens");
-    // xAI and Gemini leave the reasoning out of the completion, but not out of the total.
-    let rest = count(usage, "/total_tokens").zip(input).map(|(total, input)| total.saturating_sub(input));
-    // OpenAI, DeepSeek, Together.
-    let places = ["/prompt_tokens_details/cached_tokens", "/prompt_cache_hit_tokens", "/cached_tokens"];
-    let cached = places.iter().filter_map(|place| count(usage, place)).max();
-    told(input, cached, count(usage, "/completion_tokens").max(rest))
+/// Finds the usage in one body or event.
+fn find(body: &Value) -> Option<Usage> {
+    let of_providers = Provider::response_formats().flat_map(|format| format.usage_places);
+    of_providers.chain(OTHER_PLACES).find_map(|(place, shape)| shape(body.pointer(place)?))
 }
 
-/// Anthropic's messages and `OpenAI`'s responses. Both say `input_tokens`; with Anthropic the cache stands beside them, with
-/// `OpenAI` it is a detail of them.
-fn messages(usage: &Value) -> Option<Usage> {
-    let (input, cached) = if usage.get("input_tokens_details").is_some_and(Value::is_object) {
-        (count(usage, "/input_tokens"), "/input_tokens_details/cached_tokens")
-    } else {
-        let parts = ["/input_tokens", "/cache_creation_input_tokens", "/cache_read_input_tokens"];
-        (sum(usage, &parts), "/cache_read_input_tokens")
-    };
-    told(input, count(usage, cached), count(usage, "/output_tokens"))
+impl HasUsage for Value {
+    fn usage(&self) -> Option<Usage> {
+        Usage::from_json(self)
+    }
 }
 
-/// Bedrock's Converse: as with Anthropic, the cache stands beside the input.
-fn converse(usage: &Value) -> Option<Usage> {
-    let input = sum(usage, &["/inputTokens", "/cacheReadInputTokens", "/cacheWriteInputTokens"]);
-    told(input, count(usage, "/cacheReadInputTokens"), count(usage, "/outputTokens"))
+/// A body as text: JSON, JSON lines, or server-sent events. Other text has no usage.
+impl HasUsage for str {
+    fn usage(&self) -> Option<Usage> {
+        let text = self.trim_start();
+        let is_body = text.starts_with(['{', '[']) || text.starts_with("data:") || text.starts_with("event:");
+        is_body.then(|| Usage::from_text(text)).flatten()
+    }
 }
 
-/// What was counted, else what is billed.
-fn cohere(usage: &Value) -> Option<Usage> {
-    ["/tokens", "/billed_units"].iter().find_map(|place| {
-        let tokens = usage.pointer(place)?;
-        told(count(tokens, "/input_tokens"), None, count(tokens, "/output_tokens"))
-    })
+impl HasUsage for String {
+    fn usage(&self) -> Option<Usage> {
+        self.as_str().usage()
+    }
 }
 
-/// The cache is a part of the prompt; thoughts are no part of the candidates.
-fn gemini(usage: &Value) -> Option<Usage> {
-    let output = sum(usage, &["/candidatesTokenCount", "/thoughtsTokenCount"]);
-    told(count(usage, "/promptTokenCount"), count(usage, "/cachedContentTokenCount"), output)
+/// A body as bytes.
+impl HasUsage for [u8] {
+    fn usage(&self) -> Option<Usage> {
+        str::from_utf8(self).ok()?.usage()
+    }
 }
 
-fn ollama(answer: &Value) -> Option<Usage> {
-    told(count(answer, "/prompt_eval_count"), None, count(answer, "/eval_count"))
+impl HasUsage for Vec<u8> {
+    fn usage(&self) -> Option<Usage> {
+        self.as_slice().usage()
+    }
 }
 
-/// `None` if neither input nor output is told.
-fn told(input: Option<u64>, cached: Option<u64>, output: Option<u64>) -> Option<Usage> {
-    let usage = Usage::new(input.unwrap_or(0), output.unwrap_or(0)).cached(cached.unwrap_or(0));
-    input.or(output).map(|_| usage)
+impl HasUsage for bytes::Bytes {
+    fn usage(&self) -> Option<Usage> {
+        (**self).usage()
+    }
 }
 
-/// Of the counts that are there; `None` if none is.
-fn sum(usage: &Value, places: &[&str]) -> Option<u64> {
-    places.iter().filter_map(|place| count(usage, place)).reduce(u64::saturating_add)
-}
-
-/// A number of tokens. Fractions are rounded up; what is negative is no count.
-fn count(usage: &Value, place: &str) -> Option<u64> {
-    let number = usage.pointer(place)?;
-    // It is not negative, and what is too large becomes the largest.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    let rounded = |number: f64| number.ceil() as u64;
-    number.as_u64().or_else(|| number.as_f64().filter(|number| *number >= 0.0).map(rounded))
-}
+#[cfg(test)]
+mod tests;

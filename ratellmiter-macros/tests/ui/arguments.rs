@@ -1,4 +1,4 @@
-//! Arguments that cannot be used twice: the error is at the type, or at the receiver.
+//! Arguments that cannot be used twice. The error is at the type, or at the receiver.
 
 use ratellmiter_core::ratellmiter;
 

@@ -1,4 +1,4 @@
-//! Mistakes in the body, and names that are not there, read as they do without the attribute.
+//! Mistakes in the body, and unresolved names. The errors are those without the attribute.
 
 use ratellmiter_core::ratellmiter;
 

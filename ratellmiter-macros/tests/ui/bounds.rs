@@ -1,4 +1,4 @@
-//! Options that turn calls away, on functions that cannot say so: the error is at the option.
+//! Options that reject calls, on functions that cannot return a rejection. The error is at the option.
 
 use ratellmiter_core::ratellmiter;
 

@@ -1,4 +1,4 @@
-//! What is never called is called so, as it is without the attribute.
+//! Functions that are never called. The warning is that without the attribute.
 
 #![deny(dead_code)]
 

@@ -1,4 +1,4 @@
-//! What may not stand under the attribute.
+//! Items that the attribute cannot be applied to.
 
 use ratellmiter_core::ratellmiter;
 

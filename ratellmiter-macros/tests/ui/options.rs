@@ -1,4 +1,4 @@
-//! Mistakes in the options: each is one error, at the option.
+//! Mistakes in the options. Each causes one error, at the option.
 
 use ratellmiter_core::ratellmiter;
 
@@ -97,7 +97,7 @@ async fn bounded_in_parentheses() {}
 async fn stream_in_parentheses() {}
 
 fn main() {
-    // They are still there.
+    // The functions still exist.
     let _ = (literal(), unknown(), twice(), both(), without_value(), without_value_and_more());
     let _ = (without_value_at_the_end(), without_value_after_the_sign(), without_value_between());
     let _ = (stream_with_a_value(), bounded_with_a_value(), stream_and_classify(), classify_and_stream());

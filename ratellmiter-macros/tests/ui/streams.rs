@@ -1,4 +1,4 @@
-//! `stream` on functions that give none, or none whose place can be taken: the error is at the option or at the type.
+//! `stream` on functions that return no stream, or one that cannot be replaced. The error is at the option or at the type.
 
 use std::{
     pin::Pin,
@@ -62,7 +62,7 @@ fn waiting() -> Result<BoxStream<'static, u8>, ApiError> {
 }
 
 #[ratellmiter(stream, bounded)]
-fn turned_away() -> BoxStream<'static, u8> {
+fn plain_bounded() -> BoxStream<'static, u8> {
     Box::pin(stream::empty())
 }
 

@@ -1,4 +1,4 @@
-//! Variables that are never used are called so, as it is without the attribute.
+//! Variables that are never used. The warnings are those without the attribute.
 
 #![deny(warnings)]
 

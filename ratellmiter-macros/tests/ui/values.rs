@@ -1,4 +1,4 @@
-//! Values of the wrong type: the error is at the value.
+//! Values of the wrong type. The error is at the value.
 
 use ratellmiter_core::ratellmiter;
 

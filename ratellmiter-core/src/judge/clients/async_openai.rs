@@ -1,6 +1,6 @@
-//! `async-openai` 0.43: status, type, code and message; the headers are lost, so put
-//! [`observe`](crate::call::observe) under it where hints matter. A body that is not of its shape comes back as text, and so does an
-//! error in a stream of chat completions; the Responses API has events of its own for that.
+//! `async-openai` 0.43. Its error contains status, type, code and message, but no headers: for their hints an observer of
+//! [`observe`](mod@crate::observe) is needed. A body of another shape is kept as text, and so is an error in a stream of chat
+//! completions. The Responses API has events for errors.
 
 use std::error::Error;
 
@@ -11,7 +11,7 @@ use ::async_openai::{
 use serde_core::Serialize;
 
 use crate::{
-    judge::{Evidence, dispatch::Response},
+    judge::{classify::Response, evidence::Evidence},
     providers::usage::{HasUsage, Usage},
 };
 
@@ -21,7 +21,7 @@ pub(super) fn evidence<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<
             let api = &response.api_error;
             let body = serde_json::json!({ "error": { "type": api.r#type, "code": api.code, "message": api.message } });
             let evidence = Evidence::new().status(response.status_code.as_u16());
-            // Failures of 5xx have the whole body as their message.
+            // The message of a 5xx failure is its whole body.
             Some(if api.message.starts_with('{') {
                 evidence.body(&*api.message)
             } else {
@@ -29,34 +29,34 @@ pub(super) fn evidence<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<
             })
         }
         OpenAIError::JSONDeserialize(_, body) => Some(Evidence::new().body(&**body)),
-        // What it wraps is further down the chain, or in what the transport saw.
+        // The headers may be in the observed response.
         OpenAIError::Reqwest(error) => Some(Evidence::new().status(error.status().map_or(0, |status| status.as_u16()))),
         _ => None,
     }
 }
 
-/// The Responses API refuses inside of a success.
+/// The Responses API reports refusals in successful responses.
 impl Response for responses::Response {
     fn evidence(&self) -> Evidence<'_> {
         match &self.error {
-            Some(error) => in_success(&error.code, error.r#type.as_deref(), &error.message),
+            Some(error) => error_in_success(&error.code, error.r#type.as_deref(), &error.message),
             None => Evidence::new().status(200),
         }
     }
 }
 
-/// So does its stream, in an event.
+/// The streams of the Responses API report refusals in events.
 impl Response for responses::ResponseStreamEvent {
     fn evidence(&self) -> Evidence<'_> {
         match self {
             Self::ResponseFailed(failed) => failed.response.evidence(),
-            Self::ResponseError(error) => in_success(&error.code, None, &error.message),
+            Self::ResponseError(error) => error_in_success(&error.code, None, &error.message),
             _ => Evidence::new().status(200),
         }
     }
 }
 
-fn in_success(code: &impl Serialize, kind: Option<&str>, message: &str) -> Evidence<'static> {
+fn error_in_success(code: &impl Serialize, kind: Option<&str>, message: &str) -> Evidence<'static> {
     let body = serde_json::json!({ "error": { "code": code, "type": kind, "message": message } });
     Evidence::new().status(200).body(body.to_string())
 }
@@ -69,7 +69,7 @@ impl HasUsage for responses::Response {
     }
 }
 
-/// The last event of a stream tells, however it ended.
+/// The last event of a stream has the usage, whether or not it succeeded.
 impl HasUsage for responses::ResponseStreamEvent {
     fn usage(&self) -> Option<Usage> {
         match self {
@@ -83,18 +83,18 @@ impl HasUsage for responses::ResponseStreamEvent {
 
 impl HasUsage for chat::CreateChatCompletionResponse {
     fn usage(&self) -> Option<Usage> {
-        self.usage.as_ref().map(of_chat)
+        self.usage.as_ref().map(from_chat)
     }
 }
 
-/// One part of a stream; the last one tells, if `stream_options.include_usage` was asked for.
+/// The last part of a stream has the usage, with `stream_options.include_usage`.
 impl HasUsage for chat::CreateChatCompletionStreamResponse {
     fn usage(&self) -> Option<Usage> {
-        self.usage.as_ref().map(of_chat)
+        self.usage.as_ref().map(from_chat)
     }
 }
 
-fn of_chat(usage: &chat::CompletionUsage) -> Usage {
+fn from_chat(usage: &chat::CompletionUsage) -> Usage {
     let cached = usage.prompt_tokens_details.as_ref().and_then(|details| details.cached_tokens);
     Usage::new(usage.prompt_tokens.into(), usage.completion_tokens.into()).cached(cached.unwrap_or_default().into())
 }

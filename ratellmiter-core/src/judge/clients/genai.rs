@@ -1,23 +1,23 @@
-//! `genai` 0.7: status, headers and body are all in the error. A stream sends its request when it is first polled, and gives a
-//! first event before that.
+//! `genai` 0.7. Its error contains status, headers and body. A stream sends its request when it is first polled, and
+//! yields its first event before that.
 
 use std::error::Error;
 
 use ::genai::{chat, webc};
 
 use crate::{
-    judge::{Evidence, dispatch::Response},
+    judge::{classify::Response, evidence::Evidence},
     providers::usage::{HasUsage, Usage},
 };
 
 pub(super) fn evidence<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<'a>> {
     let error = error.downcast_ref::<::genai::Error>()?;
     match error {
-        // What it wraps is not in the chain. Without a status it was no answer of a server: zero is judged as a failure.
+        // The inner error is not in the source chain. Without a status there was no response. Zero is judged as a failure.
         ::genai::Error::WebStream { error, .. } => {
             return evidence(&**error).or_else(|| Some(Evidence::new().status(0)));
         }
-        // An event in a stream: with Anthropic the whole of it, else the error alone.
+        // An event of a stream: the whole event for Anthropic, the error alone for others.
         ::genai::Error::ChatResponse { body, .. } => {
             let event = if body.get("error").is_some() { body.clone() } else { serde_json::json!({ "error": body }) };
             return Some(Evidence::new().status(200).body(event.to_string()));
@@ -41,17 +41,17 @@ pub(super) fn evidence<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<
 
 impl HasUsage for chat::ChatResponse {
     fn usage(&self) -> Option<Usage> {
-        of(&self.usage)
+        from_chat(&self.usage)
     }
 }
 
 impl HasUsage for ::genai::embed::EmbedResponse {
     fn usage(&self) -> Option<Usage> {
-        of(&self.usage)
+        from_chat(&self.usage)
     }
 }
 
-/// A success; an error is no event.
+/// An event is always a success, since errors are not events.
 impl Response for chat::ChatStreamEvent {
     fn evidence(&self) -> Evidence<'_> {
         Evidence::new().status(200)
@@ -62,17 +62,17 @@ impl Response for chat::ChatStreamEvent {
     }
 }
 
-/// The last event of a stream tells, if `ChatOptions::with_capture_usage` was asked for.
+/// The last event of a stream has the usage, with `ChatOptions::with_capture_usage`.
 impl HasUsage for chat::ChatStreamEvent {
     fn usage(&self) -> Option<Usage> {
         match self {
-            Self::End(end) => of(end.captured_usage.as_ref()?),
+            Self::End(end) => from_chat(end.captured_usage.as_ref()?),
             _ => None,
         }
     }
 }
 
-fn of(usage: &chat::Usage) -> Option<Usage> {
+fn from_chat(usage: &chat::Usage) -> Option<Usage> {
     let count = |tokens: Option<i32>| tokens.and_then(|tokens| u64::try_from(tokens).ok());
     let (input, output) = (count(usage.prompt_tokens), count(usage.completion_tokens));
     if input.is_none() && output.is_none() {

@@ -1,9 +1,9 @@
-//! What is known of the errors of client crates: one small file for each, behind a feature. They collect evidence and
-//! hold no rules.
+//! Adapters for the errors of client crates, each behind the feature of its client. They collect evidence and have no
+//! rules.
 
 use std::{error::Error, time::SystemTime};
 
-use super::{Evidence, Verdict, judge};
+use super::{evidence::Evidence, rules::judge, verdict::Verdict};
 
 #[cfg(feature = "async-openai")]
 mod async_openai;
@@ -15,18 +15,18 @@ mod reqwest;
 mod rig;
 
 #[cfg(any(feature = "reqwest", feature = "reqwest-012"))]
-pub use reqwest::{LlmResponseExt, ResponseError};
+pub use reqwest::ResponseError;
 
 type Adapter = for<'a> fn(&'a (dyn Error + 'static)) -> Option<Evidence<'a>>;
 
-/// The adapters of all clients that are enabled.
+/// The adapters of all enabled clients.
 const ADAPTERS: &[Adapter] = &[
     #[cfg(feature = "async-openai")]
     async_openai::evidence,
     #[cfg(feature = "genai")]
     genai::evidence,
     #[cfg(any(feature = "reqwest", feature = "reqwest-012"))]
-    reqwest::http_error,
+    reqwest::response_error,
     #[cfg(feature = "reqwest")]
     reqwest::v13::evidence,
     #[cfg(feature = "reqwest-012")]
@@ -35,7 +35,7 @@ const ADAPTERS: &[Adapter] = &[
     rig::evidence,
 ];
 
-/// The verdict on one link of a source chain, if it belongs to a client that is known.
+/// Returns the verdict on one error of a source chain, or `None` if it belongs to no enabled client.
 pub(super) fn verdict(error: &(dyn Error + 'static)) -> Option<Verdict> {
     let evidence = ADAPTERS.iter().find_map(|adapter| adapter(error))?;
     Some(judge(&evidence, SystemTime::now()))

@@ -1,30 +1,29 @@
-//! `reqwest`, both majors in use. A response keeps everything, and the error of `error_for_status` the status alone: read
-//! a failed response with [`LlmResponseExt::error_for_refusal`] and nothing is lost.
+//! Both major versions of `reqwest` in use. A response has all evidence; the error of `error_for_status` has the status
+//! alone. [`ResponseError`] keeps the headers and the body of a failed response.
 
-use std::{error::Error, fmt, future::Future};
+use std::{error::Error, fmt};
 
 use http::{HeaderMap, StatusCode};
 
-use crate::{
-    call::context,
-    judge::{Classify, Evidence, Verdict, dispatch::Response, judge},
+use crate::judge::{
+    classify::{Classify, Response},
+    evidence::Evidence,
+    rules::judge,
+    verdict::Verdict,
 };
 
-/// So much of the body of a failed response is read.
-const MOST: usize = 16 << 10;
-
-/// A response with a status that is no success: its headers, and the first 16 KiB of its body.
+/// A response whose status is not a success: its headers, and the first 16 KiB of its body.
 #[derive(Debug, Clone)]
 pub struct ResponseError {
-    /// The status.
+    /// The status of the response.
     pub status: StatusCode,
-    /// All headers.
+    /// All headers of the response.
     pub headers: HeaderMap,
-    /// The start of the body; what is not UTF-8 in it is replaced.
+    /// The start of the body, with invalid UTF-8 replaced.
     pub body: String,
 }
 
-/// The status alone: bodies and headers may hold what does not belong in a log.
+/// Writes the status alone, because headers and bodies may contain secrets.
 impl fmt::Display for ResponseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the server answered {}", self.status)
@@ -45,22 +44,9 @@ impl Classify for ResponseError {
     }
 }
 
-/// Our own error, inside of somebody else's.
-pub(super) fn http_error<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<'a>> {
+/// Returns the evidence of a [`ResponseError`] in a source chain.
+pub(super) fn response_error<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<'a>> {
     error.downcast_ref().map(ResponseError::evidence)
-}
-
-/// Turns a failed response into an error from which the limiter can tell what was refused, and for how long.
-pub trait LlmResponseExt: Sized {
-    /// The response, if its status is a success.
-    ///
-    /// # Errors
-    /// Any other status, with the headers and the first 16 KiB of the body. A body that breaks off is kept as far as it came.
-    /// In a function with `#[ratellmiter]` the limiter is told of them too, so it does not matter what becomes of the error.
-    ///
-    /// # Cancel safety
-    /// Dropping the future drops the response.
-    fn error_for_refusal(self) -> impl Future<Output = Result<Self, ResponseError>> + Send;
 }
 
 macro_rules! major {
@@ -69,37 +55,16 @@ macro_rules! major {
         pub(super) mod $module {
             use super::*;
 
-            impl LlmResponseExt for $reqwest::Response {
-                async fn error_for_refusal(mut self) -> Result<Self, ResponseError> {
-                    let status = self.status();
-                    if status.is_success() {
-                        context::record_body(status.as_u16(), self.headers(), None);
-                        return Ok(self);
-                    }
-                    let mut body = Vec::new();
-                    while let Ok(Some(chunk)) = self.chunk().await {
-                        body.extend_from_slice(&chunk[..chunk.len().min(MOST - body.len())]);
-                        if body.len() == MOST {
-                            break;
-                        }
-                    }
-                    let (headers, body) = (self.headers().clone(), String::from_utf8_lossy(&body).into_owned());
-                    // Whatever the caller makes of this error, the limiter knows.
-                    context::record_body(status.as_u16(), &headers, Some(body.clone()));
-                    Err(ResponseError { status, headers, body })
-                }
-            }
-
             impl Response for $reqwest::Response {
                 fn evidence(&self) -> Evidence<'_> {
                     Evidence::new().status(self.status().as_u16()).headers(self.headers())
                 }
             }
 
-            /// The error of `error_for_status` has the status and nothing else.
+            /// Returns the status of an error of `error_for_status`, which has no other evidence.
             pub(in crate::judge::clients) fn evidence<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<'a>> {
                 let error = error.downcast_ref::<$reqwest::Error>()?;
-                // Without a status it was no answer of a server: zero is judged as a failure.
+                // Without a status there was no response. Zero is judged as a failure.
                 Some(Evidence::new().status(error.status().map_or(0, |status| status.as_u16())))
             }
         }

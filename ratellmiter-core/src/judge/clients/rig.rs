@@ -1,12 +1,12 @@
-//! `rig-core` 0.44: the provider's reply is kept whole. Its own `is_retryable` takes a spent quota for a refusal. The events of
-//! a stream tell no usage; what its `finish` gives does.
+//! `rig-core` 0.44. Its error contains the provider's whole response. Its own `is_retryable` takes an exhausted quota for a
+//! refusal. The events of a stream have no usage; the result of its `finish` has.
 
 use std::error::Error;
 
 use rig_core::{completion, error::ProviderError};
 
 use crate::{
-    judge::Evidence,
+    judge::evidence::Evidence,
     providers::usage::{HasUsage, Usage},
 };
 

@@ -1,4 +1,4 @@
-//! The vectors, and other wordings of the same rules.
+//! The test vectors, and other wordings of the same errors.
 
 use http::{HeaderMap, HeaderName};
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ fn check(vectors: &Value, parse: impl Fn(&str) -> Option<Duration>) {
     for vector in vectors.as_array().unwrap() {
         let parsed = parse(vector["in"].as_str().unwrap());
         let expected = match &vector["ms"] {
-            Value::String(word) if word == "clamped" => Some(header_values::LONGEST),
+            Value::String(word) if word == "clamped" => Some(header_values::MAX_WAIT),
             millis => millis.as_u64().map(Duration::from_millis),
         };
         assert_eq!(parsed, expected, "{vector}");
@@ -25,7 +25,7 @@ fn check(vectors: &Value, parse: impl Fn(&str) -> Option<Duration>) {
 }
 
 #[test]
-fn all_times_of_the_vectors_are_read() {
+fn times_of_the_vectors_are_read() {
     let (vectors, now) = vectors();
     check(&vectors["durations"], header_values::duration);
     check(&vectors["retry_after"], |value| header_values::wait(value, now));
@@ -50,7 +50,7 @@ fn text(body: &Value) -> String {
 }
 
 #[test]
-fn all_outcomes_of_the_vectors_are_judged_right() {
+fn outcomes_of_the_vectors_have_their_verdict() {
     let (vectors, now) = vectors();
     let outcomes = vectors["outcomes"].as_array().unwrap();
     assert!(outcomes.len() >= 30);
@@ -59,24 +59,24 @@ fn all_outcomes_of_the_vectors_are_judged_right() {
         let mut evidence = Evidence::new().headers(&headers).body(text(&vector["body"]));
         evidence.status = vector["status"].as_u64().map(|status| u16::try_from(status).unwrap());
         let verdict = judge(&evidence, now);
-        let (name, limit) = match verdict {
+        let (name, scope) = match verdict {
             Verdict::Success => ("Success", "unknown"),
             Verdict::RateLimited { limit, .. } => ("RateLimited", coarse(limit)),
-            // The vectors call it the provider's.
+            // The vectors call this limit "provider".
             Verdict::Overloaded { .. } => ("Overloaded", "provider"),
             Verdict::QuotaExhausted { limit, .. } => ("QuotaExhausted", coarse(limit)),
             Verdict::Failed => ("Failed", "unknown"),
         };
         let millis = verdict.retry_after().map(|wait| u64::try_from(wait.as_millis()).unwrap());
         assert_eq!(
-            json!([name, limit, millis]),
+            json!([name, scope, millis]),
             json!([vector["verdict"], vector["scope"], vector["retry_ms"]]),
             "{vector}"
         );
     }
 }
 
-/// The vectors do not tell input from output.
+/// Returns the name of the limit in the vectors, which do not distinguish input and output.
 fn coarse(limit: LimitKind) -> &'static str {
     match limit {
         LimitKind::Unknown => "unknown",
@@ -94,7 +94,7 @@ fn judged(status: u16, headers: &[(&'static str, &str)], body: &Value) -> Verdic
     judge(&Evidence::new().status(status).headers(&headers).body(text(body)), vectors().1)
 }
 
-fn is_spent(verdict: Verdict, expected: LimitKind) -> bool {
+fn is_exhausted(verdict: Verdict, expected: LimitKind) -> bool {
     matches!(verdict, Verdict::QuotaExhausted { limit, .. } if limit == expected)
 }
 
@@ -103,7 +103,7 @@ fn is_refused(verdict: Verdict, expected: LimitKind) -> bool {
 }
 
 #[test]
-fn money_comes_before_the_status_in_any_wording() {
+fn billing_outranks_the_status_in_any_wording() {
     for code in [
         "credit_balance_exhausted",
         "organization_spend_limit_exceeded",
@@ -112,47 +112,47 @@ fn money_comes_before_the_status_in_any_wording() {
         "billing_hard_limit_reached",
     ] {
         let body = json!({ "error": { "code": code, "type": "x", "message": "Please try again in 3s." } });
-        assert!(is_spent(judged(429, &[("retry-after", "3")], &body), LimitKind::Billing), "{code}");
+        assert!(is_exhausted(judged(429, &[("retry-after", "3")], &body), LimitKind::Billing), "{code}");
     }
     let capped = json!({ "type": "error", "error": { "type": "invalid_request_error", "message": "You have reached your specified workspace API usage limits. You will regain access on 2027-01-01 at 00:00 UTC." } });
     let Verdict::QuotaExhausted { resumes_at: Some(resumes), limit: LimitKind::Billing } = judged(400, &[], &capped)
     else {
-        panic!("spent, with its end")
+        panic!("exhausted, with its end")
     };
     assert_eq!(
         resumes.duration_since(vectors().1).unwrap(),
         Duration::from_hours(24 * 38 - 7) + Duration::from_mins(20)
     );
     let billing = json!({ "error": { "type": "billing_error", "message": "" } });
-    assert!(is_spent(judged(402, &[], &billing), LimitKind::Billing));
+    assert!(is_exhausted(judged(402, &[], &billing), LimitKind::Billing));
 }
 
 #[test]
-fn a_day_comes_before_the_delay_beside_it() {
+fn daily_quota_outranks_the_delay_beside_it() {
     let body = |quota: &str| {
         json!([{ "error": { "code": 429, "status": "RESOURCE_EXHAUSTED", "message": "Quota exceeded",
             "details": [{ "retryDelay": "7s" }, { "violations": [{ "quotaId": quota }] }] } }])
     };
-    assert!(is_spent(judged(429, &[], &body("GenerateContentInputTokensPerDay-Free")), LimitKind::Daily));
+    assert!(is_exhausted(judged(429, &[], &body("GenerateContentInputTokensPerDay-Free")), LimitKind::Daily));
     let minute = judged(429, &[], &body("GenerateContentInputTokensPerMinute-Free"));
     assert_eq!(
         minute,
         Verdict::RateLimited { retry_after: Some(Duration::from_secs(7)), limit: LimitKind::InputTokens }
     );
     let none = json!({ "error": { "code": 429, "status": "RESOURCE_EXHAUSTED", "message": "Quota exceeded, limit: 0, model: x. Please retry in 10h17m5.7s." } });
-    assert!(is_spent(judged(429, &[], &none), LimitKind::Unknown));
-    // Told in words with its wait: the caller gets the wait, and it is more than ten minutes.
+    assert!(is_exhausted(judged(429, &[], &none), LimitKind::Unknown));
+    // A message with a wait: a refusal whose hint is more than ten minutes.
     let groq = json!({ "error": { "type": "tokens", "code": "rate_limit_exceeded", "message": "Rate limit reached on tokens per day (TPD): Limit 1, Used 1. Please try again in 24m7s." } });
     let hint = Some(Duration::from_secs(24 * 60 + 7));
     assert_eq!(judged(429, &[], &groq), Verdict::RateLimited { retry_after: hint, limit: LimitKind::Daily });
-    assert!(is_spent(
+    assert!(is_exhausted(
         judged(429, &[], &json!({ "message": "Too many tokens per day, please wait." })),
         LimitKind::Daily
     ));
 }
 
 #[test]
-fn an_error_in_a_success_is_recognised_and_talk_of_one_is_not() {
+fn error_in_a_success_is_recognised_unless_quoted() {
     let in_band =
         json!({ "error": { "code": 429, "message": "Provider returned error", "metadata": { "provider_name": "x" } } });
     assert!(is_refused(judged(200, &[], &in_band), LimitKind::Unknown));
@@ -168,7 +168,7 @@ fn an_error_in_a_success_is_recognised_and_talk_of_one_is_not() {
 }
 
 #[test]
-fn an_event_of_a_stream_is_recognised_as_an_error_is() {
+fn error_event_of_a_stream_is_recognised() {
     let failed = json!({ "type": "response.failed", "response": { "error": { "code": "rate_limit_exceeded" } } });
     assert!(is_refused(judged(200, &[], &failed), LimitKind::Unknown));
     let error = json!({ "type": "error", "code": "server_is_overloaded", "message": "busy", "sequence_number": 3 });
@@ -183,7 +183,7 @@ fn an_event_of_a_stream_is_recognised_as_an_error_is() {
 }
 
 #[test]
-fn scopes_are_told_apart() {
+fn message_names_the_limit_kind() {
     let scoped = |message: &str| judged(429, &[], &json!({ "error": { "message": message } }));
     for (message, scope) in [
         (
@@ -200,7 +200,7 @@ fn scopes_are_told_apart() {
 }
 
 #[test]
-fn the_rest() {
+fn status_code_and_hint_decide_otherwise() {
     assert_eq!(
         judged(
             503,

@@ -1,7 +1,10 @@
-//! Charges the input and the maximum of the output when a call goes, and gives nothing back within the minute. Refused
-//! calls count.
+//! Charges the input and the maximum output when a call is sent, and refunds nothing within the minute. Refused calls
+//! count.
 
-use crate::providers::terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms};
+use crate::providers::{
+    response_format::ResponseFormat,
+    terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms},
+};
 
 pub(super) const TERMS: Terms = Terms {
     name: "azure",
@@ -12,11 +15,12 @@ pub(super) const TERMS: Terms = Terms {
     output: Output::Reserved,
     output_weight: 1,
     output_weight_of: &[],
-    given_back: Refund::Kept,
+    refund: Refund::Kept,
     refused_requests: RefusedRequests::Counted,
     refused_tokens: RefusedTokens::Kept,
     requests_header: PerTime::Minute,
     remaining_rounded_to: 1,
     headers: "openai",
     limits: &["requests_per_minute", "tokens_per_minute"],
+    responses: ResponseFormat::NONE,
 };

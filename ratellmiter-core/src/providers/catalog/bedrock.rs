@@ -1,8 +1,11 @@
-//! Reserves the input, the cache's part included, and the maximum of the output, and settles when the call ends: what
-//! was read from a cache is given back, and output of Claude since 3.7 counts five times. Without a maximum it reserves
-//! the model's.
+//! Reserves the input, with its cached part, and the maximum output, and settles when the call ends: tokens read from a
+//! cache are refunded, and output of Claude since 3.7 counts five times. Without a maximum, it reserves that of the model.
 
-use crate::providers::terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms};
+use crate::providers::{
+    response_format::ResponseFormat,
+    terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms},
+    usage_shapes::converse,
+};
 
 pub(super) const TERMS: Terms = Terms {
     name: "bedrock",
@@ -13,11 +16,17 @@ pub(super) const TERMS: Terms = Terms {
     output: Output::Reserved,
     output_weight: 1,
     output_weight_of: &[("claude", 5)],
-    given_back: Refund::Settled,
+    refund: Refund::Settled,
     refused_requests: RefusedRequests::Unknown, // not documented
     refused_tokens: RefusedTokens::Released,
     requests_header: PerTime::Minute, // it has none
     remaining_rounded_to: 1,
     headers: "none",
     limits: &["requests_per_minute", "tokens_per_minute", "tokens_per_day"],
+    responses: ResponseFormat {
+        // Converse, and ConverseStream.
+        usage_places: &[("/usage", converse), ("/metadata/usage", converse)],
+        exhausted_quota_codes: &["servicequotaexceeded"],
+        ..ResponseFormat::NONE
+    },
 };

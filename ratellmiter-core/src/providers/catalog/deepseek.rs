@@ -1,6 +1,9 @@
-//! Limits the calls in flight and nothing else. A call is in flight to the end of its answer, a stream's included.
+//! Limits the calls in flight, and nothing else. A call is in flight until the end of its answer, or of its stream.
 
-use crate::providers::terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms};
+use crate::providers::{
+    response_format::ResponseFormat,
+    terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms},
+};
 
 pub(super) const TERMS: Terms = Terms {
     name: "deepseek",
@@ -11,11 +14,12 @@ pub(super) const TERMS: Terms = Terms {
     output: Output::Free,
     output_weight: 1,
     output_weight_of: &[],
-    given_back: Refund::Settled,
+    refund: Refund::Settled,
     refused_requests: RefusedRequests::Free,
     refused_tokens: RefusedTokens::Released,
     requests_header: PerTime::Minute, // it has none
     remaining_rounded_to: 1,
     headers: "none",
     limits: &["max_in_flight"],
+    responses: ResponseFormat::NONE,
 };

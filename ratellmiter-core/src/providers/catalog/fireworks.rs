@@ -1,7 +1,10 @@
-//! Meters the input, the input that no cache had, and the output that is generated. The first is the one that counts
-//! here.
+//! Meters the input, the input that was not read from a cache, and the generated output. The first of them is the input
+//! that is charged here.
 
-use crate::providers::terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms};
+use crate::providers::{
+    response_format::{ResponseFormat, limit_headers},
+    terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms},
+};
 
 pub(super) const TERMS: Terms = Terms {
     name: "fireworks",
@@ -12,11 +15,20 @@ pub(super) const TERMS: Terms = Terms {
     output: Output::Reserved, // not documented
     output_weight: 1,
     output_weight_of: &[],
-    given_back: Refund::Settled,                // not documented
+    refund: Refund::Settled,                    // not documented
     refused_requests: RefusedRequests::Unknown, // not documented
     refused_tokens: RefusedTokens::Kept,        // not documented
     requests_header: PerTime::Minute,           // it has none
     remaining_rounded_to: 1,
     headers: "fireworks",
     limits: &["requests_per_minute", "input_tokens_per_minute", "output_tokens_per_minute"],
+    responses: ResponseFormat {
+        // Sources disagree whether these limits are a second's or a minute's.
+        limit_headers: &[
+            limit_headers!(InputTokens, Unknown, "x-ratelimit-", "-tokens-prompt"),
+            limit_headers!(InputTokens, Unknown, "x-ratelimit-", "-tokens-cache-adjusted-prompt"),
+            limit_headers!(OutputTokens, Unknown, "x-ratelimit-", "-tokens-generated"),
+        ],
+        ..ResponseFormat::NONE
+    },
 };

@@ -1,6 +1,9 @@
-//! Counts input and output together as they are used, and requests by the second.
+//! Charges input and output as they are used. Requests are limited a second.
 
-use crate::providers::terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms};
+use crate::providers::{
+    response_format::{ResponseFormat, limit_headers},
+    terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms},
+};
 
 pub(super) const TERMS: Terms = Terms {
     name: "mistral",
@@ -8,14 +11,21 @@ pub(super) const TERMS: Terms = Terms {
     date: "2026-11",
     input: Input::Counted,
     cached_input: 1, // not documented
-    output: Output::Produced,
+    output: Output::Generated,
     output_weight: 1,
     output_weight_of: &[],
-    given_back: Refund::Settled,
+    refund: Refund::Settled,
     refused_requests: RefusedRequests::Unknown, // not documented
     refused_tokens: RefusedTokens::Released,
     requests_header: PerTime::Minute,
     remaining_rounded_to: 1,
     headers: "mistral",
     limits: &["requests_per_second", "tokens_per_minute", "tokens_per_month"],
+    responses: ResponseFormat {
+        limit_headers: &[
+            limit_headers!(Requests, Minute, "x-ratelimit-", "-req-minute"),
+            limit_headers!(Tokens, Minute, "x-ratelimit-", "-tokens-minute"),
+        ],
+        ..ResponseFormat::NONE
+    },
 };

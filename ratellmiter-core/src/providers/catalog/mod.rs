@@ -1,4 +1,5 @@
-//! The providers: one file for each with its accounting rules, their source and its date, and one line in this list.
+//! The providers: one file each, with its accounting rules, the format of its responses, their source and date, and one
+//! line in this list.
 
 use crate::providers::terms::Terms;
 
@@ -23,7 +24,7 @@ macro_rules! providers {
         /// let settled = Provider::Bedrock.settle("anthropic.claude-sonnet-4", reserved, Usage::new(1_000, 300));
         /// assert_eq!(settled.total, 2_500);
         ///
-        /// // Names are for files.
+        /// // Configuration files use the name.
         /// assert_eq!("bedrock".parse(), Ok(Provider::Bedrock));
         /// ```
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

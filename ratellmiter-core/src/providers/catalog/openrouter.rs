@@ -1,7 +1,10 @@
-//! Counts requests to free models, and credit. Tokens are limited by the provider behind it, whichever that is: they
-//! are counted as those of a provider that is not known.
+//! Limits requests to free models, and credit. Tokens are limited by the provider behind it, which is not known: they are
+//! charged as by [`Provider::Generic`](super::Provider::Generic).
 
-use crate::providers::terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms};
+use crate::providers::{
+    response_format::{ResponseFormat, limit_headers},
+    terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms},
+};
 
 pub(super) const TERMS: Terms = Terms {
     name: "openrouter",
@@ -12,11 +15,15 @@ pub(super) const TERMS: Terms = Terms {
     output: Output::Reserved, // not documented
     output_weight: 1,
     output_weight_of: &[],
-    given_back: Refund::Settled,                // not documented
+    refund: Refund::Settled,                    // not documented
     refused_requests: RefusedRequests::Unknown, // not documented
     refused_tokens: RefusedTokens::Kept,        // not documented
     requests_header: PerTime::Minute,           // not documented
     remaining_rounded_to: 1,
     headers: "openrouter",
     limits: &["requests_per_minute", "requests_per_day"],
+    responses: ResponseFormat {
+        limit_headers: &[limit_headers!(Requests, Unknown, "x-ratelimit-", "")],
+        ..ResponseFormat::NONE
+    },
 };

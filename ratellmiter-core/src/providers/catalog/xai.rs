@@ -1,6 +1,9 @@
-//! Counts all tokens as they are used: input, cached input, output and reasoning. Requests are limited by the second.
+//! Charges all tokens as they are used: input, cached input, output and reasoning. Requests are limited a second.
 
-use crate::providers::terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms};
+use crate::providers::{
+    response_format::ResponseFormat,
+    terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms},
+};
 
 pub(super) const TERMS: Terms = Terms {
     name: "xai",
@@ -8,14 +11,15 @@ pub(super) const TERMS: Terms = Terms {
     date: "2026-11",
     input: Input::Counted,
     cached_input: 1,
-    output: Output::Produced,
+    output: Output::Generated,
     output_weight: 1,
     output_weight_of: &[],
-    given_back: Refund::Settled,
+    refund: Refund::Settled,
     refused_requests: RefusedRequests::Unknown, // not documented
     refused_tokens: RefusedTokens::Released,
     requests_header: PerTime::Minute, // not documented
     remaining_rounded_to: 1,
     headers: "none", // not documented
     limits: &["requests_per_second", "tokens_per_minute"],
+    responses: ResponseFormat::NONE,
 };

@@ -1,10 +1,10 @@
-//! The headers of each provider in their real shapes, and any bytes at all.
+//! The headers of each provider, and arbitrary bytes.
 
 use http::{HeaderName, HeaderValue};
 use proptest::prelude::*;
 
 use super::*;
-use crate::providers::header_values::LONGEST;
+use crate::providers::header_values::MAX_WAIT;
 
 const VECTORS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/outcomes.json"));
 
@@ -13,7 +13,7 @@ fn now() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_502_400)
 }
 
-/// From lines `name: value`.
+/// Parses lines of the form `name: value`.
 fn headers(lines: &str) -> HeaderMap {
     let pairs = lines.lines().filter_map(|line| line.trim().split_once(": "));
     let mut headers = HeaderMap::new();
@@ -23,7 +23,7 @@ fn headers(lines: &str) -> HeaderMap {
     headers
 }
 
-/// In one line each, such as "Requests/Minute 59 of 60, 1s".
+/// Formats each reading as one line, such as "Requests/Minute 59 of 60, 1s".
 fn shown(readings: &[LimitReading]) -> Vec<String> {
     let number = |number: Option<u64>| number.map_or_else(|| "?".to_owned(), |number| number.to_string());
     let line = |LimitReading { unit, per, limit, remaining, reset }: &LimitReading| {
@@ -39,7 +39,7 @@ fn check(lines: &str, expected: &[&str]) {
 }
 
 #[test]
-fn openai_counts_by_the_minute_and_its_resets_are_durations() {
+fn openai_limits_are_per_minute_with_durations() {
     check(
         "x-ratelimit-limit-requests: 60
          x-ratelimit-remaining-requests: 59
@@ -61,7 +61,7 @@ fn openai_counts_by_the_minute_and_its_resets_are_durations() {
 }
 
 #[test]
-fn of_a_project_and_its_organisation_the_tighter_binds() {
+fn tighter_of_project_and_organisation_counts() {
     let organisation = |remaining: &str| {
         format!(
             "x-ratelimit-limit-tokens: 150000
@@ -73,7 +73,7 @@ fn of_a_project_and_its_organisation_the_tighter_binds() {
         )
     };
     check(&organisation("149984"), &["Tokens/Minute 57000 of 60000, 3s"]);
-    // The project's limit stays true while less of the organisation's is left.
+    // The lower limit is kept, though the organisation has less remaining.
     check(&organisation("2000"), &["Tokens/Minute 2000 of 60000, 360s"]);
     check(&organisation("many"), &["Tokens/Minute 57000 of 60000, 3s"]);
     check(
@@ -85,7 +85,7 @@ fn of_a_project_and_its_organisation_the_tighter_binds() {
 }
 
 #[test]
-fn azure_sends_bare_numbers() {
+fn azure_resets_are_numbers() {
     check(
         "x-ratelimit-limit-requests: 100
          x-ratelimit-remaining-requests: 99
@@ -98,7 +98,7 @@ fn azure_sends_bare_numbers() {
 }
 
 #[test]
-fn groq_counts_requests_by_the_day() {
+fn groq_requests_are_per_day() {
     let groq = headers(
         "retry-after: 2
          x-ratelimit-limit-requests: 14400
@@ -113,14 +113,14 @@ fn groq_counts_requests_by_the_day() {
 }
 
 #[test]
-fn anthropic_tells_of_input_and_output_and_its_resets_are_dates() {
+fn anthropic_shows_input_and_output_with_dates() {
     let requests = "anthropic-ratelimit-requests-limit: 4000
          anthropic-ratelimit-requests-remaining: 3999
          anthropic-ratelimit-requests-reset: 2026-11-24T06:40:01Z
          anthropic-ratelimit-tokens-limit: 400000
          anthropic-ratelimit-tokens-remaining: 391000
          anthropic-ratelimit-tokens-reset: 2026-11-24T06:40:42Z";
-    // The most restrictive of all only where nothing says which that is.
+    // The combined limit is read only without limits on input and output.
     check(requests, &["Requests/Minute 3999 of 4000, 1s", "Tokens/Minute 391000 of 400000, 42s"]);
     check(
         &format!(
@@ -146,12 +146,12 @@ fn anthropic_tells_of_input_and_output_and_its_resets_are_dates() {
         &format!("{requests}\nanthropic-ratelimit-input-tokens-limit: none"),
         &["Requests/Minute 3999 of 4000, 1s", "Tokens/Minute 391000 of 400000, 42s"],
     );
-    // Capacities of other tiers are not the limits of this one.
+    // The capacity of another service tier is not read.
     check("anthropic-priority-input-tokens-limit: 10000\nanthropic-priority-input-tokens-remaining: 9618", &[]);
 }
 
 #[test]
-fn of_fireworks_meters_for_input_the_smaller_share_binds() {
+fn smaller_share_of_fireworks_input_limits_counts() {
     check(
         "x-ratelimit-limit-tokens-prompt: 60000
          x-ratelimit-remaining-tokens-prompt: 30000
@@ -162,12 +162,12 @@ fn of_fireworks_meters_for_input_the_smaller_share_binds() {
          x-ratelimit-over-limit: no",
         &["InputTokens/Unknown 100000 of 1000000, ?", "OutputTokens/Unknown 35871 of 36000, ?"],
     );
-    // No share.
+    // Without a remainder there is no share.
     check("x-ratelimit-limit-tokens-prompt: 60000", &[]);
 }
 
 #[test]
-fn mistral_names_the_minute() {
+fn mistral_limits_are_per_minute() {
     check(
         "x-ratelimit-limit-req-minute: 60
          x-ratelimit-remaining-req-minute: 59
@@ -179,7 +179,7 @@ fn mistral_names_the_minute() {
 }
 
 #[test]
-fn openrouter_does_not_say_of_which_time() {
+fn openrouter_limits_have_an_unknown_period() {
     check(
         "X-RateLimit-Limit: 20
          X-RateLimit-Remaining: 0
@@ -189,7 +189,7 @@ fn openrouter_does_not_say_of_which_time() {
 }
 
 #[test]
-fn together_has_limits_of_two_kinds() {
+fn together_limits_requests_and_tokens() {
     check(
         "x-ratelimit-limit: 10
          x-ratelimit-remaining: 9
@@ -202,12 +202,12 @@ fn together_has_limits_of_two_kinds() {
          x-tokenlimit-remaining-dynamic: 8999",
         &["Requests/Unknown 10 of 50, ?", "Tokens/Unknown 2995 of 3000, ?"],
     );
-    // Now only on a refusal, when to come again: no limit.
+    // A reset alone, as Together now sends on refusals, is not a limit.
     check("x-ratelimit-reset: 4", &[]);
 }
 
 #[test]
-fn the_ietfs_items_belong_to_policies() {
+fn ietf_items_belong_to_policies() {
     check(
         "RateLimit-Policy: \"burst\";q=10;w=1, \"minute\";q=100;w=60, \"daily\";q=1000;w=86400;qu=\"requests\"
          RateLimit: \"daily\";r=800;t=40000, \"minute\";r=50;t=30;pk=:dHJpYWwxMjEzMjM=:",
@@ -222,7 +222,7 @@ fn the_ietfs_items_belong_to_policies() {
     );
     check("RateLimit-Policy: \"minute\";q=100;w=60", &["Requests/Minute ? of 100, ?"]);
     check("RateLimit: \"default\";r=50;t=30", &["Requests/Unknown 50 of ?, 30s"]);
-    // Two that bind in the same minute.
+    // Two policies of the same period.
     check(
         "RateLimit-Policy: \"user\";q=100;w=60, \"tenant\";q=500;w=60
          RateLimit: \"user\";r=90;t=6, \"tenant\";r=3;t=59",
@@ -231,7 +231,7 @@ fn the_ietfs_items_belong_to_policies() {
 }
 
 #[test]
-fn the_ietfs_other_units_are_none() {
+fn other_ietf_units_are_ignored() {
     check(
         "RateLimit-Policy: \"size\";q=1000000;w=60;qu=\"content-bytes\", \"open\";q=5;w=60;qu=concurrent-requests
          RateLimit: \"size\";r=0;t=30, \"open\";r=0;t=30",
@@ -241,7 +241,7 @@ fn the_ietfs_other_units_are_none() {
 }
 
 #[test]
-fn of_equals_the_one_that_stays_longer_counts() {
+fn later_reset_of_equally_tight_limits_counts() {
     check("RateLimit: \"a\";r=5;t=90, \"b\";r=0;t=20, \"c\";r=0;t=30", &["Requests/Unknown 0 of ?, 30s"]);
     check(
         "x-ratelimit-remaining-tokens: 0
@@ -253,13 +253,13 @@ fn of_equals_the_one_that_stays_longer_counts() {
 }
 
 #[test]
-fn a_list_without_end_is_not_read_to_its_end() {
-    let list = "\"a\";r=5, ".repeat(MOST_POLICIES);
+fn long_list_of_policies_is_cut_off() {
+    let list = "\"a\";r=5, ".repeat(MAX_POLICIES);
     check(&format!("RateLimit: {list}\"b\";r=0"), &["Requests/Unknown 5 of ?, ?"]);
 }
 
 #[test]
-fn older_drafts_have_no_names() {
+fn policies_of_older_drafts_have_no_names() {
     let fields = "RateLimit-Remaining: 50\nRateLimit-Reset: 30\n";
     check(&format!("{fields}RateLimit-Limit: 100"), &["Requests/Unknown 50 of 100, 30s"]);
     check(&format!("{fields}RateLimit-Limit: 100, 10;w=1, 100;w=60"), &["Requests/Minute 50 of 100, 30s"]);
@@ -275,7 +275,7 @@ fn older_drafts_have_no_names() {
 }
 
 #[test]
-fn the_malformed_is_as_if_it_were_not_there() {
+fn malformed_values_are_ignored() {
     let junk = ["-1", "+5", "NaN", "inf", "1e3", "0x10", "1,000", "60 60", "unlimited", "", ".", "1.2.3", "½"];
     let too_large = ["18446744073709551616", "99999999999999999999999999"];
     for value in junk.into_iter().chain(too_large) {
@@ -296,8 +296,8 @@ fn the_malformed_is_as_if_it_were_not_there() {
 }
 
 #[test]
-fn numbers_at_the_edge_are_read() {
-    // A fraction of a request is none.
+fn extreme_numbers_are_read() {
+    // Fractions are dropped.
     check("x-ratelimit-limit-requests: 60.0\nx-ratelimit-remaining-requests: 58.97", &["Requests/Minute 58 of 60, ?"]);
     let most = "x-ratelimit-limit: 18446744073709551615\nx-ratelimit-remaining: 18446744073709551615";
     check(most, &["Requests/Unknown 18446744073709551615 of 18446744073709551615, ?"]);
@@ -305,19 +305,19 @@ fn numbers_at_the_edge_are_read() {
         "x-ratelimit-remaining-tokens: 10\nx-ratelimit-reset-tokens: 99999999999999999999",
         &["Tokens/Minute 10 of ?, 2678400s"],
     );
-    // More than all cannot remain.
+    // The remainder is at most the limit.
     check("x-ratelimit-limit-requests: 60\nx-ratelimit-remaining-requests: 61", &["Requests/Minute 60 of 60, ?"]);
 }
 
 #[test]
-fn a_limit_of_zero_says_nothing() {
+fn limit_of_zero_is_ignored() {
     check("x-ratelimit-limit-req-minute: 0\nx-ratelimit-remaining-req-minute: 0", &[]);
     check("RateLimit-Policy: \"minute\";q=0;w=60\nRateLimit: \"minute\";r=0;t=30", &[]);
     check("x-ratelimit-limit-tokens: 0\nx-ratelimit-limit-project-tokens: 60000", &["Tokens/Minute ? of 60000, ?"]);
 }
 
 #[test]
-fn of_a_header_that_is_there_twice_the_tighter_counts() {
+fn tightest_value_of_a_repeated_header_counts() {
     check(
         "x-ratelimit-limit-requests: 60
          x-ratelimit-limit-requests: 50
@@ -331,14 +331,14 @@ fn of_a_header_that_is_there_twice_the_tighter_counts() {
 }
 
 #[test]
-fn nothing_is_allocated_where_there_are_no_limits() {
+fn headers_without_limits_allocate_nothing() {
     for lines in ["", "content-type: application/json\nretry-after: 3\nx-request-id: req_1\ndate: today"] {
         assert_eq!(readings(&headers(lines), now(), false).capacity(), 0);
     }
 }
 
 #[test]
-fn all_limits_of_the_vectors_are_read() {
+fn limits_of_the_vectors_are_read() {
     let vectors: serde_json::Value = serde_json::from_str(VECTORS).unwrap();
     let expected = |id: &str| -> &[&str] {
         match id {
@@ -360,17 +360,19 @@ fn all_limits_of_the_vectors_are_read() {
     assert_eq!(read, 5);
 }
 
-/// Every name that is looked at.
+/// Returns the names of all headers that are read.
 fn names() -> Vec<&'static str> {
-    let tables = NAMES.iter().map(|(_, _, names)| *names).chain([REQUESTS, MOST_RESTRICTIVE]);
+    let of_providers =
+        Provider::response_formats().flat_map(|format| [format.limit_headers, format.combined_limit_headers]);
+    let tables = of_providers.chain([TOGETHER, &[REQUESTS]]).flatten();
     let ietf = ["ratelimit", "ratelimit-policy", "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"];
     tables.flat_map(|names| [names.limit, names.remaining, names.reset]).chain(ietf).collect()
 }
 
-/// Headers with values like these, some of them several times.
+/// Generates headers with values from `value`, some of them repeated.
 fn any_headers(value: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = HeaderMap> {
     let value = value.prop_map(|mut bytes| {
-        // Others cannot be in a header.
+        // Other bytes are not allowed in a header.
         bytes.retain(|byte| HeaderValue::from_bytes(&[*byte]).is_ok());
         HeaderValue::from_bytes(&bytes).unwrap()
     });
@@ -384,29 +386,29 @@ fn any_headers(value: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = H
     })
 }
 
-fn holds_what_is_promised(readings: &[LimitReading]) -> Result<(), TestCaseError> {
+fn check_invariants(readings: &[LimitReading]) -> Result<(), TestCaseError> {
     for (at, reading) in readings.iter().enumerate() {
         let is_same = |other: &LimitReading| (other.unit, other.per) == (reading.unit, reading.per);
         prop_assert!(!readings[..at].iter().any(is_same), "{readings:?}");
         prop_assert!(reading.limit.is_some() || reading.remaining.is_some());
         prop_assert_ne!(reading.limit, Some(0));
         prop_assert!(reading.remaining <= reading.limit.or(Some(u64::MAX)));
-        prop_assert!(reading.reset.unwrap_or_default() <= LONGEST);
+        prop_assert!(reading.reset.unwrap_or_default() <= MAX_WAIT);
     }
     Ok(())
 }
 
 proptest! {
     #[test]
-    fn no_bytes_panic_or_break_a_promise(
+    fn any_bytes_keep_the_invariants(
         headers in any_headers(prop::collection::vec(any::<u8>(), 0..60)), skew in any::<u32>(), daily: bool,
     ) {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(skew.into());
-        holds_what_is_promised(&readings(&headers, now, daily))?;
+        check_invariants(&readings(&headers, now, daily))?;
     }
 
     #[test]
-    fn nearly_right_texts_do_not_either(
+    fn malformed_texts_keep_the_invariants(
         headers in any_headers(
             "[0-9]{1,21}(\\.[0-9]{0,3})?(s|ms|m0s|;w=60)?|[-+]?[0-9]{1,3}|NaN|2026-1[0-9]-2[0-9]T0[0-9]:00:00Z\
              |(\"[ab]?\"(;[ ]?(q|r|w|t|qu|pk)=(0|1|60|86400|-1|[0-9]{18,22}|\"requests\"|:=:)){0,4},?[ ]?){0,4}\
@@ -415,11 +417,11 @@ proptest! {
         ),
         daily: bool,
     ) {
-        holds_what_is_promised(&readings(&headers, now(), daily))?;
+        check_invariants(&readings(&headers, now(), daily))?;
     }
 
     #[test]
-    fn another_header_of_the_same_limit_never_loosens_it(
+    fn second_header_only_tightens_a_limit(
         one in (1..1000_u64, 0..1000_u64), other in (1..1000_u64, 0..1000_u64),
     ) {
         let lines = |kind: &str, (limit, remaining): (u64, u64)| {
@@ -431,7 +433,7 @@ proptest! {
     }
 
     #[test]
-    fn of_two_times_unknown_the_smaller_share_binds(
+    fn smaller_share_of_unknown_periods_counts(
         one in (1..1000_u64, 0..1000_u64), other in (1..1000_u64, 0..1000_u64),
     ) {
         let lines = |kind: &str, (limit, remaining): (u64, u64)| {

@@ -1,4 +1,4 @@
-//! Arguments that can be used anew by each attempt.
+//! Arguments that each attempt can use as if it were the first.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
@@ -6,15 +6,15 @@ use syn::{Attribute, FnArg, Ident, Pat, PatIdent, PatType, Signature, Type, Type
 
 use crate::types::{bare, inferred};
 
-/// How one argument is bound.
+/// The statements that bind one argument.
 pub(crate) struct Binding {
-    /// Before the first attempt.
+    /// The statement before the first attempt.
     pub(crate) once: Option<TokenStream>,
-    /// In each.
+    /// The statement in each attempt.
     pub(crate) each: TokenStream,
 }
 
-/// Takes patterns and `mut` out of the signature, and gives the statements that bind them for one attempt.
+/// Removes patterns and `mut` from the signature, and returns the statements that bind the arguments.
 ///
 /// ```text
 /// Input:   prompt: String, (a, mut b): (A, B), mut rest: &str, buf: &mut Vec<u8>
@@ -27,9 +27,8 @@ pub(crate) struct Binding {
 ///          let buf = &mut *buf;
 /// ```
 ///
-/// What is passed by value is kept under another name, so that it counts as used up by the function.
-///
-/// An argument that `options` mention is used, even if the body does nothing with it.
+/// Arguments passed by value are moved to another name, so that the function takes ownership of them. An argument that
+/// `options` mention counts as used, even if the body does not use it.
 pub(crate) fn bind(signature: &mut Signature, options: &TokenStream) -> Vec<Binding> {
     let arguments = signature.inputs.iter_mut().enumerate();
     arguments
@@ -54,17 +53,17 @@ fn bind_one(index: usize, argument: &mut PatType, options: &TokenStream) -> Opti
             name
         }
     };
-    let mut kept = None;
+    let mut moved_to = None;
     let value = match bare(&argument.ty) {
-        // Copied when the attempt begins; the same name again needs not even that.
+        // Shared references are copied. Without `mut` or a pattern, the name need not be bound again.
         Type::Reference(TypeReference { mutability: None, .. }) if is_plain(&pattern) => return None,
         Type::Reference(TypeReference { mutability: None, .. }) => quote!(#name),
         Type::Reference(TypeReference { mutability: Some(_), .. }) => quote!(&mut *#name),
         by_value => {
             let ty = inferred(by_value);
-            let kept_as = Ident::new(&format!("kept{index}"), Span::mixed_site());
-            kept = Some(kept_as.clone());
-            quote_spanned!(by_value.span()=> <#ty as ::core::clone::Clone>::clone(&#kept_as))
+            let kept = Ident::new(&format!("kept{index}"), Span::mixed_site());
+            moved_to = Some(kept.clone());
+            quote_spanned!(by_value.span()=> <#ty as ::core::clone::Clone>::clone(&#kept))
         }
     };
     let is_condition = |attribute: &&Attribute| attribute.path().is_ident("cfg");
@@ -72,7 +71,7 @@ fn bind_one(index: usize, argument: &mut PatType, options: &TokenStream) -> Opti
     let used = mentions(options, &name).then(|| quote!(#[allow(unused_variables)]));
     let quiet = quote!(#[allow(clippy::shadow_unrelated, clippy::used_underscore_binding)]);
     Some(Binding {
-        once: kept.map(|kept| quote!(#(#conditions)* #quiet let #kept = #name;)),
+        once: moved_to.map(|kept| quote!(#(#conditions)* #quiet let #kept = #name;)),
         each: quote!(#(#conditions)* #used #quiet let #pattern = #value;),
     })
 }
@@ -85,7 +84,7 @@ fn mentions(tokens: &TokenStream, name: &Ident) -> bool {
     tokens.clone().into_iter().any(|token| match token {
         TokenTree::Ident(ident) => ident == *name,
         TokenTree::Group(group) => mentions(&group.stream(), name),
-        // A format string may have it in braces.
+        // A format string may contain it in braces.
         TokenTree::Literal(literal) => literal.to_string().contains(&format!("{{{name}")),
         TokenTree::Punct(_) => false,
     })

@@ -1,0 +1,70 @@
+use std::time::Duration;
+
+use super::*;
+
+/// The context of an attempt in which responses of these statuses were observed, each with `retry-after: 7`.
+fn observed(statuses: &[u16]) -> CallContext {
+    let context = CallContext::default();
+    context.scope_blocking(|| {
+        for status in statuses {
+            let mut headers = HeaderMap::new();
+            headers.insert("retry-after", "7".parse().unwrap());
+            assert!(observe(http::StatusCode::from_u16(*status).unwrap(), &headers));
+        }
+    });
+    context
+}
+
+fn by_outcome(verdict: Option<Verdict>) -> Classification {
+    Classification { verdict, is_final: false, is_before_response: false, error_type: "" }
+}
+
+const BY_HEADER: Option<Verdict> =
+    Some(Verdict::RateLimited { retry_after: Some(Duration::from_secs(7)), limit: LimitKind::Unknown });
+
+#[test]
+fn observed_response_outranks_the_error_only() {
+    let now = SystemTime::now();
+    let decided = Classification::decided(Verdict::Failed);
+    let refused = by_outcome(Some(Verdict::RATE_LIMITED));
+    assert_eq!(observed(&[429]).take_facts(&by_outcome(None), now).verdict, BY_HEADER);
+    assert_eq!(observed(&[429]).take_facts(&by_outcome(Some(Verdict::Failed)), now).verdict, BY_HEADER);
+    assert_eq!(observed(&[429]).take_facts(&decided, now).verdict, Some(Verdict::Failed));
+    assert_eq!(observed(&[400]).take_facts(&refused, now).verdict, Some(Verdict::RATE_LIMITED));
+    assert_eq!(observed(&[400]).take_facts(&by_outcome(None), now).verdict, Some(Verdict::Failed));
+    assert_eq!(observed(&[200]).take_facts(&by_outcome(None), now).verdict, None);
+    assert_eq!(CallContext::default().take_facts(&by_outcome(None), now).verdict, None);
+}
+
+#[test]
+fn error_completes_the_observed_response() {
+    let now = SystemTime::now();
+    let exhausted = Some(Verdict::QuotaExhausted { resumes_at: None, limit: LimitKind::Billing });
+    assert_eq!(observed(&[429]).take_facts(&by_outcome(exhausted), now).verdict, exhausted);
+    let hint = Some(Duration::from_secs(1));
+    let of_tokens = by_outcome(Some(Verdict::RateLimited { retry_after: hint, limit: LimitKind::Tokens }));
+    let merged = Some(Verdict::RateLimited { retry_after: Some(Duration::from_secs(7)), limit: LimitKind::Tokens });
+    assert_eq!(observed(&[429]).take_facts(&of_tokens, now).verdict, merged);
+}
+
+#[test]
+fn headers_without_status_give_the_error_a_hint() {
+    let context = CallContext::default();
+    let mut headers = HeaderMap::new();
+    headers.insert("retry-after", "7".parse().unwrap());
+    context.scope_blocking(|| assert!(observe(None, &headers)));
+    assert_eq!(context.take_facts(&by_outcome(Some(Verdict::RATE_LIMITED)), SystemTime::now()).verdict, BY_HEADER);
+}
+
+#[test]
+fn response_after_a_refusal_is_a_client_retry() {
+    let now = SystemTime::now();
+    assert!(observed(&[429, 200]).take_facts(&by_outcome(None), now).retried);
+    assert!(!observed(&[200, 429]).take_facts(&by_outcome(None), now).retried);
+    assert!(!observed(&[404, 429]).take_facts(&by_outcome(None), now).retried);
+}
+
+#[test]
+fn observe_outside_of_a_call_returns_false() {
+    assert!(!observe(None, &HeaderMap::new()));
+}

@@ -1,0 +1,74 @@
+//! The handover of a ticket from a call that returns to the stream that it returned.
+
+use std::sync::{Mutex, PoisonError};
+
+use crate::{judge::Verdict, limiter::Ticket, providers::usage::Usage};
+
+/// The end of a stream.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct StreamEnd {
+    pub(super) failed: bool,
+    pub(super) usage: Option<Usage>,
+    /// The refusal that ended the stream.
+    pub(super) refusal: Option<Verdict>,
+    /// The stream was dropped before its end, and its last item reported no usage.
+    pub(super) is_unknown: bool,
+}
+
+impl StreamEnd {
+    fn with_earlier_usage(mut self, earlier: Option<Usage>) -> Self {
+        self.usage = Usage::of_both(earlier, self.usage);
+        self
+    }
+
+    /// Ends the call of `ticket`.
+    pub(super) fn apply_to(self, ticket: Ticket) {
+        match self.refusal {
+            // Not retried: the caller already has the first items.
+            Some(verdict) => drop(ticket.requeue(verdict)),
+            None if self.is_unknown => drop(ticket),
+            None => ticket.settle(self.failed, self.usage, &[]),
+        }
+    }
+}
+
+/// The place where a call leaves its ticket for its stream.
+///
+/// The two may end in either order: a stream that is consumed within the function ends before the call returns.
+#[derive(Debug, Default)]
+pub(super) struct TicketHandover(Mutex<HandoverState>);
+
+#[derive(Debug, Default)]
+struct HandoverState {
+    ticket: Option<Ticket>,
+    /// The usage that the call reported, apart from its stream.
+    usage: Option<Usage>,
+    end: Option<StreamEnd>,
+}
+
+impl TicketHandover {
+    /// Leaves the ticket of a call that returns, and the usage that the call itself reported. Ends the call if the stream
+    /// has already ended.
+    pub(super) fn give(&self, ticket: Ticket, usage: Option<Usage>) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.usage = usage;
+        match state.end {
+            None => state.ticket = Some(ticket),
+            Some(end) => {
+                drop(state);
+                end.with_earlier_usage(usage).apply_to(ticket);
+            }
+        }
+    }
+
+    /// Records the end of the stream, and ends the call if it has already returned.
+    pub(super) fn end(&self, end: StreamEnd) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.end = Some(end);
+        let (ticket, end) = (state.ticket.take(), end.with_earlier_usage(state.usage));
+        drop(state);
+        if let Some(ticket) = ticket {
+            end.apply_to(ticket);
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The usage and the outcome that an item of a stream shows.
+
+use std::error::Error;
+
+use crate::{
+    judge::{Verdict, error_chain::by_chain},
+    providers::usage::{HasUsage, Usage},
+};
+
+/// The usage and the outcome that one item of a stream shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct StreamItem {
+    /// The usage of the call so far, in tokens. `None` if the item shows none.
+    pub usage: Option<Usage>,
+    /// The refusal or failure of the call. `None` if the item shows neither.
+    pub verdict: Option<Verdict>,
+}
+
+impl StreamItem {
+    /// An item that shows neither usage nor outcome.
+    pub const NOTHING: Self = Self { usage: None, verdict: None };
+
+    /// Returns the usage of an item of a client's stream, or the verdict on its error.
+    ///
+    /// For [`usage_from`](crate::stream::TicketStream::usage_from), where the `stream` option of the attribute cannot be used.
+    ///
+    /// ```
+    /// use ratellmiter_core::{stream::StreamItem, Usage, Verdict};
+    ///
+    /// let refused = std::io::Error::other("429 Too Many Requests");
+    /// assert_eq!(StreamItem::of(&Err::<Usage, _>(refused)).verdict, Some(Verdict::RATE_LIMITED));
+    /// ```
+    #[must_use]
+    pub fn of<T: HasUsage, E: Error + 'static>(item: &Result<T, E>) -> Self {
+        match item {
+            Ok(value) => value.usage().into(),
+            Err(error) => Self::NOTHING.verdict(by_chain(error).unwrap_or(Verdict::Failed)),
+        }
+    }
+
+    /// Sets the usage of the call so far.
+    #[must_use]
+    pub const fn usage(mut self, usage: Usage) -> Self {
+        self.usage = Some(usage);
+        self
+    }
+
+    /// Sets the outcome of the call.
+    #[must_use]
+    pub const fn verdict(mut self, verdict: Verdict) -> Self {
+        self.verdict = Some(verdict);
+        self
+    }
+}
+
+impl From<Option<Usage>> for StreamItem {
+    fn from(usage: Option<Usage>) -> Self {
+        Self { usage, verdict: None }
+    }
+}

@@ -1,0 +1,88 @@
+//! The ticket that a stream keeps.
+
+use std::sync::Arc;
+
+use super::{
+    context,
+    handover::{StreamEnd, TicketHandover},
+    stream_item::StreamItem,
+};
+use crate::{
+    judge::{LimitReading, Verdict},
+    limiter::Ticket,
+    providers::usage::Usage,
+};
+
+/// The ticket of a stream, with the end that its items have shown so far. Dropping it ends the call.
+#[derive(Debug, Default)]
+pub(super) struct TicketHolder {
+    ticket: HeldTicket,
+    end: StreamEnd,
+    /// The last item had a usage, which is then that of the whole call.
+    last_had_usage: bool,
+}
+
+#[derive(Debug, Default)]
+enum HeldTicket {
+    /// The call has ended, or there is none.
+    #[default]
+    Nothing,
+    Ticket(Ticket),
+    /// The ticket of a call that may not have returned yet.
+    Handover(Arc<TicketHandover>),
+}
+
+impl TicketHolder {
+    pub(super) fn new(ticket: Ticket) -> Self {
+        Self { ticket: HeldTicket::Ticket(ticket), ..Self::default() }
+    }
+
+    /// Creates a holder for a stream that begins within the call of this task. Holds nothing if there is no call, or if
+    /// another stream has its ticket.
+    pub(super) fn of_current_call() -> Self {
+        let ticket = context::open_handover().map_or(HeldTicket::Nothing, HeldTicket::Handover);
+        Self { ticket, ..Self::default() }
+    }
+
+    /// Adds usage that is known before the first item.
+    pub(super) fn add_usage(&mut self, usage: Option<Usage>) {
+        self.end.usage = Usage::of_both(self.end.usage, usage);
+    }
+
+    /// Records an item. A refusal ends the call.
+    pub(super) fn observe_item(&mut self, item: StreamItem) {
+        self.last_had_usage = item.usage.is_some();
+        self.add_usage(item.usage);
+        match item.verdict {
+            None | Some(Verdict::Success) => {}
+            Some(verdict) if verdict.is_retryable() => {
+                self.end.refusal = Some(verdict);
+                self.finish();
+            }
+            Some(_) => self.end.failed = true,
+        }
+    }
+
+    /// Applies the rate-limit headers of a response whose body is still being streamed.
+    pub(super) fn apply_headers(&self, readings: &[LimitReading]) {
+        if let HeldTicket::Ticket(ticket) = &self.ticket {
+            ticket.read(readings);
+        }
+    }
+
+    /// Ends the call, unless it has ended.
+    pub(super) fn finish(&mut self) {
+        match std::mem::take(&mut self.ticket) {
+            HeldTicket::Nothing => {}
+            HeldTicket::Ticket(ticket) => self.end.apply_to(ticket),
+            HeldTicket::Handover(handover) => handover.end(self.end),
+        }
+    }
+}
+
+impl Drop for TicketHolder {
+    fn drop(&mut self) {
+        self.end.is_unknown = !self.last_had_usage;
+        self.finish();
+    }
+}

@@ -1,0 +1,45 @@
+//! Warnings about calls, each logged once in a process.
+
+use std::{
+    collections::HashSet,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+/// Warns once per type of error that its verdict is unknown. The error's text is not logged, since it may contain keys.
+pub(super) fn warn_unrecognised(error_type: &'static str) {
+    static WARNED: Mutex<Option<HashSet<&'static str>>> = Mutex::new(None);
+    if WARNED.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default().insert(error_type) {
+        tracing::warn!(
+            error_type,
+            "cannot tell whether this error is a refusal, so calls that fail with it are not retried: enable the feature \
+             of its client, implement ratellmiter_core::Classify for it, or use #[ratellmiter(classify = ...)]"
+        );
+    }
+}
+
+/// Warns once that `max_wait` and `max_queue` of a limiter have no effect on calls without `bounded`.
+pub(super) fn warn_of_unused_bounds() {
+    static WARNED: AtomicBool = AtomicBool::new(false);
+    if !WARNED.swap(true, Ordering::Relaxed) {
+        tracing::warn!(
+            "`max_wait` and `max_queue` of a limiter apply only to calls that can return a rejection: give their functions \
+             the option `bounded`, and an error that is `From<ratellmiter_core::Rejected>`"
+        );
+    }
+}
+
+/// Warns once that the HTTP client retries too: its retries multiply ours, and many providers count each of them.
+pub(super) fn warn_of_client_retries() {
+    static WARNED: AtomicBool = AtomicBool::new(false);
+    if !WARNED.swap(true, Ordering::Relaxed) {
+        tracing::warn!(
+            "the client below #[ratellmiter] tries refused requests again by itself; leave that to the limiter: \
+             async-openai `Client::with_http_service` with `ratellmiter_core::observe::openai_service`, reqwest \
+             `ClientBuilder::retry(reqwest::retry::never())`, reqwest-middleware without `RetryTransientMiddleware`, aws \
+             `RetryConfig::disabled()`"
+        );
+    }
+}

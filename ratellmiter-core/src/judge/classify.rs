@@ -1,0 +1,78 @@
+//! Types that have a verdict by themselves: errors of users, and responses.
+
+use super::{body, evidence::Evidence, verdict::Verdict};
+
+/// An error type that knows its verdict.
+///
+/// ```
+/// use ratellmiter_core::{Classify, LimitKind, Verdict};
+///
+/// enum ApiError {
+///     TooManyRequests { seconds: u64 },
+///     Other(String),
+/// }
+///
+/// impl Classify for ApiError {
+///     fn verdict(&self) -> Verdict {
+///         match self {
+///             Self::TooManyRequests { seconds } => Verdict::RateLimited {
+///                 retry_after: Some(std::time::Duration::from_secs(*seconds)),
+///                 limit: LimitKind::Requests,
+///             },
+///             Self::Other(_) => Verdict::Failed,
+///         }
+///     }
+/// }
+/// assert!(ApiError::TooManyRequests { seconds: 3 }.verdict().is_retryable());
+/// ```
+///
+/// If the error has a status, headers or a body, [`judge`](crate::classify::judge()) has the rules:
+///
+/// ```
+/// # struct ApiError { status: u16, body: String }
+/// use ratellmiter_core::{Classify, classify::{Evidence, judge}, Verdict};
+///
+/// impl Classify for ApiError {
+///     fn verdict(&self) -> Verdict {
+///         judge(&Evidence::new().status(self.status).body(&*self.body), std::time::SystemTime::now())
+///     }
+/// }
+/// # let spent = ApiError { status: 429, body: r#"{"error": {"code": "insufficient_quota"}}"#.into() };
+/// # assert!(!spent.verdict().is_retryable());
+/// ```
+///
+/// In a generic function the bounds decide: without `E: Classify` for the error type `E`, the error is classified by the
+/// observed response and by its text. An error type that is not `'static` needs `classify = ...` or `when = ...` on the
+/// attribute.
+pub trait Classify {
+    /// Returns the verdict on a call that failed with this error.
+    fn verdict(&self) -> Verdict;
+}
+
+/// A value that is a server's response, which may be a refusal even as an `Ok`.
+pub trait Response {
+    /// Returns the evidence that the response contains.
+    fn evidence(&self) -> Evidence<'_>;
+
+    /// Returns `true` if the client made up the value before it sent the request.
+    fn is_before_response(&self) -> bool {
+        false
+    }
+}
+
+impl<B> Response for http::Response<B> {
+    fn evidence(&self) -> Evidence<'_> {
+        Evidence::new().status(self.status().as_u16()).headers(self.headers())
+    }
+}
+
+/// The body of a success, as clients without types of their own return it.
+impl Response for serde_json::Value {
+    fn evidence(&self) -> Evidence<'_> {
+        let success = Evidence::new().status(200);
+        match body::error_in(self) {
+            Some(error) => success.body(serde_json::json!({ "error": error }).to_string()),
+            None => success,
+        }
+    }
+}

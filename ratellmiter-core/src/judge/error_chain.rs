@@ -1,0 +1,42 @@
+//! Verdicts on errors: by the source chain, then by the texts in it.
+
+use std::{
+    error::Error,
+    fmt::{self, Display, Write as _},
+    iter,
+    time::SystemTime,
+};
+
+use super::{clients, rules::judge, text, verdict::Verdict};
+
+/// Maximum number of errors looked at in a source chain, in case it is circular.
+const MAX_CHAIN: usize = 64;
+
+/// Maximum length of an error's text in bytes: some errors contain a whole page.
+const MAX_TEXT_BYTES: usize = 64 << 10;
+
+/// Returns the verdict on the first error in the source chain that belongs to a known client, or else on the first whose
+/// text is recognised.
+pub(crate) fn by_chain(error: &(dyn Error + 'static)) -> Option<Verdict> {
+    let chain = || iter::successors(Some(error), |&error| error.source()).take(MAX_CHAIN);
+    chain().find_map(clients::verdict).or_else(|| chain().find_map(by_text))
+}
+
+/// Returns the verdict on the text of an error, if it is recognised.
+pub(super) fn by_text<E: Display + ?Sized>(error: &E) -> Option<Verdict> {
+    let mut text = Truncated(String::new());
+    // Fails once the text is long enough.
+    let _ = write!(text, "{error}");
+    Some(judge(&text::evidence(&text.0)?, SystemTime::now()))
+}
+
+/// The first [`MAX_TEXT_BYTES`] of a text.
+struct Truncated(String);
+
+impl fmt::Write for Truncated {
+    fn write_str(&mut self, part: &str) -> fmt::Result {
+        let end = part.floor_char_boundary(MAX_TEXT_BYTES.saturating_sub(self.0.len()).min(part.len()));
+        self.0.push_str(&part[..end]);
+        if end < part.len() { Err(fmt::Error) } else { Ok(()) }
+    }
+}

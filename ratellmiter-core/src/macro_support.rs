@@ -1,0 +1,260 @@
+//! The items that `#[ratellmiter]` expands to, exported as the hidden module `__private`. No part of the public API.
+
+pub use std::{
+    boxed::Box,
+    convert::identity,
+    ops::ControlFlow::{Break, Continue},
+    option::Option,
+    result::Result::{Err, Ok},
+};
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use futures_core::Stream;
+
+pub use crate::{
+    __classification as classification, __usage as usage,
+    call::Call,
+    judge::{
+        classification::Classification,
+        classify::Response,
+        dispatch::{
+            AsResult, AsValue, ByClassify, ByNothing, BySource, ByTarget, ByText, Dispatch, Dynamic, OkByNothing,
+            OkByResponse, UsageOfNothing, UsageOfValue,
+        },
+    },
+    limits::request::{AcquireOptions, Priority},
+    providers::usage::HasUsage,
+};
+use crate::{
+    call::{stream::TicketStream, stream_item::StreamItem},
+    judge::Verdict,
+    limiter::Limiter,
+    limits::request::Rejected,
+    monitor::monitor,
+    providers::usage::Usage,
+};
+
+/// Starts a call that the process-global monitor's limiter for `name` paces.
+pub fn model(name: &(impl AsRef<str> + ?Sized)) -> Call {
+    Call::new(monitor().limiter(name.as_ref()))
+}
+
+/// Starts a call that `limiter` paces. A reference to anything that dereferences to a limiter is coerced.
+#[must_use]
+pub fn limiter(limiter: &Limiter) -> Call {
+    Call::new(limiter.clone())
+}
+
+/// Classifies the result of a call by the user's `when`.
+pub fn when<T, E>(out: &Result<T, E>, is_refused: impl FnOnce(&E) -> bool) -> Classification {
+    Classification::decided(match out {
+        Ok(_) => Verdict::Success,
+        Err(error) if is_refused(error) => Verdict::RATE_LIMITED,
+        Err(_) => Verdict::Failed,
+    })
+}
+
+/// Classifies the result of a call by the user's `classify`. Returns `None` if that returns `None`.
+pub fn classify<R, V: Into<Option<Verdict>>>(out: &R, classify: impl FnOnce(&R) -> V) -> Option<Classification> {
+    classify(out).into().map(Classification::decided)
+}
+
+/// The return types of a user's `usage`.
+#[diagnostic::on_unimplemented(
+    message = "`usage` must return a `Usage` or an `Option<Usage>`, not `{Self}`",
+    label = "returns `{Self}`",
+    note = "`ratellmiter_core::Usage::new(input, output)` creates one from two numbers"
+)]
+pub trait IntoUsage {
+    /// Returns the usage, if it is known.
+    fn into_usage(self) -> Option<Usage>;
+}
+
+impl IntoUsage for Usage {
+    fn into_usage(self) -> Option<Usage> {
+        Some(self)
+    }
+}
+
+impl IntoUsage for Option<Usage> {
+    fn into_usage(self) -> Option<Usage> {
+        self
+    }
+}
+
+/// Returns the usage of a call by the user's `usage`.
+pub fn usage_by<T, U: IntoUsage>(value: &T, usage: impl FnOnce(&T) -> U) -> Option<Usage> {
+    usage(value).into_usage()
+}
+
+/// Returns `future`, and lets the compiler check that its output is a `T`.
+pub fn assert_output<T, F: Future<Output = T>>(future: F) -> F {
+    future
+}
+
+/// Return types of functions that can return a rejection.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot return a rejection: it must be a `Result` whose error is `From<Rejected>`",
+    label = "this option needs `From<ratellmiter_core::Rejected>` for the function's error",
+    note = "`max_wait`, `max_queue`, `deadline` and `bounded` reject calls with the function's own error: implement `From<ratellmiter_core::Rejected>` for its type; `anyhow::Error` and `Box<dyn Error>` have it"
+)]
+pub trait FromRejected {
+    /// Returns the rejection as the function's error.
+    fn from_rejected(rejected: Rejected) -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T, E: From<Rejected>> FromRejected for Result<T, E> {
+    fn from_rejected(rejected: Rejected) -> Self {
+        Err(rejected.into())
+    }
+}
+
+/// Returns a rejection as the result of the function.
+#[must_use]
+pub fn from_rejected<R: FromRejected>(rejected: Rejected) -> R {
+    R::from_rejected(rejected)
+}
+
+/// A stream that starts when it is first polled.
+#[derive(Debug)]
+pub enum LazyStream<F: Future> {
+    /// The future that returns the stream.
+    Starting(Pin<Box<F>>),
+    /// The stream.
+    Started(F::Output),
+}
+
+/// Creates a stream that starts when it is first polled.
+pub fn lazy<F: Future>(future: F) -> LazyStream<F> {
+    LazyStream::Starting(Box::pin(future))
+}
+
+impl<F: Future<Output: Stream + Unpin>> Stream for LazyStream<F> {
+    type Item = <F::Output as Stream>::Item;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            match &mut *self {
+                Self::Starting(future) => *self = Self::Started(ready!(future.as_mut().poll(context))),
+                Self::Started(stream) => return Pin::new(stream).poll_next(context),
+            }
+        }
+    }
+}
+
+/// Stream types that a signature can name: boxes, which a [`TicketStream`] can replace.
+#[diagnostic::on_unimplemented(
+    message = "a ticket cannot be kept in `{Self}`",
+    label = "not a stream that can be replaced",
+    note = "`stream` needs `impl Stream`, `Pin<Box<dyn Stream>>` or `BoxStream`, alone or in a type named `Result`; in other types wrap the stream in `ratellmiter_core::call::attach(stream)`, without the option"
+)]
+pub trait NamedStream {
+    /// The type itself.
+    type Stream: Stream;
+    /// Returns `self`.
+    fn into_stream(self) -> Self::Stream;
+}
+
+/// Conversion of a stream `S` to the type `R` of the signature, implemented for that type.
+pub trait RewrapAs<'a, S, R> {
+    /// Boxes the stream.
+    fn rewrap(stream: S) -> R;
+}
+
+/// A stream with its ticket, to be converted to the type of the signature.
+///
+/// Without this wrapper a signature that names no stream would cause a second error, since the type of the inner stream
+/// is then unknown.
+#[derive(Debug)]
+pub struct Rewrapped<S>(pub S);
+
+impl<S: Stream, L: FnMut(&S::Item) -> StreamItem> Rewrapped<TicketStream<Pin<Box<S>>, L>> {
+    /// Returns the stream as the type of the signature.
+    pub fn rewrapped<'a, R>(self) -> R
+    where
+        S: RewrapAs<'a, TicketStream<Pin<Box<S>>, L>, R>,
+    {
+        S::rewrap(self.0)
+    }
+}
+
+impl<F, S: Stream, L> Rewrapped<LazyStream<F>>
+where
+    F: Future<Output = TicketStream<Pin<Box<S>>, L>>,
+    L: FnMut(&S::Item) -> StreamItem,
+{
+    /// Returns the stream as the type of the signature.
+    pub fn rewrapped<'a, R>(self) -> R
+    where
+        S: RewrapAs<'a, LazyStream<F>, R>,
+    {
+        S::rewrap(self.0)
+    }
+}
+
+macro_rules! named_streams {
+    ($($auto:ident)*) => {
+        #[diagnostic::do_not_recommend]
+        impl<'a, I> NamedStream for Pin<Box<dyn Stream<Item = I> $(+ $auto)* + 'a>> {
+            type Stream = Self;
+            fn into_stream(self) -> Self {
+                self
+            }
+        }
+
+        impl<'a, S: Stream $(+ $auto)* + 'a> RewrapAs<'a, S, Self> for Pin<Box<dyn Stream<Item = S::Item> $(+ $auto)* + 'a>> {
+            fn rewrap(stream: S) -> Self {
+                Box::pin(stream)
+            }
+        }
+    };
+}
+
+named_streams!();
+named_streams!(Send);
+named_streams!(Send Sync);
+
+/// Classifies the value that the reference `$out` points to.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __classification {
+    ($out:expr) => {{
+        #[allow(unused_imports)]
+        use $crate::__private::{
+            AsResult as _, AsValue as _, ByClassify as _, ByNothing as _, BySource as _, ByTarget as _, ByText as _,
+            Dispatch, OkByNothing as _, OkByResponse as _,
+        };
+        match (&&Dispatch($out)).sides() {
+            $crate::__private::Ok(value) => (&&Dispatch(value)).classify_ok(),
+            $crate::__private::Err(error) => (&&&&&Dispatch(error)).classify_error(),
+        }
+    }};
+}
+
+/// Returns the usage that the value behind the reference `$out` shows. With `$by`, the usage is `$by` evaluated with the
+/// value of `Ok` as `$value`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __usage {
+    ($out:expr) => {{
+        #[allow(unused_imports)]
+        use $crate::__private::{AsResult as _, AsValue as _, Dispatch, UsageOfNothing as _, UsageOfValue as _};
+        match (&&Dispatch($out)).sides() {
+            $crate::__private::Ok(value) => (&&Dispatch(value)).usage_of_ok(),
+            $crate::__private::Err(_) => $crate::__private::Option::None,
+        }
+    }};
+    ($out:expr, $value:ident => $by:expr) => {{
+        #[allow(unused_imports)]
+        use $crate::__private::{AsResult as _, AsValue as _, Dispatch};
+        match (&&Dispatch($out)).sides() {
+            $crate::__private::Ok($value) => $by,
+            $crate::__private::Err(_) => $crate::__private::Option::None,
+        }
+    }};
+}

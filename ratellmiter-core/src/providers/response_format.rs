@@ -1,0 +1,61 @@
+//! The format of a provider's responses: its header names, the places of its token usage, and its error codes.
+
+use super::{
+    limit_reading::{LimitUnit, Period},
+    usage_shapes::UsageShape,
+};
+
+/// The parts of a response that are named differently by each provider.
+///
+/// Formats are recognised whichever provider is configured, because many servers copy the format of another provider.
+#[derive(Debug)]
+pub(crate) struct ResponseFormat {
+    /// The headers that show limits.
+    pub(super) limit_headers: &'static [LimitHeaders],
+    /// The headers that show the most restrictive of several limits, for responses that show neither input nor output
+    /// tokens.
+    pub(super) combined_limit_headers: &'static [LimitHeaders],
+    /// The places of the token usage in a body or in an event of a stream, as JSON pointers.
+    pub(super) usage_places: &'static [(&'static str, UsageShape)],
+    /// Parts of error codes, in lower case, which mean that a quota is exhausted.
+    pub(crate) exhausted_quota_codes: &'static [&'static str],
+    /// Parts of error messages, in lower case, which mean that a quota is exhausted.
+    pub(crate) exhausted_quota_phrases: &'static [&'static str],
+}
+
+impl ResponseFormat {
+    /// The format of a provider that has no names of its own.
+    pub(super) const NONE: Self = Self {
+        limit_headers: &[],
+        combined_limit_headers: &[],
+        usage_places: &[],
+        exhausted_quota_codes: &[],
+        exhausted_quota_phrases: &[],
+    };
+}
+
+/// The three headers that show one limit.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LimitHeaders {
+    pub(super) unit: LimitUnit,
+    pub(super) period: Period,
+    pub(super) limit: &'static str,
+    pub(super) remaining: &'static str,
+    pub(super) reset: &'static str,
+}
+
+/// Creates [`LimitHeaders`] from their unit, their period, and the parts of their names before and after `limit`,
+/// `remaining` and `reset`.
+macro_rules! limit_headers {
+    ($unit:ident, $period:ident, $before:literal, $after:literal) => {
+        $crate::providers::response_format::LimitHeaders {
+            unit: $crate::providers::limit_reading::LimitUnit::$unit,
+            period: $crate::providers::limit_reading::Period::$period,
+            limit: concat!($before, "limit", $after),
+            remaining: concat!($before, "remaining", $after),
+            reset: concat!($before, "reset", $after),
+        }
+    };
+}
+
+pub(super) use limit_headers;
