@@ -3,7 +3,7 @@
 use std::{ops::Range, time::Duration};
 
 use clap::{Parser, ValueEnum};
-use ratellmiter_core::sim::{Hint, Provider};
+use ratellmiter_core::sim::{Provider, RetryAfter};
 
 /// A simulated provider on loopback. It prints its base URL, and what was asked when it ends.
 #[derive(Debug, Parser)]
@@ -38,7 +38,7 @@ pub(crate) struct Options {
     refused_after: u64,
     /// What is told of the time to wait: `seconds`, `exact`, `none`, or a factor that it is wrong by.
     #[arg(long, default_value = "seconds", value_parser = hint)]
-    hint: Hint,
+    hint: RetryAfter,
     /// What a refused request is charged, as a part of one.
     #[arg(long, default_value = "0", value_parser = at_least_zero)]
     penalty: f64,
@@ -75,7 +75,7 @@ impl Options {
         let mut provider = Provider::new(self.seed)
             .latency(Duration::from_millis(self.latency), self.sigma, 0.0)
             .refused_after(Duration::from_millis(self.refused_after))
-            .hint(self.hint)
+            .retry_after(self.hint)
             .penalty(self.penalty);
         provider = match self.enforce {
             _ if rpm == 0 => provider,
@@ -96,7 +96,7 @@ impl Options {
             provider = provider.tenants(per_minute, Duration::from_secs(20), Duration::from_secs(20));
         }
         for (from, factor) in &self.then {
-            provider = provider.then(*from, *factor);
+            provider = provider.rate_change(*from, *factor);
         }
         for time in &self.outage {
             provider = provider.outage(time.clone(), 529, self.hint);
@@ -109,13 +109,13 @@ fn at_least_zero(text: &str) -> Result<f64, &'static str> {
     text.parse().ok().filter(|value: &f64| value.is_finite() && *value >= 0.0).ok_or("allowed is a number from 0 up")
 }
 
-fn hint(text: &str) -> Result<Hint, &'static str> {
+fn hint(text: &str) -> Result<RetryAfter, &'static str> {
     match text {
-        "seconds" => Ok(Hint::Seconds),
-        "exact" => Ok(Hint::Exact),
-        "none" => Ok(Hint::Missing),
+        "seconds" => Ok(RetryAfter::Seconds),
+        "exact" => Ok(RetryAfter::Exact),
+        "none" => Ok(RetryAfter::Missing),
         factor => at_least_zero(factor)
-            .map(Hint::Times)
+            .map(RetryAfter::Scaled)
             .map_err(|_| "allowed are seconds, exact, none, or a factor from 0 up"),
     }
 }

@@ -4,7 +4,7 @@ use std::{ops::Range, time::Duration};
 
 use ratellmiter_core::{
     Limits,
-    sim::{Hint, Provider, Workload},
+    sim::{Provider, RetryAfter, Workload},
 };
 
 /// One contest.
@@ -73,7 +73,12 @@ pub(crate) const ALL: &[Scenario] = &[
         believed: 600,
         ..Scenario::new("E", "half of what is believed", |server| server.bucket(300, SECOND), Load::Burst(500))
     },
-    Scenario::new("F", "halves at 30 s", |server| server.bucket(300, SECOND).then(at(30), 0.5), Load::Burst(500)),
+    Scenario::new(
+        "F",
+        "halves at 30 s",
+        |server| server.bucket(300, SECOND).rate_change(at(30), 0.5),
+        Load::Burst(500),
+    ),
     Scenario {
         processes: 4,
         ..Scenario::new("G", "four processes, unshared", |server| server.bucket(300, SECOND), Load::Burst(500))
@@ -89,19 +94,19 @@ pub(crate) const ALL: &[Scenario] = &[
     Scenario::new(
         "L",
         "15 s of 529 with a hint",
-        |server| server.bucket(300, SECOND).outage(OUTAGE, 529, Hint::Seconds),
+        |server| server.bucket(300, SECOND).outage(OUTAGE, 529, RetryAfter::Seconds),
         Load::Burst(300),
     ),
     Scenario::new(
         "M",
         "15 s of 529 without one",
-        |server| server.bucket(300, SECOND).outage(OUTAGE, 529, Hint::Missing),
+        |server| server.bucket(300, SECOND).outage(OUTAGE, 529, RetryAfter::Missing),
         Load::Burst(300),
     ),
     Scenario::new(
         "N",
         "150 that becomes 300 at 30 s",
-        |server| server.bucket(150, SECOND).then(at(30), 2.0),
+        |server| server.bucket(150, SECOND).rate_change(at(30), 2.0),
         Load::Burst(300),
     ),
     Scenario::new("O", "a limit on growth", |server| server.bucket(300, SECOND).slope(1.5, 2.0), Load::Burst(300)),
@@ -110,7 +115,7 @@ pub(crate) const ALL: &[Scenario] = &[
         ..Scenario::new(
             "doubles",
             "doubles at 60 s",
-            |server| server.bucket(300, SECOND).then(at(60), 2.0),
+            |server| server.bucket(300, SECOND).rate_change(at(60), 2.0),
             Load::Burst(1000),
         )
     },
@@ -119,20 +124,20 @@ pub(crate) const ALL: &[Scenario] = &[
         ..Scenario::new(
             "wrong hints",
             "half of what is believed, hints a fifth",
-            |server| server.bucket(300, SECOND).hint(Hint::Times(0.2)),
+            |server| server.bucket(300, SECOND).retry_after(RetryAfter::Scaled(0.2)),
             Load::Burst(500),
         )
     },
     Scenario::new(
         "outage",
         "20 s of 529 with a hint",
-        |server| server.bucket(300, SECOND).outage(at(20)..at(40), 529, Hint::Seconds),
+        |server| server.bucket(300, SECOND).outage(at(20)..at(40), 529, RetryAfter::Seconds),
         Load::Burst(500),
     ),
     Scenario::new(
         "outage, silent",
         "20 s of 529 without one",
-        |server| server.bucket(300, SECOND).outage(at(20)..at(40), 529, Hint::Missing),
+        |server| server.bucket(300, SECOND).outage(at(20)..at(40), 529, RetryAfter::Missing),
         Load::Burst(500),
     ),
     Scenario::new("steady", "10 hours at 95 %", |server| server.bucket(300, SECOND), Load::Steady(171_000, 285.0)),

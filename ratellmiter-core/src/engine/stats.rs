@@ -4,7 +4,7 @@ use std::{mem, time::Duration};
 
 use crate::{
     engine::lease::FleetStatus,
-    log::row::{Bottleneck, BudgetStatus, Quantiles, Row},
+    log::row::{Bottleneck, BudgetStatus, Quantiles},
 };
 
 /// What is counted within a second.
@@ -144,37 +144,6 @@ impl SecondStats {
 }
 
 impl Second {
-    pub(crate) fn row<'a>(&self, model: &'a str) -> Row<'a> {
-        let Self { at, counts, standing, waits, calls } = *self;
-        Row {
-            at,
-            model: model.into(),
-            requested: counts.requested,
-            issued: counts.issued,
-            rate_limited: counts.rate_limited,
-            overloaded: counts.overloaded,
-            finished: counts.finished,
-            failed: counts.failed,
-            overflow: standing.overflow,
-            rate: standing.rate,
-            paused_for: standing.paused_for.map(to_millis),
-            time_left: standing.time_left.map(to_millis),
-            limit: Some(standing.limit),
-            held: standing.held,
-            learned_rate: standing.learned_rate,
-            learned_in_flight: standing.learned_in_flight,
-            in_flight: standing.in_flight,
-            rejected: counts.rejected,
-            reserved_tokens: counts.reserved_tokens,
-            used_tokens: counts.used_tokens,
-            budgets: standing.budgets.into_iter().flatten().collect(),
-            members: standing.fleet.map(|fleet| fleet.processes),
-            is_lost: standing.fleet.is_some_and(|fleet| fleet.is_disconnected),
-            wait_ms: waits,
-            call_ms: calls,
-        }
-    }
-
     fn empty() -> Self {
         Self {
             at: 0,
@@ -184,11 +153,6 @@ impl Second {
             calls: Quantiles::default(),
         }
     }
-}
-
-/// Seconds, with as many digits as mean something.
-fn to_millis(time: Duration) -> f64 {
-    (time.as_secs_f64() * 1000.0).round() / 1000.0
 }
 
 /// Milliseconds measured in one second. Exact up to [`Samples::MOST`] of them; beyond that every second one, then every

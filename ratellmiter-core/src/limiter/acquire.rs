@@ -30,7 +30,7 @@ impl Acquire {
     /// Waits with the thread instead of the task; see [`Limiter::blocking_acquire`].
     pub fn wait(mut self) -> Ticket {
         loop {
-            if let Ok(ticket) = self.0.wait_here() {
+            if let Ok(ticket) = self.0.wait_on_thread() {
                 return ticket;
             }
         }
@@ -79,21 +79,21 @@ impl TryAcquire {
     /// # Errors
     /// As [`Limiter::acquire_with`].
     pub fn wait(mut self) -> Result<Ticket, Rejected> {
-        self.wait_here()
+        self.wait_on_thread()
     }
 
-    fn wait_here(&mut self) -> Result<Ticket, Rejected> {
+    fn wait_on_thread(&mut self) -> Result<Ticket, Rejected> {
         let limiter = self.limiter.clone();
         let waiter = || Waiter::Thread(thread::current());
-        limiter.0.lock().blocked += 1;
+        limiter.0.lock().blocked_threads += 1;
         let ticket = loop {
-            if let Some(ticket) = self.look(waiter) {
+            if let Some(ticket) = self.poll_ticket(waiter) {
                 break ticket;
             }
             // The driver wakes us; the bound is for a process that cannot start another thread.
             thread::park_timeout(Duration::from_secs(1));
         };
-        limiter.0.lock().blocked -= 1;
+        limiter.0.lock().blocked_threads -= 1;
         ticket
     }
 
@@ -105,7 +105,7 @@ impl TryAcquire {
     }
 
     /// Takes the ticket if it is there; else sees to it that `waiter` is woken when it is.
-    fn look(&mut self, waiter: impl FnOnce() -> Waiter) -> Option<Result<Ticket, Rejected>> {
+    fn poll_ticket(&mut self, waiter: impl FnOnce() -> Waiter) -> Option<Result<Ticket, Rejected>> {
         let Self { limiter, wish, place } = self;
         let ask = |state: &mut State, now| {
             let Some(standing) = *place else {
@@ -141,7 +141,7 @@ impl Future for TryAcquire {
     type Output = Result<Ticket, Rejected>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.look(|| Waiter::Task(context.waker().clone())) {
+        match self.poll_ticket(|| Waiter::Task(context.waker().clone())) {
             Some(ticket) => Poll::Ready(ticket),
             None => Poll::Pending,
         }

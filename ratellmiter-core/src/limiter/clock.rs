@@ -32,7 +32,7 @@ impl Clock {
     }
 
     /// The time, for one who may have another clock than those who make calls: they are not held up by it.
-    pub(crate) fn glance(&self) -> Duration {
+    pub(crate) fn peek(&self) -> Duration {
         (Instant::now().saturating_duration_since(self.zero) + self.shift).max(self.last)
     }
 

@@ -5,32 +5,32 @@ pub(crate) mod clock;
 pub(crate) mod driver;
 #[cfg(feature = "redis")]
 mod fleet_handle;
+mod snapshot;
 mod ticket;
+pub(crate) mod warnings;
 
 use std::{
     fmt,
     hash::{BuildHasher as _, RandomState},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-pub use crate::limiter::acquire::{Acquire, TryAcquire};
-pub use ticket::Ticket;
+pub use self::{
+    acquire::{Acquire, TryAcquire},
+    snapshot::Snapshot,
+    ticket::Ticket,
+};
 
 use crate::{
     engine::{
-        lease::FleetStatus,
         scheduler::{Request, Scheduler},
         stats::Second,
     },
     judge::Verdict,
-    limiter::{
-        clock::Clock,
-        driver::{Inner, SILENT},
-    },
+    limiter::{clock::Clock, driver::Inner},
     limits::{Limits, cost::TokenEstimate, request::AcquireOptions},
-    log::row::{self, BudgetKind},
-    monitor::learned_limits::SavedLimits,
+    log::row::BudgetKind,
 };
 
 /// Paces the calls of one model, or of several that share a budget. Clones share everything.
@@ -135,10 +135,10 @@ impl Limiter {
         let now = state.clock.now();
         let Some(grant) = state.scheduler.try_request(now, &Request::PLAIN) else {
             state.scheduler.missed_try(now);
-            state.poke_fleet();
+            state.wake_fleet();
             return None;
         };
-        state.poke_fleet();
+        state.wake_fleet();
         drop(state);
         Some(Ticket::new(self, grant))
     }
@@ -185,62 +185,12 @@ impl Limiter {
         }
     }
 
-    /// Warns, once, of what a server or a program says that cannot be.
-    fn warn_implausible(&self, headers: bool, usage: bool) {
-        if headers && usage {
-            return;
-        }
-        let model = {
-            let mut state = self.0.lock();
-            if std::mem::replace(&mut state.doubted, true) {
-                return;
-            }
-            state.scheduler.model().to_owned()
-        };
-        if headers {
-            tracing::warn!(
-                model,
-                "a call used more than a hundred times the tokens that it was thought to cost; it is charged one whole budget at \
-                 most. Say what calls cost: #[ratellmiter(tokens = ...)]"
-            );
-        } else {
-            tracing::warn!(
-                model,
-                "the rate-limit headers show less than a hundredth of the configured limit, and are not believed"
-            );
-        }
-    }
-
-    /// Warns that nobody says what calls cost or use. Once: what counts them stops there.
-    fn warn_no_usage(&self) {
-        let model = self.0.lock().scheduler.model().to_owned();
-        tracing::warn!(
-            model,
-            "there are limits of tokens, and none of the last {SILENT} calls said what it costs or told what it used, so each \
-             counts as its even part of them: give #[ratellmiter(tokens = ...)] or #[ratellmiter(usage = ...)], return the \
-             client's own answer, or call ratellmiter_core::call::report_usage"
-        );
-    }
-
     /// How things stand.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let mut state = self.0.lock();
         let now = state.clock.now();
-        let scheduler = &mut state.scheduler;
-        scheduler.advance_to(now);
-        let standing = scheduler.gauges(now);
-        Snapshot {
-            queued: scheduler.queue_length(),
-            in_flight: standing.in_flight,
-            rate_per_second: standing.rate,
-            adapted_rate_per_second: standing.learned_rate,
-            adapted_in_flight: standing.learned_in_flight,
-            paused_until: standing.paused_for.map(|left| Instant::now() + left),
-            estimated_drain: standing.time_left.unwrap_or_default(),
-            fleet: standing.fleet,
-            budgets: standing.budgets,
-        }
+        Snapshot::of(&mut state.scheduler, now)
     }
 
     /// Whose calls these are.
@@ -251,7 +201,7 @@ impl Limiter {
     /// What the budgets of days have taken, by age, oldest first.
     pub(crate) fn day_usage(&self) -> Vec<(BudgetKind, Vec<(Duration, u64)>)> {
         let mut state = self.0.lock();
-        let now = state.clock.glance();
+        let now = state.clock.peek();
         state.scheduler.day_usage(now)
     }
 
@@ -267,22 +217,22 @@ impl Limiter {
         self.0.lock().scheduler.ceilings()
     }
 
-    /// Begins with what an earlier run has learned.
-    pub(crate) fn restore(&self, learned: &SavedLimits) {
-        self.0.update(|state, now| state.scheduler.restore(now, learned.requests_per_minute, learned.in_flight));
+    /// Starts from adapted limits that an earlier run saved: a rate in calls a minute, and a number of calls in flight.
+    pub(crate) fn restore(&self, requests_per_minute: Option<f64>, in_flight: Option<f64>) {
+        self.0.update(|state, now| state.scheduler.restore(now, requests_per_minute, in_flight));
     }
 
     /// Keeps the seconds that end for [`seconds`](Self::seconds), or stops to.
     pub(crate) fn record(&self, recording: bool) {
         let mut state = self.0.lock();
-        let now = state.clock.glance();
+        let now = state.clock.peek();
         state.scheduler.record(now, recording);
     }
 
     /// Takes the seconds that are over; with `all`, also the one under way.
     pub(crate) fn seconds(&self, all: bool) -> Vec<Second> {
         let mut state = self.0.lock();
-        let now = state.clock.glance();
+        let now = state.clock.peek();
         state.scheduler.seconds(now, all)
     }
 }
@@ -290,35 +240,5 @@ impl Limiter {
 impl fmt::Debug for Limiter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Limiter").field(&self.snapshot()).finish()
-    }
-}
-
-/// How a limiter stands at one moment.
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[non_exhaustive]
-pub struct Snapshot {
-    /// Calls that wait, refused ones included.
-    pub queued: usize,
-    /// Calls that are out.
-    pub in_flight: u64,
-    /// The rate allowed now, in calls a second: less than the limit while demand is ramped up, zero in a pause.
-    pub rate_per_second: f64,
-    /// The rate that refusals have taught, in calls a second, where it is below the configured one.
-    pub adapted_rate_per_second: Option<f64>,
-    /// The calls in flight that refusals have taught, where they are below the configured ones.
-    pub adapted_in_flight: Option<f64>,
-    /// When the pause after a refusal ends, if there is one. The canary, or the probe, that follows is part of it.
-    pub paused_until: Option<Instant>,
-    /// How long until the line is empty, if no more calls join it and none is refused.
-    pub estimated_drain: Duration,
-    /// The processes that share the limiter, where it is shared.
-    pub fleet: Option<FleetStatus>,
-    budgets: [Option<row::BudgetStatus>; 5],
-}
-
-impl Snapshot {
-    /// How the budgets of tokens and of days stand.
-    pub fn budgets(&self) -> impl Iterator<Item = &row::BudgetStatus> {
-        self.budgets.iter().flatten()
     }
 }

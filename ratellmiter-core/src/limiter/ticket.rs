@@ -52,7 +52,7 @@ impl Ticket {
         let ended = self.end(|state, now, grant| {
             let headers = state.scheduler.apply_headers(now, &grant, readings);
             let is_silent = !failed && usage.is_none() && state.scheduler.has_no_estimate(&grant);
-            let in_silence = !failed && state.count_silence(is_silent);
+            let in_silence = !failed && state.warnings.count_call(is_silent);
             (in_silence, headers, state.scheduler.finish(now, grant, failed, usage))
         });
         let (in_silence, headers, usage) = ended.unwrap_or((false, true, true));

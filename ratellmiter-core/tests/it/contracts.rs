@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ratellmiter_core::{
     Limits,
-    sim::{Charging, Paced, Provider, Quota, Report, Size, Unit, Workload, oracle, run},
+    sim::{Provider, Quota, Report, SchedulerClient, Size, TokenCharging, Unit, Workload, oracle, run},
 };
 
 /// A provider, the limit that binds there, and the calls that a program makes.
@@ -63,7 +63,9 @@ fn cases() -> Vec<Case> {
 /// One that reserves the most and gives back what was not used.
 fn unknown(seed: u64, quota: Quota) -> Provider {
     let provider = Provider::new(seed).bucket(quota.requests.unwrap(), Duration::from_secs(1));
-    provider.token_bucket(Unit::Tokens, quota.tokens.unwrap(), MINUTE).charging(Charging::Settled { output_weight: 1 })
+    provider
+        .token_bucket(Unit::Tokens, quota.tokens.unwrap(), MINUTE)
+        .charging(TokenCharging::Settled { output_weight: 1 })
 }
 
 /// What a user writes down of the tier.
@@ -87,9 +89,9 @@ fn limits(case: &Case) -> Limits {
 fn play(case: &Case, seed: u64, limits: Limits, told: bool) -> (Provider, Report) {
     let mut provider = (case.simulated)(seed, case.quota);
     let workload = Workload::burst(CALLS).sizes(1000, 400, 0.8, case.max_output, seed ^ 1).cached(case.cached);
-    let mut ours = Paced::new(limits, seed ^ 2).model("anthropic.claude-sonnet-4");
+    let mut ours = SchedulerClient::new(limits, seed ^ 2).model("anthropic.claude-sonnet-4");
     if !told {
-        ours = ours.untold();
+        ours = ours.without_estimates();
     }
     let report = run(&mut provider, &workload, &mut [&mut ours]);
     (provider, report)
@@ -108,7 +110,7 @@ fn measured(case: &Case, contract: &str, told: bool) -> (f64, f64, f64) {
         .map(|seed| {
             let (provider, report) = play(case, seed, limits(case).provider(contract), told);
             assert_eq!(report.lost(), 0, "{}: nothing is lost", case.provider);
-            let most = f64::from(u32::try_from(provider.most_charged(unit, MINUTE)).unwrap()) / f64::from(limit);
+            let most = f64::from(u32::try_from(provider.max_charged(unit, MINUTE)).unwrap()) / f64::from(limit);
             (provider.utilisation(unit, limit), report.refusals_per_call(), most)
         })
         .collect();
@@ -156,20 +158,20 @@ fn the_contract_of_another_is_no_good() {
 fn calls_in_flight_are_all_that_deepseek_limits() {
     let quota = Quota { in_flight: Some(20), ..Quota::default() };
     let workload = Workload::burst(500).sizes(1000, 400, 0.8, 1024, 7);
-    let ideal = oracle(&mut Provider::deepseek(5, quota), &workload).last();
+    let ideal = oracle(&mut Provider::deepseek(5, quota), &workload).last_finish();
     let limits = Limits::for_provider(ratellmiter_core::Provider::DeepSeek).requests_per_minute(60_000);
-    let mut ours = Paced::new(limits.max_in_flight(20), 9);
+    let mut ours = SchedulerClient::new(limits.max_in_flight(20), 9);
     let report = run(&mut Provider::deepseek(5, quota), &workload, &mut [&mut ours]);
     assert_eq!((report.lost(), report.refusals()), (0, 0));
-    assert!(report.last() <= ideal.mul_f64(1.0 / 0.85), "{:?}, and {ideal:?} at best", report.last());
+    assert!(report.last_finish() <= ideal.mul_f64(1.0 / 0.85), "{:?}, and {ideal:?} at best", report.last_finish());
 }
 
 #[test]
 fn openrouters_free_models_are_limited_by_the_minute_and_the_day() {
-    let quota = Quota { requests: Some(20), requests_a_day: Some(50), ..Quota::default() };
+    let quota = Quota { requests: Some(20), requests_per_day: Some(50), ..Quota::default() };
     let mut provider = Provider::openrouter(5, quota);
     let limits = Limits::for_provider(ratellmiter_core::Provider::OpenRouter).requests_per_minute(20);
-    let mut ours = Paced::new(limits.requests_per_day(50), 9).recording();
+    let mut ours = SchedulerClient::new(limits.requests_per_day(50), 9).recording();
     // What does not fit into the day goes on the next.
     let report = run(&mut provider, &Workload::steady(60, 30.0), &mut [&mut ours]);
     assert_eq!((report.refusals(), report.lost()), (0, 10), "the run ends two hours later");
@@ -180,20 +182,25 @@ fn openrouters_free_models_are_limited_by_the_minute_and_the_day() {
 /// Lies about what is left slow nothing down by more than a part, and what is lied about limits is not believed.
 #[test]
 fn headers_that_lie_hold_nobody_up_for_ever() {
-    use ratellmiter_core::sim::{HeaderSet, Lie};
+    use ratellmiter_core::sim::{HeaderFault, HeaderSet};
     let lies = [
-        vec![Lie::Limit(1)],
-        vec![Lie::Remaining(0), Lie::Reset(Duration::from_hours(24))],
-        vec![Lie::Limit(0), Lie::Remaining(0)],
-        vec![Lie::Limit(u64::MAX), Lie::Remaining(u64::MAX)],
+        vec![HeaderFault::Limit(1)],
+        vec![HeaderFault::Remaining(0), HeaderFault::Reset(Duration::from_hours(24))],
+        vec![HeaderFault::Limit(0), HeaderFault::Remaining(0)],
+        vec![HeaderFault::Limit(u64::MAX), HeaderFault::Remaining(u64::MAX)],
     ];
     for lies in lies {
         let provider = Provider::new(3).bucket(600, MINUTE).token_bucket(Unit::Tokens, 600_000, MINUTE);
-        let mut provider = lies.iter().fold(provider.headers(HeaderSet::OpenAi), |provider, lie| provider.lie(*lie));
+        let mut provider =
+            lies.iter().fold(provider.headers(HeaderSet::OpenAi), |provider, lie| provider.header_fault(*lie));
         let limits = Limits::for_provider(ratellmiter_core::Provider::OpenAi).requests_per_minute(600);
-        let mut ours = Paced::new(limits.tokens_per_minute(600_000), 9);
+        let mut ours = SchedulerClient::new(limits.tokens_per_minute(600_000), 9);
         let report = run(&mut provider, &Workload::burst(200).sized(Size::new(500, 500, 100)), &mut [&mut ours]);
         assert_eq!(report.lost(), 0, "{lies:?}");
-        assert!(report.last() <= Duration::from_secs(260), "{lies:?}: {:?}, for 20 s of calls", report.last());
+        assert!(
+            report.last_finish() <= Duration::from_secs(260),
+            "{lies:?}: {:?}, for 20 s of calls",
+            report.last_finish()
+        );
     }
 }

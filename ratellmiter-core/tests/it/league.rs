@@ -28,7 +28,7 @@ fn median(reports: &[Report], of: impl Fn(&Report) -> f64) -> f64 {
 }
 
 fn last(report: &Report) -> f64 {
-    report.last().as_secs_f64()
+    report.last_finish().as_secs_f64()
 }
 
 /// The medians of the last call and of the refusals are within the gate, none is lost, and nearly all refusals of full

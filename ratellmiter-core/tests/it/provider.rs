@@ -9,7 +9,7 @@ use ratellmiter_core::{
     Limiter, Limits,
     classify::{LlmResponseExt as _, ResponseError},
     ratellmiter,
-    sim::{Hint, Provider},
+    sim::{Provider, RetryAfter},
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +30,7 @@ fn quick(seed: u64) -> Provider {
     Provider::new(seed)
         .latency(Duration::from_millis(20), 0.3, 0.0)
         .refused_after(Duration::from_millis(2))
-        .hint(Hint::Exact)
+        .retry_after(RetryAfter::Exact)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -54,7 +54,7 @@ async fn every_call_comes_through_and_few_are_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn outages_and_calls_in_flight_are_told_apart() {
-    let provider = quick(2).outage(Duration::ZERO..Duration::from_millis(100), 529, Hint::Exact).concurrency(3);
+    let provider = quick(2).outage(Duration::ZERO..Duration::from_millis(100), 529, RetryAfter::Exact).concurrency(3);
     let (address, counts) = server::start(provider, 0).await.unwrap();
     let limiter = Limiter::new(Limits::per_minute(60_000).no_ramp());
     let (client, url) = (reqwest::Client::new(), format!("http://{address}/v1/chat/completions"));

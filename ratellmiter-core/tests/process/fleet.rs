@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ratellmiter_core::sim::{Hint, Provider};
+use ratellmiter_core::sim::{Provider, RetryAfter};
 
 use crate::{
     redis::{Redis, programs},
@@ -265,8 +265,10 @@ fn play(provider: Provider, processes: usize, job: &Job) -> (Vec<Duration>, f64,
 fn a_provider_accepts_the_whole_limit_from_four_and_from_eight_processes_and_refuses_hardly_any() {
     let _turn = turn();
     for processes in [4, 8] {
-        let provider =
-            Provider::new(3).bucket(3000, SECOND).latency(Duration::from_millis(200), 0.3, 0.0).hint(Hint::Exact);
+        let provider = Provider::new(3)
+            .bucket(3000, SECOND)
+            .latency(Duration::from_millis(200), 0.3, 0.0)
+            .retry_after(RetryAfter::Exact);
         let job = Job { per_minute: 3000, calls: 1000 / processes as u64, begins: soon(), ..Job::default() };
         let (tickets, refusals, _) = play(provider, processes, &job);
         eprintln!(
@@ -287,7 +289,7 @@ fn four_processes_that_share_are_as_quick_as_one_and_hardly_refused() {
         .bucket(300, SECOND)
         .latency(Duration::from_millis(2500), 0.6, 0.0)
         .refused_after(Duration::from_millis(100))
-        .hint(Hint::Seconds);
+        .retry_after(RetryAfter::Seconds);
     let job = Job { per_minute: 300, ramp: true, calls: 125, ..Job::default() };
     let (tickets, refusals, time) = play(provider, 4, &job);
     let minute = most_within(Duration::from_mins(1), &tickets);

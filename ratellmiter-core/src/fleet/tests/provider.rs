@@ -3,7 +3,7 @@
 use super::{one_limit::most_within, *};
 use crate::{
     judge::{LimitKind, Verdict},
-    sim::{Hint, Provider, Size},
+    sim::{Provider, RetryAfter, Size},
 };
 
 /// Longer than any test: the time of a call that is not answered yet.
@@ -95,7 +95,8 @@ fn refusals<P>(played: &Played<P>, calls: usize) -> f64 {
 #[test]
 fn provider_accepts_the_whole_limit_from_a_fleet_and_refuses_hardly_any() {
     for processes in [4, 8] {
-        let provider = Provider::new(3).bucket(3000, seconds(1)).latency(millis(200), 0.3, 0.0).hint(Hint::Exact);
+        let provider =
+            Provider::new(3).bucket(3000, seconds(1)).latency(millis(200), 0.3, 0.0).retry_after(RetryAfter::Exact);
         let limits = Limits::per_minute(3000).no_ramp();
         let mut played = Played::new(limits, processes, millis(2500), 1000 / processes, simulated(provider));
         played.run(seconds(90));
@@ -118,7 +119,7 @@ fn four_sharing_processes_are_as_quick_as_one_and_hardly_refused() {
         .bucket(300, seconds(1))
         .latency(millis(2500), 0.6, 0.0)
         .refused_after(millis(100))
-        .hint(Hint::Seconds);
+        .retry_after(RetryAfter::Seconds);
     let limits = Limits::per_minute(300);
     let mut played = Played::new(limits, 4, Duration::ZERO, 125, simulated(provider));
     played.run(seconds(300));
