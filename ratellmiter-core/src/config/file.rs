@@ -37,7 +37,7 @@ pub(super) struct File {
 /// Changes to the limits of one model or of all models.
 #[derive(Debug, Clone)]
 pub(super) struct LimitOverrides {
-    /// The new values. Only those with a key in `positions` apply.
+    /// The new values. Only values with a key in `positions` apply.
     values: Limits,
     /// The keys in the file, and the byte at which the value of each starts.
     positions: BTreeMap<&'static str, usize>,

@@ -32,7 +32,7 @@
 //! max_in_flight = 8
 //! ```
 //!
-//! `provider` selects the rules by which tokens are counted; it is the name of a [`Provider`](crate::Provider). The budgets
+//! `provider` selects the rules by which tokens are counted; it is the name of a [`Provider`]. The budgets
 //! are `requests_per_day`, `tokens_per_minute`, `input_tokens_per_minute`, `output_tokens_per_minute` and `tokens_per_day`.
 //!
 //! Settings above the models apply to each model separately, except to models with limits set in the code

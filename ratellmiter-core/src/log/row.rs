@@ -42,7 +42,7 @@ pub struct Row<'a> {
     pub model: Cow<'a, str>,
     /// Calls that requested a ticket (`r`).
     pub requested: u64,
-    /// Tickets granted (`i`), including those of retries.
+    /// Tickets granted (`i`), including tickets of retries.
     pub issued: u64,
     /// Refused calls (`e`).
     pub rate_limited: u64,
@@ -79,7 +79,7 @@ pub struct Row<'a> {
     /// Status of each token or daily budget.
     pub budgets: Vec<BudgetStatus>,
     /// Number of processes that shared the limiter at the end of the second, including this one, or `None` if it is not
-    /// shared. In a shared limiter, `limit`, the limits of `budgets` and the adapted limits are those of all processes; all
+    /// shared. In a shared limiter, `limit`, the limits of `budgets` and the adapted limits are totals of all processes; all
     /// other fields are of this process.
     pub members: Option<u64>,
     /// `true` if the server that shares the limiter was unavailable. `members` is then the last known number.

@@ -149,7 +149,7 @@ fn rounded_seconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1000.0).round() / 1000.0
 }
 
-/// Saves adapted limits that differ from those in `saved`. A failed write is not logged, since the log then fails too.
+/// Saves adapted limits that differ from `saved`. A failed write is not logged, because the log fails then too.
 fn save_limits(registry: &RwLock<Registry>, log: &Path, saved: &mut SavedLimitsByModel) {
     let registry = registry::read(registry);
     let at = epoch_seconds();

@@ -54,7 +54,7 @@ impl SchedulerClient {
         self
     }
 
-    /// Returns the rows of a log up to `now`, without those returned before. Their seconds count from the start of the run.
+    /// Returns the rows of a log up to `now`, without rows returned before. Their seconds count from the start of the run.
     ///
     /// The result is empty without [`recording`](Self::recording).
     #[must_use]

@@ -98,7 +98,7 @@ struct Restored {
 }
 
 impl Restored {
-    /// Returns the entries by the wall clock, which shows `now`, without those that are about to be a day old.
+    /// Returns the entries by the wall clock, which shows `now`, without entries about to be a day old.
     fn entries(&self, now: Duration) -> Entries {
         let elapsed = self.at.elapsed();
         let current = self.ages.iter().map(|(age, amount)| (*age + elapsed, *amount));
@@ -222,7 +222,7 @@ fn subtract(entries: &mut Entries, others: &[(u64, u64)]) {
     entries.retain(|(_, amount)| *amount > 0);
 }
 
-/// Sorts the entries, and merges those within the same [`ENTRY_SECONDS`] into one with the time of the last.
+/// Sorts the entries, and merges entries within the same [`ENTRY_SECONDS`] into one with the time of the last.
 fn merge(entries: &mut Entries) {
     entries.sort_unstable();
     entries.dedup_by(|(at, amount), (last, sum)| {
