@@ -11,7 +11,7 @@ use futures::future::try_join_all;
 use indicatif::{ProgressBar, ProgressStyle};
 use ratellmiter_core::{
     Config, monitor, ratellmiter,
-    sim::{Hint, Provider},
+    sim::{Provider, RetryAfter},
 };
 use serde_json::{Value, json};
 use tokio::time::{Instant, interval};
@@ -36,7 +36,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let provider = Provider::new(1)
         .bucket(PER_MINUTE, Duration::from_secs(1))
         .latency(Duration::from_millis(600), 0.4, 0.0)
-        .outage(OUTAGE, 529, Hint::Missing);
+        .outage(OUTAGE, 529, RetryAfter::Missing);
     let (address, server) = server::start(provider, 0).await?;
     let url = format!("http://{address}/v1/chat/completions");
     let client = reqwest::Client::new();

@@ -86,7 +86,7 @@ async fn answer(server: Arc<Server>, request: Request<Incoming>) -> Result<Respo
     };
     let mut response = match answer {
         Answer::Finished { usage, .. } => json_response(StatusCode::OK, &success(&path, &request, usage)),
-        Answer::Refused { status, limit, hint, .. } => {
+        Answer::Refused { status, limit, retry_after: hint, .. } => {
             let count = if status == 429 { &server.counts.too_many } else { &server.counts.overloaded };
             count.fetch_add(1, Ordering::Relaxed);
             refusal(&path, status, limit, hint)

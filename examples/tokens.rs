@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use ratellmiter_core::{
     Limits,
     log::{DIRECTORY, LogWriter},
-    sim::{Paced, Provider, Quota, Workload, run},
+    sim::{Provider, Quota, SchedulerClient, Workload, run},
 };
 
 /// The start of the log, in seconds since the epoch: 2026-11-25 08:00:00 UTC.
@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut azure = Provider::azure(1, quota);
     let limits =
         Limits::for_provider(ratellmiter_core::Provider::Azure).requests_per_minute(1_200).tokens_per_minute(800_000);
-    let mut paced = Paced::new(limits, 1).recording();
+    let mut paced = SchedulerClient::new(limits, 1).recording();
     // Medians of 600 input and 400 output tokens, with a max_tokens of 4096.
     let workload = Workload::burst(400).sizes(600, 400, 0.8, 4096, 1);
     let report = run(&mut azure, &workload, &mut [&mut paced]);
@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // The log pretends that the run started on a morning in November.
     let start = SystemTime::UNIX_EPOCH + Duration::from_secs(START_SECONDS);
     let mut log = LogWriter::create(DIRECTORY.as_ref(), start)?;
-    let mut rows = paced.rows(report.last(), "gpt-4o");
+    let mut rows = paced.rows(report.last_finish(), "gpt-4o");
     for row in &mut rows {
         row.at += START_SECONDS;
     }
@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!(
         "{} calls in {:.0} s, {} refusals",
         workload.arrivals().len(),
-        report.last().as_secs_f64(),
+        report.last_finish().as_secs_f64(),
         report.refusals()
     );
     println!("{}", log.path().display());

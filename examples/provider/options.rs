@@ -3,7 +3,7 @@
 use std::{ops::Range, time::Duration};
 
 use clap::{Parser, ValueEnum};
-use ratellmiter_core::sim::{Hint, Provider};
+use ratellmiter_core::sim::{Provider, RetryAfter};
 
 /// A simulated LLM provider on loopback. Prints its base URL at the start and the number of requests at the end.
 #[derive(Debug, Parser)]
@@ -39,7 +39,7 @@ pub(crate) struct Options {
     refused_after: u64,
     /// Retry-After of refusals: `seconds`, `exact`, `none`, or a factor by which it is wrong.
     #[arg(long, default_value = "seconds", value_parser = hint)]
-    hint: Hint,
+    hint: RetryAfter,
     /// Charge for a refused request, as a fraction of a request.
     #[arg(long, default_value = "0", value_parser = at_least_zero)]
     penalty: f64,
@@ -76,7 +76,7 @@ impl Options {
         let mut provider = Provider::new(self.seed)
             .latency(Duration::from_millis(self.latency), self.sigma, 0.0)
             .refused_after(Duration::from_millis(self.refused_after))
-            .hint(self.hint)
+            .retry_after(self.hint)
             .penalty(self.penalty);
         provider = match self.enforce {
             _ if rpm == 0 => provider,
@@ -110,13 +110,13 @@ fn at_least_zero(text: &str) -> Result<f64, &'static str> {
     text.parse().ok().filter(|value: &f64| value.is_finite() && *value >= 0.0).ok_or("expected a number of at least 0")
 }
 
-fn hint(text: &str) -> Result<Hint, &'static str> {
+fn hint(text: &str) -> Result<RetryAfter, &'static str> {
     match text {
-        "seconds" => Ok(Hint::Seconds),
-        "exact" => Ok(Hint::Exact),
-        "none" => Ok(Hint::Missing),
+        "seconds" => Ok(RetryAfter::Seconds),
+        "exact" => Ok(RetryAfter::Exact),
+        "none" => Ok(RetryAfter::Missing),
         factor => at_least_zero(factor)
-            .map(Hint::Times)
+            .map(RetryAfter::Scaled)
             .map_err(|_| "expected seconds, exact, none, or a factor of at least 0"),
     }
 }

@@ -63,11 +63,11 @@ struct Runs(Vec<Report>);
 impl Runs {
     fn row(&self) -> String {
         let wait = |quantile| self.median(|report| seconds(report.wait(quantile)));
-        let last = self.sorted(|report| seconds(report.last()));
+        let last = self.sorted(|report| seconds(report.last_finish()));
         let refusals = self.sorted(Report::refusals_per_call);
         format!(
             "{:.0} ({:.0}..{:.0}) | {:.1} | {:.1} | {:.1} | {:.3} ({:.3}..{:.3}) | {}",
-            self.median(|report| seconds(report.last())),
+            self.median(|report| seconds(report.last_finish())),
             last[0],
             last[last.len() - 1],
             wait(0.5),
@@ -81,7 +81,7 @@ impl Runs {
     }
 
     fn cell(&self) -> String {
-        let last = self.median(|report| seconds(report.last()));
+        let last = self.median(|report| seconds(report.last_finish()));
         let cell = format!("{last:.0} / {:.2}", self.median(Report::refusals_per_call));
         if self.lost() > 0 { format!("{cell}, {} lost", self.lost()) } else { cell }
     }

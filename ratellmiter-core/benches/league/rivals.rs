@@ -88,7 +88,7 @@ impl Client for Rival {
     fn answered(&mut self, now: Duration, call: usize, answer: Answer) {
         let refused = matches!(answer, Answer::Refused { .. });
         self.pacer.answered(now, refused);
-        if let Answer::Refused { hint, .. } = answer {
+        if let Answer::Refused { retry_after: hint, .. } = answer {
             let refusals = self.refusals.entry(call).or_default();
             *refusals += 1;
             let wait = (self.backoff)(*refusals, hint);

@@ -4,7 +4,7 @@ use std::{ops::Range, time::Duration};
 
 use ratellmiter_core::{
     Limits,
-    sim::{Hint, Provider, Workload},
+    sim::{Provider, RetryAfter, Workload},
 };
 
 /// A provider, the configured limits, and a workload.
@@ -89,13 +89,13 @@ pub(crate) const ALL: &[Scenario] = &[
     Scenario::new(
         "L",
         "15 s of 529 with a hint",
-        |server| server.bucket(300, SECOND).outage(OUTAGE, 529, Hint::Seconds),
+        |server| server.bucket(300, SECOND).outage(OUTAGE, 529, RetryAfter::Seconds),
         Load::Burst(300),
     ),
     Scenario::new(
         "M",
         "15 s of 529 without a hint",
-        |server| server.bucket(300, SECOND).outage(OUTAGE, 529, Hint::Missing),
+        |server| server.bucket(300, SECOND).outage(OUTAGE, 529, RetryAfter::Missing),
         Load::Burst(300),
     ),
     Scenario::new(
@@ -119,20 +119,20 @@ pub(crate) const ALL: &[Scenario] = &[
         ..Scenario::new(
             "wrong hints",
             "half of the configured limit, hints a fifth",
-            |server| server.bucket(300, SECOND).hint(Hint::Times(0.2)),
+            |server| server.bucket(300, SECOND).retry_after(RetryAfter::Scaled(0.2)),
             Load::Burst(500),
         )
     },
     Scenario::new(
         "outage",
         "20 s of 529 with a hint",
-        |server| server.bucket(300, SECOND).outage(at(20)..at(40), 529, Hint::Seconds),
+        |server| server.bucket(300, SECOND).outage(at(20)..at(40), 529, RetryAfter::Seconds),
         Load::Burst(500),
     ),
     Scenario::new(
         "outage, silent",
         "20 s of 529 without a hint",
-        |server| server.bucket(300, SECOND).outage(at(20)..at(40), 529, Hint::Missing),
+        |server| server.bucket(300, SECOND).outage(at(20)..at(40), 529, RetryAfter::Missing),
         Load::Burst(500),
     ),
     Scenario::new("steady", "10 hours at 95 %", |server| server.bucket(300, SECOND), Load::Steady(171_000, 285.0)),

@@ -8,7 +8,7 @@ use std::{
 use leaky_bucket::RateLimiter;
 use ratellmiter_core::{
     Limiter, Limits,
-    sim::{Answer, Client, Paced, Provider, Report, Workload, oracle, run},
+    sim::{Answer, Client, Provider, Report, SchedulerClient, Workload, oracle, run},
 };
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -68,7 +68,7 @@ impl Strategy {
         let client = |process: u64| -> Box<dyn Client> {
             let seed = seed * 100 + process;
             match self {
-                Self::Ours => Box::new(Paced::new(scenario.limits(), seed)),
+                Self::Ours => Box::new(SchedulerClient::new(scenario.limits(), seed)),
                 Self::FullJitter => Box::new(Rival::new(Unpaced, rivals::full_jitter(seed))),
                 Self::RetryAfter => Box::new(Rival::new(Unpaced, rivals::retry_after())),
                 Self::Aws => Box::new(Rival::new(Aws::new(), Aws::backoff(seed))),
@@ -175,7 +175,7 @@ async fn through_leaky_bucket(
         let answer = send();
         sleep(answer.after()).await;
         answered(answer);
-        let Answer::Refused { hint, .. } = answer else { return };
+        let Answer::Refused { retry_after: hint, .. } = answer else { return };
         sleep(backoff(refusals, hint)).await;
     }
 }

@@ -1,11 +1,10 @@
-//! The configuration file: its keys, what they change, and what is wrong with it and where.
+//! The configuration file: its keys, the limits they change, and its errors with their places.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     fs,
-    num::NonZeroU32,
+    num::{NonZeroU32, NonZeroU64},
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use toml::de::DeTable;
@@ -13,208 +12,225 @@ use toml::de::DeTable;
 use super::{
     ConfigError,
     sharing::Url,
-    values::{BudgetSetting, Mistake, Value},
+    values::{FileError, Value},
 };
 use crate::{
     config::sharing,
-    limits::{Limits, Ramp, UNLIMITED, on_disconnect::OnDisconnect},
-    providers::provider::Provider,
+    limits::{DEFAULT_RATE_LIMIT, Limits, UNLIMITED, on_disconnect::OnDisconnect},
+    providers::provider::{Provider, TokenCharge},
 };
 
-/// The keys that may stand above the models as well as under one of them.
-const COMMON: [&str; 14] = [
-    "max_in_flight",
-    "max_attempts",
-    "burst_window",
-    "adaptive",
-    "enabled",
-    "ramp",
-    "provider",
-    "requests_per_day",
-    TOKENS_PER_MINUTE,
-    INPUT_TOKENS_PER_MINUTE,
-    OUTPUT_TOKENS_PER_MINUTE,
-    TOKENS_PER_DAY,
-    "max_wait",
-    "max_queue",
-];
-
-/// The configuration file, as it is written.
+/// Content of the configuration file.
 #[derive(Debug, Default)]
 pub(super) struct File {
     pub(super) default_rate_limit: Option<NonZeroU32>,
     pub(super) log_directory: Option<PathBuf>,
-    /// What is changed for all models.
+    /// Changes for all models.
     pub(super) limits: LimitOverrides,
     pub(super) shared: Option<Url>,
     pub(super) shared_namespace: Option<String>,
     pub(super) shared_on_disconnect: Option<OnDisconnect>,
+    /// Changes for one model each.
     pub(super) models: HashMap<String, LimitOverrides>,
 }
 
-/// What the file changes, for one model or for all.
-#[derive(Debug, Clone, Default)]
+/// Changes to the limits of one model or of all models.
+#[derive(Debug, Clone)]
 pub(super) struct LimitOverrides {
-    requests_per_minute: Option<NonZeroU32>,
-    max_in_flight: Option<NonZeroU32>,
-    max_attempts: Option<NonZeroU32>,
-    burst_window: Option<Duration>,
-    adaptive: Option<bool>,
-    enabled: Option<bool>,
-    #[allow(clippy::option_option)] // No change, or one of two settings.
-    ramp: Option<Option<Ramp>>,
-    provider: Option<Provider>,
-    requests_per_day: Option<BudgetSetting>,
-    tokens_per_minute: Option<BudgetSetting>,
-    input_tokens_per_minute: Option<BudgetSetting>,
-    output_tokens_per_minute: Option<BudgetSetting>,
-    tokens_per_day: Option<BudgetSetting>,
-    max_wait: Option<Duration>,
-    max_queue: Option<u32>,
+    /// The new values. Only values with a key in `positions` apply.
+    values: Limits,
+    /// The keys in the file, and the byte at which the value of each starts.
+    positions: BTreeMap<&'static str, usize>,
+}
+
+/// Defines the keys of a model's table. `key: reader` reads the field `key` of [`Limits`] with the method `reader` of
+/// [`Value`].
+macro_rules! limit_keys {
+    ($($key:ident: $reader:ident),* $(,)?) => {
+        impl LimitOverrides {
+            /// All keys, in the order in which errors list them.
+            const KEYS: &[&str] = &[$(stringify!($key)),*];
+
+            /// Sets `key` to `value`. Returns `false` if there is no such key.
+            fn set(&mut self, key: &str, value: Value<'_>) -> Result<bool, FileError> {
+                let key = match key {
+                    $(stringify!($key) => {
+                        self.values.$key = value.$reader()?.into();
+                        stringify!($key)
+                    })*
+                    _ => return Ok(false),
+                };
+                self.positions.insert(key, value.position());
+                Ok(true)
+            }
+
+            fn copy_values(&self, limits: &mut Limits) {
+                $(if self.positions.contains_key(stringify!($key)) {
+                    limits.$key = self.values.$key;
+                })*
+            }
+        }
+    };
+}
+
+limit_keys! {
+    requests_per_minute: positive,
+    max_in_flight: positive,
+    max_attempts: positive,
+    burst_window: burst_window,
+    adaptive: flag,
+    enabled: flag,
+    ramp: ramp,
+    provider: provider,
+    requests_per_day: budget,
+    tokens_per_minute: budget,
+    input_tokens_per_minute: budget,
+    output_tokens_per_minute: budget,
+    tokens_per_day: budget,
+    max_wait: max_wait,
+    max_queue: count,
+}
+
+impl Default for LimitOverrides {
+    fn default() -> Self {
+        Self { values: Limits::per_minute(DEFAULT_RATE_LIMIT.get()), positions: BTreeMap::new() }
+    }
 }
 
 impl LimitOverrides {
     /// Reads the table of one model.
-    fn of_model(value: Value<'_>) -> Result<Self, Mistake> {
-        let mut changes = Self::default();
+    fn from_table(model: &str, value: Value<'_>) -> Result<Self, FileError> {
+        let mut overrides = Self::default();
         for (key, value) in value.table("a table of limits")? {
-            let value = Value(value);
-            match key.get_ref().as_ref() {
-                "requests_per_minute" => changes.requests_per_minute = Some(value.positive()?),
-                name if changes.set(name, value)? => {}
-                name => return Err(unknown(name, key.span().start, &[&["requests_per_minute"], &COMMON])),
+            let (name, value) = (key.get_ref().as_ref(), Value(value));
+            if overrides.set(name, value)? {
+                continue;
             }
+            let at = key.span().start;
+            return Err(match unquoted_model(model, name, value) {
+                Some(model) => {
+                    let hint = "a model name with a dot must be quoted";
+                    FileError { at, problem: format!("unknown field `{name}`; {hint}: [models.\"{model}\"]") }
+                }
+                None => unknown_field(name, at, &[Self::KEYS]),
+            });
         }
-        Ok(changes)
-    }
-
-    /// Sets what one of the [`COMMON`] keys is about. Returns `false` for other keys.
-    fn set(&mut self, key: &str, value: Value<'_>) -> Result<bool, Mistake> {
-        match key {
-            "max_in_flight" => self.max_in_flight = Some(value.positive()?),
-            "max_attempts" => self.max_attempts = Some(value.positive()?),
-            "burst_window" => self.burst_window = Some(value.burst()?),
-            "adaptive" => self.adaptive = Some(value.flag()?),
-            "enabled" => self.enabled = Some(value.flag()?),
-            "ramp" => self.ramp = Some(value.ramp()?),
-            "provider" => self.provider = Some(value.provider()?),
-            "requests_per_day" => self.requests_per_day = Some(value.budget()?),
-            TOKENS_PER_MINUTE => self.tokens_per_minute = Some(value.budget()?),
-            INPUT_TOKENS_PER_MINUTE => self.input_tokens_per_minute = Some(value.budget()?),
-            OUTPUT_TOKENS_PER_MINUTE => self.output_tokens_per_minute = Some(value.budget()?),
-            TOKENS_PER_DAY => self.tokens_per_day = Some(value.budget()?),
-            "max_wait" => self.max_wait = Some(value.wait()?),
-            "max_queue" => self.max_queue = Some(value.count()?),
-            _ => return Ok(false),
-        }
-        Ok(true)
+        Ok(overrides)
     }
 
     pub(super) fn apply(&self, limits: &mut Limits) {
-        if self.provider.is_some_and(|provider| !provider.limits_requests()) {
+        if self.provider().is_some_and(|provider| !provider.limits_requests()) {
             limits.requests_per_minute = UNLIMITED;
         }
-        limits.requests_per_minute = self.requests_per_minute.unwrap_or(limits.requests_per_minute);
-        limits.max_in_flight = self.max_in_flight.or(limits.max_in_flight);
-        limits.max_attempts = self.max_attempts.unwrap_or(limits.max_attempts);
-        limits.burst_window = self.burst_window.unwrap_or(limits.burst_window);
-        limits.adaptive = self.adaptive.unwrap_or(limits.adaptive);
-        limits.enabled = self.enabled.unwrap_or(limits.enabled);
-        limits.ramp = self.ramp.unwrap_or(limits.ramp);
-        limits.provider = self.provider.unwrap_or(limits.provider);
-        let budget = |said: Option<BudgetSetting>, before| said.map(|said| said.amount).or(before);
-        limits.requests_per_day = budget(self.requests_per_day, limits.requests_per_day);
-        limits.tokens_per_minute = budget(self.tokens_per_minute, limits.tokens_per_minute);
-        limits.input_tokens_per_minute = budget(self.input_tokens_per_minute, limits.input_tokens_per_minute);
-        limits.output_tokens_per_minute = budget(self.output_tokens_per_minute, limits.output_tokens_per_minute);
-        limits.tokens_per_day = budget(self.tokens_per_day, limits.tokens_per_day);
-        limits.max_wait = self.max_wait.or(limits.max_wait);
-        limits.max_queue = self.max_queue.or(limits.max_queue);
+        self.copy_values(limits);
     }
 
-    /// The first budget that the provider named beside it never counts.
-    fn first_uncounted_budget(&self) -> Option<Mistake> {
-        let contract = self.provider?;
-        let said = [
-            (self.tokens_per_minute, TOKENS_PER_MINUTE),
-            (self.input_tokens_per_minute, INPUT_TOKENS_PER_MINUTE),
-            (self.output_tokens_per_minute, OUTPUT_TOKENS_PER_MINUTE),
-            (self.tokens_per_day, TOKENS_PER_DAY),
-        ];
-        let idle = said.into_iter().filter(|(_, key)| !counts(contract, key));
-        let (at, key) = idle.filter_map(|(budget, key)| Some((budget?.at, key))).min()?;
-        let problem = format!("{contract} counts nothing of {key}; its limits are {}", named(contract));
-        Some(Mistake { at, problem })
+    fn provider(&self) -> Option<Provider> {
+        self.positions.contains_key("provider").then_some(self.values.provider)
+    }
+
+    /// Returns an error for the first token budget that the provider in the same table does not count.
+    fn first_uncounted_budget(&self) -> Option<FileError> {
+        let provider = self.provider()?;
+        let uncounted = TOKEN_BUDGETS.iter().filter(|budget| !budget.is_counted_by(provider));
+        let positions = uncounted.filter_map(|budget| Some((*self.positions.get(budget.key)?, budget.key)));
+        let (at, key) = positions.min()?;
+        let problem = format!("{provider} does not count {key}; its limits are {}", limits_of(provider));
+        Some(FileError { at, problem })
     }
 }
 
-const TOKENS_PER_MINUTE: &str = "tokens_per_minute";
-const INPUT_TOKENS_PER_MINUTE: &str = "input_tokens_per_minute";
-const OUTPUT_TOKENS_PER_MINUTE: &str = "output_tokens_per_minute";
-const TOKENS_PER_DAY: &str = "tokens_per_day";
+/// Returns the name of a model that TOML has split at its dots, as in `[models.gpt-4.1]`, or `None` if `value` is not a
+/// table.
+fn unquoted_model(model: &str, key: &str, value: Value<'_>) -> Option<String> {
+    let mut table = value.as_table()?;
+    let mut name = format!("{model}.{key}");
+    while let Some((key, value)) = table.iter().next().filter(|_| table.len() == 1)
+        && let Some(inner) = Value(value).as_table()
+        && !LimitOverrides::KEYS.contains(&key.get_ref().as_ref())
+    {
+        name = format!("{name}.{}", key.get_ref());
+        table = inner;
+    }
+    Some(name)
+}
 
-/// Whether calls can be charged anything in the unit of this key.
-fn counts(contract: Provider, key: &str) -> bool {
-    let charge = contract.reserve(1, 1);
-    let charged = match key {
-        INPUT_TOKENS_PER_MINUTE => charge.input,
-        OUTPUT_TOKENS_PER_MINUTE => charge.output,
-        _ => charge.total,
+/// A token budget and the part of a call's charge that counts against it.
+struct TokenBudget {
+    key: &'static str,
+    limit: fn(&Limits) -> Option<NonZeroU64>,
+    charge: fn(&TokenCharge) -> u64,
+}
+
+macro_rules! token_budget {
+    ($key:ident, $charge:ident) => {
+        TokenBudget { key: stringify!($key), limit: |limits| limits.$key, charge: |charge| charge.$charge }
     };
-    charged > 0
 }
 
-fn named(contract: Provider) -> String {
-    contract.limits().collect::<Vec<_>>().join(", ")
-}
+const TOKEN_BUDGETS: [TokenBudget; 4] = [
+    token_budget!(tokens_per_minute, total),
+    token_budget!(input_tokens_per_minute, input),
+    token_budget!(output_tokens_per_minute, output),
+    token_budget!(tokens_per_day, total),
+];
 
-/// What a user should hear of limits that hold from now on: of budgets that can never bind, and of those a minute that the
-/// provider does not have.
-pub(crate) fn warnings(limits: &Limits) -> Vec<String> {
-    let contract = limits.provider;
-    let said = [
-        (limits.tokens_per_minute, TOKENS_PER_MINUTE),
-        (limits.input_tokens_per_minute, INPUT_TOKENS_PER_MINUTE),
-        (limits.output_tokens_per_minute, OUTPUT_TOKENS_PER_MINUTE),
-        (limits.tokens_per_day, TOKENS_PER_DAY),
-    ];
-    let said = said.into_iter().filter_map(|(limit, key)| limit.map(|_| key));
-    let doubt = |key| {
-        if !counts(contract, key) {
-            Some(format!("{key} never binds: {contract} counts nothing of it; its limits are {}", named(contract)))
-        } else if contract == Provider::Generic || key == TOKENS_PER_DAY || contract.limits().any(|has| has == key) {
+impl TokenBudget {
+    /// Returns `true` if calls to `provider` are charged against this budget.
+    fn is_counted_by(&self, provider: Provider) -> bool {
+        (self.charge)(&provider.reserve(1, 1)) > 0
+    }
+
+    /// Returns a warning if the budget has no effect, or is a limit that `provider` does not have.
+    fn warning(&self, provider: Provider) -> Option<String> {
+        let (key, limits) = (self.key, limits_of(provider));
+        if !self.is_counted_by(provider) {
+            Some(format!("{key} never binds: {provider} does not count it; its limits are {limits}"))
+        } else if provider == Provider::Generic
+            || key.ends_with("_per_day")
+            || provider.limits().any(|limit| limit == key)
+        {
             None
         } else {
-            Some(format!(
-                "{contract} has no {key}, which holds as a limit of your own; its limits are {}",
-                named(contract)
-            ))
+            Some(format!("{provider} has no {key}, so it applies as a limit of your own; its limits are {limits}"))
         }
-    };
-    said.filter_map(doubt).collect()
+    }
+}
+
+fn limits_of(provider: Provider) -> String {
+    provider.limits().collect::<Vec<_>>().join(", ")
+}
+
+/// Returns warnings about `limits`: token budgets without an effect, and token budgets a minute that the provider does not
+/// have.
+pub(crate) fn warnings(limits: &Limits) -> Vec<String> {
+    let configured = TOKEN_BUDGETS.iter().filter(|budget| (budget.limit)(limits).is_some());
+    configured.filter_map(|budget| budget.warning(limits.provider)).collect()
 }
 
 impl File {
     pub(super) fn read(path: &Path) -> Result<Self, ConfigError> {
         let unreadable = |source| ConfigError::Unreadable { path: path.into(), source };
         let text = fs::read_to_string(path).map_err(unreadable)?;
-        Self::parse(&text).map_err(|Mistake { at, problem }| {
+        Self::parse(&text).map_err(|FileError { at, problem }| {
             let (place, problem) = (place(&text, at), one_line(&problem));
             ConfigError::Invalid { path: path.into(), place, problem }
         })
     }
 
-    fn parse(text: &str) -> Result<Self, Mistake> {
-        let table = DeTable::parse(text).map_err(|error| Mistake {
+    fn parse(text: &str) -> Result<Self, FileError> {
+        let table = DeTable::parse(text).map_err(|error| FileError {
             at: error.span().map_or(0, |span| span.start),
             problem: error.message().to_owned(),
         })?;
-        let file = Self::of(table.get_ref())?;
-        let idle = file.models.values().chain([&file.limits]).filter_map(LimitOverrides::first_uncounted_budget);
-        idle.min_by_key(|mistake| mistake.at).map_or(Ok(file), Err)
+        let file = Self::from_table(table.get_ref())?;
+        let uncounted = file.models.values().chain([&file.limits]).filter_map(LimitOverrides::first_uncounted_budget);
+        uncounted.min_by_key(|error| error.at).map_or(Ok(file), Err)
     }
 
-    fn of(table: &DeTable<'_>) -> Result<Self, Mistake> {
+    fn from_table(table: &DeTable<'_>) -> Result<Self, FileError> {
+        // The rate of all models is `default_rate_limit`, which models with limits in the code do not inherit.
+        let common: Vec<_> = LimitOverrides::KEYS.iter().copied().filter(|key| *key != "requests_per_minute").collect();
         let mut file = Self::default();
         for (key, value) in table {
             let value = Value(value);
@@ -225,16 +241,19 @@ impl File {
                 "shared_namespace" => file.shared_namespace = Some(sharing::namespace(value)?),
                 "shared_on_disconnect" => file.shared_on_disconnect = Some(OnDisconnect::of(value)?),
                 "models" => {
-                    let models = value.table("a map")?.iter();
-                    let models = models
-                        .map(|(name, value)| Ok((name.get_ref().to_string(), LimitOverrides::of_model(Value(value))?)));
-                    file.models = models.collect::<Result<_, Mistake>>()?;
+                    let models = value.table("a map")?.iter().map(|(name, value)| {
+                        let name = name.get_ref().as_ref();
+                        Ok((name.to_owned(), LimitOverrides::from_table(name, Value(value))?))
+                    });
+                    file.models = models.collect::<Result<_, FileError>>()?;
                 }
-                name if file.limits.set(name, value)? => {}
+                name if common.contains(&name) => {
+                    file.limits.set(name, value)?;
+                }
                 name => {
                     let shared = ["shared", "shared_namespace", "shared_on_disconnect"];
-                    let known = [&["default_rate_limit", "log_directory"], &COMMON[..], &shared, &["models"]];
-                    return Err(unknown(name, key.span().start, &known));
+                    let known = [&["default_rate_limit", "log_directory"], &common[..], &shared, &["models"]];
+                    return Err(unknown_field(name, key.span().start, &known));
                 }
             }
         }
@@ -242,12 +261,12 @@ impl File {
     }
 }
 
-fn unknown(key: &str, at: usize, known: &[&[&str]]) -> Mistake {
+fn unknown_field(key: &str, at: usize, known: &[&[&str]]) -> FileError {
     let known = known.concat().join("`, `");
-    Mistake { at, problem: format!("unknown field `{key}`, expected one of `{known}`") }
+    FileError { at, problem: format!("unknown field `{key}`, expected one of `{known}`") }
 }
 
-/// The line, its column, and the key that stands there.
+/// Describes the byte `at` of `text` by its line, its column, and the key on that line.
 fn place(text: &str, at: usize) -> String {
     let before = text.get(..at).unwrap_or(text);
     let line = before.matches('\n').count() + 1;

@@ -1,4 +1,5 @@
-//! Code, file and environment become one configuration; the later wins, so an operator can retune without a rebuild.
+//! Configuration from code, file and environment. Later sources take precedence, so an operator can change settings without
+//! a rebuild.
 //!
 //! The file is the one that `RATELLMITER_CONFIG` names, else `ratellmiter.toml` in the working directory, else
 //! `ratellmiter/ratellmiter.toml` in the user's configuration directory:
@@ -9,17 +10,17 @@
 //! max_in_flight = 50
 //! max_attempts = 20
 //! adaptive = true
-//! burst_window = 0                           # seconds, up to 60
+//! burst_window = 0                    # seconds, up to 60
 //! max_wait = 30                       # seconds, more than 0 and up to 86400
 //! max_queue = 1000
 //! enabled = true
 //! ramp = { start = 0.25, step = 0.10 }  # or "off"
-//! shared = "redis://127.0.0.1:6379"   # one budget with all other processes that say so
+//! shared = "redis://127.0.0.1:6379"   # one budget with all processes that share over this server
 //! shared_namespace = "default"
-//! shared_on_disconnect = "degrade"          # or "wait", "full_limits"
+//! shared_on_disconnect = "degrade"    # or "wait", "full_limits"
 //!
-//! [models."claude-sonnet-4-5"]        # what is not said here is as above
-//! provider = "anthropic"              # the tier, as its table says it
+//! [models."claude-sonnet-4-5"]        # overrides the settings above for one model
+//! provider = "anthropic"              # the numbers of the provider's rate-limit table
 //! requests_per_minute = 50
 //! input_tokens_per_minute = 30_000
 //! output_tokens_per_minute = 8_000
@@ -31,20 +32,21 @@
 //! max_in_flight = 8
 //! ```
 //!
-//! `provider` says how tokens are counted: it is the name of a [`Provider`](crate::Provider). The budgets are `requests_per_day`,
-//! `tokens_per_minute`, `input_tokens_per_minute`, `output_tokens_per_minute` and `tokens_per_day`. Where they stand above
-//! the models they hold for each model apart, as `max_in_flight` does, but for models to which the code gives limits of their
-//! own ([`Monitor::set_limits`](crate::Monitor::set_limits)): of those only what stands under their name is changed. With a provider that
-//! does not limit requests, as `deepseek`, they are 60,000 a minute unless you say otherwise.
+//! `provider` selects the rules by which tokens are counted; it is the name of a [`Provider`]. The budgets
+//! are `requests_per_day`, `tokens_per_minute`, `input_tokens_per_minute`, `output_tokens_per_minute` and `tokens_per_day`.
 //!
-//! A budget of tokens that the provider named beside it never counts, as Gemini does output, is a mistake in the file. One
-//! that comes from elsewhere, or that the provider counts but does not limit, is a warning once it holds; a budget of your
-//! own for a day is neither.
+//! Settings above the models apply to each model separately, except to models with limits set in the code
+//! ([`Monitor::set_limits`](crate::Monitor::set_limits)): for these only the table with the model's name applies. If the
+//! provider does not limit requests, as `deepseek`, the rate is 60,000 calls a minute unless one is configured.
+//!
+//! A token budget that the provider in the same table does not count, such as output tokens for Gemini, is an error. A
+//! warning is logged if the provider comes from elsewhere, or if it counts the tokens but has no such limit a minute.
+//! A daily budget of your own is allowed without a warning.
 //!
 //! `shared` needs the feature `redis`; see [`Monitor::share_over`](crate::Monitor).
 //!
-//! The environment: `RATELLMITER_LOGS` is the log directory, `RATELLMITER_RATE_LIMIT` the default rate limit,
-//! `RATELLMITER_SHARED` the URL of `shared`, and `RATELLMITER=off` lets every call through at once.
+//! Environment variables: `RATELLMITER_LOGS` sets the log directory, `RATELLMITER_RATE_LIMIT` the default rate limit, and
+//! `RATELLMITER_SHARED` the URL of `shared`. `RATELLMITER=off` disables pacing.
 
 mod file;
 pub(crate) mod sharing;
@@ -67,10 +69,10 @@ use crate::{
     providers::provider::Provider,
 };
 
-/// The settings of a program. File and environment take precedence, see [the module](self).
+/// Settings of a program. File and environment take precedence, see [the module](self).
 ///
-/// Settings that differ from model to model, as the budgets of tokens and days do, are those of
-/// [`Monitor::set_limits`](crate::Monitor::set_limits), or of the file.
+/// Settings that differ by model, such as token and daily budgets, are set with
+/// [`Monitor::set_limits`](crate::Monitor::set_limits) or in the file.
 ///
 /// ```
 /// use ratellmiter_core::Config;
@@ -115,7 +117,7 @@ impl Config {
         self.map(|limits| limits.max_in_flight(calls))
     }
 
-    /// Lets unused budget be sent at once, see [`Limits::burst_window`]. Zero by default.
+    /// Sets the time whose unused budget may be sent at once, see [`Limits::burst_window`]. Zero by default.
     #[must_use]
     pub fn burst_window(self, window: Duration) -> Self {
         self.map(|limits| limits.burst_window(window))
@@ -127,7 +129,7 @@ impl Config {
         self.map(|limits| limits.ramp(ramp))
     }
 
-    /// Serves a jump in demand at once.
+    /// Disables the ramp, so that a jump in demand is served at the full rate at once.
     #[must_use]
     pub fn no_ramp(self) -> Self {
         self.map(Limits::no_ramp)
@@ -139,7 +141,7 @@ impl Config {
         self.map(|limits| limits.adaptive(adaptive))
     }
 
-    /// Limits how often one call is sent. 20 by default.
+    /// Limits the number of times one call is sent. 20 by default.
     ///
     /// # Panics
     /// If `attempts` is 0.
@@ -148,7 +150,7 @@ impl Config {
         self.map(|limits| limits.max_attempts(attempts))
     }
 
-    /// Sets the provider, by whose rules tokens are counted for models that name none. [`Provider::Generic`] by default.
+    /// Sets the provider for models without one, which determines how tokens are counted. [`Provider::Generic`] by default.
     #[must_use]
     pub fn provider(self, provider: Provider) -> Self {
         self.map(|limits| limits.provider(provider))
@@ -178,45 +180,45 @@ impl Default for Config {
     }
 }
 
-/// A configuration that cannot be used. The message is one line that names the place, what is wrong and what is allowed.
+/// Error of a configuration. The message is one line with the place, the problem and the allowed values.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// The file is there but cannot be read.
+    /// The file cannot be read.
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the operating system.
         source: io::Error,
     },
-    /// The file says something that is not understood or not allowed.
+    /// The file has a syntax error, an unknown key or an invalid value.
     Invalid {
         /// The file.
         path: PathBuf,
-        /// Line and column.
+        /// Line, column and key.
         place: String,
-        /// What is wrong there, and what is allowed.
+        /// Description of the error and of the allowed values.
         problem: String,
     },
-    /// An environment variable has a value that is not allowed.
+    /// An environment variable has an invalid value.
     Variable {
         /// The variable.
         name: &'static str,
         /// Its value.
         value: String,
-        /// What it may be.
+        /// Allowed values.
         allowed: &'static str,
     },
-    /// An environment variable has a value that is not allowed, and not shown, as there may be a password in it.
+    /// An environment variable has an invalid value, which is not shown because it may contain a password.
     HiddenVariable {
         /// The variable.
         name: &'static str,
-        /// What is wrong with its value, and what it may be.
+        /// Description of the error and of the allowed values.
         problem: String,
     },
-    /// Limiters are to be shared with other processes, and this program cannot do that.
+    /// Sharing is configured, but the program is built without the feature `redis`.
     CannotShare {
-        /// Where that is said.
+        /// The setting that configures it.
         place: &'static str,
     },
 }
@@ -251,20 +253,20 @@ impl Error for ConfigError {
     }
 }
 
-/// One configuration out of code, file and environment.
+/// Combined settings of code, file and environment.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) log_directory: PathBuf,
     defaults: Limits,
     models: HashMap<String, LimitOverrides>,
-    /// `RATELLMITER=off`.
+    /// `RATELLMITER=off` is set.
     off: bool,
     pub(crate) sharing: Sharing,
 }
 
 impl Settings {
-    /// Before [`load`](Self::load): the defaults. Of the environment only `RATELLMITER=off` counts, so that users' own
-    /// tests are not paced.
+    /// Returns the settings in force before [`load`](Self::load): the defaults. `RATELLMITER=off` applies already, so that
+    /// users can disable pacing in their tests.
     pub(crate) fn before_start() -> Self {
         let off = env::var_os(OFF.0).is_some_and(|value| value == OFF.1);
         Self {
@@ -277,7 +279,7 @@ impl Settings {
     }
 
     pub(crate) fn load(config: Config) -> Result<Self, ConfigError> {
-        let variables = Variables::of(|name| env::var_os(name))?;
+        let variables = Variables::from_env(|name| env::var_os(name))?;
         let file = variables.file().map_or_else(|| Ok(File::default()), |path| File::read(&path))?;
         Ok(Self::combine(config, file, variables))
     }
@@ -301,21 +303,21 @@ impl Settings {
         }
     }
 
-    /// The limits in force for `model`; `asked` is what the code says of it.
-    pub(crate) fn limits(&self, model: &str, asked: Option<Limits>) -> Limits {
-        let mut limits = asked.unwrap_or(self.defaults);
-        if let Some(changes) = self.models.get(model) {
-            changes.apply(&mut limits);
+    /// Returns the limits in force for `model`, which has `code_limits` in the code.
+    pub(crate) fn limits(&self, model: &str, code_limits: Option<Limits>) -> Limits {
+        let mut limits = code_limits.unwrap_or(self.defaults);
+        if let Some(overrides) = self.models.get(model) {
+            overrides.apply(&mut limits);
         }
         limits.enabled &= !self.off;
         limits
     }
 }
 
-/// Where logs are read from when the command is not told: the environment, the configuration file, the default.
+/// Returns the log directory of the environment, the configuration file or the default, in this order.
 ///
 /// # Errors
-/// The configuration file cannot be used.
+/// The environment or the configuration file is invalid.
 pub fn log_directory() -> Result<PathBuf, ConfigError> {
     Settings::load(Config::new()).map(|settings| settings.log_directory)
 }

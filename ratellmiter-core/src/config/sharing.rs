@@ -6,7 +6,7 @@ use std::ffi::OsString;
 
 use super::{
     ConfigError,
-    values::{Mistake, Value},
+    values::{FileError, Value},
 };
 #[cfg(feature = "redis")]
 use crate::limits::fleet_config::FleetConfig;
@@ -16,13 +16,13 @@ use crate::limits::on_disconnect::OnDisconnect;
 pub(super) const VARIABLE: &str = "RATELLMITER_SHARED";
 
 impl OnDisconnect {
-    pub(super) fn of(value: Value<'_>) -> Result<Self, Mistake> {
+    pub(super) fn of(value: Value<'_>) -> Result<Self, FileError> {
         const ALLOWED: &str = "\"degrade\", \"wait\" or \"full_limits\"";
         Ok(match value.text(ALLOWED)? {
             "degrade" => Self::Degrade,
             "wait" => Self::Wait,
             "full_limits" => Self::FullLimits,
-            other => return Err(value.mistake(format!("{other:?} is not {ALLOWED}"))),
+            other => return Err(value.error(format!("{other:?} is not {ALLOWED}"))),
         })
     }
 }
@@ -32,9 +32,9 @@ impl OnDisconnect {
 pub(super) struct Url(#[cfg(feature = "redis")] FleetConfig);
 
 impl Url {
-    pub(super) fn of(value: Value<'_>) -> Result<Self, Mistake> {
+    pub(super) fn of(value: Value<'_>) -> Result<Self, FileError> {
         let url = value.text("the URL of a Redis or Valkey server, as \"redis://HOST:PORT\"")?;
-        Self::new(url).map_err(|problem| value.mistake(problem))
+        Self::new(url).map_err(|problem| value.error(problem))
     }
 
     pub(super) fn of_variable(value: OsString) -> Result<Self, ConfigError> {
@@ -55,9 +55,9 @@ impl Url {
 }
 
 /// Reads the name of a namespace.
-pub(super) fn namespace(value: Value<'_>) -> Result<String, Mistake> {
+pub(super) fn namespace(value: Value<'_>) -> Result<String, FileError> {
     match value.text("a name")? {
-        "" => Err(value.mistake("a namespace is not empty")),
+        "" => Err(value.error("a namespace is not empty")),
         name => Ok(name.to_owned()),
     }
 }

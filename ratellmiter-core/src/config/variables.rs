@@ -1,4 +1,4 @@
-//! What the environment says.
+//! The environment variables.
 
 use std::{ffi::OsString, num::NonZeroU32, path::PathBuf};
 
@@ -8,10 +8,10 @@ use crate::config::sharing;
 /// The name of the configuration file.
 const FILE: &str = "ratellmiter.toml";
 
-/// The environment variable that switches pacing off, and its value.
+/// Environment variable and value that disable pacing.
 pub(super) const OFF: (&str, &str) = ("RATELLMITER", "off");
 
-/// What the environment says.
+/// Settings of the environment variables.
 #[derive(Debug, Default)]
 pub(super) struct Variables {
     pub(super) logs: Option<PathBuf>,
@@ -22,8 +22,9 @@ pub(super) struct Variables {
 }
 
 impl Variables {
-    pub(super) fn of(get: impl Fn(&str) -> Option<OsString>) -> Result<Self, ConfigError> {
-        // A variable that is set to nothing is not set.
+    /// Reads the variables with `get`.
+    pub(super) fn from_env(get: impl Fn(&str) -> Option<OsString>) -> Result<Self, ConfigError> {
+        // An empty variable counts as unset.
         let get = |name| get(name).filter(|value| !value.is_empty());
         let rejected = |name, value: OsString, allowed| ConfigError::Variable {
             name,
@@ -57,12 +58,13 @@ impl Variables {
         })
     }
 
-    /// The configuration file: the one that is named, which must be there, else the first that is there.
+    /// Returns the path of the configuration file: the path in the environment, even if it does not exist, or the first
+    /// default path that exists.
     pub(super) fn file(&self) -> Option<PathBuf> {
-        let usual = || {
+        let default = || {
             let in_user_directory = dirs::config_dir().map(|directory| directory.join("ratellmiter").join(FILE));
             [Some(FILE.into()), in_user_directory].into_iter().flatten().find(|path: &PathBuf| path.exists())
         };
-        self.config.clone().or_else(usual)
+        self.config.clone().or_else(default)
     }
 }

@@ -4,7 +4,7 @@ use std::{mem, time::Duration};
 
 use crate::{
     engine::lease::FleetStatus,
-    log::row::{Bottleneck, BudgetStatus, Quantiles, Row},
+    log::row::{Bottleneck, BudgetStatus, Quantiles},
 };
 
 /// Counts within a second.
@@ -145,37 +145,6 @@ impl SecondStats {
 }
 
 impl Second {
-    pub(crate) fn row<'a>(&self, model: &'a str) -> Row<'a> {
-        let Self { at, counts, gauges, waits, calls } = *self;
-        Row {
-            at,
-            model: model.into(),
-            requested: counts.requested,
-            issued: counts.issued,
-            rate_limited: counts.rate_limited,
-            overloaded: counts.overloaded,
-            finished: counts.finished,
-            failed: counts.failed,
-            overflow: gauges.overflow,
-            rate: gauges.rate,
-            paused_for: gauges.paused_for.map(rounded_seconds),
-            time_left: gauges.time_left.map(rounded_seconds),
-            limit: Some(gauges.limit),
-            held: gauges.held,
-            learned_rate: gauges.learned_rate,
-            learned_in_flight: gauges.learned_in_flight,
-            in_flight: gauges.in_flight,
-            rejected: counts.rejected,
-            reserved_tokens: counts.reserved_tokens,
-            used_tokens: counts.used_tokens,
-            budgets: gauges.budgets.into_iter().flatten().collect(),
-            members: gauges.fleet.map(|fleet| fleet.processes),
-            is_lost: gauges.fleet.is_some_and(|fleet| fleet.is_disconnected),
-            wait_ms: waits,
-            call_ms: calls,
-        }
-    }
-
     fn empty() -> Self {
         Self {
             at: 0,
@@ -185,11 +154,6 @@ impl Second {
             calls: Quantiles::default(),
         }
     }
-}
-
-/// Returns seconds, rounded to milliseconds.
-fn rounded_seconds(time: Duration) -> f64 {
-    (time.as_secs_f64() * 1000.0).round() / 1000.0
 }
 
 /// Latencies in milliseconds of one second. All are kept up to [`MAX_KEPT`](Self::MAX_KEPT), then one in two, one in four, and so

@@ -1,4 +1,4 @@
-//! Waiting for a ticket, for as long as it takes or no longer than is said.
+//! The futures of a ticket, without and with a limit on waiting.
 
 use std::{
     future::Future,
@@ -15,28 +15,29 @@ use crate::{
     limits::request::Rejected,
 };
 
-/// Waiting for a ticket: a future, or [`wait`](Self::wait) for it with the thread.
+/// Future of a ticket. [`wait`](Self::wait) blocks the thread instead.
 ///
 /// # Cancel safety
-/// Dropping it gives the place in the line back at once. A ticket that was issued to it and never seen is given back whole:
-/// the next in line goes in its place.
+/// Dropping it removes the call from the queue. If a ticket was granted but not received yet, it is canceled, and the next
+/// call in the queue gets it.
 ///
-/// One that is kept but never polled again loses only its own ticket's time: nobody else waits for it.
+/// A future that is kept without being polled may be granted a ticket. Its call counts as in flight until the future is
+/// polled or dropped.
 #[derive(Debug)]
-#[must_use = "nobody waits unless it is awaited"]
+#[must_use = "futures do nothing unless polled"]
 pub struct Acquire(pub(super) TryAcquire);
 
 impl Acquire {
-    /// Waits with the thread instead of the task; see [`Limiter::blocking_acquire`].
+    /// Waits for the ticket, blocking the thread; see [`Limiter::blocking_acquire`].
     pub fn wait(mut self) -> Ticket {
         loop {
-            if let Ok(ticket) = self.0.wait_here() {
+            if let Ok(ticket) = self.0.wait_on_thread() {
                 return ticket;
             }
         }
     }
 
-    /// Waits no longer than the call asked for with [`Limiter::acquire_with`], in which what it waited for its tickets before counts.
+    /// Applies the limits on waiting that the call set with [`Limiter::acquire_with`], including its waits for earlier tickets.
     pub fn bounded(self) -> TryAcquire {
         self.0
     }
@@ -52,88 +53,88 @@ impl Future for Acquire {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Ticket> {
         match Pin::new(&mut self.0).poll(context) {
             Poll::Ready(Ok(ticket)) => Poll::Ready(ticket),
-            // It has no bounds, so this is one that had them before it was refused: it asks again without.
+            // The call had limits on waiting before it was refused. It is requested again without them.
             Poll::Ready(Err(_)) => self.poll(context),
             Poll::Pending => Poll::Pending,
         }
     }
 }
 
-/// Waiting for a ticket, but not for ever: a future, or [`wait`](Self::wait) for it with the thread.
+/// Future of a ticket or a rejection. [`wait`](Self::wait) blocks the thread instead.
 ///
 /// # Cancel safety
-/// As [`Admit`].
+/// As [`Acquire`].
 #[derive(Debug)]
-#[must_use = "nobody waits unless it is awaited"]
+#[must_use = "futures do nothing unless polled"]
 pub struct TryAcquire {
     pub(super) limiter: Limiter,
-    /// `None`: nothing special.
+    /// Request of the call, or `None` for [`Request::PLAIN`].
     pub(super) wish: Option<Box<Request>>,
-    /// Where it stands in the line, once it does.
+    /// Position in the queue, once the call is queued.
     pub(super) place: Option<QueuePosition>,
 }
 
 impl TryAcquire {
-    /// Waits with the thread instead of the task; see [`Limiter::blocking_acquire`].
+    /// Waits for the ticket, blocking the thread; see [`Limiter::blocking_acquire`].
     ///
     /// # Errors
     /// As [`Limiter::acquire_with`].
     pub fn wait(mut self) -> Result<Ticket, Rejected> {
-        self.wait_here()
+        self.wait_on_thread()
     }
 
-    fn wait_here(&mut self) -> Result<Ticket, Rejected> {
+    fn wait_on_thread(&mut self) -> Result<Ticket, Rejected> {
         let limiter = self.limiter.clone();
         let waiter = || Waiter::Thread(thread::current());
-        limiter.0.lock().blocked += 1;
+        limiter.0.lock().blocked_threads += 1;
         let ticket = loop {
-            if let Some(ticket) = self.look(waiter) {
+            if let Some(ticket) = self.poll_ticket(waiter) {
                 break ticket;
             }
-            // The driver wakes us; the bound is for a process that cannot start another thread.
+            // The driver unparks this thread. The timeout is for a process that cannot spawn a driver thread.
             thread::park_timeout(Duration::from_secs(1));
         };
-        limiter.0.lock().blocked -= 1;
+        limiter.0.lock().blocked_threads -= 1;
         ticket
     }
 
-    /// Whether it will have its ticket in time, as far as can be told.
+    /// Returns `true` if the call is expected to get its ticket within its limits, or is not queued.
     pub(crate) fn is_in_time(&self) -> bool {
         let mut state = self.limiter.0.lock();
         let now = state.clock.now();
         self.place.is_none_or(|place| state.scheduler.is_in_time(now, place))
     }
 
-    /// Takes the ticket if it is there; else sees to it that `waiter` is woken when it is.
-    fn look(&mut self, waiter: impl FnOnce() -> Waiter) -> Option<Result<Ticket, Rejected>> {
+    /// Returns the result if there is one, or stores `waiter` to be woken.
+    fn poll_ticket(&mut self, waiter: impl FnOnce() -> Waiter) -> Option<Result<Ticket, Rejected>> {
         let Self { limiter, wish, place } = self;
-        let ask = |state: &mut State, now| {
-            let Some(standing) = *place else {
+        let request = |state: &mut State, now| {
+            let Some(position) = *place else {
                 let wish = wish.as_deref().unwrap_or(&Request::PLAIN);
                 if let Some(grant) = state.scheduler.try_request(now, wish) {
                     return Some(Ok(grant));
                 }
                 return match state.scheduler.enqueue(now, wish, waiter()) {
-                    Ok(standing) => {
-                        *place = Some(standing);
+                    Ok(position) => {
+                        *place = Some(position);
                         None
                     }
                     Err(rejected) => Some(Err(rejected)),
                 };
             };
-            let issued = state.results.remove(&standing.id);
-            if issued.is_some() {
+            let result = state.results.remove(&position.id);
+            if result.is_some() {
                 *place = None;
-            } else if let Some(payload) = state.scheduler.payload(standing) {
+            } else if let Some(payload) = state.scheduler.payload(position) {
                 let waiter = waiter();
                 if !matches!((&*payload, &waiter), (Waiter::Task(old), Waiter::Task(new)) if old.will_wake(new)) {
                     *payload = waiter;
                 }
             }
-            issued
+            result
         };
-        let issued = limiter.0.update_as_waiter(ask)?;
-        Some(issued.map(|grant| Ticket::new(limiter, grant)).inspect_err(|_| *wish = None))
+        let result = limiter.0.update_as_waiter(request)?;
+        Some(result.map(|grant| Ticket::new(limiter, grant)).inspect_err(|_| *wish = None))
     }
 }
 
@@ -141,7 +142,7 @@ impl Future for TryAcquire {
     type Output = Result<Ticket, Rejected>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.look(|| Waiter::Task(context.waker().clone())) {
+        match self.poll_ticket(|| Waiter::Task(context.waker().clone())) {
             Some(ticket) => Poll::Ready(ticket),
             None => Poll::Pending,
         }

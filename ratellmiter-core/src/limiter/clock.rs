@@ -1,15 +1,15 @@
-//! A limiter's time: since its zero, never going back.
+//! The monotonic time of a limiter.
 //!
-//! It is tokio's time where there is a runtime, so that tests with paused time are exact. Paused clocks differ between
-//! runtimes, and so a limiter that is shared between them may see a reading below the last: then its time stands still
-//! for that reading and goes on from there.
+//! Inside a runtime it follows tokio's time, so that tests with paused time are exact. Runtimes may have different paused
+//! clocks. If a limiter shared between them reads a time below the last one, its time stands still for that reading and
+//! continues from there.
 
 use std::time::{Duration, Instant, SystemTime};
 
 #[derive(Debug)]
 pub(crate) struct Clock {
     zero: Instant,
-    /// What has been added to readings so far.
+    /// Sum of the corrections added to readings.
     shift: Duration,
     last: Duration,
 }
@@ -19,7 +19,7 @@ impl Clock {
         Self { zero: Self::reading(), shift: Duration::ZERO, last: Duration::ZERO }
     }
 
-    /// The wall clock at this clock's zero, which must be now, since the epoch.
+    /// Returns the wall clock since the epoch. Call it together with [`start`](Self::start).
     pub(crate) fn wall() -> Duration {
         SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
     }
@@ -31,17 +31,17 @@ impl Clock {
         self.last
     }
 
-    /// The time, for one who may have another clock than those who make calls: they are not held up by it.
-    pub(crate) fn glance(&self) -> Duration {
+    /// Returns the time by the system clock without changing the state, for callers outside of the runtimes that make calls.
+    pub(crate) fn peek(&self) -> Duration {
         (Instant::now().saturating_duration_since(self.zero) + self.shift).max(self.last)
     }
 
-    /// The instant at which [`now`](Self::now) will say `time`, on the clock of this thread.
+    /// Returns the instant at which [`now`](Self::now) will return `time`, by the clock of this thread.
     pub(crate) fn instant(&self, time: Duration) -> Instant {
         self.zero + time.saturating_sub(self.shift)
     }
 
-    /// What the clock of this thread shows.
+    /// Returns the reading of the clock of this thread.
     pub(crate) fn reading() -> Instant {
         tokio::time::Instant::now().into_std()
     }
@@ -52,14 +52,14 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn paused_time_is_followed_exactly() {
+    async fn paused_time_is_exact() {
         let mut clock = Clock::start();
         tokio::time::advance(Duration::from_secs(3)).await;
         assert_eq!(clock.now(), Duration::from_secs(3));
     }
 
     #[test]
-    fn a_reading_below_the_last_stops_time_but_does_not_turn_it_back() {
+    fn lower_reading_stops_the_clock() {
         let mut clock = Clock::start();
         clock.last = Duration::from_secs(5);
         let stopped = clock.now();

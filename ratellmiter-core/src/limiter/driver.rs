@@ -1,11 +1,21 @@
-//! The shell's mechanism: one lock, those who wait, one driver with one timer.
+//! Synchronization of a limiter: one lock, the waiting tasks and threads, and one driver with one timer.
 //!
-//! Whoever asks, ends or leaves takes the lock, tells the scheduler, lets it [`advance`](Scheduler::advance), and wakes
-//! those who were issued a ticket when the lock is gone. While somebody waits for a time to come, one *driver* does the
-//! same at the scheduler's deadline. The driver is a task on the runtime of whoever found none, or a thread where there is no
-//! runtime. It is nobody's waiter, so dropping waiters never hurts it; when its runtime ends, its guard wakes the
-//! waiters, and the first of them to look starts another. Blocked threads are never left to a task: the only thread
-//! under that task may be the blocked one.
+//! Every operation takes the lock, changes the scheduler, lets it [`advance`](Scheduler::advance), and wakes the waiters that
+//! were granted a ticket after it has released the lock. While the scheduler has a deadline, one *driver* does the same
+//! at each deadline. A driver is a task, or a thread where a task cannot run. Operations are [`update`](Inner::update), and
+//! [`update_as_waiter`](Inner::update_as_waiter) for a caller that is about to wait.
+//!
+//! | event | effect on the driver |
+//! |---|---|
+//! | An operation leaves a deadline and there is no driver | It starts one: a task on the current runtime; a thread if there is no runtime, a thread is blocked, or a runtime without timers was met. |
+//! | The same after a driver was lost | Only a waiter starts one: the runtime that drops other callers may be the one that is shutting down. |
+//! | An operation leaves a deadline before the driver's timer | It wakes the driver, which sets its timer anew. |
+//! | A thread blocks while the driver is a task | A thread replaces the task, since the blocked thread may be the only one of its runtime. |
+//! | The driver finds no deadline | It ends. |
+//! | The driver finds that it was replaced (another [`generation`](State::generation)) | It ends. |
+//! | The driver is dropped: its runtime has shut down, its runtime has no timers, or its thread could not be spawned | It is lost: its guard wakes all waiters, and the first to poll starts another. |
+//!
+//! The driver is separate from all waiters, so that dropping a waiter never stops it.
 
 use std::{
     collections::HashMap,
@@ -25,46 +35,40 @@ use crate::{
         call_id::{CallId, Grant},
         scheduler::Scheduler,
     },
-    limiter::clock::Clock,
+    limiter::{clock::Clock, warnings::Warnings},
     limits::request::Rejected,
 };
 
-/// What all clones of a limiter share.
+/// State that all clones of a limiter share.
 pub(crate) struct Inner {
     state: Mutex<State>,
-    /// Tells a driver task that something is due before what it sleeps for.
-    poke: Notify,
+    /// Wakes a driver task before its timer.
+    driver_wakeup: Notify,
 }
 
 pub(crate) struct State {
     pub(crate) clock: Clock,
     pub(crate) scheduler: Scheduler<Waiter>,
-    /// What waiters got that have not come for it yet: a ticket, or that their time is over.
+    /// Results (a grant or a rejection) that their waiters have not picked up yet.
     pub(crate) results: HashMap<CallId, Result<Grant, Rejected>>,
-    /// How many threads are blocked in the line.
-    pub(crate) blocked: usize,
+    /// Number of threads blocked in the queue.
+    pub(crate) blocked_threads: usize,
     pub(crate) probe: Option<Probe>,
-    /// Where it is shared with other processes.
+    /// Link to the fleet task, or `None` if the limiter is not shared.
     pub(crate) fleet: Option<FleetLink>,
-    /// Something that cannot be was warned of.
-    pub(crate) doubted: bool,
-    /// How many calls in a row neither said what they cost nor told what they used; at most [`SILENT`].
-    silent: u8,
+    pub(crate) warnings: Warnings,
     driver: DriverState,
-    /// Counts drivers, so that one that was replaced knows.
+    /// Number of drivers started so far, by which a replaced driver notices that it was replaced.
     generation: u64,
-    /// What the driver sleeps for.
+    /// Deadline that the driver sleeps until, or `None` before it has set its timer.
     timer_at: Option<Duration>,
-    /// A runtime without timers was met: from then on only threads drive.
+    /// Set once a runtime without timers was met. Drivers are threads from then on.
     without_timers: bool,
 }
 
-/// So many calls of which nothing is said are worth a warning.
-pub(crate) const SILENT: u8 = 20;
-
 impl State {
-    /// Wakes whoever asks the server that the limiter is shared on, if that is to be earlier than they think.
-    pub(crate) fn poke_fleet(&mut self) {
+    /// Wakes the fleet task if the next report is due earlier than it knows.
+    pub(crate) fn wake_fleet(&mut self) {
         if let Some(fleet) = &mut self.fleet
             && let Some(asks_at) = self.scheduler.asks_at()
             && asks_at < fleet.asks_at
@@ -73,31 +77,23 @@ impl State {
             fleet.poke.notify_one();
         }
     }
-
-    /// Counts calls of which nothing is said. `true`: these are enough for a warning, for the first and last time.
-    pub(crate) fn count_silence(&mut self, is_silent: bool) -> bool {
-        if self.silent == SILENT {
-            return false;
-        }
-        self.silent = if is_silent { self.silent + 1 } else { 0 };
-        self.silent == SILENT
-    }
 }
 
-/// How to wake whoever asks the server that a limiter is shared on.
+/// Link from a limiter to the fleet task that reports for it.
 #[derive(Debug)]
 pub(crate) struct FleetLink {
     pub(crate) poke: Arc<Notify>,
-    /// When it asks next.
+    /// Time of the next report as far as the task knows.
     pub(crate) asks_at: Duration,
-    /// How it stands with the others.
+    /// Result of joining the fleet.
     #[cfg(feature = "redis")]
-    pub(crate) standing: tokio::sync::watch::Receiver<crate::limiter::join_error::JoinState>,
+    pub(crate) standing: tokio::sync::watch::Receiver<super::join_error::JoinState>,
 }
 
+/// A user's health check, which returns `true` while the server is blocked.
 pub(crate) type Probe = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
 
-/// One who waits, and how to wake it.
+/// A waiting task or thread.
 #[derive(Debug, Clone)]
 pub(crate) enum Waiter {
     Task(Waker),
@@ -114,13 +110,11 @@ impl Waiter {
 }
 
 enum DriverState {
-    /// Nobody waits, or for no time.
     None,
-    /// The last one was dropped. Every waiter was woken then, and the first that looks starts another; those who only
-    /// end or leave do not, since the runtime that they are dropped by may be the one that ends.
+    /// The last driver was dropped before it ended, and all waiters were woken. Only a waiter starts the next one.
     Lost,
     Task,
-    /// The thread, once it runs.
+    /// Holds the handle of the thread once it runs.
     Thread(Option<Thread>),
 }
 
@@ -131,89 +125,92 @@ impl Inner {
                 clock,
                 scheduler,
                 results: HashMap::new(),
-                blocked: 0,
+                blocked_threads: 0,
                 probe: None,
                 fleet: None,
-                doubted: false,
-                silent: 0,
+                warnings: Warnings::default(),
                 driver: DriverState::None,
                 generation: 0,
                 timer_at: None,
                 without_timers: false,
             }),
-            poke: Notify::new(),
+            driver_wakeup: Notify::new(),
         })
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing panics under the lock unless there is a bug, and then pacing on beats failing every call.
+        // A panic under the lock is a bug. Pacing on is better than failing every call.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells the scheduler something, issues what is due then, and wakes those concerned.
-    pub(crate) fn update<T>(self: &Arc<Self>, tell: impl FnOnce(&mut State, Duration) -> T) -> T {
-        self.update_as(false, tell)
+    /// Applies `change` to the state, grants the tickets that are due then, and wakes their waiters.
+    pub(crate) fn update<T>(self: &Arc<Self>, change: impl FnOnce(&mut State, Duration) -> T) -> T {
+        self.update_as(false, change)
     }
 
-    /// Does the same for one who waits, and so can be relied on for a driver.
-    pub(crate) fn update_as_waiter<T>(self: &Arc<Self>, tell: impl FnOnce(&mut State, Duration) -> T) -> T {
-        self.update_as(true, tell)
+    /// As [`update`](Self::update), for a caller that is about to wait: it may start a driver even after the last one was
+    /// lost.
+    pub(crate) fn update_as_waiter<T>(self: &Arc<Self>, change: impl FnOnce(&mut State, Duration) -> T) -> T {
+        self.update_as(true, change)
     }
 
-    fn update_as<T>(self: &Arc<Self>, waits: bool, tell: impl FnOnce(&mut State, Duration) -> T) -> T {
+    fn update_as<T>(self: &Arc<Self>, is_waiter: bool, change: impl FnOnce(&mut State, Duration) -> T) -> T {
         let mut state = self.lock();
         let now = state.clock.now();
-        let told = tell(&mut state, now);
-        let mut todo = self.advance(&mut state, now);
-        todo.start = self.driver_needed(&mut state, waits);
+        let result = change(&mut state, now);
+        let mut after_unlock = self.advance(&mut state, now);
+        after_unlock.driver = self.driver_needed(&mut state, is_waiter);
         drop(state);
-        todo.run();
-        told
+        after_unlock.run();
+        result
     }
 
     fn advance(self: &Arc<Self>, state: &mut State, now: Duration) -> AfterUnlock {
         let mut woken = Vec::new();
-        let State { scheduler, results: issued, .. } = state;
-        let mut ask = false;
+        let State { scheduler, results, .. } = state;
+        let mut probe_due = false;
         loop {
-            ask |= scheduler.advance(now, |grant, waiter| {
-                issued.insert(grant.id, Ok(grant));
+            probe_due |= scheduler.advance(now, |grant, waiter| {
+                results.insert(grant.id, Ok(grant));
                 woken.push(waiter);
             });
-            // Where one leaves, those behind it may go.
+            // A call that leaves the queue may make room for the calls behind it.
             let before = woken.len();
             scheduler.expire(now, |id, rejected, waiter| {
-                issued.insert(id, Err(rejected));
+                results.insert(id, Err(rejected));
                 woken.push(waiter);
             });
             if woken.len() == before {
                 break;
             }
         }
-        state.poke_fleet();
-        let ask = state.probe.clone().filter(|_| ask);
+        state.wake_fleet();
+        let probe = state.probe.clone().filter(|_| probe_due);
         AfterUnlock {
             woken,
-            start: None,
-            ask: ask.map(|probe| (ProbeRun { shared: self.clone(), blocked: true }, probe)),
+            driver: None,
+            probe: probe.map(|probe| (ProbeRun { inner: self.clone(), is_blocked: true }, probe)),
         }
     }
 
-    /// The driver that is to be started, if nobody will look at the deadline in time.
-    fn driver_needed(self: &Arc<Self>, state: &mut State, waits: bool) -> Option<DriverGuard> {
+    /// Returns a driver to start, or wakes the present one if its timer is too late.
+    fn driver_needed(self: &Arc<Self>, state: &mut State, is_waiter: bool) -> Option<DriverGuard> {
         let deadline = state.scheduler.deadline()?;
-        let on_thread = state.blocked > 0 || state.without_timers;
+        let on_thread = state.blocked_threads > 0 || state.without_timers;
         match &state.driver {
-            DriverState::Task if on_thread => self.poke.notify_one(),
-            DriverState::Lost if !waits => return None,
+            // The task notices that it was replaced, and ends.
+            DriverState::Task if on_thread => self.driver_wakeup.notify_one(),
+            DriverState::Lost if !is_waiter => return None,
             DriverState::None | DriverState::Lost => {}
-            _ if state.timer_at.is_none_or(|armed| armed <= deadline) => return None,
+            _ if state.timer_at.is_none_or(|timer_at| timer_at <= deadline) => return None,
             DriverState::Task => {
-                self.poke.notify_one();
+                self.driver_wakeup.notify_one();
                 return None;
             }
             DriverState::Thread(thread) => {
-                thread.iter().for_each(Thread::unpark);
+                if let Some(thread) = thread {
+                    thread.unpark();
+                }
                 return None;
             }
         }
@@ -221,41 +218,41 @@ impl Inner {
         state.driver = if runtime.is_some() { DriverState::Task } else { DriverState::Thread(None) };
         state.generation += 1;
         state.timer_at = None;
-        Some(DriverGuard { shared: self.clone(), generation: state.generation, runtime })
+        Some(DriverGuard { inner: self.clone(), generation: state.generation, runtime })
     }
 }
 
 impl fmt::Debug for Inner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").finish_non_exhaustive()
+        f.debug_struct("Inner").finish_non_exhaustive()
     }
 }
 
-/// What is to be done without the lock: wakers and runtimes may run anything, also what takes the lock.
+/// Work for after the lock is released, because wakers and runtimes may run code that takes the lock.
 #[must_use]
 struct AfterUnlock {
     woken: Vec<Waiter>,
-    start: Option<DriverGuard>,
-    ask: Option<(ProbeRun, Probe)>,
+    driver: Option<DriverGuard>,
+    probe: Option<(ProbeRun, Probe)>,
 }
 
 impl AfterUnlock {
     fn run(self) {
         self.woken.into_iter().for_each(Waiter::wake);
-        if let Some((answer, probe)) = self.ask {
-            answer.start(probe);
+        if let Some((run, probe)) = self.probe {
+            run.start(probe);
         }
-        if let Some(drive) = self.start {
-            drive.start();
+        if let Some(driver) = self.driver {
+            driver.start();
         }
     }
 }
 
-/// The driver. Dropping it, however that happens, makes room for another.
+/// The driver. If it is dropped before it ended, another can be started.
 struct DriverGuard {
-    shared: Arc<Inner>,
+    inner: Arc<Inner>,
     generation: u64,
-    /// Where it runs; on a thread of its own if nowhere.
+    /// Runtime of the task, or `None` to run on a thread.
     runtime: Option<Handle>,
 }
 
@@ -266,14 +263,14 @@ impl DriverGuard {
         } else if let Err(error) =
             thread::Builder::new().name("ratellmiter-drive".into()).spawn(move || self.run_as_thread())
         {
-            tracing::warn!(%error, "no thread to pace calls from");
+            tracing::warn!(%error, "cannot spawn the thread that paces calls");
         }
     }
 
     async fn run_as_task(self) {
         while let Some(deadline) = self.step() {
-            // Whichever comes first.
-            let _ = timeout_at(deadline.into(), self.shared.poke.notified()).await;
+            // A wakeup and a timeout are handled alike.
+            let _ = timeout_at(deadline.into(), self.inner.driver_wakeup.notified()).await;
         }
     }
 
@@ -283,9 +280,10 @@ impl DriverGuard {
         }
     }
 
-    /// Issues what is due. Gives the instant of the next deadline; `None` when there is none or another one drives.
+    /// Grants the tickets that are due. Returns the instant of the next deadline, or `None` if the driver must end because
+    /// there is no deadline or it was replaced.
     fn step(&self) -> Option<Instant> {
-        let mut state = self.shared.lock();
+        let mut state = self.inner.lock();
         if state.generation != self.generation {
             return None;
         }
@@ -293,26 +291,26 @@ impl DriverGuard {
             *thread = Some(thread::current());
         }
         let now = state.clock.now();
-        let todo = self.shared.advance(&mut state, now);
+        let after_unlock = self.inner.advance(&mut state, now);
         state.timer_at = state.scheduler.deadline();
         if state.timer_at.is_none() {
             state.driver = DriverState::None;
         }
         let deadline = state.timer_at.map(|deadline| state.clock.instant(deadline));
         drop(state);
-        todo.run();
+        after_unlock.run();
         deadline
     }
 }
 
 impl Drop for DriverGuard {
     fn drop(&mut self) {
-        let mut state = self.shared.lock();
+        let mut state = self.inner.lock();
         if state.generation != self.generation || matches!(state.driver, DriverState::None | DriverState::Lost) {
             return;
         }
-        // The runtime is gone, or there was no thread, or the runtime has no timers: that shows as a panic.
         state.driver = DriverState::Lost;
+        // A runtime without timers makes the task panic.
         state.without_timers |= thread::panicking();
         let waiting: Vec<_> = state.scheduler.payloads().cloned().collect();
         drop(state);
@@ -320,35 +318,35 @@ impl Drop for DriverGuard {
     }
 }
 
-/// The answer of the user's probe. Without one, because it panicked or its runtime ended, the server counts as blocked.
+/// One run of a user's probe. If the probe panics or its runtime ends, the server counts as blocked.
 struct ProbeRun {
-    shared: Arc<Inner>,
-    blocked: bool,
+    inner: Arc<Inner>,
+    is_blocked: bool,
 }
 
 impl ProbeRun {
     fn start(self, probe: Probe) {
         if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(self.ask(probe));
+            runtime.spawn(self.run(probe));
             return;
         }
         let thread = thread::Builder::new().name("ratellmiter-probe".into());
         let spawned = thread.spawn(move || match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-            Ok(runtime) => runtime.block_on(self.ask(probe)),
-            Err(error) => tracing::warn!(%error, "no runtime to run the probe on"),
+            Ok(runtime) => runtime.block_on(self.run(probe)),
+            Err(error) => tracing::warn!(%error, "cannot create a runtime for the probe"),
         });
         if let Err(error) = spawned {
-            tracing::warn!(%error, "no thread to run the probe on");
+            tracing::warn!(%error, "cannot spawn a thread for the probe");
         }
     }
 
-    async fn ask(mut self, probe: Probe) {
-        self.blocked = probe().await;
+    async fn run(mut self, probe: Probe) {
+        self.is_blocked = probe().await;
     }
 }
 
 impl Drop for ProbeRun {
     fn drop(&mut self) {
-        self.shared.update(|state, now| state.scheduler.probed(now, self.blocked));
+        self.inner.update(|state, now| state.scheduler.probed(now, self.is_blocked));
     }
 }

@@ -1,4 +1,4 @@
-//! The public face of one limiter: ask for a ticket, say how the call ended, see how things stand.
+//! The limiter: granting tickets, reporting refusals, and reading its state.
 
 mod acquire;
 pub(crate) mod clock;
@@ -7,34 +7,35 @@ pub(crate) mod driver;
 mod fleet_handle;
 #[cfg(feature = "redis")]
 pub(crate) mod join_error;
+mod snapshot;
 mod ticket;
+pub(crate) mod warnings;
 
 use std::{
     fmt,
     hash::{BuildHasher as _, RandomState},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-pub use crate::limiter::acquire::{Acquire, TryAcquire};
-pub use ticket::Ticket;
+pub use self::{
+    acquire::{Acquire, TryAcquire},
+    snapshot::Snapshot,
+    ticket::Ticket,
+};
 
 use crate::{
-    engine::{call_state::Request, lease::FleetStatus, scheduler::Scheduler, stats::Second},
+    engine::{call_state::Request, scheduler::Scheduler, stats::Second},
     judge::Verdict,
-    limiter::{
-        clock::Clock,
-        driver::{Inner, SILENT},
-    },
+    limiter::{clock::Clock, driver::Inner},
     limits::{Limits, cost::TokenEstimate, request::AcquireOptions},
-    log::row::{self, BudgetKind},
-    monitor::learned_limits::SavedLimits,
+    log::row::BudgetKind,
 };
 
-/// Paces the calls of one model, or of several that share a budget. Clones share everything.
+/// Paces the calls of one model, or of several models that share a budget. Clones share their state.
 ///
-/// Calls get their tickets in the order in which they asked; those that came back refused go before all others. See
-/// [`Limits`] for what is paced and [`Ticket`] for what to do with a ticket.
+/// Tickets are granted in the order of requests, and to refused calls before all others. See [`Limits`] for the limits and
+/// [`Ticket`] for the use of a ticket.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
@@ -51,7 +52,7 @@ use crate::{
 pub struct Limiter(Arc<Inner>);
 
 impl Limiter {
-    /// A limiter that belongs to no monitor, and so is not logged.
+    /// Creates a limiter without a monitor, whose calls are not logged.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         let seed = RandomState::new().hash_one(std::process::id());
@@ -61,8 +62,8 @@ impl Limiter {
     /// Waits for a ticket.
     ///
     /// # Cancel safety
-    /// The call asks when the future is first polled. A future that is dropped gives its place in the line back at
-    /// once, and the ticket too if one had just been issued to it. See [`Admit`].
+    /// The call joins the queue when the future is first polled. Dropping the future removes it from the queue, and returns
+    /// its ticket if one was granted already. See [`Acquire`].
     pub fn acquire(&self) -> Acquire {
         Acquire(self.ask_for(None))
     }
@@ -87,16 +88,16 @@ impl Limiter {
         Acquire(self.ask_for(Some(Box::new(request))))
     }
 
-    /// Waits for a ticket, but no longer than `ask` and the limiter's own [`max_wait`](Limits::max_wait) and
-    /// [`max_queue`](Limits::max_queue) allow. A call that would exceed a bound, as far as can be told, is turned away at once.
+    /// Waits for a ticket, within the limits of `ask` and the limiter's own [`max_wait`](Limits::max_wait) and
+    /// [`max_queue`](Limits::max_queue). A call that is expected to exceed one of them is rejected at once.
     ///
-    /// Only waiting counts, all of its tickets taken together, and not the time that the call is out.
+    /// The wait is the time in the queue, over all attempts of the call, without the time in flight.
     ///
     /// # Errors
-    /// [`Rejected`](crate::Rejected), with the bound that would be exceeded and about how long the call would have waited.
+    /// [`Rejected`](crate::Rejected), with the limit that would be exceeded and an estimate of the wait.
     ///
     /// # Cancel safety
-    /// As [`admit`](Self::admit).
+    /// As [`acquire`](Self::acquire).
     pub fn acquire_with(&self, ask: AcquireOptions) -> TryAcquire {
         self.ask_for(Some(Box::new(self.resolve_options(&ask, true))))
     }
@@ -105,7 +106,7 @@ impl Limiter {
         TryAcquire { limiter: self.clone(), wish, place: None }
     }
 
-    /// As [`ask`](Self::ask). `bounded`: the limiter's own bounds hold as well.
+    /// Resolves options to a request. With `bounded`, the limiter's own limits on waiting apply as well.
     pub(crate) fn resolve_options(&self, ask: &AcquireOptions, bounded: bool) -> Request {
         let mut state = self.0.lock();
         let limits = bounded.then(|| *state.scheduler.limits());
@@ -119,36 +120,36 @@ impl Limiter {
         Request { cost: ask.estimate, priority: ask.priority, max_wait, deadline, max_queue }
     }
 
-    /// Waits for a ticket, blocking the thread. In a runtime this holds up the other tasks of the thread: call it
-    /// from `spawn_blocking` there.
+    /// Waits for a ticket, blocking the thread. Inside a runtime this blocks the other tasks of the thread: use
+    /// `spawn_blocking` there.
     pub fn blocking_acquire(&self) -> Ticket {
         self.acquire().wait()
     }
 
-    /// A ticket, if one can be had without waiting and without overtaking anybody. A call that gets none is not counted
-    /// as requested.
+    /// Returns a ticket if one is available without waiting and no call is queued before it, or `None`. A call without a
+    /// ticket is not counted as requested.
     #[must_use]
     pub fn try_acquire(&self) -> Option<Ticket> {
         let mut state = self.0.lock();
         let now = state.clock.now();
         let Some(grant) = state.scheduler.try_request(now, &Request::PLAIN) else {
             state.scheduler.missed_try(now);
-            state.poke_fleet();
+            state.wake_fleet();
             return None;
         };
-        state.poke_fleet();
+        state.wake_fleet();
         drop(state);
         Some(Ticket::new(self, grant))
     }
 
-    /// The limits in force.
+    /// Returns the limits in force.
     #[must_use]
     pub fn limits(&self) -> Limits {
         *self.0.lock().scheduler.limits()
     }
 
-    /// Changes the limits, also while calls wait: the line keeps its order, the new rate holds from the next ticket on.
-    /// A higher rate is a jump like any other and is ramped up to.
+    /// Changes the limits, also while calls are queued. The order of the queue is kept, and the new rate applies from the next
+    /// ticket on. An increase of the rate is ramped as any jump in demand.
     pub fn set_limits(&self, limits: Limits) {
         self.0.update(|state, now| {
             if *state.scheduler.limits() != limits {
@@ -157,11 +158,11 @@ impl Limiter {
         });
     }
 
-    /// After a pause, asks `probe` whether the server still blocks (`true`) instead of sending one refused call as the
-    /// canary. While it does, the probe is asked again, each time after a longer pause.
+    /// Sets a probe that replaces the canary: after a pause, `probe` is called instead of sending one refused call. While it
+    /// returns `true` (the server still refuses calls), it is called again after longer and longer pauses.
     ///
-    /// The probe runs on the runtime of whoever comes upon the end of the pause, or on a small one of its own where there is
-    /// none. A probe that panics counts as blocked.
+    /// The probe runs on the runtime of the caller or driver that notices the end of the pause, or on a new single-threaded
+    /// runtime if there is none. If it panics, this counts as `true`.
     pub fn set_probe<F, Fut>(&self, probe: F)
     where
         F: Fn() -> Fut + Send + Sync + 'static,
@@ -173,114 +174,64 @@ impl Limiter {
         });
     }
 
-    /// Tells of a refusal that belongs to no ticket, as an observer may see one: the limiter pauses as for any other. A
-    /// verdict that is no refusal does nothing.
+    /// Reports a refusal of a call without a ticket, for example one seen by an observer. The limiter pauses as for any
+    /// refusal. Verdicts that are not retryable have no effect.
     ///
-    /// A `retry_after` of more than ten minutes counts as none.
+    /// A `retry_after` of more than ten minutes is ignored.
     pub fn report_refusal(&self, verdict: Verdict) {
         if verdict.is_retryable() {
             self.0.update(|state, now| state.scheduler.on_unattributed_refusal(now, &verdict));
         }
     }
 
-    /// Warns, once, of what a server or a program says that cannot be.
-    fn warn_implausible(&self, headers: bool, usage: bool) {
-        if headers && usage {
-            return;
-        }
-        let model = {
-            let mut state = self.0.lock();
-            if std::mem::replace(&mut state.doubted, true) {
-                return;
-            }
-            state.scheduler.model().to_owned()
-        };
-        if headers {
-            tracing::warn!(
-                model,
-                "a call used more than a hundred times the tokens that it was thought to cost; it is charged one whole budget at \
-                 most. Say what calls cost: #[ratellmiter(tokens = ...)]"
-            );
-        } else {
-            tracing::warn!(
-                model,
-                "the rate-limit headers show less than a hundredth of the configured limit, and are not believed"
-            );
-        }
-    }
-
-    /// Warns that nobody says what calls cost or use. Once: what counts them stops there.
-    fn warn_no_usage(&self) {
-        let model = self.0.lock().scheduler.model().to_owned();
-        tracing::warn!(
-            model,
-            "there are limits of tokens, and none of the last {SILENT} calls said what it costs or told what it used, so each \
-             counts as its even part of them: give #[ratellmiter(tokens = ...)] or #[ratellmiter(usage = ...)], return the \
-             client's own answer, or call ratellmiter_core::call::report_usage"
-        );
-    }
-
-    /// How things stand.
+    /// Returns the current state.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let mut state = self.0.lock();
         let now = state.clock.now();
-        let scheduler = &mut state.scheduler;
-        scheduler.advance_to(now);
-        let standing = scheduler.gauges(now);
-        Snapshot {
-            queued: scheduler.queue_length(),
-            in_flight: standing.in_flight,
-            rate_per_second: standing.rate,
-            adapted_rate_per_second: standing.learned_rate,
-            adapted_in_flight: standing.learned_in_flight,
-            paused_until: standing.paused_for.map(|left| Instant::now() + left),
-            estimated_drain: standing.time_left.unwrap_or_default(),
-            fleet: standing.fleet,
-            budgets: standing.budgets,
-        }
+        Snapshot::of(&mut state.scheduler, now)
     }
 
-    /// Whose calls these are.
+    /// Sets the name of the model.
     pub(crate) fn set_model(&self, model: &str) {
         self.0.lock().scheduler.set_model(model);
     }
 
-    /// What the budgets of days have taken, by age, oldest first.
+    /// Returns the amounts charged to each configured daily budget, by age, oldest first.
     pub(crate) fn day_usage(&self) -> Vec<(BudgetKind, Vec<(Duration, u64)>)> {
         let mut state = self.0.lock();
-        let now = state.clock.glance();
+        let now = state.clock.peek();
         state.scheduler.day_usage(now)
     }
 
-    /// Counts what an earlier run took of a day.
-    pub(crate) fn restore_day(&self, meter: BudgetKind, ages: &[(Duration, u64)]) {
+    /// Charges a daily budget with the usage of other processes, by age.
+    pub(crate) fn restore_day(&self, kind: BudgetKind, ages: &[(Duration, u64)]) {
         let mut state = self.0.lock();
         let now = state.clock.now();
-        ages.iter().for_each(|(age, amount)| state.scheduler.restore_day(now, meter, *age, *amount));
+        ages.iter().for_each(|(age, amount)| state.scheduler.restore_day(now, kind, *age, *amount));
     }
 
-    /// Where the server refused last, for the rate in calls a minute and for the calls in flight.
+    /// Returns the rate in calls a minute and the calls in flight at which the server last refused a call.
     pub(crate) fn ceilings(&self) -> (Option<f64>, Option<f64>) {
         self.0.lock().scheduler.ceilings()
     }
 
-    /// Begins with what an earlier run has learned.
-    pub(crate) fn restore(&self, learned: &SavedLimits) {
-        self.0.update(|state, now| state.scheduler.restore(now, learned.requests_per_minute, learned.in_flight));
+    /// Starts from adapted limits that an earlier run saved: a rate in calls a minute, and a number of calls in flight.
+    pub(crate) fn restore(&self, requests_per_minute: Option<f64>, in_flight: Option<f64>) {
+        self.0.update(|state, now| state.scheduler.restore(now, requests_per_minute, in_flight));
     }
 
-    /// Keeps the seconds that end for [`seconds`](Self::seconds), or stops to.
+    /// Starts or stops recording seconds for [`seconds`](Self::seconds).
     pub(crate) fn record(&self, recording: bool) {
         let mut state = self.0.lock();
-        let now = state.clock.glance();
+        let now = state.clock.peek();
         state.scheduler.record(now, recording);
     }
 
-    /// Takes the seconds that are over; with `all`, also the one under way.
+    /// Returns and removes the recorded seconds that have ended; with `all`, also the current one.
     pub(crate) fn seconds(&self, all: bool) -> Vec<Second> {
         let mut state = self.0.lock();
-        let now = state.clock.glance();
+        let now = state.clock.peek();
         state.scheduler.seconds(now, all)
     }
 }
@@ -288,35 +239,5 @@ impl Limiter {
 impl fmt::Debug for Limiter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Limiter").field(&self.snapshot()).finish()
-    }
-}
-
-/// How a limiter stands at one moment.
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[non_exhaustive]
-pub struct Snapshot {
-    /// Calls that wait, refused ones included.
-    pub queued: usize,
-    /// Calls that are out.
-    pub in_flight: u64,
-    /// The rate allowed now, in calls a second: less than the limit while demand is ramped up, zero in a pause.
-    pub rate_per_second: f64,
-    /// The rate that refusals have taught, in calls a second, where it is below the configured one.
-    pub adapted_rate_per_second: Option<f64>,
-    /// The calls in flight that refusals have taught, where they are below the configured ones.
-    pub adapted_in_flight: Option<f64>,
-    /// When the pause after a refusal ends, if there is one. The canary, or the probe, that follows is part of it.
-    pub paused_until: Option<Instant>,
-    /// How long until the line is empty, if no more calls join it and none is refused.
-    pub estimated_drain: Duration,
-    /// The processes that share the limiter, where it is shared.
-    pub fleet: Option<FleetStatus>,
-    budgets: [Option<row::BudgetStatus>; 5],
-}
-
-impl Snapshot {
-    /// How the budgets of tokens and of days stand.
-    pub fn budgets(&self) -> impl Iterator<Item = &row::BudgetStatus> {
-        self.budgets.iter().flatten()
     }
 }

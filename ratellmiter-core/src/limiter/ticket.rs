@@ -1,4 +1,4 @@
-//! Leave for one call, and how the call ended.
+//! The ticket of a call, and the ways in which the call ends.
 
 use std::{
     task::Waker,
@@ -13,16 +13,16 @@ use crate::{
     providers::{limit_headers::readings, usage::Usage},
 };
 
-/// Leave for one call. Say how the call ended: [`finish`](Self::finish), [`rate_limited`](Self::rate_limited), or
-/// [`give_back`](Self::give_back) if it was not made after all.
+/// Permission to send one call. End it with [`finish`](Self::finish), [`finish_with_usage`](Self::finish_with_usage),
+/// [`requeue_after`](Self::requeue_after) after a refusal, or [`cancel`](Self::cancel) if the call was not sent.
 ///
-/// Dropping a ticket gives its place in flight back at once. Its part of the rate stays used, since the request may
-/// have left: the server counts it whether or not anybody waits for the answer.
+/// Dropping a ticket releases its place in flight. Its part of the rate stays used, because the server counts a request that
+/// was sent even if its response is discarded.
 #[derive(Debug)]
-#[must_use = "a ticket that is dropped has ended"]
+#[must_use = "dropping a ticket ends its call"]
 pub struct Ticket {
     limiter: Limiter,
-    /// `None` once it has ended.
+    /// The grant, or `None` once the call has ended.
     grant: Option<Grant>,
 }
 
@@ -31,57 +31,57 @@ impl Ticket {
         Self { limiter: limiter.clone(), grant: Some(grant) }
     }
 
-    /// The call ended. What it reserved of token budgets stays charged, since nobody says what it used.
+    /// Ends the call without usage. Its reservation of token budgets stays charged.
     pub fn finish(self) {
         self.settle(false, None, &[]);
     }
 
-    /// The call ended and used so much: what it reserved too much is given back at once, what it used too much is charged,
-    /// as the provider's contract says.
+    /// Ends the call with its usage. The difference to its reservation is refunded or charged, by the rules of the provider.
     pub fn finish_with_usage(self, usage: impl Into<Usage>) {
         self.settle(false, Some(usage.into()), &[]);
     }
 
-    /// The call ended with an error that is no refusal: as [`finish`](Self::finish), and the log counts it as failed.
+    /// Ends the call with an error other than a refusal. As [`finish`](Self::finish), and the log counts it as failed.
     pub fn finish_failed(self) {
         self.settle(true, None, &[]);
     }
 
-    /// The call ended; `readings` are what the headers of its answer show.
+    /// Ends the call. `readings` are the limits shown by the headers of its response.
     pub(crate) fn settle(mut self, failed: bool, usage: Option<Usage>, readings: &[LimitReading]) {
         let ended = self.end(|state, now, grant| {
             let headers = state.scheduler.apply_headers(now, &grant, readings);
-            let is_silent = !failed && usage.is_none() && state.scheduler.has_no_estimate(&grant);
-            let in_silence = !failed && state.count_silence(is_silent);
-            (in_silence, headers, state.scheduler.finish(now, grant, failed, usage))
+            let is_without_usage = !failed && usage.is_none() && state.scheduler.has_no_estimate(&grant);
+            let is_warning_due = !failed && state.warnings.count_call(is_without_usage);
+            (is_warning_due, headers, state.scheduler.finish(now, grant, failed, usage))
         });
-        let (in_silence, headers, usage) = ended.unwrap_or((false, true, true));
+        let (is_warning_due, headers, usage) = ended.unwrap_or((false, true, true));
         self.limiter.warn_implausible(headers, usage);
-        if in_silence {
+        if is_warning_due {
             self.limiter.warn_no_usage();
         }
     }
 
-    /// Tells what the headers of the answer show of the server's limits: a lower one holds at once, and where little is left
-    /// it is spread over the time until there is more. Within `#[ratellmiter]` functions that is
-    /// [`observe`](crate::call::observe).
+    /// Applies the rate-limit headers of the response. A limit below the configured one applies at once, and a small remaining
+    /// amount is spread over the time until the reset.
+    ///
+    /// Use [`observe`](crate::call::observe) within `#[ratellmiter]` functions.
     pub fn apply_headers(&self, headers: &http::HeaderMap) {
         let by_day = self.limiter.limits().provider.requests_header_is_per_day();
         self.read(&readings(headers, SystemTime::now(), by_day));
     }
 
-    /// The same of what is read already.
+    /// Applies limits that were read from headers.
     pub(crate) fn read(&self, readings: &[LimitReading]) {
         let Some(grant) = self.grant.filter(|_| !readings.is_empty()) else { return };
-        let believed = self.limiter.0.update(|state, now| state.scheduler.apply_headers(now, &grant, readings));
-        self.limiter.warn_implausible(believed, true);
+        let is_plausible = self.limiter.0.update(|state, now| state.scheduler.apply_headers(now, &grant, readings));
+        self.limiter.warn_implausible(is_plausible, true);
     }
 
-    /// The call came back refused. The limiter pauses, and the call is in the line again when this returns, before all that
-    /// were never refused; the returned [`Admit`] waits for its next ticket. Dropping that leaves the line.
+    /// Ends a refused call: the limiter pauses, and the call is queued again before all calls that were never refused. The
+    /// returned [`Acquire`] waits for its next ticket. Dropping it removes the call from the queue.
     ///
-    /// `hint` is how long the server asked us to wait. A hint of more than ten minutes is no matter of waiting: the
-    /// limiter pauses as without one, and the caller had better give up.
+    /// `hint` is the time to wait that the server reported. A hint of more than ten minutes is ignored; consider giving up
+    /// the call instead.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
@@ -105,25 +105,27 @@ impl Ticket {
         self.requeue(Verdict::RateLimited { retry_after: hint, limit: LimitKind::Unknown })
     }
 
-    /// Like [`rate_limited`](Self::rate_limited), with all that is known of the refusal. It decides what is learned from it:
-    /// an overloaded server pauses the limiter and does not lower its rate, and too many calls at once lower the calls in
-    /// flight. A verdict that is no refusal counts as one of which nothing is known.
+    /// Ends a refused call as [`requeue_after`](Self::requeue_after), with everything known about the refusal.
+    ///
+    /// The verdict determines how the limits adapt: an overloaded server pauses the limiter without lowering its rate, and a
+    /// refusal of too many concurrent calls lowers the limit of calls in flight. A verdict that is not retryable counts as
+    /// [`Verdict::RATE_LIMITED`].
     pub fn requeue(mut self, verdict: Verdict) -> Acquire {
         let verdict = if verdict.is_retryable() { verdict } else { Verdict::RATE_LIMITED };
-        // Nobody polls yet; whoever does leaves a waker of its own.
+        // The first poll of the future replaces this waker.
         let waiter = Waiter::Task(Waker::noop().clone());
         let place = self.end(|state, now, grant| state.scheduler.requeue(now, grant, &verdict, waiter));
         Acquire(TryAcquire { limiter: self.limiter.clone(), wish: None, place })
     }
 
-    /// The call was not made after all: its part of the rate goes to the next in line at once.
+    /// Cancels a call that was not sent. Its part of the rate is available to the next call in the queue.
     pub fn cancel(mut self) {
         self.end(|state, now, grant| state.scheduler.cancel(now, grant));
     }
 
-    fn end<T>(&mut self, tell: impl FnOnce(&mut State, Duration, Grant) -> T) -> Option<T> {
+    fn end<T>(&mut self, change: impl FnOnce(&mut State, Duration, Grant) -> T) -> Option<T> {
         let grant = self.grant.take()?;
-        Some(self.limiter.0.update(|state, now| tell(state, now, grant)))
+        Some(self.limiter.0.update(|state, now| change(state, now, grant)))
     }
 }
 

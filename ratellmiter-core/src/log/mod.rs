@@ -1,9 +1,8 @@
-//! Where logs lie, how a row is appended, how one is read, which file is newest.
+//! The files of the log, and their format.
 //!
-//! A log is named `<start, seconds since the epoch>-<process id>.jsonl`. Rows are appended and handed to the system by
-//! the second, so a killed process loses at most the second under way, and at worst leaves a torn last line, which
-//! readers skip. A broken log never breaks a call: [`Log::append`] reports, keeps what it could not write while that
-//! is little, and tries again the next time.
+//! A log is named `<start, seconds since the epoch>-<process id>.jsonl`. Rows are written every second, so a killed process
+//! loses at most the current second, and may leave a torn last line, which readers skip. Errors do not affect calls:
+//! [`LogWriter::append`] returns them, keeps up to a mebibyte of unwritten rows, and writes these with the next rows.
 
 pub(crate) mod fields;
 pub(crate) mod row;
@@ -20,39 +19,43 @@ use std::{
 
 use serde_core::Serialize;
 
-/// The directory logs are written to and read from when nobody says otherwise.
+/// Default directory of logs.
 pub const DIRECTORY: &str = "ratellmiter_logs";
 
-/// What may wait for a disk that refuses, in bytes: an hour of one busy model.
-const BACKLOG: usize = 1 << 20;
+/// Largest size of unwritten rows, in bytes: about an hour of one busy model.
+const MAX_PENDING_BYTES: usize = 1 << 20;
 
-/// A log that is being written.
+/// Writer of a log.
 #[derive(Debug)]
 pub struct LogWriter {
     path: PathBuf,
     header: Vec<u8>,
     file: Option<File>,
-    /// Whole lines not yet written.
+    /// Complete lines that are not written yet.
     pending: Vec<u8>,
-    /// Whether the last write broke off inside a line, so that the next must begin with a line break.
+    /// The last write ended inside a line, so that the next must start with a line break.
     torn: bool,
 }
 
 impl LogWriter {
-    /// Names the log of this process in `directory`, creating the directory and the file with its header.
+    /// Creates the log of this process in `directory`, with its header. Creates the directory if it does not exist.
     ///
     /// # Errors
-    /// The directory or the file cannot be made; nothing is left behind in the directory then.
+    /// The directory or the file cannot be created, or the header cannot be written.
     pub fn create(directory: &Path, started: SystemTime) -> io::Result<Self> {
-        Self::of(directory, started, None)
+        Self::create_in_namespace(directory, started, None)
     }
 
-    /// The same for a process that shares its limiters under this name, if it does.
-    pub(crate) fn of(directory: &Path, started: SystemTime, namespace: Option<String>) -> io::Result<Self> {
+    /// As [`create`](Self::create), for a process that shares its limiters in `namespace`, if it is given.
+    pub(crate) fn create_in_namespace(
+        directory: &Path,
+        started: SystemTime,
+        namespace: Option<String>,
+    ) -> io::Result<Self> {
         let started = started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
         let header = Header { format: FORMAT, started, library: env!("CARGO_PKG_VERSION").into(), namespace };
         let mut log = Self {
-            path: unused(directory, started),
+            path: unused_path(directory, started),
             header: line(&header),
             file: None,
             pending: Vec::new(),
@@ -62,16 +65,16 @@ impl LogWriter {
         Ok(log)
     }
 
-    /// Where the log lies.
+    /// Returns the path of the log.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Appends `rows` after whatever an earlier call could not write, and hands them to the system.
+    /// Appends `rows`, after the rows that an earlier call could not write.
     ///
     /// # Errors
-    /// The disk refused. Up to a mebibyte of rows waits for the next call, beyond that the oldest are dropped.
+    /// The rows cannot be written. They are kept for the next call, up to a mebibyte; beyond that the oldest are dropped.
     pub fn append(&mut self, rows: &[Row<'_>]) -> io::Result<()> {
         for row in rows {
             self.pending.extend(line(row));
@@ -79,11 +82,11 @@ impl LogWriter {
         if self.pending.is_empty() {
             return Ok(());
         }
-        // A directory removed under us takes the open file with it: writing on would succeed into nowhere.
+        // If the directory was removed, writing to the open file would succeed, and the rows would be lost.
         if self.file.is_none() || !self.path.exists() {
-            self.open().inspect_err(|_| self.forget_oldest())?;
+            self.open().inspect_err(|_| self.drop_oldest())?;
         }
-        self.write().inspect_err(|_| self.forget_oldest())
+        self.write().inspect_err(|_| self.drop_oldest())
     }
 
     fn open(&mut self) -> io::Result<()> {
@@ -112,7 +115,7 @@ impl LogWriter {
             match file.write(&self.pending) {
                 Ok(0) if !self.pending.is_empty() => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(written) => {
-                    // A line that was cut in two is written again, whole: readers skip the torn half.
+                    // A line that was cut is written again as a whole. Readers skip the torn part.
                     let whole = self.pending[..written].iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
                     self.torn = whole < written;
                     self.pending.drain(..whole);
@@ -124,9 +127,9 @@ impl LogWriter {
         Ok(())
     }
 
-    fn forget_oldest(&mut self) {
-        if self.pending.len() > BACKLOG {
-            let from = self.pending.len() - BACKLOG;
+    fn drop_oldest(&mut self) {
+        if self.pending.len() > MAX_PENDING_BYTES {
+            let from = self.pending.len() - MAX_PENDING_BYTES;
             let start = self.pending[from..].iter().position(|&byte| byte == b'\n').map_or(0, |at| from + at + 1);
             self.pending.drain(..start);
         }
@@ -139,8 +142,8 @@ fn line(value: &impl Serialize) -> Vec<u8> {
     bytes
 }
 
-/// A monitor that is stopped and started within a second gets a name of its own: a later second's.
-fn unused(directory: &Path, mut started: u64) -> PathBuf {
+/// Returns a path that does not exist yet: a later second is used if a monitor was restarted within a second.
+fn unused_path(directory: &Path, mut started: u64) -> PathBuf {
     loop {
         let path = directory.join(format!("{started}-{}.jsonl", std::process::id()));
         if !path.exists() {
@@ -150,7 +153,8 @@ fn unused(directory: &Path, mut started: u64) -> PathBuf {
     }
 }
 
-/// The logs in `directory`, newest first: by the start in the name, for a log with another name by its last change.
+/// Returns the logs in `directory`, newest first, by the start in their names. Logs with other names are ordered by their
+/// last change.
 ///
 /// # Errors
 /// The directory cannot be read.
@@ -159,117 +163,24 @@ pub fn newest_first(directory: &Path) -> io::Result<Vec<PathBuf>> {
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();
         if path.extension() == Some(OsStr::new("jsonl")) && path.is_file() {
-            logs.push((started(&path), path));
+            logs.push((start_time(&path), path));
         }
     }
     logs.sort_unstable_by(|one, other| other.cmp(one));
     Ok(logs.into_iter().map(|(_, path)| path).collect())
 }
 
-fn started(path: &Path) -> Duration {
-    let named = path
+fn start_time(path: &Path) -> Duration {
+    let from_name = path
         .file_stem()
         .and_then(OsStr::to_str)
         .and_then(|stem| stem.split_once('-'))
         .and_then(|(start, process)| process.parse::<u32>().ok().and_then(|_| start.parse().ok()))
         .map(Duration::from_secs);
-    let changed = || path.metadata().and_then(|data| data.modified()).ok()?.duration_since(SystemTime::UNIX_EPOCH).ok();
-    named.or_else(changed).unwrap_or_default()
+    let last_change =
+        || path.metadata().and_then(|data| data.modified()).ok()?.duration_since(SystemTime::UNIX_EPOCH).ok();
+    from_name.or_else(last_change).unwrap_or_default()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::log::row::LogLine;
-
-    fn row(at: u64) -> Row<'static> {
-        Row { at, model: "m".into(), ..Row::default() }
-    }
-
-    /// The rows of a log, torn lines left out.
-    fn rows(path: &Path) -> Vec<u64> {
-        let text = fs::read_to_string(path).unwrap();
-        let lines = text.lines().filter_map(|line| LogLine::parse(line).ok());
-        lines.filter_map(|line| if let LogLine::Row(row) = line { Some(row.at) } else { None }).collect()
-    }
-
-    #[test]
-    fn a_log_is_named_for_its_start_and_process_and_begins_with_a_header() {
-        let directory = tempfile::tempdir().unwrap();
-        let start = SystemTime::UNIX_EPOCH + Duration::from_secs(5);
-        let mut log = LogWriter::create(&directory.path().join("a/b"), start).unwrap();
-        assert_eq!(log.path(), directory.path().join(format!("a/b/5-{}.jsonl", std::process::id())));
-        log.append(&[row(7), row(8)]).unwrap();
-        let text = fs::read_to_string(log.path()).unwrap();
-        let library = env!("CARGO_PKG_VERSION").into();
-        let header = Header { format: FORMAT, started: 5, library, namespace: None };
-        assert_eq!(LogLine::parse(text.lines().next().unwrap()).unwrap(), LogLine::Header(header));
-        assert_eq!(rows(log.path()), [7, 8]);
-        let second = LogWriter::create(&directory.path().join("a/b"), start).unwrap();
-        assert_ne!(second.path(), log.path(), "an earlier log is never written over");
-    }
-
-    #[test]
-    fn a_directory_that_cannot_be_made_is_an_error() {
-        let directory = tempfile::tempdir().unwrap();
-        fs::write(directory.path().join("file"), "").unwrap();
-        assert!(LogWriter::create(&directory.path().join("file"), SystemTime::now()).is_err());
-    }
-
-    #[test]
-    fn a_directory_that_was_removed_comes_back_with_the_next_row() {
-        let directory = tempfile::tempdir().unwrap();
-        let mut log = LogWriter::create(&directory.path().join("logs"), SystemTime::now()).unwrap();
-        log.append(&[row(1)]).unwrap();
-        fs::remove_dir_all(directory.path().join("logs")).unwrap();
-        log.append(&[row(2)]).unwrap();
-        assert_eq!(rows(log.path()), [2]);
-        // Now something else lies in its place for a while.
-        fs::remove_dir_all(directory.path().join("logs")).unwrap();
-        fs::write(directory.path().join("logs"), "").unwrap();
-        assert!(log.append(&[row(3)]).is_err());
-        fs::remove_file(directory.path().join("logs")).unwrap();
-        log.append(&[row(4)]).unwrap();
-        assert_eq!(rows(log.path()), [3, 4], "what could not be written is not lost");
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn a_full_disk_loses_nothing_for_a_while_and_then_the_oldest() {
-        let directory = tempfile::tempdir().unwrap();
-        let mut log = LogWriter::create(directory.path(), SystemTime::now()).unwrap();
-        let full = || Some(OpenOptions::new().append(true).open("/dev/full").unwrap());
-        log.file = full();
-        assert_eq!(log.append(&[row(1)]).unwrap_err().kind(), io::ErrorKind::StorageFull);
-        assert!(log.append(&[row(2)]).is_err());
-        log.file = None;
-        log.append(&[row(3)]).unwrap();
-        assert_eq!(rows(log.path()), [1, 2, 3]);
-        log.file = full();
-        let many: Vec<_> = (4..20_000).map(row).collect();
-        assert!(log.append(&many).is_err());
-        assert!(log.pending.len() <= BACKLOG);
-        log.file = None;
-        log.append(&[row(20_000)]).unwrap();
-        let kept = rows(log.path());
-        assert_eq!(kept[..3], [1, 2, 3]);
-        assert!(kept[3] > 4 && kept[3..].windows(2).all(|pair| pair[0] + 1 == pair[1]), "the newest, whole");
-        assert_eq!(kept.last(), Some(&20_000));
-    }
-
-    #[test]
-    fn the_newest_is_first_whatever_the_name() {
-        let directory = tempfile::tempdir().unwrap();
-        // The last has no start in its name: it counts by its last change, which is now.
-        for name in ["100-7.jsonl", "99-8.jsonl", "1000-6.jsonl", "notes.txt", "python.jsonl"] {
-            fs::write(directory.path().join(name), "").unwrap();
-        }
-        let names: Vec<_> = newest_first(directory.path())
-            .unwrap()
-            .iter()
-            .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
-            .collect();
-        assert_eq!(names, ["python.jsonl", "1000-6.jsonl", "100-7.jsonl", "99-8.jsonl"]);
-        assert!(newest_first(&directory.path().join("none")).is_err());
-    }
-}
+mod tests;

@@ -1,26 +1,26 @@
-//! The rows of the log as serde types: the one definition that core writes and the command reads.
+//! The format of the log as serde types, which the library writes and the command reads.
 //!
-//! A log is one JSON object a line: first a [`Header`], then a [`Row`] for each model and second in which something
-//! happened or someone waited. A second without a row is all zeros. Readers ignore fields they do not know, and a
-//! missing count is zero, so rows can grow without breaking older or newer readers.
+//! A log has one JSON object a line: first a [`Header`], then a [`Row`] for each model and second with an event or a queued
+//! call. A second without a row has zero counts. Readers ignore unknown fields, and missing counts are zero, so that fields
+//! can be added without breaking older or newer readers.
 
 use std::borrow::Cow;
 
 use crate::log::fields::{fields, words};
 
-/// The format this version writes.
+/// Version of the format that this library writes.
 pub const FORMAT: u32 = 1;
 
-/// The first line of a log.
+/// First line of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
-    /// The version of the format, [`FORMAT`].
+    /// Version of the format, see [`FORMAT`].
     pub format: u32,
-    /// When the monitor was started, in seconds since the epoch.
+    /// Start of the monitor, in seconds since the epoch.
     pub started: u64,
-    /// The version of the library that wrote the log.
+    /// Version of the library that wrote the log.
     pub library: String,
-    /// The namespace under which its limiters are shared with other processes, if they are.
+    /// Namespace of the shared limiters, or `None` if they are not shared.
     pub namespace: Option<String>,
 }
 
@@ -33,59 +33,60 @@ fields! {
     }
 }
 
-/// What one model did in one second.
+/// Counts and gauges of one model in one second.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Row<'a> {
-    /// The second, since the epoch.
+    /// Second, since the epoch.
     pub at: u64,
-    /// The model, as the user named it.
+    /// Name of the model, as in the user's code.
     pub model: Cow<'a, str>,
-    /// Calls that asked for a ticket (`r`).
+    /// Calls that requested a ticket (`r`).
     pub requested: u64,
-    /// Tickets given out (`i`); a call that is tried again gets a new one.
+    /// Tickets granted (`i`), including tickets of retries.
     pub issued: u64,
-    /// Calls that came back refused (`e`).
+    /// Refused calls (`e`).
     pub rate_limited: u64,
-    /// Of those, the ones that were refused because the server was overloaded, whatever our rate.
+    /// Part of `rate_limited` that was refused because the server was overloaded.
     pub overloaded: u64,
-    /// Calls that ended, whether well or with an error of their own (`f`).
+    /// Calls that ended with success or with an error other than a refusal (`f`).
     pub finished: u64,
-    /// Of those that ended, the ones that ended with an error of their own.
+    /// Part of `finished` that ended with an error.
     pub failed: u64,
-    /// Calls still waiting when the second ended, refused ones included (`o`).
+    /// Queued calls at the end of the second, including refused ones (`o`).
     pub overflow: u64,
-    /// The rate allowed at the second's end, in calls a second; zero while paused. Not a number where a line does not tell.
+    /// Allowed rate at the end of the second, in calls a second; zero during a pause. NaN if a line does not contain it.
     pub rate: f64,
-    /// What was left of a pause when the second ended, in seconds.
+    /// Remaining time of the pause at the end of the second, in seconds.
     pub paused_for: Option<f64>,
-    /// How long the line would take from then on if nothing else came, in seconds.
+    /// Time from then until the queue is empty if no more calls join it, in seconds.
     pub time_left: Option<f64>,
-    /// The configured rate, in calls a second.
+    /// Configured rate, in calls a second.
     pub limit: Option<f64>,
-    /// What the first in the line waited for when the second ended, if anybody did.
+    /// Bottleneck of the first queued call at the end of the second.
     pub held: Option<Bottleneck>,
-    /// The rate that refusals have taught, in calls a second, where it is below the configured one.
+    /// Adapted rate, in calls a second, or `None` while the configured rate applies.
     pub learned_rate: Option<f64>,
-    /// The calls in flight that refusals have taught, where they are below the configured ones.
+    /// Adapted limit of calls in flight, or `None` while the configured one applies.
     pub learned_in_flight: Option<f64>,
-    /// Calls out when the second ended.
+    /// Calls in flight at the end of the second.
     pub in_flight: u64,
-    /// Calls that were turned away instead of waiting longer than they may.
+    /// Calls rejected because they would exceed a limit on waiting.
     pub rejected: u64,
-    /// Tokens that the tickets issued in this second reserved, in and out.
+    /// Input and output tokens reserved by the tickets granted in this second.
     pub reserved_tokens: u64,
-    /// Tokens that the calls that ended in this second used, in and out, as far as they told.
+    /// Input and output tokens used by the calls that ended in this second, as far as they reported usage.
     pub used_tokens: u64,
-    /// Each budget of tokens or of a day.
+    /// Status of each token or daily budget.
     pub budgets: Vec<BudgetStatus>,
-    /// How many processes shared the limiter when the second ended, this one included, if it is shared. The limits, `limit`
-    /// and those of `budgets`, and what was learned are then what all of them share; everything else is this process's part.
+    /// Number of processes that shared the limiter at the end of the second, including this one, or `None` if it is not
+    /// shared. In a shared limiter, `limit`, the limits of `budgets` and the adapted limits are totals of all processes; all
+    /// other fields are of this process.
     pub members: Option<u64>,
-    /// The server that it is shared on was out of reach then: `members` were there when it was last seen.
+    /// `true` if the server that shares the limiter was unavailable. `members` is then the last known number.
     pub is_lost: bool,
-    /// How long those who got a ticket in this second had waited for it, in milliseconds.
+    /// Queueing times of the tickets granted in this second, in milliseconds.
     pub wait_ms: Quantiles,
-    /// How long the calls that ended in this second had been out, in milliseconds.
+    /// Durations of the calls that ended in this second, in milliseconds.
     pub call_ms: Quantiles,
 }
 
@@ -119,18 +120,18 @@ fields! {
     }
 }
 
-/// How one budget of tokens or of a day stood when the second ended.
+/// Status of one token or daily budget at the end of a second.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BudgetStatus {
-    /// Which.
+    /// Kind of the budget.
     pub meter: BudgetKind,
-    /// What is configured, for its minute or day.
+    /// Configured limit of its minute or day.
     pub limit: u64,
-    /// What counts against it of this process.
+    /// Amount charged by this process.
     pub taken: u64,
-    /// What counts against it of others that share it, as far as the process has heard.
+    /// Amount charged by other processes that share the budget, as last reported to this process.
     pub others: u64,
-    /// What refusals have taught or headers show, where it is less than what is configured.
+    /// Limit adapted to refusals or shown by headers, if it is below the configured one.
     pub learned: Option<f64>,
 }
 
@@ -144,20 +145,20 @@ fields! {
     }
 }
 
-/// What a budget counts, and over which time.
+/// Kind of a budget: the unit it counts, and its period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BudgetKind {
     /// Requests a day.
     RequestsPerDay,
-    /// Tokens a minute, in and out.
+    /// Input and output tokens a minute.
     TokensPerMinute,
     /// Input tokens a minute.
     InputTokensPerMinute,
     /// Output tokens a minute.
     OutputTokensPerMinute,
-    /// Tokens a day, in and out.
+    /// Input and output tokens a day.
     TokensPerDay,
-    /// Something that a later version knows.
+    /// Word of a later version.
     Other,
 }
 
@@ -172,34 +173,34 @@ words! {
     }
 }
 
-/// What holds the line back.
+/// Limit that the first queued call waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bottleneck {
-    /// A refusal: nobody goes, or one alone.
+    /// The pause after a refusal, or the canary that ends it.
     Pause,
-    /// The calls in flight, configured or learned.
+    /// The configured or adapted limit of calls in flight.
     InFlight,
-    /// The ramp.
+    /// The ramp after a jump in demand.
     Ramp,
-    /// The rate that refusals have taught.
+    /// The adapted rate.
     Learned,
     /// The configured rate.
     Rate,
-    /// What the server's headers show to be left.
+    /// The remaining amount shown by the server's headers.
     Server,
-    /// The requests of a day.
+    /// The limit of requests a day.
     RequestsPerDay,
-    /// The tokens of a minute.
+    /// The limit of tokens a minute.
     TokensPerMinute,
-    /// The input tokens of a minute.
+    /// The limit of input tokens a minute.
     InputTokensPerMinute,
-    /// The output tokens of a minute.
+    /// The limit of output tokens a minute.
     OutputTokensPerMinute,
-    /// The tokens of a day.
+    /// The limit of tokens a day.
     TokensPerDay,
-    /// The server that the limiter is shared on, which does not answer.
+    /// The server that shares the limiter, while it is unavailable.
     Fleet,
-    /// Something that a later version knows.
+    /// Word of a later version.
     Other,
 }
 
@@ -221,14 +222,14 @@ words! {
     }
 }
 
-/// The middle, the tail and the worst of one second, in milliseconds; all zero when nothing was measured.
+/// Quantiles of the times measured in one second, in milliseconds. All are zero without a measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Quantiles {
-    /// The median.
+    /// Median.
     pub p50: u64,
-    /// The 99th percentile.
+    /// 99th percentile.
     pub p99: u64,
-    /// The largest.
+    /// Maximum.
     pub max: u64,
 }
 
@@ -240,23 +241,23 @@ fields! {
     }
 }
 
-/// One line of a log.
+/// Line of a log.
 #[derive(Debug, Clone, PartialEq)]
-#[allow(clippy::large_enum_variant)] // Rows are a million to one header.
+#[allow(clippy::large_enum_variant)] // Nearly all lines are rows.
 pub enum LogLine<'a> {
-    /// The first line.
+    /// First line.
     Header(Header),
     /// Any other line.
     Row(Row<'a>),
 }
 
 impl<'a> LogLine<'a> {
-    /// Reads one line, without its line break.
+    /// Parses a line without its line break.
     ///
     /// # Errors
-    /// The line is no JSON object, or neither a header nor a row.
+    /// The line is not a JSON object, or neither a header nor a row.
     pub fn parse(line: &'a str) -> Result<Self, serde_json::Error> {
-        // Rows are a million to one header: try them first.
+        // Nearly all lines are rows.
         match serde_json::from_str(line) {
             Ok(row) => Ok(Self::Row(row)),
             Err(error) => serde_json::from_str(line).map(Self::Header).map_err(|_| error),
@@ -265,87 +266,4 @@ impl<'a> LogLine<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_row_is_written_as_documented_and_read_back() {
-        let row = Row {
-            at: 1_795_502_413,
-            model: "gpt-4o".into(),
-            requested: 100,
-            issued: 1,
-            overflow: 99,
-            rate: 5.0,
-            in_flight: 1,
-            call_ms: Quantiles { p50: 1, p99: 2, max: 3 },
-            ..Row::default()
-        };
-        let text = serde_json::to_string(&row).unwrap();
-        assert_eq!(
-            text,
-            r#"{"at":1795502413,"model":"gpt-4o","requested":100,"issued":1,"rate_limited":0,"finished":0,"overflow":99,"rate":5.0,"in_flight":1,"wait_ms":{"p50":0,"p99":0,"max":0},"call_ms":{"p50":1,"p99":2,"max":3}}"#
-        );
-        assert_eq!(LogLine::parse(&text).unwrap(), LogLine::Row(row));
-    }
-
-    #[test]
-    fn what_held_the_line_back_is_a_word_and_may_be_a_new_one() {
-        let row = Row { held: Some(Bottleneck::InFlight), limit: Some(5.0), failed: 2, ..Row::default() };
-        let text = serde_json::to_string(&row).unwrap();
-        assert!(text.contains(r#""failed":2"#) && text.contains(r#""limit":5.0,"held":"in_flight""#), "{text}");
-        assert_eq!(LogLine::parse(&text).unwrap(), LogLine::Row(row));
-        let LogLine::Row(row) = LogLine::parse(r#"{"at":7,"model":"m","held":"tokens"}"#).unwrap() else {
-            panic!("a row")
-        };
-        assert_eq!(row.held, Some(Bottleneck::Other));
-    }
-
-    #[test]
-    fn tokens_and_budgets_are_told_where_there_are_any() {
-        let budget = |meter, learned| BudgetStatus { meter, limit: 80_000, taken: 79_000, others: 0, learned };
-        let row = Row {
-            held: Some(Bottleneck::OutputTokensPerMinute),
-            reserved_tokens: 4096,
-            used_tokens: 400,
-            budgets: vec![
-                budget(BudgetKind::OutputTokensPerMinute, None),
-                budget(BudgetKind::TokensPerDay, Some(500.5)),
-            ],
-            ..Row::default()
-        };
-        let text = serde_json::to_string(&row).unwrap();
-        let expected = r#""reserved_tokens":4096,"used_tokens":400,"budgets":[{"meter":"output_tokens_per_minute","limit":80000,"taken":79000},{"meter":"tokens_per_day","limit":80000,"taken":79000,"learned":500.5}],"#;
-        assert!(text.contains(expected) && text.contains(r#""held":"output_tokens_per_minute""#), "{text}");
-        assert_eq!(LogLine::parse(&text).unwrap(), LogLine::Row(row));
-        let later =
-            r#"{"at":7,"model":"m","held":"server","budgets":[{"meter":"images_per_week","limit":5,"taken":1,"x":2}]}"#;
-        let LogLine::Row(row) = LogLine::parse(later).unwrap() else { panic!("a row") };
-        assert_eq!((row.held, row.budgets[0].meter), (Some(Bottleneck::Server), BudgetKind::Other));
-    }
-
-    #[test]
-    fn unknown_fields_are_ignored_and_missing_counts_are_zero() {
-        let LogLine::Row(row) = LogLine::parse(r#"{"at":7,"model":"m","later":[1,2],"issued":3}"#).unwrap() else {
-            panic!("a row")
-        };
-        assert!(row.rate.is_nan(), "which is not a pause");
-        assert_eq!(Row { rate: 0.0, ..row }, Row { at: 7, model: "m".into(), issued: 3, ..Row::default() });
-    }
-
-    #[test]
-    fn a_header_is_told_from_a_row_and_junk_from_both() {
-        let header = Header { format: FORMAT, started: 5, library: "0.1.0".into(), namespace: None };
-        let text = serde_json::to_string(&header).unwrap();
-        assert_eq!(LogLine::parse(&text).unwrap(), LogLine::Header(header));
-        assert!(LogLine::parse(r#"{"hello":1}"#).is_err());
-        assert!(LogLine::parse(r#"{"at":7,"mod"#).is_err());
-    }
-
-    #[test]
-    fn a_model_name_with_escapes_is_read_whole() {
-        let row = Row { at: 1, model: "a\n\"b\" 🦀".into(), ..Row::default() };
-        let text = serde_json::to_string(&row).unwrap();
-        assert_eq!(LogLine::parse(&text).unwrap(), LogLine::Row(row));
-    }
-}
+mod tests;

@@ -1,4 +1,4 @@
-//! What a provider answers.
+//! The answers of a simulated provider.
 
 use std::time::Duration;
 
@@ -7,31 +7,31 @@ use crate::{
     providers::usage::Usage,
 };
 
-/// What a provider answers to a call, and when.
+/// Answer of a provider to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// It is the answer that was asked for.
+    /// The call succeeded.
     Finished {
-        /// So long after the call was sent.
+        /// Time from sending the call to its answer.
         after: Duration,
-        /// The tokens it took.
+        /// Tokens used.
         usage: Usage,
     },
     /// The call was refused.
     Refused {
-        /// So long after the call was sent.
+        /// Time from sending the call to its refusal.
         after: Duration,
-        /// 429, or what an outage answers.
+        /// HTTP status: 429, or the status of an outage.
         status: u16,
-        /// Which limit refused it, where the provider tells.
+        /// Limit that refused the call, or [`LimitKind::Unknown`] if the provider does not report it.
         limit: LimitKind,
-        /// How long to wait, where the provider tells.
-        hint: Option<Duration>,
+        /// Time to wait, or `None` if the provider does not report it.
+        retry_after: Option<Duration>,
     },
 }
 
 impl Answer {
-    /// How long after the call was sent it comes.
+    /// Returns the time from sending the call to its answer.
     #[must_use]
     pub fn after(&self) -> Duration {
         match self {
@@ -39,38 +39,38 @@ impl Answer {
         }
     }
 
-    /// What a refusal means to a limiter; `None` if it is none.
+    /// Returns the verdict on a refusal, or `None` if the call succeeded.
     #[must_use]
     pub fn verdict(&self) -> Option<Verdict> {
         match *self {
             Self::Finished { .. } => None,
-            Self::Refused { status: 503 | 529, hint, .. } => Some(Verdict::Overloaded { retry_after: hint }),
-            Self::Refused { hint, limit, .. } => Some(Verdict::RateLimited { retry_after: hint, limit }),
+            Self::Refused { status: 503 | 529, retry_after, .. } => Some(Verdict::Overloaded { retry_after }),
+            Self::Refused { retry_after, limit, .. } => Some(Verdict::RateLimited { retry_after, limit }),
         }
     }
 }
 
-/// What a provider tells of the time to wait.
+/// Form in which a provider reports the time to wait.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
-pub enum Hint {
-    /// The time until the call would be taken, to the nanosecond.
+pub enum RetryAfter {
+    /// The exact time until the call would be admitted.
     Exact,
-    /// The same in whole seconds, rounded up: what `Retry-After` can say.
+    /// The time in whole seconds, rounded up, as in the header `Retry-After`.
     Seconds,
-    /// The same, times a factor: 0.2 has clients come back far too early.
-    Times(f64),
-    /// Nothing.
+    /// The time multiplied by a factor. With 0.2, for example, clients retry far too early.
+    Scaled(f64),
+    /// No time is reported.
     Missing,
 }
 
-impl Hint {
-    /// What is told of this wait.
-    pub(super) fn told(self, wait: Duration) -> Option<Duration> {
+impl RetryAfter {
+    /// Returns the time that is reported for `wait`.
+    pub(super) fn applied_to(self, wait: Duration) -> Option<Duration> {
         match self {
             Self::Exact => Some(wait),
             Self::Seconds => Some(Duration::from_secs(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))),
-            Self::Times(factor) => Some(wait.mul_f64(factor)),
+            Self::Scaled(factor) => Some(wait.mul_f64(factor)),
             Self::Missing => None,
         }
     }

@@ -1,29 +1,31 @@
-//! What a call is charged, and when.
+//! Charges of a call, and their times.
 
 use std::time::Duration;
 
 use super::Size;
 use crate::judge::LimitKind;
 
-/// What a limit counts.
+pub(super) const DAY: Duration = Duration::from_hours(24);
+
+/// Unit that a limit counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Unit {
-    /// Calls.
+    /// Requests.
     Requests,
-    /// Tokens in and out together.
+    /// Input and output tokens.
     Tokens,
-    /// What is sent.
+    /// Input tokens.
     InputTokens,
-    /// What is produced, or may be.
+    /// Output tokens.
     OutputTokens,
 }
 
 impl Unit {
-    /// How a refusal names a limit on it over this time.
-    pub(super) fn scope(self, width: Duration) -> LimitKind {
+    /// Returns the limit that a refusal names for a limit on this unit over `width`.
+    pub(super) fn limit_kind(self, width: Duration) -> LimitKind {
         match self {
-            _ if width >= super::rules::DAY => LimitKind::Daily,
+            _ if width >= DAY => LimitKind::Daily,
             Self::Requests => LimitKind::Requests,
             Self::Tokens => LimitKind::Tokens,
             Self::InputTokens => LimitKind::InputTokens,
@@ -32,31 +34,31 @@ impl Unit {
     }
 }
 
-/// How a provider charges the tokens of a call. The sources are those of the providers' documentation in 2026.
+/// Rule by which a provider charges the tokens of a call, from the providers' documentation in 2026.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
-pub enum Charging {
-    /// At arrival the input and the most that is asked for; nothing is given back. Azure does so.
+pub enum TokenCharging {
+    /// Charges the input and the maximum output at arrival, without a refund (Azure).
     #[default]
     Reserved,
-    /// At arrival the larger of both; nothing is given back. `OpenAI` does so.
+    /// Charges the larger of input and maximum output at arrival, without a refund (`OpenAI`).
     Larger,
-    /// At arrival the input, with what is cached, and the most that is asked for. At the end the difference to what was used
-    /// is given back, or charged. Bedrock does so, and charges some models five tokens for each one produced.
+    /// Charges the input, including cached tokens, and the maximum output at arrival, and settles the difference to the usage
+    /// when the call ends (Bedrock, which charges five tokens for each output token of some models).
     Settled {
-        /// What one token that is produced costs.
+        /// Tokens charged for each output token.
         output_weight: u32,
     },
-    /// At arrival the input. The output as it is produced, evenly: limits go below zero by it, and refuse until there is a
-    /// whole token again. Anthropic does so.
+    /// Charges the input at arrival, and the output evenly while it is generated (Anthropic). A level may fall below zero;
+    /// calls are then refused until it is one token.
     Produced,
-    /// At arrival the input, and nothing else. Gemini does so.
+    /// Charges the input at arrival, and no output (Gemini).
     InputOnly,
-    /// At arrival the input, and at the end the output. Limits go below zero by it. xAI and Mistral count both.
+    /// Charges the input at arrival and the output when the call ends (xAI, Mistral). A level may fall below zero.
     Total,
 }
 
-/// What is charged in each unit. Less than zero is given back.
+/// Charge in each unit. Negative amounts are refunds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Charge {
     requests: i64,
@@ -66,7 +68,7 @@ pub(super) struct Charge {
 }
 
 impl Charge {
-    /// A request of which no tokens are counted.
+    /// A request without tokens.
     pub(super) const REQUEST: Self = Self { requests: 1, tokens: 0, input: 0, output: 0 };
 
     fn tokens(input: u64, output: u64) -> Self {
@@ -74,7 +76,7 @@ impl Charge {
         Self { requests: 0, tokens: input + output, input, output }
     }
 
-    pub(super) fn of(&self, unit: Unit) -> i64 {
+    pub(super) fn amount(&self, unit: Unit) -> i64 {
         match unit {
             Unit::Requests => self.requests,
             Unit::Tokens => self.tokens,
@@ -88,15 +90,15 @@ fn signed(tokens: u64) -> i64 {
     i64::try_from(tokens).unwrap_or(i64::MAX / 4).min(i64::MAX / 4)
 }
 
-impl Charging {
-    /// At arrival. `free`: what is cached is not counted.
-    pub(super) fn arrival(self, size: Size, free: bool) -> Charge {
-        let input = counted(size, free);
+impl TokenCharging {
+    /// Returns the charge at arrival. Cached input is not charged if `is_cached_free`.
+    pub(super) fn at_arrival(self, size: Size, is_cached_free: bool) -> Charge {
+        let input = counted_input(size, is_cached_free);
         let charge = match self {
             Self::Reserved => Charge::tokens(input, size.max_output),
             Self::Larger => {
-                let both = Charge::tokens(input, size.max_output);
-                Charge { tokens: both.input.max(both.output), ..both }
+                let charge = Charge::tokens(input, size.max_output);
+                Charge { tokens: charge.input.max(charge.output), ..charge }
             }
             Self::Settled { .. } => Charge::tokens(size.input, size.max_output),
             Self::Produced | Self::InputOnly | Self::Total => Charge::tokens(input, 0),
@@ -104,12 +106,15 @@ impl Charging {
         Charge { requests: 1, ..charge }
     }
 
-    /// At the end of the call, beside what came before it.
-    pub(super) fn end(self, size: Size, free: bool) -> Charge {
+    /// Returns the charge at the end of the call, in addition to earlier ones.
+    pub(super) fn at_end(self, size: Size, is_cached_free: bool) -> Charge {
         match self {
             Self::Reserved | Self::Larger | Self::InputOnly | Self::Produced => Charge::default(),
             Self::Settled { output_weight } => {
-                let used = Charge::tokens(counted(size, free), size.output.saturating_mul(output_weight.into()));
+                let used = Charge::tokens(
+                    counted_input(size, is_cached_free),
+                    size.output.saturating_mul(output_weight.into()),
+                );
                 let reserved = Charge::tokens(size.input, size.max_output);
                 Charge {
                     requests: 0,
@@ -122,18 +127,20 @@ impl Charging {
         }
     }
 
-    /// For so much that has been produced.
-    pub(super) fn produced(tokens: u64) -> Charge {
+    /// Returns the charge for generated output tokens.
+    pub(super) fn for_output(tokens: u64) -> Charge {
         Charge::tokens(0, tokens)
     }
 
-    /// How much of a unit must be there for a call: what it is charged, or a token where it will be charged later.
-    pub(super) fn needs(self, charge: &Charge, unit: Unit) -> i64 {
-        let later = matches!(self, Self::Produced | Self::Total) && matches!(unit, Unit::Tokens | Unit::OutputTokens);
-        charge.of(unit).max(i64::from(later))
+    /// Returns the amount of `unit` that must be available for a call: its charge, but at least one token if the unit is
+    /// charged later.
+    pub(super) fn required(self, charge: &Charge, unit: Unit) -> i64 {
+        let is_charged_later =
+            matches!(self, Self::Produced | Self::Total) && matches!(unit, Unit::Tokens | Unit::OutputTokens);
+        charge.amount(unit).max(i64::from(is_charged_later))
     }
 }
 
-fn counted(size: Size, free: bool) -> u64 {
-    if free { size.input.saturating_sub(size.cached) } else { size.input }
+fn counted_input(size: Size, is_cached_free: bool) -> u64 {
+    if is_cached_free { size.input.saturating_sub(size.cached) } else { size.input }
 }

@@ -1,43 +1,44 @@
-//! The headers in which providers tell what is left of their limits.
+//! The rate-limit headers of a simulated provider.
 
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{Unit, rules::State};
+use super::{Unit, rules::LimitState};
 use crate::providers::rfc3339;
 
-/// The headers of a provider, in its names and forms.
+/// Rate-limit headers of a provider: their names and formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HeaderSet {
-    /// `x-ratelimit-limit-requests` and its like, with the time to the reset as in `6m0s`.
+    /// `x-ratelimit-limit-requests` and similar names, with the time to the reset in the form `6m0s`.
     OpenAi,
-    /// The same with the time to the reset in bare seconds.
+    /// The names of [`OpenAi`](Self::OpenAi), with the time to the reset in seconds.
     Azure,
-    /// `anthropic-ratelimit-requests-limit` and its like: tokens that remain in thousands, and resets as points in time.
+    /// `anthropic-ratelimit-requests-limit` and similar names, with remaining tokens rounded to thousands and resets as
+    /// timestamps.
     Anthropic {
-        /// The time at which the run begins.
+        /// Timestamp of the start of the run.
         epoch: SystemTime,
     },
-    /// The same names as `OpenAI`'s, but requests are those of a day.
+    /// The names of [`OpenAi`](Self::OpenAi), with requests a day instead of a minute.
     Groq,
 }
 
-/// What headers say in place of the truth.
+/// Wrong value that headers show for every limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Lie {
-    /// So many is every limit: 0 is seen where none is set.
+pub enum HeaderFault {
+    /// Limit. Real providers show 0 if no limit is set.
     Limit(u64),
-    /// So many are left.
+    /// Remaining amount.
     Remaining(u64),
-    /// So long until all is there again.
+    /// Time to the reset.
     Reset(Duration),
 }
 
 impl HeaderSet {
-    /// The units that are told of, and whether by the day.
+    /// Returns the units that have headers, each with `true` if its limit is a daily one.
     pub(super) fn units(self) -> &'static [(Unit, bool)] {
         match self {
             Self::OpenAi | Self::Azure => &[(Unit::Requests, false), (Unit::Tokens, false)],
@@ -51,13 +52,20 @@ impl HeaderSet {
         }
     }
 
-    /// Adds what is told of one limit.
-    pub(super) fn tell(self, headers: &mut HeaderMap, now: Duration, unit: Unit, state: State, lies: &[Lie]) {
-        let mut told = Told::of(state);
+    /// Adds the headers of one limit.
+    pub(super) fn write(
+        self,
+        headers: &mut HeaderMap,
+        now: Duration,
+        unit: Unit,
+        state: LimitState,
+        faults: &[HeaderFault],
+    ) {
+        let mut shown = Shown::of(state);
         if matches!(self, Self::Anthropic { .. }) && unit != Unit::Requests {
-            told.remaining = (told.remaining + 500) / 1000 * 1000;
+            shown.remaining = (shown.remaining + 500) / 1000 * 1000;
         }
-        lies.iter().for_each(|lie| told.believe(*lie));
+        faults.iter().for_each(|fault| shown.apply(*fault));
         let name = match unit {
             Unit::Requests => "requests",
             Unit::Tokens => "tokens",
@@ -65,15 +73,15 @@ impl HeaderSet {
             Unit::OutputTokens => "output-tokens",
         };
         let reset = match self {
-            Self::OpenAi | Self::Groq => go(told.reset),
-            Self::Azure => seconds(told.reset).to_string(),
-            Self::Anthropic { epoch } => point(epoch, now + told.reset),
+            Self::OpenAi | Self::Groq => go_duration(shown.reset),
+            Self::Azure => whole_seconds(shown.reset).to_string(),
+            Self::Anthropic { epoch } => timestamp(epoch, now + shown.reset),
         };
-        let values = [("limit", told.limit.to_string()), ("remaining", told.remaining.to_string()), ("reset", reset)];
-        for (what, value) in values {
+        let values = [("limit", shown.limit.to_string()), ("remaining", shown.remaining.to_string()), ("reset", reset)];
+        for (field, value) in values {
             let name = match self {
-                Self::Anthropic { .. } => format!("anthropic-ratelimit-{name}-{what}"),
-                _ => format!("x-ratelimit-{what}-{name}"),
+                Self::Anthropic { .. } => format!("anthropic-ratelimit-{name}-{field}"),
+                _ => format!("x-ratelimit-{field}-{name}"),
             };
             if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
                 headers.insert(name, value);
@@ -82,31 +90,31 @@ impl HeaderSet {
     }
 }
 
-struct Told {
+struct Shown {
     limit: u64,
     remaining: u64,
     reset: Duration,
 }
 
-impl Told {
+impl Shown {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    fn of(state: State) -> Self {
-        // Below zero nothing remains.
+    fn of(state: LimitState) -> Self {
+        // The cast turns a level below zero into 0.
         let whole = |number: f64| (number + 1e-6) as u64;
         Self { limit: whole(state.limit), remaining: whole(state.remaining), reset: state.reset }
     }
 
-    fn believe(&mut self, lie: Lie) {
-        match lie {
-            Lie::Limit(limit) => self.limit = limit,
-            Lie::Remaining(remaining) => self.remaining = remaining,
-            Lie::Reset(reset) => self.reset = reset,
+    fn apply(&mut self, fault: HeaderFault) {
+        match fault {
+            HeaderFault::Limit(limit) => self.limit = limit,
+            HeaderFault::Remaining(remaining) => self.remaining = remaining,
+            HeaderFault::Reset(reset) => self.reset = reset,
         }
     }
 }
 
-/// As Go writes a duration, in milliseconds: `2m59.56s`.
-fn go(time: Duration) -> String {
+/// Formats a duration as Go does, in milliseconds: `2m59.56s`.
+fn go_duration(time: Duration) -> String {
     let millis = time.as_nanos().div_ceil(1_000_000);
     if millis == 0 {
         return "0s".to_owned();
@@ -124,14 +132,14 @@ fn go(time: Duration) -> String {
     }
 }
 
-/// Whole seconds, rounded up.
-fn seconds(time: Duration) -> u64 {
+/// Returns whole seconds, rounded up.
+fn whole_seconds(time: Duration) -> u64 {
     time.as_secs() + u64::from(time.subsec_nanos() > 0)
 }
 
-/// Formats a point in time as RFC 3339 does, in whole seconds, rounded up.
-fn point(epoch: SystemTime, time: Duration) -> String {
-    rfc3339::format(epoch.checked_add(Duration::from_secs(seconds(time))).unwrap_or(epoch))
+/// Formats a time of the run as an RFC 3339 timestamp, rounded up to whole seconds.
+fn timestamp(epoch: SystemTime, time: Duration) -> String {
+    rfc3339::format(epoch.checked_add(Duration::from_secs(whole_seconds(time))).unwrap_or(epoch))
 }
 
 #[cfg(test)]
@@ -139,8 +147,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_written_as_go_does() {
-        for (millis, told) in [
+    fn durations_are_formatted_as_in_go() {
+        for (millis, text) in [
             (0, "0s"),
             (120, "120ms"),
             (1000, "1s"),
@@ -149,8 +157,8 @@ mod tests {
             (179_560, "2m59.56s"),
             (86_400_000, "24h0m0s"),
         ] {
-            assert_eq!(go(Duration::from_millis(millis)), told);
+            assert_eq!(go_duration(Duration::from_millis(millis)), text);
         }
-        assert_eq!(point(SystemTime::UNIX_EPOCH, Duration::from_millis(90_500)), "1970-01-01T00:01:31Z");
+        assert_eq!(timestamp(SystemTime::UNIX_EPOCH, Duration::from_millis(90_500)), "1970-01-01T00:01:31Z");
     }
 }

@@ -1,10 +1,10 @@
-//! What has been charged, and when.
+//! All charges of a run with their times.
 
 use std::{ops::Range, time::Duration};
 
 use super::{Unit, charging::Charge};
 
-/// All charges of a run, those that are given back among them.
+/// All charges and refunds of a run.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ledger {
     entries: Vec<(Duration, Charge)>,
@@ -17,17 +17,17 @@ impl Ledger {
         }
     }
 
-    /// What was charged in that time, less what was given back in it.
+    /// Returns the sum of the charges less the refunds in `time`, at least 0.
     pub(super) fn charged(&self, unit: Unit, time: &Range<Duration>) -> u64 {
         let entries = self.entries.iter().filter(|(at, _)| time.contains(at));
-        entries.map(|(_, charge)| charge.of(unit)).sum::<i64>().max(0).unsigned_abs()
+        entries.map(|(_, charge)| charge.amount(unit)).sum::<i64>().max(0).unsigned_abs()
     }
 
-    /// The most that was charged in any stretch of this width, its end not among it.
-    pub(super) fn most(&self, unit: Unit, width: Duration) -> u64 {
-        let entries = self.entries.iter().filter(|(_, charge)| charge.of(unit) != 0);
+    /// Returns the largest sum in any interval of `width`, whose end is exclusive.
+    pub(super) fn max_charged(&self, unit: Unit, width: Duration) -> u64 {
+        let entries = self.entries.iter().filter(|(_, charge)| charge.amount(unit) != 0);
         let mut steps: Vec<_> = entries
-            .flat_map(|(at, charge)| [(*at, charge.of(unit)), (at.saturating_add(width), -charge.of(unit))])
+            .flat_map(|(at, charge)| [(*at, charge.amount(unit)), (at.saturating_add(width), -charge.amount(unit))])
             .collect();
         steps.sort_unstable();
         let mut total = 0;

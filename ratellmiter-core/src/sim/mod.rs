@@ -1,92 +1,93 @@
-//! A provider to try settings against, in virtual time: an hour takes milliseconds, and the same seeds give the same run.
+//! Simulated providers in virtual time, to try settings with. An hour takes milliseconds, and equal seeds give equal runs.
 //!
-//! A [`Provider`] is put together from what real ones do: rates that are enforced by buckets and windows, tokens, limits on
-//! growth and on concurrency, refusals that cost, hints that are exact, rounded, wrong or missing, outages, and other
-//! tenants. [`Charging`] says what tokens are charged, and presets such as
-//! [`Provider::anthropic`] follow documentation. A [`Workload`] says when calls are made and how large they are. [`run`] brings both together with one or more [`Client`]s and tells
-//! what came of it. [`Paced`] is this library's client, with the scheduler that paces real calls; implement
-//! [`Client`] to set your own strategy beside it.
+//! A [`Provider`] combines features of real ones: rates enforced by buckets and windows, token limits, limits on growth and
+//! on concurrency, charges for refusals, times to wait that are exact, rounded, wrong or missing, outages, and other tenants.
+//! [`TokenCharging`] selects how tokens are charged, and presets such as [`Provider::anthropic`] follow the documentation of
+//! real providers. A [`Workload`] is a list of calls with their arrivals and sizes. [`run`] sends it through one or more
+//! [`Client`]s and returns a [`Report`]. [`SchedulerClient`] is the client of this library, with the scheduler that paces
+//! real calls; implement [`Client`] to compare a strategy of your own.
 //!
 //! ```
 //! use std::{num::NonZeroU32, time::Duration};
-//! use ratellmiter_core::{Limits, sim::{Paced, Provider, Workload, run}};
+//! use ratellmiter_core::{Limits, sim::{Provider, SchedulerClient, Workload, run}};
 //!
-//! // The program believes in 600 calls a minute, and the server allows 300, by the second.
+//! // The program is configured for 600 calls a minute, and the server allows 300, enforced over a second.
 //! let mut provider = Provider::new(1).bucket(300, Duration::from_secs(1));
-//! let mut ours = Paced::new(Limits::per_minute(600), 1);
+//! let mut ours = SchedulerClient::new(Limits::per_minute(600), 1);
 //! let report = run(&mut provider, &Workload::burst(500), &mut [&mut ours]);
 //! assert_eq!(report.lost(), 0);
 //! assert!(report.refusals_per_call() < 0.02);
-//! println!("the last call ended after {:?}", report.last());
+//! println!("the last call ended after {:?}", report.last_finish());
 //! ```
 //!
-//! Nothing here is random but for the seeds, and no time passes but what is simulated. Timers are exact, servers judge at
-//! the instant of sending, and a refusal takes no longer than it is told to.
+//! All randomness comes from the seeds. Timers are exact, servers decide at the instant of sending, and a refusal takes the
+//! configured time.
 
 mod answer;
 mod charging;
 mod flights;
 mod headers;
 mod ledger;
-mod paced;
 mod presets;
 mod provider;
 mod report;
 mod rules;
+mod scheduler_client;
 mod size;
 mod workload;
 
 use std::{collections::BTreeMap, time::Duration};
 
-pub use answer::{Answer, Hint};
-pub use charging::{Charging, Unit};
-pub use headers::{HeaderSet, Lie};
-pub use paced::Paced;
+pub use answer::{Answer, RetryAfter};
+pub use charging::{TokenCharging, Unit};
+pub use headers::{HeaderFault, HeaderSet};
 pub use presets::Quota;
 pub use provider::Provider;
 pub use report::Report;
+pub use scheduler_client::SchedulerClient;
 pub use size::Size;
 pub use workload::{Arrival, Workload};
 
-/// Decides when calls are sent. All times are since the start of the run.
+/// Strategy that decides when calls are sent. All times count from the start of the run.
 pub trait Client {
-    /// The program makes a call. What it will produce is not for the client to know.
+    /// Receives a call of the program. A client must not use the output of `size`, which is not known before the answer.
     fn request(&mut self, now: Duration, call: usize, size: Size);
 
-    /// A call that was sent has been answered. Unless a refused one is sent again, it is lost.
+    /// Receives the answer to a call. A refused call is lost unless the client sends it again.
     fn answered(&mut self, now: Duration, call: usize, answer: Answer);
 
-    /// What the headers of an answer tell of limits, before [`answered`](Self::answered). Clients that do not look do nothing.
+    /// Receives the headers of an answer, before [`answered`](Self::answered). Does nothing by default.
     fn headers(&mut self, _now: Duration, _call: usize, _headers: &http::HeaderMap) {}
 
-    /// Adds the calls that go now to `sent`.
+    /// Adds the calls to send at `now` to `sent`.
     fn advance(&mut self, now: Duration, sent: &mut Vec<usize>);
 
-    /// When to call [`advance`](Self::advance) again if nothing else happens. `None`: not before something does.
+    /// Returns the time at which to call [`advance`](Self::advance) if there is no event before, or `None` to wait for an
+    /// event.
     fn deadline(&self) -> Option<Duration>;
 }
 
-/// Has the clients make the calls of the workload in turn. It is over when all have ended, or two hours after the last call
-/// was made: what has not been answered by then is lost.
+/// Sends the calls of the workload through the clients in turn. The run ends when all calls have ended, or two hours after
+/// the last arrival; calls without an answer by then are lost.
 pub fn run(provider: &mut Provider, workload: &Workload, clients: &mut [&mut dyn Client]) -> Report {
     let mut run =
-        Run { provider, report: Report::of(workload), events: BTreeMap::new(), events_so_far: 0, sent: Vec::new() };
+        Run { provider, report: Report::of(workload), events: BTreeMap::new(), event_count: 0, sent: Vec::new() };
     for (call, arrival) in workload.arrivals().iter().enumerate() {
         run.add(arrival.at, Event::Requested { call });
     }
-    let end = workload.arrivals().last().map_or(Duration::ZERO, |arrival| arrival.at) + LONGEST;
+    let end = workload.arrivals().last().map_or(Duration::ZERO, |arrival| arrival.at) + MAX_DRAIN;
     while let Some(now) = run.next(clients).filter(|now| *now <= end) {
         run.step(now, clients);
     }
-    run.provider.come_to(run.report.last());
+    run.provider.advance_to(run.report.last_finish());
     run.report
 }
 
-/// What has not ended by then will not.
-const LONGEST: Duration = Duration::from_hours(2);
+/// Longest time from the last arrival to the end of a run.
+const MAX_DRAIN: Duration = Duration::from_hours(2);
 
-/// What one who knows the provider's state would reach: each call goes, in the order in which they are made, at the first
-/// millisecond at which it is taken. No client can do better, but for luck with latencies and with other tenants.
+/// Runs the workload with full knowledge of the provider's state: each call is sent, in order of arrival, at the first
+/// millisecond at which it is admitted. Other clients can be faster only by chance, through latencies and other tenants.
 pub fn oracle(provider: &mut Provider, workload: &Workload) -> Report {
     let mut report = Report::of(workload);
     let mut now = Duration::ZERO;
@@ -103,16 +104,16 @@ pub fn oracle(provider: &mut Provider, workload: &Workload) -> Report {
         let answer = provider.call(now, arrival.size);
         report.answered(now + answer.after(), call, answer);
     }
-    provider.come_to(report.last());
+    provider.advance_to(report.last_finish());
     report
 }
 
 struct Run<'a> {
     provider: &'a mut Provider,
     report: Report,
-    /// The next first; what happens at the same time happens in the order in which it was added.
+    /// Events by time, and for equal times in the order of insertion.
     events: BTreeMap<(Duration, u64), Event>,
-    events_so_far: u64,
+    event_count: u64,
     sent: Vec<usize>,
 }
 
@@ -124,11 +125,11 @@ enum Event {
 
 impl Run<'_> {
     fn add(&mut self, at: Duration, event: Event) {
-        self.events.insert((at, self.events_so_far), event);
-        self.events_so_far += 1;
+        self.events.insert((at, self.event_count), event);
+        self.event_count += 1;
     }
 
-    /// When something happens next.
+    /// Returns the time of the next event or deadline.
     fn next(&self, clients: &[&mut dyn Client]) -> Option<Duration> {
         let event = self.events.first_key_value().map(|((at, _), _)| *at);
         clients.iter().filter_map(|client| client.deadline()).chain(event).min()
@@ -147,13 +148,13 @@ impl Run<'_> {
                 }
             }
         }
-        for (client, paced) in clients.iter_mut().enumerate() {
+        for (index, client) in clients.iter_mut().enumerate() {
             let mut sent = std::mem::take(&mut self.sent);
-            paced.advance(now, &mut sent);
+            client.advance(now, &mut sent);
             for call in sent.drain(..) {
                 self.report.sent(now, call);
                 let answer = self.provider.call(now, self.report.size(call));
-                self.add(now + answer.after(), Event::Answered { client, call, answer });
+                self.add(now + answer.after(), Event::Answered { client: index, call, answer });
             }
             self.sent = sent;
         }

@@ -1,10 +1,10 @@
-//! Providers as they are documented. Contracts change: each has its source and date.
+//! Providers as documented. Their rules change, so each preset names its source and date.
 
 use std::time::{Duration, SystemTime};
 
-use super::{Charging, HeaderSet, Hint, Provider, Unit, rules::DAY};
+use super::{HeaderSet, Provider, RetryAfter, TokenCharging, Unit, charging::DAY};
 
-/// The limits of an account, a minute unless they say otherwise. Without a number there is no such limit.
+/// Limits of an account, a minute unless noted. `None` means no such limit.
 ///
 /// ```
 /// use ratellmiter_core::sim::{Provider, Quota};
@@ -14,23 +14,23 @@ use super::{Charging, HeaderSet, Hint, Provider, Unit, rules::DAY};
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Quota {
-    /// Requests.
+    /// Requests a minute.
     pub requests: Option<u32>,
-    /// Tokens in and out together.
+    /// Input and output tokens a minute.
     pub tokens: Option<u32>,
-    /// Tokens sent.
+    /// Input tokens a minute.
     pub input: Option<u32>,
-    /// Tokens produced.
+    /// Output tokens a minute.
     pub output: Option<u32>,
-    /// Requests a day, which begins with the run.
-    pub requests_a_day: Option<u32>,
+    /// Requests a day. The first day starts with the run.
+    pub requests_per_day: Option<u32>,
     /// Requests in flight.
     pub in_flight: Option<u32>,
 }
 
-/// How a limit is counted.
+/// Enforcement of a limit, with its interval.
 #[derive(Debug, Clone, Copy)]
-enum Counted {
+enum Enforcement {
     Bucket(Duration),
     Sliding(Duration),
     Fixed(Duration),
@@ -51,131 +51,152 @@ impl Quota {
 }
 
 impl Provider {
-    /// Anthropic: continuous buckets, requests by the second. Input counts at arrival without what is cached, output as it is
-    /// produced, and `max_tokens` plays no part. Headers count from 1970. platform.claude.com, rate limits, October 2026.
+    /// Anthropic: buckets, for requests over a second. Input without cached tokens is charged at arrival and output while it
+    /// is generated; `max_tokens` is not charged. The run starts in 1970 for the headers.
+    ///
+    /// Source: platform.claude.com, rate limits, October 2026.
     #[must_use]
     pub fn anthropic(seed: u64, quota: Quota) -> Self {
         Self::new(seed)
-            .limited(quota, Counted::Bucket(SECOND), Counted::Bucket(MINUTE))
-            .charging(Charging::Produced)
+            .limited(quota, Enforcement::Bucket(SECOND), Enforcement::Bucket(MINUTE))
+            .charging(TokenCharging::Produced)
             .cached_is_free()
             .headers(HeaderSet::Anthropic { epoch: SystemTime::UNIX_EPOCH })
     }
 
-    /// Azure `OpenAI`: requests over 10 seconds, tokens by the clock's minute, prompt and `max_tokens` at arrival for good.
-    /// Refused requests count. learn.microsoft.com, quota, May 2026.
+    /// Azure `OpenAI`: requests over 10 seconds, tokens over fixed minutes. Input and `max_tokens` are charged at arrival
+    /// without a refund, and refused requests count.
+    ///
+    /// Source: learn.microsoft.com, quota, May 2026.
     #[must_use]
     pub fn azure(seed: u64, quota: Quota) -> Self {
         Self::new(seed)
-            .limited(quota, Counted::Sliding(10 * SECOND), Counted::Fixed(MINUTE))
-            .charging(Charging::Reserved)
+            .limited(quota, Enforcement::Sliding(10 * SECOND), Enforcement::Fixed(MINUTE))
+            .charging(TokenCharging::Reserved)
             .penalty(1.0)
             .headers(HeaderSet::Azure)
     }
 
-    /// `OpenAI`: requests by the second, the larger of prompt and `max_tokens` at arrival. Refused requests count.
-    /// Rate limits guide, October 2026; that nothing is given back is not said there.
+    /// `OpenAI`: requests over a second. The larger of input and `max_tokens` is charged at arrival, and refused requests
+    /// count.
+    ///
+    /// Source: rate limits guide, October 2026. That there is no refund is an assumption.
     #[must_use]
     pub fn openai(seed: u64, quota: Quota) -> Self {
         Self::new(seed)
-            .limited(quota, Counted::Bucket(SECOND), Counted::Bucket(MINUTE))
-            .charging(Charging::Larger)
+            .limited(quota, Enforcement::Bucket(SECOND), Enforcement::Bucket(MINUTE))
+            .charging(TokenCharging::Larger)
             .penalty(1.0)
             .headers(HeaderSet::OpenAi)
     }
 
-    /// Bedrock with a model whose output costs five times: prompt and `maxTokens` at the start, settled at the end, when what
-    /// was cached is given back too. No hint. docs.aws.amazon.com, runtime quotas, 2026; that limits are buckets is not said
-    /// there.
+    /// Bedrock with a model that charges five tokens for each output token. Input and `maxTokens` are charged at arrival and
+    /// settled at the end, when cached input is refunded too. Refusals report no time to wait.
+    ///
+    /// Source: docs.aws.amazon.com, runtime quotas, 2026. That limits are buckets is an assumption.
     #[must_use]
     pub fn bedrock(seed: u64, quota: Quota) -> Self {
         Self::new(seed)
-            .limited(quota, Counted::Bucket(MINUTE), Counted::Bucket(MINUTE))
-            .charging(Charging::Settled { output_weight: 5 })
+            .limited(quota, Enforcement::Bucket(MINUTE), Enforcement::Bucket(MINUTE))
+            .charging(TokenCharging::Settled { output_weight: 5 })
             .cached_is_free()
-            .hint(Hint::Missing)
+            .retry_after(RetryAfter::Missing)
     }
 
-    /// Gemini: requests, input tokens, and requests a day. The hint is `retryDelay`. ai.google.dev, rate limits, 2026; how
-    /// a minute is counted is not said there.
+    /// Gemini: requests, input tokens, and requests a day. `retryDelay` reports the exact time to wait.
+    ///
+    /// Source: ai.google.dev, rate limits, 2026. That limits are buckets is an assumption.
     #[must_use]
     pub fn gemini(seed: u64, quota: Quota) -> Self {
         Self::new(seed)
-            .limited(quota, Counted::Bucket(MINUTE), Counted::Bucket(MINUTE))
-            .charging(Charging::InputOnly)
-            .hint(Hint::Exact)
+            .limited(quota, Enforcement::Bucket(MINUTE), Enforcement::Bucket(MINUTE))
+            .charging(TokenCharging::InputOnly)
+            .retry_after(RetryAfter::Exact)
     }
 
-    /// Mistral: requests by the second, tokens in and out, and refusals that tell nothing. docs.mistral.ai, tier, 2026.
+    /// Mistral: requests over a second, and input and output tokens. Refusals report neither the limit nor the time to wait.
+    ///
+    /// Source: docs.mistral.ai, tier, 2026.
     #[must_use]
     pub fn mistral(seed: u64, quota: Quota) -> Self {
         Self::new(seed)
-            .limited(quota, Counted::Bucket(SECOND), Counted::Bucket(MINUTE))
-            .charging(Charging::Total)
-            .hint(Hint::Missing)
-            .vague()
+            .limited(quota, Enforcement::Bucket(SECOND), Enforcement::Bucket(MINUTE))
+            .charging(TokenCharging::Total)
+            .retry_after(RetryAfter::Missing)
+            .without_limit_kind()
     }
 
-    /// xAI: a hard limit on the requests of a second, all tokens with those that are cached. docs.x.ai, rate limits, 2026;
-    /// what refusals tell is not said there.
+    /// xAI: a hard limit on the requests in any second, and all tokens including cached ones.
+    ///
+    /// Source: docs.x.ai, rate limits, 2026. That refusals report neither the limit nor the time to wait is an assumption.
     #[must_use]
     pub fn xai(seed: u64, quota: Quota) -> Self {
         Self::new(seed)
-            .limited(quota, Counted::Sliding(SECOND), Counted::Bucket(MINUTE))
-            .charging(Charging::Total)
-            .hint(Hint::Missing)
-            .vague()
+            .limited(quota, Enforcement::Sliding(SECOND), Enforcement::Bucket(MINUTE))
+            .charging(TokenCharging::Total)
+            .retry_after(RetryAfter::Missing)
+            .without_limit_kind()
     }
 
-    /// Groq: requests and tokens, requests a day, cached tokens do not count. console.groq.com, rate limits, 2026; what is
-    /// charged at arrival is not said there, and taken to be the input.
+    /// Groq: requests, tokens without cached ones, and requests a day.
+    ///
+    /// Source: console.groq.com, rate limits, 2026. That the input is charged at arrival is an assumption.
     #[must_use]
     pub fn groq(seed: u64, quota: Quota) -> Self {
         Self::new(seed)
-            .limited(quota, Counted::Bucket(MINUTE), Counted::Bucket(MINUTE))
-            .charging(Charging::Total)
+            .limited(quota, Enforcement::Bucket(MINUTE), Enforcement::Bucket(MINUTE))
+            .charging(TokenCharging::Total)
             .cached_is_free()
             .headers(HeaderSet::Groq)
     }
 
-    /// Fireworks: `input` is its limit on what is not cached, `output` that on what is generated, and growth is limited.
-    /// docs.fireworks.ai, serverless rate limits, 2026. That limits shrink after bursts, and that on the whole prompt, are
-    /// left out; the numbers of the growth are made up.
+    /// Fireworks: limits on uncached input (`input`), on generated output (`output`), and on growth.
+    ///
+    /// Source: docs.fireworks.ai, serverless rate limits, 2026. The limit on the whole prompt and the shrinking of limits after
+    /// bursts are not simulated; the numbers of the limit on growth are invented.
     #[must_use]
     pub fn fireworks(seed: u64, quota: Quota) -> Self {
         Self::new(seed)
-            .limited(quota, Counted::Bucket(MINUTE), Counted::Bucket(MINUTE))
+            .limited(quota, Enforcement::Bucket(MINUTE), Enforcement::Bucket(MINUTE))
             .slope(1.5, 10.0)
-            .charging(Charging::Produced)
+            .charging(TokenCharging::Produced)
             .cached_is_free()
-            .hint(Hint::Missing)
+            .retry_after(RetryAfter::Missing)
     }
 
-    /// `DeepSeek`: calls in flight, and nothing else. api-docs.deepseek.com, rate limit, 2026.
+    /// `DeepSeek`: calls in flight only.
+    ///
+    /// Source: api-docs.deepseek.com, rate limit, 2026.
     #[must_use]
     pub fn deepseek(seed: u64, quota: Quota) -> Self {
-        Self::new(seed).limited(quota, Counted::Bucket(MINUTE), Counted::Bucket(MINUTE)).hint(Hint::Missing)
+        Self::new(seed)
+            .limited(quota, Enforcement::Bucket(MINUTE), Enforcement::Bucket(MINUTE))
+            .retry_after(RetryAfter::Missing)
     }
 
-    /// `OpenRouter`'s free models: requests a minute and a day. openrouter.ai, limits, 2026. Its
-    /// `X-RateLimit-Reset` is a hint to the millisecond.
+    /// Free models of `OpenRouter`: requests a minute and a day. `X-RateLimit-Reset` reports the time to wait in
+    /// milliseconds.
+    ///
+    /// Source: openrouter.ai, limits, 2026.
     #[must_use]
     pub fn openrouter(seed: u64, quota: Quota) -> Self {
-        Self::new(seed).limited(quota, Counted::Fixed(MINUTE), Counted::Fixed(MINUTE)).hint(Hint::Exact)
+        Self::new(seed)
+            .limited(quota, Enforcement::Fixed(MINUTE), Enforcement::Fixed(MINUTE))
+            .retry_after(RetryAfter::Exact)
     }
 
-    fn limited(mut self, quota: Quota, requests: Counted, tokens: Counted) -> Self {
+    fn limited(mut self, quota: Quota, requests: Enforcement, tokens: Enforcement) -> Self {
         for unit in [Unit::Requests, Unit::Tokens, Unit::InputTokens, Unit::OutputTokens] {
-            let counted = if unit == Unit::Requests { requests } else { tokens };
+            let enforcement = if unit == Unit::Requests { requests } else { tokens };
             if let Some(per_minute) = quota.of(unit) {
-                self = match counted {
-                    Counted::Bucket(horizon) => self.token_bucket(unit, per_minute, horizon),
-                    Counted::Sliding(width) => self.window(unit, in_width(per_minute, width), width, true),
-                    Counted::Fixed(width) => self.window(unit, in_width(per_minute, width), width, false),
+                self = match enforcement {
+                    Enforcement::Bucket(horizon) => self.token_bucket(unit, per_minute, horizon),
+                    Enforcement::Sliding(width) => self.window(unit, amount_in(per_minute, width), width, true),
+                    Enforcement::Fixed(width) => self.window(unit, amount_in(per_minute, width), width, false),
                 };
             }
         }
-        if let Some(requests) = quota.requests_a_day {
+        if let Some(requests) = quota.requests_per_day {
             self = self.fixed_count(Unit::Requests, requests.into(), DAY);
         }
         if let Some(calls) = quota.in_flight {
@@ -185,7 +206,7 @@ impl Provider {
     }
 }
 
-/// What a rate brings in that time.
-pub(super) fn in_width(per_minute: u32, width: Duration) -> f64 {
+/// Returns the amount that a rate allows in `width`.
+pub(super) fn amount_in(per_minute: u32, width: Duration) -> f64 {
     f64::from(per_minute) / 60.0 * width.as_secs_f64()
 }

@@ -1,11 +1,11 @@
-//! What came of a run.
+//! Results of a run.
 
 use std::time::Duration;
 
 use super::{Answer, Size, Workload};
 use crate::providers::usage::Usage;
 
-/// What came of a run. Times are since its start, waits since the call was made.
+/// Results of a run. Times count from the start of the run, waits from the arrival of the call.
 #[derive(Debug, Clone)]
 pub struct Report {
     calls: Vec<Call>,
@@ -15,22 +15,22 @@ pub struct Report {
 
 #[derive(Debug, Clone, Copy)]
 struct Call {
-    made: Duration,
+    arrived_at: Duration,
     size: Size,
-    sent: Duration,
-    finished: Option<Duration>,
+    sent_at: Duration,
+    finished_at: Option<Duration>,
 }
 
 impl Report {
-    /// One to fill in, by [`sent`](Self::sent) and [`answered`](Self::answered): [`run`](super::run) does so, and so may you, if
-    /// your client needs a runtime.
+    /// Creates an empty report, filled by [`sent`](Self::sent) and [`answered`](Self::answered). Use it instead of
+    /// [`run`](super::run) for a client that needs a runtime.
     #[must_use]
     pub fn of(workload: &Workload) -> Self {
         let call = |arrival: &super::Arrival| Call {
-            made: arrival.at,
+            arrived_at: arrival.at,
             size: arrival.size,
-            sent: Duration::ZERO,
-            finished: None,
+            sent_at: Duration::ZERO,
+            finished_at: None,
         };
         Self { calls: workload.arrivals().iter().map(call).collect(), requests: 0, refusals: 0 }
     }
@@ -39,70 +39,72 @@ impl Report {
         self.calls[call].size
     }
 
-    /// A call was sent, for the first time or again.
+    /// Records that a call was sent, for the first time or again.
     pub fn sent(&mut self, now: Duration, call: usize) {
-        self.calls[call].sent = now;
+        self.calls[call].sent_at = now;
         self.requests += 1;
     }
 
-    /// A call that was sent has been answered.
+    /// Records the answer to a call.
     pub fn answered(&mut self, now: Duration, call: usize, answer: Answer) {
         match answer {
-            Answer::Finished { .. } => self.calls[call].finished = Some(now),
+            Answer::Finished { .. } => self.calls[call].finished_at = Some(now),
             Answer::Refused { .. } => self.refusals += 1,
         }
     }
 
-    /// When the last call ended that did.
+    /// Returns the time at which the last successful call ended, or zero without one.
     #[must_use]
-    pub fn last(&self) -> Duration {
-        self.calls.iter().filter_map(|call| call.finished).max().unwrap_or_default()
+    pub fn last_finish(&self) -> Duration {
+        self.calls.iter().filter_map(|call| call.finished_at).max().unwrap_or_default()
     }
 
-    /// How long calls waited until they were sent for the last time: the given part of them waited no longer. 0.5 is the
-    /// median. Calls that were lost count as if they had waited to the end of the run.
+    /// Returns the quantile `part` of the time from a call's arrival to its last sending. 0.5 is the median.
+    ///
+    /// Lost calls count as if they had waited until [`last_finish`](Self::last_finish).
     #[must_use]
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
     pub fn wait(&self, part: f64) -> Duration {
-        let last = self.last();
-        let wait = |call: &Call| if call.finished.is_some() { call.sent } else { last }.saturating_sub(call.made);
+        let last = self.last_finish();
+        let wait =
+            |call: &Call| if call.finished_at.is_some() { call.sent_at } else { last }.saturating_sub(call.arrived_at);
         let mut waits: Vec<_> = self.calls.iter().map(wait).collect();
         waits.sort_unstable();
         let rank = (part.clamp(0.0, 1.0) * waits.len() as f64).ceil() as usize;
         waits.get(rank.max(1) - 1).copied().unwrap_or_default()
     }
 
-    /// Requests that the server saw.
+    /// Returns the number of requests, including refused ones.
     #[must_use]
     pub fn requests(&self) -> u64 {
         self.requests
     }
 
-    /// Requests that the server refused.
+    /// Returns the number of refused requests.
     #[must_use]
     pub fn refusals(&self) -> u64 {
         self.refusals
     }
 
-    /// Requests that the server refused, for each call of the workload.
+    /// Returns the number of refused requests divided by the number of calls in the workload.
     #[must_use]
     #[allow(clippy::cast_precision_loss)]
     pub fn refusals_per_call(&self) -> f64 {
         self.refusals as f64 / self.calls.len().max(1) as f64
     }
 
-    /// The tokens of all calls that were answered.
+    /// Returns the tokens used by all successful calls.
     #[must_use]
     pub fn usage(&self) -> Usage {
-        let answered = self.calls.iter().filter(|call| call.finished.is_some()).map(|call| call.size.usage());
+        let answered = self.calls.iter().filter(|call| call.finished_at.is_some()).map(|call| call.size.usage());
         answered.fold(Usage::default(), |sum, usage| {
             Usage::new(sum.input + usage.input, sum.output + usage.output).cached(sum.cached + usage.cached)
         })
     }
 
-    /// Calls that never got an answer but refusals.
+    /// Returns the number of calls that did not succeed before the end of the run.
     #[must_use]
     pub fn lost(&self) -> usize {
-        self.calls.iter().filter(|call| call.finished.is_none()).count()
+        self.calls.iter().filter(|call| call.finished_at.is_none()).count()
     }
 }

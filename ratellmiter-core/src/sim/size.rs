@@ -1,37 +1,37 @@
-//! How large a call is.
+//! Tokens of a call.
 
 use crate::providers::usage::Usage;
 
-/// The tokens of one call: what it sends, what it asks for, and what it gets.
+/// Tokens of one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Size {
-    /// What is sent, with what the provider has in its cache.
+    /// Input tokens, including cached ones.
     pub input: u64,
-    /// How much of the input is in the cache.
+    /// Input tokens in the provider's cache.
     pub cached: u64,
-    /// The most that it asks for: `max_tokens`.
+    /// Maximum of output tokens that the call requests (`max_tokens`).
     pub max_output: u64,
-    /// What is really produced. A client cannot know before the answer.
+    /// Output tokens of the answer, which a client learns from the answer only.
     pub output: u64,
 }
 
 impl Size {
-    /// A call that sends `input`, asks for at most `max_output`, and would be answered with `output`: it gets no more than it
-    /// asks for. Nothing of it is cached.
+    /// Creates a call with `input` tokens, a maximum of `max_output`, and an answer of `output` tokens, cut at the maximum.
+    /// None of its input is cached.
     #[must_use]
     pub const fn new(input: u64, max_output: u64, output: u64) -> Self {
         Self { input, cached: 0, max_output, output: if output < max_output { output } else { max_output } }
     }
 
-    /// So much of the input is in the provider's cache, and no more than all of it.
+    /// Sets the number of input tokens in the provider's cache, at most all of them.
     #[must_use]
     pub const fn cached(mut self, tokens: u64) -> Self {
         self.cached = if tokens < self.input { tokens } else { self.input };
         self
     }
 
-    /// What the answer will tell.
+    /// Returns the usage that the answer reports.
     #[must_use]
     pub const fn usage(self) -> Usage {
         Usage::new(self.input, self.output).cached(self.cached)

@@ -1,4 +1,4 @@
-//! Tokens: what is charged and when, with exact numbers.
+//! Token charges and their times, with exact numbers.
 
 use std::time::SystemTime;
 
@@ -15,9 +15,9 @@ fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// One that tells exact times, and answers after four seconds.
+/// Returns a provider that reports exact times to wait and answers after four seconds.
 fn exact() -> Provider {
-    Provider::new(1).hint(Hint::Exact).latency(seconds(4), 0.0, 0.0)
+    Provider::new(1).retry_after(RetryAfter::Exact).latency(seconds(4), 0.0, 0.0)
 }
 
 fn take(provider: &mut Provider, now: Duration, size: Size) {
@@ -27,13 +27,13 @@ fn take(provider: &mut Provider, now: Duration, size: Size) {
 
 fn refused(provider: &mut Provider, now: Duration, size: Size) -> (LimitKind, Duration) {
     match provider.call(now, size) {
-        Answer::Refused { limit, hint: Some(hint), .. } => (limit, hint),
+        Answer::Refused { limit, retry_after: Some(wait), .. } => (limit, wait),
         answer => panic!("{answer:?}"),
     }
 }
 
 #[test]
-fn what_is_reserved_is_never_given_back() {
+fn reserved_tokens_are_not_refunded() {
     let mut provider = exact().token_bucket(Unit::Tokens, 6000, MINUTE);
     let size = Size::new(1000, 2000, 100);
     (0..2).for_each(|_| take(&mut provider, Duration::ZERO, size));
@@ -46,21 +46,21 @@ fn what_is_reserved_is_never_given_back() {
 }
 
 #[test]
-fn openai_charges_the_larger_of_input_and_maximum() {
+fn larger_of_input_and_maximum_is_charged() {
     for (size, charged) in [(Size::new(1000, 3000, 10), 3000), (Size::new(5000, 3000, 10), 5000)] {
-        let mut provider = exact().charging(Charging::Larger);
+        let mut provider = exact().charging(TokenCharging::Larger);
         take(&mut provider, Duration::ZERO, size);
         assert_eq!(provider.charged(Unit::Tokens, Duration::ZERO..MINUTE), charged);
     }
 }
 
 #[test]
-fn what_was_not_used_is_given_back_at_the_end() {
+fn unused_reservation_is_refunded_at_the_end() {
     let settled = || {
-        let charging = Charging::Settled { output_weight: 5 };
+        let charging = TokenCharging::Settled { output_weight: 5 };
         exact().token_bucket(Unit::Tokens, 6000, MINUTE).charging(charging).cached_is_free()
     };
-    // 3000 at arrival; 600 that were not cached and five times 100 at the end.
+    // 3000 at arrival; at the end 600 uncached tokens and five times 100.
     let size = Size::new(1000, 2000, 100).cached(400);
     let mut provider = settled();
     (0..2).for_each(|_| take(&mut provider, Duration::ZERO, size));
@@ -71,21 +71,21 @@ fn what_was_not_used_is_given_back_at_the_end() {
     assert_eq!(refused(&mut provider, seconds(4), Size::new(1, 0, 0)).1, millis(10));
     assert_eq!(provider.charged(Unit::Tokens, Duration::ZERO..seconds(4)), 6000);
     assert_eq!(provider.charged(Unit::Tokens, Duration::ZERO..millis(4001)), 2200 + 4200);
-    // More than was reserved is charged.
+    // Usage above the reservation is charged.
     let mut provider = settled();
     take(&mut provider, Duration::ZERO, Size::new(1000, 2000, 2000));
-    provider.come_to(seconds(4));
+    provider.advance_to(seconds(4));
     assert_eq!(provider.charged(Unit::Tokens, Duration::ZERO..MINUTE), 11_000);
     assert_eq!(refused(&mut provider, seconds(4), Size::new(100, 0, 0)).1, seconds(47), "6000 - 11,000 + 400 to 100");
 }
 
 #[test]
-fn output_is_charged_as_it_is_produced_and_the_maximum_plays_no_part() {
+fn output_is_charged_while_it_is_generated() {
     let produced = || {
-        let provider = exact().latency(seconds(10), 0.0, 0.0).charging(Charging::Produced);
+        let provider = exact().latency(seconds(10), 0.0, 0.0).charging(TokenCharging::Produced);
         provider.token_bucket(Unit::OutputTokens, 600, MINUTE)
     };
-    // A tenth of a second brings one token, and takes ten.
+    // A tenth of a second refills one token, and charges ten.
     let (size, small) = (Size::new(100, 4096, 1000), Size::new(1, 4096, 0));
     let mut provider = produced();
     take(&mut provider, Duration::ZERO, size);
@@ -95,19 +95,19 @@ fn output_is_charged_as_it_is_produced_and_the_maximum_plays_no_part() {
     assert_eq!(refused(&mut provider, seconds(10), small), (LimitKind::OutputTokens, millis(30_200)), "301 below zero");
     assert_eq!(refused(&mut provider, millis(40_199), small).1, millis(1));
     take(&mut provider, millis(40_200), small);
-    // With a speed, tokens come after the first one only.
+    // With a speed, tokens are generated after the first one only.
     let mut provider = produced().speed(50.0);
     assert_eq!(provider.call(Duration::ZERO, size).after(), seconds(30));
-    provider.come_to(seconds(20));
+    provider.advance_to(seconds(20));
     assert_eq!(provider.charged(Unit::OutputTokens, Duration::ZERO..millis(10_001)), 0);
     assert_eq!(provider.charged(Unit::OutputTokens, Duration::ZERO..MINUTE), 500);
-    provider.come_to(seconds(30));
+    provider.advance_to(seconds(30));
     assert_eq!(provider.charged(Unit::OutputTokens, Duration::ZERO..MINUTE), 1000);
 }
 
 #[test]
-fn input_alone_is_charged() {
-    let mut provider = exact().token_bucket(Unit::InputTokens, 6000, MINUTE).charging(Charging::InputOnly);
+fn input_only_charges_no_output() {
+    let mut provider = exact().token_bucket(Unit::InputTokens, 6000, MINUTE).charging(TokenCharging::InputOnly);
     let size = Size::new(2000, 9000, 5000);
     (0..3).for_each(|_| take(&mut provider, Duration::ZERO, size));
     assert_eq!(refused(&mut provider, Duration::ZERO, size), (LimitKind::InputTokens, seconds(20)));
@@ -117,8 +117,8 @@ fn input_alone_is_charged() {
 }
 
 #[test]
-fn the_output_is_charged_at_the_end() {
-    let mut provider = exact().token_bucket(Unit::Tokens, 6000, MINUTE).charging(Charging::Total);
+fn total_charges_the_output_at_the_end() {
+    let mut provider = exact().token_bucket(Unit::Tokens, 6000, MINUTE).charging(TokenCharging::Total);
     take(&mut provider, Duration::ZERO, Size::new(1000, 9999, 8000));
     take(&mut provider, millis(3999), Size::new(1000, 9999, 0));
     // 6000 - 2000 + 400 - 8000.
@@ -127,9 +127,9 @@ fn the_output_is_charged_at_the_end() {
 }
 
 #[test]
-fn cached_input_is_counted_or_free() {
+fn cached_input_is_charged_or_free() {
     let size = Size::new(1000, 10, 10).cached(900);
-    for charging in [Charging::Reserved, Charging::Produced, Charging::InputOnly, Charging::Total] {
+    for charging in [TokenCharging::Reserved, TokenCharging::Produced, TokenCharging::InputOnly, TokenCharging::Total] {
         for (mut provider, charged) in [(exact(), 1000), (exact().cached_is_free(), 100)] {
             provider = provider.charging(charging);
             take(&mut provider, Duration::ZERO, size);
@@ -139,8 +139,8 @@ fn cached_input_is_counted_or_free() {
 }
 
 #[test]
-fn windows_count_tokens_too() {
-    let sliding = exact().charging(Charging::Settled { output_weight: 1 });
+fn windows_count_tokens() {
+    let sliding = exact().charging(TokenCharging::Settled { output_weight: 1 });
     let mut sliding = sliding.sliding_count(Unit::Tokens, 1000, seconds(10));
     take(&mut sliding, Duration::ZERO, Size::new(100, 900, 100));
     assert_eq!(refused(&mut sliding, seconds(3), Size::new(100, 0, 0)), (LimitKind::Tokens, seconds(7)));
@@ -148,7 +148,7 @@ fn windows_count_tokens_too() {
     assert_eq!(
         refused(&mut sliding, seconds(5), Size::new(200, 0, 0)).1,
         seconds(5),
-        "200 of the first are still counted"
+        "200 of the first call still count"
     );
     let mut fixed = exact().fixed_count(Unit::Tokens, 1000, MINUTE);
     take(&mut fixed, seconds(50), Size::new(100, 900, 100));
@@ -160,7 +160,7 @@ fn windows_count_tokens_too() {
 }
 
 #[test]
-fn what_is_larger_than_the_bucket_goes_when_it_is_full() {
+fn call_larger_than_the_bucket_needs_it_full() {
     let mut provider = exact().token_bucket(Unit::InputTokens, 600, seconds(10));
     take(&mut provider, Duration::ZERO, Size::new(500, 0, 0));
     assert_eq!(refused(&mut provider, Duration::ZERO, Size::new(500, 0, 0)), (LimitKind::InputTokens, seconds(50)));
@@ -168,7 +168,7 @@ fn what_is_larger_than_the_bucket_goes_when_it_is_full() {
 }
 
 #[test]
-fn the_limit_that_takes_longest_is_named_unless_none_is() {
+fn refusal_names_the_limit_with_the_longest_wait() {
     let all = || {
         exact().bucket(60, seconds(1)).token_bucket(Unit::InputTokens, 600, MINUTE).token_bucket(
             Unit::OutputTokens,
@@ -176,82 +176,82 @@ fn the_limit_that_takes_longest_is_named_unless_none_is() {
             MINUTE,
         )
     };
-    for (size, scope, wait) in [
+    for (size, limit, wait) in [
         (Size::new(10, 10, 0), LimitKind::Requests, 1),
         (Size::new(580, 10, 0), LimitKind::InputTokens, 57),
         (Size::new(580, 590, 0), LimitKind::OutputTokens, 58),
     ] {
         let mut provider = all();
         take(&mut provider, Duration::ZERO, Size::new(590, 590, 0));
-        assert_eq!(refused(&mut provider, Duration::ZERO, size), (scope, seconds(wait)));
+        assert_eq!(refused(&mut provider, Duration::ZERO, size), (limit, seconds(wait)));
     }
-    let mut vague = all().vague();
-    take(&mut vague, Duration::ZERO, Size::default());
-    assert_eq!(refused(&mut vague, Duration::ZERO, Size::default()), (LimitKind::Unknown, seconds(1)));
+    let mut unnamed = all().without_limit_kind();
+    take(&mut unnamed, Duration::ZERO, Size::default());
+    assert_eq!(refused(&mut unnamed, Duration::ZERO, Size::default()), (LimitKind::Unknown, seconds(1)));
 }
 
 #[test]
-fn the_ledger_tells_the_use_and_the_most_of_a_minute() {
-    let mut provider = exact().charging(Charging::Settled { output_weight: 1 });
+fn ledger_sums_and_finds_the_maximum_of_a_minute() {
+    let mut provider = exact().charging(TokenCharging::Settled { output_weight: 1 });
     for (at, tokens) in [(0, 100), (30, 200), (61, 300), (116, 0)] {
         take(&mut provider, seconds(at), Size::new(tokens, 50, 0));
     }
-    provider.come_to(seconds(120));
+    provider.advance_to(seconds(120));
     assert_eq!(provider.charged(Unit::Tokens, Duration::ZERO..seconds(300)), 600);
-    assert_eq!(provider.most_charged(Unit::Tokens, MINUTE), 550, "the second, and the third before it is settled");
-    assert_eq!(provider.most_charged(Unit::Requests, MINUTE), 2);
+    assert_eq!(provider.max_charged(Unit::Tokens, MINUTE), 550, "the second call, and the third before it is settled");
+    assert_eq!(provider.max_charged(Unit::Requests, MINUTE), 2);
     assert!((provider.utilisation(Unit::Tokens, 600) - 0.5).abs() < 1e-9);
 }
 
-fn told(provider: &mut Provider, now: Duration, name: &str) -> String {
+fn header(provider: &mut Provider, now: Duration, name: &str) -> String {
     provider.headers_at(now).get(name).map_or("none", |value| value.to_str().unwrap()).to_owned()
 }
 
 #[test]
-fn headers_tell_the_limits_in_each_providers_way() {
+fn headers_have_the_format_of_each_provider() {
     let limited = || exact().bucket(600, MINUTE).token_bucket(Unit::Tokens, 60_000, MINUTE);
     let (size, now) = (Size::new(20_000, 2400, 100), millis(400));
     let mut openai = limited().headers(HeaderSet::OpenAi);
     take(&mut openai, Duration::ZERO, size);
     let tokens =
-        ["limit", "remaining", "reset"].map(|what| told(&mut openai, now, &format!("x-ratelimit-{what}-tokens")));
+        ["limit", "remaining", "reset"].map(|what| header(&mut openai, now, &format!("x-ratelimit-{what}-tokens")));
     assert_eq!(tokens, ["60000", "38000", "22s"]);
-    assert_eq!(told(&mut openai, Duration::from_millis(400), "x-ratelimit-remaining-requests"), "600");
+    assert_eq!(header(&mut openai, Duration::from_millis(400), "x-ratelimit-remaining-requests"), "600");
     let mut azure = limited().headers(HeaderSet::Azure);
     take(&mut azure, Duration::ZERO, size);
-    assert_eq!(told(&mut azure, now, "x-ratelimit-reset-tokens"), "22");
+    assert_eq!(header(&mut azure, now, "x-ratelimit-reset-tokens"), "22");
     let epoch = SystemTime::UNIX_EPOCH + seconds(1_700_000_000);
     let mut anthropic =
         limited().token_bucket(Unit::InputTokens, 60_000, MINUTE).headers(HeaderSet::Anthropic { epoch });
     take(&mut anthropic, Duration::ZERO, Size::new(20_400, 0, 0));
     let input = ["limit", "remaining", "reset"]
-        .map(|what| told(&mut anthropic, now, &format!("anthropic-ratelimit-input-tokens-{what}")));
+        .map(|what| header(&mut anthropic, now, &format!("anthropic-ratelimit-input-tokens-{what}")));
     assert_eq!(input, ["60000", "40000", "2023-11-14T22:13:41Z"]);
     let mut groq = limited().fixed_count(Unit::Requests, 1000, seconds(86_400)).headers(HeaderSet::Groq);
     take(&mut groq, Duration::ZERO, size);
     let requests =
-        ["limit", "remaining", "reset"].map(|what| told(&mut groq, now, &format!("x-ratelimit-{what}-requests")));
+        ["limit", "remaining", "reset"].map(|what| header(&mut groq, now, &format!("x-ratelimit-{what}-requests")));
     assert_eq!(requests, ["1000", "999", "23h59m59.6s"]);
-    assert_eq!(told(&mut groq, now, "x-ratelimit-limit-tokens"), "60000");
+    assert_eq!(header(&mut groq, now, "x-ratelimit-limit-tokens"), "60000");
     assert!(limited().headers_at(now).is_empty());
 }
 
 #[test]
-fn headers_lie_when_told_to() {
+fn header_faults_replace_the_values() {
     let mut provider = exact()
         .bucket(600, MINUTE)
         .headers(HeaderSet::OpenAi)
-        .lie(Lie::Limit(0))
-        .lie(Lie::Remaining(0))
-        .lie(Lie::Reset(seconds(86_400)));
-    let told = ["limit", "remaining", "reset"]
-        .map(|what| told(&mut provider, MINUTE, &format!("x-ratelimit-{what}-requests")));
-    assert_eq!(told, ["0", "0", "24h0m0s"]);
+        .header_fault(HeaderFault::Limit(0))
+        .header_fault(HeaderFault::Remaining(0))
+        .header_fault(HeaderFault::Reset(seconds(86_400)));
+    let values = ["limit", "remaining", "reset"]
+        .map(|what| header(&mut provider, MINUTE, &format!("x-ratelimit-{what}-requests")));
+    assert_eq!(values, ["0", "0", "24h0m0s"]);
     take(&mut provider, MINUTE, Size::default());
 }
 
 #[test]
-fn sizes_are_as_they_say() {
+fn sizes_have_the_configured_distributions() {
     let workload = Workload::burst(20_001).sizes(1000, 400, 0.8, 600, 1).cached(0.5);
     let sorted = |of: fn(&Size) -> u64| {
         let mut values: Vec<_> = workload.arrivals().iter().map(|arrival| of(&arrival.size)).collect();
@@ -265,30 +265,30 @@ fn sizes_are_as_they_say() {
         input[10_000],
         output[10_000]
     );
-    assert_eq!(output[20_000], 600, "no more than is asked for");
+    assert_eq!(output[20_000], 600, "cut at the maximum");
     assert!(workload.arrivals().iter().all(|arrival| arrival.size.cached == arrival.size.input / 2));
 }
 
 #[test]
-fn a_run_sums_up_what_was_used() {
+fn report_sums_the_usage() {
     let size = Size::new(100, 50, 20).cached(30);
     let mut provider = Provider::anthropic(1, Quota { output: Some(8000), ..Quota::default() });
-    let mut ours = Paced::new(Limits::per_minute(600), 1);
+    let mut ours = SchedulerClient::new(Limits::per_minute(600), 1);
     let report = run(&mut provider, &Workload::burst(50).sized(size), &mut [&mut ours]);
     assert_eq!(report.usage(), Usage::new(5000, 1000).cached(1500));
     assert_eq!(provider.charged(Unit::OutputTokens, Duration::ZERO..seconds(7200)), 1000);
     assert_eq!(provider.charged(Unit::InputTokens, Duration::ZERO..seconds(7200)), 3500);
 }
 
-/// How many of these calls each takes at once, and which limit refuses the next.
+/// Checks the number of simultaneous calls that each preset admits, and the limit that refuses the next.
 #[test]
-fn presets_do_as_is_documented() {
+fn presets_match_the_documentation() {
     let quota = Quota { requests: Some(600), tokens: Some(6000), ..Quota::default() };
     let by_input = Quota { tokens: None, input: Some(6000), output: Some(6000), ..quota };
-    let few = Quota { tokens: None, requests_a_day: Some(3), ..quota };
+    let few = Quota { tokens: None, requests_per_day: Some(3), ..quota };
     let at_once = Quota { in_flight: Some(5), ..Quota::default() };
     let size = Size::new(1000, 1000, 100).cached(500);
-    for (name, mut provider, taken, scope) in [
+    for (name, mut provider, admitted, expected) in [
         ("anthropic", Provider::anthropic(1, by_input), 10, LimitKind::Requests),
         ("anthropic, input", Provider::anthropic(1, Quota { requests: None, ..by_input }), 12, LimitKind::InputTokens),
         ("azure", Provider::azure(1, quota), 3, LimitKind::Tokens),
@@ -303,8 +303,8 @@ fn presets_do_as_is_documented() {
         ("deepseek", Provider::deepseek(1, at_once), 5, LimitKind::Concurrency),
         ("openrouter", Provider::openrouter(1, few), 3, LimitKind::Daily),
     ] {
-        (0..taken).for_each(|_| take(&mut provider, Duration::ZERO, size));
+        (0..admitted).for_each(|_| take(&mut provider, Duration::ZERO, size));
         let answer = provider.call(Duration::ZERO, size);
-        assert!(matches!(answer, Answer::Refused { limit: told, .. } if told == scope), "{name}: {answer:?}");
+        assert!(matches!(answer, Answer::Refused { limit, .. } if limit == expected), "{name}: {answer:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! When calls are made, and how large they are.
+//! Arrivals and sizes of calls.
 
 use std::time::Duration;
 
@@ -7,50 +7,52 @@ use rand_distr::{Distribution as _, Gamma, LogNormal};
 
 use super::Size;
 
-/// One call that a program makes.
+/// Call of a simulated program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Arrival {
-    /// When, since the start of the run.
+    /// Time since the start of the run.
     pub at: Duration,
-    /// Its tokens; none if nobody counts them.
+    /// Tokens of the call; the default if tokens are not simulated.
     pub size: Size,
 }
 
-/// All calls of a run, in the order in which they are made.
+/// All calls of a run, ordered by arrival.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workload {
     arrivals: Vec<Arrival>,
 }
 
 impl Workload {
-    /// So many calls, all at once.
+    /// Creates `calls` calls that arrive at once.
     #[must_use]
     pub fn burst(calls: usize) -> Self {
         Self { arrivals: vec![Arrival { at: Duration::ZERO, size: Size::default() }; calls] }
     }
 
-    /// So many calls, evenly, at so many a minute.
+    /// Creates `calls` calls that arrive evenly, `per_minute` a minute.
     ///
     /// # Panics
-    /// At a rate that is not above zero.
+    /// If `per_minute` is not above zero.
     #[must_use]
     #[allow(clippy::cast_precision_loss)]
     pub fn steady(calls: usize, per_minute: f64) -> Self {
-        assert!(per_minute > 0.0, "calls at {per_minute} a minute never come");
+        assert!(per_minute > 0.0, "{per_minute} calls a minute is not above zero");
         let at = |call: usize| Duration::from_secs_f64(60.0 / per_minute * call as f64);
         Self { arrivals: (0..calls).map(|call| Arrival { at: at(call), size: Size::default() }).collect() }
     }
 
-    /// So many calls, at so many a minute in the mean, in clumps: the gaps are gamma distributed, and their standard deviation is
-    /// `variation` times the mean. 1 is a Poisson process; `BurstGPT` (arXiv 2401.17644) found gamma gaps in traces of real use.
+    /// Creates `calls` calls that arrive in bursts, `per_minute` a minute on average. The gaps have a gamma distribution with
+    /// a standard deviation of `variation` times the mean.
+    ///
+    /// A variation of 1 is a Poisson process. `BurstGPT` (arXiv 2401.17644) found gamma gaps in traces of real use.
     ///
     /// # Panics
-    /// If rate or variation are not above zero.
+    /// If `per_minute` or `variation` is not above zero.
     #[must_use]
     pub fn gamma(calls: usize, per_minute: f64, variation: f64, seed: u64) -> Self {
         let shape = (variation * variation).recip();
-        let gaps = Gamma::new(shape, 60.0 / per_minute / shape).expect("rate and variation are above zero");
+        let gaps = Gamma::new(shape, 60.0 / per_minute / shape).expect("rate and variation above zero");
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let mut at = Duration::ZERO;
         let arrival = |_| {
@@ -60,17 +62,17 @@ impl Workload {
         Self { arrivals: (0..calls).map(arrival).collect() }
     }
 
-    /// Gives all calls the same size.
+    /// Sets the size of all calls.
     #[must_use]
     pub fn sized(mut self, size: Size) -> Self {
         self.arrivals.iter_mut().for_each(|arrival| arrival.size = size);
         self
     }
 
-    /// Gives the calls input tokens, and no output: log-normal, with this median and this sigma.
+    /// Sets the input tokens of all calls, which have no output. The sizes have a log-normal distribution.
     ///
     /// # Panics
-    /// If the median is zero, or sigma negative.
+    /// If `median` is zero or `sigma` negative.
     #[must_use]
     pub fn tokens(mut self, median: u64, sigma: f64, seed: u64) -> Self {
         let (sizes, mut random) = (sizes(median, sigma), ChaCha8Rng::seed_from_u64(seed));
@@ -80,11 +82,11 @@ impl Workload {
         self
     }
 
-    /// Gives the calls input and output tokens: log-normal, with these medians and this sigma. All ask for `max_output`, and
-    /// get no more.
+    /// Sets the input and output tokens of all calls. The sizes have log-normal distributions with the same `sigma`; outputs
+    /// are cut at `max_output`, which all calls request.
     ///
     /// # Panics
-    /// If a median is zero, or sigma negative.
+    /// If a median is zero or `sigma` negative.
     #[must_use]
     pub fn sizes(mut self, input_median: u64, output_median: u64, sigma: f64, max_output: u64, seed: u64) -> Self {
         let (input, output) = (sizes(input_median, sigma), sizes(output_median, sigma));
@@ -95,17 +97,17 @@ impl Workload {
         self
     }
 
-    /// So large a part of the input of each call is in the provider's cache, rounded down.
+    /// Sets the fraction of each call's input that is in the provider's cache, rounded down to whole tokens.
     #[must_use]
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
-    pub fn cached(mut self, part: f64) -> Self {
+    pub fn cached(mut self, fraction: f64) -> Self {
         for arrival in &mut self.arrivals {
-            arrival.size = arrival.size.cached((arrival.size.input as f64 * part) as u64);
+            arrival.size = arrival.size.cached((arrival.size.input as f64 * fraction) as u64);
         }
         self
     }
 
-    /// The calls.
+    /// Returns the calls.
     #[must_use]
     pub fn arrivals(&self) -> &[Arrival] {
         &self.arrivals

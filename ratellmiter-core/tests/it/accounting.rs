@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ratellmiter_core::{
     Limits,
-    sim::{Charging, Paced, Provider, Quota, Report, Size, Unit, Workload, oracle, run},
+    sim::{Provider, Quota, Report, SchedulerClient, Size, TokenCharging, Unit, Workload, oracle, run},
 };
 
 /// A provider, its quota, and the calls made to it.
@@ -63,7 +63,9 @@ fn cases() -> Vec<Case> {
 /// Returns a provider that reserves the maximum and refunds the unused tokens.
 fn generic(seed: u64, quota: Quota) -> Provider {
     let provider = Provider::new(seed).bucket(quota.requests.unwrap(), Duration::from_secs(1));
-    provider.token_bucket(Unit::Tokens, quota.tokens.unwrap(), MINUTE).charging(Charging::Settled { output_weight: 1 })
+    provider
+        .token_bucket(Unit::Tokens, quota.tokens.unwrap(), MINUTE)
+        .charging(TokenCharging::Settled { output_weight: 1 })
 }
 
 /// Returns the limits that a user configures for the quota.
@@ -87,9 +89,9 @@ fn limits(case: &Case) -> Limits {
 fn play(case: &Case, seed: u64, limits: Limits, with_estimates: bool) -> (Provider, Report) {
     let mut provider = (case.simulated)(seed, case.quota);
     let workload = Workload::burst(CALLS).sizes(1000, 400, 0.8, case.max_output, seed ^ 1).cached(case.cached);
-    let mut client = Paced::new(limits, seed ^ 2).model("anthropic.claude-sonnet-4");
+    let mut client = SchedulerClient::new(limits, seed ^ 2).model("anthropic.claude-sonnet-4");
     if !with_estimates {
-        client = client.untold();
+        client = client.without_estimates();
     }
     let report = run(&mut provider, &workload, &mut [&mut client]);
     (provider, report)
@@ -109,7 +111,7 @@ fn measure(case: &Case, rule: &str, with_estimates: bool) -> (f64, f64, f64) {
         .map(|seed| {
             let (provider, report) = play(case, seed, limits(case).provider(rule), with_estimates);
             assert_eq!(report.lost(), 0, "{}: no call is lost", case.provider);
-            let peak = f64::from(u32::try_from(provider.most_charged(unit, MINUTE)).unwrap()) / f64::from(limit);
+            let peak = f64::from(u32::try_from(provider.max_charged(unit, MINUTE)).unwrap()) / f64::from(limit);
             (provider.utilisation(unit, limit), report.refusals_per_call(), peak)
         })
         .collect();
@@ -159,10 +161,10 @@ fn deepseek_concurrency_limit_is_used_without_refusals() {
     let workload = Workload::burst(500).sizes(1000, 400, 0.8, 1024, 7);
     let ideal = oracle(&mut Provider::deepseek(5, quota), &workload).last();
     let limits = Limits::for_provider(ratellmiter_core::Provider::DeepSeek).requests_per_minute(60_000);
-    let mut client = Paced::new(limits.max_in_flight(20), 9);
+    let mut client = SchedulerClient::new(limits.max_in_flight(20), 9);
     let report = run(&mut Provider::deepseek(5, quota), &workload, &mut [&mut client]);
     assert_eq!((report.lost(), report.refusals()), (0, 0));
-    assert!(report.last() <= ideal.mul_f64(1.0 / 0.85), "{:?}, at best {ideal:?}", report.last());
+    assert!(report.last_finish() <= ideal.mul_f64(1.0 / 0.85), "{:?}, at best {ideal:?}", report.last_finish());
 }
 
 #[test]
@@ -170,7 +172,7 @@ fn openrouter_minute_and_day_limits_are_respected() {
     let quota = Quota { requests: Some(20), requests_a_day: Some(50), ..Quota::default() };
     let mut provider = Provider::openrouter(5, quota);
     let limits = Limits::for_provider(ratellmiter_core::Provider::OpenRouter).requests_per_minute(20);
-    let mut client = Paced::new(limits.requests_per_day(50), 9).recording();
+    let mut client = SchedulerClient::new(limits.requests_per_day(50), 9).recording();
     // Calls that exceed the daily limit wait for the next day.
     let report = run(&mut provider, &Workload::steady(60, 30.0), &mut [&mut client]);
     assert_eq!((report.refusals(), report.lost()), (0, 10), "ten calls remain when the run ends, two hours later");
@@ -181,20 +183,25 @@ fn openrouter_minute_and_day_limits_are_respected() {
 /// Wrong remaining amounts slow calls down only to a fraction of the rate, and implausible limits are ignored.
 #[test]
 fn wrong_headers_do_not_stall_calls() {
-    use ratellmiter_core::sim::{HeaderSet, Lie};
+    use ratellmiter_core::sim::{HeaderFault, HeaderSet};
     let lies = [
-        vec![Lie::Limit(1)],
-        vec![Lie::Remaining(0), Lie::Reset(Duration::from_hours(24))],
-        vec![Lie::Limit(0), Lie::Remaining(0)],
-        vec![Lie::Limit(u64::MAX), Lie::Remaining(u64::MAX)],
+        vec![HeaderFault::Limit(1)],
+        vec![HeaderFault::Remaining(0), HeaderFault::Reset(Duration::from_hours(24))],
+        vec![HeaderFault::Limit(0), HeaderFault::Remaining(0)],
+        vec![HeaderFault::Limit(u64::MAX), HeaderFault::Remaining(u64::MAX)],
     ];
     for lies in lies {
         let provider = Provider::new(3).bucket(600, MINUTE).token_bucket(Unit::Tokens, 600_000, MINUTE);
-        let mut provider = lies.iter().fold(provider.headers(HeaderSet::OpenAi), |provider, lie| provider.lie(*lie));
+        let mut provider =
+            lies.iter().fold(provider.headers(HeaderSet::OpenAi), |provider, lie| provider.header_fault(*lie));
         let limits = Limits::for_provider(ratellmiter_core::Provider::OpenAi).requests_per_minute(600);
-        let mut client = Paced::new(limits.tokens_per_minute(600_000), 9);
+        let mut client = SchedulerClient::new(limits.tokens_per_minute(600_000), 9);
         let report = run(&mut provider, &Workload::burst(200).sized(Size::new(500, 500, 100)), &mut [&mut client]);
         assert_eq!(report.lost(), 0, "{lies:?}");
-        assert!(report.last() <= Duration::from_secs(260), "{lies:?}: {:?} for 20 s of calls", report.last());
+        assert!(
+            report.last_finish() <= Duration::from_secs(260),
+            "{lies:?}: {:?} for 20 s of calls",
+            report.last_finish()
+        );
     }
 }

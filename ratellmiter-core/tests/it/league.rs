@@ -28,7 +28,7 @@ fn median(reports: &[Report], metric: impl Fn(&Report) -> f64) -> f64 {
 }
 
 fn last(report: &Report) -> f64 {
-    report.last().as_secs_f64()
+    report.last_finish().as_secs_f64()
 }
 
 /// Asserts for a scenario that the median of `metric` is at most `max_seconds` seconds and the median of the refusals per call

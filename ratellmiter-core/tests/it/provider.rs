@@ -9,7 +9,7 @@ use ratellmiter_core::{
     Limiter, Limits,
     classify::{LlmResponseExt as _, ResponseError},
     ratellmiter,
-    sim::{Hint, Provider},
+    sim::{Provider, RetryAfter},
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +30,7 @@ fn fast_provider(seed: u64) -> Provider {
     Provider::new(seed)
         .latency(Duration::from_millis(20), 0.3, 0.0)
         .refused_after(Duration::from_millis(2))
-        .hint(Hint::Exact)
+        .retry_after(RetryAfter::Exact)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -54,7 +54,8 @@ async fn all_calls_succeed_with_few_refusals() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn outage_and_concurrency_limit_are_distinguished() {
-    let provider = fast_provider(2).outage(Duration::ZERO..Duration::from_millis(100), 529, Hint::Exact).concurrency(3);
+    let provider =
+        fast_provider(2).outage(Duration::ZERO..Duration::from_millis(100), 529, RetryAfter::Exact).concurrency(3);
     let (address, counts) = server::start(provider, 0).await.unwrap();
     let limiter = Limiter::new(Limits::per_minute(60_000).no_ramp());
     let (client, url) = (reqwest::Client::new(), format!("http://{address}/v1/chat/completions"));

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ratellmiter_core::sim::{Hint, Provider};
+use ratellmiter_core::sim::{Provider, RetryAfter};
 
 use crate::{
     redis::{Redis, programs},
@@ -266,8 +266,10 @@ fn simulate(provider: Provider, processes: usize, job: &Job) -> (Vec<Duration>, 
 fn processes_use_the_whole_limit_with_few_refusals() {
     let _guard = run_alone();
     for processes in [4, 8] {
-        let provider =
-            Provider::new(3).bucket(3000, SECOND).latency(Duration::from_millis(200), 0.3, 0.0).hint(Hint::Exact);
+        let provider = Provider::new(3)
+            .bucket(3000, SECOND)
+            .latency(Duration::from_millis(200), 0.3, 0.0)
+            .retry_after(RetryAfter::Exact);
         let job = Job { per_minute: 3000, calls: 1000 / processes as u64, start_at_ms: soon(), ..Job::default() };
         let (tickets, refusals, _) = simulate(provider, processes, &job);
         eprintln!(
@@ -288,7 +290,7 @@ fn four_processes_are_as_fast_as_one() {
         .bucket(300, SECOND)
         .latency(Duration::from_millis(2500), 0.6, 0.0)
         .refused_after(Duration::from_millis(100))
-        .hint(Hint::Seconds);
+        .retry_after(RetryAfter::Seconds);
     let job = Job { per_minute: 300, ramp: true, calls: 125, ..Job::default() };
     let (tickets, refusals, time) = simulate(provider, 4, &job);
     let minute = max_within(Duration::from_mins(1), &tickets);

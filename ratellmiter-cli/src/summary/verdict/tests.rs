@@ -327,7 +327,7 @@ mod simulated {
 
     use ratellmiter_core::{
         Limits,
-        sim::{Hint, Paced, Provider, Workload, run},
+        sim::{Provider, RetryAfter, SchedulerClient, Workload, run},
     };
 
     use super::*;
@@ -338,9 +338,9 @@ mod simulated {
 
     fn verdict(provider: Provider, workload: &Workload, limits: Limits) -> String {
         let mut provider = provider.latency(Duration::from_millis(2500), 0.6, 0.0);
-        let mut ours = Paced::new(limits, 1).recording();
+        let mut ours = SchedulerClient::new(limits, 1).recording();
         let report = run(&mut provider, workload, &mut [&mut ours]);
-        let rows = ours.rows(report.last(), "m");
+        let rows = ours.rows(report.last_finish(), "m");
         Summary::from_series("m", &rows.iter().map(Second::from_row).collect()).verdict
     }
 
@@ -354,7 +354,7 @@ mod simulated {
                 ("right", verdict(by_the_second(300), &burst, limits(300))),
                 ("too high", verdict(by_the_second(300), &burst, limits(600))),
                 ("four in flight", verdict(by_the_second(300), &burst, limits(300).max_in_flight(4))),
-                ("outage", verdict(by_the_second(300).outage(outage, 529, Hint::Exact), &burst, limits(300))),
+                ("outage", verdict(by_the_second(300).outage(outage, 529, RetryAfter::Exact), &burst, limits(300))),
                 ("quiet", verdict(by_the_second(300), &Workload::steady(500, 60.0), limits(300))),
             ]
             .map(|(name, verdict)| format!("{name}: {verdict}"))

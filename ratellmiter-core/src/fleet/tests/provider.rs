@@ -3,7 +3,7 @@
 use super::{one_limit::max_within, *};
 use crate::{
     judge::{LimitKind, Verdict},
-    sim::{Hint, Provider, Size},
+    sim::{Provider, RetryAfter, Size},
 };
 
 /// Latency of a call whose response is not known yet: longer than any test.
@@ -95,7 +95,8 @@ fn refusals<P>(simulation: &Simulation<P>, calls: usize) -> f64 {
 #[test]
 fn fleet_uses_the_whole_limit_with_few_refusals() {
     for processes in [4, 8] {
-        let provider = Provider::new(3).bucket(3000, seconds(1)).latency(millis(200), 0.3, 0.0).hint(Hint::Exact);
+        let provider =
+            Provider::new(3).bucket(3000, seconds(1)).latency(millis(200), 0.3, 0.0).retry_after(RetryAfter::Exact);
         let limits = Limits::per_minute(3000).no_ramp();
         let mut simulation = Simulation::new(limits, processes, millis(2500), 1000 / processes, simulated(provider));
         simulation.run(seconds(90));
@@ -118,7 +119,7 @@ fn four_processes_are_as_fast_as_one() {
         .bucket(300, seconds(1))
         .latency(millis(2500), 0.6, 0.0)
         .refused_after(millis(100))
-        .hint(Hint::Seconds);
+        .retry_after(RetryAfter::Seconds);
     let limits = Limits::per_minute(300);
     let mut simulation = Simulation::new(limits, 4, Duration::ZERO, 125, simulated(provider));
     simulation.run(seconds(300));

@@ -1,6 +1,8 @@
-//! Whose is what: nothing is lost, nothing counts twice.
+//! Usage of several monitors: none is lost, and none counts twice.
 
-use super::*;
+use std::fs;
+
+use super::{file::write, *};
 use crate::limits::Limits;
 
 const NOW: u64 = 1_795_502_413;
@@ -10,11 +12,11 @@ fn limiter() -> Limiter {
     Limiter::new(Limits::per_minute(60_000).no_ramp().requests_per_day(1000))
 }
 
-fn ledgers(limiter: &Limiter) -> Vec<(Arc<str>, Ages)> {
+fn usage(limiter: &Limiter) -> Vec<(Arc<str>, Ages)> {
     vec![("m".into(), limiter.day_usage())]
 }
 
-fn taken(limiter: &Limiter) -> u64 {
+fn total(limiter: &Limiter) -> u64 {
     limiter.day_usage().iter().flat_map(|(_, ages)| ages).map(|(_, amount)| amount).sum()
 }
 
@@ -27,7 +29,7 @@ fn journal(entries: &[(u64, u64)]) -> Journal {
 }
 
 fn sum(journal: &Journal) -> u64 {
-    journal.values().flat_map(|taken| &taken.requests_per_day).map(|(_, amount)| amount).sum()
+    journal.values().flat_map(|usage| &usage.requests_per_day).map(|(_, amount)| amount).sum()
 }
 
 fn found(entries: &[(u64, u64)]) -> HashMap<String, Journal> {
@@ -35,27 +37,27 @@ fn found(entries: &[(u64, u64)]) -> HashMap<String, Journal> {
 }
 
 #[test]
-fn what_others_took_counts_but_is_not_written_as_ours() {
+fn usage_of_others_counts_but_is_not_written() {
     let now = since_epoch().as_secs();
     let (mut days, limiter) = (DayUsage::new(), limiter());
     days.import(found(&[(now - 80_000, 30), (now - 100, 4), (now, 3)]), now);
     days.restore("m", &limiter);
     calls(&limiter, 5);
     days.restore("m", &limiter);
-    assert_eq!(taken(&limiter), 42);
-    assert_eq!(sum(&days.own(&ledgers(&limiter))), 5);
-    // The monitor is started again, and the other has gone on.
+    assert_eq!(total(&limiter), 42);
+    assert_eq!(sum(&days.own_usage(&usage(&limiter))), 5);
+    // The monitor is restarted, while the other has continued.
     days.import(found(&[(now - 80_000, 30), (now - 100, 4), (now, 3)]), now);
     days.restore("m", &limiter);
-    assert_eq!(taken(&limiter), 42, "nothing is new");
+    assert_eq!(total(&limiter), 42, "no new usage");
     days.import(found(&[(now - 80_000, 30), (now - 100, 4), (now, 9)]), now);
     days.restore("m", &limiter);
-    assert_eq!(taken(&limiter), 48, "six more");
-    assert_eq!(sum(&days.own(&ledgers(&limiter))), 5);
+    assert_eq!(total(&limiter), 48, "six new requests");
+    assert_eq!(sum(&days.own_usage(&usage(&limiter))), 5);
 }
 
 #[test]
-fn what_others_took_waits_for_the_budget_and_comes_again_with_it() {
+fn imported_usage_is_charged_when_a_budget_is_configured() {
     let now = since_epoch().as_secs();
     let (mut days, limiter) = (DayUsage::new(), limiter());
     let (with, without) = (limiter.limits(), Limits::per_minute(u32::MAX));
@@ -63,33 +65,33 @@ fn what_others_took_waits_for_the_budget_and_comes_again_with_it() {
     days.import(found(&[(now - 50, 7)]), now);
     for _ in 0..2 {
         days.restore("m", &limiter);
-        assert_eq!(taken(&limiter), 0);
+        assert_eq!(total(&limiter), 0);
         limiter.set_limits(with);
         days.restore("m", &limiter);
-        assert_eq!(taken(&limiter), 7);
-        assert_eq!(days.own(&ledgers(&limiter)), Journal::new());
+        assert_eq!(total(&limiter), 7);
+        assert_eq!(days.own_usage(&usage(&limiter)), Journal::new());
         limiter.set_limits(without);
     }
     assert!(!days.is_empty());
 }
 
 #[test]
-fn only_the_last_day_counts_and_nothing_of_the_future() {
+fn only_entries_of_the_last_day_are_read() {
     let directory = tempfile::tempdir().unwrap();
     let entries = [(NOW - 86_400, 1), (NOW - 86_399, 2), (NOW, 3), (NOW + 1, 4)];
     write(directory.path(), OTHER, &journal(&entries)).unwrap();
     let read = |now| read(directory.path(), "days-1-1-1.json", now);
     assert_eq!(read(NOW), found(&entries[1..3]));
-    assert_eq!(super::read(directory.path(), OTHER, NOW), HashMap::new(), "it is its own");
-    assert_eq!(read(NOW - 90_000), HashMap::new(), "a clock that was set back");
+    assert_eq!(super::read(directory.path(), OTHER, NOW), HashMap::new(), "its own file is skipped");
+    assert_eq!(read(NOW - 90_000), HashMap::new(), "the clock was set back");
     assert_eq!(read(NOW + 86_400), found(&entries[3..]));
     assert!(directory.path().join(OTHER).exists());
     assert_eq!(read(NOW + 86_401), HashMap::new());
-    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0, "it says nothing of the last day");
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0, "a file without entries of the last day is removed");
 }
 
 #[test]
-fn a_damaged_file_is_ignored_and_kept_for_a_day() {
+fn damaged_file_is_ignored_and_kept_for_a_day() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join(OTHER);
     let whole = serde_json::to_string(&journal(&[(NOW, 3)])).unwrap();
@@ -114,11 +116,11 @@ fn a_damaged_file_is_ignored_and_kept_for_a_day() {
     }
     assert_eq!(read(directory.path(), "", NOW), HashMap::new());
     assert!(!path.exists() && !half.exists());
-    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 6, "what is not ours stays");
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 6, "other files are kept");
 }
 
 #[test]
-fn amounts_of_any_size_do_not_overflow() {
+fn large_amounts_do_not_overflow() {
     let now = since_epoch().as_secs();
     let (mut days, limiter) = (DayUsage::new(), limiter());
     let all = [(now - 1, u64::MAX), (now, u64::MAX)];
@@ -127,42 +129,44 @@ fn amounts_of_any_size_do_not_overflow() {
     days.restore("m", &limiter);
     days.import(found(&all), now);
     days.restore("m", &limiter);
-    assert_eq!(days.own(&ledgers(&limiter)), Journal::new());
+    assert_eq!(days.own_usage(&usage(&limiter)), Journal::new());
 }
 
 #[test]
-fn it_is_written_when_it_changes_or_is_gone() {
+fn file_is_written_when_changed_or_removed() {
     let directory = tempfile::tempdir().unwrap();
     let logs = directory.path().join("logs");
     let (days, limiter) = (DayUsage::new(), limiter());
-    let mut keeper = DayFile::new(&logs, &days);
+    let mut day_file = DayFile::new(&logs, &days);
     let path = logs.join(days.name());
-    let keep = |keeper: &mut DayFile| {
-        keeper.look();
-        let changed = keeper.changed(&days, ledgers(&limiter));
+    let save = |day_file: &mut DayFile| {
+        day_file.check_file();
+        let changed = day_file.changed(&days, usage(&limiter));
         let has_changed = changed.is_some();
-        changed.into_iter().for_each(|changed| keeper.write(changed));
+        if let Some(changed) = changed {
+            day_file.write(changed);
+        }
         has_changed
     };
-    assert!(!keep(&mut keeper) && !logs.exists(), "nothing was taken");
+    assert!(!save(&mut day_file) && !logs.exists(), "there is no usage");
     calls(&limiter, 2);
-    assert!(keep(&mut keeper) && path.exists());
-    assert!(!keep(&mut keeper), "nothing is new");
+    assert!(save(&mut day_file) && path.exists());
+    assert!(!save(&mut day_file), "no new usage");
     fs::remove_dir_all(&logs).unwrap();
-    assert!(keep(&mut keeper) && path.exists(), "it comes back");
+    assert!(save(&mut day_file) && path.exists(), "a removed file is written again");
     fs::remove_dir_all(&logs).unwrap();
-    fs::write(&logs, "in the way").unwrap();
+    fs::write(&logs, "not a directory").unwrap();
     calls(&limiter, 1);
-    assert!(keep(&mut keeper) && keep(&mut keeper) && keeper.broken, "it is tried again");
+    assert!(save(&mut day_file) && save(&mut day_file) && day_file.is_failing, "writing is retried");
     fs::remove_file(&logs).unwrap();
-    assert!(keep(&mut keeper) && !keeper.broken);
+    assert!(save(&mut day_file) && !day_file.is_failing);
     let text = fs::read_to_string(&path).unwrap();
     assert_eq!(sum(&serde_json::from_str(&text).unwrap()), 3);
-    assert_eq!(fs::read_dir(&logs).unwrap().count(), 1, "nothing else is left behind");
+    assert_eq!(fs::read_dir(&logs).unwrap().count(), 1, "no temporary file is left");
 }
 
 #[test]
-fn many_small_entries_become_as_many_as_a_day_has_grains() {
+fn small_entries_are_merged() {
     let mut days = DayUsage::new();
     let each = |second: u64| (format!("days-{second}-7-0.json"), journal(&[(NOW - second, 1)]));
     days.import((0..5000).map(each).collect(), NOW);

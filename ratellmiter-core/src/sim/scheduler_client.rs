@@ -1,4 +1,4 @@
-//! This library as a client: the scheduler that paces real calls.
+//! The library's scheduler as a client of a simulated run.
 
 use std::{
     collections::HashMap,
@@ -10,66 +10,70 @@ use crate::{
     engine::{call_id::Grant, call_state::Request, scheduler::Scheduler},
     limits::{Limits, cost::TokenEstimate},
     log::row::Row,
+    monitor::writer::row,
     providers::{limit_headers::readings, usage::Usage},
 };
 
-/// Calls paced by this library, with the scheduler that paces real ones.
+/// Client that paces calls with the scheduler of this library.
 #[derive(Debug)]
-pub struct Paced {
+pub struct SchedulerClient {
     scheduler: Scheduler<usize>,
-    out: HashMap<usize, Grant>,
-    attempts: HashMap<usize, u32>,
-    is_told: bool,
+    /// Grants of the calls in flight.
+    grants: HashMap<usize, Grant>,
+    /// Number of refusals by call.
+    refusals: HashMap<usize, u32>,
+    has_estimates: bool,
 }
 
-impl Paced {
-    /// One process with these limits. The seed spreads the ends of pauses, as it does between real processes.
+impl SchedulerClient {
+    /// Creates a process with these limits. `seed` varies the ends of pauses, as between real processes.
     #[must_use]
     pub fn new(limits: Limits, seed: u64) -> Self {
         let scheduler = Scheduler::new(limits, Duration::ZERO, seed);
-        Self { scheduler, out: HashMap::new(), attempts: HashMap::new(), is_told: true }
+        Self { scheduler, grants: HashMap::new(), refusals: HashMap::new(), has_estimates: true }
     }
 
-    /// The program says nothing of what its calls cost: it is estimated from what those before used.
+    /// Makes calls without token estimates. The scheduler estimates their tokens from the usage of earlier calls.
     #[must_use]
-    pub fn untold(mut self) -> Self {
-        self.is_told = false;
+    pub fn without_estimates(mut self) -> Self {
+        self.has_estimates = false;
         self
     }
 
-    /// The name of the model, which decides what some providers charge.
+    /// Sets the name of the model, on which the charges of some providers depend.
     #[must_use]
     pub fn model(mut self, name: &str) -> Self {
         self.scheduler.set_model(name);
         self
     }
 
-    /// Keeps what a log would say, for [`rows`](Self::rows) to take.
+    /// Records the rows of a log, to be read with [`rows`](Self::rows).
     #[must_use]
     pub fn recording(mut self) -> Self {
         self.scheduler.record(Duration::ZERO, true);
         self
     }
 
-    /// The rows that a log of the run up to `now` would have, with seconds counted from its start; what was taken before is
-    /// left out. Empty without [`recording`](Self::recording).
+    /// Returns the rows of a log up to `now`, without rows returned before. Their seconds count from the start of the run.
+    ///
+    /// The result is empty without [`recording`](Self::recording).
     #[must_use]
     pub fn rows<'a>(&mut self, now: Duration, model: &'a str) -> Vec<Row<'a>> {
-        self.scheduler.seconds(now, true).iter().map(|second| second.row(model)).collect()
+        self.scheduler.seconds(now, true).iter().map(|second| row(model, second)).collect()
     }
 }
 
-impl Client for Paced {
+impl Client for SchedulerClient {
     fn request(&mut self, now: Duration, call: usize, size: Size) {
-        // What comes back is not known yet.
-        let is_told = self.is_told && size != Size::default();
-        let cost = if is_told { TokenEstimate::new(size.input, size.max_output) } else { TokenEstimate::UNKNOWN };
+        // The output is not known yet, only its maximum.
+        let has_estimate = self.has_estimates && size != Size::default();
+        let cost = if has_estimate { TokenEstimate::new(size.input, size.max_output) } else { TokenEstimate::UNKNOWN };
         let joined = self.scheduler.enqueue(now, &Request { cost, ..Request::PLAIN }, call);
-        debug_assert!(joined.is_ok(), "nothing bounds the wait");
+        debug_assert!(joined.is_ok(), "the wait has no limit");
     }
 
     fn answered(&mut self, now: Duration, call: usize, answer: Answer) {
-        let Some(grant) = self.out.remove(&call) else {
+        let Some(grant) = self.grants.remove(&call) else {
             return;
         };
         let Some(verdict) = answer.verdict() else {
@@ -81,25 +85,25 @@ impl Client for Paced {
             return;
         };
         let place = self.scheduler.requeue(now, grant, &verdict, call);
-        let attempts = self.attempts.entry(call).or_default();
-        *attempts += 1;
-        if *attempts >= self.scheduler.limits().max_attempts.get() {
+        let refusals = self.refusals.entry(call).or_default();
+        *refusals += 1;
+        if *refusals >= self.scheduler.limits().max_attempts.get() {
             self.scheduler.leave(now, place);
         }
     }
 
     fn headers(&mut self, now: Duration, call: usize, headers: &http::HeaderMap) {
-        let Some(grant) = self.out.get(&call) else { return };
+        let Some(grant) = self.grants.get(&call) else { return };
         let by_day = self.scheduler.limits().provider.requests_header_is_per_day();
-        // Resets that are points in time count from the start of the run.
+        // Resets given as timestamps count from the start of the run.
         let readings = readings(headers, SystemTime::UNIX_EPOCH + now, by_day);
         self.scheduler.apply_headers(now, grant, &readings);
     }
 
     fn advance(&mut self, now: Duration, sent: &mut Vec<usize>) {
-        // Without a user's probe there is nothing to ask.
+        // The result concerns the user's probe, which a simulated run does not have.
         let _ = self.scheduler.advance(now, |grant, call| {
-            self.out.insert(call, grant);
+            self.grants.insert(call, grant);
             sent.push(call);
         });
     }

@@ -1,0 +1,56 @@
+//! The state of a limiter at one moment.
+
+use std::time::{Duration, Instant};
+
+use crate::{
+    engine::{lease::FleetStatus, scheduler::Scheduler},
+    limiter::driver::Waiter,
+    log::row::BudgetStatus,
+};
+
+/// State of a limiter at one moment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// Calls in the queue, including refused calls that will be sent again.
+    pub queued: usize,
+    /// Calls in flight.
+    pub in_flight: u64,
+    /// Current rate in calls a second. Below the limit while demand is ramped up, and zero during a pause.
+    pub rate_per_second: f64,
+    /// Adapted rate in calls a second, or `None` while the configured rate applies.
+    pub adapted_rate_per_second: Option<f64>,
+    /// Adapted limit of calls in flight, or `None` while the configured one applies.
+    pub adapted_in_flight: Option<f64>,
+    /// End of the pause after a refusal, or `None` without a pause. The canary or the probe that follows is part of the
+    /// pause.
+    pub paused_until: Option<Instant>,
+    /// Time until the queue is empty if no more calls join it and none is refused.
+    pub estimated_drain: Duration,
+    /// The fleet that shares the limiter, or `None` if it is not shared.
+    pub fleet: Option<FleetStatus>,
+    budgets: [Option<BudgetStatus>; 5],
+}
+
+impl Snapshot {
+    pub(super) fn of(scheduler: &mut Scheduler<Waiter>, now: Duration) -> Self {
+        scheduler.advance_to(now);
+        let gauges = scheduler.gauges(now);
+        Self {
+            queued: scheduler.queue_length(),
+            in_flight: gauges.in_flight,
+            rate_per_second: gauges.rate,
+            adapted_rate_per_second: gauges.learned_rate,
+            adapted_in_flight: gauges.learned_in_flight,
+            paused_until: gauges.paused_for.map(|left| Instant::now() + left),
+            estimated_drain: gauges.time_left.unwrap_or_default(),
+            fleet: gauges.fleet,
+            budgets: gauges.budgets,
+        }
+    }
+
+    /// Returns the status of each configured budget of tokens or of a day.
+    pub fn budgets(&self) -> impl Iterator<Item = &BudgetStatus> {
+        self.budgets.iter().flatten()
+    }
+}

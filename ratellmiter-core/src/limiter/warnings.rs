@@ -1,0 +1,65 @@
+//! Warnings of a limiter, each logged at most once.
+
+use super::Limiter;
+
+/// Calls in a row without an estimate and without usage after which a warning is logged.
+const WARN_AFTER_CALLS_WITHOUT_USAGE: u8 = 20;
+
+/// Record of the warnings logged so far.
+#[derive(Debug, Default)]
+pub(crate) struct Warnings {
+    /// An implausible header or usage was logged.
+    implausible: bool,
+    /// Calls in a row without an estimate and without usage, at most [`WARN_AFTER_CALLS_WITHOUT_USAGE`].
+    calls_without_usage: u8,
+}
+
+impl Warnings {
+    /// Counts a call. Returns `true` if the warning is due, which happens once.
+    pub(crate) fn count_call(&mut self, is_without_usage: bool) -> bool {
+        if self.calls_without_usage == WARN_AFTER_CALLS_WITHOUT_USAGE {
+            return false;
+        }
+        self.calls_without_usage = if is_without_usage { self.calls_without_usage + 1 } else { 0 };
+        self.calls_without_usage == WARN_AFTER_CALLS_WITHOUT_USAGE
+    }
+}
+
+impl Limiter {
+    /// Logs the first implausible headers or usage. The arguments are `true` if headers and usage were plausible.
+    pub(super) fn warn_implausible(&self, headers: bool, usage: bool) {
+        if headers && usage {
+            return;
+        }
+        let model = {
+            let mut state = self.0.lock();
+            if std::mem::replace(&mut state.warnings.implausible, true) {
+                return;
+            }
+            state.scheduler.model().to_owned()
+        };
+        if headers {
+            tracing::warn!(
+                model,
+                "a call used more than a hundred times the tokens estimated for it; it is charged at most one whole budget. Set \
+                 better estimates with #[ratellmiter(tokens = ...)]"
+            );
+        } else {
+            tracing::warn!(
+                model,
+                "the rate-limit headers show less than a hundredth of the configured limit and are ignored"
+            );
+        }
+    }
+
+    /// Logs that calls with token limits have neither an estimate nor usage.
+    pub(super) fn warn_no_usage(&self) {
+        let model = self.0.lock().scheduler.model().to_owned();
+        tracing::warn!(
+            model,
+            "token limits are set, but none of the last {WARN_AFTER_CALLS_WITHOUT_USAGE} calls had an estimate or \
+             reported its usage, so each is charged an equal share of the limits: add #[ratellmiter(tokens = ...)] or \
+             #[ratellmiter(usage = ...)], return the client's own response, or call ratellmiter_core::call::report_usage"
+        );
+    }
+}
