@@ -97,7 +97,7 @@ impl Options {
             provider = provider.tenants(per_minute, Duration::from_secs(20), Duration::from_secs(20));
         }
         for (from, factor) in &self.then {
-            provider = provider.then(*from, *factor);
+            provider = provider.rate_change(*from, *factor);
         }
         for time in &self.outage {
             provider = provider.outage(time.clone(), 529, self.hint);

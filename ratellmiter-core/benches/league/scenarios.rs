@@ -73,7 +73,12 @@ pub(crate) const ALL: &[Scenario] = &[
         configured: 600,
         ..Scenario::new("E", "half of the configured limit", |server| server.bucket(300, SECOND), Load::Burst(500))
     },
-    Scenario::new("F", "halves at 30 s", |server| server.bucket(300, SECOND).then(at(30), 0.5), Load::Burst(500)),
+    Scenario::new(
+        "F",
+        "halves at 30 s",
+        |server| server.bucket(300, SECOND).rate_change(at(30), 0.5),
+        Load::Burst(500),
+    ),
     Scenario {
         processes: 4,
         ..Scenario::new("G", "four processes, unshared", |server| server.bucket(300, SECOND), Load::Burst(500))
@@ -101,7 +106,7 @@ pub(crate) const ALL: &[Scenario] = &[
     Scenario::new(
         "N",
         "150 that becomes 300 at 30 s",
-        |server| server.bucket(150, SECOND).then(at(30), 2.0),
+        |server| server.bucket(150, SECOND).rate_change(at(30), 2.0),
         Load::Burst(300),
     ),
     Scenario::new("O", "a limit on growth", |server| server.bucket(300, SECOND).slope(1.5, 2.0), Load::Burst(300)),
@@ -110,7 +115,7 @@ pub(crate) const ALL: &[Scenario] = &[
         ..Scenario::new(
             "doubles",
             "doubles at 60 s",
-            |server| server.bucket(300, SECOND).then(at(60), 2.0),
+            |server| server.bucket(300, SECOND).rate_change(at(60), 2.0),
             Load::Burst(1000),
         )
     },

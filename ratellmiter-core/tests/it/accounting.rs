@@ -159,7 +159,7 @@ fn rule_of_another_provider_performs_worse() {
 fn deepseek_concurrency_limit_is_used_without_refusals() {
     let quota = Quota { in_flight: Some(20), ..Quota::default() };
     let workload = Workload::burst(500).sizes(1000, 400, 0.8, 1024, 7);
-    let ideal = oracle(&mut Provider::deepseek(5, quota), &workload).last();
+    let ideal = oracle(&mut Provider::deepseek(5, quota), &workload).last_finish();
     let limits = Limits::for_provider(ratellmiter_core::Provider::DeepSeek).requests_per_minute(60_000);
     let mut client = SchedulerClient::new(limits.max_in_flight(20), 9);
     let report = run(&mut Provider::deepseek(5, quota), &workload, &mut [&mut client]);
@@ -169,7 +169,7 @@ fn deepseek_concurrency_limit_is_used_without_refusals() {
 
 #[test]
 fn openrouter_minute_and_day_limits_are_respected() {
-    let quota = Quota { requests: Some(20), requests_a_day: Some(50), ..Quota::default() };
+    let quota = Quota { requests: Some(20), requests_per_day: Some(50), ..Quota::default() };
     let mut provider = Provider::openrouter(5, quota);
     let limits = Limits::for_provider(ratellmiter_core::Provider::OpenRouter).requests_per_minute(20);
     let mut client = SchedulerClient::new(limits.requests_per_day(50), 9).recording();
