@@ -13,7 +13,6 @@ use toml::{
     de::{DeFloat, DeInteger, DeTable, DeValue},
 };
 
-use super::variables::OFF;
 use crate::{
     limits::{MAX_AMOUNT, MAX_BURST_WINDOW, Ramp},
     providers::provider::Provider,
@@ -165,7 +164,7 @@ impl<'a> Value<'a> {
     /// Reads `"off"`, or a table of start and step.
     pub(super) fn ramp(self) -> Result<Option<Ramp>, FileError> {
         match self.0.get_ref() {
-            DeValue::String(word) if word == OFF.1 => Ok(None),
+            DeValue::String(word) if word == "off" => Ok(None),
             DeValue::String(word) => Err(self.error(format!("{word:?} is not a ramp; {ALLOWED_RAMPS}"))),
             DeValue::Table(table) => {
                 let part = |key| table.get(key).and_then(|value| Value(value).number().ok());

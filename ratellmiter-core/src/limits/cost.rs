@@ -1,46 +1,46 @@
-//! What a call is thought to cost before it is made.
+//! The estimated tokens of a call.
 
 use crate::providers::usage::Usage;
 
-/// What a call is thought to cost, in tokens: its input, and the most output that it asks for.
+/// The estimated tokens of a call: its input and its maximum output.
 ///
-/// The output is `max_tokens` or `max_output_tokens` of the request, if it has one. Some providers charge it in full when the
-/// call goes, whatever comes back; see [`Provider`](crate::Provider).
+/// The maximum output is the `max_tokens` or `max_output_tokens` of the request. Some providers charge it in full when the
+/// call is sent; see [`Provider`](crate::Provider).
 ///
 /// ```
 /// use ratellmiter_core::tokens::{TokenEstimate, estimate_tokens};
 ///
-/// let cost = TokenEstimate::new(estimate_tokens("Why is the sky blue?"), 500);
-/// assert_eq!(cost, (7, 500).into());
+/// let estimate = TokenEstimate::new(estimate_tokens("Why is the sky blue?"), 500);
+/// assert_eq!(estimate, (7, 500).into());
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TokenEstimate {
-    /// Input tokens. `None`: as calls of this limiter have used before.
+    /// Input tokens. `None` if they are estimated from earlier calls of the limiter.
     pub(crate) input: Option<u64>,
-    /// Output tokens, at most. `None`: as calls of this limiter have produced before.
+    /// Maximum output tokens. `None` if they are estimated from earlier calls of the limiter.
     pub(crate) output: Option<u64>,
 }
 
 impl TokenEstimate {
-    /// Nothing is known of it: what calls of this limiter have used before is taken.
+    /// No estimate: the usage of earlier calls of the limiter is taken.
     pub const UNKNOWN: Self = Self { input: None, output: None };
 
-    /// So many input tokens, and at most so many output tokens.
+    /// Creates an estimate of `input` tokens and at most `output` output tokens.
     #[must_use]
     pub const fn new(input: u64, output: u64) -> Self {
         Self { input: Some(input), output: Some(output) }
     }
 
-    /// So many input tokens; the output is taken to be what calls of this limiter have produced before.
+    /// Creates an estimate of `input` tokens. The output is estimated from earlier calls of the limiter.
     #[must_use]
     pub const fn input(input: u64) -> Self {
         Self { input: Some(input), output: None }
     }
 }
 
-/// A number of tokens, of any usual type. A negative one is none, and `None` is not known.
+/// A number of tokens as an integer of any usual type. Negative numbers count as 0; `None` is unknown.
 pub trait IntoTokens {
-    /// The number.
+    /// Returns the number, or `None` if it is unknown.
     fn tokens(self) -> Option<u64>;
 }
 
@@ -52,7 +52,7 @@ macro_rules! tokens {
             }
         }
 
-        /// Input tokens alone.
+        /// An estimate of input tokens alone.
         impl From<$number> for TokenEstimate {
             fn from(input: $number) -> Self {
                 Self { input: input.tokens(), output: None }
@@ -61,7 +61,7 @@ macro_rules! tokens {
     )*};
 }
 
-// `i32` is what a literal is.
+// `i32` is the type of a literal.
 tokens!(u64, u32, usize, i32, i64);
 
 impl<T: IntoTokens> IntoTokens for Option<T> {
@@ -70,14 +70,14 @@ impl<T: IntoTokens> IntoTokens for Option<T> {
     }
 }
 
-/// Input tokens, and at most so many output tokens.
+/// An estimate of input tokens and of maximum output tokens.
 impl<I: IntoTokens, O: IntoTokens> From<(I, O)> for TokenEstimate {
     fn from((input, output): (I, O)) -> Self {
         Self { input: input.tokens(), output: output.tokens() }
     }
 }
 
-/// What another call like it has used.
+/// The usage of a similar call as an estimate.
 impl From<Usage> for TokenEstimate {
     fn from(usage: Usage) -> Self {
         Self::new(usage.input, usage.output)

@@ -1,4 +1,4 @@
-//! What a user may ask for: calls and tokens a minute and a day, calls in flight, the ramp, attempts; validated when made.
+//! The limits of a limiter, and the options of its calls.
 
 pub(crate) mod cost;
 #[cfg(feature = "redis")]
@@ -318,28 +318,28 @@ pub(crate) const DEFAULT_RATE_LIMIT: NonZeroU32 = NonZeroU32::new(300).expect("3
 /// Calls a minute for a provider that does not limit them.
 pub(crate) const UNLIMITED: NonZeroU32 = NonZeroU32::new(60_000).expect("60,000 is not 0");
 
-/// The longest [`Limits::burst_window`].
+/// Maximum of [`Limits::burst_window`].
 pub(crate) const MAX_BURST_WINDOW: Duration = Duration::from_mins(1);
 
-/// How a jump in demand is taken: which part of the rate the first second may use, and by how much of the rate each
-/// second may exceed what the last one used.
+/// The ramp of a jump in demand: the fraction of the rate for the first second, and the fraction by which each second may
+/// exceed the usage of the one before.
 ///
 /// The default, 0.25 and 0.10, reaches the full rate in the ninth second and costs 3.2 seconds of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ramp {
-    /// Both in thousandths, so that the arithmetic is exact.
+    /// In thousandths of the rate, so that the arithmetic is exact.
     pub(crate) start: u32,
     pub(crate) step: u32,
 }
 
-/// The whole rate, in the unit of [`Ramp`].
+/// The full rate, in the unit of [`Ramp`].
 pub(crate) const FULL_RATE: u32 = 1000;
 
 impl Ramp {
-    /// A quarter at first, a tenth more each second.
+    /// Starts at a quarter of the rate and adds a tenth each second.
     pub const DEFAULT: Self = Self { start: 250, step: 100 };
 
-    /// Both as fractions of the rate, kept to a thousandth.
+    /// Creates a ramp from fractions of the rate, rounded to thousandths.
     ///
     /// ```
     /// use ratellmiter_core::Ramp;
@@ -349,7 +349,7 @@ impl Ramp {
     /// ```
     ///
     /// # Errors
-    /// One of them is not between 0.001 and 1.
+    /// Returns an error if a fraction is not between 0.001 and 1.
     pub fn new(start: f64, step: f64) -> Result<Self, InvalidRamp> {
         let thousandths = |value: f64| {
             let scaled = (value * f64::from(FULL_RATE)).round();
@@ -367,7 +367,7 @@ impl Default for Ramp {
     }
 }
 
-/// A ramp's start or step that is no part of the rate.
+/// The error for a start or step of a ramp outside of its range.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct InvalidRamp {
     value: f64,

@@ -1,4 +1,4 @@
-//! How a call may ask for its ticket: what it costs, how urgent it is, how long it waits at most.
+//! Options of a call that acquires a ticket, and the error for a rejected call.
 
 use std::{
     error::Error,
@@ -8,8 +8,7 @@ use std::{
 
 use crate::limits::cost::TokenEstimate;
 
-/// How a call asks for its ticket: what it costs, how urgent it is, and how long it waits at most. Without anything it waits
-/// like any other, for as long as it takes.
+/// Options for [`Limiter::acquire_with`](crate::Limiter::acquire_with): estimated tokens, priority, and bounds of the wait.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
@@ -17,9 +16,9 @@ use crate::limits::cost::TokenEstimate;
 /// use ratellmiter_core::{AcquireOptions, Limiter, Limits, Priority, RejectReason};
 ///
 /// let limiter = Limiter::new(Limits::per_minute(6));
-/// let ask = AcquireOptions::new().tokens(1_200, 500).priority(Priority::High).max_wait(Duration::from_secs(5));
-/// let ticket = limiter.acquire_with(ask).await.expect("nobody waits");
-/// let rejected = limiter.acquire_with(ask).await.expect_err("the next goes in ten seconds");
+/// let options = AcquireOptions::new().tokens(1_200, 500).priority(Priority::High).max_wait(Duration::from_secs(5));
+/// let ticket = limiter.acquire_with(options).await.expect("the queue is empty");
+/// let rejected = limiter.acquire_with(options).await.expect_err("the next ticket is due in ten seconds");
 /// assert_eq!(rejected.reason, RejectReason::MaxWait);
 /// # ticket.finish();
 /// # }
@@ -34,7 +33,7 @@ pub struct AcquireOptions {
 }
 
 impl AcquireOptions {
-    /// Nothing special.
+    /// Creates options with all defaults: no estimate, normal priority, unbounded wait.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -53,29 +52,30 @@ impl AcquireOptions {
         self
     }
 
-    /// How urgent it is.
+    /// Sets the priority in the queue.
     #[must_use]
     pub fn priority(mut self, priority: Priority) -> Self {
         self.priority = priority;
         self
     }
 
-    /// It waits no longer than this, all its tickets taken together; the time in which it is out does not count. The limiter's own `max_wait` holds where it is shorter.
+    /// Limits the time the call may spend queued, over all its attempts. The limiter's own
+    /// [`max_wait`](crate::Limits::max_wait) applies if it is shorter.
     #[must_use]
     pub fn max_wait(mut self, wait: Duration) -> Self {
         self.max_wait = Some(wait);
         self
     }
 
-    /// It does not join a line of so many: with 0 it goes at once or not at all. The limiter's own `max_queue` holds where it
-    /// is shorter.
+    /// Rejects the call if `calls` are queued already. With 0, the call is sent at once or rejected. The limiter's own
+    /// [`max_queue`](crate::Limits::max_queue) applies if it is smaller.
     #[must_use]
     pub fn max_queue(mut self, calls: u32) -> Self {
         self.max_queue = Some(calls);
         self
     }
 
-    /// It has its last ticket by then, or none.
+    /// Rejects the call if it cannot be sent by `deadline`.
     #[must_use]
     pub fn deadline(mut self, deadline: impl Into<Instant>) -> Self {
         self.deadline = Some(deadline.into());
@@ -83,24 +83,23 @@ impl AcquireOptions {
     }
 }
 
-/// How urgent a call is, compared with others of the same limiter.
+/// The priority of a call among the queued calls of the same limiter.
 ///
-/// Refused calls go first, whatever their class. Among the others a call of a class below stands in the line as if it had
-/// asked a minute later. So urgent calls pass at once, and none waits for ever: a low call goes before a high
-/// one that asked two minutes after it.
+/// Refused calls are sent first, whatever their priority. A call of normal priority is queued as if it had been made a minute
+/// later than one of high priority, and a call of low priority as if two minutes later. Thus no call starves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Priority {
-    /// Somebody waits for it.
+    /// Interactive.
     High,
-    /// What is not said to be anything else.
+    /// The default.
     #[default]
     Normal,
-    /// It can wait.
+    /// Background work.
     Low,
 }
 
 impl Priority {
-    /// How much later than it did the call counts as having asked.
+    /// Returns the time by which the call is queued later than one of high priority.
     pub(crate) const fn handicap(self) -> Duration {
         match self {
             Self::High => Duration::ZERO,
@@ -110,32 +109,32 @@ impl Priority {
     }
 }
 
-/// A call was turned away instead of waiting for longer than it may.
+/// The error of a call that was rejected because its wait would exceed a bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rejected {
-    /// Which bound it was.
+    /// The bound.
     pub reason: RejectReason,
-    /// How long it would have waited yet, about.
+    /// The estimated time the call would have spent queued.
     pub estimated_wait: Duration,
 }
 
 impl fmt::Display for Rejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no ticket: {}; the wait would be about {}", self.reason, Rounded(self.estimated_wait))
+        write!(f, "rejected: {}; estimated wait {}", self.reason, Rounded(self.estimated_wait))
     }
 }
 
 impl Error for Rejected {}
 
-/// Which bound a call would have exceeded.
+/// The bound that the wait of a call would have exceeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RejectReason {
-    /// The longest wait.
+    /// The maximum wait.
     MaxWait,
-    /// The longest line.
-    MaxLine,
+    /// The maximum length of the queue.
+    MaxQueue,
     /// The deadline.
     Deadline,
 }
@@ -143,14 +142,14 @@ pub enum RejectReason {
 impl fmt::Display for RejectReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::MaxWait => "the call may not wait so long",
-            Self::MaxLine => "the line is as long as it may be",
-            Self::Deadline => "the deadline would pass before",
+            Self::MaxWait => "the wait would exceed the maximum",
+            Self::MaxQueue => "the queue is full",
+            Self::Deadline => "the deadline would be missed",
         })
     }
 }
 
-/// As people say it.
+/// A duration in seconds, with one decimal below ten.
 struct Rounded(Duration);
 
 impl fmt::Display for Rounded {
@@ -161,22 +160,4 @@ impl fmt::Display for Rounded {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_rejection_is_one_line_that_says_why_and_how_long() {
-        let rejected = |reason, millis| {
-            let estimated_wait = Duration::from_millis(millis);
-            Rejected { reason, estimated_wait }.to_string()
-        };
-        assert_eq!(
-            rejected(RejectReason::MaxWait, 1_234),
-            "no ticket: the call may not wait so long; the wait would be about 1.2 s"
-        );
-        assert_eq!(
-            rejected(RejectReason::MaxLine, 61_900),
-            "no ticket: the line is as long as it may be; the wait would be about 61 s"
-        );
-    }
-}
+mod tests;

@@ -62,7 +62,7 @@ impl<W> Scheduler<W> {
         let is_too_long = request.max_queue.is_some_and(|max| self.queue.len() > max as usize);
         let reason = match expiry {
             Some(expiry) if expiry.at <= now => expiry.reason,
-            _ if is_too_long => RejectReason::MaxLine,
+            _ if is_too_long => RejectReason::MaxQueue,
             Some(expiry) if now + estimated_wait > expiry.at => expiry.reason,
             _ => return Ok(()),
         };

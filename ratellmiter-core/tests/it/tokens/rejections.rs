@@ -50,12 +50,12 @@ async fn full_queue_rejects_only_bounded_calls() {
     limiter.acquire_with(AcquireOptions::new().max_queue(0)).await.unwrap().finish();
     assert_eq!(
         limiter.acquire_with(AcquireOptions::new().max_queue(0)).await.unwrap_err().reason,
-        RejectReason::MaxLine
+        RejectReason::MaxQueue
     );
     let outcomes = join_all((0..4).map(|_| limiter.acquire_with(AcquireOptions::new()))).await;
     let reasons: Vec<_> =
         outcomes.iter().map(|outcome| outcome.as_ref().err().map(|rejected| rejected.reason)).collect();
-    assert_eq!(reasons, [None, None, Some(RejectReason::MaxLine), Some(RejectReason::MaxLine)]);
+    assert_eq!(reasons, [None, None, Some(RejectReason::MaxQueue), Some(RejectReason::MaxQueue)]);
     let unbounded = join_all((0..4).map(|_| limiter.acquire())).await;
     assert_eq!(unbounded.len(), 4, "calls that cannot be rejected wait");
 }

@@ -81,7 +81,7 @@ fn call_beyond_its_wait_limits_is_rejected() {
     let rejected = scheduler.enqueue(Duration::ZERO, &with_max_wait(1), NO_PAYLOAD).unwrap_err();
     assert_eq!(rejected, Rejected { reason: RejectReason::MaxWait, estimated_wait: seconds(2) });
     let full = Request { max_queue: Some(1), ..Request::PLAIN };
-    assert_eq!(scheduler.enqueue(Duration::ZERO, &full, NO_PAYLOAD).unwrap_err().reason, RejectReason::MaxLine);
+    assert_eq!(scheduler.enqueue(Duration::ZERO, &full, NO_PAYLOAD).unwrap_err().reason, RejectReason::MaxQueue);
     assert_eq!(scheduler.queue_length(), 1);
     assert_eq!(advance(&mut scheduler, seconds(1)).iter().map(|grant| grant.id).collect::<Vec<_>>(), [stays.id]);
     assert_eq!(expired(&mut scheduler, seconds(9)), [], "it was sent in time");
