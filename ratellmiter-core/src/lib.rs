@@ -48,13 +48,14 @@
 //!
 //! | layer | contents |
 //! |---|---|
+//! | `macro_support` | the expansion of the attribute |
+//! | `sim` | simulated providers, which drive the same engine in virtual time |
 //! | `monitor` | the registry of limiters, the log writer, and what is saved for the next start |
 //! | [`config`] | settings from code, file and environment |
-//! | [`observe`](call::observe()) | responses as an HTTP transport sees them |
+//! | `observe` | responses as an HTTP transport sees them |
 //! | [`call`] | one call of an annotated function, over its attempts; streams |
 //! | `fleet` | one limiter in many processes, over Redis |
 //! | `limiter` | the asynchronous shell: one lock, one timer, wakers, the clock |
-//! | `sim` | simulated providers, which drive the same engine in virtual time |
 //! | `engine` | one limiter as a pure state machine, with the time as an argument |
 //! | `judge` | from an outcome to a [`Verdict`] |
 //! | `limits` | limits and options of calls |

@@ -17,7 +17,7 @@ use futures_core::Stream;
 
 pub use crate::{
     __classification as classification, __usage as usage,
-    call::Call,
+    call::{Call, IntoUsage},
     judge::{
         classification::Classification,
         classify::Response,
@@ -61,29 +61,6 @@ pub fn when<T, E>(out: &Result<T, E>, is_refused: impl FnOnce(&E) -> bool) -> Cl
 /// Classifies the result of a call by the user's `classify`. Returns `None` if that returns `None`.
 pub fn classify<R, V: Into<Option<Verdict>>>(out: &R, classify: impl FnOnce(&R) -> V) -> Option<Classification> {
     classify(out).into().map(Classification::decided)
-}
-
-/// The return types of a user's `usage`.
-#[diagnostic::on_unimplemented(
-    message = "`usage` must return a `Usage` or an `Option<Usage>`, not `{Self}`",
-    label = "returns `{Self}`",
-    note = "`ratellmiter_core::Usage::new(input, output)` creates one from two numbers"
-)]
-pub trait IntoUsage {
-    /// Returns the usage, if it is known.
-    fn into_usage(self) -> Option<Usage>;
-}
-
-impl IntoUsage for Usage {
-    fn into_usage(self) -> Option<Usage> {
-        Some(self)
-    }
-}
-
-impl IntoUsage for Option<Usage> {
-    fn into_usage(self) -> Option<Usage> {
-        self
-    }
 }
 
 /// Returns the usage of a call by the user's `usage`.

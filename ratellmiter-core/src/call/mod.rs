@@ -19,7 +19,7 @@ use std::{
 
 use futures_core::Stream;
 
-pub use self::run::{By, BySource, ClassifyError, NoUsage, ReadUsage, Runner};
+pub use self::run::{By, BySource, ClassifyError, IntoUsage, NoUsage, ReadUsage, Runner};
 #[doc(inline)]
 pub use crate::call::{context::observe, stream::attach};
 use crate::{

@@ -10,7 +10,6 @@ use crate::{
         cost::TokenEstimate,
         request::{AcquireOptions, Priority},
     },
-    macro_support::IntoUsage,
     providers::usage::Usage,
 };
 
@@ -172,6 +171,29 @@ impl<E, V: Into<Option<Verdict>>, F: Fn(&E) -> V> ClassifyError<E> for By<F> {
             Some(verdict) => Classification::decided(verdict),
             None => Classification::of_error::<E>(None),
         }
+    }
+}
+
+/// The return types of a user's `usage`.
+#[diagnostic::on_unimplemented(
+    message = "`usage` must return a `Usage` or an `Option<Usage>`, not `{Self}`",
+    label = "returns `{Self}`",
+    note = "`ratellmiter_core::Usage::new(input, output)` creates one from two numbers"
+)]
+pub trait IntoUsage {
+    /// Returns the usage, if it is known.
+    fn into_usage(self) -> Option<Usage>;
+}
+
+impl IntoUsage for Usage {
+    fn into_usage(self) -> Option<Usage> {
+        Some(self)
+    }
+}
+
+impl IntoUsage for Option<Usage> {
+    fn into_usage(self) -> Option<Usage> {
+        self
     }
 }
 

@@ -4,6 +4,7 @@
 mod accounting;
 mod attribute;
 #[cfg(feature = "sim")]
+mod layers;
 mod league;
 mod limiter;
 mod options;
