@@ -335,10 +335,15 @@ fn provider_without_request_limit_raises_the_default_rate() {
 }
 
 #[test]
-fn readme_files_are_valid() {
-    let readme = include_str!("../../../README.md");
-    let files: Vec<_> = readme.split("```toml\n").skip(1).filter_map(|rest| rest.split_once("```")).collect();
-    assert!(files.len() >= 2, "{} files", files.len());
+fn documented_files_are_valid() {
+    let pages = concat!(
+        include_str!("../../../README.md"),
+        include_str!("../guide/configuration.md"),
+        include_str!("../guide/fleets.md"),
+        include_str!("../guide/tokens.md")
+    );
+    let files: Vec<_> = pages.split("```toml\n").skip(1).filter_map(|rest| rest.split_once("```")).collect();
+    assert!(files.len() >= 4, "{} files", files.len());
     for (text, _) in files {
         let settings = settings(&Config::new(), text, &[]);
         assert_eq!(settings.limits("gpt-4o", None).provider.name(), "openai", "{text}");
@@ -348,7 +353,7 @@ fn readme_files_are_valid() {
 #[cfg(feature = "redis")]
 #[test]
 fn sharing_follows_the_precedence() {
-    use crate::fleet::{FleetConfig, OnDisconnect};
+    use crate::limits::{fleet_config::FleetConfig, on_disconnect::OnDisconnect};
 
     let shared = |text: &str, pairs: &[(&str, &str)], code: Option<&FleetConfig>| {
         settings(&Config::new(), text, pairs).sharing.merged_with_code(code)

@@ -42,8 +42,8 @@ impl Acquire {
         self.0
     }
 
-    pub(crate) fn of(asked: TryAcquire) -> Self {
-        Self(asked)
+    pub(crate) fn of(bounded: TryAcquire) -> Self {
+        Self(bounded)
     }
 }
 
@@ -69,9 +69,9 @@ impl Future for Acquire {
 pub struct TryAcquire {
     pub(super) limiter: Limiter,
     /// Request of the call, or `None` for [`Request::PLAIN`].
-    pub(super) wish: Option<Box<Request>>,
+    pub(super) request: Option<Box<Request>>,
     /// Position in the queue, once the call is queued.
-    pub(super) place: Option<QueuePosition>,
+    pub(super) position: Option<QueuePosition>,
 }
 
 impl TryAcquire {
@@ -102,30 +102,30 @@ impl TryAcquire {
     pub(crate) fn is_in_time(&self) -> bool {
         let mut state = self.limiter.0.lock();
         let now = state.clock.now();
-        self.place.is_none_or(|place| state.scheduler.is_in_time(now, place))
+        self.position.is_none_or(|position| state.scheduler.is_in_time(now, position))
     }
 
     /// Returns the result if there is one, or stores `waiter` to be woken.
     fn poll_ticket(&mut self, waiter: impl FnOnce() -> Waiter) -> Option<Result<Ticket, Rejected>> {
-        let Self { limiter, wish, place } = self;
-        let request = |state: &mut State, now| {
-            let Some(position) = *place else {
-                let wish = wish.as_deref().unwrap_or(&Request::PLAIN);
-                if let Some(grant) = state.scheduler.try_request(now, wish) {
+        let Self { limiter, request, position } = self;
+        let poll = |state: &mut State, now| {
+            let Some(queued) = *position else {
+                let request = request.as_deref().unwrap_or(&Request::PLAIN);
+                if let Some(grant) = state.scheduler.try_request(now, request) {
                     return Some(Ok(grant));
                 }
-                return match state.scheduler.enqueue(now, wish, waiter()) {
-                    Ok(position) => {
-                        *place = Some(position);
+                return match state.scheduler.enqueue(now, request, waiter()) {
+                    Ok(queued) => {
+                        *position = Some(queued);
                         None
                     }
                     Err(rejected) => Some(Err(rejected)),
                 };
             };
-            let result = state.results.remove(&position.id);
+            let result = state.results.remove(&queued.id);
             if result.is_some() {
-                *place = None;
-            } else if let Some(payload) = state.scheduler.payload(position) {
+                *position = None;
+            } else if let Some(payload) = state.scheduler.payload(queued) {
                 let waiter = waiter();
                 if !matches!((&*payload, &waiter), (Waiter::Task(old), Waiter::Task(new)) if old.will_wake(new)) {
                     *payload = waiter;
@@ -133,8 +133,8 @@ impl TryAcquire {
             }
             result
         };
-        let result = limiter.0.update_as_waiter(request)?;
-        Some(result.map(|grant| Ticket::new(limiter, grant)).inspect_err(|_| *wish = None))
+        let result = limiter.0.update_as_waiter(poll)?;
+        Some(result.map(|grant| Ticket::new(limiter, grant)).inspect_err(|_| *request = None))
     }
 }
 
@@ -151,12 +151,12 @@ impl Future for TryAcquire {
 
 impl Drop for TryAcquire {
     fn drop(&mut self) {
-        let Some(place) = self.place else { return };
-        self.limiter.0.update(|state, now| match state.results.remove(&place.id) {
+        let Some(position) = self.position else { return };
+        self.limiter.0.update(|state, now| match state.results.remove(&position.id) {
             Some(Ok(grant)) => state.scheduler.cancel(now, grant),
             Some(Err(_)) => {}
             None => {
-                state.scheduler.leave(now, place);
+                state.scheduler.leave(now, position);
             }
         });
     }

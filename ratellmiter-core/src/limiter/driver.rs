@@ -1,6 +1,6 @@
 //! Synchronization of a limiter: one lock, the waiting tasks and threads, and one driver with one timer.
 //!
-//! Every operation takes the lock, changes the scheduler, lets it [`advance`](Scheduler::advance), and wakes the waiters that
+//! An operation takes the lock, changes the scheduler, lets it [`advance`](Scheduler::advance), and wakes the waiters that
 //! were granted a ticket after it has released the lock. While the scheduler has a deadline, one *driver* does the same
 //! at each deadline. A driver is a task, or a thread where a task cannot run. Operations are [`update`](Inner::update), and
 //! [`update_as_waiter`](Inner::update_as_waiter) for a caller that is about to wait.
@@ -9,7 +9,7 @@
 //! |---|---|
 //! | An operation leaves a deadline and there is no driver | It starts one: a task on the current runtime; a thread if there is no runtime, a thread is blocked, or a runtime without timers was met. |
 //! | The same after a driver was lost | Only a waiter starts one: the runtime that drops other callers may be the one that is shutting down. |
-//! | An operation leaves a deadline before the driver's timer | It wakes the driver, which sets its timer anew. |
+//! | An operation leaves a deadline before the driver's timer | It wakes the driver, which resets its timer. |
 //! | A thread blocks while the driver is a task | A thread replaces the task, since the blocked thread may be the only one of its runtime. |
 //! | The driver finds no deadline | It ends. |
 //! | The driver finds that it was replaced (another [`generation`](State::generation)) | It ends. |
@@ -87,7 +87,7 @@ pub(crate) struct FleetLink {
     pub(crate) asks_at: Duration,
     /// Result of joining the fleet.
     #[cfg(feature = "redis")]
-    pub(crate) standing: tokio::sync::watch::Receiver<super::join_error::JoinState>,
+    pub(crate) standing: tokio::sync::watch::Receiver<crate::limiter::join_error::JoinState>,
 }
 
 /// A user's health check, which returns `true` while the server is blocked.

@@ -88,7 +88,7 @@ impl Limiter {
         Acquire(self.ask_for(Some(Box::new(request))))
     }
 
-    /// Waits for a ticket, within the limits of `ask` and the limiter's own [`max_wait`](Limits::max_wait) and
+    /// Waits for a ticket, within the limits of `options` and the limiter's own [`max_wait`](Limits::max_wait) and
     /// [`max_queue`](Limits::max_queue). A call that is expected to exceed one of them is rejected at once.
     ///
     /// The wait is the time in the queue, over all attempts of the call, without the time in flight.
@@ -98,26 +98,26 @@ impl Limiter {
     ///
     /// # Cancel safety
     /// As [`acquire`](Self::acquire).
-    pub fn acquire_with(&self, ask: AcquireOptions) -> TryAcquire {
-        self.ask_for(Some(Box::new(self.resolve_options(&ask, true))))
+    pub fn acquire_with(&self, options: AcquireOptions) -> TryAcquire {
+        self.ask_for(Some(Box::new(self.resolve_options(&options, true))))
     }
 
-    pub(crate) fn ask_for(&self, wish: Option<Box<Request>>) -> TryAcquire {
-        TryAcquire { limiter: self.clone(), wish, place: None }
+    pub(crate) fn ask_for(&self, request: Option<Box<Request>>) -> TryAcquire {
+        TryAcquire { limiter: self.clone(), request, position: None }
     }
 
     /// Resolves options to a request. With `bounded`, the limiter's own limits on waiting apply as well.
-    pub(crate) fn resolve_options(&self, ask: &AcquireOptions, bounded: bool) -> Request {
+    pub(crate) fn resolve_options(&self, options: &AcquireOptions, bounded: bool) -> Request {
         let mut state = self.0.lock();
         let limits = bounded.then(|| *state.scheduler.limits());
-        let max_wait = ask.max_wait.into_iter().chain(limits.and_then(|limits| limits.max_wait)).min();
-        let max_queue = ask.max_queue.into_iter().chain(limits.and_then(|limits| limits.max_queue)).min();
-        let deadline = ask.deadline.map(|deadline| {
+        let max_wait = options.max_wait.into_iter().chain(limits.and_then(|limits| limits.max_wait)).min();
+        let max_queue = options.max_queue.into_iter().chain(limits.and_then(|limits| limits.max_queue)).min();
+        let deadline = options.deadline.map(|deadline| {
             let (now, reading) = (state.clock.now(), Clock::reading());
             let left = deadline.saturating_duration_since(reading);
             (now + left).saturating_sub(reading.saturating_duration_since(deadline))
         });
-        Request { cost: ask.estimate, priority: ask.priority, max_wait, deadline, max_queue }
+        Request { cost: options.estimate, priority: options.priority, max_wait, deadline, max_queue }
     }
 
     /// Waits for a ticket, blocking the thread. Inside a runtime this blocks the other tasks of the thread: use

@@ -114,8 +114,8 @@ impl Ticket {
         let verdict = if verdict.is_retryable() { verdict } else { Verdict::RATE_LIMITED };
         // The first poll of the future replaces this waker.
         let waiter = Waiter::Task(Waker::noop().clone());
-        let place = self.end(|state, now, grant| state.scheduler.requeue(now, grant, &verdict, waiter));
-        Acquire(TryAcquire { limiter: self.limiter.clone(), wish: None, place })
+        let position = self.end(|state, now, grant| state.scheduler.requeue(now, grant, &verdict, waiter));
+        Acquire(TryAcquire { limiter: self.limiter.clone(), request: None, position })
     }
 
     /// Cancels a call that was not sent. Its part of the rate is available to the next call in the queue.

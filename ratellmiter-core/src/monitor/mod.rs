@@ -23,7 +23,7 @@ use self::{
     writer::{Writer, epoch_seconds},
 };
 #[cfg(feature = "redis")]
-use crate::fleet::FleetConfig;
+use crate::limits::fleet_config::FleetConfig;
 use crate::{
     config::{Config, Settings},
     limiter::{Limiter, Snapshot},

@@ -5,14 +5,14 @@ use std::{
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
-#[cfg(feature = "redis")]
-use crate::fleet::{Fleet, FleetConfig};
 use crate::{
     config::{self, Settings},
     limiter::Limiter,
     limits::Limits,
     monitor::{day_usage::DayUsage, learned_limits::SavedLimitsByModel},
 };
+#[cfg(feature = "redis")]
+use crate::{fleet::Fleet, limits::fleet_config::FleetConfig};
 
 #[derive(Debug)]
 pub(super) struct Registry {
