@@ -1,7 +1,7 @@
 //! The user's guide: one page for each subject.
 //!
 //! The pages can be read in a checkout as well. `links.md` comes first in each rendered page, since the first definition of a link
-//! counts; the definitions at the end of a page are those for a checkout.
+//! counts; the definitions at the end of a page apply in a checkout.
 //!
 //! | page | subject |
 //! | --- | --- |
