@@ -1,7 +1,7 @@
 //! Limiters shared by many processes over a Redis or Valkey server.
 //!
 //! The server stores a document for each limiter, which a script (`script/`) reads and writes in one step. A process reports four times
-//! a second while busy and once a second while idle. Its calls use the current [lease](crate::engine::lease) without waiting for a reply.
+//! a second while busy and once a second while idle. Its calls use the current lease without waiting for a reply.
 
 mod connection;
 mod member;
