@@ -19,7 +19,7 @@ use std::{
 
 use futures_core::Stream;
 
-pub use self::run::{By, BySource, ClassifyError, IntoUsage, NoUsage, ReadUsage, Runner};
+pub use self::run::{By, ClassifyError, IntoUsage, NoUsage, ReadUsage, Runner, SourceChain};
 #[doc(inline)]
 pub use crate::call::{context::observe, stream::attach};
 use crate::{
@@ -93,14 +93,14 @@ pub type ItemClassification = (Classification, Option<Usage>);
 
 impl Call {
     pub(crate) fn new(limiter: Limiter) -> Self {
-        let limits = limiter.limits();
+        let settings = limiter.call_settings();
         Self {
+            max_attempts: settings.max_attempts(),
+            limiter_has_bounds: settings.has_bounds(),
             limiter,
-            max_attempts: limits.max_attempts.get(),
             attempts: 0,
             request: None,
             bounded: false,
-            limiter_has_bounds: limits.max_wait.is_some() || limits.max_queue.is_some(),
             state: AttemptState::Idle,
             context: CallContext::default(),
         }
@@ -242,7 +242,7 @@ impl Call {
             warn_of_client_retries();
         }
         let readings = headers.map_or_else(Vec::new, |headers| {
-            readings(&headers, now, self.limiter.limits().provider.requests_header_is_per_day())
+            readings(&headers, now, self.limiter.call_settings().requests_header_is_per_day())
         });
         let verdict = known_or_failed(verdict, classification);
         AttemptOutcome { verdict, usage: reported.or(usage), readings, handover }
@@ -250,13 +250,16 @@ impl Call {
 
     /// Reports a refusal. Returns `true` if the call is queued again, `false` if its error is to be returned.
     fn requeue(&mut self, ticket: Ticket, outcome: &AttemptOutcome) -> bool {
-        let hint = outcome.verdict.retry_after();
+        let settings = self.limiter.call_settings();
+        let is_too_long = outcome.verdict.retry_after().is_some_and(|hint| hint > MAX_HINT);
         ticket.read(&outcome.readings);
+        if self.attempts >= self.max_attempts || is_too_long || !settings.is_enabled() {
+            ticket.finish_refused(&outcome.verdict);
+            return false;
+        }
         let queued = ticket.requeue(outcome.verdict).bounded();
-        let is_too_long = hint.is_some_and(|hint| hint > MAX_HINT);
         // The error of the refusal is more informative than a rejection.
-        let is_too_late = self.bounded && !queued.is_in_time();
-        if self.attempts >= self.max_attempts || is_too_long || is_too_late || !self.limiter.limits().enabled {
+        if self.bounded && !queued.is_in_time() {
             return false;
         }
         self.state = AttemptState::Queued(queued);
@@ -308,3 +311,6 @@ impl AttemptOutcome {
         self
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -66,14 +66,14 @@ impl Limiter {
     /// # }
     /// ```
     pub fn runner(&self) -> Runner {
-        Runner { limiter: self.clone(), options: AcquireOptions::new(), classify: BySource, usage: NoUsage }
+        Runner { limiter: self.clone(), options: AcquireOptions::new(), classify: SourceChain, usage: NoUsage }
     }
 }
 
 /// A builder for calls that a [`Limiter`] runs; see [`Limiter::runner`].
 #[derive(Debug, Clone)]
 #[must_use = "it does nothing until `run` is called"]
-pub struct Runner<C = BySource, U = NoUsage> {
+pub struct Runner<C = SourceChain, U = NoUsage> {
     limiter: Limiter,
     options: AcquireOptions,
     classify: C,
@@ -143,7 +143,7 @@ impl<C, U> Runner<C, U> {
 
 /// Classifies errors by their source chain and their text.
 #[derive(Debug, Clone, Copy)]
-pub struct BySource;
+pub struct SourceChain;
 
 /// Reads no usage: reservations stay charged for their minute.
 #[derive(Debug, Clone, Copy)]
@@ -159,7 +159,7 @@ pub trait ClassifyError<E> {
     fn classify(&self, error: &E) -> Classification;
 }
 
-impl<E: Error + 'static> ClassifyError<E> for BySource {
+impl<E: Error + 'static> ClassifyError<E> for SourceChain {
     fn classify(&self, error: &E) -> Classification {
         Classification::of_error::<E>(by_chain(error))
     }

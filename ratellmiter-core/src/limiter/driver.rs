@@ -35,7 +35,7 @@ use crate::{
         call_id::{CallId, Grant},
         scheduler::Scheduler,
     },
-    limiter::{clock::Clock, warnings::Warnings},
+    limiter::{call_settings::CallSettings, clock::Clock, warnings::Warnings},
     limits::request::Rejected,
 };
 
@@ -44,6 +44,9 @@ pub(crate) struct Inner {
     state: Mutex<State>,
     /// Wakes a driver task before its timer.
     driver_wakeup: Notify,
+    pub(super) call_settings: CallSettings,
+    #[cfg(test)]
+    pub(crate) locks: std::sync::atomic::AtomicUsize,
 }
 
 pub(crate) struct State {
@@ -121,6 +124,9 @@ enum DriverState {
 impl Inner {
     pub(crate) fn new(clock: Clock, scheduler: Scheduler<Waiter>) -> Arc<Self> {
         Arc::new(Self {
+            call_settings: CallSettings::new(scheduler.limits()),
+            #[cfg(test)]
+            locks: std::sync::atomic::AtomicUsize::default(),
             state: Mutex::new(State {
                 clock,
                 scheduler,
@@ -139,6 +145,8 @@ impl Inner {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        #[cfg(test)]
+        self.locks.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         // A panic under the lock is a bug. Pacing on is better than failing every call.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,6 +1,7 @@
 //! The limiter: granting tickets, reporting refusals, and reading its state.
 
 mod acquire;
+mod call_settings;
 pub(crate) mod clock;
 pub(crate) mod driver;
 #[cfg(feature = "redis")]
@@ -27,7 +28,7 @@ pub use self::{
 use crate::{
     engine::{call_state::Request, scheduler::Scheduler, stats::Second},
     judge::Verdict,
-    limiter::{clock::Clock, driver::Inner},
+    limiter::{call_settings::CallSettings, clock::Clock, driver::Inner},
     limits::{Limits, cost::TokenEstimate, request::AcquireOptions},
     log::row::BudgetKind,
 };
@@ -108,12 +109,11 @@ impl Limiter {
 
     /// Resolves options to a request. With `bounded`, the limiter's own limits on waiting apply as well.
     pub(crate) fn resolve_options(&self, options: &AcquireOptions, bounded: bool) -> Request {
-        let mut state = self.0.lock();
-        let limits = bounded.then(|| *state.scheduler.limits());
+        let limits = bounded.then(|| self.limits());
         let max_wait = options.max_wait.into_iter().chain(limits.and_then(|limits| limits.max_wait)).min();
         let max_queue = options.max_queue.into_iter().chain(limits.and_then(|limits| limits.max_queue)).min();
         let deadline = options.deadline.map(|deadline| {
-            let (now, reading) = (state.clock.now(), Clock::reading());
+            let (now, reading) = (self.0.lock().clock.now(), Clock::reading());
             let left = deadline.saturating_duration_since(reading);
             (now + left).saturating_sub(reading.saturating_duration_since(deadline))
         });
@@ -154,8 +154,19 @@ impl Limiter {
         self.0.update(|state, now| {
             if *state.scheduler.limits() != limits {
                 state.scheduler.set_limits(now, limits);
+                self.0.call_settings.store(&limits);
             }
         });
+    }
+
+    pub(crate) fn call_settings(&self) -> &CallSettings {
+        &self.0.call_settings
+    }
+
+    /// Returns how often the lock was taken.
+    #[cfg(test)]
+    pub(crate) fn locks(&self) -> &std::sync::atomic::AtomicUsize {
+        &self.0.locks
     }
 
     /// Sets a probe that replaces the canary: after a pause, `probe` is called instead of sending one refused call. While it

@@ -66,7 +66,7 @@ impl Ticket {
     ///
     /// Use [`observe`](crate::call::observe) within `#[ratellmiter]` functions.
     pub fn apply_headers(&self, headers: &http::HeaderMap) {
-        let by_day = self.limiter.limits().provider.requests_header_is_per_day();
+        let by_day = self.limiter.call_settings().requests_header_is_per_day();
         self.read(&readings(headers, SystemTime::now(), by_day));
     }
 
@@ -116,6 +116,13 @@ impl Ticket {
         let waiter = Waiter::Task(Waker::noop().clone());
         let position = self.end(|state, now, grant| state.scheduler.requeue(now, grant, &verdict, waiter));
         Acquire(TryAcquire { limiter: self.limiter.clone(), request: None, position })
+    }
+
+    /// Ends a refused call that is not retried.
+    pub(crate) fn finish_refused(mut self, verdict: &Verdict) {
+        self.end(|state, now, grant| {
+            state.scheduler.finish_refused(now, grant, verdict);
+        });
     }
 
     /// Cancels a call that was not sent. Its part of the rate is available to the next call in the queue.

@@ -14,6 +14,14 @@ use crate::{
 impl<W> Scheduler<W> {
     /// Ends the attempt of a refused call and queues it again, before all calls that were never refused.
     pub(crate) fn requeue(&mut self, now: Duration, grant: Grant, verdict: &Verdict, payload: W) -> QueuePosition {
+        let state = self.finish_refused(now, grant, verdict);
+        let position = QueuePosition::refused(grant.id);
+        self.push(now, position, CallState { reservation: Reservation::default(), ..state }, payload);
+        position
+    }
+
+    /// Ends a refused call that is not queued again. Returns its state.
+    pub(crate) fn finish_refused(&mut self, now: Duration, grant: Grant, verdict: &Verdict) -> CallState {
         self.advance_to(now);
         self.stats.counts.rate_limited += 1;
         self.stats.counts.overloaded += u64::from(matches!(verdict, Verdict::Overloaded { .. }));
@@ -21,9 +29,7 @@ impl<W> Scheduler<W> {
         self.budgets.refuse(now, grant.at, &state.reservation);
         self.on_returned(now);
         self.on_refusal(now, Some(&grant), verdict);
-        let position = QueuePosition::refused(grant.id);
-        self.push(now, position, CallState { reservation: Reservation::default(), ..state }, payload);
-        position
+        state
     }
 
     /// Records a refusal of a call without a grant of this limiter.

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Ages, DAY, DayEntries, DayUsage, Journal};
+use super::{DAY, DayEntries, DayUsage, Journal, UsageByAge};
 use crate::log::row::BudgetKind;
 
 /// Suffix of a file that is not completely written.
@@ -51,12 +51,12 @@ impl DayFile {
     pub(crate) fn changed(
         &self,
         days: &DayUsage,
-        mut limiters: Vec<(Arc<str>, Ages)>,
+        mut limiters: Vec<(Arc<str>, UsageByAge)>,
     ) -> Option<(Fingerprint, Journal)> {
         limiters.retain(|(_, ages)| ages.iter().any(|(_, ages)| !ages.is_empty()));
         limiters.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         let amounts = |ages: &[(Duration, u64)]| ages.iter().map(|(_, amount)| *amount).collect();
-        let amounts = |ages: &Ages| ages.iter().map(|(kind, ages)| (*kind, amounts(ages))).collect();
+        let amounts = |ages: &UsageByAge| ages.iter().map(|(kind, ages)| (*kind, amounts(ages))).collect();
         let fingerprint: Fingerprint = limiters.iter().map(|(model, ages)| (model.clone(), amounts(ages))).collect();
         (fingerprint != self.written).then(|| (fingerprint, days.own_usage(&limiters)))
     }

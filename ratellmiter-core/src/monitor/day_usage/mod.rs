@@ -48,7 +48,7 @@ fields! { DayEntries { requests_per_day: sparse, tokens_per_day: sparse } }
 pub(crate) type Journal = HashMap<String, DayEntries>;
 
 /// Amounts charged to the daily budgets of one limiter, by age, oldest first.
-pub(crate) type Ages = Vec<(BudgetKind, Vec<(Duration, u64)>)>;
+pub(crate) type UsageByAge = Vec<(BudgetKind, Vec<(Duration, u64)>)>;
 
 impl DayEntries {
     fn entries_of(&mut self, kind: BudgetKind) -> Option<&mut Entries> {
@@ -186,7 +186,7 @@ impl DayUsage {
     }
 
     /// Returns the usage of this monitor's own calls: the usage of its limiters without the imported part.
-    fn own_usage(&self, limiters: &[(Arc<str>, Ages)]) -> Journal {
+    fn own_usage(&self, limiters: &[(Arc<str>, UsageByAge)]) -> Journal {
         let now = since_epoch();
         let mut journal = Journal::new();
         for (model, ages) in limiters {

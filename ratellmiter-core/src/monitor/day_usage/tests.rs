@@ -12,7 +12,7 @@ fn limiter() -> Limiter {
     Limiter::new(Limits::per_minute(60_000).no_ramp().requests_per_day(1000))
 }
 
-fn usage(limiter: &Limiter) -> Vec<(Arc<str>, Ages)> {
+fn usage(limiter: &Limiter) -> Vec<(Arc<str>, UsageByAge)> {
     vec![("m".into(), limiter.day_usage())]
 }
 
