@@ -3,8 +3,8 @@
 #[cfg(feature = "sim")]
 mod accounting;
 mod attribute;
-#[cfg(feature = "sim")]
 mod layers;
+#[cfg(feature = "sim")]
 mod league;
 mod limiter;
 mod options;
