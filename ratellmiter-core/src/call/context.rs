@@ -39,14 +39,17 @@ struct Observations {
 struct ObservedResponse {
     status: Option<u16>,
     headers: HeaderMap,
-    body: Option<String>,
+    /// The verdict, if the observer has judged the response with its body.
+    judged: Option<Verdict>,
 }
 
 impl ObservedResponse {
     /// Judges the response. `by_error` is the verdict on the call's error, which stands in for an unknown status.
     fn verdict(&self, by_error: Option<Verdict>, now: SystemTime) -> Verdict {
+        if let Some(verdict) = self.judged {
+            return verdict;
+        }
         let mut evidence = Evidence::new().headers(&self.headers);
-        evidence.body = self.body.as_deref().map(Into::into);
         evidence.status = self.status.or(match by_error {
             Some(Verdict::RateLimited { .. }) => Some(429),
             Some(Verdict::Overloaded { .. }) => Some(503),
@@ -92,18 +95,19 @@ pub(crate) fn record_response(status: Option<u16>, headers: &HeaderMap) -> bool 
         let refused = observed.last.as_ref().is_some_and(|last| last.verdict(None, SystemTime::now()).is_retryable());
         // Headers without a status may belong to the response recorded before.
         observed.retried |= refused && status.is_some();
-        observed.last = Some(ObservedResponse { status, headers: headers.clone(), body: None });
+        observed.last = Some(ObservedResponse { status, headers: headers.clone(), judged: None });
     })
     .is_ok()
 }
 
-/// Records a response with the body of a failure, in place of the one that an observer may have recorded without it.
+/// Records a response with the verdict on it, in place of the one that an observer may have recorded without its body.
 #[cfg(any(feature = "reqwest", feature = "reqwest-012"))]
-pub(crate) fn record_body(status: u16, headers: &HeaderMap, body: Option<String>) {
+pub(crate) fn record_judged(status: u16, headers: &HeaderMap, verdict: Verdict) {
     // Outside of a call there is nothing to record for.
     let _ = CALL.try_with(|context| {
         let mut observed = context.lock();
-        observed.last = Some(ObservedResponse { status: Some(status), headers: headers.clone(), body });
+        observed.last =
+            Some(ObservedResponse { status: Some(status), headers: headers.clone(), judged: Some(verdict) });
     });
 }
 

@@ -9,7 +9,7 @@ pub(crate) mod clients;
 pub(crate) mod dispatch;
 pub(crate) mod error_chain;
 mod evidence;
-mod rules;
+pub(crate) mod rules;
 mod text;
 mod verdict;
 

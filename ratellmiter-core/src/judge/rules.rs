@@ -12,9 +12,17 @@ use super::{
 };
 use crate::providers::{header_values, provider::Provider, rfc3339};
 
+#[cfg(test)]
+thread_local! {
+    /// Number of verdicts by this thread.
+    pub(crate) static JUDGED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
 /// Returns the verdict on an outcome. `now` is used only for dates in headers.
 #[must_use]
 pub fn judge(evidence: &Evidence<'_>, now: SystemTime) -> Verdict {
+    #[cfg(test)]
+    JUDGED.with(|judged| judged.set(judged.get() + 1));
     let mut body = evidence.body.as_deref().map(Body::read).unwrap_or_default();
     body.codes.extend(evidence.code.as_deref().map(str::to_lowercase));
     if let Some(kind) = header_values::text(&evidence.headers, "x-amzn-errortype") {

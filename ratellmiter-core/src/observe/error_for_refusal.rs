@@ -2,7 +2,10 @@
 
 use std::future::Future;
 
-use crate::{call::context, judge::clients::ResponseError};
+use crate::{
+    call::context,
+    judge::{Classify as _, Verdict, clients::ResponseError},
+};
 
 /// Maximum length in bytes of the body that is read from a failed response.
 const MAX_BODY_BYTES: usize = 16 << 10;
@@ -30,7 +33,7 @@ macro_rules! error_for_refusal {
             async fn error_for_refusal(mut self) -> Result<Self, ResponseError> {
                 let status = self.status();
                 if status.is_success() {
-                    context::record_body(status.as_u16(), self.headers(), None);
+                    context::record_judged(status.as_u16(), self.headers(), Verdict::Success);
                     return Ok(self);
                 }
                 let mut body = Vec::new();
@@ -41,8 +44,9 @@ macro_rules! error_for_refusal {
                     }
                 }
                 let (headers, body) = (self.headers().clone(), String::from_utf8_lossy(&body).into_owned());
-                context::record_body(status.as_u16(), &headers, Some(body.clone()));
-                Err(ResponseError { status, headers, body })
+                let error = ResponseError::new(status, headers, body);
+                context::record_judged(status.as_u16(), &error.headers, error.verdict());
+                Err(error)
             }
         }
     };

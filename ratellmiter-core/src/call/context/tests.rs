@@ -68,3 +68,22 @@ fn response_after_a_refusal_is_a_client_retry() {
 fn observe_outside_of_a_call_returns_false() {
     assert!(!observe(None, &HeaderMap::new()));
 }
+
+#[cfg(feature = "reqwest")]
+#[test]
+fn refused_response_is_judged_once() {
+    use crate::judge::{Classify as _, clients::ResponseError, error_chain::by_chain, rules::JUDGED};
+
+    let before = JUDGED.with(std::cell::Cell::get);
+    let context = CallContext::default();
+    let body = r#"{"error": {"type": "tokens", "message": "Please try again in 7s"}}"#;
+    let error = context.scope_blocking(|| {
+        let error = ResponseError::new(http::StatusCode::TOO_MANY_REQUESTS, HeaderMap::new(), body.to_owned());
+        record_judged(429, &error.headers, error.verdict());
+        error
+    });
+    let verdict = context.take_facts(&by_outcome(by_chain(&error)), SystemTime::now()).verdict;
+    let expected = Verdict::rate_limited().with_retry_after(Duration::from_secs(7)).with_limit(LimitKind::Tokens);
+    assert_eq!(verdict, Some(expected));
+    assert_eq!(JUDGED.with(std::cell::Cell::get) - before, 1);
+}

@@ -25,8 +25,6 @@ const ADAPTERS: &[Adapter] = &[
     async_openai::evidence,
     #[cfg(feature = "genai")]
     genai::evidence,
-    #[cfg(any(feature = "reqwest", feature = "reqwest-012"))]
-    reqwest::response_error,
     #[cfg(feature = "reqwest")]
     reqwest::v13::evidence,
     #[cfg(feature = "reqwest-012")]
@@ -37,6 +35,10 @@ const ADAPTERS: &[Adapter] = &[
 
 /// Returns the verdict on one error of a source chain, or `None` if it belongs to no enabled client.
 pub(super) fn verdict(error: &(dyn Error + 'static)) -> Option<Verdict> {
+    #[cfg(any(feature = "reqwest", feature = "reqwest-012"))]
+    if let Some(verdict) = reqwest::verdict(error) {
+        return Some(verdict);
+    }
     let evidence = ADAPTERS.iter().find_map(|adapter| adapter(error))?;
     Some(judge(&evidence, SystemTime::now()))
 }

@@ -1,7 +1,7 @@
 //! Both major versions of `reqwest` in use. A response has all evidence; the error of `error_for_status` has the status
 //! alone. [`ResponseError`] keeps the headers and the body of a failed response.
 
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, time::SystemTime};
 
 use http::{HeaderMap, StatusCode};
 
@@ -21,6 +21,7 @@ pub struct ResponseError {
     pub headers: HeaderMap,
     /// The start of the body, with invalid UTF-8 replaced.
     pub body: String,
+    verdict: Verdict,
 }
 
 /// Writes the status alone, because headers and bodies may contain secrets.
@@ -33,20 +34,23 @@ impl fmt::Display for ResponseError {
 impl Error for ResponseError {}
 
 impl ResponseError {
-    fn evidence(&self) -> Evidence<'_> {
-        Evidence::new().status(self.status.as_u16()).headers(&self.headers).body(&*self.body)
+    /// Creates the error and judges it, once.
+    pub(crate) fn new(status: StatusCode, headers: HeaderMap, body: String) -> Self {
+        let evidence = Evidence::new().status(status.as_u16()).headers(&headers).body(&*body);
+        let verdict = judge(&evidence, SystemTime::now());
+        Self { status, headers, body, verdict }
     }
 }
 
 impl Classify for ResponseError {
     fn verdict(&self) -> Verdict {
-        judge(&self.evidence(), std::time::SystemTime::now())
+        self.verdict
     }
 }
 
-/// Returns the evidence of a [`ResponseError`] in a source chain.
-pub(super) fn response_error<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<'a>> {
-    error.downcast_ref().map(ResponseError::evidence)
+/// Returns the verdict of a [`ResponseError`] in a source chain.
+pub(super) fn verdict(error: &(dyn Error + 'static)) -> Option<Verdict> {
+    error.downcast_ref().map(ResponseError::verdict)
 }
 
 macro_rules! major {
