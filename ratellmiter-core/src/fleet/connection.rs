@@ -12,7 +12,7 @@ use redis::{
 use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 
-use super::{script, timing::RESPONSE_TIMEOUT};
+use super::script::{self, RESPONSE_TIMEOUT};
 use crate::{
     engine::lease::{Conflict, LeaseGrant, LeaseRequest},
     limiter::join_error::FleetError,

@@ -12,7 +12,7 @@ use tokio::{
 
 use super::{
     connection::{INVALID_REPLY, Intent, Message, RedisConnection, Reply},
-    timing::RECONNECT_INTERVAL,
+    script::RECONNECT_INTERVAL,
 };
 use crate::{
     engine::{lease::LeaseRequest, scheduler::Scheduler},

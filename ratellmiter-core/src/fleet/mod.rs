@@ -6,7 +6,6 @@
 mod connection;
 mod member;
 mod script;
-mod timing;
 
 use std::{
     sync::{Arc, Mutex, mpsc},

@@ -5,7 +5,6 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use super::timing::{RECONNECT_INTERVAL, RESPONSE_TIMEOUT};
 use crate::{
     engine::{
         budgets::budget,
@@ -16,6 +15,11 @@ use crate::{
     },
     limits::FULL_RATE,
 };
+
+/// Time after which a server that does not reply counts as unreachable.
+pub(super) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Time between attempts to reach an unreachable server.
+pub(super) const RECONNECT_INTERVAL: Duration = Duration::from_millis(500);
 
 const MODULES: [(&str, &str); 11] = [
     ("Adaptive", include_str!("script/adaptive.lua")),

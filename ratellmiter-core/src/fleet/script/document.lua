@@ -1,5 +1,4 @@
 -- The document of a limiter: a packed field of the hash KEYS[1], which also contains the last reply to each process and its name.
---
 -- Times are in microseconds since `zero`, the server's clock when the document was created. Processes report durations only.
 
 Document.FORMAT = 4

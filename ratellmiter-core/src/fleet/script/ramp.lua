@@ -1,6 +1,5 @@
 -- The ramp, as in `pace/ramp.rs`. In `shape`, `start`, `step` and the current limit `in_force` are thousandths of `per_minute`. With
 -- `from_idle`, demand from idle is ramped up too; with `is_shared`, there are several processes.
---
 -- `idle` is the time of a second without queued calls. Slots are leased ahead, so `second` may be after `now`, with `level_before` then.
 
 local function start_second(ramp, shape, at)

@@ -1,5 +1,4 @@
 -- One step: applies the report of a process and grants it a lease until its next report.
---
 -- KEYS[1] is the limiter, ARGV[1] the report as JSON. The modules get the step `s`, or the part of the document that they change.
 
 local MAX_FREQUENT = 64     -- Number of processes beyond which each reports less often than once a period.
@@ -42,8 +41,7 @@ if conflicting then
     return cjson.encode({ conflict = { name = name, limits = doc.limits, members = others } })
 end
 if report.intent == 'looks' then
-    -- Fails on a server that cannot store the document.
-    Document.save(doc)
+    Document.save(doc) -- Fails on a server that cannot store it.
     return cjson.encode({ welcome = true })
 end
 
@@ -52,9 +50,7 @@ s.shape = {
     start = report.ramp and report.ramp.start, step = report.ramp and report.ramp.step, per_minute = report.rate,
     from_idle = report.burst == 0, is_shared = others > 0,
 }
-function s.configured(key)
-    return key == C.REQUESTS and report.rate or report.capacity[key] and report.capacity[key].limit
-end
+function s.configured(key) return key == C.REQUESTS and report.rate or report.capacity[key] and report.capacity[key].limit end
 function s.rate()
     local allowed = math.min(Adaptive.allowed(doc.adapted[C.REQUESTS], report.rate), report.served or math.huge)
     for member in Members.others(s) do allowed = math.min(allowed, member.served or math.huge) end
