@@ -25,7 +25,7 @@ pub(crate) const PERIOD: Duration = Duration::from_millis(250);
 pub(crate) const KEEPALIVE: Duration = Duration::from_secs(1);
 const SLOT_LIFETIME: Duration = Duration::from_secs(1);
 /// Maximum delay behind its slots that a process makes up for. Less than for an unshared limiter, since all processes may be late at once.
-pub(crate) const MOST_LATENESS: Duration = Duration::from_millis(50);
+pub(crate) const MAX_LATENESS_OF_SLOTS: Duration = Duration::from_millis(50);
 /// Minimum time between two reports without news.
 const MIN_POLL_INTERVAL: Duration = Duration::from_millis(5);
 /// Time after which a grant that was not renewed expires, because the process has ended or cannot reach the server.

@@ -44,7 +44,7 @@ impl<W> Scheduler<W> {
             let wait_left = state.wait_left.map(|left| left.saturating_sub(waited));
             let state = CallState { wait_left, expiry: None, reservation, ..state };
             let grant = self.issue(position.id, slot, now, state);
-            if lateness > lease::MOST_LATENESS
+            if lateness > lease::MAX_LATENESS_OF_SLOTS
                 && let Some(lease) = self.congestion.lease_mut()
             {
                 lease.drop_late_slots(now);
