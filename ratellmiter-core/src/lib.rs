@@ -57,10 +57,10 @@
 //! | `fleet` | one limiter in many processes, over Redis |
 //! | `limiter` | the asynchronous shell: one lock, one timer, wakers, the clock |
 //! | `engine` | one limiter as a pure state machine, with the time as an argument |
+//! | [`log`] | the format of the log, and its files |
 //! | `judge` | from an outcome to a [`Verdict`] |
 //! | `limits` | limits and options of calls |
 //! | `providers` | facts about providers, with source and date |
-//! | [`log`] | the format of the log, and its files |
 
 pub mod call;
 pub mod config;
@@ -126,9 +126,9 @@ pub mod stream {
     pub use crate::call::{stream::TicketStream, stream_item::StreamItem};
 }
 
-/// The futures of waiting calls.
+/// The future of a waiting call.
 pub mod waiting {
-    pub use crate::limiter::{Acquire, TryAcquire};
+    pub use crate::limiter::{Acquire, AcquireOutput};
 }
 
 /// The items that the attribute expands to. No part of the public API.

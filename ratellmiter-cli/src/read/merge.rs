@@ -10,10 +10,7 @@ use thiserror::Error;
 
 use crate::{
     read::Log,
-    series::{
-        Second, Series,
-        budgets::{is_daily, tokens_per_second},
-    },
+    series::{Second, Series, budgets::tokens_per_second},
     write,
 };
 
@@ -175,7 +172,7 @@ fn summed_budgets(cursors: &[LogCursor<'_>], at: u64) -> Vec<BudgetStatus> {
 /// Returns the part of a charge that still counts `age` seconds later. A charge per minute expires evenly, one per day at once.
 fn still_charged(budget: &BudgetStatus, age: u64) -> u64 {
     const DAY: u64 = 24 * 60 * 60;
-    if is_daily(budget.meter) {
+    if budget.meter.is_daily() {
         return if age < DAY { budget.taken } else { 0 };
     }
     let left = u128::from(budget.taken) * u128::from(60 - age.min(60)) / 60;

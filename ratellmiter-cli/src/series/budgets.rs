@@ -43,7 +43,7 @@ impl Budgets {
     pub(crate) fn add(&mut self, at: u64, budgets: &[BudgetStatus]) {
         for budget in budgets.iter().filter(|budget| budget.meter != BudgetKind::Other) {
             let Some(fraction) = charged_fraction(budget) else { continue };
-            let spent = (is_daily(budget.meter) && fraction >= 1.0).then_some(at);
+            let spent = (budget.meter.is_daily() && fraction >= 1.0).then_some(at);
             let taken = charged(budget);
             self.add_tally(&Tally { last: *budget, taken, peak: fraction, sum: fraction, rows: 1, spent });
         }
@@ -84,29 +84,8 @@ impl Budgets {
 impl BudgetSummary {
     /// Returns limit, unit and period, as in "80000 output tokens per minute".
     pub(crate) fn name(&self) -> String {
-        format!("{} {} per {}", self.limit, unit(self.meter), period(self.meter))
+        format!("{} {} per {}", self.limit, self.meter.unit(), self.meter.period())
     }
-}
-
-/// Returns the plural noun for the unit of a budget.
-pub(crate) const fn unit(kind: BudgetKind) -> &'static str {
-    match kind {
-        BudgetKind::RequestsPerDay => "requests",
-        BudgetKind::TokensPerMinute | BudgetKind::TokensPerDay => "tokens",
-        BudgetKind::InputTokensPerMinute => "input tokens",
-        BudgetKind::OutputTokensPerMinute => "output tokens",
-        BudgetKind::Other => "units",
-    }
-}
-
-/// Returns `true` for a budget per day, `false` for one per minute.
-pub(crate) fn is_daily(kind: BudgetKind) -> bool {
-    matches!(kind, BudgetKind::RequestsPerDay | BudgetKind::TokensPerDay)
-}
-
-/// Returns "day" or "minute".
-pub(crate) fn period(kind: BudgetKind) -> &'static str {
-    if is_daily(kind) { "day" } else { "minute" }
 }
 
 /// Returns the adapted limit; `None` unless it is below the configured one.

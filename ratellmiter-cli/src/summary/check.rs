@@ -2,10 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::summary::{
-    figures::{self, Figure, Unit},
-    measures::Summary,
-};
+use crate::summary::figures::{self, Figure, Summary, Unit};
 
 /// Conditions that must all hold.
 #[derive(Debug, Clone, PartialEq)]

@@ -6,7 +6,7 @@ mod measures;
 pub(crate) mod render;
 mod verdict;
 
-pub(crate) use measures::Summary;
+pub(crate) use figures::Summary;
 
 use crate::series::{Series, processes::Processes};
 

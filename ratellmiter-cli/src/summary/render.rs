@@ -6,10 +6,7 @@ use clap::ValueEnum;
 use ratellmiter_core::log::BudgetKind;
 
 use crate::{
-    summary::{
-        figures::{self, Unit},
-        measures::Summary,
-    },
+    summary::figures::{self, Summary, Unit},
     words::{plural, printable, utc},
 };
 

@@ -3,12 +3,8 @@
 use ratellmiter_core::log::{Bottleneck, BudgetKind};
 
 use crate::{
-    series::{
-        Second,
-        budgets::{BudgetSummary, period, unit},
-        processes::Processes,
-    },
-    summary::measures::Summary,
+    series::{Second, budgets::BudgetSummary, processes::Processes},
+    summary::figures::Summary,
     words::{plural, utc},
 };
 
@@ -29,11 +25,10 @@ pub(super) fn verdict(summary: &Summary, seconds: &[Second]) -> String {
     }
     let shares = Shares::of(seconds, duration);
     let (bottleneck, percent) = shares.largest();
-    let budget = BUDGETS.iter().find(|(_, of)| *of == bottleneck).filter(|_| percent >= MIN_PERCENT);
-    let (verdict, budget) = match budget {
-        Some((budget, _)) => (limited_by_budget(summary, *budget, percent), Some(*budget)),
-        None if bottleneck == Bottleneck::Server && percent >= MIN_PERCENT => (limited_by_server(percent), None),
-        None => (limited_by_calls(summary, seconds, &shares), None),
+    let (verdict, budget) = match bottleneck {
+        Bottleneck::Budget(kind) if percent >= MIN_PERCENT => (limited_by_budget(summary, kind, percent), Some(kind)),
+        Bottleneck::Server if percent >= MIN_PERCENT => (limited_by_server(percent), None),
+        _ => (limited_by_calls(summary, seconds, &shares), None),
     };
     // An exhausted daily budget is mentioned even if the run had another bottleneck.
     let others = summary.budgets.iter().filter(|other| Some(other.meter) != budget);
@@ -57,7 +52,7 @@ impl Shares {
             Bottleneck::Fleet,
             Bottleneck::Other,
         ];
-        let bottlenecks = bottlenecks.into_iter().chain(BUDGETS.map(|(_, bottleneck)| bottleneck));
+        let bottlenecks = bottlenecks.into_iter().chain(BudgetKind::ALL.map(Bottleneck::Budget).into_iter().rev());
         let percent = |bottleneck: Bottleneck| {
             let limited = seconds.iter().filter(|second| second.bottleneck == Some(bottleneck)).count();
             (limited as f64 / duration as f64 * 100.0).round()
@@ -71,15 +66,6 @@ impl Shares {
         largest.copied().unwrap_or((Bottleneck::Other, 0.0))
     }
 }
-
-/// The budgets and the bottlenecks that stand for them.
-const BUDGETS: [(BudgetKind, Bottleneck); 5] = [
-    (BudgetKind::TokensPerDay, Bottleneck::TokensPerDay),
-    (BudgetKind::RequestsPerDay, Bottleneck::RequestsPerDay),
-    (BudgetKind::InputTokensPerMinute, Bottleneck::InputTokensPerMinute),
-    (BudgetKind::OutputTokensPerMinute, Bottleneck::OutputTokensPerMinute),
-    (BudgetKind::TokensPerMinute, Bottleneck::TokensPerMinute),
-];
 
 fn limited_by_server(percent: f64) -> String {
     format!(
@@ -95,16 +81,18 @@ fn limited_by_budget(summary: &Summary, kind: BudgetKind, percent: f64) -> Strin
     let name = match budget {
         Some(BudgetSummary { learned: Some(adapted), limit, .. }) => format!(
             "the adapted budget of {adapted:.0} {} per {}, below the configured {limit},",
-            unit(kind),
-            period(kind)
+            kind.unit(),
+            kind.period()
         ),
         Some(budget) => format!("the budget of {}", budget.name()),
-        None => format!("the budget of {} per {}", unit(kind), period(kind)),
+        None => format!("the budget of {} per {}", kind.unit(), kind.period()),
     };
     let limited = format!("limited by {name} for {percent} % of the time");
     // A lower max_tokens reduces neither prompts nor the number of requests.
-    let depends_on_max_tokens =
-        matches!(kind, BudgetKind::TokensPerMinute | BudgetKind::OutputTokensPerMinute | BudgetKind::TokensPerDay);
+    let depends_on_max_tokens = match kind {
+        BudgetKind::TokensPerMinute | BudgetKind::OutputTokensPerMinute | BudgetKind::TokensPerDay => true,
+        BudgetKind::InputTokensPerMinute | BudgetKind::RequestsPerDay | BudgetKind::Other => false,
+    };
     if let Some((reserved, used)) = summary.reserved_per_call.zip(summary.used_per_call)
         && depends_on_max_tokens
         && used * 2.0 < reserved
@@ -135,7 +123,7 @@ fn exhausted(summary: &Summary, budget: &BudgetSummary) -> Option<String> {
         }
         _ => format!("at {time} UTC"),
     };
-    Some(format!("the daily budget of {amount} {} was exhausted {time}", unit(budget.meter)))
+    Some(format!("the daily budget of {amount} {} was exhausted {time}", budget.meter.unit()))
 }
 
 fn find_the_cause(refusals: u64) -> String {
@@ -231,12 +219,7 @@ fn limited_by(summary: &Summary, seconds: &[Second], bottleneck: Bottleneck, per
         }
         Bottleneck::Server => limited_by_server(percent),
         Bottleneck::Fleet => format!("waited for Redis for {percent} % of the time"),
-        Bottleneck::RequestsPerDay
-        | Bottleneck::TokensPerMinute
-        | Bottleneck::InputTokensPerMinute
-        | Bottleneck::OutputTokensPerMinute
-        | Bottleneck::TokensPerDay
-        | Bottleneck::Other => {
+        Bottleneck::Budget(_) | Bottleneck::Other => {
             format!("limited for {percent} % of the time by a bottleneck that this version does not know")
         }
         Bottleneck::Pause if refusals == 0 => {

@@ -33,7 +33,7 @@ use crate::{
     },
     engine::{call_state::Request, congestion::backoff::MAX_HINT},
     judge::{Classification, LimitReading, Verdict},
-    limiter::{Acquire, Limiter, Ticket, TryAcquire},
+    limiter::{Acquire, Limiter, Ticket},
     limits::request::{AcquireOptions, Rejected},
     providers::{limit_headers::readings, usage::Usage},
 };
@@ -83,7 +83,7 @@ enum AttemptState {
     /// Neither queued nor in flight.
     Idle,
     /// Queued again after a refusal.
-    Queued(TryAcquire),
+    Queued(Acquire),
     InFlight(Ticket),
 }
 
@@ -123,13 +123,13 @@ impl Call {
 
     /// Waits for a ticket.
     pub async fn acquire(&mut self) {
-        let ticket = Acquire::of(self.start_attempt()).await;
+        let ticket = self.start_attempt().await;
         self.state = AttemptState::InFlight(ticket);
     }
 
     /// Blocks the thread until there is a ticket.
     pub fn blocking_acquire(&mut self) {
-        self.state = AttemptState::InFlight(Acquire::of(self.start_attempt()).wait());
+        self.state = AttemptState::InFlight(self.start_attempt().wait());
     }
 
     /// Waits for a ticket within the bounds of the call.
@@ -137,7 +137,7 @@ impl Call {
     /// # Errors
     /// If the call cannot have a ticket within its bounds.
     pub async fn acquire_bounded(&mut self) -> Result<(), Rejected> {
-        let ticket = self.start_attempt().await?;
+        let ticket = self.start_attempt().bounded().await?;
         self.state = AttemptState::InFlight(ticket);
         Ok(())
     }
@@ -147,7 +147,7 @@ impl Call {
     /// # Errors
     /// If the call cannot have a ticket within its bounds.
     pub fn blocking_acquire_bounded(&mut self) -> Result<(), Rejected> {
-        let ticket = self.start_attempt().wait()?;
+        let ticket = self.start_attempt().bounded().wait()?;
         self.state = AttemptState::InFlight(ticket);
         Ok(())
     }
@@ -257,7 +257,7 @@ impl Call {
             ticket.finish_refused(&outcome.verdict);
             return false;
         }
-        let queued = ticket.requeue(outcome.verdict).bounded();
+        let queued = ticket.requeue(outcome.verdict);
         // The error of the refusal is more informative than a rejection.
         if self.bounded && !queued.is_in_time() {
             return false;
@@ -273,14 +273,14 @@ impl Call {
         }
     }
 
-    fn start_attempt(&mut self) -> TryAcquire {
+    fn start_attempt(&mut self) -> Acquire {
         if self.limiter_has_bounds && !self.bounded {
             warn_of_unused_bounds();
         }
         self.attempts += 1;
         match std::mem::replace(&mut self.state, AttemptState::Idle) {
             AttemptState::Queued(queued) => queued,
-            _ => self.limiter.ask_for(self.request.clone()),
+            _ => Acquire::new(&self.limiter, self.request.clone(), None),
         }
     }
 }

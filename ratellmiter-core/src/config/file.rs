@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     fs,
-    num::{NonZeroU32, NonZeroU64},
+    num::NonZeroU32,
     path::{Path, PathBuf},
 };
 
@@ -16,8 +16,8 @@ use super::{
 };
 use crate::{
     config::sharing,
-    limits::{DEFAULT_RATE_LIMIT, Limits, UNLIMITED, on_disconnect::OnDisconnect},
-    providers::provider::{Provider, TokenCharge},
+    limits::{DEFAULT_RATE_LIMIT, Limits, UNLIMITED, budget_kind::BudgetKind, on_disconnect::OnDisconnect},
+    providers::provider::Provider,
 };
 
 /// Content of the configuration file.
@@ -43,13 +43,15 @@ pub(super) struct LimitOverrides {
     positions: BTreeMap<&'static str, usize>,
 }
 
-/// Defines the keys of a model's table. `key: reader` reads the field `key` of [`Limits`] with the method `reader` of
-/// [`Value`].
+/// Defines the keys of a model's table besides those of budgets. `key: reader` reads the field `key` of [`Limits`] with the
+/// method `reader` of [`Value`].
 macro_rules! limit_keys {
     ($($key:ident: $reader:ident),* $(,)?) => {
         impl LimitOverrides {
-            /// All keys, in the order in which errors list them.
-            const KEYS: &[&str] = &[$(stringify!($key)),*];
+            /// Returns all keys, in the order in which errors list them.
+            fn keys() -> impl Iterator<Item = &'static str> {
+                [$(stringify!($key)),*].into_iter().chain(BudgetKind::ALL.map(BudgetKind::key))
+            }
 
             /// Sets `key` to `value`. Returns `false` if there is no such key.
             fn set(&mut self, key: &str, value: Value<'_>) -> Result<bool, FileError> {
@@ -58,7 +60,11 @@ macro_rules! limit_keys {
                         self.values.$key = value.$reader()?.into();
                         stringify!($key)
                     })*
-                    _ => return Ok(false),
+                    _ => {
+                        let Some(kind) = BudgetKind::from_key(key) else { return Ok(false) };
+                        self.values = self.values.budget(kind, value.budget()?);
+                        kind.key()
+                    }
                 };
                 self.positions.insert(key, value.position());
                 Ok(true)
@@ -68,6 +74,11 @@ macro_rules! limit_keys {
                 $(if self.positions.contains_key(stringify!($key)) {
                     limits.$key = self.values.$key;
                 })*
+                for (kind, limit) in self.values.budgets() {
+                    if let Some(limit) = limit {
+                        *limits = limits.budget(kind, limit);
+                    }
+                }
             }
         }
     };
@@ -82,11 +93,6 @@ limit_keys! {
     enabled: flag,
     ramp: ramp,
     provider: provider,
-    requests_per_day: budget,
-    tokens_per_minute: budget,
-    input_tokens_per_minute: budget,
-    output_tokens_per_minute: budget,
-    tokens_per_day: budget,
     max_wait: max_wait,
     max_queue: count,
 }
@@ -112,7 +118,7 @@ impl LimitOverrides {
                     let hint = "a model name with a dot must be quoted";
                     FileError { at, problem: format!("unknown field `{name}`; {hint}: [models.\"{model}\"]") }
                 }
-                None => unknown_field(name, at, &[Self::KEYS]),
+                None => unknown_field(name, at, &Self::keys().collect::<Vec<_>>()),
             });
         }
         Ok(overrides)
@@ -132,8 +138,8 @@ impl LimitOverrides {
     /// Returns an error for the first token budget that the provider in the same table does not count.
     fn first_uncounted_budget(&self) -> Option<FileError> {
         let provider = self.provider()?;
-        let uncounted = TOKEN_BUDGETS.iter().filter(|budget| !budget.is_counted_by(provider));
-        let positions = uncounted.filter_map(|budget| Some((*self.positions.get(budget.key)?, budget.key)));
+        let uncounted = BudgetKind::ALL.into_iter().filter(|kind| !is_counted(*kind, provider));
+        let positions = uncounted.filter_map(|kind| Some((*self.positions.get(kind.key())?, kind.key())));
         let (at, key) = positions.min()?;
         let problem = format!("{provider} does not count {key}; its limits are {}", limits_of(provider));
         Some(FileError { at, problem })
@@ -147,7 +153,7 @@ fn unquoted_model(model: &str, key: &str, value: Value<'_>) -> Option<String> {
     let mut name = format!("{model}.{key}");
     while let Some((key, value)) = table.iter().next().filter(|_| table.len() == 1)
         && let Some(inner) = Value(value).as_table()
-        && !LimitOverrides::KEYS.contains(&key.get_ref().as_ref())
+        && !LimitOverrides::keys().any(|known| known == key.get_ref())
     {
         name = format!("{name}.{}", key.get_ref());
         table = inner;
@@ -155,45 +161,21 @@ fn unquoted_model(model: &str, key: &str, value: Value<'_>) -> Option<String> {
     Some(name)
 }
 
-/// A token budget and the part of a call's charge that counts against it.
-struct TokenBudget {
-    key: &'static str,
-    limit: fn(&Limits) -> Option<NonZeroU64>,
-    charge: fn(&TokenCharge) -> u64,
+/// Returns `true` if calls to `provider` are charged against the budget.
+fn is_counted(kind: BudgetKind, provider: Provider) -> bool {
+    kind.amount_of(&provider.reserve(1, 1)) > 0
 }
 
-macro_rules! token_budget {
-    ($key:ident, $charge:ident) => {
-        TokenBudget { key: stringify!($key), limit: |limits| limits.$key, charge: |charge| charge.$charge }
-    };
-}
-
-const TOKEN_BUDGETS: [TokenBudget; 4] = [
-    token_budget!(tokens_per_minute, total),
-    token_budget!(input_tokens_per_minute, input),
-    token_budget!(output_tokens_per_minute, output),
-    token_budget!(tokens_per_day, total),
-];
-
-impl TokenBudget {
-    /// Returns `true` if calls to `provider` are charged against this budget.
-    fn is_counted_by(&self, provider: Provider) -> bool {
-        (self.charge)(&provider.reserve(1, 1)) > 0
-    }
-
-    /// Returns a warning if the budget has no effect, or is a limit that `provider` does not have.
-    fn warning(&self, provider: Provider) -> Option<String> {
-        let (key, limits) = (self.key, limits_of(provider));
-        if !self.is_counted_by(provider) {
-            Some(format!("{key} never binds: {provider} does not count it; its limits are {limits}"))
-        } else if provider == Provider::Generic
-            || key.ends_with("_per_day")
-            || provider.limits().any(|limit| limit == key)
-        {
-            None
-        } else {
-            Some(format!("{provider} has no {key}, so it applies as a limit of your own; its limits are {limits}"))
-        }
+/// Returns a warning if a budget has no effect, or is a limit of tokens a minute that `provider` does not have.
+fn warning(kind: BudgetKind, provider: Provider) -> Option<String> {
+    let (key, limits) = (kind.key(), limits_of(provider));
+    let is_documented = provider == Provider::Generic || provider.limits().any(|limit| limit == key);
+    if !is_counted(kind, provider) {
+        Some(format!("{key} never binds: {provider} does not count it; its limits are {limits}"))
+    } else if is_documented || kind.is_daily() {
+        None
+    } else {
+        Some(format!("{provider} has no {key}, so it applies as a limit of your own; its limits are {limits}"))
     }
 }
 
@@ -204,8 +186,8 @@ fn limits_of(provider: Provider) -> String {
 /// Returns warnings about `limits`: token budgets without an effect, and token budgets a minute that the provider does not
 /// have.
 pub(crate) fn warnings(limits: &Limits) -> Vec<String> {
-    let configured = TOKEN_BUDGETS.iter().filter(|budget| (budget.limit)(limits).is_some());
-    configured.filter_map(|budget| budget.warning(limits.provider)).collect()
+    let configured = limits.budgets().filter(|(_, limit)| limit.is_some());
+    configured.filter_map(|(kind, _)| warning(kind, limits.provider)).collect()
 }
 
 impl File {
@@ -230,7 +212,7 @@ impl File {
 
     fn from_table(table: &DeTable<'_>) -> Result<Self, FileError> {
         // The rate of all models is `default_rate_limit`, which models with limits in the code do not inherit.
-        let common: Vec<_> = LimitOverrides::KEYS.iter().copied().filter(|key| *key != "requests_per_minute").collect();
+        let common: Vec<_> = LimitOverrides::keys().filter(|key| *key != "requests_per_minute").collect();
         let mut file = Self::default();
         for (key, value) in table {
             let value = Value(value);
@@ -252,7 +234,7 @@ impl File {
                 }
                 name => {
                     let shared = ["shared", "shared_namespace", "shared_on_disconnect"];
-                    let known = [&["default_rate_limit", "log_directory"], &common[..], &shared, &["models"]];
+                    let known = [&["default_rate_limit", "log_directory"], &common[..], &shared, &["models"]].concat();
                     return Err(unknown_field(name, key.span().start, &known));
                 }
             }
@@ -261,8 +243,8 @@ impl File {
     }
 }
 
-fn unknown_field(key: &str, at: usize, known: &[&[&str]]) -> FileError {
-    let known = known.concat().join("`, `");
+fn unknown_field(key: &str, at: usize, known: &[&str]) -> FileError {
+    let known = known.join("`, `");
     FileError { at, problem: format!("unknown field `{key}`, expected one of `{known}`") }
 }
 

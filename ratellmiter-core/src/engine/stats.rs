@@ -3,8 +3,8 @@
 use std::{mem, time::Duration};
 
 use crate::{
-    engine::lease::FleetStatus,
-    log::row::{Bottleneck, BudgetStatus, Quantiles},
+    engine::{budgets::BudgetStatuses, lease::FleetStatus},
+    log::row::{Bottleneck, Quantiles, Row},
 };
 
 /// Counts within a second.
@@ -40,7 +40,7 @@ pub(crate) struct Gauges {
     /// The adapted rate in calls a second, and the adapted limit on calls in flight.
     pub(crate) learned_rate: Option<f64>,
     pub(crate) learned_in_flight: Option<f64>,
-    pub(crate) budgets: [Option<BudgetStatus>; 5],
+    pub(crate) budgets: BudgetStatuses,
     /// The fleet, if the limiter is shared.
     pub(crate) fleet: Option<FleetStatus>,
 }
@@ -145,6 +145,38 @@ impl SecondStats {
 }
 
 impl Second {
+    /// Returns the row of the log for this second of `model`.
+    pub(crate) fn row<'a>(&self, model: &'a str) -> Row<'a> {
+        let Self { at, counts, gauges, waits, calls } = *self;
+        Row {
+            at,
+            model: model.into(),
+            requested: counts.requested,
+            issued: counts.issued,
+            rate_limited: counts.rate_limited,
+            overloaded: counts.overloaded,
+            finished: counts.finished,
+            failed: counts.failed,
+            overflow: gauges.overflow,
+            rate: gauges.rate,
+            paused_for: gauges.paused_for.map(rounded_seconds),
+            time_left: gauges.time_left.map(rounded_seconds),
+            limit: Some(gauges.limit),
+            held: gauges.held,
+            learned_rate: gauges.learned_rate,
+            learned_in_flight: gauges.learned_in_flight,
+            in_flight: gauges.in_flight,
+            rejected: counts.rejected,
+            reserved_tokens: counts.reserved_tokens,
+            used_tokens: counts.used_tokens,
+            budgets: gauges.budgets.into_iter().flatten().collect(),
+            members: gauges.fleet.map(|fleet| fleet.processes),
+            is_lost: gauges.fleet.is_some_and(|fleet| fleet.is_disconnected),
+            wait_ms: waits,
+            call_ms: calls,
+        }
+    }
+
     fn empty() -> Self {
         Self {
             at: 0,
@@ -154,6 +186,11 @@ impl Second {
             calls: Quantiles::default(),
         }
     }
+}
+
+/// Converts to seconds, rounded to milliseconds.
+fn rounded_seconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1000.0).round() / 1000.0
 }
 
 /// Latencies in milliseconds of one second. All are kept up to [`MAX_KEPT`](Self::MAX_KEPT), then one in two, one in four, and so

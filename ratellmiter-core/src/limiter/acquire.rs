@@ -1,7 +1,8 @@
-//! The futures of a ticket, without and with a limit on waiting.
+//! The future of a ticket.
 
 use std::{
     future::Future,
+    marker::PhantomData,
     pin::Pin,
     task::{Context, Poll},
     thread,
@@ -15,7 +16,10 @@ use crate::{
     limits::request::Rejected,
 };
 
-/// Future of a ticket. [`wait`](Self::wait) blocks the thread instead.
+/// Future of a ticket, or of a ticket or a rejection. [`wait`](Self::wait) blocks the thread instead.
+///
+/// `Acquire` alone always returns a [`Ticket`]. An `Acquire<Result<Ticket, Rejected>>`, from
+/// [`Limiter::acquire_with`] or [`bounded`](Acquire::bounded), may be rejected by a limit on waiting.
 ///
 /// # Cancel safety
 /// Dropping it removes the call from the queue. If a ticket was granted but not received yet, it is canceled, and the next
@@ -25,77 +29,57 @@ use crate::{
 /// polled or dropped.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless polled"]
-pub struct Acquire(pub(super) TryAcquire);
+pub struct Acquire<T = Ticket> {
+    limiter: Limiter,
+    /// Request of the call, or `None` for [`Request::PLAIN`].
+    request: Option<Box<Request>>,
+    /// Position in the queue, once the call is queued.
+    position: Option<QueuePosition>,
+    output: PhantomData<fn() -> T>,
+}
+
+/// The output of [`Acquire`]: a ticket, or a ticket or a rejection. It cannot be implemented elsewhere.
+pub trait AcquireOutput: sealed::Sealed + Sized {
+    /// Returns the output for a result, or `None` if the call is to be requested again.
+    #[doc(hidden)]
+    fn from_result(result: Result<Ticket, Rejected>) -> Option<Self>;
+}
+
+impl AcquireOutput for Ticket {
+    fn from_result(result: Result<Ticket, Rejected>) -> Option<Self> {
+        // A rejected call had limits on waiting before it was refused. It is requested again without them.
+        result.ok()
+    }
+}
+
+impl AcquireOutput for Result<Ticket, Rejected> {
+    fn from_result(result: Self) -> Option<Self> {
+        Some(result)
+    }
+}
+
+mod sealed {
+    #[allow(unnameable_types)] // So that no other type implements it.
+    pub trait Sealed {}
+    impl Sealed for crate::Ticket {}
+    impl Sealed for Result<crate::Ticket, crate::Rejected> {}
+}
 
 impl Acquire {
-    /// Waits for the ticket, blocking the thread; see [`Limiter::blocking_acquire`].
-    pub fn wait(mut self) -> Ticket {
-        loop {
-            if let Ok(ticket) = self.0.wait_on_thread() {
-                return ticket;
-            }
-        }
-    }
-
     /// Applies the limits on waiting that the call set with [`Limiter::acquire_with`], including its waits for earlier tickets.
-    pub fn bounded(self) -> TryAcquire {
-        self.0
-    }
-
-    pub(crate) fn of(bounded: TryAcquire) -> Self {
-        Self(bounded)
+    pub fn bounded(self) -> Acquire<Result<Ticket, Rejected>> {
+        self.returning()
     }
 }
 
-impl Future for Acquire {
-    type Output = Ticket;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Ticket> {
-        match Pin::new(&mut self.0).poll(context) {
-            Poll::Ready(Ok(ticket)) => Poll::Ready(ticket),
-            // The call had limits on waiting before it was refused. It is requested again without them.
-            Poll::Ready(Err(_)) => self.poll(context),
-            Poll::Pending => Poll::Pending,
-        }
-    }
-}
-
-/// Future of a ticket or a rejection. [`wait`](Self::wait) blocks the thread instead.
-///
-/// # Cancel safety
-/// As [`Acquire`].
-#[derive(Debug)]
-#[must_use = "futures do nothing unless polled"]
-pub struct TryAcquire {
-    pub(super) limiter: Limiter,
-    /// Request of the call, or `None` for [`Request::PLAIN`].
-    pub(super) request: Option<Box<Request>>,
-    /// Position in the queue, once the call is queued.
-    pub(super) position: Option<QueuePosition>,
-}
-
-impl TryAcquire {
-    /// Waits for the ticket, blocking the thread; see [`Limiter::blocking_acquire`].
-    ///
-    /// # Errors
-    /// As [`Limiter::acquire_with`].
-    pub fn wait(mut self) -> Result<Ticket, Rejected> {
-        self.wait_on_thread()
+impl<T> Acquire<T> {
+    pub(crate) fn new(limiter: &Limiter, request: Option<Box<Request>>, position: Option<QueuePosition>) -> Self {
+        Self { limiter: limiter.clone(), request, position, output: PhantomData }
     }
 
-    fn wait_on_thread(&mut self) -> Result<Ticket, Rejected> {
-        let limiter = self.limiter.clone();
-        let waiter = || Waiter::Thread(thread::current());
-        limiter.0.lock().blocked_threads += 1;
-        let ticket = loop {
-            if let Some(ticket) = self.poll_ticket(waiter) {
-                break ticket;
-            }
-            // The driver unparks this thread. The timeout is for a process that cannot spawn a driver thread.
-            thread::park_timeout(Duration::from_secs(1));
-        };
-        limiter.0.lock().blocked_threads -= 1;
-        ticket
+    /// Changes the output. The call keeps its place in the queue.
+    pub(crate) fn returning<U>(mut self) -> Acquire<U> {
+        Acquire::new(&self.limiter, self.request.take(), self.position.take())
     }
 
     /// Returns `true` if the call is expected to get its ticket within its limits, or is not queued.
@@ -107,7 +91,7 @@ impl TryAcquire {
 
     /// Returns the result if there is one, or stores `waiter` to be woken.
     fn poll_ticket(&mut self, waiter: impl FnOnce() -> Waiter) -> Option<Result<Ticket, Rejected>> {
-        let Self { limiter, request, position } = self;
+        let Self { limiter, request, position, .. } = self;
         let poll = |state: &mut State, now| {
             let Some(queued) = *position else {
                 let request = request.as_deref().unwrap_or(&Request::PLAIN);
@@ -138,18 +122,40 @@ impl TryAcquire {
     }
 }
 
-impl Future for TryAcquire {
-    type Output = Result<Ticket, Rejected>;
+impl<T: AcquireOutput> Acquire<T> {
+    /// Waits for the ticket, blocking the thread; see [`Limiter::blocking_acquire`].
+    pub fn wait(mut self) -> T {
+        let limiter = self.limiter.clone();
+        let waiter = || Waiter::Thread(thread::current());
+        limiter.0.lock().blocked_threads += 1;
+        let output = loop {
+            match self.poll_ticket(waiter).map(T::from_result) {
+                Some(Some(output)) => break output,
+                Some(None) => {}
+                // The driver unparks this thread. The timeout is for a process that cannot spawn a driver thread.
+                None => thread::park_timeout(Duration::from_secs(1)),
+            }
+        };
+        limiter.0.lock().blocked_threads -= 1;
+        output
+    }
+}
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.poll_ticket(|| Waiter::Task(context.waker().clone())) {
-            Some(ticket) => Poll::Ready(ticket),
-            None => Poll::Pending,
+impl<T: AcquireOutput> Future for Acquire<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        loop {
+            match self.poll_ticket(|| Waiter::Task(context.waker().clone())).map(T::from_result) {
+                Some(Some(output)) => return Poll::Ready(output),
+                Some(None) => {}
+                None => return Poll::Pending,
+            }
         }
     }
 }
 
-impl Drop for TryAcquire {
+impl<T> Drop for Acquire<T> {
     fn drop(&mut self) {
         let Some(position) = self.position else { return };
         self.limiter.0.update(|state, now| match state.results.remove(&position.id) {

@@ -20,7 +20,7 @@ use std::{
 };
 
 pub use self::{
-    acquire::{Acquire, TryAcquire},
+    acquire::{Acquire, AcquireOutput},
     snapshot::Snapshot,
     ticket::Ticket,
 };
@@ -29,7 +29,11 @@ use crate::{
     engine::{call_state::Request, scheduler::Scheduler, stats::Second},
     judge::Verdict,
     limiter::{call_settings::CallSettings, clock::Clock, driver::Inner},
-    limits::{Limits, cost::TokenEstimate, request::AcquireOptions},
+    limits::{
+        Limits,
+        cost::TokenEstimate,
+        request::{AcquireOptions, Rejected},
+    },
     log::row::BudgetKind,
 };
 
@@ -66,7 +70,7 @@ impl Limiter {
     /// The call joins the queue when the future is first polled. Dropping the future removes it from the queue, and returns
     /// its ticket if one was granted already. See [`Acquire`].
     pub fn acquire(&self) -> Acquire {
-        Acquire(self.ask_for(None))
+        Acquire::new(self, None, None)
     }
 
     /// Waits for a ticket for a call of `input` tokens and at most `max_output` output tokens.
@@ -86,7 +90,7 @@ impl Limiter {
     /// As [`acquire`](Self::acquire).
     pub fn acquire_tokens(&self, input: u64, max_output: u64) -> Acquire {
         let request = Request { cost: TokenEstimate::new(input, max_output), ..Request::PLAIN };
-        Acquire(self.ask_for(Some(Box::new(request))))
+        Acquire::new(self, Some(Box::new(request)), None)
     }
 
     /// Waits for a ticket, within the limits of `options` and the limiter's own [`max_wait`](Limits::max_wait) and
@@ -99,12 +103,8 @@ impl Limiter {
     ///
     /// # Cancel safety
     /// As [`acquire`](Self::acquire).
-    pub fn acquire_with(&self, options: AcquireOptions) -> TryAcquire {
-        self.ask_for(Some(Box::new(self.resolve_options(&options, true))))
-    }
-
-    pub(crate) fn ask_for(&self, request: Option<Box<Request>>) -> TryAcquire {
-        TryAcquire { limiter: self.clone(), request, position: None }
+    pub fn acquire_with(&self, options: AcquireOptions) -> Acquire<Result<Ticket, Rejected>> {
+        Acquire::new(self, Some(Box::new(self.resolve_options(&options, true))), None)
     }
 
     /// Resolves options to a request. With `bounded`, the limiter's own limits on waiting apply as well.

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{Acquire, Limiter, TryAcquire};
+use super::{Acquire, Limiter};
 use crate::{
     engine::call_id::Grant,
     judge::{LimitKind, LimitReading, Verdict},
@@ -115,7 +115,7 @@ impl Ticket {
         // The first poll of the future replaces this waker.
         let waiter = Waiter::Task(Waker::noop().clone());
         let position = self.end(|state, now, grant| state.scheduler.requeue(now, grant, &verdict, waiter));
-        Acquire(TryAcquire { limiter: self.limiter.clone(), request: None, position })
+        Acquire::new(&self.limiter, None, position)
     }
 
     /// Ends a refused call that is not retried.

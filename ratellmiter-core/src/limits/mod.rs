@@ -1,5 +1,6 @@
 //! The limits of a limiter, and the options of its calls.
 
+pub(crate) mod budget_kind;
 pub(crate) mod cost;
 #[cfg(feature = "redis")]
 pub(crate) mod fleet_config;
@@ -13,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use crate::providers::provider::Provider;
+use crate::{limits::budget_kind::BudgetKind, providers::provider::Provider};
 
 /// The limits of one limiter. A call is sent when all of them allow it.
 ///
@@ -38,11 +39,8 @@ use crate::providers::provider::Provider;
 #[non_exhaustive]
 pub struct Limits {
     pub(crate) requests_per_minute: NonZeroU32,
-    pub(crate) requests_per_day: Option<NonZeroU64>,
-    pub(crate) tokens_per_minute: Option<NonZeroU64>,
-    pub(crate) input_tokens_per_minute: Option<NonZeroU64>,
-    pub(crate) output_tokens_per_minute: Option<NonZeroU64>,
-    pub(crate) tokens_per_day: Option<NonZeroU64>,
+    /// The limits of the budgets, in the order of [`BudgetKind::ALL`].
+    budgets: [Option<NonZeroU64>; BudgetKind::ALL.len()],
     pub(crate) provider: Provider,
     pub(crate) max_in_flight: Option<NonZeroU32>,
     pub(crate) burst_window: Duration,
@@ -65,11 +63,7 @@ impl Limits {
     pub const fn per_minute(requests: u32) -> Self {
         Self {
             requests_per_minute: calls(requests),
-            requests_per_day: None,
-            tokens_per_minute: None,
-            input_tokens_per_minute: None,
-            output_tokens_per_minute: None,
-            tokens_per_day: None,
+            budgets: [None; BudgetKind::ALL.len()],
             provider: Provider::Generic,
             max_in_flight: None,
             burst_window: Duration::ZERO,
@@ -105,9 +99,8 @@ impl Limits {
     /// # Panics
     /// If `requests` is 0.
     #[must_use]
-    pub const fn requests_per_day(mut self, requests: u64) -> Self {
-        self.requests_per_day = Some(amount(requests));
-        self
+    pub const fn requests_per_day(self, requests: u64) -> Self {
+        self.budget(BudgetKind::RequestsPerDay, amount(requests))
     }
 
     /// Limits the tokens a minute, as the [`provider`](Self::provider) counts them. Unlimited by default.
@@ -115,9 +108,8 @@ impl Limits {
     /// # Panics
     /// If `tokens` is 0.
     #[must_use]
-    pub const fn tokens_per_minute(mut self, tokens: u64) -> Self {
-        self.tokens_per_minute = Some(amount(tokens));
-        self
+    pub const fn tokens_per_minute(self, tokens: u64) -> Self {
+        self.budget(BudgetKind::TokensPerMinute, amount(tokens))
     }
 
     /// Limits the input tokens a minute. Unlimited by default.
@@ -125,9 +117,8 @@ impl Limits {
     /// # Panics
     /// If `tokens` is 0.
     #[must_use]
-    pub const fn input_tokens_per_minute(mut self, tokens: u64) -> Self {
-        self.input_tokens_per_minute = Some(amount(tokens));
-        self
+    pub const fn input_tokens_per_minute(self, tokens: u64) -> Self {
+        self.budget(BudgetKind::InputTokensPerMinute, amount(tokens))
     }
 
     /// Limits the output tokens a minute. Unlimited by default.
@@ -135,9 +126,8 @@ impl Limits {
     /// # Panics
     /// If `tokens` is 0.
     #[must_use]
-    pub const fn output_tokens_per_minute(mut self, tokens: u64) -> Self {
-        self.output_tokens_per_minute = Some(amount(tokens));
-        self
+    pub const fn output_tokens_per_minute(self, tokens: u64) -> Self {
+        self.budget(BudgetKind::OutputTokensPerMinute, amount(tokens))
     }
 
     /// Limits the tokens in any 24 hours. They are not spread over the day. Unlimited by default.
@@ -145,9 +135,8 @@ impl Limits {
     /// # Panics
     /// If `tokens` is 0.
     #[must_use]
-    pub const fn tokens_per_day(mut self, tokens: u64) -> Self {
-        self.tokens_per_day = Some(amount(tokens));
-        self
+    pub const fn tokens_per_day(self, tokens: u64) -> Self {
+        self.budget(BudgetKind::TokensPerDay, amount(tokens))
     }
 
     /// Sets the provider, by whose rules tokens are charged and refunded. [`Provider::Generic`] by default.
@@ -205,6 +194,16 @@ impl Limits {
         self
     }
 
+    pub(crate) const fn budget(mut self, kind: BudgetKind, limit: NonZeroU64) -> Self {
+        self.budgets[kind as usize] = Some(limit);
+        self
+    }
+
+    /// Returns the limits of all kinds of budgets. `None` is no limit.
+    pub(crate) fn budgets(&self) -> impl Iterator<Item = (BudgetKind, Option<NonZeroU64>)> {
+        BudgetKind::ALL.into_iter().zip(self.budgets)
+    }
+
     /// Returns the calls a minute.
     #[must_use]
     pub const fn rate_limit(&self) -> u32 {
@@ -227,9 +226,11 @@ impl Limits {
         let large = |limit: NonZeroU64| NonZeroU64::new(part(limit.get()));
         self.requests_per_minute = small(self.requests_per_minute).unwrap_or(NonZeroU32::MIN);
         self.max_in_flight = self.max_in_flight.and_then(small);
-        self.tokens_per_minute = self.tokens_per_minute.and_then(large);
-        self.input_tokens_per_minute = self.input_tokens_per_minute.and_then(large);
-        self.output_tokens_per_minute = self.output_tokens_per_minute.and_then(large);
+        for (kind, limit) in BudgetKind::ALL.into_iter().zip(&mut self.budgets) {
+            if !kind.is_daily() {
+                *limit = limit.and_then(large);
+            }
+        }
         self
     }
 
@@ -268,19 +269,14 @@ impl Limits {
 /// Writes the limits that must be the same in all processes that share a limiter, in one line.
 impl fmt::Display for Limits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let budgets = [
-            (self.requests_per_day, "requests a day"),
-            (self.tokens_per_minute, "tokens a minute"),
-            (self.input_tokens_per_minute, "input tokens a minute"),
-            (self.output_tokens_per_minute, "output tokens a minute"),
-            (self.tokens_per_day, "tokens a day"),
-            (self.max_in_flight.map(NonZeroU64::from), "in flight"),
-        ];
         write!(f, "{} requests a minute", self.requests_per_minute)?;
-        for (limit, unit) in budgets {
+        for (kind, limit) in self.budgets() {
             if let Some(limit) = limit {
-                write!(f, ", {limit} {unit}")?;
+                write!(f, ", {limit} {} a {}", kind.unit(), kind.period())?;
             }
+        }
+        if let Some(in_flight) = self.max_in_flight {
+            write!(f, ", {in_flight} in flight")?;
         }
         if self.provider != Provider::Generic {
             write!(f, ", counted as by {}", self.provider)?;

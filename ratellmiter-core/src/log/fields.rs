@@ -67,18 +67,35 @@ macro_rules! fields {
     (@value $kind:ident $field:ident ($missing:expr)) => { $field.unwrap_or($missing) };
 }
 
-/// Implements `Serialize` and `Deserialize` for an enum of words. An unknown word is read as `Other`.
+/// Implements `key`, `from_key`, `Serialize` and `Deserialize` for an enum of words. The words of a variant `$rest` are those of
+/// its content.
 macro_rules! words {
-    ($name:ident { $($variant:ident = $word:literal),* $(,)? }) => {
+    ($name:ident { $($variant:ident = $word:literal),* $(,)? } $(or $rest:ident($content:ident))?) => {
         impl $name {
-            /// Returns its word in configuration and logs.
+            /// Returns its word in logs.
             pub(crate) const fn key(self) -> &'static str {
                 match self {
                     $(Self::$variant => $word,)*
+                    $(Self::$rest(content) => content.key(),)?
+                }
+            }
+
+            /// Returns the value with this word, or `None` if there is none.
+            pub(crate) fn from_key(key: &str) -> Option<Self> {
+                match key {
+                    $($word => Some(Self::$variant),)*
+                    _ => None $(.or_else(|| $content::from_key(key).map(Self::$rest)))?,
                 }
             }
         }
 
+        $crate::log::fields::serde_of_words!($name);
+    };
+}
+
+/// Implements `Serialize` and `Deserialize` for an enum with `key` and `from_key`. An unknown word is read as `Other`.
+macro_rules! serde_of_words {
+    ($name:ident) => {
         impl serde_core::Serialize for $name {
             fn serialize<S: serde_core::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.serialize_str(self.key())
@@ -88,16 +105,13 @@ macro_rules! words {
         impl<'de> serde_core::Deserialize<'de> for $name {
             fn deserialize<D: serde_core::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let $crate::log::fields::Text(word) = serde_core::Deserialize::deserialize(deserializer)?;
-                Ok(match &*word {
-                    $($word => Self::$variant,)*
-                    _ => Self::Other,
-                })
+                Ok(Self::from_key(&word).unwrap_or(Self::Other))
             }
         }
     };
 }
 
-pub(crate) use {fields, words};
+pub(crate) use {fields, serde_of_words, words};
 
 /// Struct that is read field by field, implemented by [`fields!`].
 pub(crate) trait FromFields<'de>: Sized {

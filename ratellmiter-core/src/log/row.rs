@@ -6,7 +6,9 @@
 
 use std::borrow::Cow;
 
-use crate::log::fields::{fields, words};
+pub use crate::limits::budget_kind::BudgetKind;
+
+use crate::log::fields::{fields, serde_of_words, words};
 
 /// Version of the format that this library writes.
 pub const FORMAT: u32 = 1;
@@ -145,33 +147,7 @@ fields! {
     }
 }
 
-/// Kind of a budget: the unit it counts, and its period.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BudgetKind {
-    /// Requests a day.
-    RequestsPerDay,
-    /// Input and output tokens a minute.
-    TokensPerMinute,
-    /// Input tokens a minute.
-    InputTokensPerMinute,
-    /// Output tokens a minute.
-    OutputTokensPerMinute,
-    /// Input and output tokens a day.
-    TokensPerDay,
-    /// Word of a later version.
-    Other,
-}
-
-words! {
-    BudgetKind {
-        RequestsPerDay = "requests_per_day",
-        TokensPerMinute = "tokens_per_minute",
-        InputTokensPerMinute = "input_tokens_per_minute",
-        OutputTokensPerMinute = "output_tokens_per_minute",
-        TokensPerDay = "tokens_per_day",
-        Other = "other",
-    }
-}
+serde_of_words!(BudgetKind);
 
 /// Limit that the first queued call waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -188,16 +164,8 @@ pub enum Bottleneck {
     Rate,
     /// The remaining amount shown by the server's headers.
     Server,
-    /// The limit of requests a day.
-    RequestsPerDay,
-    /// The limit of tokens a minute.
-    TokensPerMinute,
-    /// The limit of input tokens a minute.
-    InputTokensPerMinute,
-    /// The limit of output tokens a minute.
-    OutputTokensPerMinute,
-    /// The limit of tokens a day.
-    TokensPerDay,
+    /// A budget of tokens or of a day.
+    Budget(BudgetKind),
     /// The server that shares the limiter, while it is unavailable.
     Fleet,
     /// Word of a later version.
@@ -212,14 +180,9 @@ words! {
         Learned = "learned",
         Rate = "rate",
         Server = "server",
-        RequestsPerDay = "requests_per_day",
-        TokensPerMinute = "tokens_per_minute",
-        InputTokensPerMinute = "input_tokens_per_minute",
-        OutputTokensPerMinute = "output_tokens_per_minute",
-        TokensPerDay = "tokens_per_day",
         Fleet = "fleet",
         Other = "other",
-    }
+    } or Budget(BudgetKind)
 }
 
 /// Quantiles of the times measured in one second, in milliseconds. All are zero without a measurement.

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use super::registry::{self, Registry};
 use crate::{
     engine::stats::Second,
-    log::{LogWriter, row::Row},
+    log::LogWriter,
     monitor::{
         day_usage::DayFile,
         learned_limits::{self, SavedLimits, SavedLimitsByModel},
@@ -69,7 +69,7 @@ fn run(registry: &RwLock<Registry>, mut log: LogWriter, stop: &mpsc::Receiver<on
         let reply = stop.recv_timeout(until_next_write());
         let is_last = !matches!(reply, Err(RecvTimeoutError::Timeout));
         let seconds = drain_seconds(registry, is_last);
-        let rows: Vec<_> = seconds.iter().map(|(model, second)| row(model, second)).collect();
+        let rows: Vec<_> = seconds.iter().map(|(model, second)| second.row(model)).collect();
         let written = log.append(&rows);
         match &written {
             Err(error) if !is_failing => {
@@ -110,43 +110,6 @@ fn drain_seconds(registry: &RwLock<Registry>, is_last: bool) -> Vec<(Arc<str>, S
     }
     seconds.sort_by(|(one_model, one), (other_model, other)| (one.at, one_model).cmp(&(other.at, other_model)));
     seconds
-}
-
-/// Builds the row of the log for one second of `model`.
-pub(crate) fn row<'a>(model: &'a str, second: &Second) -> Row<'a> {
-    let Second { at, counts, gauges, waits, calls } = *second;
-    Row {
-        at,
-        model: model.into(),
-        requested: counts.requested,
-        issued: counts.issued,
-        rate_limited: counts.rate_limited,
-        overloaded: counts.overloaded,
-        finished: counts.finished,
-        failed: counts.failed,
-        overflow: gauges.overflow,
-        rate: gauges.rate,
-        paused_for: gauges.paused_for.map(rounded_seconds),
-        time_left: gauges.time_left.map(rounded_seconds),
-        limit: Some(gauges.limit),
-        held: gauges.held,
-        learned_rate: gauges.learned_rate,
-        learned_in_flight: gauges.learned_in_flight,
-        in_flight: gauges.in_flight,
-        rejected: counts.rejected,
-        reserved_tokens: counts.reserved_tokens,
-        used_tokens: counts.used_tokens,
-        budgets: gauges.budgets.into_iter().flatten().collect(),
-        members: gauges.fleet.map(|fleet| fleet.processes),
-        is_lost: gauges.fleet.is_some_and(|fleet| fleet.is_disconnected),
-        wait_ms: waits,
-        call_ms: calls,
-    }
-}
-
-/// Converts to seconds, rounded to milliseconds.
-fn rounded_seconds(time: Duration) -> f64 {
-    (time.as_secs_f64() * 1000.0).round() / 1000.0
 }
 
 /// Saves adapted limits that differ from `saved`. A failed write is not logged, because the log fails then too.

@@ -15,6 +15,18 @@ pub(crate) enum LimitUnit {
     OutputTokens,
 }
 
+impl LimitUnit {
+    /// Returns the plural noun.
+    pub(crate) const fn noun(self) -> &'static str {
+        match self {
+            Self::Requests => "requests",
+            Self::Tokens => "tokens",
+            Self::InputTokens => "input tokens",
+            Self::OutputTokens => "output tokens",
+        }
+    }
+}
+
 /// The period over which a limit counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Period {

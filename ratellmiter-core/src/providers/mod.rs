@@ -1,7 +1,7 @@
 //! Facts about providers: accounting rules, response headers, places of token usage. Each fact has its source and date.
 
 mod catalog;
-mod charge;
+pub(crate) mod charge;
 pub(crate) mod header_values;
 pub(crate) mod limit_headers;
 pub(crate) mod limit_reading;

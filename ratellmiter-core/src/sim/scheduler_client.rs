@@ -10,7 +10,6 @@ use crate::{
     engine::{call_id::Grant, call_state::Request, scheduler::Scheduler},
     limits::{Limits, cost::TokenEstimate},
     log::row::Row,
-    monitor::writer::row,
     providers::{limit_headers::readings, usage::Usage},
 };
 
@@ -59,7 +58,7 @@ impl SchedulerClient {
     /// The result is empty without [`recording`](Self::recording).
     #[must_use]
     pub fn rows<'a>(&mut self, now: Duration, model: &'a str) -> Vec<Row<'a>> {
-        self.scheduler.seconds(now, true).iter().map(|second| row(model, second)).collect()
+        self.scheduler.seconds(now, true).iter().map(|second| second.row(model)).collect()
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ratellmiter_core::{
     Limits,
+    log::{Bottleneck, BudgetKind},
     sim::{Provider, Quota, Report, SchedulerClient, Size, TokenCharging, Unit, Workload, oracle, run},
 };
 
@@ -177,7 +178,7 @@ fn openrouter_minute_and_day_limits_are_respected() {
     let report = run(&mut provider, &Workload::steady(60, 30.0), &mut [&mut client]);
     assert_eq!((report.refusals(), report.lost()), (0, 10), "ten calls remain when the run ends, two hours later");
     let rows = client.rows(Duration::from_hours(1), "free");
-    assert!(rows.iter().any(|row| row.held == Some(ratellmiter_core::log::Bottleneck::RequestsPerDay)));
+    assert!(rows.iter().any(|row| row.held == Some(Bottleneck::Budget(BudgetKind::RequestsPerDay))));
 }
 
 /// Wrong remaining amounts slow calls down only to a fraction of the rate, and implausible limits are ignored.

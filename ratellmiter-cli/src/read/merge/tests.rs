@@ -83,11 +83,15 @@ fn bottleneck_of_most_queued_calls_wins() {
     assert_eq!((second.bottleneck, second.queued()), (Some(Bottleneck::Rate), 16));
     assert!(second.rate.is_nan() && second.limit.is_nan() && second.token_budget.is_nan());
     // Two short queues with the same bottleneck outweigh a longer one.
-    let few = [(4, Bottleneck::Rate), (2, Bottleneck::InputTokensPerMinute), (3, Bottleneck::InputTokensPerMinute)];
+    let few = [
+        (4, Bottleneck::Rate),
+        (2, Bottleneck::Budget(BudgetKind::InputTokensPerMinute)),
+        (3, Bottleneck::Budget(BudgetKind::InputTokensPerMinute)),
+    ];
     let few = few.map(|(overflow, reason)| [row(overflow, Some(reason))]);
     assert_eq!(
         sum(&few.each_ref().map(|rows| &rows[..])).seconds()[0].bottleneck,
-        Some(Bottleneck::InputTokensPerMinute)
+        Some(Bottleneck::Budget(BudgetKind::InputTokensPerMinute))
     );
     let equal = sum(&[&[row(2, Some(Bottleneck::Ramp))], &[row(2, Some(Bottleneck::Rate))]]);
     assert_eq!(equal.seconds()[0].bottleneck, Some(Bottleneck::Ramp));

@@ -5,7 +5,7 @@ use ratellmiter_core::log::Row;
 use super::*;
 use crate::{
     series::Series,
-    summary::measures::tests::{budget, run},
+    summary::figures::tests::{budget, run},
 };
 
 /// Returns a change that queues 50 calls in each row, of which the first `seconds` have the `bottleneck`.
@@ -197,7 +197,7 @@ fn log_of_counts_alone_has_a_verdict() {
 fn limiting_budget_is_named_with_advice() {
     let output = |change: fn(&mut Row<'static>)| {
         let summary = run(100, move |row| {
-            limited(93, Bottleneck::OutputTokensPerMinute)(row);
+            limited(93, Bottleneck::Budget(BudgetKind::OutputTokensPerMinute))(row);
             (row.reserved_tokens, row.used_tokens) = (5 * 4096, 5 * 400);
             row.budgets = vec![budget(BudgetKind::OutputTokensPerMinute, 80_000, 79_000)];
             change(row);
@@ -233,7 +233,7 @@ fn limiting_budget_is_named_with_advice() {
     );
     // Shorter answers do not reduce input tokens.
     let input = run(100, |row| {
-        limited(50, Bottleneck::InputTokensPerMinute)(row);
+        limited(50, Bottleneck::Budget(BudgetKind::InputTokensPerMinute))(row);
         (row.reserved_tokens, row.used_tokens) = (5 * 4096, 5 * 400);
         row.budgets = vec![budget(BudgetKind::InputTokensPerMinute, 400_000, 400_000)];
     });
@@ -248,7 +248,7 @@ fn rarely_limiting_budget_is_not_named() {
     let summary = run(100, |row| {
         limited(60, Bottleneck::Rate)(row);
         if row.at >= 160 {
-            row.held = Some(Bottleneck::TokensPerMinute);
+            row.held = Some(Bottleneck::Budget(BudgetKind::TokensPerMinute));
         }
         row.budgets = vec![budget(BudgetKind::TokensPerMinute, 80_000, 80_000)];
     });
@@ -257,7 +257,7 @@ fn rarely_limiting_budget_is_not_named() {
     assert_eq!(summary.verdict, verdict);
     let soon_gone = run(100, |row| {
         if row.at < 104 {
-            limited(4, Bottleneck::TokensPerMinute)(row);
+            limited(4, Bottleneck::Budget(BudgetKind::TokensPerMinute))(row);
         }
     });
     assert_eq!(
@@ -274,7 +274,7 @@ fn exhausted_daily_budget_is_named_with_its_time() {
             requested: 5,
             overflow: if waits { 50 } else { 0 },
             limit: Some(5.0),
-            held: (waits && at >= 50).then_some(Bottleneck::RequestsPerDay),
+            held: (waits && at >= 50).then_some(Bottleneck::Budget(BudgetKind::RequestsPerDay)),
             budgets: vec![budget(BudgetKind::RequestsPerDay, 1000, taken(at))],
             ..Row::default()
         };

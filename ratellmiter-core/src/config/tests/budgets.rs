@@ -1,35 +1,22 @@
 //! Budgets, bounds of waiting, and the provider that they belong to.
 
 use super::*;
+use crate::limits::budget_kind::BudgetKind;
 
-/// Returns every budget, and the bounds of waiting, in the order of [`KEYS`].
-fn budgets_and_bounds(limits: &Limits) -> [Option<u64>; 7] {
-    let budgets = [
-        limits.requests_per_day,
-        limits.tokens_per_minute,
-        limits.input_tokens_per_minute,
-        limits.output_tokens_per_minute,
-        limits.tokens_per_day,
-    ];
+const BOUNDS: [&str; 2] = ["max_wait", "max_queue"];
+const COUNT: usize = BudgetKind::ALL.len() + BOUNDS.len();
+
+/// Returns every budget, and the bounds of waiting.
+fn budgets_and_bounds(limits: &Limits) -> [Option<u64>; COUNT] {
     let wait = limits.max_wait.map(|wait| u64::try_from(wait.as_millis()).unwrap());
     let bounds = [wait, limits.max_queue.map(u64::from)];
-    let mut all = budgets.map(|budget| budget.map(NonZeroU64::get)).into_iter().chain(bounds);
+    let mut all = limits.budgets().map(|(_, limit)| limit.map(NonZeroU64::get)).chain(bounds);
     std::array::from_fn(|_| all.next().unwrap())
 }
 
-const KEYS: [&str; 7] = [
-    "requests_per_day",
-    "tokens_per_minute",
-    "input_tokens_per_minute",
-    "output_tokens_per_minute",
-    "tokens_per_day",
-    "max_wait",
-    "max_queue",
-];
-
 #[test]
 fn each_budget_and_bound_applies_to_all_or_one_model() {
-    for (index, key) in KEYS.into_iter().enumerate() {
+    for (index, key) in BudgetKind::ALL.map(BudgetKind::key).into_iter().chain(BOUNDS).enumerate() {
         let (five, seven) = if key == "max_wait" { (5000, 7250) } else { (5, 7) };
         let one = if key == "max_wait" { "7.25" } else { "7" };
         let text = format!("{key} = 5\n[models.m]\n{key} = {one}");
@@ -45,7 +32,7 @@ fn each_budget_and_bound_applies_to_all_or_one_model() {
         );
         assert_eq!(
             budgets_and_bounds(&settings.limits("n", Some(code_limits))),
-            [None; 7],
+            [None; COUNT],
             "{key}: the code sets no such limit"
         );
     }
@@ -68,6 +55,15 @@ fn provider_and_bounds_follow_the_precedence() {
 }
 
 #[test]
+fn documentation_lists_all_budgets() {
+    for documentation in [include_str!("../mod.rs"), include_str!("../../guide/configuration.md")] {
+        for kind in BudgetKind::ALL {
+            assert!(documentation.contains(&format!("`{}`", kind.key())), "{}", kind.key());
+        }
+    }
+}
+
+#[test]
 fn documented_example_has_the_limits_it_shows() {
     let text = include_str!("../mod.rs");
     let example: Vec<_> = text.lines().map_while(|line| line.strip_prefix("//!")).collect();
@@ -77,16 +73,16 @@ fn documented_example_has_the_limits_it_shows() {
     let claude = settings.limits("claude-sonnet-4-5", None);
     let gpt = settings.limits("gpt-4o", None);
     assert_eq!((rate(claude), claude.provider.name()), (50, "anthropic"));
-    assert_eq!(budgets_and_bounds(&claude), [None, None, Some(30_000), Some(8000), None, Some(30_000), Some(1000)]);
+    assert_eq!(budgets_and_bounds(&claude), [None, Some(30_000), Some(8000), None, None, Some(30_000), Some(1000)]);
     assert_eq!((rate(gpt), gpt.provider.name()), (500, "openai"));
-    assert_eq!(budgets_and_bounds(&gpt), [None, Some(30_000), None, None, None, Some(30_000), Some(1000)]);
+    assert_eq!(budgets_and_bounds(&gpt), [Some(30_000), None, None, None, None, Some(30_000), Some(1000)]);
     assert!(warnings(&claude).is_empty() && warnings(&gpt).is_empty());
 }
 
 #[test]
 fn invalid_budget_or_bound_is_one_line_with_range() {
     let budgets = "allowed are whole numbers from 1 to 281474976710656";
-    for key in &KEYS[..5] {
+    for key in BudgetKind::ALL.map(BudgetKind::key) {
         for before in ["", "[models.m]\n"] {
             let place = |column| format!("line {}, column {column}, key `{key}`: ", before.lines().count() + 1);
             let column = key.len() + 4;
@@ -118,7 +114,7 @@ fn invalid_budget_or_bound_is_one_line_with_range() {
     }
     // A number that exceeds 128 bits.
     let large = format!("1{}", "0".repeat(60));
-    for key in &KEYS[..5] {
+    for key in BudgetKind::ALL.map(BudgetKind::key) {
         let message = file_error(&format!("{key} = {large}"));
         let start = format!("line 1, column {}, key `{key}`: integer number overflowed; ", key.len() + 4);
         assert_eq!(message, format!("{start}{budgets}"));

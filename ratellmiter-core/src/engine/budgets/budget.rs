@@ -60,11 +60,8 @@ pub(crate) struct Budget {
 
 impl Budget {
     pub(crate) fn new(kind: BudgetKind, limit: NonZeroU64, burst: Duration) -> Self {
-        let (width, resolution) = match kind {
-            // The entries of a day are saved on disk.
-            BudgetKind::RequestsPerDay | BudgetKind::TokensPerDay => (DAY, DAY / 1000),
-            _ => (MINUTE, Duration::from_millis(1)),
-        };
+        // The entries of a day are saved on disk.
+        let (width, resolution) = if kind.is_daily() { (DAY, DAY / 1000) } else { (MINUTE, Duration::from_millis(1)) };
         let mut budget = Self {
             kind,
             limit,
@@ -112,12 +109,7 @@ impl Budget {
 
     /// Returns the part of a charge that this budget counts.
     pub(crate) fn amount_of(&self, charge: &TokenCharge) -> u64 {
-        match self.kind {
-            BudgetKind::RequestsPerDay => 1,
-            BudgetKind::InputTokensPerMinute => charge.input,
-            BudgetKind::OutputTokensPerMinute => charge.output,
-            _ => charge.total,
-        }
+        self.kind.amount_of(charge)
     }
 
     pub(crate) fn is_of_day(&self) -> bool {
@@ -238,27 +230,18 @@ impl Budget {
 
     /// Returns `true` if a reading of response headers is about this budget.
     pub(crate) fn matches_reading(&self, unit: LimitUnit, is_day: bool) -> bool {
-        is_day == self.is_of_day() && self.unit() == unit
+        is_day == self.is_of_day() && self.kind.limit_unit() == Some(unit)
     }
 
     /// Returns `true` if a refusal can be about this budget.
     pub(crate) fn matches_refusal(&self, limit: LimitKind) -> bool {
         !self.is_of_day()
             && match limit {
-                LimitKind::Tokens => true,
-                LimitKind::InputTokens => self.unit() != LimitUnit::OutputTokens,
-                LimitKind::OutputTokens => self.unit() != LimitUnit::InputTokens,
+                LimitKind::Tokens => self.kind.is_of_tokens(),
+                LimitKind::InputTokens => self.kind.limit_unit() != Some(LimitUnit::OutputTokens),
+                LimitKind::OutputTokens => self.kind.limit_unit() != Some(LimitUnit::InputTokens),
                 _ => false,
             }
-    }
-
-    fn unit(&self) -> LimitUnit {
-        match self.kind {
-            BudgetKind::RequestsPerDay => LimitUnit::Requests,
-            BudgetKind::InputTokensPerMinute => LimitUnit::InputTokens,
-            BudgetKind::OutputTokensPerMinute => LimitUnit::OutputTokens,
-            _ => LimitUnit::Tokens,
-        }
     }
 
     /// Returns `true` if response headers have lowered the pace.

@@ -9,7 +9,7 @@ pub(crate) mod estimate;
 mod leased;
 pub(crate) mod reservation;
 
-use std::{num::NonZeroU64, time::Duration};
+use std::time::Duration;
 
 use crate::{
     engine::budgets::{
@@ -32,6 +32,10 @@ const IMPLAUSIBLE_FACTOR: u64 = 100;
 const MIN_IMPLAUSIBLE: u64 = 10_000;
 /// Calls that use up a budget by the default estimate, before any usage is known.
 const CALLS_PER_INITIAL_BUDGET: u64 = 10;
+
+/// The status of each configured budget.
+pub(crate) type BudgetStatuses = [Option<row::BudgetStatus>; BudgetKind::ALL.len()];
+
 #[derive(Debug)]
 pub(crate) struct Budgets {
     contract: Provider,
@@ -81,7 +85,7 @@ impl Budgets {
     /// Changes the limits. A budget that stays configured keeps its usage.
     pub(crate) fn set(&mut self, now: Duration, limits: &Limits) {
         self.contract = limits.provider;
-        for (kind, limit) in configured(limits) {
+        for (kind, limit) in limits.budgets() {
             let index = self.all.iter().position(|budget| budget.kind == kind);
             match (index, limit) {
                 (Some(index), Some(limit)) => {
@@ -93,10 +97,7 @@ impl Budgets {
             }
         }
         let max = |unit: TokenCharge| {
-            let charged = self
-                .all
-                .iter()
-                .filter(|budget| budget.kind != BudgetKind::RequestsPerDay && budget.amount_of(&unit) > 0);
+            let charged = self.all.iter().filter(|budget| budget.kind.is_of_tokens() && budget.amount_of(&unit) > 0);
             charged.map(Budget::limit).min().unwrap_or(MAX_AMOUNT)
         };
         self.max_charge = TokenCharge {
@@ -115,7 +116,7 @@ impl Budgets {
 
     /// Returns `true` if at least one budget counts tokens.
     pub(crate) fn count_tokens(&self) -> bool {
-        self.all.iter().any(|budget| budget.kind != BudgetKind::RequestsPerDay)
+        self.all.iter().any(|budget| budget.kind.is_of_tokens())
     }
 
     /// Returns when the meters of all budgets allow the next call, ignoring the windows.
@@ -139,13 +140,7 @@ impl Budgets {
         if self.all.iter().any(|budget| budget.kind == kind && budget.is_limited_by_server(now)) {
             return Bottleneck::Server;
         }
-        match kind {
-            BudgetKind::RequestsPerDay => Bottleneck::RequestsPerDay,
-            BudgetKind::InputTokensPerMinute => Bottleneck::InputTokensPerMinute,
-            BudgetKind::OutputTokensPerMinute => Bottleneck::OutputTokensPerMinute,
-            BudgetKind::TokensPerDay => Bottleneck::TokensPerDay,
-            _ => Bottleneck::TokensPerMinute,
-        }
+        Bottleneck::Budget(kind)
     }
 
     /// Charges a call that is sent now, and was scheduled for `slot`.
@@ -191,7 +186,7 @@ impl Budgets {
         let usage = Usage::new(input, output).cached(usage.cached);
         let charge = self.capped(self.contract.settle(&self.model, reservation.estimated, usage));
         for budget in &mut self.all {
-            if budget.kind == BudgetKind::RequestsPerDay || !reservation.has_charged(budget.kind) {
+            if !budget.kind.is_of_tokens() || !reservation.has_charged(budget.kind) {
                 continue;
             }
             let expected = budget.amount_of(&reservation.expected);
@@ -203,16 +198,16 @@ impl Budgets {
                 _ => charged,
             };
             budget.settle(now, at, expected, maximum, charged);
-            if reservation.is_default {
+            if reservation.is_default || budget.is_of_day() {
                 continue;
             }
-            let (ratio, estimated) = match budget.kind {
-                BudgetKind::InputTokensPerMinute => (&mut self.ratios[0], reservation.estimated.input),
-                BudgetKind::OutputTokensPerMinute => (&mut self.ratios[1], reservation.estimated.output),
-                BudgetKind::TokensPerMinute => (&mut self.ratios[2], reservation.estimated.total),
-                _ => continue,
+            let ratio = match budget.kind.limit_unit() {
+                Some(LimitUnit::InputTokens) => &mut self.ratios[0],
+                Some(LimitUnit::OutputTokens) => &mut self.ratios[1],
+                Some(LimitUnit::Tokens) => &mut self.ratios[2],
+                Some(LimitUnit::Requests) | None => continue,
             };
-            ratio.add(estimated, charged);
+            ratio.add(budget.amount_of(&reservation.estimated), charged);
         }
         plausible
     }
@@ -221,10 +216,10 @@ impl Budgets {
     pub(crate) fn refuse(&mut self, now: Duration, at: Duration, reservation: &Reservation) {
         let kept = self.contract.refused(reservation.maximum);
         for budget in self.all.iter_mut().filter(|budget| reservation.has_charged(budget.kind)) {
-            let is_refunded = if budget.kind == BudgetKind::RequestsPerDay {
-                !self.contract.counts_refused_requests()
-            } else {
+            let is_refunded = if budget.kind.is_of_tokens() {
                 budget.amount_of(&kept) == 0
+            } else {
+                !self.contract.counts_refused_requests()
             };
             if is_refunded {
                 let expected = budget.amount_of(&reservation.expected);
@@ -295,8 +290,8 @@ impl Budgets {
     }
 
     /// Returns the status of the budgets.
-    pub(crate) fn status(&mut self, now: Duration) -> [Option<row::BudgetStatus>; 5] {
-        let mut statuses = [None; 5];
+    pub(crate) fn status(&mut self, now: Duration) -> BudgetStatuses {
+        let mut statuses = BudgetStatuses::default();
         for (status, budget) in statuses.iter_mut().zip(&mut self.all) {
             *status = Some(budget.status(now));
         }
@@ -305,13 +300,11 @@ impl Budgets {
 
     /// Returns the status in terms of `limits`, of which the budgets in force are the fraction `part`.
     #[allow(clippy::cast_precision_loss)]
-    pub(crate) fn status_of(&mut self, now: Duration, limits: &Limits, part: f64) -> [Option<row::BudgetStatus>; 5] {
-        let configured = configured(limits);
+    pub(crate) fn status_of(&mut self, now: Duration, limits: &Limits, part: f64) -> BudgetStatuses {
         self.status(now).map(|status| {
             let status = status?;
-            let limit = configured.into_iter().find(|(kind, _)| *kind == status.meter)?.1?.get();
-            let is_day = matches!(status.meter, BudgetKind::RequestsPerDay | BudgetKind::TokensPerDay);
-            let adapted = status.learned.map(|adapted| if is_day { adapted } else { adapted / part });
+            let limit = limits.budgets().find(|(kind, _)| *kind == status.meter)?.1?.get();
+            let adapted = status.learned.map(|adapted| if status.meter.is_daily() { adapted } else { adapted / part });
             Some(row::BudgetStatus { limit, learned: adapted.filter(|adapted| *adapted < limit as f64), ..status })
         })
     }
@@ -327,16 +320,6 @@ impl Budgets {
         let days = self.all.iter_mut().filter(|budget| budget.kind == kind && budget.is_of_day());
         days.for_each(|budget| budget.restore(now, age, amount));
     }
-}
-
-fn configured(limits: &Limits) -> [(BudgetKind, Option<NonZeroU64>); 5] {
-    [
-        (BudgetKind::TokensPerMinute, limits.tokens_per_minute),
-        (BudgetKind::InputTokensPerMinute, limits.input_tokens_per_minute),
-        (BudgetKind::OutputTokensPerMinute, limits.output_tokens_per_minute),
-        (BudgetKind::RequestsPerDay, limits.requests_per_day),
-        (BudgetKind::TokensPerDay, limits.tokens_per_day),
-    ]
 }
 
 #[cfg(test)]

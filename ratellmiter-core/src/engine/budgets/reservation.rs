@@ -1,9 +1,8 @@
 //! The charge of one call, from its token estimate or by default from earlier calls.
 
-use std::num::NonZeroU64;
-
 use super::Budgets;
 use crate::{
+    judge::LimitUnit,
     limits::{Limits, cost::TokenEstimate},
     log::row::BudgetKind,
     providers::provider::TokenCharge,
@@ -11,6 +10,7 @@ use crate::{
 
 /// Calls without usage after which no usage is expected.
 const MAX_CALLS_WITHOUT_USAGE: u32 = 5;
+const MINUTES_PER_DAY: u64 = 24 * 60;
 
 /// The charge of one call before its usage is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -100,13 +100,16 @@ fn bit(kind: BudgetKind) -> u8 {
     1 << kind as u8
 }
 
-/// Returns the tokens of one call if `calls` calls share the budgets of a minute.
+/// Returns the tokens of one call if `calls` calls share the budgets of a minute. A budget of a day counts by its 1,440th part.
 pub(super) fn equal_share(limits: &Limits, calls: u64) -> TokenEstimate {
-    let share = |limit: Option<NonZeroU64>| limit.map(|limit| (limit.get() / calls).max(1));
-    let total = share(limits.tokens_per_minute).or_else(|| share(limits.tokens_per_day).map(|day| (day / 1440).max(1)));
-    let (input, output) = total.map(|total| (total.div_ceil(2), total / 2)).unzip();
-    TokenEstimate {
-        input: share(limits.input_tokens_per_minute).or(input),
-        output: share(limits.output_tokens_per_minute).or(output),
-    }
+    let share = |unit: LimitUnit| {
+        let part = |is_daily: bool| {
+            let mut budgets = limits.budgets().filter(|(kind, _)| kind.limit_unit() == Some(unit));
+            let limit = budgets.find(|(kind, limit)| kind.is_daily() == is_daily && limit.is_some())?.1?;
+            Some((limit.get() / calls).max(1))
+        };
+        part(false).or_else(|| part(true).map(|day| (day / MINUTES_PER_DAY).max(1)))
+    };
+    let (input, output) = share(LimitUnit::Tokens).map(|total| (total.div_ceil(2), total / 2)).unzip();
+    TokenEstimate { input: share(LimitUnit::InputTokens).or(input), output: share(LimitUnit::OutputTokens).or(output) }
 }

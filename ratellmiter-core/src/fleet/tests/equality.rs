@@ -204,7 +204,9 @@ fn limits(kind: Kind) -> impl Strategy<Value = Limits> {
     let in_flight = option::weighted(0.3, select(vec![1_u32, 2, 3, 8]));
     (rate, tokens, in_flight).prop_map(move |(rate, tokens, in_flight)| {
         let mut limits = calls_per_minute(rate);
-        limits.tokens_per_minute = NonZeroU64::new(tokens).filter(|_| kind.has_tokens);
+        if kind.has_tokens {
+            limits = limits.tokens_per_minute(tokens);
+        }
         if kind.has_ramp {
             return limits;
         }

@@ -3,11 +3,7 @@
 // A negative time fails the test, and counts are small.
 #![allow(clippy::unchecked_time_subtraction, clippy::cast_precision_loss)]
 
-use std::{
-    collections::BTreeMap,
-    num::{NonZeroU32, NonZeroU64},
-    time::Duration,
-};
+use std::{collections::BTreeMap, num::NonZeroU32, time::Duration};
 
 use server::Server;
 

@@ -37,7 +37,7 @@ fn unknown_bottleneck_is_read_as_other() {
 fn tokens_and_budgets_are_written_if_present() {
     let budget = |meter, learned| BudgetStatus { meter, limit: 80_000, taken: 79_000, others: 0, learned };
     let row = Row {
-        held: Some(Bottleneck::OutputTokensPerMinute),
+        held: Some(Bottleneck::Budget(BudgetKind::OutputTokensPerMinute)),
         reserved_tokens: 4096,
         used_tokens: 400,
         budgets: vec![budget(BudgetKind::OutputTokensPerMinute, None), budget(BudgetKind::TokensPerDay, Some(500.5))],

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::{DAY, DayEntries, DayUsage, Journal, UsageByAge};
+use super::{DAY, DayEntries, DayUsage, Journal, UsageByAge, prune};
 use crate::log::row::BudgetKind;
 
 /// Suffix of a file that is not completely written.
@@ -98,12 +98,13 @@ pub(crate) fn read(directory: &Path, own: &str, now: u64) -> HashMap<String, Jou
         match fs::read_to_string(&path) {
             Ok(text) => match serde_json::from_str::<Journal>(&text) {
                 Ok(mut journal) => {
-                    let latest = journal.values_mut().flat_map(DayEntries::all).flatten().map(|(at, _)| *at).max();
+                    let latest =
+                        journal.values_mut().flat_map(DayEntries::values_mut).flatten().map(|(at, _)| *at).max();
                     if latest.is_none_or(|at| at.saturating_add(DAY.as_secs()) <= now) {
                         // If its monitor writes it at the same time, that monitor notices the removal.
                         let _ = fs::remove_file(&path);
                     }
-                    journal.retain(|_, usage| usage.prune(now));
+                    journal.retain(|_, usage| prune(usage, now));
                     if !journal.is_empty() {
                         found.insert(name.to_owned(), journal);
                     }

@@ -9,7 +9,7 @@
 mod file;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -18,10 +18,7 @@ use std::{
 };
 
 pub(super) use self::file::{DayFile, read};
-use crate::{
-    limiter::Limiter,
-    log::{fields::fields, row::BudgetKind},
-};
+use crate::{limiter::Limiter, log::row::BudgetKind};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -35,14 +32,8 @@ const ROUNDING_SECONDS: u64 = 2;
 /// Times in seconds since the epoch with the amounts charged then, oldest first.
 type Entries = Vec<(u64, u64)>;
 
-/// Usage of one model.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct DayEntries {
-    requests_per_day: Entries,
-    tokens_per_day: Entries,
-}
-
-fields! { DayEntries { requests_per_day: sparse, tokens_per_day: sparse } }
+/// Usage of one model, by the key of the budget.
+pub(crate) type DayEntries = BTreeMap<BudgetKind, Entries>;
 
 /// Usage by model.
 pub(crate) type Journal = HashMap<String, DayEntries>;
@@ -50,29 +41,15 @@ pub(crate) type Journal = HashMap<String, DayEntries>;
 /// Amounts charged to the daily budgets of one limiter, by age, oldest first.
 pub(crate) type UsageByAge = Vec<(BudgetKind, Vec<(Duration, u64)>)>;
 
-impl DayEntries {
-    fn entries_of(&mut self, kind: BudgetKind) -> Option<&mut Entries> {
-        match kind {
-            BudgetKind::RequestsPerDay => Some(&mut self.requests_per_day),
-            BudgetKind::TokensPerDay => Some(&mut self.tokens_per_day),
-            _ => None,
-        }
-    }
-
-    fn all(&mut self) -> [&mut Entries; 2] {
-        [&mut self.requests_per_day, &mut self.tokens_per_day]
-    }
-
-    fn is_empty(&self) -> bool {
-        self.requests_per_day.is_empty() && self.tokens_per_day.is_empty()
-    }
-
-    /// Removes entries that are a day old at `now`, or in the future. Returns `true` if any are left.
-    fn prune(&mut self, now: u64) -> bool {
-        let is_current = |at: u64| now.checked_sub(at).is_some_and(|age| age < DAY.as_secs());
-        self.all().into_iter().for_each(|entries| entries.retain(|(at, _)| is_current(*at)));
-        !self.is_empty()
-    }
+/// Removes entries that are a day old at `now`, or in the future, and those of kinds of a later version. Returns `true` if any are
+/// left.
+fn prune(usage: &mut DayEntries, now: u64) -> bool {
+    let is_current = |at: u64| now.checked_sub(at).is_some_and(|age| age < DAY.as_secs());
+    usage.retain(|kind, entries| {
+        entries.retain(|(at, _)| is_current(*at));
+        kind.is_daily() && !entries.is_empty()
+    });
+    !usage.is_empty()
 }
 
 /// Usage by other monitors, as far as this monitor has imported it.
@@ -132,21 +109,22 @@ impl DayUsage {
 
     /// Imports the files of other monitors by name, without the usage imported before.
     pub(crate) fn import(&mut self, found: HashMap<String, Journal>, now: u64) {
-        self.imported.retain(|_, journal| journal.values_mut().any(|usage| usage.prune(now)));
+        self.imported.retain(|_, journal| journal.values_mut().any(|usage| prune(usage, now)));
         for (name, journal) in found {
             let imported = self.imported.entry(name).or_default();
             let before = std::mem::replace(imported, journal.clone());
-            for (model, mut usage) in journal {
-                let mut known = before.get(&model).cloned().unwrap_or_default();
+            for (model, usage) in journal {
+                let known = before.get(&model);
                 let pending = self.pending.entry(model).or_default();
-                for ((entries, known), pending) in usage.all().into_iter().zip(known.all()).zip(pending.all()) {
-                    subtract(entries, known);
-                    pending.append(entries);
+                for (kind, mut entries) in usage {
+                    subtract(&mut entries, known.and_then(|known| known.get(&kind)).map_or(&[], Vec::as_slice));
+                    let pending = pending.entry(kind).or_default();
+                    pending.append(&mut entries);
                     merge(pending);
                 }
             }
         }
-        self.pending.retain(|_, usage| usage.prune(now));
+        self.pending.retain(|_, usage| prune(usage, now));
     }
 
     /// Charges the pending usage of `model` to the budgets of its limiter, as far as they are configured.
@@ -160,17 +138,13 @@ impl DayUsage {
         let restored = self.restored.entry(model.to_owned()).or_default();
         // A removed budget loses its usage. If it is configured again, the imported usage is charged again.
         for removed in restored.extract_if(.., |restored| !configured.contains(&restored.kind)) {
-            if let Some(entries) = pending.entries_of(removed.kind) {
-                entries.extend(removed.entries(now));
-                merge(entries);
-            }
+            let entries = pending.entry(removed.kind).or_default();
+            entries.extend(removed.entries(now));
+            merge(entries);
         }
-        pending.prune(now.as_secs());
+        prune(pending, now.as_secs());
         for kind in configured {
-            let entries = pending.entries_of(kind).map(std::mem::take).unwrap_or_default();
-            if entries.is_empty() {
-                continue;
-            }
+            let Some(entries) = pending.remove(&kind) else { continue };
             let age = |at| now.saturating_sub(Duration::from_secs(at));
             let ages: Vec<_> = entries.into_iter().map(|(at, amount)| (age(at), amount)).collect();
             limiter.restore_day(kind, &ages);
@@ -192,11 +166,14 @@ impl DayUsage {
         for (model, ages) in limiters {
             let mut usage = DayEntries::default();
             for (kind, ages) in ages {
-                let Some(entries) = usage.entries_of(*kind) else { continue };
-                *entries = ages.iter().map(|(age, amount)| (now.saturating_sub(*age).as_secs(), *amount)).collect();
+                let at = |age: Duration| now.saturating_sub(age).as_secs();
+                let mut entries: Entries = ages.iter().map(|(age, amount)| (at(*age), *amount)).collect();
                 let restored = self.restored.get(&**model).into_iter().flatten();
                 for restored in restored.filter(|restored| restored.kind == *kind) {
-                    subtract(entries, &restored.entries(now));
+                    subtract(&mut entries, &restored.entries(now));
+                }
+                if !entries.is_empty() {
+                    usage.insert(*kind, entries);
                 }
             }
             if !usage.is_empty() {

@@ -25,11 +25,11 @@ fn calls(limiter: &Limiter, count: usize) {
 }
 
 fn journal(entries: &[(u64, u64)]) -> Journal {
-    Journal::from([("m".to_owned(), DayEntries { requests_per_day: entries.to_vec(), tokens_per_day: Entries::new() })])
+    Journal::from([("m".to_owned(), DayEntries::from([(BudgetKind::RequestsPerDay, entries.to_vec())]))])
 }
 
 fn sum(journal: &Journal) -> u64 {
-    journal.values().flat_map(|usage| &usage.requests_per_day).map(|(_, amount)| amount).sum()
+    journal.values().flat_map(|usage| &usage[&BudgetKind::RequestsPerDay]).map(|(_, amount)| amount).sum()
 }
 
 fn found(entries: &[(u64, u64)]) -> HashMap<String, Journal> {
@@ -170,7 +170,7 @@ fn small_entries_are_merged() {
     let mut days = DayUsage::new();
     let each = |second: u64| (format!("days-{second}-7-0.json"), journal(&[(NOW - second, 1)]));
     days.import((0..5000).map(each).collect(), NOW);
-    let entries = &days.pending["m"].requests_per_day;
+    let entries = &days.pending["m"][&BudgetKind::RequestsPerDay];
     assert!(entries.len() <= 5000 / 90 + 2 && entries.is_sorted(), "{}", entries.len());
     assert_eq!(sum(&days.pending), 5000);
 }

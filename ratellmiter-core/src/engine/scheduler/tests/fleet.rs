@@ -1,6 +1,7 @@
 //! A shared limiter without a server: its lease, and the time after the lease is lost.
 
 use super::*;
+use crate::log::row::BudgetKind;
 use std::collections::BTreeMap;
 
 use crate::{
@@ -145,7 +146,7 @@ fn queue_without_slots_reports_the_missing_tokens() {
     scheduler.enqueue_plain(Duration::ZERO);
     scheduler
         .renew(Duration::ZERO, &LeaseGrant { bottleneck: Some("tokens_per_minute".to_owned()), ..granted_slots(0) });
-    assert_eq!(scheduler.gauges(Duration::ZERO).held, Some(Bottleneck::TokensPerMinute));
+    assert_eq!(scheduler.gauges(Duration::ZERO).held, Some(Bottleneck::Budget(BudgetKind::TokensPerMinute)));
     scheduler.report(Duration::ZERO);
     let backlogged = |micros| BTreeMap::from([("tokens_per_minute", micros)]);
     assert_eq!(scheduler.report(millis(40)).unwrap().backlogged, backlogged(40_000));

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::engine::call_state::Expiry;
+use crate::log::row::BudgetKind;
 
 fn tokens(limit: u64) -> Limits {
     per_minute(600).no_ramp().tokens_per_minute(limit)
@@ -47,11 +48,11 @@ fn bottleneck_names_the_exhausted_budget() {
     let mut by_tokens = scheduler(tokens(60_000));
     (0..9).for_each(|_| _ = by_tokens.enqueue(Duration::ZERO, &costing(10_000), NO_PAYLOAD));
     advance(&mut by_tokens, Duration::ZERO);
-    assert_eq!(by_tokens.bottleneck(Duration::ZERO), Some(Bottleneck::TokensPerMinute));
+    assert_eq!(by_tokens.bottleneck(Duration::ZERO), Some(Bottleneck::Budget(BudgetKind::TokensPerMinute)));
     let mut by_day = scheduler(per_minute(600).no_ramp().requests_per_day(1));
     (0..2).for_each(|_| _ = by_day.enqueue_plain(Duration::ZERO));
     advance(&mut by_day, seconds(3));
-    assert_eq!(by_day.bottleneck(seconds(3)), Some(Bottleneck::RequestsPerDay));
+    assert_eq!(by_day.bottleneck(seconds(3)), Some(Bottleneck::Budget(BudgetKind::RequestsPerDay)));
     assert_eq!(by_day.deadline(), Some(seconds(86_403)));
     assert_eq!(by_day.time_left(seconds(3)), seconds(86_400));
 }

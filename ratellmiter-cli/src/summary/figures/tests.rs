@@ -1,4 +1,4 @@
-//! Tests of `measures`.
+//! Tests of the figures and their measures.
 
 use ratellmiter_core::log::{BudgetStatus, Quantiles, Row};
 
