@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::{
-    engine::{lease::FleetStatus, scheduler::Scheduler},
+    engine::{budgets::BudgetStatuses, lease::FleetStatus, scheduler::Scheduler},
     limiter::driver::Waiter,
     log::row::BudgetStatus,
 };
@@ -29,7 +29,7 @@ pub struct Snapshot {
     pub estimated_drain: Duration,
     /// The fleet that shares the limiter, or `None` if it is not shared.
     pub fleet: Option<FleetStatus>,
-    budgets: [Option<BudgetStatus>; 5],
+    budgets: BudgetStatuses,
 }
 
 impl Snapshot {
