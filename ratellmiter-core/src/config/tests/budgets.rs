@@ -43,12 +43,21 @@ fn provider_and_bounds_follow_the_precedence() {
     let openai = "openai".parse::<Provider>().unwrap();
     let code = Config::new().provider(openai).max_wait(Duration::from_secs(9)).max_queue(8);
     let limits = settings(&code, "", &[]).limits("m", None);
-    assert_eq!((limits.provider, budgets_and_bounds(&limits)[5..].to_vec()), (openai, vec![Some(9000), Some(8)]));
+    assert_eq!(
+        (limits.provider, budgets_and_bounds(&limits)[BudgetKind::ALL.len()..].to_vec()),
+        (openai, vec![Some(9000), Some(8)])
+    );
     let text = "provider = \"groq\"\nmax_wait = 0.5\n[models.m]\nprovider = \"azure\"\nmax_queue = 3";
     let settings = settings(&code, text, &[]);
     let (one, other) = (settings.limits("m", None), settings.limits("n", None));
-    assert_eq!((one.provider.name(), budgets_and_bounds(&one)[5..].to_vec()), ("azure", vec![Some(500), Some(3)]));
-    assert_eq!((other.provider.name(), budgets_and_bounds(&other)[5..].to_vec()), ("groq", vec![Some(500), Some(8)]));
+    assert_eq!(
+        (one.provider.name(), budgets_and_bounds(&one)[BudgetKind::ALL.len()..].to_vec()),
+        ("azure", vec![Some(500), Some(3)])
+    );
+    assert_eq!(
+        (other.provider.name(), budgets_and_bounds(&other)[BudgetKind::ALL.len()..].to_vec()),
+        ("groq", vec![Some(500), Some(8)])
+    );
     let code_limits = Limits::per_minute(1).provider(openai);
     assert_eq!(settings.limits("m", Some(code_limits)).provider.name(), "azure");
     assert_eq!(settings.limits("n", Some(code_limits)).provider, openai);
@@ -73,9 +82,10 @@ fn documented_example_has_the_limits_it_shows() {
     let claude = settings.limits("claude-sonnet-4-5", None);
     let gpt = settings.limits("gpt-4o", None);
     assert_eq!((rate(claude), claude.provider.name()), (50, "anthropic"));
-    assert_eq!(budgets_and_bounds(&claude), [None, Some(30_000), Some(8000), None, None, Some(30_000), Some(1000)]);
+    let configured = |limits: &Limits| budgets_and_bounds(limits).into_iter().flatten().collect::<Vec<_>>();
+    assert_eq!(configured(&claude), [30_000, 8000, 30_000, 1000]);
     assert_eq!((rate(gpt), gpt.provider.name()), (500, "openai"));
-    assert_eq!(budgets_and_bounds(&gpt), [Some(30_000), None, None, None, None, Some(30_000), Some(1000)]);
+    assert_eq!(configured(&gpt), [30_000, 30_000, 1000]);
     assert!(warnings(&claude).is_empty() && warnings(&gpt).is_empty());
 }
 
