@@ -64,8 +64,6 @@
 
 pub mod call;
 pub mod config;
-// Without the feature `redis`, the leases of shared limiters are not used.
-#[cfg_attr(not(feature = "redis"), allow(dead_code))]
 mod engine;
 #[cfg(feature = "redis")]
 pub mod fleet;

@@ -165,11 +165,3 @@ pub fn ratellmiter(options: TokenStream, item: TokenStream) -> TokenStream {
         })
         .into()
 }
-
-/// Derives nothing, and accepts the attributes of serde's derives. It replaces them where they are not needed, because
-/// serde's derives are slow to build. No part of the public API.
-#[doc(hidden)]
-#[proc_macro_derive(Unserialized, attributes(serde))]
-pub fn unserialized(_: TokenStream) -> TokenStream {
-    TokenStream::new()
-}

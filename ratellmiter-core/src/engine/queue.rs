@@ -10,9 +10,6 @@ use crate::{
     limits::request::Priority,
 };
 
-/// Queueing age, in microseconds, reported for a refused call, so that refused calls sort before all others.
-const REFUSED_FIRST_MICROS: i64 = 1 << 50;
-
 /// A position in the queue. Positions sort in the order in which calls are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct QueuePosition {
@@ -45,14 +42,6 @@ impl QueuePosition {
     /// Returns the position of a refused call, before all calls that were never refused.
     pub(super) fn refused(id: CallId) -> Self {
         Self { rank: 0, id }
-    }
-
-    /// Returns the effective time in the queue in microseconds, after the priority's handicap. Negative if a normal-priority
-    /// call that is queued now would be sent first.
-    pub(super) fn waited(self, now: Duration) -> i64 {
-        let micros = |nanos: u64| i64::try_from(nanos / 1000).unwrap_or(i64::MAX);
-        let normal = nanos(now + Priority::Normal.handicap());
-        self.rank.checked_sub(1).map_or(REFUSED_FIRST_MICROS, |since| micros(normal) - micros(since))
     }
 }
 
@@ -91,11 +80,6 @@ impl<W> Queue<W> {
 
     pub(super) fn last(&self) -> Option<QueuePosition> {
         self.calls.last_key_value().map(|(last, _)| *last)
-    }
-
-    /// Returns the positions in order.
-    pub(super) fn keys(&self) -> impl Iterator<Item = &QueuePosition> {
-        self.calls.keys()
     }
 
     /// Returns the positions up to and including `last`, in order.

@@ -14,7 +14,7 @@ use tokio::sync::OnceCell;
 
 use super::script::{self, RESPONSE_TIMEOUT};
 use crate::{
-    engine::lease::{Conflict, LeaseGrant, LeaseRequest},
+    engine::lease::exchange::{Conflict, LeaseGrant, LeaseRequest},
     limiter::join_error::FleetError,
     limits::fleet_config::FleetConfig,
 };

@@ -15,7 +15,7 @@ use super::{
     script::RECONNECT_INTERVAL,
 };
 use crate::{
-    engine::{lease::LeaseRequest, scheduler::Scheduler},
+    engine::{lease::exchange::LeaseRequest, scheduler::Scheduler},
     fleet::RestDone,
     limiter::{
         Limiter,

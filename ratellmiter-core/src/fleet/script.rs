@@ -9,7 +9,10 @@ use crate::{
     engine::{
         budgets::budget,
         congestion::{REQUESTS, adaptive, backoff, throughput},
-        lease::{self, IN_FLIGHT, micros},
+        lease::{
+            self, IN_FLIGHT,
+            exchange::{self, micros},
+        },
         pace::ramp,
         scheduler,
     },
@@ -38,7 +41,7 @@ const MODULES: [(&str, &str); 11] = [
 const TIMES: [(&str, Duration); 22] = [
     ("FIRST_CANARY_TIMEOUT", backoff::FIRST_CANARY_TIMEOUT),
     ("FIRST_PAUSE", backoff::FIRST_PAUSE),
-    ("GRANT_LIFETIME", lease::GRANT_LIFETIME),
+    ("GRANT_LIFETIME", exchange::GRANT_LIFETIME),
     ("KEEPALIVE", lease::KEEPALIVE),
     ("LOSS_TIMEOUT", RESPONSE_TIMEOUT),
     ("LOSS_RETRY", RECONNECT_INTERVAL),
@@ -62,7 +65,7 @@ const TIMES: [(&str, Duration); 22] = [
 
 #[allow(clippy::cast_precision_loss)] // All are exact as floating-point numbers.
 const NUMBERS: [(&str, f64); 20] = [
-    ("AGES", budget::REPORTED_AGES as f64),
+    ("AGES", budget::exchange::REPORTED_AGES as f64),
     ("CANARY_FACTOR", backoff::CANARY_FACTOR as f64),
     ("CREDIT_DIVISOR", budget::CREDIT_DIVISOR as f64),
     ("DECREASE_FACTOR", adaptive::DECREASE_FACTOR),
@@ -81,7 +84,7 @@ const NUMBERS: [(&str, f64); 20] = [
     ("THROUGHPUT_CALLS", throughput::THROUGHPUT_CALLS as f64),
     ("THROUGHPUT_MIN_CALLS", throughput::MIN_THROUGHPUT_CALLS as f64),
     ("TOKEN_FLOOR_DIVISOR", budget::FLOOR_DIVISOR as f64),
-    ("UNLIMITED", scheduler::UNLIMITED as f64),
+    ("UNLIMITED", scheduler::exchange::UNLIMITED as f64),
 ];
 
 /// Returns the script's text.

@@ -9,7 +9,7 @@ use tokio::sync::{Notify, watch};
 
 use super::Limiter;
 use crate::{
-    engine::{lease::LeaseRequest, scheduler::Scheduler},
+    engine::{lease::exchange::LeaseRequest, scheduler::Scheduler},
     limiter::{
         driver::{FleetLink, Waiter},
         join_error::{FleetError, JoinState},

@@ -1,5 +1,7 @@
 //! One budget of tokens or of a day: a meter of the expected charges, and a window of the maximum charges.
 
+#[cfg(feature = "redis")]
+pub(crate) mod exchange;
 mod lease;
 
 use std::{num::NonZeroU64, time::Duration};
@@ -27,8 +29,6 @@ pub(crate) const CREDIT_DIVISOR: u64 = 6;
 pub(crate) const SLACK: Duration = Duration::from_millis(250);
 const MINUTE: Duration = Duration::from_mins(1);
 const DAY: Duration = Duration::from_hours(24);
-/// Number of equal parts in which usage is reported by age.
-pub(crate) const REPORTED_AGES: usize = 24;
 /// Shortest time over which the throughput of tokens is measured.
 pub(crate) const MIN_USAGE_SPAN: Duration = Duration::from_secs(5);
 /// An adapted budget is at least the configured one divided by this.
@@ -83,12 +83,6 @@ impl Budget {
         if let Some(meter) = &mut self.meter {
             meter.set_burst(burst.max(SLACK));
         }
-    }
-
-    /// Returns the limit and the pace a minute as response headers leave them.
-    pub(crate) fn limits_now(&self, now: Duration) -> (u64, u64) {
-        let limit = self.limit.get();
-        (self.server_limit.limit(limit), self.server_limit.pace(now, limit))
     }
 
     pub(crate) fn limit(&self) -> u64 {
@@ -172,11 +166,6 @@ impl Budget {
         }
     }
 
-    /// Returns the sum of all charges and of `more`.
-    pub(crate) fn charged_total(&self, more: u64) -> i64 {
-        self.charged_total.saturating_add_unsigned(more)
-    }
-
     /// Returns the present usage.
     pub(crate) fn usage(&mut self, now: Duration) -> u64 {
         self.window.total(now)
@@ -195,20 +184,6 @@ impl Budget {
         let span = now.saturating_sub(since).max(MIN_USAGE_SPAN).as_secs_f64();
         let throughput = self.window.total(now) as f64 * 60.0 / span;
         self.adaptive.on_refusal(throughput.min(pace));
-        self.apply_limits(now);
-    }
-
-    /// Returns the throughput at the last refusal, or `None` if the budget is not adapted.
-    pub(crate) fn ceiling(&self) -> Option<f64> {
-        self.adaptive.ceiling()
-    }
-
-    /// Replaces the adaptation by one to this ceiling.
-    pub(crate) fn restore_ceiling(&mut self, now: Duration, ceiling: Option<f64>) {
-        self.adaptive = adaptive_limit(self.limit);
-        if let Some(ceiling) = ceiling {
-            self.adaptive.restore(ceiling);
-        }
         self.apply_limits(now);
     }
 

@@ -6,7 +6,8 @@
 
 pub(crate) mod budget;
 pub(crate) mod estimate;
-mod leased;
+#[cfg(feature = "redis")]
+mod exchange;
 pub(crate) mod reservation;
 
 use std::time::Duration;
@@ -133,6 +134,22 @@ impl Budgets {
     pub(crate) fn binding(&self, reservation: &Reservation) -> Option<(Duration, &Budget)> {
         let due = |budget: &Budget| budget.due(budget.amount_of(&reservation.maximum));
         self.all.iter().map(|budget| (due(budget), budget)).max_by_key(|(due, _)| *due)
+    }
+
+    /// Returns the budget with this name.
+    pub(crate) fn named(&self, key: &str) -> Option<BudgetKind> {
+        self.all.iter().map(|budget| budget.kind).find(|kind| kind.key() == key)
+    }
+
+    /// Returns the first budget whose leased share is too small for a call, or `None` if the call fits all of them.
+    pub(crate) fn first_exhausted(&self, reservation: &Reservation) -> Option<BudgetKind> {
+        let lacks_room = |budget: &&Budget| !budget.fits(budget.amount_of(&reservation.maximum));
+        self.all.iter().find(lacks_room).map(|budget| budget.kind)
+    }
+
+    /// Returns when the daily budgets, as other processes have used them, are expected to have room for the next call.
+    pub(crate) fn exhausted_until(&self) -> Duration {
+        self.all.iter().filter_map(Budget::exhausted_until).max().unwrap_or_default()
     }
 
     /// Returns the bottleneck of a call that waits for this budget.

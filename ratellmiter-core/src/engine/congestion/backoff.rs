@@ -78,7 +78,7 @@ impl Backoff {
         (self.slowest_refusal * CANARY_FACTOR).clamp(MIN_CANARY_TIMEOUT, MAX_CANARY_TIMEOUT)
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, feature = "redis"))]
     pub(crate) fn disable_jitter(&mut self) {
         self.has_jitter = false;
     }

@@ -1,5 +1,8 @@
 //! Congestion control by this process alone.
 
+#[cfg(feature = "redis")]
+mod exchange;
+
 use std::{num::NonZeroU32, time::Duration};
 
 use crate::{
@@ -10,7 +13,6 @@ use crate::{
             backoff::{Backoff, MAX_HINT},
             throughput::Throughput,
         },
-        lease::{IN_FLIGHT, Lease},
         pace::ramp::RampState,
     },
     limits::Limits,
@@ -85,29 +87,6 @@ impl LocalControl {
         self.adaptive_rate.set_bounds(limits.requests_per_minute.get().into(), 1.0);
         self.adaptive_in_flight.set_bounds(max_in_flight(limits), 1.0);
         self.ramp.set(now, limits.ramp, limits.requests_per_minute, limits.burst_window.is_zero());
-    }
-
-    /// Ends a local pause and returns when it would have ended.
-    pub(super) fn end_pause(&mut self) -> Option<Duration> {
-        match std::mem::replace(&mut self.phase, Phase::Flowing) {
-            Phase::Paused { until } => Some(until),
-            _ => None,
-        }
-    }
-
-    /// Takes over from a lease with `part` of its limits. If the lease was never granted, the ramp starts as from idle.
-    pub(crate) fn take_over(&mut self, now: Duration, limits: &Limits, lease: &Lease, part: f64) {
-        self.episode = lease.grant.episode;
-        if let Some(left) = lease.paused_for(now) {
-            self.phase = Phase::Paused { until: now + left };
-        }
-        self.ramp.take_over(now, lease.grant.is_ramping || lease.epoch.is_none());
-        self.throughput.clear();
-        (self.adaptive_rate, self.adaptive_in_flight) = adaptive_limits(limits);
-        if limits.adaptive {
-            let [rate, in_flight] = [REQUESTS, IN_FLIGHT].map(|key| Some(lease.grant.ceilings.get(key)? * part));
-            self.restore(rate, in_flight);
-        }
     }
 
     /// Adapts the limits to the ceilings of an earlier run or of a lease.
@@ -343,7 +322,7 @@ impl LocalControl {
         self.phase
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, feature = "redis"))]
     pub(super) fn disable_jitter(&mut self) {
         self.backoff.disable_jitter();
     }

@@ -6,6 +6,8 @@
 
 pub(crate) mod adaptive;
 pub(crate) mod backoff;
+#[cfg(feature = "redis")]
+mod exchange;
 mod local;
 pub(crate) mod throughput;
 
@@ -29,23 +31,19 @@ pub(crate) struct CongestionControl {
     local: LocalControl,
     lease: Option<Box<Lease>>,
     /// The server's document from which the last lease was granted.
+    #[cfg(feature = "redis")]
     epoch: Option<String>,
-}
-
-/// The consequence of a refusal for the adapted limits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RefusalEffect {
-    None,
-    /// The refusal starts an episode: the limit that it is about is to be adapted.
-    Adapt,
-    /// The limiter is shared: the refusal is to be reported to the fleet.
-    Report,
 }
 
 impl CongestionControl {
     /// Creates the local control. `seed` makes the pauses of processes differ.
     pub(crate) fn new(limits: &Limits, seed: u64) -> Self {
-        Self { local: LocalControl::new(limits, seed), lease: None, epoch: None }
+        Self {
+            local: LocalControl::new(limits, seed),
+            lease: None,
+            #[cfg(feature = "redis")]
+            epoch: None,
+        }
     }
 
     /// Changes the limits.
@@ -64,30 +62,6 @@ impl CongestionControl {
 
     pub(crate) fn lease_mut(&mut self) -> Option<&mut Lease> {
         self.lease.as_deref_mut()
-    }
-
-    /// Switches to leased control. The first lease is empty. `part` is the fraction of the limits that this process used alone,
-    /// by which the ceilings of its limits and of its `budgets` are scaled up; `allowed` is its last rate in calls a minute.
-    pub(crate) fn share<'a>(&mut self, part: f64, allowed: f64, budgets: impl Iterator<Item = (&'a str, f64)>) {
-        let (rate, in_flight) = self.local.ceilings();
-        let local =
-            [(REQUESTS, rate), (IN_FLIGHT, in_flight)].into_iter().filter_map(|(key, ceiling)| Some((key, ceiling?)));
-        let scaled = |ceiling: f64| ceiling / part.max(f64::MIN_POSITIVE);
-        let ceilings = local.chain(budgets).map(|(key, ceiling)| (key.to_owned(), scaled(ceiling))).collect();
-        let mut lease = match self.lease.take() {
-            Some(before) => before.renewed(),
-            None => Lease::new(ceilings, self.epoch.take()),
-        };
-        lease.carried_rate = allowed;
-        lease.paused_until = self.local.end_pause().or(lease.paused_until);
-        self.lease = Some(Box::new(lease));
-    }
-
-    /// Switches to local control and returns the lease, for [`LocalControl::take_over`]. `None` if there was no lease.
-    pub(crate) fn unshare(&mut self) -> Option<Box<Lease>> {
-        let lease = self.lease.take()?;
-        self.epoch.clone_from(&lease.epoch);
-        Some(lease)
     }
 
     /// Advances to `now`. `is_backlogged`: since the last call of this method, calls were queued for the rate or the ramp.
@@ -134,7 +108,7 @@ impl CongestionControl {
     /// Admits a call that is sent now, and was scheduled for `slot`.
     pub(crate) fn admit(&mut self, now: Duration, slot: Duration, id: CallId) -> Passage {
         match &mut self.lease {
-            Some(lease) => Passage { episode: lease.grant.episode, is_canary: lease.use_slot(now, id) },
+            Some(lease) => Passage { episode: lease.terms.episode, is_canary: lease.use_slot(now, id) },
             None => self.local.admit(now, slot, id),
         }
     }
@@ -170,22 +144,13 @@ impl CongestionControl {
     }
 
     /// Decides about a refusal, which is of an unknown call if `refused` is `None`. `hint` is the wait that the server asks for.
-    pub(crate) fn on_refusal(
-        &mut self,
-        now: Duration,
-        refused: Option<&Grant>,
-        hint: Option<Duration>,
-    ) -> RefusalEffect {
+    /// Returns `true` if the limit that the refusal is about is to be adapted: the refusal starts an episode, and the limiter is
+    /// not leased.
+    pub(crate) fn on_refusal(&mut self, now: Duration, refused: Option<&Grant>, hint: Option<Duration>) -> bool {
         if let Some(grant) = refused {
             self.local.record_refusal(now, grant.at);
         }
-        if self.lease.is_some() {
-            RefusalEffect::Report
-        } else if self.local.on_refusal(now, refused, hint) {
-            RefusalEffect::Adapt
-        } else {
-            RefusalEffect::None
-        }
+        self.lease.is_none() && self.local.on_refusal(now, refused, hint)
     }
 
     /// Returns `true` if the user's probe is to run now, in place of the canary.
@@ -195,9 +160,6 @@ impl CongestionControl {
 
     /// Records the result of the user's probe. `blocked`: the server still refuses. Returns `true` if the pause is over.
     pub(crate) fn probed(&mut self, now: Duration, blocked: bool) -> bool {
-        if let Some(lease) = &mut self.lease {
-            lease.probed(blocked);
-        }
         self.local.probed(now, blocked)
     }
 
@@ -221,7 +183,7 @@ impl CongestionControl {
     /// Returns the rate allowed now, in calls a second; 0 while paused.
     pub(crate) fn rate(&self) -> f64 {
         match &self.lease {
-            Some(lease) if lease.is_known() => lease.rate() * lease.grant.share / 60.0,
+            Some(lease) if lease.is_known() => lease.rate() * lease.terms.share / 60.0,
             _ => self.local.rate(),
         }
     }
@@ -229,7 +191,7 @@ impl CongestionControl {
     /// Returns the rate at which the queue is expected to be served, in calls a minute.
     pub(crate) fn expected_pace(&self) -> f64 {
         match &self.lease {
-            Some(lease) if lease.members() > 0 => (lease.grant.pace * lease.grant.share).max(1e-3),
+            Some(lease) if lease.terms.processes > 0 => (lease.terms.pace * lease.terms.share).max(1e-3),
             _ => self.local.pace().get().into(),
         }
     }
@@ -251,20 +213,20 @@ impl CongestionControl {
     pub(crate) fn adapted_rate(&self) -> Option<f64> {
         self.lease
             .as_ref()
-            .map_or_else(|| self.local.adapted_rate(), |lease| lease.grant.adapted.get(REQUESTS).copied())
+            .map_or_else(|| self.local.adapted_rate(), |lease| lease.terms.adapted.get(REQUESTS).copied())
     }
 
     /// Returns the adapted limit on calls in flight, or `None` if the configured limit is in force.
     pub(crate) fn adapted_in_flight(&self) -> Option<f64> {
         self.lease
             .as_ref()
-            .map_or_else(|| self.local.adapted_in_flight(), |lease| lease.grant.adapted.get(IN_FLIGHT).copied())
+            .map_or_else(|| self.local.adapted_in_flight(), |lease| lease.terms.adapted.get(IN_FLIGHT).copied())
     }
 
     /// Returns the ceilings of the rate, in calls a minute, and of the calls in flight.
     pub(crate) fn ceilings(&self) -> (Option<f64>, Option<f64>) {
         match &self.lease {
-            Some(lease) => (lease.grant.ceilings.get(REQUESTS).copied(), lease.grant.ceilings.get(IN_FLIGHT).copied()),
+            Some(lease) => (lease.terms.ceilings.get(REQUESTS).copied(), lease.terms.ceilings.get(IN_FLIGHT).copied()),
             None => self.local.ceilings(),
         }
     }
@@ -273,11 +235,11 @@ impl CongestionControl {
     /// the meter allows the call. Response headers leave `server_limit` of the `limit` calls a minute.
     pub(crate) fn bottleneck(&self, due: Duration, limit: NonZeroU32, server_limit: u64) -> Bottleneck {
         let Some(lease) = &self.lease else { return self.local.bottleneck(due, limit, server_limit) };
-        if lease.grant.is_ramping {
+        if lease.terms.is_ramping {
             Bottleneck::Ramp
-        } else if lease.grant.pace >= f64::from(limit.get()) {
+        } else if lease.terms.pace >= f64::from(limit.get()) {
             Bottleneck::Rate
-        } else if lease.grant.adapted.get(REQUESTS).copied().is_some_and(|adapted| adapted <= lease.grant.pace) {
+        } else if lease.terms.adapted.get(REQUESTS).copied().is_some_and(|adapted| adapted <= lease.terms.pace) {
             Bottleneck::Learned
         } else {
             Bottleneck::Server
@@ -290,12 +252,15 @@ impl CongestionControl {
     pub(crate) fn phase(&self) -> Phase {
         self.local.phase()
     }
+}
 
+#[cfg(all(test, feature = "redis"))]
+impl CongestionControl {
     pub(crate) fn disable_jitter(&mut self) {
         self.local.disable_jitter();
     }
 
     pub(crate) fn episode(&self) -> u64 {
-        self.lease.as_ref().map_or_else(|| self.local.episode(), |lease| lease.grant.episode)
+        self.lease.as_ref().map_or_else(|| self.local.episode(), |lease| lease.terms.episode)
     }
 }

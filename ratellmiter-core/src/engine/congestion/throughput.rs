@@ -41,6 +41,7 @@ impl Throughput {
     }
 
     /// Drains the entries.
+    #[cfg(feature = "redis")]
     pub(crate) fn drain(&mut self) -> impl Iterator<Item = (Duration, u32)> + use<> {
         // The last entry stays, empty: calls that follow closely are counted in it.
         let last = self.calls.back().map(|(at, _)| (*at, 0));

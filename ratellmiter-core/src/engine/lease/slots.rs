@@ -29,6 +29,7 @@ impl Slots {
     }
 
     /// Appends `left` slots at a distance of `gap`, the first of them at `next`.
+    #[cfg(feature = "redis")]
     pub(super) fn push(&mut self, next: Duration, gap: Duration, left: u64) {
         if left > 0 {
             self.0.push_back(Run { next, gap, left });

@@ -69,21 +69,12 @@ impl RampState {
         self.used = 1;
     }
 
-    /// Takes over from the ramp of a lease: at the full rate, or as from idle if that one `is_ramping`.
-    pub(crate) fn take_over(&mut self, now: Duration, is_ramping: bool) {
-        self.restart(now);
-        if !is_ramping {
-            self.level = FULL_RATE;
-            self.pace = u64::from(FULL_RATE) * self.per_minute;
-            self.start_second(now);
-        }
-    }
-
     fn restart(&mut self, now: Duration) {
         self.start(now, 1);
     }
 
-    fn start(&mut self, now: Duration, start_factor: u32) {
+    /// Starts at `start_factor` times the start from idle, and at most at the full rate.
+    pub(crate) fn start(&mut self, now: Duration, start_factor: u32) {
         self.level = self.settings.map_or(FULL_RATE, |ramp| (start_factor * ramp.start).min(FULL_RATE));
         self.is_steep = false;
         self.carry = 0;

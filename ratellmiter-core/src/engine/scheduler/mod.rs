@@ -9,13 +9,12 @@
 //! which a timer fired.
 
 mod advance;
+#[cfg(feature = "redis")]
+pub(crate) mod exchange;
 mod leased;
 mod refusal;
 mod status;
 mod wait_estimate;
-
-#[cfg(feature = "redis")]
-pub(crate) use crate::engine::scheduler::leased::UNLIMITED;
 
 use std::time::Duration;
 
@@ -320,7 +319,7 @@ impl<W> Scheduler<W> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "redis"))]
 impl<W> Scheduler<W> {
     /// Makes pauses exact.
     pub(crate) fn disable_jitter(&mut self) {

@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use super::Scheduler;
 use crate::{
-    engine::{
-        budgets::reservation::Reservation, call_id::Grant, call_state::CallState, congestion::RefusalEffect,
-        queue::QueuePosition,
-    },
+    engine::{budgets::reservation::Reservation, call_id::Grant, call_state::CallState, queue::QueuePosition},
     judge::{LimitKind, Verdict},
 };
 
@@ -40,13 +37,10 @@ impl<W> Scheduler<W> {
 
     /// Pauses the limiter, or reports the refusal if the limiter is shared.
     fn on_refusal(&mut self, now: Duration, refused: Option<&Grant>, verdict: &Verdict) {
-        match self.congestion.on_refusal(now, refused, verdict.retry_after()) {
-            RefusalEffect::None => {}
-            RefusalEffect::Adapt => self.adapt(now, verdict),
-            RefusalEffect::Report => {
-                let refused = refused.map(|grant| (grant, now.saturating_sub(grant.at)));
-                self.refused_in_fleet(refused, now, verdict);
-            }
+        #[cfg(feature = "redis")]
+        self.report_refusal(now, refused, verdict);
+        if self.congestion.on_refusal(now, refused, verdict.retry_after()) {
+            self.adapt(now, verdict);
         }
     }
 
@@ -75,6 +69,8 @@ impl<W> Scheduler<W> {
     /// Records the result of the user's probe. `blocked`: the server still refuses.
     pub(crate) fn probed(&mut self, now: Duration, blocked: bool) {
         self.advance_to(now);
+        #[cfg(feature = "redis")]
+        self.report_probe(blocked);
         if self.congestion.probed(now, blocked) {
             self.unblocked_at = now;
         }

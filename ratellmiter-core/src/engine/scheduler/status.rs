@@ -114,7 +114,7 @@ impl<W> Scheduler<W> {
         if has_slots && let Some(kind) = self.budgets.first_exhausted(&self.reservation_of(*first)) {
             return Some(kind);
         }
-        if let Some(key) = self.congestion.lease().and_then(|lease| lease.grant.bottleneck.as_deref()) {
+        if let Some(key) = self.congestion.lease().and_then(|lease| lease.terms.bottleneck.as_deref()) {
             return self.budgets.named(key);
         }
         let (due, budget) = self.budgets.binding(&self.reservation_of(*first))?;

@@ -11,7 +11,7 @@ use crate::{
     engine::{
         call_id::{CallId, Grant},
         call_state::Request,
-        lease::{LeaseGrant, LeaseRequest},
+        lease::exchange::{LeaseGrant, LeaseRequest},
         scheduler::Scheduler,
     },
     fleet::connection::{Intent, Message, Reply},

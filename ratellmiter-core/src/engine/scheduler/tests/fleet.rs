@@ -5,7 +5,7 @@ use crate::log::row::BudgetKind;
 use std::collections::BTreeMap;
 
 use crate::{
-    engine::lease::{ByLimit, LeaseGrant},
+    engine::lease::{ByLimit, exchange::LeaseGrant},
     limits::on_disconnect::OnDisconnect,
 };
 

@@ -1,38 +1,21 @@
-//! Budgets that are shared with other processes.
+//! The exchange of leased budgets: the parts of reports and grants that are about budgets.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use super::Budgets;
 use crate::{
     engine::{
-        budgets::{
-            budget::{Budget, BudgetLease},
-            reservation::Reservation,
+        budgets::{budget::BudgetLease, reservation::Reservation},
+        lease::{
+            ByLimit,
+            exchange::{CapacityMessage, LeaseGrant, LeaseRequest, RateMessage, duration, whole},
         },
-        lease::{ByLimit, CapacityMessage, LeaseGrant, LeaseRequest, RateMessage, duration, whole},
     },
     judge::LimitKind,
     limits::{MAX_AMOUNT, cost::TokenEstimate},
-    log::row::BudgetKind,
 };
 
 impl Budgets {
-    /// Returns the budget with this name.
-    pub(crate) fn named(&self, key: &str) -> Option<BudgetKind> {
-        self.all.iter().map(|budget| budget.kind).find(|kind| kind.key() == key)
-    }
-
-    /// Returns the first budget whose leased share is too small for a call, or `None` if the call fits all of them.
-    pub(crate) fn first_exhausted(&self, reservation: &Reservation) -> Option<BudgetKind> {
-        let lacks_room = |budget: &&Budget| !budget.fits(budget.amount_of(&reservation.maximum));
-        self.all.iter().find(lacks_room).map(|budget| budget.kind)
-    }
-
-    /// Returns when the daily budgets, as other processes have used them, are expected to have room for the next call.
-    pub(crate) fn exhausted_until(&self) -> Duration {
-        self.all.iter().filter_map(Budget::exhausted_until).max().unwrap_or_default()
-    }
-
     /// Takes over the leased share of each budget. Without a grant the budgets are no longer shared.
     pub(crate) fn lease(&mut self, now: Duration, grant: Option<&LeaseGrant>) {
         self.fleet_estimate = grant

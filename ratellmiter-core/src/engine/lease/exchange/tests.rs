@@ -1,6 +1,7 @@
 //! Leases without a server: slots, reports, and the times of reports.
 
 use super::*;
+use crate::engine::lease::{KEEPALIVE, MIN_POLL_INTERVAL, PERIOD};
 
 fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -95,18 +96,18 @@ fn refusal_drops_all_slots_and_is_reported_at_once() {
 fn first_call_is_the_canary_and_its_outcome_is_reported() {
     let canary = || LeaseGrant { is_canary: true, episode: 1, paused: Some(9e5), ..grant(&[[0, 0, 1]]) };
     let mut accepted = lease(&canary());
-    assert_eq!(accepted.report(millis(1), 1).canary, Some(Outcome::Kept), "not sent yet");
+    assert_eq!(accepted.report(millis(1), 1).canary, Some(CanaryMessage::Kept), "not sent yet");
     assert!(accepted.use_slot(Duration::ZERO, 5));
     assert_eq!(accepted.report(millis(2), 0).canary, None, "in flight");
     accepted.end(4, Outcome::Accepted);
     assert_eq!(accepted.report(millis(3), 0).canary, None, "the end of another call");
     accepted.end(5, Outcome::Accepted);
-    assert_eq!(accepted.report(millis(4), 0).canary, Some(Outcome::Accepted));
+    assert_eq!(accepted.report(millis(4), 0).canary, Some(CanaryMessage::Accepted));
 
     let mut dropped = lease(&canary());
     dropped.use_slot(Duration::ZERO, 5);
     dropped.end(5, Outcome::Lost);
-    assert_eq!(dropped.report(millis(1), 0).canary, Some(Outcome::Lost));
+    assert_eq!(dropped.report(millis(1), 0).canary, Some(CanaryMessage::Lost));
 
     let mut refused = lease(&canary());
     refused.use_slot(Duration::ZERO, 5);
@@ -116,13 +117,13 @@ fn first_call_is_the_canary_and_its_outcome_is_reported() {
 
     let mut unsent = lease(&canary());
     let report = unsent.report(millis(1), 0);
-    assert_eq!((report.canary, unsent.due()), (Some(Outcome::Lost), None), "all calls have left the queue");
+    assert_eq!((report.canary, unsent.due()), (Some(CanaryMessage::Lost), None), "all calls have left the queue");
 }
 
 #[test]
 fn probe_replaces_the_canary() {
     let canary = LeaseGrant { is_canary: true, episode: 1, paused: Some(9e5), ..grant(&[[0, 0, 1]]) };
-    for (blocked, expected) in [(true, None), (false, Some(Outcome::Accepted))] {
+    for (blocked, expected) in [(true, None), (false, Some(CanaryMessage::Accepted))] {
         let mut lease = lease(&canary);
         assert!(lease.probe() && !lease.probe(), "once");
         assert_eq!(lease.due(), None, "no call is sent");
@@ -163,7 +164,7 @@ fn saved_ceilings_are_in_the_first_report() {
     let mut lease = Lease::new(ByLimit::from([("requests".to_owned(), 120.5)]), None);
     let reported = lease.report(Duration::ZERO, 0).ceilings;
     assert_eq!(reported, ByLimit::from([("requests".to_owned(), 120.5)]));
-    assert_eq!((lease.grant.ceilings.get("requests"), lease.grant.adapted.get("requests")), (Some(&120.5), None));
+    assert_eq!((lease.terms.ceilings.get("requests"), lease.terms.adapted.get("requests")), (Some(&120.5), None));
 }
 
 #[test]

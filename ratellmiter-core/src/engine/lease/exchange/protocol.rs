@@ -2,13 +2,9 @@
 
 use std::collections::BTreeMap;
 
-#[cfg(not(feature = "redis"))]
-use ratellmiter_macros::{Unserialized as Deserialize, Unserialized as Serialize};
-#[cfg(feature = "redis")]
 use serde::{Deserialize, Serialize};
 
-/// Amounts by the name of their limit.
-pub(crate) type ByLimit = BTreeMap<String, f64>;
+use crate::engine::lease::ByLimit;
 
 /// A report of a process, with which it requests its next lease.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
@@ -54,7 +50,7 @@ pub(crate) struct LeaseRequest {
     pub(crate) rates: BTreeMap<&'static str, RateMessage>,
     pub(crate) refusals: Vec<RefusalMessage>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) canary: Option<Outcome>,
+    pub(crate) canary: Option<CanaryMessage>,
     /// Input and output tokens of a call without an estimate, as measured by this process.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) typical_cost: Option<[u64; 2]>,
@@ -129,7 +125,7 @@ pub(crate) struct RefusalMessage {
 /// Result of the canary that this process was to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Outcome {
+pub(crate) enum CanaryMessage {
     Accepted,
     Lost,
     /// Not sent yet.
