@@ -114,7 +114,7 @@ pub mod tokens {
 
 /// Classification of outcomes.
 pub mod classify {
-    pub use crate::judge::{Evidence, judge};
+    pub use crate::judge::{Evidence, judge, judge_error};
     #[cfg(any(feature = "reqwest", feature = "reqwest-012"))]
     pub use crate::{judge::clients::ResponseError, observe::LlmResponseExt};
 }

@@ -17,7 +17,7 @@ use futures_core::Stream;
 
 pub use crate::{
     __classification as classification, __usage as usage,
-    call::{Call, IntoUsage},
+    call::{Call, run::choices::IntoUsage},
     judge::{
         classification::Classification,
         classify::Response,

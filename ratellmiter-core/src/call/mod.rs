@@ -1,8 +1,8 @@
-//! Functions for use inside of a `#[ratellmiter]` function, and the call that the attribute expands to.
+//! Functions for use inside of a call, which is that of a `#[ratellmiter]` function or of [`Limiter::run`].
 
 pub(crate) mod context;
 mod handover;
-mod run;
+pub(crate) mod run;
 pub(crate) mod stream;
 pub(crate) mod stream_item;
 mod ticket_holder;
@@ -19,7 +19,7 @@ use std::{
 
 use futures_core::Stream;
 
-pub use self::run::{By, ClassifyError, IntoUsage, NoUsage, ReadUsage, Runner, SourceChain};
+pub use self::run::Runner;
 #[doc(inline)]
 pub use crate::call::{context::observe, stream::attach};
 use crate::{
@@ -40,8 +40,8 @@ use crate::{
 
 /// Reports the usage of this task's call, for functions whose return value does not show it.
 ///
-/// Several reports are merged into one usage: the larger of each count. Returns `true` within a `#[ratellmiter]` function.
-/// Anywhere else it has no effect and returns `false`.
+/// Several reports are merged into one usage: the larger of each count. Returns `true` within a `#[ratellmiter]` function or
+/// the closure of [`Limiter::run`]. Anywhere else it has no effect and returns `false`.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {

@@ -15,7 +15,9 @@ pub(super) fn warn_unrecognised(error_type: &'static str) {
         tracing::warn!(
             error_type,
             "cannot tell whether this error is a refusal, so calls that fail with it are not retried: enable the feature \
-             of its client, implement ratellmiter_core::Classify for it, or use #[ratellmiter(classify = ...)]"
+             of its client, implement ratellmiter_core::Classify for it, or use #[ratellmiter(classify = ...)]; \
+             limiter.run needs limiter.runner().classify(...) also for a type that implements Classify, as in \
+             limiter.runner().classify(Classify::verdict)"
         );
     }
 }
@@ -25,8 +27,9 @@ pub(super) fn warn_of_unused_bounds() {
     static WARNED: AtomicBool = AtomicBool::new(false);
     if !WARNED.swap(true, Ordering::Relaxed) {
         tracing::warn!(
-            "`max_wait` and `max_queue` of a limiter apply only to calls that can return a rejection: give their functions \
-             the option `bounded`, and an error that is `From<ratellmiter_core::Rejected>`"
+            "`max_wait` and `max_queue` of a limiter apply only to calls that can return a rejection: give \
+             their functions the option `bounded`, or use limiter.runner().bounded(), and an error that is \
+             `From<ratellmiter_core::Rejected>`"
         );
     }
 }
@@ -36,7 +39,7 @@ pub(super) fn warn_of_client_retries() {
     static WARNED: AtomicBool = AtomicBool::new(false);
     if !WARNED.swap(true, Ordering::Relaxed) {
         tracing::warn!(
-            "the client below #[ratellmiter] tries refused requests again by itself; leave that to the limiter: \
+            "the client below the limiter tries refused requests again by itself; leave that to the limiter: \
              async-openai `Client::with_http_service` with `ratellmiter_core::observe::openai_service`, reqwest \
              `ClientBuilder::retry(reqwest::retry::never())`, reqwest-middleware without `RetryTransientMiddleware`, aws \
              `RetryConfig::disabled()`"

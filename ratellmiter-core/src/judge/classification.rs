@@ -1,8 +1,8 @@
 //! The classification of an outcome, before it is completed by the observed response.
 
-use std::any::type_name;
+use std::{any::type_name, time::SystemTime};
 
-use super::verdict::Verdict;
+use super::{classify::Response, rules::judge, verdict::Verdict};
 
 /// The classification of a return value or of an item of a stream.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -21,6 +21,12 @@ impl Classification {
     /// Creates a classification that stands, whatever response was observed.
     pub(crate) fn decided(verdict: Verdict) -> Self {
         Self { verdict: Some(verdict), is_final: true, is_before_response: false, error_type: "" }
+    }
+
+    /// Creates the classification of a value that is a response.
+    pub(crate) fn of_response(response: &(impl Response + ?Sized)) -> Self {
+        let verdict = judge(&response.evidence(), SystemTime::now());
+        Self { is_before_response: response.is_before_response(), ..Self::decided(verdict) }
     }
 
     /// Creates the classification of an error of type `E`.

@@ -6,13 +6,12 @@
 //! `__classification!` calls a method that several traits offer, each on one more reference to [`Dispatch`] than the next.
 //! Method lookup takes the first that applies.
 
-use std::{convert::Infallible, error::Error, fmt::Display, ops::Deref, time::SystemTime};
+use std::{convert::Infallible, error::Error, fmt::Display, ops::Deref};
 
 use super::{
     classification::Classification,
     classify::{Classify, Response},
     error_chain::{by_chain, by_text},
-    rules::judge,
     verdict::Verdict,
 };
 use crate::providers::usage::{HasUsage, Usage};
@@ -67,8 +66,7 @@ pub trait OkByResponse {
 
 impl<T: Response> OkByResponse for &Dispatch<'_, T> {
     fn classify_ok(&self) -> Classification {
-        let verdict = judge(&self.0.evidence(), SystemTime::now());
-        Classification { is_before_response: self.0.is_before_response(), ..Classification::decided(verdict) }
+        Classification::of_response(self.0)
     }
 }
 

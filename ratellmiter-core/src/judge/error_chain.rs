@@ -16,14 +16,36 @@ const MAX_CHAIN: usize = 64;
 const MAX_TEXT_BYTES: usize = 64 << 10;
 
 /// Returns the verdict on the first error in the source chain that belongs to a known client, or else on the first whose
-/// text is recognised.
-pub(crate) fn by_chain(error: &(dyn Error + 'static)) -> Option<Verdict> {
+/// text is recognised. Returns `None` if none of them is.
+///
+/// It is for a classification of your own of an error that contains others:
+///
+/// ```
+/// use ratellmiter_core::{Classify, Verdict, classify::judge_error};
+///
+/// enum ApiError {
+///     Client(Box<dyn std::error::Error>),
+///     Empty,
+/// }
+///
+/// impl Classify for ApiError {
+///     fn verdict(&self) -> Verdict {
+///         match self {
+///             Self::Client(error) => judge_error(&**error).unwrap_or(Verdict::Failed),
+///             Self::Empty => Verdict::Failed,
+///         }
+///     }
+/// }
+/// # assert_eq!(ApiError::Client("429 Too Many Requests".into()).verdict(), Verdict::rate_limited());
+/// ```
+#[must_use]
+pub fn by_chain(error: &(dyn Error + 'static)) -> Option<Verdict> {
     let chain = || iter::successors(Some(error), |&error| error.source()).take(MAX_CHAIN);
     chain().find_map(clients::verdict).or_else(|| chain().find_map(by_text))
 }
 
 /// Returns the verdict on the text of an error, if it is recognised.
-pub(super) fn by_text<E: Display + ?Sized>(error: &E) -> Option<Verdict> {
+pub(crate) fn by_text<E: Display + ?Sized>(error: &E) -> Option<Verdict> {
     let mut text = Truncated(String::new());
     // Fails once the text is long enough.
     let _ = write!(text, "{error}");

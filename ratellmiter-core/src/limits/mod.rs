@@ -149,7 +149,8 @@ impl Limits {
     /// Limits the time a call may spend queued, over all its attempts. Unlimited by default.
     ///
     /// It applies to calls that can return [`Rejected`](crate::Rejected): those of
-    /// [`Limiter::acquire_with`](crate::Limiter::acquire_with), and functions with the option `bounded` of the attribute.
+    /// [`Limiter::acquire_with`](crate::Limiter::acquire_with), and functions and [runners](crate::Limiter::runner) with a bound
+    /// or with `bounded`.
     #[must_use]
     pub const fn max_wait(mut self, wait: Duration) -> Self {
         self.max_wait = Some(wait);

@@ -19,7 +19,7 @@ pub struct Usage {
     pub output: u64,
 }
 
-/// A value that has the usage of its call. If the value of a `#[ratellmiter]` function does, the call is settled with it.
+/// A value that has the usage of its call. The call of a `#[ratellmiter]` function that returns one is settled with it.
 ///
 /// Implemented for bodies, as a `serde_json::Value`, text or bytes, in all shapes that [`Usage::from_json`] and
 /// [`Usage::from_text`] know, and, with their features, for the answers of clients. For an answer of your own:

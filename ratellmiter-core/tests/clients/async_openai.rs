@@ -273,3 +273,16 @@ mod usage {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn function_form_settles_the_usage_of_an_answer() {
+    let server = Server::start(vec![success()]);
+    let client = client(&server.url()).with_http_service(openai_service(http()));
+    let limiter = budget();
+    let message = ChatCompletionRequestUserMessage::from("hi");
+    let request =
+        CreateChatCompletionRequestArgs::default().model("gpt-4o").messages([message.into()]).build().unwrap();
+    let answer = limiter.run(async || client.chat().create(request.clone()).await).await.unwrap();
+    assert_eq!(answer.usage.map(|usage| usage.total_tokens), Some(2));
+    assert_eq!(taken(&limiter), (2, 0));
+}

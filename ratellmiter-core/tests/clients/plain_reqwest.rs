@@ -40,6 +40,13 @@ async fn only_rate_limits_and_overloads_are_retried() {
 }
 
 #[tokio::test]
+async fn function_form_retries_a_refused_response() {
+    let (server, client) = (answers(&[429, 200]), reqwest::Client::new());
+    let response = limiter().run(|| client.get(server.url()).send()).await.unwrap();
+    assert_eq!((response.status().as_u16(), server.requests()), (200, 2));
+}
+
+#[tokio::test]
 async fn unreachable_server_is_not_a_refusal() {
     let address = {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

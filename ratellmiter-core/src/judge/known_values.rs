@@ -1,0 +1,74 @@
+//! The values of known types, found at run time: for [`Limiter::run`](crate::Limiter::run), which is generic over its value.
+//!
+//! The attribute finds these types, and others that implement the traits, by [`dispatch`](super::dispatch).
+
+use std::any::Any;
+
+use serde_json::Value;
+
+use super::classify::Response;
+use crate::providers::usage::{HasUsage, Usage};
+
+/// Returns the value as a response, if it is of a type that can be a refusal.
+pub(crate) fn as_response(value: &dyn Any) -> Option<&dyn Response> {
+    RESPONSES.iter().find_map(|response| response(value))
+}
+
+/// Returns the usage of a value of a known type, if the value shows it.
+pub(crate) fn usage(value: &dyn Any) -> Option<Usage> {
+    USAGES.iter().find_map(|usage| usage(value))
+}
+
+type AsResponse = fn(&dyn Any) -> Option<&dyn Response>;
+
+const RESPONSES: &[AsResponse] = &[
+    response::<Value>,
+    response::<http::Response<()>>,
+    response::<http::Response<Value>>,
+    response::<http::Response<String>>,
+    response::<http::Response<&'static str>>,
+    response::<http::Response<Vec<u8>>>,
+    response::<http::Response<bytes::Bytes>>,
+    #[cfg(feature = "reqwest")]
+    response::<reqwest::Response>,
+    #[cfg(feature = "reqwest")]
+    response::<http::Response<reqwest::Body>>,
+    #[cfg(feature = "reqwest-012")]
+    response::<reqwest_012::Response>,
+    #[cfg(feature = "reqwest-012")]
+    response::<http::Response<reqwest_012::Body>>,
+    #[cfg(feature = "async-openai")]
+    response::<async_openai::types::responses::Response>,
+];
+
+const USAGES: &[fn(&dyn Any) -> Option<Usage>] = &[
+    usage_of::<Usage>,
+    usage_of::<Value>,
+    usage_of::<String>,
+    usage_of::<&'static str>,
+    usage_of::<Vec<u8>>,
+    usage_of::<bytes::Bytes>,
+    usage_of::<http::Response<Value>>,
+    usage_of::<http::Response<String>>,
+    usage_of::<http::Response<&'static str>>,
+    usage_of::<http::Response<Vec<u8>>>,
+    usage_of::<http::Response<bytes::Bytes>>,
+    #[cfg(feature = "async-openai")]
+    usage_of::<async_openai::types::chat::CreateChatCompletionResponse>,
+    #[cfg(feature = "async-openai")]
+    usage_of::<async_openai::types::responses::Response>,
+    #[cfg(feature = "genai")]
+    usage_of::<genai::chat::ChatResponse>,
+    #[cfg(feature = "genai")]
+    usage_of::<genai::embed::EmbedResponse>,
+    #[cfg(feature = "rig")]
+    usage_of::<rig_core::completion::CompletionResponse>,
+];
+
+fn response<T: Response + 'static>(value: &dyn Any) -> Option<&dyn Response> {
+    value.downcast_ref::<T>().map(|value| value as &dyn Response)
+}
+
+fn usage_of<T: HasUsage + 'static>(value: &dyn Any) -> Option<Usage> {
+    value.downcast_ref::<T>()?.usage()
+}
