@@ -171,7 +171,7 @@ fn warning(kind: BudgetKind, provider: Provider) -> Option<String> {
     let (key, limits) = (kind.key(), limits_of(provider));
     let is_documented = provider == Provider::Generic || provider.limits().any(|limit| limit == key);
     if !is_counted(kind, provider) {
-        Some(format!("{key} never binds: {provider} does not count it; its limits are {limits}"))
+        Some(format!("{key} has no effect: {provider} does not count it; its limits are {limits}"))
     } else if is_documented || kind.is_daily() {
         None
     } else {
@@ -223,14 +223,20 @@ impl File {
                 "shared_namespace" => file.shared_namespace = Some(sharing::namespace(value)?),
                 "shared_on_disconnect" => file.shared_on_disconnect = Some(OnDisconnect::of(value)?),
                 "models" => {
-                    let models = value.table("a map")?.iter().map(|(name, value)| {
-                        let name = name.get_ref().as_ref();
-                        Ok((name.to_owned(), LimitOverrides::from_table(name, Value(value))?))
-                    });
+                    let models =
+                        value.table("a table for each model: [models.\"NAME\"]")?.iter().map(|(name, value)| {
+                            let name = name.get_ref().as_ref();
+                            Ok((name.to_owned(), LimitOverrides::from_table(name, Value(value))?))
+                        });
                     file.models = models.collect::<Result<_, FileError>>()?;
                 }
                 name if common.contains(&name) => {
                     file.limits.set(name, value)?;
+                }
+                "requests_per_minute" => {
+                    let hint = "the rate of all models is `default_rate_limit`, that of one is in [models.\"NAME\"]";
+                    let problem = format!("unknown field `requests_per_minute`; {hint}");
+                    return Err(FileError { at: key.span().start, problem });
                 }
                 name => {
                     let shared = ["shared", "shared_namespace", "shared_on_disconnect"];

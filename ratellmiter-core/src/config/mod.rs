@@ -7,6 +7,7 @@
 //! ```toml
 //! default_rate_limit = 300            # calls a minute for models that are not named below
 //! log_directory = "ratellmiter_logs"
+//! provider = "generic"                # of models without one of their own
 //! max_in_flight = 50
 //! max_attempts = 20
 //! adaptive = true
@@ -53,14 +54,14 @@ pub(crate) mod sharing;
 mod values;
 mod variables;
 
-use std::{collections::HashMap, env, error::Error, fmt, io, path::PathBuf, time::Duration};
+use std::{collections::HashMap, env, error::Error, fmt, io, path::PathBuf, sync::Once, time::Duration};
 
 pub use crate::limits::InvalidRamp;
 
 pub(crate) use self::{file::warnings, sharing::Sharing};
 use self::{
     file::{File, LimitOverrides},
-    variables::{OFF, Variables},
+    variables::Variables,
 };
 
 use crate::{
@@ -97,8 +98,11 @@ impl Config {
     /// # Panics
     /// If `requests_per_minute` is 0.
     #[must_use]
-    pub fn default_rate_limit(self, requests_per_minute: u32) -> Self {
-        self.map(|limits| limits.requests_per_minute(requests_per_minute))
+    #[track_caller]
+    pub fn default_rate_limit(mut self, requests_per_minute: u32) -> Self {
+        // A closure would hide the caller from the panic.
+        self.limits = self.limits.requests_per_minute(requests_per_minute);
+        self
     }
 
     /// Sets the directory of the log. `ratellmiter_logs` in the working directory by default.
@@ -113,8 +117,10 @@ impl Config {
     /// # Panics
     /// If `calls` is 0.
     #[must_use]
-    pub fn max_in_flight(self, calls: u32) -> Self {
-        self.map(|limits| limits.max_in_flight(calls))
+    #[track_caller]
+    pub fn max_in_flight(mut self, calls: u32) -> Self {
+        self.limits = self.limits.max_in_flight(calls);
+        self
     }
 
     /// Sets the time whose unused budget may be sent at once, see [`Limits::burst_window`]. Zero by default.
@@ -146,8 +152,10 @@ impl Config {
     /// # Panics
     /// If `attempts` is 0.
     #[must_use]
-    pub fn max_attempts(self, attempts: u32) -> Self {
-        self.map(|limits| limits.max_attempts(attempts))
+    #[track_caller]
+    pub fn max_attempts(mut self, attempts: u32) -> Self {
+        self.limits = self.limits.max_attempts(attempts);
+        self
     }
 
     /// Sets the provider for models without one, which determines how tokens are counted. [`Provider::Generic`] by default.
@@ -166,6 +174,12 @@ impl Config {
     #[must_use]
     pub fn max_queue(self, calls: u32) -> Self {
         self.map(|limits| limits.max_queue(calls))
+    }
+
+    /// Sets whether limiters do anything, see [`Limits::enabled`]. On by default.
+    #[must_use]
+    pub fn enabled(self, enabled: bool) -> Self {
+        self.map(|limits| limits.enabled(enabled))
     }
 
     fn map(mut self, change: impl FnOnce(Limits) -> Limits) -> Self {
@@ -238,7 +252,7 @@ impl fmt::Display for ConfigError {
             Self::HiddenVariable { name, problem } => write!(f, "the environment variable {name} is {problem}"),
             Self::CannotShare { place } => write!(
                 f,
-                "{place} has limiters shared, but this program is built without the feature `redis` of ratellmiter-core"
+                "{place} asks for shared limiters, but this program is built without the feature `redis` of ratellmiter-core"
             ),
         }
     }
@@ -266,9 +280,13 @@ pub(crate) struct Settings {
 
 impl Settings {
     /// Returns the settings in force before [`load`](Self::load): the defaults. `RATELLMITER=off` applies already, so that
-    /// users can disable pacing in their tests.
+    /// users can disable pacing in their tests. Another value than `off` and `on` is warned about once.
     pub(crate) fn before_start() -> Self {
-        let off = env::var_os(OFF.0).is_some_and(|value| value == OFF.1);
+        static WARNED: Once = Once::new();
+        let off = Variables::off(|name| env::var_os(name)).unwrap_or_else(|error| {
+            WARNED.call_once(|| tracing::warn!("{error}"));
+            false
+        });
         Self {
             log_directory: log::DIRECTORY.into(),
             defaults: Limits::per_minute(DEFAULT_RATE_LIMIT.get()),

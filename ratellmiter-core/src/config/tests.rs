@@ -1,6 +1,6 @@
 //! Precedence of code, file and environment, and error messages.
 
-use std::{fs, num::NonZeroU64};
+use std::{fs, num::NonZeroU64, panic, sync::mpsc, thread};
 
 use super::*;
 
@@ -80,6 +80,20 @@ fn off_disables_pacing_of_all_models() {
 }
 
 #[test]
+fn variable_that_disables_pacing_ignores_case() {
+    for (value, off) in [("off", true), ("OFF", true), ("Off", true), ("on", false), ("ON", false)] {
+        assert_eq!(variables(&[("RATELLMITER", value)]).unwrap().off, off, "{value}");
+    }
+}
+
+#[test]
+fn configured_code_can_disable_pacing() {
+    let code = Config::new().enabled(false);
+    assert!(!settings(&code, "", &[]).limits("m", None).enabled);
+    assert!(settings(&code, "enabled = true", &[]).limits("m", None).enabled);
+}
+
+#[test]
 fn file_error_is_one_line_with_place_and_range() {
     assert_eq!(
         file_error("\n[models.m]\nrequests = 5"),
@@ -100,7 +114,18 @@ fn file_error_is_one_line_with_place_and_range() {
         ("ramp = { start = 0.5 }", "allowed is \"off\" or { start = 0.25, step = 0.10 }"),
         ("burst_window = 61", "a burst of 61 seconds; allowed are 0 to 60 seconds"),
         ("burst_window = nan", "allowed are 0 to 60 seconds"),
-        ("burst_window = \"1m\"", "line 1, column 16, key `burst_window`"),
+        (
+            "burst_window = \"1m\"",
+            "line 1, column 16, key `burst_window`: invalid type: string \"1m\", expected seconds from 0 to 60",
+        ),
+        ("max_wait = \"30s\"", "invalid type: string \"30s\", expected seconds of more than 0 and at most 86400"),
+        ("enabled = \"no\"", "invalid type: string \"no\", expected true or false"),
+        ("log_directory = 5", "invalid type: integer `5`, expected the path of a directory"),
+        ("models = 5", "invalid type: integer `5`, expected a table for each model: [models.\"NAME\"]"),
+        (
+            "requests_per_minute = 5",
+            "unknown field `requests_per_minute`; the rate of all models is `default_rate_limit`, that of one is in [models.\"NAME\"]",
+        ),
         ("[models\n", "line 1"),
     ] {
         let message = file_error(text);
@@ -150,9 +175,29 @@ fn variable_error_names_variable_and_allowed_values() {
 }
 
 #[test]
-#[should_panic(expected = "the number must be at least 1")]
-fn rate_limit_of_zero_panics() {
-    let _ = Config::new().default_rate_limit(0);
+fn panic_for_zero_names_the_argument_and_the_caller() {
+    type Change = fn() -> Limits;
+
+    let thread = thread::current().id();
+    let (sender, panics) = mpsc::channel();
+    panic::set_hook(Box::new(move |info| {
+        if thread::current().id() == thread {
+            let _ = sender.send(info.to_string());
+        }
+    }));
+    let changes: [(&str, Change); 5] = [
+        ("requests_per_minute", || Limits::per_minute(0)),
+        ("requests_per_minute", || Config::new().default_rate_limit(0).limits),
+        ("max_in_flight", || Config::new().max_in_flight(0).limits),
+        ("max_attempts", || Config::new().max_attempts(0).limits),
+        ("tokens_per_day", || Limits::per_minute(1).tokens_per_day(0)),
+    ];
+    let caught = changes.map(|(_, change)| panic::catch_unwind(change).is_err());
+    drop(panic::take_hook());
+    assert_eq!(caught, [true; 5]);
+    for ((name, _), message) in changes.iter().zip(panics.try_iter()) {
+        assert!(message.contains(&format!("{name} must be at least 1")) && message.contains(file!()), "{message}");
+    }
 }
 
 #[test]

@@ -51,6 +51,11 @@ impl<'a> Value<'a> {
 
     /// Returns the error for a value of another type than expected.
     fn wrong_type(self, expected: &str) -> FileError {
+        self.unexpected_type(&format!(", expected {expected}"))
+    }
+
+    /// As [`wrong_type`](Self::wrong_type), with `suffix` at the end of the message.
+    fn unexpected_type(self, suffix: &str) -> FileError {
         let found = match self.0.get_ref() {
             DeValue::Boolean(is_true) => Unexpected::Bool(*is_true),
             DeValue::Float(number) => match float(number) {
@@ -58,7 +63,7 @@ impl<'a> Value<'a> {
                 None => return self.error(FLOAT_OVERFLOW),
             },
             DeValue::Integer(number) => match integer(number) {
-                Some(number) => return self.error(format!("invalid type: {}, expected {expected}", display(number))),
+                Some(number) => return self.error(format!("invalid type: {}{suffix}", display(number))),
                 None => return self.error(INTEGER_OVERFLOW),
             },
             DeValue::String(text) => Unexpected::Str(text),
@@ -66,7 +71,7 @@ impl<'a> Value<'a> {
             DeValue::Table(_) => Unexpected::Map,
             DeValue::Datetime(_) => Unexpected::Other("date or time"),
         };
-        self.error(format!("invalid type: {found}, expected {expected}"))
+        self.error(format!("invalid type: {found}{suffix}"))
     }
 
     pub(super) fn table(self, expected: &str) -> Result<&'a DeTable<'a>, FileError> {
@@ -83,77 +88,71 @@ impl<'a> Value<'a> {
     }
 
     pub(super) fn path(self) -> Result<PathBuf, FileError> {
-        self.text("path string").map(PathBuf::from)
+        self.text("the path of a directory").map(PathBuf::from)
     }
 
     pub(super) fn flag(self) -> Result<bool, FileError> {
-        self.0.get_ref().as_bool().ok_or_else(|| self.wrong_type("a boolean"))
+        self.0.get_ref().as_bool().ok_or_else(|| self.wrong_type("true or false"))
     }
 
     /// Reads a whole number in `range`. Errors name the range `allowed`, which may be smaller.
-    fn whole(
-        self,
-        expected: &str,
-        range: RangeInclusive<u64>,
-        allowed: &RangeInclusive<u64>,
-    ) -> Result<u64, FileError> {
+    fn whole(self, range: RangeInclusive<u64>, allowed: &RangeInclusive<u64>) -> Result<u64, FileError> {
         let DeValue::Integer(number) = self.0.get_ref() else {
-            return Err(self.wrong_type(expected).with_range(allowed));
+            return Err(self.unexpected_type("").with_range(allowed));
         };
         let number = integer(number).ok_or_else(|| self.error(INTEGER_OVERFLOW).with_range(allowed))?;
         u64::try_from(number).ok().filter(|number| range.contains(number)).ok_or_else(|| {
             let wrong = if is_large(number) { "type" } else { "value" };
-            self.error(format!("invalid {wrong}: {}, expected {expected}", display(number))).with_range(allowed)
+            self.error(format!("invalid {wrong}: {}", display(number))).with_range(allowed)
         })
     }
 
     /// Reads a whole number of at least 0.
     pub(super) fn count(self) -> Result<u32, FileError> {
         let allowed = 0..=u64::from(u32::MAX);
-        let number = self.whole("u32", allowed.clone(), &allowed)?;
+        let number = self.whole(allowed.clone(), &allowed)?;
         Ok(u32::try_from(number).unwrap_or(u32::MAX))
     }
 
     /// Reads a whole number of at least 1.
     pub(super) fn positive(self) -> Result<NonZeroU32, FileError> {
         let allowed = 1..=u64::from(u32::MAX);
-        let number = self.whole("a nonzero u32", allowed.clone(), &allowed)?;
+        let number = self.whole(allowed.clone(), &allowed)?;
         Ok(u32::try_from(number).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MAX))
     }
 
     /// Reads a limit of tokens, or of a day.
     pub(super) fn budget(self) -> Result<NonZeroU64, FileError> {
         let allowed = 1..=MAX_AMOUNT;
-        let number = self.whole("a nonzero u64", 1..=u64::MAX, &allowed)?;
+        let number = self.whole(1..=u64::MAX, &allowed)?;
         let fitting = NonZeroU64::new(number).filter(|amount| allowed.contains(&amount.get()));
         fitting.ok_or_else(|| self.error(format!("a limit of {number}")).with_range(&allowed))
     }
 
-    fn number(self) -> Result<f64, FileError> {
+    fn number(self, expected: &str) -> Result<f64, FileError> {
         match self.0.get_ref() {
             DeValue::Float(number) => float(number).ok_or_else(|| self.error(FLOAT_OVERFLOW)),
             #[allow(clippy::cast_precision_loss)] // Numbers that lose precision are out of every range.
             DeValue::Integer(number) => {
                 integer(number).map(|number| number as f64).ok_or_else(|| self.error(INTEGER_OVERFLOW))
             }
-            _ => Err(self.wrong_type("f64")),
+            _ => Err(self.wrong_type(expected)),
         }
     }
 
     /// Reads the longest time that calls may wait, in seconds.
     pub(super) fn max_wait(self) -> Result<Duration, FileError> {
-        let seconds = self.number()?;
+        let range = format!("more than 0 and at most {MAX_WAIT_SECONDS}");
+        let seconds = self.number(&format!("seconds of {range}"))?;
         let wait = Duration::try_from_secs_f64(seconds).ok();
-        wait.filter(|wait| !wait.is_zero() && seconds <= MAX_WAIT_SECONDS).ok_or_else(|| {
-            self.error(format!(
-                "a wait of {seconds} seconds; allowed are more than 0 and up to {MAX_WAIT_SECONDS} seconds"
-            ))
-        })
+        wait.filter(|wait| !wait.is_zero() && seconds <= MAX_WAIT_SECONDS)
+            .ok_or_else(|| self.error(format!("a wait of {seconds} seconds; a wait must be {range} seconds")))
     }
 
     /// Reads a burst window in seconds.
     pub(super) fn burst_window(self) -> Result<Duration, FileError> {
-        let (seconds, longest) = (self.number()?, MAX_BURST_WINDOW.as_secs_f64());
+        let longest = MAX_BURST_WINDOW.as_secs_f64();
+        let seconds = self.number(&format!("seconds from 0 to {longest}"))?;
         if (0.0..=longest).contains(&seconds) {
             Ok(Duration::from_secs_f64(seconds))
         } else {
@@ -167,7 +166,7 @@ impl<'a> Value<'a> {
             DeValue::String(word) if word == "off" => Ok(None),
             DeValue::String(word) => Err(self.error(format!("{word:?} is not a ramp; {ALLOWED_RAMPS}"))),
             DeValue::Table(table) => {
-                let part = |key| table.get(key).and_then(|value| Value(value).number().ok());
+                let part = |key| table.get(key).and_then(|value| Value(value).number("a fraction of the rate").ok());
                 let (Some(start), Some(step), 2) = (part("start"), part("step"), table.len()) else {
                     return Err(self.error(ALLOWED_RAMPS));
                 };
@@ -179,7 +178,9 @@ impl<'a> Value<'a> {
 
     /// Reads the name of a provider.
     pub(super) fn provider(self) -> Result<Provider, FileError> {
-        self.text("a string")?.parse::<Provider>().map_err(|error| self.error(error.to_string()))
+        let names =
+            Provider::ALL.iter().map(|provider| format!("{:?}", provider.name())).collect::<Vec<_>>().join(", ");
+        self.text(&format!("one of {names}"))?.parse::<Provider>().map_err(|error| self.error(error.to_string()))
     }
 }
 

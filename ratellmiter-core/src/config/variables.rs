@@ -1,6 +1,10 @@
 //! The environment variables.
 
-use std::{ffi::OsString, num::NonZeroU32, path::PathBuf};
+use std::{
+    ffi::{OsStr, OsString},
+    num::NonZeroU32,
+    path::PathBuf,
+};
 
 use super::{ConfigError, sharing::Url};
 use crate::config::sharing;
@@ -8,8 +12,8 @@ use crate::config::sharing;
 /// The name of the configuration file.
 const FILE: &str = "ratellmiter.toml";
 
-/// Environment variable and value that disable pacing.
-pub(super) const OFF: (&str, &str) = ("RATELLMITER", "off");
+/// The environment variable that disables pacing.
+const SWITCH: &str = "RATELLMITER";
 
 /// Settings of the environment variables.
 #[derive(Debug, Default)]
@@ -24,13 +28,9 @@ pub(super) struct Variables {
 impl Variables {
     /// Reads the variables with `get`.
     pub(super) fn from_env(get: impl Fn(&str) -> Option<OsString>) -> Result<Self, ConfigError> {
+        let off = Self::off(&get)?;
         // An empty variable counts as unset.
         let get = |name| get(name).filter(|value| !value.is_empty());
-        let rejected = |name, value: OsString, allowed| ConfigError::Variable {
-            name,
-            value: value.to_string_lossy().into_owned(),
-            allowed,
-        };
         let rate_limit = "RATELLMITER_RATE_LIMIT";
         Ok(Self {
             logs: get("RATELLMITER_LOGS").map(Into::into),
@@ -42,20 +42,26 @@ impl Variables {
                     None => {
                         return Err(rejected(
                             rate_limit,
-                            value,
+                            &value,
                             "a whole number of calls a minute from 1 to 4294967295",
                         ));
                     }
                     rate => rate,
                 },
             },
-            off: match get(OFF.0) {
-                None => false,
-                Some(value) if value == "on" => false,
-                Some(value) if value == OFF.1 => true,
-                Some(value) => return Err(rejected(OFF.0, value, "\"on\" or \"off\"")),
-            },
+            off,
         })
+    }
+
+    /// Returns `true` if a variable, read with `get`, disables pacing.
+    pub(super) fn off(get: impl Fn(&str) -> Option<OsString>) -> Result<bool, ConfigError> {
+        match get(SWITCH) {
+            Some(value) if value.eq_ignore_ascii_case("off") => Ok(true),
+            Some(value) if !value.is_empty() && !value.eq_ignore_ascii_case("on") => {
+                Err(rejected(SWITCH, &value, "\"on\" or \"off\""))
+            }
+            _ => Ok(false),
+        }
     }
 
     /// Returns the path of the configuration file: the path in the environment, even if it does not exist, or the first
@@ -67,4 +73,8 @@ impl Variables {
         };
         self.config.clone().or_else(default)
     }
+}
+
+fn rejected(name: &'static str, value: &OsStr, allowed: &'static str) -> ConfigError {
+    ConfigError::Variable { name, value: value.to_string_lossy().into_owned(), allowed }
 }

@@ -60,9 +60,10 @@ impl Limits {
     /// # Panics
     /// If `requests` is 0.
     #[must_use]
+    #[track_caller]
     pub const fn per_minute(requests: u32) -> Self {
         Self {
-            requests_per_minute: calls(requests),
+            requests_per_minute: calls(requests, "requests_per_minute must be at least 1"),
             budgets: [None; BudgetKind::ALL.len()],
             provider: Provider::Generic,
             max_in_flight: None,
@@ -89,8 +90,9 @@ impl Limits {
     /// # Panics
     /// If `requests` is 0.
     #[must_use]
+    #[track_caller]
     pub const fn requests_per_minute(mut self, requests: u32) -> Self {
-        self.requests_per_minute = calls(requests);
+        self.requests_per_minute = calls(requests, "requests_per_minute must be at least 1");
         self
     }
 
@@ -99,8 +101,9 @@ impl Limits {
     /// # Panics
     /// If `requests` is 0.
     #[must_use]
+    #[track_caller]
     pub const fn requests_per_day(self, requests: u64) -> Self {
-        self.budget(BudgetKind::RequestsPerDay, amount(requests))
+        self.budget(BudgetKind::RequestsPerDay, amount(requests, "requests_per_day must be at least 1"))
     }
 
     /// Limits the tokens a minute, as the [`provider`](Self::provider) counts them. Unlimited by default.
@@ -108,8 +111,9 @@ impl Limits {
     /// # Panics
     /// If `tokens` is 0.
     #[must_use]
+    #[track_caller]
     pub const fn tokens_per_minute(self, tokens: u64) -> Self {
-        self.budget(BudgetKind::TokensPerMinute, amount(tokens))
+        self.budget(BudgetKind::TokensPerMinute, amount(tokens, "tokens_per_minute must be at least 1"))
     }
 
     /// Limits the input tokens a minute. Unlimited by default.
@@ -117,8 +121,9 @@ impl Limits {
     /// # Panics
     /// If `tokens` is 0.
     #[must_use]
+    #[track_caller]
     pub const fn input_tokens_per_minute(self, tokens: u64) -> Self {
-        self.budget(BudgetKind::InputTokensPerMinute, amount(tokens))
+        self.budget(BudgetKind::InputTokensPerMinute, amount(tokens, "input_tokens_per_minute must be at least 1"))
     }
 
     /// Limits the output tokens a minute. Unlimited by default.
@@ -126,8 +131,9 @@ impl Limits {
     /// # Panics
     /// If `tokens` is 0.
     #[must_use]
+    #[track_caller]
     pub const fn output_tokens_per_minute(self, tokens: u64) -> Self {
-        self.budget(BudgetKind::OutputTokensPerMinute, amount(tokens))
+        self.budget(BudgetKind::OutputTokensPerMinute, amount(tokens, "output_tokens_per_minute must be at least 1"))
     }
 
     /// Limits the tokens in any 24 hours. They are not spread over the day. Unlimited by default.
@@ -135,8 +141,9 @@ impl Limits {
     /// # Panics
     /// If `tokens` is 0.
     #[must_use]
+    #[track_caller]
     pub const fn tokens_per_day(self, tokens: u64) -> Self {
-        self.budget(BudgetKind::TokensPerDay, amount(tokens))
+        self.budget(BudgetKind::TokensPerDay, amount(tokens, "tokens_per_day must be at least 1"))
     }
 
     /// Sets the provider, by whose rules tokens are charged and refunded. [`Provider::Generic`] by default.
@@ -171,8 +178,9 @@ impl Limits {
     /// # Panics
     /// If `in_flight` is 0.
     #[must_use]
+    #[track_caller]
     pub const fn max_in_flight(mut self, in_flight: u32) -> Self {
-        self.max_in_flight = Some(calls(in_flight));
+        self.max_in_flight = Some(calls(in_flight, "max_in_flight must be at least 1"));
         self
     }
 
@@ -254,8 +262,9 @@ impl Limits {
     /// # Panics
     /// If `attempts` is 0.
     #[must_use]
+    #[track_caller]
     pub const fn max_attempts(mut self, attempts: u32) -> Self {
-        self.max_attempts = calls(attempts);
+        self.max_attempts = calls(attempts, "max_attempts must be at least 1");
         self
     }
 
@@ -267,7 +276,8 @@ impl Limits {
     }
 }
 
-/// Writes the limits that must be the same in all processes that share a limiter, in one line.
+/// Writes the limits that must be the same in all processes that share a limiter, in one line. Attempts, bounds on waiting and
+/// [`enabled`](Limits::enabled) are left out.
 impl fmt::Display for Limits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} requests a minute", self.requests_per_minute)?;
@@ -293,15 +303,17 @@ impl fmt::Display for Limits {
     }
 }
 
-/// Checks a number of calls.
-const fn calls(number: u32) -> NonZeroU32 {
-    NonZeroU32::new(number).expect("the number must be at least 1")
+/// Checks a number of calls. Panics with `message` if it is 0.
+#[track_caller]
+const fn calls(number: u32, message: &'static str) -> NonZeroU32 {
+    NonZeroU32::new(number).expect(message)
 }
 
-/// Checks an amount of a budget, and clamps it so that sums cannot overflow.
-const fn amount(number: u64) -> NonZeroU64 {
+/// Checks an amount of a budget, and clamps it so that sums cannot overflow. Panics with `message` if it is 0.
+#[track_caller]
+const fn amount(number: u64, message: &'static str) -> NonZeroU64 {
     let clamped = if number > MAX_AMOUNT { MAX_AMOUNT } else { number };
-    NonZeroU64::new(clamped).expect("the amount must be at least 1")
+    NonZeroU64::new(clamped).expect(message)
 }
 
 /// The largest amount of a budget.

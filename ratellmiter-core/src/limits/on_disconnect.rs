@@ -19,7 +19,9 @@ pub enum OnDisconnect {
 impl fmt::Display for OnDisconnect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Degrade => "this process continues with its last share of the limits",
+            Self::Degrade => {
+                "this process continues with its last share of the limits, or without one with the full limits"
+            }
             Self::Wait => "calls wait until the limiter can be shared again",
             Self::FullLimits => "this process continues with the full limits",
         })

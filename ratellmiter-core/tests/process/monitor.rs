@@ -215,6 +215,12 @@ fn config_file_and_environment_override_limits() {
     const CHILD: &str = "RATELLMITER_TEST_OPERATOR";
     let name = "monitor::config_file_and_environment_override_limits";
     if env::var_os(CHILD).is_some() {
+        if env::var_os("RATELLMITER").is_some_and(|value| value == "of") {
+            let warnings = Warnings::default();
+            tracing::subscriber::with_default(warnings.clone(), || drop((monitor().limiter("m"), Monitor::new())));
+            println!("\nlimits {}{}", warnings.said(), monitor().start(Config::new()).unwrap_err());
+            return;
+        }
         if env::var_os("RATELLMITER").is_some() {
             assert!(!monitor().limiter("before").limits().is_enabled());
         }
@@ -250,7 +256,9 @@ fn config_file_and_environment_override_limits() {
     assert_eq!(fs::read_dir(directory.path().join("mine")).unwrap().count(), 1);
     assert_eq!(limits_with(&[("RATELLMITER_RATE_LIMIT", "80"), ("RATELLMITER_LOGS", "yours")]), "limits 500 80 true");
     assert_eq!(fs::read_dir(directory.path().join("yours")).unwrap().count(), 1);
-    assert_eq!(limits_with(&[("RATELLMITER", "off")]), "limits 500 40 false");
+    assert_eq!(limits_with(&[("RATELLMITER", "OFF")]), "limits 500 40 false");
+    let warned = limits_with(&[("RATELLMITER", "of")]);
+    assert!(warned.contains(r#"RATELLMITER is "of"; allowed is "on" or "off""#), "{warned}");
 }
 
 #[test]
@@ -266,5 +274,5 @@ fn budget_uncounted_by_provider_warns_once() {
     });
     let warned = warnings.said();
     assert_eq!(warned.lines().count(), 1, "{warned}");
-    assert!(warned.contains("gemini-2.5-pro") && warned.contains("output_tokens_per_minute never binds"), "{warned}");
+    assert!(warned.contains("gemini-2.5-pro") && warned.contains("output_tokens_per_minute has no effect"), "{warned}");
 }

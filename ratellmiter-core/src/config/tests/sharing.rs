@@ -59,6 +59,6 @@ fn invalid_url_is_reported_without_its_password() {
 fn sharing_without_the_feature_is_an_error() {
     let sharing = settings(&Config::new(), "shared = \"redis://h\"\nshared_on_disconnect = \"wait\"", &[]).sharing;
     let error = sharing.check(false).unwrap_err().to_string();
-    assert!(error.starts_with("`shared` in the configuration has limiters shared, but"), "{error}");
+    assert!(error.starts_with("`shared` in the configuration asks for shared limiters, but"), "{error}");
     assert!(error.contains("the feature `redis`") && error.lines().count() == 1, "{error}");
 }
