@@ -1,11 +1,15 @@
 //! The options of the attribute.
 
+use std::time::Duration;
+
 use proc_macro2::{Span, TokenStream, TokenTree};
-use quote::quote_spanned;
+use quote::{ToTokens as _, quote_spanned};
 use syn::{
-    Error, Expr, ExprLit, Ident, Lit, Path, Result, Token, ext::IdentExt as _, meta::ParseNestedMeta,
+    Error, Expr, ExprLit, Ident, Lit, Path, Result, Signature, Token, ext::IdentExt as _, meta::ParseNestedMeta,
     parse::Parser as _,
 };
+
+use crate::bindings::mentions;
 
 #[derive(Default)]
 pub(crate) struct Args {
@@ -71,12 +75,10 @@ impl Args {
             set(&mut self.usage, meta, expression)
         } else if meta.path.is_ident("priority") {
             set(&mut self.priority, meta, priority)
-        } else if meta.path.is_ident("max_wait") || meta.path.is_ident("max_queue") || meta.path.is_ident("deadline") {
-            self.bound(meta, |meta| {
-                let mut value = None;
-                set(&mut value, meta, expression)?;
-                Ok(value)
-            })
+        } else if meta.path.is_ident("max_wait") {
+            self.bound_of(meta, wait)
+        } else if meta.path.is_ident("max_queue") || meta.path.is_ident("deadline") {
+            self.bound_of(meta, expression)
         } else if meta.path.is_ident("bounded") {
             self.bound(meta, |meta| flag(meta).map(|_| None))
         } else if meta.path.is_ident("stream") {
@@ -95,6 +97,14 @@ impl Args {
 }
 
 impl Args {
+    fn bound_of(&mut self, meta: &ParseNestedMeta<'_>, parse: fn(&ParseNestedMeta<'_>) -> Result<Expr>) -> Result<()> {
+        self.bound(meta, |meta| {
+            let mut value = None;
+            set(&mut value, meta, parse)?;
+            Ok(value)
+        })
+    }
+
     fn bound(
         &mut self,
         meta: &ParseNestedMeta<'_>,
@@ -117,6 +127,21 @@ fn flag(meta: &ParseNestedMeta<'_>) -> Result<Span> {
     Ok(meta.path.require_ident()?.span())
 }
 
+const PRIORITIES: &str = "a priority must be `high`, `normal` or `low`, or a `Priority`";
+
+/// Returns an error if the priority is a word in lower case that is no argument of the function `signature`, as a misspelled
+/// priority.
+pub(crate) fn check_priority(priority: Option<&Priority>, signature: &Signature) -> Result<()> {
+    let Some(Priority::Expression(Expr::Path(path))) = priority else { return Ok(()) };
+    let is_word = |word: &&Ident| word.to_string().starts_with(char::is_lowercase);
+    match path.path.get_ident().filter(is_word) {
+        Some(word) if word != "self" && !mentions(&signature.inputs.to_token_stream(), word) => {
+            Err(Error::new(word.span(), PRIORITIES))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Parses `high`, `normal` or `low`, or else an expression.
 fn priority(meta: &ParseNestedMeta<'_>) -> Result<Priority> {
     let value = meta.value()?;
@@ -132,7 +157,7 @@ fn priority(meta: &ParseNestedMeta<'_>) -> Result<Priority> {
     }
     let priority: Expr = value.parse()?;
     if let Expr::Lit(_) = priority {
-        return Err(Error::new_spanned(priority, "a priority must be `high`, `normal` or `low`, or a `Priority`"));
+        return Err(Error::new_spanned(priority, PRIORITIES));
     }
     Ok(Priority::Expression(priority))
 }
@@ -187,6 +212,18 @@ fn attempts(meta: &ParseNestedMeta<'_>) -> Result<Expr> {
     match &value {
         Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) if number.base10_digits() == "0" => {
             Err(Error::new(number.span(), "`max_attempts` must be at least 1"))
+        }
+        _ => Ok(value),
+    }
+}
+
+fn wait(meta: &ParseNestedMeta<'_>) -> Result<Expr> {
+    let value = expression(meta)?;
+    match &value {
+        Expr::Lit(ExprLit { lit: Lit::Float(number), .. })
+            if number.suffix().is_empty() && Duration::try_from_secs_f64(number.base10_parse()?).is_err() =>
+        {
+            Err(Error::new(number.span(), "`max_wait` is too large for a `Duration`"))
         }
         _ => Ok(value),
     }

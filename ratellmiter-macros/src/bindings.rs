@@ -80,7 +80,8 @@ fn is_plain(pattern: &Pat) -> bool {
     matches!(pattern, Pat::Ident(PatIdent { mutability: None, by_ref: None, subpat: None, .. }))
 }
 
-fn mentions(tokens: &TokenStream, name: &Ident) -> bool {
+/// Returns `true` if `tokens` contain the identifier `name`.
+pub(crate) fn mentions(tokens: &TokenStream, name: &Ident) -> bool {
     tokens.clone().into_iter().any(|token| match token {
         TokenTree::Ident(ident) => ident == *name,
         TokenTree::Group(group) => mentions(&group.stream(), name),

@@ -5,7 +5,7 @@ use quote::{ToTokens as _, quote, quote_spanned};
 use syn::{Error, Expr, Ident, Result, Stmt, Type, spanned::Spanned as _};
 
 use crate::{
-    args::{Args, Priority, ident, seconds},
+    args::{Args, Priority, check_priority, ident, seconds},
     bindings::{Binding, bind},
     function::{Function, Shape},
     types::{self, inferred, is_result, local},
@@ -49,6 +49,7 @@ pub(crate) fn expand(options: &TokenStream, item: TokenStream) -> Result<TokenSt
             "`when` classifies the error of a `Result`, and this function returns nothing",
         ));
     }
+    check_priority(args.priority.as_ref(), &function.item.sig)?;
     if let (Some(bound), None) = (args.bounds.first(), function.produced()) {
         let message = format!("`{}` rejects calls with an error, and this function returns none", bound.name);
         return Err(Error::new(bound.name.span(), message));

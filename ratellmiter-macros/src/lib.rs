@@ -47,15 +47,15 @@ use proc_macro::TokenStream;
 /// | --- | --- | --- |
 /// | `model = EXPR` | the name of a limiter of the process-global monitor: any `AsRef<str>` | `"default"` |
 /// | `limiter = EXPR` | a `Limiter`, or a value that dereferences to one, instead of a model | |
-/// | `max_attempts = N` | maximum number of attempts of one call (`u32`) | the limiter's `max_attempts` |
+/// | `max_attempts = N` | maximum number of attempts of one call (`u32`). An expression of value 0 counts as 1 | the limiter's `max_attempts` |
 /// | `when = F` | a path or closure `fn(&E) -> bool`, which returns `true` if the error is a refusal. For errors of foreign types | `Classify`, else the source chain |
 /// | `classify = F` | a path or closure `fn(&R) -> Verdict` over the whole return value, or `-> Option<Verdict>`, where `None` means that the library classifies it | |
 /// | `tokens = EXPR` | the estimated cost of the call: a number of input tokens, `(input, output)` with the maximum output, or a `TokenEstimate` | the 95th percentile of earlier calls |
 /// | `usage = F` | a path or closure `fn(&T) -> Usage` over the value, or `-> Option<Usage>`. With `stream`, over each item | `HasUsage`, if the value implements it |
 /// | `stream` | the function returns a stream, which keeps the ticket until it has ended | the call ends when the function returns |
-/// | `max_wait = EXPR` | the longest total time in the queue: a number of seconds, or a `Duration` | the limiter's, if any bound is given |
+/// | `max_wait = EXPR` | the longest total time in the queue: a literal number of seconds, or an expression of type `Duration`. With 0 the call is sent at once or rejected | the limiter's, if any bound is given |
 /// | `max_queue = N` | the maximum number of calls queued before this one (`u32`); with 0 the call is sent at once or rejected | the limiter's, if any bound is given |
-/// | `deadline = EXPR` | the latest time of the last ticket: an `Instant` of `std` or `tokio` | |
+/// | `deadline = EXPR` | the latest time at which the call may be sent: an `Instant` of `std` or `tokio` | |
 /// | `bounded` | applies the limiter's own `max_wait` and `max_queue` to this call | applied if any bound is given |
 /// | `priority = WORD` | `high`, `normal` or `low`, or an expression of type `Priority` | `normal` |
 /// | `crate = PATH` | the path of `ratellmiter-core` | `::ratellmiter_core` |
@@ -132,7 +132,7 @@ use proc_macro::TokenStream;
 /// * Arguments passed by value must be `Clone`; each attempt gets a clone. Write `impl Trait + Clone` for `impl Trait`.
 /// * `&mut` arguments are reborrowed by each attempt: changes made by a refused attempt remain. The function cannot return a
 ///   borrow of one.
-/// * `self` by value can be used only as a reference could: a body that consumes it does not compile.
+/// * the body can use `self` by value only as it could use `&self`: a body that consumes it does not compile.
 /// * A function that returns a future, as all do under `#[async_trait]`, cannot take `&mut self`. Its future borrows all
 ///   reference arguments, even if the body does not.
 ///

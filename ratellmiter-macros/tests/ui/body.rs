@@ -12,7 +12,7 @@ fn wrong_type_too() -> u64 {
     "7"
 }
 
-#[ratellmiter(priority = urgent)]
+#[ratellmiter(priority = URGENT)]
 async fn unknown_word() {}
 
 #[ratellmiter(tokens = prompts.len())]

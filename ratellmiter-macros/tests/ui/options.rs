@@ -81,6 +81,14 @@ async fn priority_twice() {}
 #[ratellmiter(priority = 3)]
 async fn priority_in_numbers() {}
 
+#[ratellmiter(priority = urgent)]
+async fn priority_in_another_word() {}
+
+#[ratellmiter(max_wait = 1e300)]
+async fn max_wait_too_large() -> anyhow::Result<u8> {
+    Ok(1)
+}
+
 #[ratellmiter(priority = "high")]
 async fn priority_in_quotes() {}
 
@@ -102,7 +110,7 @@ fn main() {
     let _ = (without_value_at_the_end(), without_value_after_the_sign(), without_value_between());
     let _ = (stream_with_a_value(), bounded_with_a_value(), stream_and_classify(), classify_and_stream());
     let _ = (tokens_twice(), usage_twice(), max_wait_twice(), bounded_twice(), stream_twice(), priority_twice());
-    let _ = (priority_in_numbers(), priority_in_quotes(), tokens_of_nothing(), max_wait_of_nothing());
+    let _ = (priority_in_numbers(), priority_in_another_word(), max_wait_too_large(), priority_in_quotes(), tokens_of_nothing(), max_wait_of_nothing());
     let _ = (bounded_in_parentheses(), stream_in_parentheses());
     let _ = (in_parentheses(), without_the_sign(), path_in_quotes(), never());
 }
