@@ -47,6 +47,17 @@ fn closed_stdout_is_not_an_error() {
 }
 
 #[test]
+fn help_names_the_figures_of_check() {
+    let directory = Directory::new();
+    let (help, error) = (directory.run(&["-help"]).1, directory.run(&["-check=help"]).2);
+    let words: Vec<_> = help.split_whitespace().collect();
+    let (_, figures) = error.trim_end().split_once("figures are ").unwrap();
+    for figure in figures.split(", ") {
+        assert!(words.contains(&figure), "{figure}");
+    }
+}
+
+#[test]
 fn help_fits_a_screen() {
     let directory = Directory::new();
     let (code, help, _) = directory.run(&["-help"]);
@@ -71,6 +82,9 @@ fn help_fits_a_screen() {
                               t tokens reserved u tokens used b token budget
                  -size=2000x800 -theme=light|dark -open
         Figures  -summary[=text|md|json] -check=CONDITIONS -compare=LOG
+        Checks   calls finished failed given_up refusals overloads refusals_per_call
+                 pauses paused line wait_mean wait_p99 call_p99 duration turned_away
+                 in_flight reserved_tokens used_tokens budget_mean budget_peak slowdown
         Live     -follow
         Other    -completions=SHELL -version -help
         Exit     0 success, 1 failure, 2 invalid arguments, 3 a condition failed
