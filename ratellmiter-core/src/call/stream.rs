@@ -45,7 +45,7 @@ impl Ticket {
 
 /// Keeps the ticket of the current call until a stream has ended or is dropped.
 ///
-/// For functions that return a type of their own with a stream in it. Outside of a `#[ratellmiter]` function, and for a
+/// For functions that return a type of their own with a stream in it. Outside of a call, and for a
 /// second stream of the same call, the stream is returned without a ticket.
 ///
 /// ```
@@ -80,6 +80,7 @@ pin_project! {
     ///
     /// # Cancel safety
     /// Dropping it frees the call's place in flight at once.
+    #[must_use = "dropping a stream ends its call"]
     pub struct TicketStream<S: Stream, L = fn(&<S as Stream>::Item) -> StreamItem> {
         #[pin]
         stream: S,

@@ -85,7 +85,9 @@ impl Member {
 
     /// Waits until the next report is due. Returns the lease when a [`RestDone`] arrives while the limiter is idle.
     async fn wait_for_next_report(&mut self, rest: &mut broadcast::Receiver<RestDone>) {
-        while let Some(at) = self.joining.limiter.asks_at().map(Instant::from_std).filter(|at| *at > Instant::now()) {
+        while let Some(at) =
+            self.joining.limiter.next_report_at().map(Instant::from_std).filter(|at| *at > Instant::now())
+        {
             tokio::select! {
                 () = sleep_until(at) => {}
                 () = self.joining.wake.notified() => {}

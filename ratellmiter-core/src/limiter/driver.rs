@@ -7,7 +7,7 @@
 //!
 //! | event | effect on the driver |
 //! |---|---|
-//! | An operation leaves a deadline and there is no driver | It starts one: a task on the current runtime; a thread if there is no runtime, a thread is blocked, or a runtime without timers was met. |
+//! | An operation leaves a deadline and there is no driver | It starts one: a task on the current runtime; a thread if there is no runtime, a thread is blocked, a runtime without timers was met, or panics abort the process. |
 //! | The same after a driver was lost | Only a waiter starts one: the runtime that drops other callers may be the one that is shutting down. |
 //! | An operation leaves a deadline before the driver's timer | It wakes the driver, which resets its timer. |
 //! | A thread blocks while the driver is a task | A thread replaces the task, since the blocked thread may be the only one of its runtime. |
@@ -65,7 +65,7 @@ pub(crate) struct State {
     generation: u64,
     /// Deadline that the driver sleeps until, or `None` before it has set its timer.
     timer_at: Option<Duration>,
-    /// Set once a runtime without timers was met. Drivers are threads from then on.
+    /// Set once a runtime without timers was met, which shows only by a panic. Drivers are threads from then on.
     without_timers: bool,
 }
 
@@ -74,10 +74,10 @@ impl State {
     pub(crate) fn wake_fleet(&mut self) {
         if let Some(fleet) = &mut self.fleet
             && let Some(asks_at) = self.scheduler.asks_at()
-            && asks_at < fleet.asks_at
+            && asks_at < fleet.next_report_at
         {
-            fleet.asks_at = asks_at;
-            fleet.poke.notify_one();
+            fleet.next_report_at = asks_at;
+            fleet.wakeup.notify_one();
         }
     }
 }
@@ -85,12 +85,12 @@ impl State {
 /// Link from a limiter to the fleet task that reports for it.
 #[derive(Debug)]
 pub(crate) struct FleetLink {
-    pub(crate) poke: Arc<Notify>,
+    pub(crate) wakeup: Arc<Notify>,
     /// Time of the next report as far as the task knows.
-    pub(crate) asks_at: Duration,
+    pub(crate) next_report_at: Duration,
     /// Result of joining the fleet.
     #[cfg(feature = "redis")]
-    pub(crate) standing: tokio::sync::watch::Receiver<crate::limiter::join_error::JoinState>,
+    pub(crate) join_state: tokio::sync::watch::Receiver<crate::limiter::join_error::JoinState>,
 }
 
 /// A user's health check, which returns `true` while the server is blocked.
@@ -138,7 +138,8 @@ impl Inner {
                 driver: DriverState::None,
                 generation: 0,
                 timer_at: None,
-                without_timers: false,
+                // A panic would end the process, so runtimes are not tried.
+                without_timers: cfg!(panic = "abort"),
             }),
             driver_wakeup: Notify::new(),
         })
@@ -147,7 +148,7 @@ impl Inner {
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         #[cfg(test)]
         self.locks.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        // A panic under the lock is a bug. Pacing on is better than failing every call.
+        // A panic under the lock is a bug. It is better to keep pacing than to fail every call.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

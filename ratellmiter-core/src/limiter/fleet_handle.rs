@@ -36,18 +36,19 @@ impl Limiter {
     /// # Cancel safety
     /// Dropping the future changes nothing.
     pub async fn wait_until_shared(&self) -> Result<(), FleetError> {
-        let Some(mut standing) = self.0.lock().fleet.as_ref().map(|fleet| fleet.standing.clone()) else {
+        let Some(mut join_state) = self.0.lock().fleet.as_ref().map(|fleet| fleet.join_state.clone()) else {
             return Ok(());
         };
         // The sender is dropped when the limiter leaves the fleet.
-        standing.wait_for(Option::is_some).await.map_or(Ok(()), |standing| standing.clone().unwrap_or(Ok(())))
+        join_state.wait_for(Option::is_some).await.map_or(Ok(()), |state| state.clone().unwrap_or(Ok(())))
     }
 
-    /// Shares the limiter. `poke` is notified when the next report is due earlier than [`asks_at`](Self::asks_at) returned.
-    pub(crate) fn join_fleet(&self, poke: Arc<Notify>) -> watch::Sender<JoinState> {
-        let (sender, standing) = watch::channel(None);
+    /// Shares the limiter. `wakeup` is notified when the next report is due earlier than
+    /// [`next_report_at`](Self::next_report_at) returned.
+    pub(crate) fn join_fleet(&self, wakeup: Arc<Notify>) -> watch::Sender<JoinState> {
+        let (sender, join_state) = watch::channel(None);
         self.0.update(|state, now| {
-            state.fleet = Some(FleetLink { poke, asks_at: Duration::MAX, standing });
+            state.fleet = Some(FleetLink { wakeup, next_report_at: Duration::MAX, join_state });
             state.scheduler.join_fleet(now);
         });
         sender
@@ -81,10 +82,10 @@ impl Limiter {
     }
 
     /// Returns when the next report is due.
-    pub(crate) fn asks_at(&self) -> Option<Instant> {
+    pub(crate) fn next_report_at(&self) -> Option<Instant> {
         let mut state = self.0.lock();
         let asks_at = state.scheduler.asks_at()?;
-        state.fleet.iter_mut().for_each(|fleet| fleet.asks_at = asks_at);
+        state.fleet.iter_mut().for_each(|fleet| fleet.next_report_at = asks_at);
         // An `Instant` may not hold the end of all time.
         let latest = state.clock.now() + Duration::from_hours(24);
         Some(state.clock.instant(asks_at.min(latest)))

@@ -44,7 +44,6 @@ use crate::{
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
-/// use std::num::NonZeroU32;
 /// use ratellmiter_core::{Limiter, Limits};
 ///
 /// let limiter = Limiter::new(Limits::per_minute(300));

@@ -1,6 +1,9 @@
 //! The state of a limiter at one moment.
 
-use std::time::{Duration, Instant};
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 
 use crate::{
     engine::{budgets::BudgetStatuses, lease::FleetStatus, scheduler::Scheduler},
@@ -9,7 +12,7 @@ use crate::{
 };
 
 /// State of a limiter at one moment.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct Snapshot {
     /// Calls in the queue, including refused calls that will be sent again.
@@ -52,5 +55,21 @@ impl Snapshot {
     /// Returns the status of each configured budget of tokens or of a day.
     pub fn budgets(&self) -> impl Iterator<Item = &BudgetStatus> {
         self.budgets.iter().flatten()
+    }
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshot")
+            .field("queued", &self.queued)
+            .field("in_flight", &self.in_flight)
+            .field("rate_per_second", &self.rate_per_second)
+            .field("adapted_rate_per_second", &self.adapted_rate_per_second)
+            .field("adapted_in_flight", &self.adapted_in_flight)
+            .field("paused_until", &self.paused_until)
+            .field("estimated_drain", &self.estimated_drain)
+            .field("fleet", &self.fleet)
+            .field("budgets", &self.budgets().collect::<Vec<_>>())
+            .finish()
     }
 }

@@ -1,6 +1,7 @@
 //! The ticket of a call, and the ways in which the call ends.
 
 use std::{
+    fmt,
     task::Waker,
     time::{Duration, SystemTime},
 };
@@ -18,7 +19,6 @@ use crate::{
 ///
 /// Dropping a ticket releases its place in flight. Its part of the rate stays used, because the server counts a request that
 /// was sent even if its response is discarded.
-#[derive(Debug)]
 #[must_use = "dropping a ticket ends its call"]
 pub struct Ticket {
     limiter: Limiter,
@@ -83,22 +83,27 @@ impl Ticket {
     /// `hint` is the time to wait that the server reported. A hint of more than ten minutes is ignored; consider giving up
     /// the call instead.
     ///
+    /// The attempts are not counted: [`max_attempts`](crate::Limits::max_attempts) has no effect here. A
+    /// [disabled](crate::Limits::enabled) limiter returns the next ticket at once.
+    ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
-    /// # use std::{num::NonZeroU32, time::Duration};
+    /// # use std::time::Duration;
     /// # use ratellmiter_core::{Limiter, Limits};
     /// # let limiter = Limiter::new(Limits::per_minute(300));
     /// # let mut answers = [Err(()), Ok("hello")].into_iter();
     /// # let mut call = || answers.next().unwrap();
     /// let mut ticket = limiter.acquire().await;
+    /// let mut attempts = 1;
     /// let answer = loop {
     ///     match call() {
-    ///         Ok(answer) => break answer,
-    ///         Err(refused) => ticket = ticket.requeue_after(Some(Duration::from_secs(3))).await,
+    ///         Err(_) if attempts < 20 => ticket = ticket.requeue_after(Some(Duration::from_secs(3))).await,
+    ///         answer => break answer,
     ///     }
+    ///     attempts += 1;
     /// };
     /// ticket.finish();
-    /// # assert_eq!(answer, "hello");
+    /// # assert_eq!(answer, Ok("hello"));
     /// # }
     /// ```
     pub fn requeue_after(self, hint: Option<Duration>) -> Acquire {
@@ -133,6 +138,12 @@ impl Ticket {
     fn end<T>(&mut self, change: impl FnOnce(&mut State, Duration, Grant) -> T) -> Option<T> {
         let grant = self.grant.take()?;
         Some(self.limiter.0.update(|state, now| change(state, now, grant)))
+    }
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ticket").finish_non_exhaustive()
     }
 }
 

@@ -8,7 +8,7 @@
 //! real calls; implement [`Client`] to compare a strategy of your own.
 //!
 //! ```
-//! use std::{num::NonZeroU32, time::Duration};
+//! use std::time::Duration;
 //! use ratellmiter_core::{Limits, sim::{Provider, SchedulerClient, Workload, run}};
 //!
 //! // The program is configured for 600 calls a minute, and the server allows 300, enforced over a second.
