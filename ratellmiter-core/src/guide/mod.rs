@@ -5,7 +5,7 @@
 //!
 //! | page | subject |
 //! | --- | --- |
-//! | [`getting_started`] | installation, the attribute, the monitor, and eleven tasks with their code |
+//! | [`getting_started`] | installation, the attribute, the monitor, and twelve tasks with their code |
 //! | [`guarantees`] | pacing, the ramp, the order of calls, pauses, and limits of the guarantees |
 //! | [`configuration`] | `ratellmiter.toml`, environment variables, and their precedence |
 //! | [`refusals`] | verdicts, error types, clients, observers, quotas |
@@ -17,7 +17,7 @@
 //! | [`command`] | pictures, summaries, comparisons, the live view, the log format |
 //! | [`ci`] | checks in CI, in this and in other repositories |
 //! | [`simulator`] | simulated providers in virtual time and over HTTP |
-//! | [`testing`] | paused time, switching pacing off, blocking clients |
+//! | [`testing`] | paused time, switching pacing off |
 //! | [`migrating`] | from governor and backon, and from the Python package |
 //! | [`measurements`] | pace, cost and memory beside other limiters |
 
