@@ -9,22 +9,49 @@ use super::verdict::Verdict;
 pub struct Classification {
     /// `None` if the outcome was not recognised.
     pub(crate) verdict: Option<Verdict>,
-    /// The verdict stands, whatever response was observed.
-    pub(crate) is_final: bool,
+    /// The basis of the verdict.
+    pub(crate) basis: Basis,
     /// The client made up the item before it had a response; see [`Response`](super::classify::Response).
     pub(crate) is_before_response: bool,
     /// The type of the error, for the warning about unrecognised errors.
     pub(crate) error_type: &'static str,
 }
 
+/// The basis of a verdict, which decides whether an observed response can overrule it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Basis {
+    /// A user's option or the type of a success: the verdict stands as it is.
+    Final,
+    /// [`Classify`](super::Classify): the verdict stands, and is completed by the hint and the limit of the response.
+    Type,
+    /// An error with the status, and maybe the body, of a failed response.
+    Response(u16),
+    /// An error without a status: of another step, or of a client that drops it.
+    Error,
+}
+
+/// A verdict on an error, and the status of the failed response that the error contains.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Judged {
+    pub(crate) verdict: Verdict,
+    pub(crate) status: Option<u16>,
+}
+
 impl Classification {
     /// Creates a classification that stands, whatever response was observed.
     pub(crate) fn decided(verdict: Verdict) -> Self {
-        Self { verdict: Some(verdict), is_final: true, is_before_response: false, error_type: "" }
+        Self { verdict: Some(verdict), basis: Basis::Final, is_before_response: false, error_type: "" }
     }
 
-    /// Creates the classification of an error of type `E`.
-    pub(crate) fn of_error<E: ?Sized>(verdict: Option<Verdict>) -> Self {
-        Self { verdict, is_final: false, is_before_response: false, error_type: type_name::<E>() }
+    /// Creates the classification of an error of type `E`, which knows its verdict.
+    pub(crate) fn of_type<E: ?Sized>(verdict: Verdict) -> Self {
+        Self { verdict: Some(verdict), basis: Basis::Type, is_before_response: false, error_type: type_name::<E>() }
+    }
+
+    /// Creates the classification of an error of type `E` by its evidence.
+    pub(crate) fn of_error<E: ?Sized>(judged: Option<Judged>) -> Self {
+        let basis = judged.and_then(|judged| judged.status).map_or(Basis::Error, Basis::Response);
+        let verdict = judged.map(|judged| judged.verdict);
+        Self { verdict, basis, is_before_response: false, error_type: type_name::<E>() }
     }
 }

@@ -11,10 +11,12 @@ pub(crate) mod error_chain;
 mod evidence;
 pub(crate) mod rules;
 mod text;
+mod times_in_text;
+mod transport;
 mod verdict;
 
 pub(crate) use crate::providers::limit_reading::{LimitReading, LimitUnit, Period};
-pub(crate) use classification::Classification;
+pub(crate) use classification::{Basis, Classification};
 pub use classify::Classify;
 pub use evidence::Evidence;
 pub use rules::judge;
