@@ -159,7 +159,10 @@ impl CallContext {
             Basis::Response(status) if !is_judged(status) => {
                 by_outcome.verdict.map(|verdict| with_hint_of(verdict, by_response))
             }
-            Basis::Response(_) | Basis::Error => match (by_outcome.verdict, by_response) {
+            Basis::Body { as_429 } if last.as_ref().is_some_and(|last| last.status == Some(429)) => {
+                Some(with_hint_of(as_429, by_response))
+            }
+            Basis::Response(_) | Basis::Body { .. } | Basis::Error => match (by_outcome.verdict, by_response) {
                 // Only the error's text may show that the quota is exhausted: the status does not.
                 (exhausted @ Some(Verdict::QuotaExhausted { .. }), _) => exhausted,
                 (Some(overloaded @ Verdict::Overloaded { .. }), Some(Verdict::RateLimited { .. })) => {

@@ -188,6 +188,8 @@ impl Body {
 
     fn add_code_of(&mut self, value: Option<&Value>) {
         let code = match value {
+            // LiteLLM sends Python's `None`.
+            Some(Value::String(code)) if code.is_empty() || code == "None" => return,
             Some(Value::String(code)) => code.to_lowercase(),
             Some(Value::Number(code)) => code.to_string(),
             _ => return,

@@ -26,6 +26,8 @@ pub(crate) enum Basis {
     Type,
     /// An error with the status, and maybe the body, of a failed response.
     Response(u16),
+    /// An error with a body whose status the client drops. The verdict would be `as_429` if that was 429.
+    Body { as_429: Verdict },
     /// An error without a status: of another step, or of a client that drops it.
     Error,
 }
@@ -34,7 +36,25 @@ pub(crate) enum Basis {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Judged {
     pub(crate) verdict: Verdict,
+    /// `None` if no response is known to have failed.
     pub(crate) status: Option<u16>,
+    /// The verdict if the status was 429, for an error with a body alone.
+    pub(crate) as_429: Option<Verdict>,
+}
+
+impl Judged {
+    /// Creates the judgement of a response with a known status, or of an error that is no response.
+    pub(crate) const fn new(verdict: Verdict, status: Option<u16>) -> Self {
+        Self { verdict, status, as_429: None }
+    }
+
+    fn basis(self) -> Basis {
+        match self {
+            Self { status: Some(status), .. } => Basis::Response(status),
+            Self { as_429: Some(as_429), .. } => Basis::Body { as_429 },
+            _ => Basis::Error,
+        }
+    }
 }
 
 impl Classification {
@@ -50,7 +70,7 @@ impl Classification {
 
     /// Creates the classification of an error of type `E` by its evidence.
     pub(crate) fn of_error<E: ?Sized>(judged: Option<Judged>) -> Self {
-        let basis = judged.and_then(|judged| judged.status).map_or(Basis::Error, Basis::Response);
+        let basis = judged.map_or(Basis::Error, Judged::basis);
         let verdict = judged.map(|judged| judged.verdict);
         Self { verdict, basis, is_before_response: false, error_type: type_name::<E>() }
     }

@@ -30,7 +30,7 @@ pub(crate) fn by_chain(error: &(dyn Error + 'static)) -> Option<Judged> {
     chain().find_map(clients::judged).or_else(|| chain().find_map(by_text)).or_else(connection)
 }
 
-const FAILED_CONNECTION: Judged = Judged { verdict: Verdict::transient(), status: None };
+const FAILED_CONNECTION: Judged = Judged::new(Verdict::transient(), None);
 
 /// Returns the verdict on the text of an error, if it is recognised.
 pub(super) fn by_text<E: Display + ?Sized>(error: &E) -> Option<Judged> {

@@ -44,7 +44,7 @@ pub(super) fn judge_with_status(evidence: &Evidence<'_>, now: SystemTime) -> Jud
     #[cfg(test)]
     JUDGED.with(|judged| judged.set(judged.get() + 1));
     if evidence.failed_connection {
-        return Judged { verdict: Verdict::transient(), status: None };
+        return Judged::new(Verdict::transient(), None);
     }
     let mut body = evidence.body.as_deref().map(Body::read).unwrap_or_default();
     body.codes.extend(evidence.code.as_deref().map(str::to_lowercase));
@@ -55,15 +55,15 @@ pub(super) fn judge_with_status(evidence: &Evidence<'_>, now: SystemTime) -> Jud
     // OpenAI's Responses and OpenRouter report errors in successful responses.
     let is_in_band = matches!(evidence.status, Some(200..300) | None);
     if evidence.status.is_some() && is_in_band && !body.is_error {
-        return Judged { verdict: Verdict::Success, status: None };
+        return Judged::new(Verdict::Success, None);
     }
     let outer = if is_in_band { body.status } else { evidence.status };
     body.absorb_nested(outer);
     let status = if is_in_band { body.status } else { evidence.status };
-    Judged {
-        verdict: Facts { evidence, body, status, now }.verdict(),
-        status: status.filter(|status| (400..600).contains(status)),
-    }
+    let facts = Facts { evidence, body, status, now };
+    let verdict = facts.verdict();
+    let as_429 = (status.is_none() && evidence.body.is_some()).then(|| Facts { status: Some(429), ..facts }.verdict());
+    Judged { verdict, status: status.filter(|status| (400..600).contains(status)), as_429 }
 }
 
 /// The evidence on a failure, with its body read.

@@ -79,6 +79,16 @@ fn response_in_the_error_outranks_the_observed_status() {
     assert_eq!(observed(&[502]).take_facts(&by_outcome(None), now).verdict, transient);
 }
 
+#[test]
+fn body_without_a_status_is_judged_with_the_observed_one() {
+    let now = SystemTime::now();
+    let as_429 = Verdict::QuotaExhausted { resumes_at: None, limit: LimitKind::Billing };
+    let body = Classification { basis: Basis::Body { as_429 }, ..by_outcome(Some(Verdict::Failed)) };
+    assert_eq!(observed(&[429]).take_facts(&body, now).verdict, Some(as_429));
+    assert_eq!(observed(&[400]).take_facts(&body, now).verdict, Some(Verdict::Failed));
+    assert_eq!(observed(&[]).take_facts(&body, now).verdict, Some(Verdict::Failed));
+}
+
 #[cfg(feature = "reqwest")]
 #[test]
 fn observer_with_the_body_outranks_a_text_of_the_same_status() {

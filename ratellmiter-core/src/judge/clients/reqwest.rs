@@ -53,7 +53,7 @@ impl Classify for ResponseError {
 /// Returns the verdict of a [`ResponseError`] in a source chain.
 pub(super) fn judged(error: &(dyn Error + 'static)) -> Option<Judged> {
     let error: &ResponseError = error.downcast_ref()?;
-    Some(Judged { verdict: error.verdict, status: Some(error.status.as_u16()) })
+    Some(Judged::new(error.verdict, Some(error.status.as_u16())))
 }
 
 macro_rules! major {

@@ -54,7 +54,9 @@ pub(super) fn limit_kind(body: &Body) -> LimitKind {
     let quota = |word: &str| body.quotas.iter().any(|quota| quota.contains(word));
     let words = |words: &[&str]| body.message_contains(words);
     let word = |word: &str| position_of_word(&body.message, word).is_some();
-    if words(&["acceleration", "too quickly", "burst rate"]) || code(&["burst_rate", "burstrate"]) {
+    if words(&["acceleration", "too quickly", "burst rate", "increase rate", "more gradually"])
+        || code(&["burst_rate", "burstrate"])
+    {
         LimitKind::Growth
     } else if words(&["concurren", "parallel request", "simultaneous", "并发"]) || code(&["concurren"]) {
         LimitKind::Concurrency

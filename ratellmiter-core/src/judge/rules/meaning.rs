@@ -25,8 +25,10 @@ impl Signs {
         let mut signs = Self::default();
         for format in Provider::response_formats() {
             let known = signs.found.len();
-            let found =
-                format.errors.iter().filter(|(sign, meaning)| counts(*sign, *meaning, status) && sign.is_in(body));
+            let found = format
+                .errors
+                .iter()
+                .filter(|(sign, meaning)| counts(*sign, *meaning, status, body) && sign.is_in(body));
             signs.found.extend(found.map(|(_, meaning)| *meaning));
             let quota = [Meaning::Day, Meaning::Quota, Meaning::Money];
             if signs.found[known..].iter().any(|meaning| quota.contains(meaning)) {
@@ -54,13 +56,13 @@ impl Signs {
 }
 
 /// Returns `true` if a sign counts in a response with this status.
-fn counts(sign: Sign, meaning: Meaning, status: Option<u16>) -> bool {
+fn counts(sign: Sign, meaning: Meaning, status: Option<u16>, body: &Body) -> bool {
     let is_code = matches!(sign, Sign::Code(_) | Sign::CodePart(_) | Sign::Quota(_));
     match (meaning, status) {
         // A start of a message stands in for a code that is not there.
-        (Meaning::Rate, _) if matches!(sign, Sign::Start(_)) => status.is_none(),
+        (Meaning::Rate, _) if matches!(sign, Sign::Start(_)) => status.is_none() && body.codes.is_empty(),
         (_, None | Some(402 | 429 | 503 | 529)) => true,
-        (Meaning::Money | Meaning::Quota | Meaning::Day, Some(status)) => is_code || (400..=403).contains(&status),
+        (Meaning::Money | Meaning::Quota | Meaning::Day, Some(status)) => is_code || matches!(status, 400..=403 | 412),
         (Meaning::Growth, _)
         | (Meaning::Overload, Some(500..600))
         | (Meaning::Rate | Meaning::Requests | Meaning::Tokens | Meaning::Concurrency, Some(400 | 403)) => is_code,
@@ -76,7 +78,7 @@ impl Sign {
             Self::CodePart(part) => body.has_code(&[part]),
             Self::Quota(part) => body.quotas.iter().any(|quota| quota.contains(part)),
             Self::Phrase(phrase) => body.message.contains(phrase),
-            Self::Start(start) => body.is_error && body.message.starts_with(start),
+            Self::Start(start) => body.message.starts_with(start),
             Self::PhraseWithoutCode(phrase, code) => body.message.contains(phrase) && !has_code(code),
         }
     }

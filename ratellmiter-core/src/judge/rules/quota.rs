@@ -2,14 +2,17 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{Facts, hint::window_reset, meaning::Signs};
+use super::{Facts, hint::window_reset, limit_kind::long_period, meaning::Signs};
 use crate::{
     judge::{LimitKind, Verdict, times_in_text},
     providers::{error_signs::Meaning, header_values},
 };
 
-/// The shortest hint that is believed to be the end of an exhausted quota. Servers send seconds beside quotas of a day.
+/// The shortest hint that is believed to be the end of an exhausted quota.
 const MIN_HINT: Duration = Duration::from_mins(1);
+
+/// The same for the quota of a day, beside which Google sends seconds.
+const MIN_HINT_OF_DAY: Duration = Duration::from_mins(10);
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -19,14 +22,13 @@ pub(super) fn exhausted(facts: &Facts<'_>, signs: &Signs, hint: Option<Duration>
     let is_refusal = matches!(facts.status, None | Some(402 | 429 | 503 | 529));
     // A limit or an overload with the code of an exhausted quota.
     let is_other = is_refusal && (signs.limit().is_some() || signs.has(Meaning::Overload));
-    let limit = if signs.has(Meaning::Money) && !is_other {
+    let is_unpaid = facts.status == Some(402) && !facts.has_explicit_wait();
+    let limit = if is_unpaid || (signs.has(Meaning::Money) && !is_other) {
         LimitKind::Billing
     } else if signs.has(Meaning::Day) && !is_other {
-        LimitKind::Daily
+        long_period(body).unwrap_or(LimitKind::Daily)
     } else if signs.has(Meaning::Quota) && !is_other {
         LimitKind::Unknown
-    } else if facts.status == Some(402) && !facts.has_explicit_wait() {
-        LimitKind::Billing
     } else if is_refusal && body.has_code(&["resource_exhausted"]) && body.message_contains(&["limit: 0,", "limit: 0 "])
     {
         // Gemini: the account's tier has no such quota.
@@ -34,6 +36,8 @@ pub(super) fn exhausted(facts: &Facts<'_>, signs: &Signs, hint: Option<Duration>
     } else {
         return None;
     };
+    let min_hint = if limit == LimitKind::Daily { MIN_HINT_OF_DAY } else { MIN_HINT };
+    let hint = hint.filter(|hint| *hint >= min_hint);
     let resumes_at = facts.resumes_at(signs.zone_hours, hint).or_else(|| {
         let starts_at = signs.day_starts_at.filter(|_| limit == LimitKind::Daily)?;
         next_hour_of_day(starts_at, facts.now)
@@ -60,7 +64,7 @@ impl Facts<'_> {
             || times_in_text::point_in_time(&self.body.message, zone_hours).filter(|resumes_at| *resumes_at > self.now);
         let by_field = self.body.hints.resets_in(self.now).and_then(|wait| self.now.checked_add(wait));
         let by_window = || self.now.checked_add(window_reset(&self.evidence.headers, self.now)?);
-        let by_hint = || self.now.checked_add(hint.filter(|hint| *hint >= MIN_HINT)?);
+        let by_hint = || self.now.checked_add(hint?);
         by_field.or_else(in_text).or_else(by_window).or_else(by_hint)
     }
 }

@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod hints;
+mod variants;
+
 const OUTCOMES: &str = include_str!("../../../tests/vectors/outcomes.json");
 const FIELD: &str = include_str!("../../../tests/vectors/field.json");
 

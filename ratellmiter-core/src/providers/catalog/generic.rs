@@ -49,6 +49,7 @@ pub(super) const TERMS: Terms = Terms {
             (Sign::Phrase("balance is too low"), Meaning::Money),
             (Sign::Phrase("balance exhausted"), Meaning::Money),
             (Sign::Phrase("out of credits"), Meaning::Money),
+            (Sign::Phrase("monthly spending limit"), Meaning::Money),
             (Sign::Phrase("account is in arrears"), Meaning::Money),
             (Sign::Phrase("overdue balance"), Meaning::Money),
             (Sign::Phrase("余额不足"), Meaning::Money),

@@ -7,6 +7,9 @@ use crate::providers::{
 
 pub(super) const FORMAT: ResponseFormat = ResponseFormat {
     errors: &[
+        // The queue of all users is full.
+        (Sign::Code("queue_exceeded"), Meaning::Overload),
+        (Sign::Phrase("experiencing high traffic"), Meaning::Overload),
         (Sign::Code("request_quota_exceeded"), Meaning::Rate),
         (Sign::Code("token_quota_exceeded"), Meaning::Rate),
     ],
