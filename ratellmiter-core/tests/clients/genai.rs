@@ -47,6 +47,12 @@ async fn ask(limiter: &Limiter, client: &Client) -> Result<String, genai::Error>
     Ok(response.first_text().unwrap_or_default().to_owned())
 }
 
+/// Returns the error of a call that fails.
+#[cfg(all(feature = "async-openai", feature = "reqwest-012", feature = "reqwest-middleware", feature = "rig"))]
+pub(crate) async fn failed(url: &str) -> genai::Error {
+    ask(&limiter(), &client(url)).await.unwrap_err()
+}
+
 #[tokio::test(start_paused = true)]
 async fn genai_errors_preserve_every_refusal() {
     for refusal in refusals() {
