@@ -46,7 +46,10 @@ pub(super) const TERMS: Terms = Terms {
             (Sign::CodePart("spend_limit"), Meaning::Money),
             (Sign::CodePart("usage_limit_exceeded"), Meaning::Money),
             // The same sentence is Google's for the limit of a minute.
-            (Sign::PhraseWithoutCode("exceeded your current quota, please check your plan", "resource_exhausted"), Meaning::Money),
+            (
+                Sign::PhraseWithoutCode("exceeded your current quota, please check your plan", "resource_exhausted"),
+                Meaning::Money,
+            ),
             (Sign::CodePart("slow_down"), Meaning::Growth),
             (Sign::CodePart("overloaded"), Meaning::Overload),
             (Sign::CodePart("service_unavailable"), Meaning::Overload),
