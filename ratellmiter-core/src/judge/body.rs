@@ -11,7 +11,7 @@ use self::{error_place::error_in, hints::BodyHints};
 /// Maximum length, in characters, of the text that is read from a body that is not JSON.
 const MAX_TEXT_CHARS: usize = 2000;
 
-/// Maximum length, in bytes, of a body inside a message.
+/// Maximum length, in bytes, of a message, and of a body inside of one.
 const MAX_NESTED_BYTES: usize = 16 << 10;
 
 /// Maximum number of errors or details that are read from a list.
@@ -212,7 +212,8 @@ impl Body {
                 self.nest(json, false);
             }
         }
-        self.message.push_str(&message.to_lowercase());
+        let start = &message[..message.floor_char_boundary(MAX_NESTED_BYTES)];
+        self.message.push_str(&start.to_lowercase());
         self.message.push(' ');
     }
 

@@ -24,6 +24,7 @@ const BEFORE_WAIT: &[&str] = &[
     "reset in ",
     "resets after ",
     "reset after ",
+    "replenished in ",
     "retry-after: ",
     "retry-after ",
 ];
@@ -49,6 +50,9 @@ fn amount(text: &str) -> Option<Duration> {
     while let Some(next) = FILLERS.iter().find_map(|filler| rest.strip_prefix(filler)) {
         rest = next;
     }
+    if let Some(clock) = clock(rest) {
+        return Some(clock);
+    }
     let mut sum = None;
     while let Some((number, behind)) = number(rest) {
         let word = behind.trim_start_matches([' ', '-']);
@@ -63,6 +67,16 @@ fn amount(text: &str) -> Option<Duration> {
         rest = rest.strip_prefix("and ").unwrap_or(rest);
     }
     sum.and_then(header_values::seconds)
+}
+
+/// Parses hours, minutes and seconds: "02:03:04".
+fn clock(text: &str) -> Option<Duration> {
+    let end = text.find(|letter: char| !letter.is_ascii_digit() && letter != ':').unwrap_or(text.len());
+    let parts: Vec<f64> = text[..end].split(':').map(str::parse).collect::<Result<_, _>>().ok()?;
+    match parts[..] {
+        [hours, minutes, seconds] => header_values::seconds(hours * 3600.0 + minutes * 60.0 + seconds),
+        _ => None,
+    }
 }
 
 /// Words behind a number that is no time: "retry after 3 attempts".

@@ -54,6 +54,10 @@ pub(super) fn limit_kind(body: &Body) -> LimitKind {
     let quota = |word: &str| body.quotas.iter().any(|quota| quota.contains(word));
     let words = |words: &[&str]| body.message_contains(words);
     let word = |word: &str| position_of_word(&body.message, word).is_some();
+    // A message that names both is about the first.
+    let is_before_tokens = |phrase: &str| {
+        body.message.find(phrase).is_some_and(|at| body.message.find("token").is_none_or(|token| at < token))
+    };
     if words(&["acceleration", "too quickly", "burst rate", "increase rate", "more gradually"])
         || code(&["burst_rate", "burstrate"])
     {
@@ -68,14 +72,25 @@ pub(super) fn limit_kind(body: &Body) -> LimitKind {
         LimitKind::OutputTokens
     } else if code(&["request_limit", "request_quota", "rpm"])
         || words(&["request rate limit", "requests rate limit"])
+        || is_before_tokens("requests per")
         || (words(&["(rpm)"]) && !words(&["(tpm)"]))
     {
         LimitKind::Requests
     } else if code(&["token", "tpm"]) || quota("token") || words(&["(tpm)", "token"]) || (word("tpm") && !word("rpm")) {
         LimitKind::Tokens
     } else if quota("request")
-        || words(&["(rpm)", "requests per", "requests_per", "too many requests", "byminute", "请求过于频繁", "频率"])
+        || words(&[
+            "(rpm)",
+            "requests per",
+            "requests_per",
+            "max request",
+            "byminute",
+            "请求过于频繁",
+            "频率",
+            "请求数",
+        ])
         || code(&["request_limited"])
+        || is_more_than_the_reason(&body.message)
         || word("rpm")
         || word("qps")
         || word("rps")
@@ -84,6 +99,13 @@ pub(super) fn limit_kind(body: &Body) -> LimitKind {
     } else {
         LimitKind::Unknown
     }
+}
+
+/// Returns `true` if a message has "too many requests" in a sentence. Alone it is the reason phrase of the status, which does
+/// not show which limit was reached.
+fn is_more_than_the_reason(message: &str) -> bool {
+    let rest = message.split_once("too many requests").map(|(_, rest)| rest.trim_start_matches(['.', '!', ' ']));
+    rest.is_some_and(|rest| !rest.is_empty() && !message.starts_with('<'))
 }
 
 /// Returns the position of a word that is no part of a longer one.

@@ -25,10 +25,10 @@ pub(super) fn exhausted(facts: &Facts<'_>, signs: &Signs, hint: Option<Duration>
     let is_unpaid = facts.status == Some(402) && !facts.has_explicit_wait();
     let limit = if is_unpaid || (signs.has(Meaning::Money) && !is_other) {
         LimitKind::Billing
-    } else if signs.has(Meaning::Day) && !is_other {
-        long_period(body).unwrap_or(LimitKind::Daily)
     } else if signs.has(Meaning::Quota) && !is_other {
         LimitKind::Unknown
+    } else if signs.has(Meaning::Day) && !is_other {
+        long_period(body).unwrap_or(LimitKind::Daily)
     } else if is_refusal && body.has_code(&["resource_exhausted"]) && body.message_contains(&["limit: 0,", "limit: 0 "])
     {
         // Gemini: the account's tier has no such quota.

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 
 mod hints;
+mod quoted;
 mod variants;
 
 const OUTCOMES: &str = include_str!("../../../tests/vectors/outcomes.json");

@@ -21,6 +21,7 @@ fn wait_is_read_from_sentences() {
         ("your quota will reset after 161h39m41s.", 581_981_000),
         ("please wait before you try again in about 4 s", 4000),
         ("retry after 12", 12_000),
+        ("quota will be replenished in 02:03:04.", 7_384_000),
         ("请在 20 秒后重试", 20_000),
         ("请 1 小时 30 分钟之后再试", 5_400_000),
     ] {

@@ -41,6 +41,7 @@ pub(super) const TERMS: Terms = Terms {
             (Sign::Phrase("you have reached your specified"), Meaning::Money),
             (Sign::Phrase("you have reached your api usage limits"), Meaning::Money),
             (Sign::Phrase("credit balance is too low"), Meaning::Money),
+            (Sign::Phrase("out of extra usage"), Meaning::Money),
             // A tier, sent as a `rate_limit_error`: github.com/anthropics/claude-code/issues/42616, 2026-04.
             (Sign::Phrase("extra usage is required"), Meaning::ThisRequest),
             (Sign::Phrase("usage credits are required"), Meaning::ThisRequest),

@@ -28,6 +28,8 @@ pub(super) const TERMS: Terms = Terms {
         errors: &[
             (Sign::Phrase("experiencing high demand"), Meaning::Overload),
             (Sign::Phrase("during peak load"), Meaning::Overload),
+            // The quota of API Management: learn.microsoft.com, quota policy, 2026-11.
+            (Sign::Phrase("out of call volume quota"), Meaning::Quota),
         ],
         ..ResponseFormat::NONE
     },

@@ -34,9 +34,7 @@ pub(super) const TERMS: Terms = Terms {
             (Sign::Phrase("no capacity available for model"), Meaning::Overload),
             (Sign::Phrase("the model is overloaded"), Meaning::Overload),
             (Sign::Code("unavailable"), Meaning::Overload),
-            // The quota of a day. The last is sent by the Interactions API.
             (Sign::Quota("perday"), Meaning::Day),
-            (Sign::Code("quota_exceeded"), Meaning::Day),
             // Reasons of older Google APIs, sent with status 403 as well.
             (Sign::Code("ratelimitexceeded"), Meaning::Rate),
             (Sign::Code("userratelimitexceeded"), Meaning::Rate),

@@ -26,6 +26,8 @@ pub(super) const TERMS: Terms = Terms {
     responses: ResponseFormat {
         limit_headers: &[limit_headers!(Requests, Unknown, "x-ratelimit-", "")],
         errors: &[
+            // The limit on spending that a user set for a key.
+            (Sign::Phrase("key limit exceeded"), Meaning::Money),
             // The load of all users of a provider: github.com/open-webui/computer/issues/293, 2026-09.
             (Sign::Code("upstream_provider_shared_pool"), Meaning::Overload),
             (Sign::Phrase("rate-limited upstream"), Meaning::Overload),

@@ -24,7 +24,10 @@ pub(super) const TERMS: Terms = Terms {
     limits: &["requests_per_second", "tokens_per_minute"],
     responses: ResponseFormat {
         // Sent with status 429 or 403: github.com/continuedev/continue/issues/10373, 2026-02.
-        errors: &[(Sign::Phrase("used all available credits"), Meaning::Money)],
+        errors: &[
+            (Sign::Phrase("used all available credits"), Meaning::Money),
+            (Sign::Phrase("doesn't have any credits"), Meaning::Money),
+        ],
         ..ResponseFormat::NONE
     },
 };

@@ -20,7 +20,7 @@ pub(super) const FORMAT: ResponseFormat = ResponseFormat {
         (Sign::Code("throttling.burstrate"), Meaning::Growth),
         (Sign::Phrase("request rate increased too quickly"), Meaning::Growth),
         (Sign::Start("allocated quota exceeded"), Meaning::Tokens),
-        (Sign::Code("limitrequests"), Meaning::Requests),
+        (Sign::Code("limit_requests"), Meaning::Requests),
         (Sign::Phrase("due to system capacity limits"), Meaning::Overload),
         (Sign::Code("arrearage"), Meaning::Money),
         (Sign::CodePart("freetieronly"), Meaning::Money),
