@@ -12,7 +12,7 @@ use http::HeaderMap;
 
 use super::handover::TicketHandover;
 use crate::{
-    judge::{Classification, Evidence, LimitKind, Verdict, judge},
+    judge::{Basis, Classification, Evidence, LimitKind, Verdict, judge},
     providers::usage::Usage,
 };
 
@@ -151,14 +151,29 @@ impl CallContext {
         let Observations { last, retried, usage, handover } = std::mem::take(&mut *self.lock());
         let by_response = last.as_ref().map(|last| last.verdict(by_outcome.verdict, now));
         let by_response = by_response.filter(|verdict| *verdict != Verdict::Success);
-        let verdict = match (by_outcome.verdict, by_response) {
-            (decided, _) if by_outcome.is_final => decided,
-            // Only the error's text may show that the quota is exhausted: the status does not.
-            (exhausted @ Some(Verdict::QuotaExhausted { .. }), _) => exhausted,
-            (by_outcome, Some(by_response)) if by_response != Verdict::Failed => {
-                Some(merge_verdicts(by_response, by_outcome))
+        // The observer judged the response that the error contains, with its body.
+        let is_judged = |status| last.as_ref().is_some_and(|last| last.judged.is_some() && last.status == Some(status));
+        let verdict = match by_outcome.basis {
+            Basis::Final => by_outcome.verdict,
+            Basis::Type => by_outcome.verdict.map(|verdict| completed(verdict, by_response)),
+            Basis::Response(status) if !is_judged(status) => {
+                by_outcome.verdict.map(|verdict| with_hint_of(verdict, by_response))
             }
-            (by_outcome, by_response) => by_outcome.or(by_response),
+            Basis::Body { as_429 } if last.as_ref().is_some_and(|last| last.status == Some(429)) => {
+                Some(with_hint_of(as_429, by_response))
+            }
+            Basis::Response(_) | Basis::Body { .. } | Basis::Error => match (by_outcome.verdict, by_response) {
+                // Only the error's text may show that the quota is exhausted: the status does not.
+                (exhausted @ Some(Verdict::QuotaExhausted { .. }), _) => exhausted,
+                (Some(overloaded @ Verdict::Overloaded { .. }), Some(Verdict::RateLimited { .. })) => {
+                    Some(with_hint_of(overloaded, by_response))
+                }
+                (by_outcome, Some(by_response)) if by_response != Verdict::Failed => {
+                    Some(merge_verdicts(by_response, by_outcome))
+                }
+                (_, failed @ Some(_)) if matches!(by_outcome.basis, Basis::Response(_)) => failed,
+                (by_outcome, by_response) => by_outcome.or(by_response),
+            },
         };
         AttemptFacts { verdict, retried, usage, handover, headers: last.map(|last| last.headers) }
     }
@@ -176,6 +191,25 @@ pub(super) struct AttemptFacts {
     pub(super) handover: Option<Arc<TicketHandover>>,
     /// The headers of the last observed response.
     pub(super) headers: Option<HeaderMap>,
+}
+
+/// Completes a verdict by the hint and the limit of the observed response, where it has none of its own.
+fn completed(verdict: Verdict, by_response: Option<Verdict>) -> Verdict {
+    let own = verdict.retry_after();
+    let completed = with_hint_of(verdict, by_response);
+    own.map_or(completed, |hint| completed.with_retry_after(hint))
+}
+
+/// Adds the hint of the observed response, whose headers are more precise than the text of an error, and its limit.
+fn with_hint_of(verdict: Verdict, by_response: Option<Verdict>) -> Verdict {
+    let Some(by_response) = by_response else { return verdict };
+    match (verdict, by_response) {
+        (Verdict::RateLimited { .. }, Verdict::RateLimited { .. }) => merge_verdicts(by_response, Some(verdict)),
+        (Verdict::RateLimited { .. } | Verdict::Overloaded { .. } | Verdict::Transient { .. }, _) => {
+            by_response.retry_after().map_or(verdict, |hint| verdict.with_retry_after(hint))
+        }
+        _ => verdict,
+    }
 }
 
 /// Completes the verdict on the observed response with the hint and the limit that only the error's body has.

@@ -35,7 +35,7 @@ impl StreamItem {
     pub fn of<T: HasUsage, E: Error + 'static>(item: &Result<T, E>) -> Self {
         match item {
             Ok(value) => value.usage().into(),
-            Err(error) => Self::NOTHING.verdict(by_chain(error).unwrap_or(Verdict::Failed)),
+            Err(error) => Self::NOTHING.verdict(by_chain(error).map_or(Verdict::Failed, |judged| judged.verdict)),
         }
     }
 

@@ -1,38 +1,63 @@
 //! The error in the body of a response, in the shape of any provider.
 
-use std::time::Duration;
+mod error_place;
+mod hints;
 
 use serde_json::Value;
 
-use crate::providers::header_values;
+pub(super) use self::error_place::is_error;
+use self::{error_place::error_in, hints::BodyHints};
 
 /// Maximum length, in characters, of the text that is read from a body that is not JSON.
 const MAX_TEXT_CHARS: usize = 2000;
 
+/// Maximum length, in bytes, of a message, and of a body inside of one.
+const MAX_NESTED_BYTES: usize = 16 << 10;
+
+/// Maximum number of errors or details that are read from a list.
+const MAX_ITEMS: usize = 16;
+
 /// The error that was found in a body. All text is in lower case.
 #[derive(Debug, Default)]
 pub(crate) struct Body {
-    /// The status, which Gemini and `OpenRouter` send as a numeric code.
+    /// The status, which many providers send as a code.
     pub(crate) status: Option<u16>,
-    /// The type, code and status of the error, and the codes in its details.
+    /// The type, code, status and reason of the error, and the codes in its details. The codes of `MiniMax` and Cloudflare
+    /// are numbers of small range, and have the name of their place before them: `base_resp.1002`, `errors.3040`.
     pub(crate) codes: Vec<String>,
     /// The human-readable message.
     pub(crate) message: String,
     /// The identifiers of the exceeded quotas. Sent by Google.
     pub(crate) quotas: Vec<String>,
-    /// The time to wait. Sent by Google as `RetryInfo`.
-    pub(crate) retry_delay: Option<Duration>,
+    /// The times in the fields of the error.
+    pub(crate) hints: BodyHints,
     /// The body contains an error, not the answer to the request.
     pub(crate) is_error: bool,
+    /// The body inside this one.
+    nested: Option<Box<Nested>>,
+}
+
+/// The body of another server, which a gateway puts into its own.
+#[derive(Debug)]
+struct Nested {
+    body: Body,
+    /// The body is the whole message, not a part of it.
+    is_whole: bool,
 }
 
 impl Body {
     /// Reads a body. Text that is not JSON is the message.
     pub(crate) fn read(text: &str) -> Self {
-        let Ok(json) = serde_json::from_str::<Value>(text) else {
+        let json = serde_json::from_str::<Value>(text).ok().or_else(|| serde_json::from_str(first_event(text)?).ok());
+        let Some(json) = json else {
             let start: String = text.chars().take(MAX_TEXT_CHARS).collect();
             return Self { message: start.to_lowercase(), ..Self::default() };
         };
+        Self::of_json(json, true)
+    }
+
+    /// `may_nest` is `true` if a body inside of this one is read.
+    fn of_json(json: Value, may_nest: bool) -> Self {
         let json = match json {
             // Google's streams wrap the error in a list.
             Value::Array(mut items) if items.len() == 1 => items.remove(0),
@@ -40,97 +65,190 @@ impl Body {
         };
         let mut body = Self::default();
         match error_in(&json) {
+            None => body.add(&json, may_nest),
             Some(Value::String(message)) => {
-                body.is_error = true;
-                body.message = message.to_lowercase();
+                body.add_message(message, may_nest);
+                // The code is beside the message.
+                body.add(&json, may_nest);
             }
-            Some(error) => {
-                body.is_error = true;
-                body.add(error);
-            }
-            None => body.add(&json),
+            Some(Value::Array(errors)) => errors.iter().take(MAX_ITEMS).for_each(|error| body.add_listed(error)),
+            Some(error) => body.add(error, may_nest),
         }
+        body.is_error = is_error(&json);
+        body.add_status(&json);
+        body.hints.add(&json);
+        body.add_base_resp(&json);
         body
     }
 
-    fn add(&mut self, error: &Value) {
-        for key in ["type", "code", "status", "error_type", "__type"] {
-            match error.get(key) {
-                Some(Value::String(code)) => self.add_code(code),
-                Some(Value::Number(number)) => {
-                    self.status = number.as_u64().and_then(|code| u16::try_from(code).ok()).or(self.status);
-                }
-                _ => {}
-            }
-        }
-        for key in ["message", "Message", "detail"] {
-            if let Some(message) = error.get(key).and_then(Value::as_str) {
-                self.message.push_str(&message.to_lowercase());
-                self.message.push(' ');
-            }
-        }
-        match error.get("details") {
-            Some(Value::Array(details)) => details.iter().for_each(|detail| self.add_detail(detail)),
-            Some(detail) => {
-                ["error_code", "code"]
-                    .iter()
-                    .filter_map(|key| detail.get(key)?.as_str())
-                    .for_each(|code| self.add_code(code));
-            }
-            None => {}
-        }
-        if let Some(source) = error.pointer("/metadata/limit_source").and_then(Value::as_str) {
-            self.add_code(source);
+    /// Adds the body inside this one, if its words count with `status`: a failure that only quotes a refusal is a failure.
+    pub(crate) fn absorb_nested(&mut self, status: Option<u16>) {
+        let Some(nested) = self.nested.take() else { return };
+        let counts = match status {
+            None | Some(402 | 429 | 503 | 529) => true,
+            Some(400 | 403) => nested.is_whole,
+            _ => false,
+        };
+        if counts {
+            let Self { status, codes, message, quotas, hints, .. } = nested.body;
+            self.status = self.status.or(status);
+            self.codes.extend(codes);
+            self.quotas.extend(quotas);
+            self.message.push_str(&message);
+            self.hints.or(hints);
         }
     }
 
-    /// Adds one of Google's details: the exceeded quotas, or the time to wait.
+    fn add(&mut self, error: &Value, may_nest: bool) {
+        for key in ["type", "code", "status", "error_type", "__type", "reason", "error_code", "errorCode"] {
+            self.add_code_of(error.get(key));
+        }
+        self.add_status(error);
+        self.hints.add(error);
+        for key in ["message", "Message", "msg", "detail", "error_message", "error_description"] {
+            match error.get(key) {
+                Some(Value::String(message)) => self.add_message(message, may_nest),
+                Some(inner @ Value::Object(_)) if may_nest && key == "detail" => self.nest(inner.clone(), true),
+                _ => {}
+            }
+        }
+        // A title that is the reason phrase of the status does not show which limit was reached.
+        let title = error.get("title").and_then(Value::as_str);
+        if let Some(title) = title.filter(|title| !title.eq_ignore_ascii_case("too many requests")) {
+            self.add_message(title, false);
+        }
+        match error.get("details") {
+            Some(Value::Array(details)) => details.iter().take(MAX_ITEMS).for_each(|detail| self.add_detail(detail)),
+            Some(detail) => {
+                self.hints.add(detail);
+                ["error_code", "code", "reason"].iter().for_each(|key| self.add_code_of(detail.get(key)));
+            }
+            None => {}
+        }
+        // Google: the same error again, in an older form. Its reason is its code.
+        let errors = error.get("errors").and_then(Value::as_array);
+        errors.into_iter().flatten().take(MAX_ITEMS).for_each(|error| self.add_code_of(error.get("reason")));
+        if let Some(metadata) = error.get("metadata") {
+            self.add_code_of(metadata.get("limit_source"));
+            self.hints.add(metadata);
+            self.hints.add_headers(metadata.get("headers"));
+            // OpenRouter: the body of the provider behind it, often as text.
+            match metadata.get("raw") {
+                Some(Value::String(raw)) if may_nest => self.nest_text(raw),
+                Some(raw @ Value::Object(_)) if may_nest => self.nest(raw.clone(), true),
+                _ => {}
+            }
+        }
+    }
+
+    /// Adds one error of a list `errors`: Cloudflare's, and that of JSON:API.
+    fn add_listed(&mut self, error: &Value) {
+        if let Some(code) = error.get("code").and_then(Value::as_u64) {
+            self.codes.push(format!("errors.{code}"));
+        }
+        if let Some(message) = error.as_str() {
+            self.add_message(message, false);
+        }
+        self.add(error, false);
+    }
+
+    /// Adds the result that `MiniMax` sends in each response. Its code is zero for a success.
+    fn add_base_resp(&mut self, json: &Value) {
+        let Some(result) = json.get("base_resp") else { return };
+        if let Some(code) = result.get("status_code").and_then(Value::as_u64).filter(|code| *code != 0) {
+            self.codes.push(format!("base_resp.{code}"));
+        }
+        if let Some(message) = result.get("status_msg").and_then(Value::as_str) {
+            self.add_message(message, false);
+        }
+    }
+
+    /// Adds one of Google's details: the exceeded quotas, the reason, or the time to wait.
     fn add_detail(&mut self, detail: &Value) {
         let violations = detail.get("violations").and_then(Value::as_array);
         let names = violations.into_iter().flatten().filter_map(|violation| violation.get("quotaId")?.as_str());
         self.quotas.extend(names.map(str::to_lowercase));
-        let delay = detail.get("retryDelay").and_then(Value::as_str);
-        self.retry_delay = delay.and_then(header_values::duration).or(self.retry_delay);
+        self.add_code_of(detail.get("reason"));
+        self.hints.add(detail);
+        if let Some(metadata) = detail.get("metadata") {
+            self.hints.add(metadata);
+        }
     }
 
-    fn add_code(&mut self, code: &str) {
+    fn add_status(&mut self, error: &Value) {
+        for key in ["http_code", "status_code", "statusCode", "raw_status_code", "http_status"] {
+            let status = match error.get(key) {
+                Some(Value::Number(number)) => number.as_u64().and_then(|status| u16::try_from(status).ok()),
+                Some(Value::String(text)) => text.parse().ok(),
+                _ => None,
+            };
+            self.status = self.status.or_else(|| status.filter(is_status));
+        }
+    }
+
+    fn add_code_of(&mut self, value: Option<&Value>) {
+        let code = match value {
+            // LiteLLM sends Python's `None`.
+            Some(Value::String(code)) if code.is_empty() || code == "None" => return,
+            Some(Value::String(code)) => code.to_lowercase(),
+            Some(Value::Number(code)) => code.to_string(),
+            _ => return,
+        };
         // Azure sends the status as text.
-        if let Ok(status) = code.parse::<u16>()
-            && (400..600).contains(&status)
-        {
+        if let Some(status) = code.parse().ok().filter(is_status) {
             self.status = Some(status);
         }
-        self.codes.push(code.to_lowercase());
+        self.codes.push(code);
+    }
+
+    fn add_message(&mut self, message: &str, may_nest: bool) {
+        if may_nest && self.nested.is_none() && message.contains('{') && message.len() <= MAX_NESTED_BYTES {
+            let trimmed = message.trim();
+            if let Ok(json @ (Value::Object(_) | Value::Array(_))) = serde_json::from_str(trimmed) {
+                self.nest(json, true);
+                return;
+            }
+            if let Some(json) = object_in(trimmed).and_then(|object| serde_json::from_str(object).ok()) {
+                self.nest(json, false);
+            }
+        }
+        let start = &message[..message.floor_char_boundary(MAX_NESTED_BYTES)];
+        self.message.push_str(&start.to_lowercase());
+        self.message.push(' ');
+    }
+
+    fn nest_text(&mut self, text: &str) {
+        let json =
+            Some(text).filter(|text| text.len() <= MAX_NESTED_BYTES).and_then(|text| serde_json::from_str(text).ok());
+        if let Some(json @ (Value::Object(_) | Value::Array(_))) = json {
+            self.nest(json, true);
+        } else {
+            let start: String = text.chars().take(MAX_TEXT_CHARS).collect();
+            self.add_message(&start, false);
+        }
+    }
+
+    fn nest(&mut self, json: Value, is_whole: bool) {
+        self.nested = Some(Box::new(Nested { body: Self::of_json(json, false), is_whole }));
     }
 }
 
-/// Returns the error in a body, or in one event of a stream: its own, that of its only choice (`OpenRouter`, if the
-/// provider behind it failed midway), that of the response in the event, or the event itself (`OpenAI`'s Responses).
-pub(super) fn error_in(body: &Value) -> Option<&Value> {
-    let places = ["/error", "/choices/0/error", "/response/error"];
-    let error = places.iter().find_map(|place| body.pointer(place).filter(|error| !error.is_null()));
-    let is_event = || body.get("type").is_some_and(|kind| kind == "error") && body.get("code").is_some();
-    error.or_else(|| is_event().then_some(body))
+#[allow(clippy::trivially_copy_pass_by_ref)] // A filter.
+fn is_status(status: &u16) -> bool {
+    (400..600).contains(status)
 }
 
-/// Returns the time to wait that a message in lower case contains: "try again in 6.702s", "retry after 37 seconds", "please
-/// retry in 1h2m3s".
-pub(crate) fn retry_after_in_text(message: &str) -> Option<Duration> {
-    let phrases = ["try again in ", "retry in ", "retry after ", "try again after "];
-    let rest = phrases.iter().find_map(|phrase| message.split_once(phrase)).map(|(_, rest)| rest)?;
-    let mut words = rest.split_whitespace();
-    let amount = words.next()?.trim_end_matches(['.', ',', ';', ')', '!']);
-    let unit = words.next().unwrap_or_default();
-    let wait = header_values::duration(amount)?;
-    let has_unit = !amount.ends_with(|last: char| last.is_ascii_digit());
-    let wait = match unit {
-        _ if has_unit => wait,
-        unit if unit.starts_with("minute") => wait.checked_mul(60)?,
-        unit if unit.starts_with("hour") => wait.checked_mul(3600)?,
-        unit if unit.starts_with("ms") || unit.starts_with("milli") => wait / 1000,
-        _ => wait,
-    };
-    Some(wait.min(header_values::MAX_WAIT))
+/// Returns the largest JSON object in a text.
+pub(super) fn object_in(text: &str) -> Option<&str> {
+    let (start, end) = (text.find('{')?, text.rfind('}')?);
+    let object = text.get(start..=end)?;
+    serde_json::from_str::<serde_core::de::IgnoredAny>(object).is_ok().then_some(object)
+}
+
+/// Returns the data of the first event, if the text is a stream of server-sent events.
+fn first_event(text: &str) -> Option<&str> {
+    let is_stream = ["event:", "data:", "id:", ":"].iter().any(|field| text.starts_with(field));
+    is_stream.then(|| text.lines().take(MAX_ITEMS).find_map(|line| line.strip_prefix("data:")))?
 }
 
 #[cfg(test)]

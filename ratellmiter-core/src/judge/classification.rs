@@ -9,18 +9,58 @@ use super::{classify::Response, rules::judge, verdict::Verdict};
 pub struct Classification {
     /// `None` if the outcome was not recognised.
     pub(crate) verdict: Option<Verdict>,
-    /// The verdict stands, whatever response was observed.
-    pub(crate) is_final: bool,
+    /// The basis of the verdict.
+    pub(crate) basis: Basis,
     /// The client made up the item before it had a response; see [`Response`](super::classify::Response).
     pub(crate) is_before_response: bool,
     /// The type of the error, for the warning about unrecognised errors.
     pub(crate) error_type: &'static str,
 }
 
+/// The basis of a verdict, which decides whether an observed response can overrule it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Basis {
+    /// A user's option or the type of a success: the verdict stands as it is.
+    Final,
+    /// [`Classify`](super::Classify): the verdict stands, and is completed by the hint and the limit of the response.
+    Type,
+    /// An error with the status, and maybe the body, of a failed response.
+    Response(u16),
+    /// An error with a body whose status the client drops. The verdict would be `as_429` if that was 429.
+    Body { as_429: Verdict },
+    /// An error without a status: of another step, or of a client that drops it.
+    Error,
+}
+
+/// A verdict on an error, and the status of the failed response that the error contains.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Judged {
+    pub(crate) verdict: Verdict,
+    /// `None` if no response is known to have failed.
+    pub(crate) status: Option<u16>,
+    /// The verdict if the status was 429, for an error with a body alone.
+    pub(crate) as_429: Option<Verdict>,
+}
+
+impl Judged {
+    /// Creates the judgement of a response with a known status, or of an error that is no response.
+    pub(crate) const fn new(verdict: Verdict, status: Option<u16>) -> Self {
+        Self { verdict, status, as_429: None }
+    }
+
+    fn basis(self) -> Basis {
+        match self {
+            Self { status: Some(status), .. } => Basis::Response(status),
+            Self { as_429: Some(as_429), .. } => Basis::Body { as_429 },
+            _ => Basis::Error,
+        }
+    }
+}
+
 impl Classification {
     /// Creates a classification that stands, whatever response was observed.
     pub(crate) fn decided(verdict: Verdict) -> Self {
-        Self { verdict: Some(verdict), is_final: true, is_before_response: false, error_type: "" }
+        Self { verdict: Some(verdict), basis: Basis::Final, is_before_response: false, error_type: "" }
     }
 
     /// Creates the classification of a value that is a response.
@@ -29,8 +69,15 @@ impl Classification {
         Self { is_before_response: response.is_before_response(), ..Self::decided(verdict) }
     }
 
-    /// Creates the classification of an error of type `E`.
-    pub(crate) fn of_error<E: ?Sized>(verdict: Option<Verdict>) -> Self {
-        Self { verdict, is_final: false, is_before_response: false, error_type: type_name::<E>() }
+    /// Creates the classification of an error of type `E`, which knows its verdict.
+    pub(crate) fn of_type<E: ?Sized>(verdict: Verdict) -> Self {
+        Self { verdict: Some(verdict), basis: Basis::Type, is_before_response: false, error_type: type_name::<E>() }
+    }
+
+    /// Creates the classification of an error of type `E` by its evidence.
+    pub(crate) fn of_error<E: ?Sized>(judged: Option<Judged>) -> Self {
+        let basis = judged.map_or(Basis::Error, Judged::basis);
+        let verdict = judged.map(|judged| judged.verdict);
+        Self { verdict, basis, is_before_response: false, error_type: type_name::<E>() }
     }
 }

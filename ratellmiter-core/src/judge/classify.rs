@@ -1,5 +1,7 @@
 //! Types that have a verdict by themselves: errors of users, and responses.
 
+use std::error::Error;
+
 use super::{body, evidence::Evidence, verdict::Verdict};
 
 /// An error type that knows its verdict.
@@ -41,12 +43,46 @@ use super::{body, evidence::Evidence, verdict::Verdict};
 /// # assert!(!spent.verdict().is_retryable());
 /// ```
 ///
+/// The verdict stands, whatever response an [observer](mod@crate::observe) saw. An enum that wraps a client's error can leave
+/// the verdict on it to the library:
+///
+/// ```
+/// # use std::error::Error;
+/// use ratellmiter_core::{Classify, Verdict};
+///
+/// enum ApiError {
+///     Busy,
+///     Client(std::io::Error),
+/// }
+///
+/// impl Classify for ApiError {
+///     fn verdict(&self) -> Verdict {
+///         Verdict::overloaded()
+///     }
+///
+///     fn client_error(&self) -> Option<&(dyn Error + 'static)> {
+///         match self {
+///             Self::Client(error) => Some(error),
+///             Self::Busy => None,
+///         }
+///     }
+/// }
+/// # assert!(ApiError::Client(std::io::Error::other("429 Too Many Requests")).client_error().is_some());
+/// # assert!(ApiError::Busy.client_error().is_none());
+/// ```
+///
 /// In a generic function the bounds decide: without `E: Classify` for the error type `E`, the error is classified by the
 /// observed response and by its text. An error type that is not `'static` needs `classify = ...` or `when = ...` on the
 /// attribute.
 pub trait Classify {
     /// Returns the verdict on a call that failed with this error.
     fn verdict(&self) -> Verdict;
+
+    /// Returns the error whose verdict the library decides, in place of [`verdict`](Self::verdict): by the observed response,
+    /// by its source chain and by its text. `None` if this type decides.
+    fn client_error(&self) -> Option<&(dyn Error + 'static)> {
+        None
+    }
 }
 
 /// A value that is a server's response, which may be a refusal even as an `Ok`.
@@ -70,9 +106,6 @@ impl<B> Response for http::Response<B> {
 impl Response for serde_json::Value {
     fn evidence(&self) -> Evidence<'_> {
         let success = Evidence::new().status(200);
-        match body::error_in(self) {
-            Some(error) => success.body(serde_json::json!({ "error": error }).to_string()),
-            None => success,
-        }
+        if body::is_error(self) { success.body(self.to_string()) } else { success }
     }
 }

@@ -114,7 +114,10 @@ pub trait ByClassify {
 
 impl<E: Classify> ByClassify for &&&&Dispatch<'_, E> {
     fn classify_error(&self) -> Classification {
-        Classification::of_error::<E>(Some(self.0.verdict()))
+        match self.0.client_error() {
+            Some(error) => Classification::of_error::<E>(by_chain(error)),
+            None => Classification::of_type::<E>(self.0.verdict()),
+        }
     }
 }
 

@@ -7,16 +7,23 @@ use std::{
     time::SystemTime,
 };
 
-use super::{clients, rules::judge, text, verdict::Verdict};
+use super::{
+    classification::Judged,
+    clients,
+    rules::judge_with_status,
+    text,
+    transport::{is_failed_connection, is_failed_connection_text},
+    verdict::Verdict,
+};
 
 /// Maximum number of errors looked at in a source chain, in case it is circular.
-const MAX_CHAIN: usize = 64;
+pub(super) const MAX_CHAIN: usize = 64;
 
 /// Maximum length of an error's text in bytes: some errors contain a whole page.
 const MAX_TEXT_BYTES: usize = 64 << 10;
 
 /// Returns the verdict on the first error in the source chain that belongs to a known client, or else on the first whose
-/// text is recognised. Returns `None` if none of them is.
+/// text is recognised, or else on a connection that failed before a response began. Returns `None` if none of them is.
 ///
 /// It is for a classification of your own of an error that contains others:
 ///
@@ -39,17 +46,29 @@ const MAX_TEXT_BYTES: usize = 64 << 10;
 /// # assert_eq!(ApiError::Client("429 Too Many Requests".into()).verdict(), Verdict::rate_limited());
 /// ```
 #[must_use]
-pub fn by_chain(error: &(dyn Error + 'static)) -> Option<Verdict> {
-    let chain = || iter::successors(Some(error), |&error| error.source()).take(MAX_CHAIN);
-    chain().find_map(clients::verdict).or_else(|| chain().find_map(by_text))
+pub fn judge_error(error: &(dyn Error + 'static)) -> Option<Verdict> {
+    by_chain(error).map(|judged| judged.verdict)
 }
 
+/// Returns the verdict on the first error in the source chain that belongs to a known client, or else on the first whose
+/// text is recognised, or else on a connection that failed before a response began.
+pub(crate) fn by_chain(error: &(dyn Error + 'static)) -> Option<Judged> {
+    let chain = || iter::successors(Some(error), |&error| error.source()).take(MAX_CHAIN);
+    let connection = || is_failed_connection(error).then_some(FAILED_CONNECTION);
+    chain().find_map(clients::judged).or_else(|| chain().find_map(by_text)).or_else(connection)
+}
+
+const FAILED_CONNECTION: Judged = Judged::new(Verdict::transient(), None);
+
 /// Returns the verdict on the text of an error, if it is recognised.
-pub(crate) fn by_text<E: Display + ?Sized>(error: &E) -> Option<Verdict> {
+pub(crate) fn by_text<E: Display + ?Sized>(error: &E) -> Option<Judged> {
     let mut text = Truncated(String::new());
     // Fails once the text is long enough.
     let _ = write!(text, "{error}");
-    Some(judge(&text::evidence(&text.0)?, SystemTime::now()))
+    if let Some(evidence) = text::evidence(&text.0) {
+        return Some(judge_with_status(&evidence, SystemTime::now()));
+    }
+    is_failed_connection_text(&text.0).then_some(FAILED_CONNECTION)
 }
 
 /// The first [`MAX_TEXT_BYTES`] of a text.

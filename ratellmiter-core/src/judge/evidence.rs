@@ -27,6 +27,9 @@ pub struct Evidence<'a> {
     pub code: Option<Cow<'a, str>>,
     /// The time to wait, if the client determined one.
     pub hint: Option<Duration>,
+    /// The connection failed before a response began: it was refused or reset, its TLS handshake failed, or its headers
+    /// are incomplete. `false` for a time-out, after which the server may still do the work.
+    pub failed_connection: bool,
 }
 
 impl<'a> Evidence<'a> {
@@ -61,6 +64,13 @@ impl<'a> Evidence<'a> {
     #[must_use]
     pub fn code(mut self, code: impl Into<Cow<'a, str>>) -> Self {
         self.code = Some(code.into());
+        self
+    }
+
+    /// Sets that the connection failed before a response began.
+    #[must_use]
+    pub fn failed_connection(mut self) -> Self {
+        self.failed_connection = true;
         self
     }
 

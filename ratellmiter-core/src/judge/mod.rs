@@ -12,12 +12,14 @@ mod evidence;
 pub(crate) mod known_values;
 pub(crate) mod rules;
 mod text;
+mod times_in_text;
+mod transport;
 mod verdict;
 
 pub(crate) use crate::providers::limit_reading::{LimitReading, LimitUnit, Period};
-pub(crate) use classification::Classification;
+pub(crate) use classification::{Basis, Classification, Judged};
 pub use classify::Classify;
-pub use error_chain::by_chain as judge_error;
+pub use error_chain::judge_error;
 pub use evidence::Evidence;
 pub use rules::judge;
 pub use verdict::{LimitKind, Verdict};

@@ -3,14 +3,17 @@
 //! A number alone is no evidence, because texts quote other texts. Evidence is a status near the start in one of the known
 //! forms, the body of an error, or the whole sentence of a server.
 
-use super::{Evidence, body::Body};
+use super::{
+    Evidence,
+    body::{Body, object_in},
+};
 
 /// Maximum distance in bytes of a status from the start of the text.
 const MAX_STATUS_OFFSET: usize = 120;
 
 /// Returns the evidence in the text of an error, or `None` if the text is in no known form.
 pub(super) fn evidence(text: &str) -> Option<Evidence<'_>> {
-    let json = json_in(text);
+    let json = object_in(text);
     let body = json.map(Body::read);
     let status = status_in(text);
     let evidence = match (status, json) {
@@ -27,13 +30,6 @@ pub(super) fn evidence(text: &str) -> Option<Evidence<'_>> {
         _ => return None,
     };
     Some(evidence)
-}
-
-/// Returns the largest JSON object in the text.
-fn json_in(text: &str) -> Option<&str> {
-    let (start, end) = (text.find('{')?, text.rfind('}')?);
-    let object = text.get(start..=end)?;
-    serde_json::from_str::<serde_core::de::IgnoredAny>(object).is_ok().then_some(object)
 }
 
 /// Returns a status from 400 to 599 in a known form: at the very start ("429 Too Many Requests"), after "status" ("error

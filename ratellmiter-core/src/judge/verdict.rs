@@ -40,6 +40,12 @@ pub enum Verdict {
         /// The quota that is exhausted.
         limit: LimitKind,
     },
+    /// The server or the connection failed, and the same call may succeed a little later: status 408, 409, 500, 502, 504,
+    /// 520 to 523 and 525 to 530, and connections that failed before a response began. No other call is affected.
+    Transient {
+        /// The time that the server asked to wait, if any.
+        retry_after: Option<Duration>,
+    },
     /// The call failed for another reason. The error is returned at once.
     Failed,
 }
@@ -60,12 +66,19 @@ impl Verdict {
         Self::Overloaded { retry_after: None }
     }
 
-    /// Sets the server's hint of a refusal or an overload. Other verdicts stay as they are.
+    /// Returns a transient failure without a hint.
+    #[must_use]
+    pub const fn transient() -> Self {
+        Self::Transient { retry_after: None }
+    }
+
+    /// Sets the server's hint of a refusal, an overload or a transient failure. Other verdicts stay as they are.
     #[must_use]
     pub const fn with_retry_after(self, hint: Duration) -> Self {
         match self {
             Self::RateLimited { limit, .. } => Self::RateLimited { retry_after: Some(hint), limit },
             Self::Overloaded { .. } => Self::Overloaded { retry_after: Some(hint) },
+            Self::Transient { .. } => Self::Transient { retry_after: Some(hint) },
             other => other,
         }
     }
@@ -94,17 +107,20 @@ impl Verdict {
         judge(&Evidence::new().status(status).headers(headers).body(body), SystemTime::now())
     }
 
-    /// Returns `true` if the call is queued again and retried.
+    /// Returns `true` if the call was refused: it is queued again and retried.
     #[must_use]
     pub fn is_retryable(self) -> bool {
         matches!(self, Self::RateLimited { .. } | Self::Overloaded { .. })
     }
 
-    /// Returns the time that the server asked to wait. `None` if there is no hint, or if this is not a refusal.
+    /// Returns the time that the server asked to wait. `None` if there is no hint, or if this is neither a refusal nor a
+    /// transient failure.
     #[must_use]
     pub fn retry_after(self) -> Option<Duration> {
         match self {
-            Self::RateLimited { retry_after, .. } | Self::Overloaded { retry_after } => retry_after,
+            Self::RateLimited { retry_after, .. }
+            | Self::Overloaded { retry_after }
+            | Self::Transient { retry_after } => retry_after,
             _ => None,
         }
     }

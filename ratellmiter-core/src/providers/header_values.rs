@@ -6,7 +6,10 @@
 //! `anthropic-ratelimit-*-reset` in RFC 3339, and the `RateLimit` field of draft-ietf-httpapi-ratelimit-headers-11 with
 //! its forerunners.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    borrow::Cow,
+    time::{Duration, SystemTime},
+};
 
 use http::HeaderMap;
 
@@ -17,8 +20,8 @@ pub(crate) const MAX_WAIT: Duration = Duration::from_hours(31 * 24);
 
 /// Returns the time to wait before the next request, by `retry-after-ms` or `retry-after`.
 pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let millis = || number(text(headers, "retry-after-ms")?).map(|millis| millis / 1e3).and_then(seconds);
-    let general = || wait(text(headers, "retry-after")?, now);
+    let millis = || number(&text(headers, "retry-after-ms")?).map(|millis| millis / 1e3).and_then(seconds);
+    let general = || wait(&text(headers, "retry-after")?, now);
     millis().or_else(general)
 }
 
@@ -26,14 +29,14 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Durati
 /// and similar headers are not read: they hold the time until the whole limit is available again.
 pub(crate) fn reset_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let exhausted = || {
-        let policies = policies(text(headers, "ratelimit")?);
+        let policies = policies(&text(headers, "ratelimit")?);
         policies
             .into_iter()
             .filter(|(_, policy)| policy.remaining == Some(0))
             .filter_map(|(_, policy)| policy.reset)
             .max()
     };
-    text(headers, "x-ratelimit-reset").and_then(|value| reset(value, now)).or_else(exhausted)
+    text(headers, "x-ratelimit-reset").and_then(|value| reset(&value, now)).or_else(exhausted)
 }
 
 /// One policy or one item of the IETF drafts on rate-limit headers.
@@ -88,14 +91,23 @@ pub(crate) fn policies(value: &str) -> Vec<(String, Policy)> {
     value.split(',').filter_map(item).collect()
 }
 
-/// Returns the first value of a header, if it is text.
-pub(crate) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok().map(str::trim)
+/// Returns the first value of a header as text.
+pub(crate) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<Cow<'a, str>> {
+    headers.get(name).map(|value| decoded(value.as_bytes()))
 }
 
-/// Returns all values of a header that are text.
-pub(crate) fn texts<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a str> {
-    headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).map(str::trim)
+/// Returns all values of a header as text.
+pub(crate) fn texts<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = Cow<'a, str>> {
+    headers.get_all(name).iter().map(|value| decoded(value.as_bytes()))
+}
+
+/// Decodes a value. Go's durations contain a `µ`, which is sent as UTF-8 or as the byte of Latin-1.
+fn decoded(value: &[u8]) -> Cow<'_, str> {
+    let value = value.trim_ascii();
+    match std::str::from_utf8(value) {
+        Ok(text) => text.into(),
+        Err(_) => value.iter().copied().map(char::from).collect::<String>().into(),
+    }
 }
 
 /// Parses a `Retry-After`: seconds, a Go duration, or a date. A date in the past is a wait of zero.
@@ -142,6 +154,7 @@ pub(crate) fn duration(value: &str) -> Option<Duration> {
         rest = &rest[digits..];
         let letters = rest.find(|letter: char| letter.is_ascii_digit()).unwrap_or(rest.len());
         let unit = match &rest[..letters] {
+            "d" => 86_400.0,
             "h" => 3600.0,
             "m" => 60.0,
             "s" => 1.0,
@@ -169,7 +182,7 @@ pub(crate) fn count(value: &str) -> Option<u64> {
 }
 
 /// Converts seconds to a duration, rounded up to milliseconds so that no retry is early, and clamped.
-fn seconds(seconds: f64) -> Option<Duration> {
+pub(crate) fn seconds(seconds: f64) -> Option<Duration> {
     // A billionth of a second is a rounding error of the sum.
     let millis = (seconds * 1e3 - 1e-6).ceil().max(0.0);
     if millis.is_nan() {

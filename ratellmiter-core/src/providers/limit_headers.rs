@@ -74,17 +74,17 @@ fn read(headers: &HeaderMap, now: SystemTime, names: &LimitHeaders) -> LimitRead
 }
 
 fn smallest(headers: &HeaderMap, name: &str) -> Option<u64> {
-    texts(headers, name).filter_map(count).min()
+    texts(headers, name).filter_map(|value| count(&value)).min()
 }
 
 fn latest(headers: &HeaderMap, name: &str, now: SystemTime) -> Option<Duration> {
-    texts(headers, name).filter_map(|value| reset(value, now)).max()
+    texts(headers, name).filter_map(|value| reset(&value, now)).max()
 }
 
 /// Adds the limits on requests that the headers of the IETF drafts show: policies show limits, items show the remaining
 /// amounts.
 fn add_ietf(found: &mut Vec<LimitReading>, headers: &HeaderMap, now: SystemTime) {
-    let list = |name| texts(headers, name).flat_map(policies).take(MAX_POLICIES);
+    let list = |name| texts(headers, name).flat_map(|value| policies(&value)).take(MAX_POLICIES);
     // Older drafts: in `RateLimit-Limit: 100, 100;w=60` the first value is the limit in force, and its policies follow.
     let older = Policy {
         quota: list("ratelimit-limit").next().and_then(|(_, limit)| limit.quota),

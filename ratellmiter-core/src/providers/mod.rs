@@ -2,6 +2,8 @@
 
 mod catalog;
 pub(crate) mod charge;
+pub(crate) mod error_signs;
+mod gateways;
 pub(crate) mod header_values;
 pub(crate) mod limit_headers;
 pub(crate) mod limit_reading;

@@ -4,6 +4,7 @@ use std::{error::Error, fmt, str::FromStr};
 
 pub use super::{catalog::Provider, charge::TokenCharge, terms::Refund};
 use super::{
+    gateways,
     response_format::ResponseFormat,
     terms::{PerTime, RefusedRequests},
 };
@@ -68,9 +69,9 @@ impl Provider {
         self.terms().remaining_rounded_to
     }
 
-    /// Returns the formats of all providers' responses, in a fixed order.
+    /// Returns the formats of all providers' and gateways' responses, in a fixed order.
     pub(crate) fn response_formats() -> impl Iterator<Item = &'static ResponseFormat> {
-        Self::ALL.iter().map(|provider| &provider.terms().responses)
+        Self::ALL.iter().map(|provider| &provider.terms().responses).chain(gateways::FORMATS.iter().copied())
     }
 }
 

@@ -1,6 +1,7 @@
 //! The format of a provider's responses: its header names, the places of its token usage, and its error codes.
 
 use super::{
+    error_signs::{Meaning, Sign, WindowHeaders},
     limit_reading::{LimitUnit, Period},
     usage_shapes::UsageShape,
 };
@@ -17,10 +18,14 @@ pub(crate) struct ResponseFormat {
     pub(super) combined_limit_headers: &'static [LimitHeaders],
     /// The places of the token usage in a body or in an event of a stream, as JSON pointers.
     pub(super) usage_places: &'static [(&'static str, UsageShape)],
-    /// Parts of error codes, in lower case, which mean that a quota is exhausted.
-    pub(crate) exhausted_quota_codes: &'static [&'static str],
-    /// Parts of error messages, in lower case, which mean that a quota is exhausted.
-    pub(crate) exhausted_quota_phrases: &'static [&'static str],
+    /// The signs of errors, and their meaning.
+    pub(crate) errors: &'static [(Sign, Meaning)],
+    /// The headers of windows whose quota may be exhausted.
+    pub(crate) windows: &'static [WindowHeaders],
+    /// The offset from UTC, in hours, of the dates in messages that have no zone.
+    pub(crate) zone_hours: Option<i64>,
+    /// The hour, in UTC, at which a daily quota is refilled.
+    pub(crate) day_starts_at: Option<u64>,
 }
 
 impl ResponseFormat {
@@ -29,8 +34,10 @@ impl ResponseFormat {
         limit_headers: &[],
         combined_limit_headers: &[],
         usage_places: &[],
-        exhausted_quota_codes: &[],
-        exhausted_quota_phrases: &[],
+        errors: &[],
+        windows: &[],
+        zone_hours: None,
+        day_starts_at: None,
     };
 }
 

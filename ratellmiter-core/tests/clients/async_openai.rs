@@ -44,6 +44,13 @@ async fn ask(limiter: &Limiter, client: &Client<OpenAIConfig>) -> Result<String,
     Ok(response.choices[0].message.content.clone().unwrap_or_default())
 }
 
+/// Returns the error of a call that fails.
+#[cfg(all(feature = "genai", feature = "reqwest-012", feature = "reqwest-middleware", feature = "rig"))]
+pub(crate) async fn failed(url: &str) -> OpenAIError {
+    let client = client(url).with_http_service(openai_service(http()));
+    ask(&limiter(), &client).await.unwrap_err()
+}
+
 #[tokio::test(start_paused = true)]
 async fn openai_service_preserves_refusals_without_own_retries() {
     for refusal in refusals() {

@@ -2,6 +2,14 @@
 
 #[cfg(feature = "async-openai")]
 mod async_openai;
+#[cfg(all(
+    feature = "async-openai",
+    feature = "genai",
+    feature = "reqwest-012",
+    feature = "reqwest-middleware",
+    feature = "rig"
+))]
+mod connections;
 #[cfg(feature = "genai")]
 mod genai;
 #[cfg(feature = "reqwest")]

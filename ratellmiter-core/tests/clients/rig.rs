@@ -31,6 +31,12 @@ async fn ask(limiter: &Limiter, url: &str) -> Result<String, ProviderError> {
     Ok(model.call(CompletionRequest::new("hi")).await?.text())
 }
 
+/// Returns the error of a call that fails.
+#[cfg(all(feature = "async-openai", feature = "genai", feature = "reqwest-012", feature = "reqwest-middleware"))]
+pub(crate) async fn failed(url: &str) -> ProviderError {
+    ask(&limiter(), url).await.unwrap_err()
+}
+
 #[tokio::test(start_paused = true)]
 async fn rig_errors_preserve_every_refusal() {
     for refusal in refusals() {

@@ -3,6 +3,7 @@
 #[cfg(feature = "sim")]
 mod accounting;
 mod attribute;
+mod classify;
 mod layers;
 #[cfg(feature = "sim")]
 mod league;

@@ -16,7 +16,7 @@ fn observed(statuses: &[u16]) -> CallContext {
 }
 
 fn by_outcome(verdict: Option<Verdict>) -> Classification {
-    Classification { verdict, is_final: false, is_before_response: false, error_type: "" }
+    Classification { verdict, basis: Basis::Error, is_before_response: false, error_type: "" }
 }
 
 const BY_HEADER: Option<Verdict> =
@@ -45,6 +45,59 @@ fn error_completes_the_observed_response() {
     let of_tokens = by_outcome(Some(Verdict::RateLimited { retry_after: hint, limit: LimitKind::Tokens }));
     let merged = Some(Verdict::RateLimited { retry_after: Some(Duration::from_secs(7)), limit: LimitKind::Tokens });
     assert_eq!(observed(&[429]).take_facts(&of_tokens, now).verdict, merged);
+}
+
+#[test]
+fn verdict_of_a_type_outranks_the_observed_response() {
+    let now = SystemTime::now();
+    let of_type = |verdict| Classification::of_type::<()>(verdict);
+    let seven = Duration::from_secs(7);
+    assert_eq!(observed(&[429]).take_facts(&of_type(Verdict::Failed), now).verdict, Some(Verdict::Failed));
+    assert_eq!(
+        observed(&[429]).take_facts(&of_type(Verdict::transient()), now).verdict,
+        Some(Verdict::transient().with_retry_after(seven))
+    );
+    let overloaded = Verdict::overloaded();
+    let with_hint = Some(overloaded.with_retry_after(seven));
+    assert_eq!(observed(&[429]).take_facts(&of_type(overloaded), now).verdict, with_hint, "completed by the hint");
+    let own = overloaded.with_retry_after(Duration::from_secs(1));
+    assert_eq!(observed(&[503]).take_facts(&of_type(own), now).verdict, Some(own));
+    assert_eq!(observed(&[200]).take_facts(&of_type(Verdict::RATE_LIMITED), now).verdict, Some(Verdict::RATE_LIMITED));
+}
+
+#[test]
+fn response_in_the_error_outranks_the_observed_status() {
+    let now = SystemTime::now();
+    let in_error = |verdict| Classification { basis: Basis::Response(429), ..by_outcome(Some(verdict)) };
+    let seven = Duration::from_secs(7);
+    assert_eq!(observed(&[429]).take_facts(&in_error(Verdict::Failed), now).verdict, Some(Verdict::Failed));
+    let overloaded = Some(Verdict::overloaded().with_retry_after(seven));
+    assert_eq!(observed(&[429]).take_facts(&in_error(Verdict::overloaded()), now).verdict, overloaded);
+    assert_eq!(observed(&[429]).take_facts(&by_outcome(Some(Verdict::overloaded())), now).verdict, overloaded);
+    assert_eq!(observed(&[429]).take_facts(&in_error(Verdict::RATE_LIMITED), now).verdict, BY_HEADER);
+    let transient = Some(Verdict::transient().with_retry_after(seven));
+    assert_eq!(observed(&[502]).take_facts(&by_outcome(None), now).verdict, transient);
+}
+
+#[test]
+fn body_without_a_status_is_judged_with_the_observed_one() {
+    let now = SystemTime::now();
+    let as_429 = Verdict::QuotaExhausted { resumes_at: None, limit: LimitKind::Billing };
+    let body = Classification { basis: Basis::Body { as_429 }, ..by_outcome(Some(Verdict::Failed)) };
+    assert_eq!(observed(&[429]).take_facts(&body, now).verdict, Some(as_429));
+    assert_eq!(observed(&[400]).take_facts(&body, now).verdict, Some(Verdict::Failed));
+    assert_eq!(observed(&[]).take_facts(&body, now).verdict, Some(Verdict::Failed));
+}
+
+#[cfg(feature = "reqwest")]
+#[test]
+fn observer_with_the_body_outranks_a_text_of_the_same_status() {
+    let context = CallContext::default();
+    context.scope_blocking(|| record_judged(429, &HeaderMap::new(), Verdict::Failed));
+    let text = Classification { basis: Basis::Response(429), ..by_outcome(Some(Verdict::RATE_LIMITED)) };
+    assert_eq!(context.take_facts(&text, SystemTime::now()).verdict, Some(Verdict::Failed));
+    context.scope_blocking(|| record_judged(404, &HeaderMap::new(), Verdict::Failed));
+    assert_eq!(context.take_facts(&text, SystemTime::now()).verdict, Some(Verdict::RATE_LIMITED), "another response");
 }
 
 #[test]
@@ -82,7 +135,8 @@ fn refused_response_is_judged_once() {
         record_judged(429, &error.headers, error.verdict());
         error
     });
-    let verdict = context.take_facts(&by_outcome(by_chain(&error)), SystemTime::now()).verdict;
+    let verdict =
+        context.take_facts(&Classification::of_error::<ResponseError>(by_chain(&error)), SystemTime::now()).verdict;
     let expected = Verdict::rate_limited().with_retry_after(Duration::from_secs(7)).with_limit(LimitKind::Tokens);
     assert_eq!(verdict, Some(expected));
     assert_eq!(JUDGED.with(std::cell::Cell::get) - before, 1);

@@ -10,7 +10,7 @@ use std::{error::Error, future::Future, ops::DerefMut};
 use crate::{
     call::Call,
     judge::{
-        Classification, Verdict,
+        Classification, Judged, Verdict,
         dispatch::Dynamic,
         error_chain::{by_chain, by_text},
         known_values,
@@ -64,7 +64,7 @@ impl<E, V: Into<Option<Verdict>>, F: Fn(&E) -> V> ClassifyError<E, ()> for ByClo
 )]
 pub trait KnownError<M> {
     /// Returns the verdict on the error, if it is recognised.
-    fn known_verdict(&self) -> Option<Verdict>;
+    fn known_verdict(&self) -> Option<Judged>;
 }
 
 /// Marks errors that have a source chain.
@@ -72,7 +72,7 @@ pub trait KnownError<M> {
 pub struct BySource;
 
 impl<E: Error + 'static> KnownError<BySource> for E {
-    fn known_verdict(&self) -> Option<Verdict> {
+    fn known_verdict(&self) -> Option<Judged> {
         by_chain(self)
     }
 }
@@ -83,7 +83,7 @@ pub struct ByTarget;
 
 // `Arc<dyn Error>` and `&dyn Error` are errors themselves, and no `DerefMut`.
 impl<E: DerefMut<Target: Dynamic>> KnownError<ByTarget> for E {
-    fn known_verdict(&self) -> Option<Verdict> {
+    fn known_verdict(&self) -> Option<Judged> {
         by_chain(self.as_error())
     }
 }
@@ -93,13 +93,13 @@ impl<E: DerefMut<Target: Dynamic>> KnownError<ByTarget> for E {
 pub struct ByText;
 
 impl KnownError<ByText> for String {
-    fn known_verdict(&self) -> Option<Verdict> {
+    fn known_verdict(&self) -> Option<Judged> {
         by_text(self)
     }
 }
 
 impl KnownError<ByText> for &str {
-    fn known_verdict(&self) -> Option<Verdict> {
+    fn known_verdict(&self) -> Option<Judged> {
         by_text(self)
     }
 }

@@ -11,7 +11,7 @@ use ::async_openai::{
 use serde_core::Serialize;
 
 use crate::{
-    judge::{classify::Response, evidence::Evidence},
+    judge::{classify::Response, evidence::Evidence, transport::is_failed_connection},
     providers::usage::{HasUsage, Usage},
 };
 
@@ -30,7 +30,10 @@ pub(super) fn evidence<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<
         }
         OpenAIError::JSONDeserialize(_, body) => Some(Evidence::new().body(&**body)),
         // The headers may be in the observed response.
-        OpenAIError::Reqwest(error) => Some(Evidence::new().status(error.status().map_or(0, |status| status.as_u16()))),
+        OpenAIError::Reqwest(error) => super::reqwest::v13::evidence(error),
+        // An error of a middleware. The box itself is missing from the source chain.
+        OpenAIError::Boxed(error) => super::evidence(&**error)
+            .or_else(|| is_failed_connection(&**error).then(|| Evidence::new().failed_connection())),
         _ => None,
     }
 }

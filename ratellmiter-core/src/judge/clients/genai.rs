@@ -6,7 +6,7 @@ use std::error::Error;
 use ::genai::{chat, webc};
 
 use crate::{
-    judge::{classify::Response, evidence::Evidence},
+    judge::{classify::Response, evidence::Evidence, transport::is_failed_connection},
     providers::usage::{HasUsage, Usage},
 };
 
@@ -15,7 +15,14 @@ pub(super) fn evidence<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<
     match error {
         // The inner error is not in the source chain. Without a status there was no response. Zero is judged as a failure.
         ::genai::Error::WebStream { error, .. } => {
-            return evidence(&**error).or_else(|| Some(Evidence::new().status(0)));
+            let connection = || is_failed_connection(&**error).then(|| Evidence::new().failed_connection());
+            return super::evidence(&**error).or_else(connection).or_else(|| Some(Evidence::new().status(0)));
+        }
+        // Nor is this one.
+        ::genai::Error::WebModelCall { webc_error: webc::Error::Reqwest(error), .. }
+        | ::genai::Error::WebAdapterCall { webc_error: webc::Error::Reqwest(error), .. } => {
+            return super::evidence(error)
+                .or_else(|| is_failed_connection(error).then(|| Evidence::new().failed_connection()));
         }
         // An event of a stream: the whole event for Anthropic, the error alone for others.
         ::genai::Error::ChatResponse { body, .. } => {

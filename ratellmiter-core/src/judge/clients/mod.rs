@@ -3,7 +3,7 @@
 
 use std::{error::Error, time::SystemTime};
 
-use super::{evidence::Evidence, rules::judge, verdict::Verdict};
+use super::{classification::Judged, evidence::Evidence, rules::judge_with_status};
 
 #[cfg(feature = "async-openai")]
 mod async_openai;
@@ -33,12 +33,16 @@ const ADAPTERS: &[Adapter] = &[
     rig::evidence,
 ];
 
-/// Returns the verdict on one error of a source chain, or `None` if it belongs to no enabled client.
-pub(super) fn verdict(error: &(dyn Error + 'static)) -> Option<Verdict> {
+/// Judges one error of a source chain. Returns `None` if it belongs to no enabled client.
+pub(super) fn judged(error: &(dyn Error + 'static)) -> Option<Judged> {
     #[cfg(any(feature = "reqwest", feature = "reqwest-012"))]
-    if let Some(verdict) = reqwest::verdict(error) {
-        return Some(verdict);
+    if let Some(judged) = reqwest::judged(error) {
+        return Some(judged);
     }
-    let evidence = ADAPTERS.iter().find_map(|adapter| adapter(error))?;
-    Some(judge(&evidence, SystemTime::now()))
+    Some(judge_with_status(&evidence(error)?, SystemTime::now()))
+}
+
+/// Returns the evidence in an error of an enabled client.
+fn evidence<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<'a>> {
+    ADAPTERS.iter().find_map(|adapter| adapter(error))
 }

@@ -6,9 +6,11 @@ use std::{error::Error, fmt, time::SystemTime};
 use http::{HeaderMap, StatusCode};
 
 use crate::judge::{
+    classification::Judged,
     classify::{Classify, Response},
     evidence::Evidence,
     rules::judge,
+    transport::is_failed_connection,
     verdict::Verdict,
 };
 
@@ -49,8 +51,9 @@ impl Classify for ResponseError {
 }
 
 /// Returns the verdict of a [`ResponseError`] in a source chain.
-pub(super) fn verdict(error: &(dyn Error + 'static)) -> Option<Verdict> {
-    error.downcast_ref().map(ResponseError::verdict)
+pub(super) fn judged(error: &(dyn Error + 'static)) -> Option<Judged> {
+    let error: &ResponseError = error.downcast_ref()?;
+    Some(Judged::new(error.verdict, Some(error.status.as_u16())))
 }
 
 macro_rules! major {
@@ -65,11 +68,20 @@ macro_rules! major {
                 }
             }
 
-            /// Returns the status of an error of `error_for_status`, which has no other evidence.
+            /// Returns the status of an error of `error_for_status`, which has no other evidence, or that the connection
+            /// failed.
             pub(in crate::judge::clients) fn evidence<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<'a>> {
                 let error = error.downcast_ref::<$reqwest::Error>()?;
-                // Without a status there was no response. Zero is judged as a failure.
-                Some(Evidence::new().status(error.status().map_or(0, |status| status.as_u16())))
+                if let Some(status) = error.status() {
+                    return Some(Evidence::new().status(status.as_u16()));
+                }
+                let is_too_late = error.is_timeout() || error.is_body() || error.is_decode();
+                Some(if error.is_connect() || (!is_too_late && is_failed_connection(error)) {
+                    Evidence::new().failed_connection()
+                } else {
+                    // There was no response. Zero is judged as a failure.
+                    Evidence::new().status(0)
+                })
             }
         }
     };

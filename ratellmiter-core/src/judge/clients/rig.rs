@@ -3,10 +3,10 @@
 
 use std::error::Error;
 
-use rig_core::{completion, error::ProviderError};
+use rig_core::{completion, error::ProviderError, http_client};
 
 use crate::{
-    judge::evidence::Evidence,
+    judge::{evidence::Evidence, transport::is_failed_connection},
     providers::usage::{HasUsage, Usage},
 };
 
@@ -23,6 +23,12 @@ pub(super) fn evidence<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<
                 None => evidence,
             })
         }
+        // The transport's error is missing from the source chain.
+        ProviderError::Http(error) => match &**error {
+            http_client::Error::Instance(error) => super::evidence(&**error)
+                .or_else(|| is_failed_connection(&**error).then(|| Evidence::new().failed_connection())),
+            _ => None,
+        },
         _ => None,
     }
 }

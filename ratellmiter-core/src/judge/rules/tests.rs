@@ -5,10 +5,15 @@ use serde_json::{Value, json};
 
 use super::*;
 
-const VECTORS: &str = include_str!("../../../tests/vectors/outcomes.json");
+mod hints;
+mod quoted;
+mod variants;
 
-fn vectors() -> (Value, SystemTime) {
-    let vectors: Value = serde_json::from_str(VECTORS).unwrap();
+const OUTCOMES: &str = include_str!("../../../tests/vectors/outcomes.json");
+const FIELD: &str = include_str!("../../../tests/vectors/field.json");
+
+fn vectors(text: &str) -> (Value, SystemTime) {
+    let vectors: Value = serde_json::from_str(text).unwrap();
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(vectors["now_epoch"].as_u64().unwrap());
     (vectors, now)
 }
@@ -26,17 +31,19 @@ fn check(vectors: &Value, parse: impl Fn(&str) -> Option<Duration>) {
 
 #[test]
 fn times_of_the_vectors_are_read() {
-    let (vectors, now) = vectors();
-    check(&vectors["durations"], header_values::duration);
-    check(&vectors["retry_after"], |value| header_values::wait(value, now));
-    check(&vectors["resets"], |value| header_values::reset(value, now));
-    for vector in vectors["ietf"].as_array().unwrap() {
-        let policies = header_values::policies(vector["in"].as_str().unwrap());
-        let found: Vec<_> = policies
-            .iter()
-            .map(|(name, policy)| json!([name, policy.remaining, policy.reset.map(|reset| reset.as_secs())]))
-            .collect();
-        assert_eq!(&Value::Array(found), &vector["items"], "{vector}");
+    for text in [OUTCOMES, FIELD] {
+        let (vectors, now) = vectors(text);
+        check(&vectors["durations"], header_values::duration);
+        check(&vectors["retry_after"], |value| header_values::wait(value, now));
+        check(&vectors["resets"], |value| header_values::reset(value, now));
+        for vector in vectors["ietf"].as_array().into_iter().flatten() {
+            let policies = header_values::policies(vector["in"].as_str().unwrap());
+            let found: Vec<_> = policies
+                .iter()
+                .map(|(name, policy)| json!([name, policy.remaining, policy.reset.map(|reset| reset.as_secs())]))
+                .collect();
+            assert_eq!(&Value::Array(found), &vector["items"], "{vector}");
+        }
     }
 }
 
@@ -51,29 +58,53 @@ fn text(body: &Value) -> String {
 
 #[test]
 fn outcomes_of_the_vectors_have_their_verdict() {
-    let (vectors, now) = vectors();
+    check_outcomes(OUTCOMES, 30);
+    check_outcomes(FIELD, 60);
+}
+
+fn check_outcomes(file: &str, min: usize) {
+    let (vectors, now) = vectors(file);
     let outcomes = vectors["outcomes"].as_array().unwrap();
-    assert!(outcomes.len() >= 30);
+    assert!(outcomes.len() >= min);
+    let mut wrong = Vec::new();
     for vector in outcomes {
         let headers = header_map(&vector["headers"]);
         let mut evidence = Evidence::new().headers(&headers).body(text(&vector["body"]));
         evidence.status = vector["status"].as_u64().map(|status| u16::try_from(status).unwrap());
         let verdict = judge(&evidence, now);
-        let (name, scope) = match verdict {
-            Verdict::Success => ("Success", "unknown"),
-            Verdict::RateLimited { limit, .. } => ("RateLimited", coarse(limit)),
-            // The vectors call this limit "provider".
-            Verdict::Overloaded { .. } => ("Overloaded", "provider"),
-            Verdict::QuotaExhausted { limit, .. } => ("QuotaExhausted", coarse(limit)),
-            Verdict::Failed => ("Failed", "unknown"),
+        let found = summary(verdict);
+        let is_expected =
+            |expected: &Value| found == json!([expected["verdict"], expected["scope"], expected["retry_ms"]]);
+        let others = vector["also"].as_array().into_iter().flatten();
+        let is_right = is_expected(vector) || others.into_iter().any(is_expected);
+        let resumes_at = match verdict {
+            Verdict::QuotaExhausted { resumes_at, .. } => resumes_at.map(epoch),
+            _ => vector["resumes_at_epoch"].as_u64(),
         };
-        let millis = verdict.retry_after().map(|wait| u64::try_from(wait.as_millis()).unwrap());
-        assert_eq!(
-            json!([name, scope, millis]),
-            json!([vector["verdict"], vector["scope"], vector["retry_ms"]]),
-            "{vector}"
-        );
+        let resumes_in_time = vector["resumes_at_epoch"].as_u64().is_none_or(|expected| resumes_at == Some(expected));
+        if !is_right || !resumes_in_time {
+            wrong.push(format!("{found} {resumes_at:?} {vector}"));
+        }
     }
+    assert!(wrong.is_empty(), "{} of {}: {wrong:#?}", wrong.len(), outcomes.len());
+}
+
+fn epoch(at: SystemTime) -> u64 {
+    at.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs()
+}
+
+/// Returns the verdict, the limit and the hint in milliseconds, as the vectors name them.
+fn summary(verdict: Verdict) -> Value {
+    let (name, scope) = match verdict {
+        Verdict::Success => ("Success", "unknown"),
+        Verdict::RateLimited { limit, .. } => ("RateLimited", coarse(limit)),
+        // The vectors call this limit "provider".
+        Verdict::Overloaded { .. } => ("Overloaded", "provider"),
+        Verdict::QuotaExhausted { limit, .. } => ("QuotaExhausted", coarse(limit)),
+        Verdict::Transient { .. } => ("Transient", "unknown"),
+        Verdict::Failed => ("Failed", "unknown"),
+    };
+    json!([name, scope, verdict.retry_after().map(|wait| u64::try_from(wait.as_millis()).unwrap())])
 }
 
 /// Returns the name of the limit in the vectors, which do not distinguish input and output.
@@ -91,7 +122,7 @@ fn coarse(limit: LimitKind) -> &'static str {
 
 fn judged(status: u16, headers: &[(&'static str, &str)], body: &Value) -> Verdict {
     let headers = headers.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap())).collect();
-    judge(&Evidence::new().status(status).headers(&headers).body(text(body)), vectors().1)
+    judge(&Evidence::new().status(status).headers(&headers).body(text(body)), vectors(OUTCOMES).1)
 }
 
 fn is_exhausted(verdict: Verdict, expected: LimitKind) -> bool {
@@ -120,7 +151,7 @@ fn billing_outranks_the_status_in_any_wording() {
         panic!("exhausted, with its end")
     };
     assert_eq!(
-        resumes.duration_since(vectors().1).unwrap(),
+        resumes.duration_since(vectors(OUTCOMES).1).unwrap(),
         Duration::from_hours(24 * 38 - 7) + Duration::from_mins(20)
     );
     let billing = json!({ "error": { "type": "billing_error", "message": "" } });
@@ -210,18 +241,23 @@ fn status_code_and_hint_decide_otherwise() {
         Verdict::Overloaded { retry_after: Some(Duration::from_secs(4)) }
     );
     assert_eq!(judged(529, &[], &json!("")), Verdict::Overloaded { retry_after: None });
-    for status in [400, 401, 403, 404, 413, 500, 502, 504] {
+    for status in [400, 401, 403, 404, 413, 422, 501, 505, 524] {
         assert_eq!(judged(status, &[("retry-after", "4")], &json!({})), Verdict::Failed, "{status}");
     }
+    for status in [408, 409, 500, 502, 504, 520, 521, 522, 523, 525, 526, 527, 530] {
+        let transient = Verdict::Transient { retry_after: Some(Duration::from_secs(4)) };
+        assert_eq!(judged(status, &[("retry-after", "4")], &json!({})), transient, "{status}");
+        assert_eq!(judged(status, &[], &json!("try again in 4 seconds")), Verdict::transient(), "{status}");
+    }
     assert_eq!(judged(429, &[("x-should-retry", "false")], &json!({})), Verdict::Failed);
-    let bare = |code: &'static str| judge(&Evidence::new().code(code), vectors().1);
+    let bare = |code: &'static str| judge(&Evidence::new().code(code), vectors(OUTCOMES).1);
     assert!(
         is_refused(bare("ThrottlingException"), LimitKind::Unknown)
             && is_refused(bare("rate_limit_exceeded"), LimitKind::Unknown)
     );
     assert_eq!(bare("overloaded_error"), Verdict::Overloaded { retry_after: None });
     assert_eq!(bare("invalid_api_key"), Verdict::Failed);
-    assert_eq!(judge(&Evidence::new(), vectors().1), Verdict::Failed);
+    assert_eq!(judge(&Evidence::new(), vectors(OUTCOMES).1), Verdict::Failed);
     let hinted = Evidence::new().status(429).hint(Duration::from_secs(9));
-    assert_eq!(judge(&hinted, vectors().1).retry_after(), Some(Duration::from_secs(9)));
+    assert_eq!(judge(&hinted, vectors(OUTCOMES).1).retry_after(), Some(Duration::from_secs(9)));
 }

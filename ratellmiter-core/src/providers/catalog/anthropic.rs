@@ -2,6 +2,7 @@
 //! for Haiku 3.5. Output is charged as it is generated; the maximum output is not reserved.
 
 use crate::providers::{
+    error_signs::{Meaning, Sign, WindowHeaders},
     response_format::{ResponseFormat, limit_headers},
     terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms},
     usage_shapes::messages,
@@ -32,13 +33,33 @@ pub(super) const TERMS: Terms = Terms {
         combined_limit_headers: &[limit_headers!(Tokens, Minute, "anthropic-ratelimit-tokens-", "")],
         // A message, and the event `message_start` of its stream.
         usage_places: &[("/usage", messages), ("/message/usage", messages)],
-        // billing_error, enforced_spend_limit_reached
-        exhausted_quota_codes: &["billing", "spend_limit"],
-        // Older versions of the API report a spend limit by the message alone.
-        exhausted_quota_phrases: &[
-            "you have reached your specified",
-            "you have reached your api usage limits",
-            "credit balance is too low",
+        errors: &[
+            // billing_error, enforced_spend_limit_reached
+            (Sign::CodePart("billing"), Meaning::Money),
+            (Sign::CodePart("spend_limit"), Meaning::Money),
+            // Older versions of the API report a spend limit by the message alone.
+            (Sign::Phrase("you have reached your specified"), Meaning::Money),
+            (Sign::Phrase("you have reached your api usage limits"), Meaning::Money),
+            (Sign::Phrase("credit balance is too low"), Meaning::Money),
+            (Sign::Phrase("out of extra usage"), Meaning::Money),
+            // A tier, sent as a `rate_limit_error`: github.com/anthropics/claude-code/issues/42616, 2026-04.
+            (Sign::Phrase("extra usage is required"), Meaning::ThisRequest),
+            (Sign::Phrase("usage credits are required"), Meaning::ThisRequest),
+            (Sign::Phrase("required for long context"), Meaning::ThisRequest),
+            (Sign::Phrase("long context beta is not"), Meaning::ThisRequest),
         ],
+        // Windows of subscriptions: github.com/Yeachan-Heo/gajae-code/issues/2444, 2026-07.
+        windows: &[
+            WindowHeaders { state: "anthropic-ratelimit-unified-status", reset: "anthropic-ratelimit-unified-reset" },
+            WindowHeaders {
+                state: "anthropic-ratelimit-unified-5h-status",
+                reset: "anthropic-ratelimit-unified-5h-reset",
+            },
+            WindowHeaders {
+                state: "anthropic-ratelimit-unified-7d-status",
+                reset: "anthropic-ratelimit-unified-7d-reset",
+            },
+        ],
+        ..ResponseFormat::NONE
     },
 };

@@ -2,6 +2,7 @@
 //! count.
 
 use crate::providers::{
+    error_signs::{Meaning, Sign},
     response_format::ResponseFormat,
     terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms},
 };
@@ -22,5 +23,14 @@ pub(super) const TERMS: Terms = Terms {
     remaining_rounded_to: 1,
     headers: "openai",
     limits: &["requests_per_minute", "tokens_per_minute"],
-    responses: ResponseFormat::NONE,
+    responses: ResponseFormat {
+        // The load of all tenants: github.com/pollinations/pollinations/issues/6260, 2025-12.
+        errors: &[
+            (Sign::Phrase("experiencing high demand"), Meaning::Overload),
+            (Sign::Phrase("during peak load"), Meaning::Overload),
+            // The quota of API Management: learn.microsoft.com, quota policy, 2026-11.
+            (Sign::Phrase("out of call volume quota"), Meaning::Quota),
+        ],
+        ..ResponseFormat::NONE
+    },
 };

@@ -2,6 +2,7 @@
 //! cache are refunded, and output of Claude since 3.7 counts five times. Without a maximum, it reserves that of the model.
 
 use crate::providers::{
+    error_signs::{Meaning, Sign},
     response_format::ResponseFormat,
     terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms},
     usage_shapes::converse,
@@ -26,7 +27,13 @@ pub(super) const TERMS: Terms = Terms {
     responses: ResponseFormat {
         // Converse, and ConverseStream.
         usage_places: &[("/usage", converse), ("/metadata/usage", converse)],
-        exhausted_quota_codes: &["servicequotaexceeded"],
+        errors: &[
+            (Sign::CodePart("servicequotaexceeded"), Meaning::Money),
+            // Sent with status 429 while a model is loaded: docs.aws.amazon.com/bedrock, ModelNotReadyException, 2026-11.
+            (Sign::CodePart("modelnotready"), Meaning::Overload),
+            (Sign::CodePart("serviceunavailable"), Meaning::Overload),
+            (Sign::CodePart("throttling"), Meaning::Rate),
+        ],
         ..ResponseFormat::NONE
     },
 };

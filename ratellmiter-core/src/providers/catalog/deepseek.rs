@@ -1,6 +1,7 @@
 //! Limits the calls in flight, and nothing else. A call is in flight until the end of its answer, or of its stream.
 
 use crate::providers::{
+    error_signs::{Meaning, Sign},
     response_format::ResponseFormat,
     terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms},
 };
@@ -21,5 +22,8 @@ pub(super) const TERMS: Terms = Terms {
     remaining_rounded_to: 1,
     headers: "none",
     limits: &["max_in_flight"],
-    responses: ResponseFormat::NONE,
+    responses: ResponseFormat {
+        errors: &[(Sign::Phrase("insufficient balance"), Meaning::Money)],
+        ..ResponseFormat::NONE
+    },
 };

@@ -1,6 +1,7 @@
 //! Charges input and output as they are used. Requests are limited a second.
 
 use crate::providers::{
+    error_signs::{Meaning, Sign},
     response_format::{ResponseFormat, limit_headers},
     terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms},
 };
@@ -26,6 +27,8 @@ pub(super) const TERMS: Terms = Terms {
             limit_headers!(Requests, Minute, "x-ratelimit-", "-req-minute"),
             limit_headers!(Tokens, Minute, "x-ratelimit-", "-tokens-minute"),
         ],
+        // With status 503 it is an overload: the status decides.
+        errors: &[(Sign::Code("service_tier_capacity_exceeded"), Meaning::Rate)],
         ..ResponseFormat::NONE
     },
 };

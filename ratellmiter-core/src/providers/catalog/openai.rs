@@ -2,6 +2,7 @@
 //! characters. Whether unused tokens are refunded is not documented: the header with the remaining tokens decides.
 
 use crate::providers::{
+    error_signs::{Meaning, Sign, WindowHeaders},
     response_format::{ResponseFormat, limit_headers},
     terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms},
     usage_shapes::{chat, messages},
@@ -36,14 +37,35 @@ pub(super) const TERMS: Terms = Terms {
             ("/usage", messages),
             ("/response/usage", messages),
         ],
-        // insufficient_quota, credit_balance_exhausted, billing_hard_limit_reached, *_spend_limit_exceeded,
-        // *_usage_limit_exceeded
-        exhausted_quota_codes: &[
-            "insufficient_quota",
-            "billing",
-            "credit_balance",
-            "spend_limit",
-            "usage_limit_exceeded",
+        errors: &[
+            // insufficient_quota, credit_balance_exhausted, billing_hard_limit_reached, *_spend_limit_exceeded,
+            // *_usage_limit_exceeded
+            (Sign::CodePart("insufficient_quota"), Meaning::Money),
+            (Sign::CodePart("billing"), Meaning::Money),
+            (Sign::CodePart("credit_balance"), Meaning::Money),
+            (Sign::CodePart("spend_limit"), Meaning::Money),
+            (Sign::CodePart("usage_limit_exceeded"), Meaning::Money),
+            // The same sentence is Google's for the limit of a minute.
+            (
+                Sign::PhraseWithoutCode("exceeded your current quota, please check your plan", "resource_exhausted"),
+                Meaning::Money,
+            ),
+            (Sign::CodePart("slow_down"), Meaning::Growth),
+            (Sign::CodePart("overloaded"), Meaning::Overload),
+            (Sign::CodePart("service_unavailable"), Meaning::Overload),
+            (Sign::Phrase("currently overloaded"), Meaning::Overload),
+            (Sign::Phrase("request too large"), Meaning::ThisRequest),
+            (Sign::Phrase("must be reduced in order to run"), Meaning::ThisRequest),
+            // Plans of ChatGPT: github.com/router-for-me/CLIProxyAPI/issues/1666, 2026-02.
+            (Sign::Code("usage_limit_reached"), Meaning::Quota),
+            (Sign::Code("usage_not_included"), Meaning::ThisRequest),
+        ],
+        // Plans of ChatGPT: github.com/icebear0828/codex-proxy/issues/65, 2026.
+        windows: &[
+            WindowHeaders { state: "x-codex-primary-used-percent", reset: "x-codex-primary-reset-after-seconds" },
+            WindowHeaders { state: "x-codex-primary-used-percent", reset: "x-codex-primary-reset-at" },
+            WindowHeaders { state: "x-codex-secondary-used-percent", reset: "x-codex-secondary-reset-after-seconds" },
+            WindowHeaders { state: "x-codex-secondary-used-percent", reset: "x-codex-secondary-reset-at" },
         ],
         ..ResponseFormat::NONE
     },

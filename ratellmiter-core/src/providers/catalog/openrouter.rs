@@ -2,6 +2,7 @@
 //! charged as by [`Provider::Generic`](super::Provider::Generic).
 
 use crate::providers::{
+    error_signs::{Meaning, Sign},
     response_format::{ResponseFormat, limit_headers},
     terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms},
 };
@@ -24,6 +25,13 @@ pub(super) const TERMS: Terms = Terms {
     limits: &["requests_per_minute", "requests_per_day"],
     responses: ResponseFormat {
         limit_headers: &[limit_headers!(Requests, Unknown, "x-ratelimit-", "")],
+        errors: &[
+            // The limit on spending that a user set for a key.
+            (Sign::Phrase("key limit exceeded"), Meaning::Money),
+            // The load of all users of a provider: github.com/open-webui/computer/issues/293, 2026-09.
+            (Sign::Code("upstream_provider_shared_pool"), Meaning::Overload),
+            (Sign::Phrase("rate-limited upstream"), Meaning::Overload),
+        ],
         ..ResponseFormat::NONE
     },
 };

@@ -1,6 +1,7 @@
 //! Charges all tokens as they are used: input, cached input, output and reasoning. Requests are limited a second.
 
 use crate::providers::{
+    error_signs::{Meaning, Sign},
     response_format::ResponseFormat,
     terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms},
 };
@@ -21,5 +22,12 @@ pub(super) const TERMS: Terms = Terms {
     remaining_rounded_to: 1,
     headers: "none", // not documented
     limits: &["requests_per_second", "tokens_per_minute"],
-    responses: ResponseFormat::NONE,
+    responses: ResponseFormat {
+        // Sent with status 429 or 403: github.com/continuedev/continue/issues/10373, 2026-02.
+        errors: &[
+            (Sign::Phrase("used all available credits"), Meaning::Money),
+            (Sign::Phrase("doesn't have any credits"), Meaning::Money),
+        ],
+        ..ResponseFormat::NONE
+    },
 };
