@@ -8,7 +8,7 @@ use std::{fmt::Write as _, time::Duration};
 use crate::{
     engine::{
         budgets::budget,
-        congestion::{REQUESTS, adaptive, backoff, throughput},
+        congestion::{self, REQUESTS, adaptive, backoff, throughput},
         lease::{
             self, IN_FLIGHT,
             exchange::{self, micros},
@@ -38,7 +38,8 @@ const MODULES: [(&str, &str); 11] = [
     ("Throughput", include_str!("script/throughput.lua")),
 ];
 
-const TIMES: [(&str, Duration); 22] = [
+const TIMES: [(&str, Duration); 23] = [
+    ("FAILED_TEST_MEMORY", congestion::FAILED_TEST_MEMORY),
     ("FIRST_CANARY_TIMEOUT", backoff::FIRST_CANARY_TIMEOUT),
     ("FIRST_PAUSE", backoff::FIRST_PAUSE),
     ("GRANT_LIFETIME", exchange::GRANT_LIFETIME),

@@ -22,6 +22,18 @@ use crate::{
 /// The name of the rate among the names of limits.
 pub(crate) const REQUESTS: &str = "requests";
 
+/// Time after which a refused canary may again be followed by another one at once, if such a test has failed.
+pub(crate) const FAILED_TEST_MEMORY: Duration = Duration::from_mins(10);
+
+/// How a pause has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Resumption {
+    /// A limit has caused the pause, or the cause is not known. The ramp starts.
+    Limit,
+    /// This call was responsible for the pause. The limits and the ramp are as before.
+    SingleCall(CallId),
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
     Flowing,
@@ -39,6 +51,36 @@ pub(crate) enum Phase {
     Probing,
 }
 
+/// The state before an episode, which is restored if a single call was responsible for the episode.
+#[derive(Debug)]
+struct Before {
+    ramp: RampState,
+    adaptive_rate: AdaptiveLimit,
+    adaptive_in_flight: AdaptiveLimit,
+    ignored_early_refusal: bool,
+}
+
+/// The cause of an episode of refusals: a limit, or a single call.
+#[derive(Debug, Default)]
+enum Cause {
+    /// Not known.
+    #[default]
+    Open,
+    /// A single call was refused, and refused again as the canary. Another call is the next canary.
+    Suspected(CallId),
+    /// A limit, by the refusals of several calls.
+    Limit,
+}
+
+/// The refusals from the start of a pause to its end.
+#[derive(Debug, Default)]
+struct Episode {
+    /// The call whose refusal started the episode.
+    first: Option<CallId>,
+    cause: Cause,
+    before: Option<Box<Before>>,
+}
+
 #[derive(Debug)]
 pub(crate) struct LocalControl {
     /// Refusals pause the limiter.
@@ -46,6 +88,9 @@ pub(crate) struct LocalControl {
     phase: Phase,
     /// Number of episodes of refusals.
     episode: u64,
+    refusals: Episode,
+    /// Time until which a refused canary is not followed by another one at once, since the last such test has failed.
+    tests_again_at: Duration,
     backoff: Backoff,
     ramp: RampState,
     /// The rate in calls a minute.
@@ -68,6 +113,8 @@ impl LocalControl {
             is_enabled: limits.enabled,
             phase: Phase::Flowing,
             episode: 0,
+            refusals: Episode::default(),
+            tests_again_at: Duration::ZERO,
             backoff: Backoff::new(seed),
             ramp: RampState::new(limits.ramp, limits.requests_per_minute, limits.burst_window.is_zero()),
             adaptive_rate,
@@ -81,6 +128,7 @@ impl LocalControl {
 
     pub(super) fn set(&mut self, now: Duration, limits: &Limits) {
         self.is_enabled = limits.enabled;
+        self.refusals.before = None;
         if !limits.adaptive {
             (self.adaptive_rate, self.adaptive_in_flight) = adaptive_limits(limits);
         }
@@ -103,22 +151,20 @@ impl LocalControl {
         self.ramp.advance_to(now, is_backlogged);
     }
 
-    /// Ends the pause if the canary has timed out by `now`, and returns when it did. `None` if it has not.
-    pub(crate) fn expire_canary(&mut self, now: Duration) -> Option<Duration> {
-        let Phase::Canary { sent, expires_at, .. } = self.phase else { return None };
-        (expires_at <= now).then(|| {
-            self.resume(expires_at, sent);
-            expires_at
-        })
+    /// Ends the pause if the canary has timed out by `now`, and returns when it did and how the pause has ended. `None` if it has
+    /// not.
+    pub(crate) fn expire_canary(&mut self, now: Duration) -> Option<(Duration, Resumption)> {
+        let Phase::Canary { id, sent, expires_at } = self.phase else { return None };
+        (expires_at <= now).then(|| (expires_at, self.accept_canary(expires_at, id, sent)))
     }
 
     pub(super) fn due(&self) -> Option<Duration> {
-        let phase = match self.phase {
-            Phase::Flowing => Duration::ZERO,
-            Phase::Paused { until } => until,
-            Phase::Canary { .. } | Phase::Probing => return None,
-        };
-        Some(phase.max(self.ramp.due()))
+        match self.phase {
+            Phase::Flowing => Some(self.ramp.due()),
+            // The canary is sent alone, so the ramp does not apply to it.
+            Phase::Paused { until } => Some(until),
+            Phase::Canary { .. } | Phase::Probing => None,
+        }
     }
 
     pub(super) fn ramp_due(&self) -> Duration {
@@ -148,12 +194,33 @@ impl LocalControl {
         self.ramp.uncount();
     }
 
-    pub(super) fn on_success(&mut self, now: Duration, accepted: CallId) -> bool {
+    /// Returns how the pause has ended, or `None` unless the call was the canary.
+    pub(super) fn on_success(&mut self, now: Duration, accepted: CallId) -> Option<Resumption> {
         match self.phase {
-            Phase::Canary { id, sent, .. } if id == accepted => self.resume(now, sent),
-            _ => return false,
+            Phase::Canary { id, sent, .. } if id == accepted => Some(self.accept_canary(now, id, sent)),
+            _ => None,
         }
-        true
+    }
+
+    fn accept_canary(&mut self, now: Duration, id: CallId, sent: Duration) -> Resumption {
+        let Episode { cause, before, .. } = std::mem::take(&mut self.refusals);
+        let before = match cause {
+            Cause::Suspected(suspect) if suspect != id => before.map(|before| (suspect, before)),
+            _ => None,
+        };
+        self.resume(now, sent);
+        let Some((responsible, before)) = before else { return Resumption::Limit };
+        let Before { ramp, adaptive_rate, adaptive_in_flight, ignored_early_refusal } = *before;
+        self.ramp = ramp;
+        self.ramp.continue_at(now);
+        (self.adaptive_rate, self.adaptive_in_flight) = (adaptive_rate, adaptive_in_flight);
+        self.ignored_early_refusal = ignored_early_refusal;
+        Resumption::SingleCall(responsible)
+    }
+
+    /// Returns `true` if the call is the canary in flight.
+    pub(super) fn is_canary(&self, call: CallId) -> bool {
+        matches!(self.phase, Phase::Canary { id, .. } if id == call)
     }
 
     /// Lets the next call be the canary at once, if the call was the canary.
@@ -161,6 +228,11 @@ impl LocalControl {
         if matches!(self.phase, Phase::Canary { id, .. } if id == dropped) {
             self.phase = Phase::Paused { until: now };
         }
+    }
+
+    /// Adds a random time to a pause.
+    pub(super) fn with_jitter(&mut self, pause: Duration) -> Duration {
+        self.backoff.with_jitter(pause)
     }
 
     /// Measures a refused call, whether or not this control decides about it.
@@ -172,21 +244,59 @@ impl LocalControl {
     /// Starts or extends the pause after a refusal, which is of an unknown call if `refused` is `None`. Returns `true` if the
     /// limits are to be adapted: the refusal starts an episode.
     pub(super) fn on_refusal(&mut self, now: Duration, refused: Option<&Grant>, hint: Option<Duration>) -> bool {
+        if !self.is_enabled {
+            return false;
+        }
         let is_new = match (self.phase, refused) {
             // A refusal of a call that was sent before the last pause belongs to that pause.
             (Phase::Flowing, refused) => refused.is_none_or(|grant| grant.passage.episode == self.episode),
             (Phase::Canary { id, .. }, Some(grant)) => id == grant.id,
             _ => false,
         };
-        if self.is_enabled {
-            self.pause(now, hint, is_new);
+        let hint = hint.filter(|&hint| hint <= MAX_HINT);
+        if self.phase == Phase::Flowing {
+            if is_new {
+                self.refusals = self.start_episode(refused);
+            }
+        } else if let Some(canary) = refused.filter(|grant| self.is_canary(grant.id)) {
+            if self.suspect(now, canary.id) {
+                self.phase = Phase::Paused { until: now + hint.unwrap_or_default() };
+                return false;
+            }
+        } else {
+            self.refusals.cause = Cause::Limit;
         }
+        self.pause(now, hint, is_new);
         is_new && refused.is_none_or(|grant| !grant.passage.is_canary)
+    }
+
+    fn start_episode(&self, refused: Option<&Grant>) -> Episode {
+        let before = Before {
+            ramp: self.ramp.clone(),
+            adaptive_rate: self.adaptive_rate.clone(),
+            adaptive_in_flight: self.adaptive_in_flight.clone(),
+            ignored_early_refusal: self.ignored_early_refusal,
+        };
+        Episode { first: refused.map(|grant| grant.id), cause: Cause::Open, before: Some(Box::new(before)) }
+    }
+
+    /// Decides whether another call is sent as the canary at once, since the refused `canary` is the only call that was refused in
+    /// this episode.
+    fn suspect(&mut self, now: Duration, canary: CallId) -> bool {
+        match self.refusals.cause {
+            Cause::Open if self.refusals.first == Some(canary) && now >= self.tests_again_at => {
+                self.refusals.cause = Cause::Suspected(canary);
+                return true;
+            }
+            Cause::Suspected(suspect) if suspect != canary => self.tests_again_at = now + FAILED_TEST_MEMORY,
+            _ => {}
+        }
+        self.refusals.cause = Cause::Limit;
+        false
     }
 
     /// Pauses for a new refusal. Another refusal can only extend a pause, by its hint.
     fn pause(&mut self, now: Duration, hint: Option<Duration>, is_new: bool) {
-        let hint = hint.filter(|&hint| hint <= MAX_HINT);
         if is_new {
             self.episode += u64::from(self.phase == Phase::Flowing);
             self.phase = Phase::Paused { until: now + self.backoff.pause(hint) };
@@ -207,6 +317,7 @@ impl LocalControl {
         if self.phase != Phase::Probing {
             return false;
         }
+        self.refusals.cause = Cause::Limit;
         if blocked {
             self.phase = Phase::Paused { until: now + self.backoff.pause(None) };
         } else {

@@ -3,8 +3,12 @@
 function Pause.new()
     return {
         phase = 'flowing', episode = 0, next_pause = C.FIRST_PAUSE, is_first = true, slowest_refusal = 0, ignored_early_refusal = false,
+        cause = 'open', tests_again_at = 0,
     }
 end
+
+-- Returns the identity of a call of this process, or nil if the call is unknown.
+local function identity(s, call) return call and s.id .. ':' .. string.format('%.0f', call) end
 
 -- Drops the canary of a process that will not report its outcome. The next call is sent at once as a new canary.
 function Pause.drop_canary(pause, id, now)
@@ -20,13 +24,45 @@ function Pause.carry(pause, rest, now)
     end
 end
 
+-- Ends the pause. If a single call was responsible for it, the limits and the ramp are as before.
 local function resume(s, at, sent)
     local pause = s.doc.pause
+    local canary = pause.canary and pause.canary.call
+    local before = pause.cause == 'suspected' and canary and canary ~= pause.suspect and pause.before
+    if before then pause.responsible = pause.suspect end
+    pause.cause, pause.suspect, pause.before, pause.first = 'open', nil, nil, nil
     pause.phase, pause.canary, pause.ends_at = 'flowing', nil, nil
     pause.next_pause, pause.is_first = C.FIRST_PAUSE, true
     s.doc.throughput = {}
     s.is_backlogged = true
     Ramp.resume(s.doc.ramp, s.shape, math.max(sent, at - C.SECOND))
+    if before then
+        s.doc.adapted, s.doc.ramp, pause.ignored_early_refusal = before.adapted, before.ramp, before.ignored_early_refusal
+        Ramp.continue(s.doc.ramp, s.shape, at)
+    end
+end
+
+-- Keeps the state before an episode, which the refusal of `call` starts.
+local function start_episode(s, call)
+    local doc, pause, adapted = s.doc, s.doc.pause, {}
+    for key, known in pairs(doc.adapted) do adapted[key] = known end
+    local ramp = {}
+    for key, value in pairs(doc.ramp) do ramp[key] = value end
+    pause.first, pause.cause, pause.suspect = call, 'open', nil
+    pause.before = { adapted = adapted, ramp = ramp, ignored_early_refusal = pause.ignored_early_refusal }
+end
+
+-- Decides whether another call is sent as the canary at once, since the refused canary `call` is the only call that was refused in this
+-- episode.
+local function suspects(s, call)
+    local pause = s.doc.pause
+    if pause.cause == 'open' and call and pause.first == call and s.now >= pause.tests_again_at then
+        pause.cause, pause.suspect = 'suspected', call
+        return true
+    end
+    if pause.cause == 'suspected' and pause.suspect ~= call then pause.tests_again_at = s.now + C.FAILED_TEST_MEMORY end
+    pause.cause, pause.suspect = 'limit', nil
+    return false
 end
 
 local function start(s, hint, is_new)
@@ -101,13 +137,22 @@ function Pause.on_refusal(s, refusal)
     local pause = s.doc.pause
     pause.slowest_refusal = math.max(pause.slowest_refusal, refusal.after)
     Throughput.remove(s.doc.throughput, s.now - refusal.after)
+    if refusal.is_alone then return end
     local is_canary = refusal.is_canary and pause.phase == 'canary' and pause.canary.id == s.id
     local is_first = pause.phase == 'flowing' and (not refusal.episode or refusal.episode == pause.episode)
+    local call = identity(s, refusal.call)
+    if is_first then start_episode(s, call) end
     if is_first then
         -- The provider has no capacity left, so the saved burst is dropped.
         s.doc.next_slot = math.max(s.doc.next_slot, s.now + s.tolerance())
         if not refusal.is_canary then adapt(s, refusal) end
     end
+    if is_canary and suspects(s, call) then
+        local hint = refusal.hint and refusal.hint <= C.MAX_HINT and refusal.hint or 0
+        pause.phase, pause.ends_at, pause.canary = 'paused', s.now + hint, nil
+        return
+    end
+    if pause.phase ~= 'flowing' and not is_canary then pause.cause, pause.suspect = 'limit', nil end
     start(s, refusal.hint, is_canary or is_first)
 end
 
@@ -116,6 +161,7 @@ function Pause.settle_canary(s)
     local pause, now = s.doc.pause, s.now
     local canary = pause.phase == 'canary' and pause.canary
     if canary and canary.id == s.id then
+        canary.call = identity(s, s.report.canary_call) or canary.call
         if s.report.canary == 'accepted' then
             resume(s, now, canary.sent)
         elseif s.report.canary == 'kept' then
