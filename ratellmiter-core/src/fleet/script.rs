@@ -38,7 +38,7 @@ const MODULES: [(&str, &str); 11] = [
     ("Throughput", include_str!("script/throughput.lua")),
 ];
 
-const TIMES: [(&str, Duration); 23] = [
+const TIMES: [(&str, Duration); 24] = [
     ("FAILED_TEST_MEMORY", congestion::FAILED_TEST_MEMORY),
     ("FIRST_CANARY_TIMEOUT", backoff::FIRST_CANARY_TIMEOUT),
     ("FIRST_PAUSE", backoff::FIRST_PAUSE),
@@ -58,6 +58,7 @@ const TIMES: [(&str, Duration); 23] = [
     ("RAMP_IDLE", ramp::IDLE_RESET),
     ("SECOND", Duration::from_secs(1)),
     ("SLACK", budget::SLACK),
+    ("TEST_PAUSE", congestion::TEST_PAUSE),
     ("THROUGHPUT_GRAIN", throughput::THROUGHPUT_GRAIN),
     ("THROUGHPUT_MAX_SPAN", throughput::MAX_THROUGHPUT_SPAN),
     ("THROUGHPUT_MIN_SPAN", throughput::MIN_THROUGHPUT_SPAN),

@@ -107,6 +107,16 @@ impl Workload {
         self
     }
 
+    /// Makes the calls for whose index `is_refused` returns `true` calls that the provider refuses each time, see
+    /// [`Provider::refusal_of_single_calls`](super::Provider::refusal_of_single_calls).
+    #[must_use]
+    pub fn refused(mut self, is_refused: impl Fn(usize) -> bool) -> Self {
+        for (index, arrival) in self.arrivals.iter_mut().enumerate() {
+            arrival.size.is_refused = is_refused(index);
+        }
+        self
+    }
+
     /// Returns the calls.
     #[must_use]
     pub fn arrivals(&self) -> &[Arrival] {

@@ -93,6 +93,11 @@ impl Backoff {
         pause + self.jitter(pause)
     }
 
+    /// Returns the latency of the slowest refusal so far, and a quarter of it.
+    pub(crate) fn refusal_time(&self) -> Duration {
+        self.slowest_refusal + self.slowest_refusal / 4
+    }
+
     /// Returns the time in flight after which a canary counts as accepted.
     pub(crate) fn canary_timeout(&self) -> Duration {
         if self.slowest_refusal.is_zero() {

@@ -25,12 +25,15 @@ pub(crate) const REQUESTS: &str = "requests";
 /// Time after which a refused canary may again be followed by another one at once, if such a test has failed.
 pub(crate) const FAILED_TEST_MEMORY: Duration = Duration::from_mins(10);
 
+/// The first pause without a hint if single calls were responsible for refusals before.
+pub(crate) const TEST_PAUSE: Duration = Duration::from_millis(500);
+
 /// How a pause has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Resumption {
     /// A limit has caused the pause, or the cause is not known. The ramp starts.
     Limit,
-    /// This call was responsible for the pause. The limits and the ramp are as before.
+    /// This call was responsible for the pause. The limits are as before, and the ramp is not lower.
     SingleCall(CallId),
 }
 
@@ -54,6 +57,8 @@ pub(crate) enum Phase {
 /// The state before an episode, which is restored if a single call was responsible for the episode.
 #[derive(Debug)]
 struct Before {
+    /// Time of the first refusal.
+    at: Duration,
     ramp: RampState,
     adaptive_rate: AdaptiveLimit,
     adaptive_in_flight: AdaptiveLimit,
@@ -66,8 +71,9 @@ enum Cause {
     /// Not known.
     #[default]
     Open,
-    /// A single call was refused, and refused again as the canary. Another call is the next canary.
-    Suspected(CallId),
+    /// A single call was refused, and refused again as the canary. Other calls are the next canaries, at once, as long as tests are
+    /// left.
+    Suspected { call: CallId, tests_left: usize },
     /// A limit, by the refusals of several calls.
     Limit,
 }
@@ -89,7 +95,8 @@ pub(crate) struct LocalControl {
     /// Number of episodes of refusals.
     episode: u64,
     refusals: Episode,
-    /// Time until which a refused canary is not followed by another one at once, since the last such test has failed.
+    /// Time until which a refused canary is not followed by another one at once, since the last such test has failed. It does not
+    /// apply if single calls are expected to be refused.
     tests_again_at: Duration,
     backoff: Backoff,
     ramp: RampState,
@@ -205,14 +212,16 @@ impl LocalControl {
     fn accept_canary(&mut self, now: Duration, id: CallId, sent: Duration) -> Resumption {
         let Episode { cause, before, .. } = std::mem::take(&mut self.refusals);
         let before = match cause {
-            Cause::Suspected(suspect) if suspect != id => before.map(|before| (suspect, before)),
+            Cause::Suspected { call, .. } if call != id => before.map(|before| (call, before)),
             _ => None,
         };
         self.resume(now, sent);
         let Some((responsible, before)) = before else { return Resumption::Limit };
-        let Before { ramp, adaptive_rate, adaptive_in_flight, ignored_early_refusal } = *before;
-        self.ramp = ramp;
-        self.ramp.continue_at(now);
+        let Before { at, ramp, adaptive_rate, adaptive_in_flight, ignored_early_refusal } = *before;
+        if ramp.rate() > self.ramp.rate() {
+            self.ramp = ramp;
+            self.ramp.skip(now.saturating_sub(at));
+        }
         (self.adaptive_rate, self.adaptive_in_flight) = (adaptive_rate, adaptive_in_flight);
         self.ignored_early_refusal = ignored_early_refusal;
         Resumption::SingleCall(responsible)
@@ -230,6 +239,11 @@ impl LocalControl {
         }
     }
 
+    /// Returns a time in flight within which nearly all refusals arrive, as far as is known.
+    pub(super) fn refusal_time(&self) -> Duration {
+        self.backoff.refusal_time()
+    }
+
     /// Adds a random time to a pause.
     pub(super) fn with_jitter(&mut self, pause: Duration) -> Duration {
         self.backoff.with_jitter(pause)
@@ -243,7 +257,15 @@ impl LocalControl {
 
     /// Starts or extends the pause after a refusal, which is of an unknown call if `refused` is `None`. Returns `true` if the
     /// limits are to be adapted: the refusal starts an episode.
-    pub(super) fn on_refusal(&mut self, now: Duration, refused: Option<&Grant>, hint: Option<Duration>) -> bool {
+    /// A refused canary may be followed by other canaries at once; `tests` is their number if single calls were responsible for
+    /// refusals before, and 0 otherwise.
+    pub(super) fn on_refusal(
+        &mut self,
+        now: Duration,
+        refused: Option<&Grant>,
+        hint: Option<Duration>,
+        tests: usize,
+    ) -> bool {
         if !self.is_enabled {
             return false;
         }
@@ -256,22 +278,31 @@ impl LocalControl {
         let hint = hint.filter(|&hint| hint <= MAX_HINT);
         if self.phase == Phase::Flowing {
             if is_new {
-                self.refusals = self.start_episode(refused);
+                self.refusals = self.start_episode(now, refused);
             }
         } else if let Some(canary) = refused.filter(|grant| self.is_canary(grant.id)) {
-            if self.suspect(now, canary.id) {
+            if self.suspect(now, canary.id, tests) {
                 self.phase = Phase::Paused { until: now + hint.unwrap_or_default() };
                 return false;
             }
         } else {
             self.refusals.cause = Cause::Limit;
         }
+        let is_start = self.phase == Phase::Flowing;
         self.pause(now, hint, is_new);
+        if let Phase::Paused { until } = &mut self.phase
+            && is_start
+            && tests > 0
+            && hint.is_none()
+        {
+            *until = (*until).min(now + TEST_PAUSE);
+        }
         is_new && refused.is_none_or(|grant| !grant.passage.is_canary)
     }
 
-    fn start_episode(&self, refused: Option<&Grant>) -> Episode {
+    fn start_episode(&self, now: Duration, refused: Option<&Grant>) -> Episode {
         let before = Before {
+            at: now,
             ramp: self.ramp.clone(),
             adaptive_rate: self.adaptive_rate.clone(),
             adaptive_in_flight: self.adaptive_in_flight.clone(),
@@ -280,15 +311,21 @@ impl LocalControl {
         Episode { first: refused.map(|grant| grant.id), cause: Cause::Open, before: Some(Box::new(before)) }
     }
 
-    /// Decides whether another call is sent as the canary at once, since the refused `canary` is the only call that was refused in
-    /// this episode.
-    fn suspect(&mut self, now: Duration, canary: CallId) -> bool {
-        match self.refusals.cause {
-            Cause::Open if self.refusals.first == Some(canary) && now >= self.tests_again_at => {
-                self.refusals.cause = Cause::Suspected(canary);
+    /// Decides whether another call is sent as the canary at once: the refused `canary` is the only call that was refused in this
+    /// episode, or tests are left.
+    fn suspect(&mut self, now: Duration, canary: CallId, tests: usize) -> bool {
+        match &mut self.refusals.cause {
+            Cause::Open if self.refusals.first == Some(canary) && (tests > 0 || now >= self.tests_again_at) => {
+                self.refusals.cause = Cause::Suspected { call: canary, tests_left: tests.max(1) };
                 return true;
             }
-            Cause::Suspected(suspect) if suspect != canary => self.tests_again_at = now + FAILED_TEST_MEMORY,
+            Cause::Suspected { call, tests_left } if *call != canary => {
+                *tests_left -= 1;
+                if *tests_left > 0 {
+                    return true;
+                }
+                self.tests_again_at = now + FAILED_TEST_MEMORY;
+            }
             _ => {}
         }
         self.refusals.cause = Cause::Limit;

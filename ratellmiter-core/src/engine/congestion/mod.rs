@@ -14,10 +14,10 @@ pub(crate) mod throughput;
 
 use std::{num::NonZeroU32, time::Duration};
 
-#[cfg(feature = "redis")]
-pub(crate) use crate::engine::congestion::local::FAILED_TEST_MEMORY;
 #[cfg(test)]
 pub(crate) use crate::engine::congestion::local::Phase;
+#[cfg(feature = "redis")]
+pub(crate) use crate::engine::congestion::local::{FAILED_TEST_MEMORY, TEST_PAUSE};
 pub(crate) use crate::engine::congestion::local::{LocalControl, REQUESTS, Resumption};
 
 use backoff::MAX_HINT;
@@ -128,6 +128,7 @@ impl CongestionControl {
 
     /// Admits a call that is sent now, and was scheduled for `slot`.
     pub(crate) fn admit(&mut self, now: Duration, slot: Duration, id: CallId) -> Passage {
+        self.attribution.on_sent(now);
         match &mut self.lease {
             Some(lease) => Passage { episode: lease.terms.episode, is_canary: lease.use_slot(now, id) },
             None => self.local.admit(now, slot, id),
@@ -157,6 +158,12 @@ impl CongestionControl {
         self.local.on_success(now, grant.id)
     }
 
+    /// Returns the number of first refusals in a row that are attributed to single calls.
+    #[cfg(feature = "redis")]
+    pub(crate) fn max_single_refusals(&self) -> usize {
+        self.attribution.max_in_a_row()
+    }
+
     /// Records that a call is responsible for its refusals.
     pub(crate) fn on_responsible(&mut self, refusals: &mut RefusalHistory) {
         self.attribution.on_responsible(refusals);
@@ -182,7 +189,9 @@ impl CongestionControl {
         self.local.record_refusal(now, grant.at);
         let is_canary =
             self.lease.as_ref().map_or_else(|| self.local.is_canary(grant.id), |lease| lease.is_canary(grant.id));
-        let is_alone = self.attribution.on_refusal(grant, refusals) && !is_canary && concerns_single_calls(verdict);
+        let is_alone = self.attribution.on_refusal(now, grant, refusals, self.local.refusal_time())
+            && !is_canary
+            && concerns_single_calls(verdict);
         refusals.last = Some(now);
         let pause = refusals.pauses.next(hint);
         let mut effect = RefusalEffect::default();
@@ -194,14 +203,15 @@ impl CongestionControl {
         }
         if !is_alone {
             effect.concerns_all = true;
-            effect.adapts = self.lease.is_none() && self.local.on_refusal(now, Some(grant), hint);
+            let tests = self.attribution.max_in_a_row();
+            effect.adapts = self.lease.is_none() && self.local.on_refusal(now, Some(grant), hint, tests);
         }
         effect
     }
 
     /// Decides about a refusal of an unknown call.
     pub(crate) fn on_unattributed_refusal(&mut self, now: Duration, verdict: &Verdict) -> RefusalEffect {
-        let adapts = self.lease.is_none() && self.local.on_refusal(now, None, verdict.retry_after());
+        let adapts = self.lease.is_none() && self.local.on_refusal(now, None, verdict.retry_after(), 0);
         RefusalEffect { concerns_all: true, adapts, apart_until: None }
     }
 

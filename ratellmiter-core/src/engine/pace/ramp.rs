@@ -69,10 +69,9 @@ impl RampState {
         self.used = 1;
     }
 
-    /// Continues at `now` at the level of an earlier time, as if no time had passed.
-    pub(crate) fn continue_at(&mut self, now: Duration) {
-        self.used = 0;
-        self.start_second(now);
+    /// Continues after `time` in which no call was sent, as if that time had not passed.
+    pub(crate) fn skip(&mut self, time: Duration) {
+        self.second += time;
     }
 
     fn restart(&mut self, now: Duration) {

@@ -187,6 +187,7 @@ impl<W> Scheduler<W> {
         };
         let refusal = RefusalMessage {
             episode,
+            single_refusals: self.congestion.max_single_refusals(),
             hint: verdict.retry_after().map(micros),
             after: refused.map_or(0, |grant| micros(now.saturating_sub(grant.at))),
             teaches,

@@ -17,18 +17,15 @@ use crate::{
 impl<W> Scheduler<W> {
     /// Ends the attempt of a refused call and queues it again, before all calls that were never refused.
     pub(crate) fn requeue(&mut self, now: Duration, grant: Grant, verdict: &Verdict, payload: W) -> QueuePosition {
-        let (state, apart_until) = self.end_refused(now, grant, verdict);
+        let (state, effect) = self.end_refused(now, grant, verdict);
         let mut state = CallState { reservation: Reservation::default(), ..state };
-        let Some(until) = apart_until else {
+        let Some(until) = effect.apart_until else {
             let position = QueuePosition::refused(grant.id);
             self.push(now, position, state, payload);
             return position;
         };
-        let position = if state.refusals.is_responsible {
-            QueuePosition::apart(until, grant.id)
-        } else {
-            QueuePosition::refused(grant.id)
-        };
+        let position =
+            if effect.concerns_all { QueuePosition::refused(grant.id) } else { QueuePosition::apart(until, grant.id) };
         state.expiry = state.next_expiry(now);
         self.calls.insert(grant.id, state);
         self.queue.insert_apart(now, until, position, state.expiry, payload);
@@ -40,8 +37,8 @@ impl<W> Scheduler<W> {
         self.end_refused(now, grant, verdict);
     }
 
-    /// Ends the attempt of a refused call. Returns its state, and the time until which it is to be queued apart.
-    fn end_refused(&mut self, now: Duration, grant: Grant, verdict: &Verdict) -> (CallState, Option<Duration>) {
+    /// Ends the attempt of a refused call. Returns its state, and the effect of the refusal.
+    fn end_refused(&mut self, now: Duration, grant: Grant, verdict: &Verdict) -> (CallState, RefusalEffect) {
         self.advance_to(now);
         self.stats.counts.rate_limited += 1;
         self.stats.counts.overloaded += u64::from(matches!(verdict, Verdict::Overloaded { .. }));
@@ -50,7 +47,7 @@ impl<W> Scheduler<W> {
         self.on_returned(now);
         let effect = self.congestion.on_refusal(now, &grant, &mut state.refusals, verdict);
         self.apply_refusal(now, Some(&grant), verdict, effect);
-        (state, effect.apart_until)
+        (state, effect)
     }
 
     /// Records a refusal of a call without a grant of this limiter.

@@ -24,7 +24,7 @@ function Pause.carry(pause, rest, now)
     end
 end
 
--- Ends the pause. If a single call was responsible for it, the limits and the ramp are as before.
+-- Ends the pause. If a single call was responsible for it, the limits are as before, and the ramp is not lower.
 local function resume(s, at, sent)
     local pause = s.doc.pause
     local canary = pause.canary and pause.canary.call
@@ -37,8 +37,11 @@ local function resume(s, at, sent)
     s.is_backlogged = true
     Ramp.resume(s.doc.ramp, s.shape, math.max(sent, at - C.SECOND))
     if before then
-        s.doc.adapted, s.doc.ramp, pause.ignored_early_refusal = before.adapted, before.ramp, before.ignored_early_refusal
-        Ramp.continue(s.doc.ramp, s.shape, at)
+        s.doc.adapted, pause.ignored_early_refusal = before.adapted, before.ignored_early_refusal
+        if before.ramp.level > s.doc.ramp.level then
+            s.doc.ramp = before.ramp
+            s.doc.ramp.second = s.doc.ramp.second + at - before.at
+        end
     end
 end
 
@@ -49,18 +52,22 @@ local function start_episode(s, call)
     local ramp = {}
     for key, value in pairs(doc.ramp) do ramp[key] = value end
     pause.first, pause.cause, pause.suspect = call, 'open', nil
-    pause.before = { adapted = adapted, ramp = ramp, ignored_early_refusal = pause.ignored_early_refusal }
+    pause.before = { at = s.now, adapted = adapted, ramp = ramp, ignored_early_refusal = pause.ignored_early_refusal }
 end
 
--- Decides whether another call is sent as the canary at once, since the refused canary `call` is the only call that was refused in this
--- episode.
-local function suspects(s, call)
+-- Decides whether another call is sent as the canary at once: the refused canary `call` is the only call that was refused in this
+-- episode, or tests are left.
+local function suspects(s, call, tests)
     local pause = s.doc.pause
-    if pause.cause == 'open' and call and pause.first == call and s.now >= pause.tests_again_at then
-        pause.cause, pause.suspect = 'suspected', call
+    if pause.cause == 'open' and call and pause.first == call and (tests > 0 or s.now >= pause.tests_again_at) then
+        pause.cause, pause.suspect, pause.tests_left = 'suspected', call, math.max(tests, 1)
         return true
     end
-    if pause.cause == 'suspected' and pause.suspect ~= call then pause.tests_again_at = s.now + C.FAILED_TEST_MEMORY end
+    if pause.cause == 'suspected' and pause.suspect ~= call then
+        pause.tests_left = pause.tests_left - 1
+        if pause.tests_left > 0 then return true end
+        pause.tests_again_at = s.now + C.FAILED_TEST_MEMORY
+    end
     pause.cause, pause.suspect = 'limit', nil
     return false
 end
@@ -147,13 +154,17 @@ function Pause.on_refusal(s, refusal)
         s.doc.next_slot = math.max(s.doc.next_slot, s.now + s.tolerance())
         if not refusal.is_canary then adapt(s, refusal) end
     end
-    if is_canary and suspects(s, call) then
+    if is_canary and suspects(s, call, refusal.single_refusals) then
         local hint = refusal.hint and refusal.hint <= C.MAX_HINT and refusal.hint or 0
         pause.phase, pause.ends_at, pause.canary = 'paused', s.now + hint, nil
         return
     end
     if pause.phase ~= 'flowing' and not is_canary then pause.cause, pause.suspect = 'limit', nil end
+    local is_start = pause.phase == 'flowing'
     start(s, refusal.hint, is_canary or is_first)
+    if pause.phase == 'paused' and is_start and refusal.single_refusals > 0 and not (refusal.hint and refusal.hint <= C.MAX_HINT) then
+        pause.ends_at = math.min(pause.ends_at, s.now + C.TEST_PAUSE)
+    end
 end
 
 -- Applies the reported outcome of the canary, and accepts a canary that was in flight beyond its timeout.

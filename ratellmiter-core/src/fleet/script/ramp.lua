@@ -27,9 +27,6 @@ function Ramp.resume(ramp, shape, sent)
     ramp.is_steep, ramp.used, ramp.idle = ramp.level < C.RAMP_FULL, 1, C.SECOND
 end
 
--- Continues at the level of an earlier time, as if no time had passed.
-function Ramp.continue(ramp, shape, at) start_second(ramp, shape, at) end
-
 function Ramp.set_level(ramp, shape, at, level)
     ramp.level = shape.start and math.min(math.max(math.floor(level), shape.start), C.RAMP_FULL) or C.RAMP_FULL
     ramp.level_before = ramp.level

@@ -33,6 +33,7 @@ mod parts;
 mod provider;
 mod ramp;
 mod random;
+mod responsible_calls;
 mod server;
 mod set_limits;
 
