@@ -107,6 +107,17 @@ impl Workload {
         self
     }
 
+    /// Adds the calls of `later`, which starts at `at`.
+    ///
+    /// # Panics
+    /// If a call of this workload arrives after `at`.
+    #[must_use]
+    pub fn then(mut self, at: Duration, later: Self) -> Self {
+        assert!(self.arrivals.iter().all(|arrival| arrival.at <= at), "a call arrives after {at:?}");
+        self.arrivals.extend(later.arrivals.into_iter().map(|arrival| Arrival { at: at + arrival.at, ..arrival }));
+        self
+    }
+
     /// Makes the calls for whose index `is_refused` returns `true` calls that the provider refuses each time, see
     /// [`Provider::refusal_of_single_calls`](super::Provider::refusal_of_single_calls).
     #[must_use]

@@ -8,6 +8,8 @@ pub(crate) const FIRST_PAUSE: Duration = Duration::from_secs(2);
 pub(crate) const MAX_PAUSE: Duration = Duration::from_secs(65);
 /// Growth of the pause with each refused canary.
 pub(crate) const PAUSE_FACTOR: f64 = 1.5;
+/// Growth of the pause if the server's hint was too short.
+pub(crate) const WRONG_HINT_FACTOR: f64 = 3.0;
 /// Jitter: at most the pause divided by this, within these bounds.
 pub(crate) const JITTER_DIVISOR: u32 = 20;
 pub(crate) const MIN_JITTER: Duration = Duration::from_millis(10);
@@ -45,7 +47,10 @@ impl Pauses {
             None => self.next,
         };
         if !self.is_first || hint.is_none() {
-            self.next = self.next.mul_f64(PAUSE_FACTOR).min(MAX_PAUSE);
+            // A hint that was too short twice says nothing about the time that is left.
+            let is_wrong = hint.is_some() && self.next > 2 * FIRST_PAUSE;
+            let factor = if is_wrong { WRONG_HINT_FACTOR } else { PAUSE_FACTOR };
+            self.next = self.next.mul_f64(factor).min(MAX_PAUSE);
         }
         self.is_first = false;
         pause

@@ -9,7 +9,7 @@ use crate::{
     engine::{
         call_id::{CallId, Grant, Passage},
         congestion::{
-            adaptive::AdaptiveLimit,
+            adaptive::{AdaptiveLimit, DECREASE_FACTOR},
             backoff::{Backoff, MAX_HINT},
             throughput::Throughput,
         },
@@ -24,6 +24,25 @@ pub(crate) const REQUESTS: &str = "requests";
 
 /// Time after which a refused canary may again be followed by another one at once, if such a test has failed.
 pub(crate) const FAILED_TEST_MEMORY: Duration = Duration::from_mins(10);
+
+/// An episode of this length with this number of wrong hints adapts the rate to its whole time.
+pub(crate) const MIN_LONG_EPISODE: Duration = Duration::from_secs(45);
+pub(crate) const MIN_WRONG_HINTS: u32 = 2;
+
+/// An adapted limit below this grows more slowly.
+pub(crate) const SLOW_CALLS_PER_MINUTE: f64 = 12.0;
+
+/// The throughput is a measure of the server's limit if it is at least this fraction of the rate that was allowed.
+pub(crate) const MIN_USED_SHARE: f64 = 0.5;
+
+/// An episode continues a series if it starts within this time of the end of the last one.
+pub(crate) const SERIES_GAP: Duration = Duration::from_secs(5);
+
+/// Each episode of a series lowers the rate by this number of times as many decreases as the one before.
+pub(crate) const SERIES_GROWTH: f64 = 6.0;
+
+/// Time after which a refusal may again be ignored because the throughput is no measure of the server's limit.
+pub(crate) const IGNORED_AGAIN_AFTER: Duration = Duration::from_mins(1);
 
 /// The first pause without a hint if single calls were responsible for refusals before.
 pub(crate) const TEST_PAUSE: Duration = Duration::from_millis(500);
@@ -62,7 +81,7 @@ struct Before {
     ramp: RampState,
     adaptive_rate: AdaptiveLimit,
     adaptive_in_flight: AdaptiveLimit,
-    ignored_early_refusal: bool,
+    ignored_refusal: Option<Duration>,
 }
 
 /// The cause of an episode of refusals: a limit, or a single call.
@@ -83,8 +102,41 @@ enum Cause {
 struct Episode {
     /// The call whose refusal started the episode.
     first: Option<CallId>,
+    started_at: Duration,
     cause: Cause,
+    /// The refusals concern the rate.
+    concerns_rate: bool,
+    /// Number of canaries that were refused after the time of a hint.
+    wrong_hints: u32,
     before: Option<Box<Before>>,
+}
+
+/// A series of episodes, with little time between them.
+#[derive(Debug, Default)]
+struct Series {
+    since: Duration,
+    episodes: u32,
+    /// Calls sent since then that were not refused.
+    accepted: u32,
+    resumed_at: Duration,
+}
+
+impl Series {
+    fn start_episode(&mut self, now: Duration) {
+        if self.episodes == 0 || now > self.resumed_at + SERIES_GAP {
+            *self = Self { since: now, ..Self::default() };
+        }
+        self.episodes += 1;
+    }
+
+    /// Returns the rate to which a refusal lowers the rate `current` if the throughput since the last pause is unknown. Each
+    /// episode of a series lowers it more than the one before, down to the throughput of the series. Rates are in calls a minute.
+    fn lowered(&self, now: Duration, current: f64) -> f64 {
+        let steps = SERIES_GROWTH.powi(i32::try_from(self.episodes).unwrap_or(i32::MAX).saturating_sub(1));
+        let factor = DECREASE_FACTOR.powf(steps - 1.0);
+        let throughput = f64::from(self.accepted) / now.saturating_sub(self.since).as_secs_f64().max(1.0) * 60.0;
+        (current * factor).max(throughput).min(current)
+    }
 }
 
 #[derive(Debug)]
@@ -95,6 +147,7 @@ pub(crate) struct LocalControl {
     /// Number of episodes of refusals.
     episode: u64,
     refusals: Episode,
+    series: Series,
     /// Time until which a refused canary is not followed by another one at once, since the last such test has failed. It does not
     /// apply if single calls are expected to be refused.
     tests_again_at: Duration,
@@ -109,8 +162,8 @@ pub(crate) struct LocalControl {
     /// The limit on calls in flight that is in force.
     in_flight_limit: u64,
     throughput: Throughput,
-    /// The last refusal that started an episode came before the throughput was known, and did not adapt the rate.
-    ignored_early_refusal: bool,
+    /// Time of the last refusal that started an episode and did not adapt the rate, since the throughput was no measure of the limit.
+    ignored_refusal: Option<Duration>,
 }
 
 impl LocalControl {
@@ -121,6 +174,7 @@ impl LocalControl {
             phase: Phase::Flowing,
             episode: 0,
             refusals: Episode::default(),
+            series: Series::default(),
             tests_again_at: Duration::ZERO,
             backoff: Backoff::new(seed),
             ramp: RampState::new(limits.ramp, limits.requests_per_minute, limits.burst_window.is_zero()),
@@ -129,7 +183,7 @@ impl LocalControl {
             pace: limits.requests_per_minute,
             in_flight_limit: limits.max_in_flight.map_or(u64::MAX, |max| max.get().into()),
             throughput: Throughput::default(),
-            ignored_early_refusal: false,
+            ignored_refusal: None,
         }
     }
 
@@ -193,6 +247,7 @@ impl LocalControl {
             self.phase = Phase::Canary { id, sent: now, expires_at: now + self.backoff.canary_timeout() };
         }
         self.throughput.on_sent(now);
+        self.series.accepted = self.series.accepted.saturating_add(1);
         self.ramp.count(slot);
         Passage { episode: self.episode, is_canary }
     }
@@ -210,20 +265,28 @@ impl LocalControl {
     }
 
     fn accept_canary(&mut self, now: Duration, id: CallId, sent: Duration) -> Resumption {
-        let Episode { cause, before, .. } = std::mem::take(&mut self.refusals);
+        let Episode { cause, before, concerns_rate, wrong_hints, started_at, .. } = std::mem::take(&mut self.refusals);
         let before = match cause {
             Cause::Suspected { call, .. } if call != id => before.map(|before| (call, before)),
             _ => None,
         };
+        let throughput = self.throughput.rate_with_pauses(now).map(|per_second| per_second * 60.0);
         self.resume(now, sent);
-        let Some((responsible, before)) = before else { return Resumption::Limit };
-        let Before { at, ramp, adaptive_rate, adaptive_in_flight, ignored_early_refusal } = *before;
+        let Some((responsible, before)) = before else {
+            if concerns_rate && wrong_hints >= MIN_WRONG_HINTS && now >= started_at + MIN_LONG_EPISODE {
+                // Without hints that hold, the time of the whole pause is the best measure of the server's limit.
+                let current = self.flowing_rate() * 60.0;
+                self.adaptive_rate.on_refusal(throughput.map_or(current, |throughput| throughput.min(current)));
+            }
+            return Resumption::Limit;
+        };
+        let Before { at, ramp, adaptive_rate, adaptive_in_flight, ignored_refusal } = *before;
         if ramp.rate() > self.ramp.rate() {
             self.ramp = ramp;
             self.ramp.skip(now.saturating_sub(at));
         }
         (self.adaptive_rate, self.adaptive_in_flight) = (adaptive_rate, adaptive_in_flight);
-        self.ignored_early_refusal = ignored_early_refusal;
+        self.ignored_refusal = ignored_refusal;
         Resumption::SingleCall(responsible)
     }
 
@@ -253,6 +316,7 @@ impl LocalControl {
     pub(super) fn record_refusal(&mut self, now: Duration, sent_at: Duration) {
         self.backoff.on_refusal_latency(now.saturating_sub(sent_at));
         self.throughput.on_refusal(sent_at);
+        self.series.accepted = self.series.accepted.saturating_sub(1);
     }
 
     /// Starts or extends the pause after a refusal, which is of an unknown call if `refused` is `None`. Returns `true` if the
@@ -278,9 +342,11 @@ impl LocalControl {
         let hint = hint.filter(|&hint| hint <= MAX_HINT);
         if self.phase == Phase::Flowing {
             if is_new {
+                self.series.start_episode(now);
                 self.refusals = self.start_episode(now, refused);
             }
         } else if let Some(canary) = refused.filter(|grant| self.is_canary(grant.id)) {
+            self.refusals.wrong_hints += u32::from(hint.is_some());
             if self.suspect(now, canary.id, tests) {
                 self.phase = Phase::Paused { until: now + hint.unwrap_or_default() };
                 return false;
@@ -306,9 +372,14 @@ impl LocalControl {
             ramp: self.ramp.clone(),
             adaptive_rate: self.adaptive_rate.clone(),
             adaptive_in_flight: self.adaptive_in_flight.clone(),
-            ignored_early_refusal: self.ignored_early_refusal,
+            ignored_refusal: self.ignored_refusal,
         };
-        Episode { first: refused.map(|grant| grant.id), cause: Cause::Open, before: Some(Box::new(before)) }
+        Episode {
+            first: refused.map(|grant| grant.id),
+            started_at: now,
+            before: Some(Box::new(before)),
+            ..Episode::default()
+        }
     }
 
     /// Decides whether another call is sent as the canary at once: the refused `canary` is the only call that was refused in this
@@ -366,6 +437,7 @@ impl LocalControl {
     /// Ends the pause. The ramp starts with the call or probe that was sent at `sent`, at most one second ago.
     fn resume(&mut self, now: Duration, sent: Duration) {
         self.phase = Phase::Flowing;
+        self.series.resumed_at = now;
         self.backoff.reset();
         self.ramp.resume(sent.max(now.saturating_sub(Duration::from_secs(1))));
         self.throughput.clear();
@@ -426,12 +498,18 @@ impl LocalControl {
 
     /// Lowers the rate after a refusal that started an episode.
     pub(crate) fn adapt_rate(&mut self, now: Duration) {
+        self.refusals.concerns_rate = true;
         let current = self.flowing_rate() * 60.0;
         let throughput = self.throughput.rate(now).map(|per_second| per_second * 60.0);
-        // One refusal before the throughput is known may be an accident.
-        self.ignored_early_refusal = throughput.is_none() && !self.ignored_early_refusal;
-        if !self.ignored_early_refusal {
-            self.adaptive_rate.on_refusal(throughput.map_or(current, |throughput| throughput.min(current)));
+        // One refusal before the throughput is known may be an accident. The throughput of a program that asks for little is no
+        // measure of the server's limit, unless the limit was found before.
+        let is_measure = |throughput| self.adaptive_rate.adapted().is_some() || throughput >= current * MIN_USED_SHARE;
+        let is_known = throughput.is_some_and(is_measure);
+        let is_ignored = !is_known && self.ignored_refusal.is_none_or(|at| at + IGNORED_AGAIN_AFTER <= now);
+        self.ignored_refusal = if is_ignored { Some(now) } else { self.ignored_refusal };
+        if !is_ignored {
+            let lowered = || self.series.lowered(now, current);
+            self.adaptive_rate.on_refusal(throughput.map_or_else(lowered, |throughput| throughput.min(current)));
         }
     }
 
@@ -449,7 +527,9 @@ impl LocalControl {
     /// Grows the adapted rate by `time` in which calls were queued for it, unless the ramp alone has delayed them.
     pub(crate) fn on_backlogged_rate(&mut self, time: Duration) {
         if self.ramp.rate() * 60.0 >= self.adaptive_rate.low() {
-            self.adaptive_rate.on_backlogged(time);
+            // A limit of few calls a minute grows more slowly, so that it is tested by some calls before it has doubled.
+            let slowness = self.adaptive_rate.allowed() / SLOW_CALLS_PER_MINUTE;
+            self.adaptive_rate.on_backlogged(time.mul_f64(slowness.min(1.0).powi(2)));
         }
     }
 

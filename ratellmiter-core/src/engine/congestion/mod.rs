@@ -17,7 +17,10 @@ use std::{num::NonZeroU32, time::Duration};
 #[cfg(test)]
 pub(crate) use crate::engine::congestion::local::Phase;
 #[cfg(feature = "redis")]
-pub(crate) use crate::engine::congestion::local::{FAILED_TEST_MEMORY, TEST_PAUSE};
+pub(crate) use crate::engine::congestion::local::{
+    FAILED_TEST_MEMORY, IGNORED_AGAIN_AFTER, MIN_LONG_EPISODE, MIN_USED_SHARE, MIN_WRONG_HINTS, SERIES_GAP,
+    SERIES_GROWTH, SLOW_CALLS_PER_MINUTE, TEST_PAUSE,
+};
 pub(crate) use crate::engine::congestion::local::{LocalControl, REQUESTS, Resumption};
 
 use backoff::MAX_HINT;

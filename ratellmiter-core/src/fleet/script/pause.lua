@@ -2,7 +2,7 @@
 
 function Pause.new()
     return {
-        phase = 'flowing', episode = 0, next_pause = C.FIRST_PAUSE, is_first = true, slowest_refusal = 0, ignored_early_refusal = false,
+        phase = 'flowing', episode = 0, next_pause = C.FIRST_PAUSE, is_first = true, slowest_refusal = 0, series = { since = 0, episodes = 0, accepted = 0, resumed_at = 0 },
         cause = 'open', tests_again_at = 0,
     }
 end
@@ -29,6 +29,10 @@ local function resume(s, at, sent)
     local pause = s.doc.pause
     local canary = pause.canary and pause.canary.call
     local before = pause.cause == 'suspected' and canary and canary ~= pause.suspect and pause.before
+    local adapts = s.report.adapts and pause.concerns_rate and (pause.wrong_hints or 0) >= C.MIN_WRONG_HINTS
+        and at >= pause.started_at + C.MIN_LONG_EPISODE
+    local through = Throughput.with_pauses(s.doc.throughput, at)
+    pause.concerns_rate, pause.wrong_hints, pause.series.resumed_at = false, 0, at
     if before then pause.responsible = pause.suspect end
     pause.cause, pause.suspect, pause.before, pause.first = 'open', nil, nil, nil
     pause.phase, pause.canary, pause.ends_at = 'flowing', nil, nil
@@ -37,11 +41,15 @@ local function resume(s, at, sent)
     s.is_backlogged = true
     Ramp.resume(s.doc.ramp, s.shape, math.max(sent, at - C.SECOND))
     if before then
-        s.doc.adapted, pause.ignored_early_refusal = before.adapted, before.ignored_early_refusal
+        s.doc.adapted, pause.ignored_at = before.adapted, before.ignored_at
         if before.ramp.level > s.doc.ramp.level then
             s.doc.ramp = before.ramp
             s.doc.ramp.second = s.doc.ramp.second + at - before.at
         end
+    elseif adapts then
+        local current = math.min(Ramp.rate(s.doc.ramp, s.shape, at), s.rate())
+        s.doc.adapted[C.REQUESTS] =
+            Adaptive.on_refusal(s.doc.adapted[C.REQUESTS], math.min(through or current, current), s.report.rate, 1)
     end
 end
 
@@ -52,7 +60,13 @@ local function start_episode(s, call)
     local ramp = {}
     for key, value in pairs(doc.ramp) do ramp[key] = value end
     pause.first, pause.cause, pause.suspect = call, 'open', nil
-    pause.before = { at = s.now, adapted = adapted, ramp = ramp, ignored_early_refusal = pause.ignored_early_refusal }
+    pause.before = { at = s.now, adapted = adapted, ramp = ramp, ignored_at = pause.ignored_at }
+    pause.started_at, pause.concerns_rate, pause.wrong_hints = s.now, false, 0
+    local series = pause.series
+    if series.episodes == 0 or s.now > series.resumed_at + C.SERIES_GAP then
+        series.since, series.episodes, series.accepted = s.now, 0, 0
+    end
+    series.episodes = series.episodes + 1
 end
 
 -- Decides whether another call is sent as the canary at once: the refused canary `call` is the only call that was refused in this
@@ -81,7 +95,8 @@ local function start(s, hint, is_new)
         -- After a hint that was too short, the next pause is at least the backoff.
         if hint and not pause.is_first then time = math.max(hint, pause.next_pause) end
         if not pause.is_first or not hint then
-            pause.next_pause = math.min(pause.next_pause * C.PAUSE_FACTOR, C.MAX_PAUSE)
+            local is_wrong = hint and pause.next_pause > 2 * C.FIRST_PAUSE
+            pause.next_pause = math.min(pause.next_pause * (is_wrong and C.WRONG_HINT_FACTOR or C.PAUSE_FACTOR), C.MAX_PAUSE)
         end
         local jitter = math.min(math.max(time / C.JITTER_DIVISOR, C.MIN_JITTER), C.MAX_JITTER)
         pause.phase, pause.is_first, pause.canary = 'paused', false, nil
@@ -131,19 +146,29 @@ local function adapt(s, refusal)
         return
     end
     local current = math.min(Ramp.rate(doc.ramp, s.shape, s.now), s.rate())
-    local through = Throughput.rate(doc.throughput, s.now)
-    -- A refusal before enough calls to measure is ignored once.
-    doc.pause.ignored_early_refusal = not through and not doc.pause.ignored_early_refusal
-    if not doc.pause.ignored_early_refusal then
-        local known = doc.adapted[C.REQUESTS]
-        doc.adapted[C.REQUESTS] = Adaptive.on_refusal(known, math.min(through or current, current), report.rate, 1)
+    local through, pause, known = Throughput.rate(doc.throughput, s.now), doc.pause, doc.adapted[C.REQUESTS]
+    pause.concerns_rate = true
+    -- A refusal is ignored once if the throughput is no measure of the limit.
+    local is_adapted = Adaptive.allowed(known, report.rate) < report.rate
+    local is_known = through and (is_adapted or through >= current * C.MIN_USED_SHARE)
+    if not is_known and (not pause.ignored_at or pause.ignored_at + C.IGNORED_AGAIN_AFTER <= s.now) then
+        pause.ignored_at = s.now
+        return
     end
+    if not through then
+        local series = pause.series
+        local steps = C.SERIES_GROWTH ^ (series.episodes - 1)
+        local accepted = series.accepted * C.MINUTE / math.max(s.now - series.since, C.SECOND)
+        through = math.max(current * C.DECREASE_FACTOR ^ (steps - 1), accepted)
+    end
+    doc.adapted[C.REQUESTS] = Adaptive.on_refusal(known, math.min(through, current), report.rate, 1)
 end
 
 function Pause.on_refusal(s, refusal)
     local pause = s.doc.pause
     pause.slowest_refusal = math.max(pause.slowest_refusal, refusal.after)
     Throughput.remove(s.doc.throughput, s.now - refusal.after)
+    pause.series.accepted = math.max(pause.series.accepted - 1, 0)
     if refusal.is_alone then return end
     local is_canary = refusal.is_canary and pause.phase == 'canary' and pause.canary.id == s.id
     local is_first = pause.phase == 'flowing' and (not refusal.episode or refusal.episode == pause.episode)
@@ -154,6 +179,7 @@ function Pause.on_refusal(s, refusal)
         s.doc.next_slot = math.max(s.doc.next_slot, s.now + s.tolerance())
         if not refusal.is_canary then adapt(s, refusal) end
     end
+    if is_canary and refusal.hint and refusal.hint <= C.MAX_HINT then pause.wrong_hints = (pause.wrong_hints or 0) + 1 end
     if is_canary and suspects(s, call, refusal.single_refusals) then
         local hint = refusal.hint and refusal.hint <= C.MAX_HINT and refusal.hint or 0
         pause.phase, pause.ends_at, pause.canary = 'paused', s.now + hint, nil
