@@ -14,6 +14,13 @@ pub(crate) struct Grant {
     pub(super) passage: Passage,
 }
 
+#[cfg(test)]
+impl Grant {
+    pub(crate) fn new(id: CallId, at: Duration, passage: Passage) -> Self {
+        Self { id, at, passage }
+    }
+}
+
 /// The state of congestion control when a call was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Passage {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    engine::{budgets::reservation::Reservation, call_id::CallId},
+    engine::{budgets::reservation::Reservation, call_id::CallId, congestion::backoff::Pauses},
     limits::{
         cost::TokenEstimate,
         request::{Priority, RejectReason},
@@ -34,6 +34,19 @@ pub(crate) struct Expiry {
     pub(crate) reason: RejectReason,
 }
 
+/// The refusals of one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct RefusalHistory {
+    /// Time of the last refusal, or `None` before the first.
+    pub(crate) last: Option<Duration>,
+    /// The pauses of this call, if it is retried apart from others.
+    pub(crate) pauses: Pauses,
+    /// Number of the last episode in which the call was refused as the canary; 0 if there is none.
+    pub(crate) canary_episode: u64,
+    /// The call was refused while others were accepted, so that its refusals do not concern other calls.
+    pub(crate) is_responsible: bool,
+}
+
 /// The state of a call from its request to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct CallState {
@@ -45,6 +58,7 @@ pub(crate) struct CallState {
     pub(crate) expiry: Option<Expiry>,
     /// Its charge, while it is in flight.
     pub(crate) reservation: Reservation,
+    pub(crate) refusals: RefusalHistory,
 }
 
 /// The states of queued calls and of calls in flight, by id.
@@ -81,6 +95,11 @@ impl CallTable {
     /// Returns the state of a call, which is the default for a call without options.
     pub(crate) fn get(&self, id: CallId) -> CallState {
         if self.0.is_empty() { CallState::default() } else { self.0.get(&id).copied().unwrap_or_default() }
+    }
+
+    /// Returns the refusals of a call, or `None` if the call has ended.
+    pub(crate) fn refusals_mut(&mut self, id: CallId) -> Option<&mut RefusalHistory> {
+        self.0.get_mut(&id).map(|state| &mut state.refusals)
     }
 
     /// Stores a state unless it is the default.

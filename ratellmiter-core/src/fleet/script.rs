@@ -8,7 +8,7 @@ use std::{fmt::Write as _, time::Duration};
 use crate::{
     engine::{
         budgets::budget,
-        congestion::{REQUESTS, adaptive, backoff, throughput},
+        congestion::{self, REQUESTS, adaptive, backoff, throughput},
         lease::{
             self, IN_FLIGHT,
             exchange::{self, micros},
@@ -38,10 +38,12 @@ const MODULES: [(&str, &str); 11] = [
     ("Throughput", include_str!("script/throughput.lua")),
 ];
 
-const TIMES: [(&str, Duration); 22] = [
+const TIMES: [(&str, Duration); 27] = [
+    ("FAILED_TEST_MEMORY", congestion::FAILED_TEST_MEMORY),
     ("FIRST_CANARY_TIMEOUT", backoff::FIRST_CANARY_TIMEOUT),
     ("FIRST_PAUSE", backoff::FIRST_PAUSE),
     ("GRANT_LIFETIME", exchange::GRANT_LIFETIME),
+    ("IGNORED_AGAIN_AFTER", congestion::IGNORED_AGAIN_AFTER),
     ("KEEPALIVE", lease::KEEPALIVE),
     ("LOSS_TIMEOUT", RESPONSE_TIMEOUT),
     ("LOSS_RETRY", RECONNECT_INTERVAL),
@@ -51,12 +53,15 @@ const TIMES: [(&str, Duration); 22] = [
     ("MAX_PAUSE", backoff::MAX_PAUSE),
     ("MINUTE", Duration::from_secs(60)),
     ("MIN_CANARY_TIMEOUT", backoff::MIN_CANARY_TIMEOUT),
+    ("MIN_LONG_EPISODE", congestion::MIN_LONG_EPISODE),
     ("MIN_JITTER", backoff::MIN_JITTER),
     ("MIN_USAGE_SPAN", budget::MIN_USAGE_SPAN),
     ("PERIOD", lease::PERIOD),
     ("RAMP_IDLE", ramp::IDLE_RESET),
     ("SECOND", Duration::from_secs(1)),
+    ("SERIES_GAP", congestion::SERIES_GAP),
     ("SLACK", budget::SLACK),
+    ("TEST_PAUSE", congestion::TEST_PAUSE),
     ("THROUGHPUT_GRAIN", throughput::THROUGHPUT_GRAIN),
     ("THROUGHPUT_MAX_SPAN", throughput::MAX_THROUGHPUT_SPAN),
     ("THROUGHPUT_MIN_SPAN", throughput::MIN_THROUGHPUT_SPAN),
@@ -64,7 +69,7 @@ const TIMES: [(&str, Duration); 22] = [
 ];
 
 #[allow(clippy::cast_precision_loss)] // All are exact as floating-point numbers.
-const NUMBERS: [(&str, f64); 20] = [
+const NUMBERS: [(&str, f64); 25] = [
     ("AGES", budget::exchange::REPORTED_AGES as f64),
     ("CANARY_FACTOR", backoff::CANARY_FACTOR as f64),
     ("CREDIT_DIVISOR", budget::CREDIT_DIVISOR as f64),
@@ -72,6 +77,8 @@ const NUMBERS: [(&str, f64); 20] = [
     ("FIRST_RETURN_SECONDS", adaptive::FIRST_RETURN_SECONDS),
     ("JITTER_DIVISOR", backoff::JITTER_DIVISOR as f64),
     ("MAX_RETURN_SECONDS", adaptive::MAX_RETURN_SECONDS),
+    ("MIN_USED_SHARE", congestion::MIN_USED_SHARE),
+    ("MIN_WRONG_HINTS", congestion::MIN_WRONG_HINTS as f64),
     ("PAUSE_FACTOR", backoff::PAUSE_FACTOR),
     ("PROBE_DOUBLING_SECONDS", adaptive::PROBE_DOUBLING_SECONDS),
     ("PROBE_STEP", adaptive::PROBE_STEP),
@@ -81,10 +88,13 @@ const NUMBERS: [(&str, f64); 20] = [
     ("RAMP_STEEP_FACTOR", ramp::STEEP_FACTOR as f64),
     ("RETURN_FACTOR", adaptive::RETURN_FACTOR),
     ("SAME_CEILING", adaptive::SAME_CEILING),
+    ("SERIES_GROWTH", congestion::SERIES_GROWTH),
+    ("SLOW_CALLS_PER_MINUTE", congestion::SLOW_CALLS_PER_MINUTE),
     ("THROUGHPUT_CALLS", throughput::THROUGHPUT_CALLS as f64),
     ("THROUGHPUT_MIN_CALLS", throughput::MIN_THROUGHPUT_CALLS as f64),
     ("TOKEN_FLOOR_DIVISOR", budget::FLOOR_DIVISOR as f64),
     ("UNLIMITED", scheduler::exchange::UNLIMITED as f64),
+    ("WRONG_HINT_FACTOR", backoff::WRONG_HINT_FACTOR),
 ];
 
 /// Returns the script's text.

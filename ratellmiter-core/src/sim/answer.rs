@@ -60,6 +60,8 @@ pub enum RetryAfter {
     Seconds,
     /// The time multiplied by a factor. With 0.2, for example, clients retry far too early.
     Scaled(f64),
+    /// The same time each time, for example "try again after 1 seconds" with a limit of three calls a minute.
+    Always(Duration),
     /// No time is reported.
     Missing,
 }
@@ -71,6 +73,7 @@ impl RetryAfter {
             Self::Exact => Some(wait),
             Self::Seconds => Some(Duration::from_secs(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))),
             Self::Scaled(factor) => Some(wait.mul_f64(factor)),
+            Self::Always(time) => Some(time),
             Self::Missing => None,
         }
     }

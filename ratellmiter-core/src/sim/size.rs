@@ -14,6 +14,8 @@ pub struct Size {
     pub max_output: u64,
     /// Output tokens of the answer, which a client learns from the answer only.
     pub output: u64,
+    /// The provider refuses the call each time, for a reason that concerns this call alone. Clients do not know it.
+    pub is_refused: bool,
 }
 
 impl Size {
@@ -21,7 +23,8 @@ impl Size {
     /// None of its input is cached.
     #[must_use]
     pub const fn new(input: u64, max_output: u64, output: u64) -> Self {
-        Self { input, cached: 0, max_output, output: if output < max_output { output } else { max_output } }
+        let output = if output < max_output { output } else { max_output };
+        Self { input, cached: 0, max_output, output, is_refused: false }
     }
 
     /// Sets the number of input tokens in the provider's cache, at most all of them.

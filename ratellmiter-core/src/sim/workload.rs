@@ -107,6 +107,27 @@ impl Workload {
         self
     }
 
+    /// Adds the calls of `later`, which starts at `at`.
+    ///
+    /// # Panics
+    /// If a call of this workload arrives after `at`.
+    #[must_use]
+    pub fn then(mut self, at: Duration, later: Self) -> Self {
+        assert!(self.arrivals.iter().all(|arrival| arrival.at <= at), "a call arrives after {at:?}");
+        self.arrivals.extend(later.arrivals.into_iter().map(|arrival| Arrival { at: at + arrival.at, ..arrival }));
+        self
+    }
+
+    /// Makes the calls for whose index `is_refused` returns `true` calls that the provider refuses each time, see
+    /// [`Provider::refusal_of_single_calls`](super::Provider::refusal_of_single_calls).
+    #[must_use]
+    pub fn refused(mut self, is_refused: impl Fn(usize) -> bool) -> Self {
+        for (index, arrival) in self.arrivals.iter_mut().enumerate() {
+            arrival.size.is_refused = is_refused(index);
+        }
+        self
+    }
+
     /// Returns the calls.
     #[must_use]
     pub fn arrivals(&self) -> &[Arrival] {

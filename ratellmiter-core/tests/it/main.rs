@@ -11,6 +11,10 @@ mod limiter;
 mod options;
 #[cfg(all(feature = "sim", feature = "reqwest"))]
 mod provider;
+#[cfg(feature = "sim")]
+mod refusals;
+#[cfg(feature = "sim")]
+mod responsible_calls;
 mod run;
 mod shapes;
 mod tokens;

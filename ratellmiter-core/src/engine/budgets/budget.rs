@@ -176,6 +176,16 @@ impl Budget {
         self.server_limit.counted(now).map_or(0, |counted| self.window.total(now).saturating_sub(counted))
     }
 
+    pub(crate) fn adaptive(&self) -> &AdaptiveLimit {
+        &self.adaptive
+    }
+
+    /// Replaces the adaptation by an earlier one.
+    pub(crate) fn restore_adaptive(&mut self, now: Duration, adaptive: AdaptiveLimit) {
+        self.adaptive = adaptive;
+        self.apply_limits(now);
+    }
+
     /// Lowers the budget after a refusal.
     #[allow(clippy::cast_precision_loss)]
     pub(crate) fn on_refusal(&mut self, now: Duration) {

@@ -13,10 +13,13 @@ pub(crate) mod reservation;
 use std::time::Duration;
 
 use crate::{
-    engine::budgets::{
-        budget::Budget,
-        estimate::{Estimate, Ratio},
-        reservation::{Reservation, equal_share},
+    engine::{
+        budgets::{
+            budget::Budget,
+            estimate::{Estimate, Ratio},
+            reservation::{Reservation, equal_share},
+        },
+        congestion::adaptive::AdaptiveLimit,
     },
     judge::{LimitKind, LimitReading, LimitUnit, Period},
     limits::{Limits, MAX_AMOUNT, cost::TokenEstimate},
@@ -55,6 +58,8 @@ pub(crate) struct Budgets {
     fleet_estimate: Option<TokenEstimate>,
     /// For input, output and total.
     ratios: [Ratio; 3],
+    /// The adaptation of the budget that a refusal in this episode has lowered, before that refusal.
+    before_adaptation: Option<(BudgetKind, AdaptiveLimit)>,
 }
 
 impl Budgets {
@@ -70,6 +75,7 @@ impl Budgets {
             estimate: Estimate::default(),
             fleet_estimate: None,
             ratios: <[Ratio; 3]>::default(),
+            before_adaptation: None,
         };
         budgets.set(Duration::ZERO, limits);
         budgets
@@ -86,6 +92,7 @@ impl Budgets {
     /// Changes the limits. A budget that stays configured keeps its usage.
     pub(crate) fn set(&mut self, now: Duration, limits: &Limits) {
         self.contract = limits.provider;
+        self.before_adaptation = None;
         for (kind, limit) in limits.budgets() {
             let index = self.all.iter().position(|budget| budget.kind == kind);
             match (index, limit) {
@@ -255,8 +262,22 @@ impl Budgets {
         let Some((_, budget)) = fullest else {
             return false;
         };
+        self.before_adaptation = Some((budget.kind, budget.adaptive().clone()));
         budget.on_refusal(now);
         true
+    }
+
+    /// Starts an episode of refusals, in which no budget is lowered yet.
+    pub(crate) fn start_episode(&mut self) {
+        self.before_adaptation = None;
+    }
+
+    /// Restores the budget as it was before the last refusal lowered it.
+    pub(crate) fn undo_adaptation(&mut self, now: Duration) {
+        let Some((kind, adaptive)) = self.before_adaptation.take() else { return };
+        if let Some(budget) = self.all.iter_mut().find(|budget| budget.kind == kind) {
+            budget.restore_adaptive(now, adaptive);
+        }
     }
 
     /// Grows an adapted budget by `time` in which calls were queued for it.

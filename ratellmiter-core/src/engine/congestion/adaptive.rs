@@ -22,7 +22,7 @@ pub(crate) const PROBE_STEP: f64 = 0.02;
 pub(crate) const PROBE_DOUBLING_SECONDS: f64 = 2.0;
 
 /// A configured limit and its adaptation.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct AdaptiveLimit {
     /// The configured limit, or infinity.
     configured: f64,

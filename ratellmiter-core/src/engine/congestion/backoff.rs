@@ -8,6 +8,8 @@ pub(crate) const FIRST_PAUSE: Duration = Duration::from_secs(2);
 pub(crate) const MAX_PAUSE: Duration = Duration::from_secs(65);
 /// Growth of the pause with each refused canary.
 pub(crate) const PAUSE_FACTOR: f64 = 1.5;
+/// Growth of the pause if the server's hint was too short.
+pub(crate) const WRONG_HINT_FACTOR: f64 = 3.0;
 /// Jitter: at most the pause divided by this, within these bounds.
 pub(crate) const JITTER_DIVISOR: u32 = 20;
 pub(crate) const MIN_JITTER: Duration = Duration::from_millis(10);
@@ -21,11 +23,43 @@ pub(crate) const MAX_CANARY_TIMEOUT: Duration = Duration::from_secs(30);
 /// The timeout before any refusal was measured.
 pub(crate) const FIRST_CANARY_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// The pauses after refusals in a row, which grow from one to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pauses {
+    /// The next pause without a hint, and the shortest from the second on.
+    next: Duration,
+    is_first: bool,
+}
+
+impl Default for Pauses {
+    fn default() -> Self {
+        Self { next: FIRST_PAUSE, is_first: true }
+    }
+}
+
+impl Pauses {
+    /// Returns the next pause, without jitter. `hint` is the wait that the server asks for.
+    pub(crate) fn next(&mut self, hint: Option<Duration>) -> Duration {
+        let pause = match hint {
+            Some(hint) if self.is_first => hint,
+            // The hint of this row was too short once.
+            Some(hint) => hint.max(self.next),
+            None => self.next,
+        };
+        if !self.is_first || hint.is_none() {
+            // A hint that was too short twice says nothing about the time that is left.
+            let is_wrong = hint.is_some() && self.next > 2 * FIRST_PAUSE;
+            let factor = if is_wrong { WRONG_HINT_FACTOR } else { PAUSE_FACTOR };
+            self.next = self.next.mul_f64(factor).min(MAX_PAUSE);
+        }
+        self.is_first = false;
+        pause
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Backoff {
-    /// The next pause without a hint, and the shortest from the second of an episode on.
-    next_pause: Duration,
-    is_first: bool,
+    pauses: Pauses,
     slowest_refusal: Duration,
     random: u64,
     #[cfg(test)]
@@ -35,8 +69,7 @@ pub(crate) struct Backoff {
 impl Backoff {
     pub(crate) fn new(seed: u64) -> Self {
         Self {
-            next_pause: FIRST_PAUSE,
-            is_first: true,
+            pauses: Pauses::default(),
             slowest_refusal: Duration::ZERO,
             random: seed,
             #[cfg(test)]
@@ -51,23 +84,23 @@ impl Backoff {
 
     /// Returns the pause that starts an episode or follows a refused canary. Pauses grow until [`reset`](Self::reset).
     pub(crate) fn pause(&mut self, hint: Option<Duration>) -> Duration {
-        let pause = match hint {
-            Some(hint) if self.is_first => hint,
-            // The hint of this episode was too short once.
-            Some(hint) => hint.max(self.next_pause),
-            None => self.next_pause,
-        };
-        if !self.is_first || hint.is_none() {
-            self.next_pause = self.next_pause.mul_f64(PAUSE_FACTOR).min(MAX_PAUSE);
-        }
-        self.is_first = false;
-        pause + self.jitter(pause)
+        let pause = self.pauses.next(hint);
+        self.with_jitter(pause)
     }
 
     /// Ends the episode. The next one starts with [`FIRST_PAUSE`] or the hint.
     pub(crate) fn reset(&mut self) {
-        self.next_pause = FIRST_PAUSE;
-        self.is_first = true;
+        self.pauses = Pauses::default();
+    }
+
+    /// Adds a random time to a pause.
+    pub(crate) fn with_jitter(&mut self, pause: Duration) -> Duration {
+        pause + self.jitter(pause)
+    }
+
+    /// Returns the latency of the slowest refusal so far, and a quarter of it.
+    pub(crate) fn refusal_time(&self) -> Duration {
+        self.slowest_refusal + self.slowest_refusal / 4
     }
 
     /// Returns the time in flight after which a canary counts as accepted.

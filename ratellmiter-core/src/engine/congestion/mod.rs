@@ -5,6 +5,7 @@
 //! fleet; the local control is then kept for the case that the lease is lost.
 
 pub(crate) mod adaptive;
+pub(crate) mod attribution;
 pub(crate) mod backoff;
 #[cfg(feature = "redis")]
 mod exchange;
@@ -15,13 +16,23 @@ use std::{num::NonZeroU32, time::Duration};
 
 #[cfg(test)]
 pub(crate) use crate::engine::congestion::local::Phase;
-pub(crate) use crate::engine::congestion::local::{LocalControl, REQUESTS};
+#[cfg(feature = "redis")]
+pub(crate) use crate::engine::congestion::local::{
+    FAILED_TEST_MEMORY, IGNORED_AGAIN_AFTER, MIN_LONG_EPISODE, MIN_USED_SHARE, MIN_WRONG_HINTS, SERIES_GAP,
+    SERIES_GROWTH, SLOW_CALLS_PER_MINUTE, TEST_PAUSE,
+};
+pub(crate) use crate::engine::congestion::local::{LocalControl, REQUESTS, Resumption};
+
+use backoff::MAX_HINT;
 
 use crate::{
     engine::{
         call_id::{CallId, Grant, Passage},
+        call_state::RefusalHistory,
+        congestion::attribution::Attribution,
         lease::{IN_FLIGHT, Lease, Outcome},
     },
+    judge::{LimitKind, Verdict},
     limits::Limits,
     log::row::Bottleneck,
 };
@@ -30,9 +41,21 @@ use crate::{
 pub(crate) struct CongestionControl {
     local: LocalControl,
     lease: Option<Box<Lease>>,
+    attribution: Attribution,
     /// The server's document from which the last lease was granted.
     #[cfg(feature = "redis")]
     epoch: Option<String>,
+}
+
+/// The effect of a refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct RefusalEffect {
+    /// The refusal concerns all calls: the limiter pauses, or reports the refusal to the fleet.
+    pub(crate) concerns_all: bool,
+    /// The limit that the refusal is about is to be adapted: the refusal starts an episode, and the limiter is not leased.
+    pub(crate) adapts: bool,
+    /// The refused call is retried apart from others, after this time.
+    pub(crate) apart_until: Option<Duration>,
 }
 
 impl CongestionControl {
@@ -41,6 +64,7 @@ impl CongestionControl {
         Self {
             local: LocalControl::new(limits, seed),
             lease: None,
+            attribution: Attribution::default(),
             #[cfg(feature = "redis")]
             epoch: None,
         }
@@ -107,6 +131,7 @@ impl CongestionControl {
 
     /// Admits a call that is sent now, and was scheduled for `slot`.
     pub(crate) fn admit(&mut self, now: Duration, slot: Duration, id: CallId) -> Passage {
+        self.attribution.on_sent(now);
         match &mut self.lease {
             Some(lease) => Passage { episode: lease.terms.episode, is_canary: lease.use_slot(now, id) },
             None => self.local.admit(now, slot, id),
@@ -127,12 +152,24 @@ impl CongestionControl {
         self.drop_canary(now, id);
     }
 
-    /// Records that a call was accepted. Returns `true` if it was the canary and ends the pause.
-    pub(crate) fn on_success(&mut self, now: Duration, id: CallId) -> bool {
+    /// Records that a call with these refusals was accepted. Returns how a pause has ended, if the call was the canary.
+    pub(crate) fn on_success(&mut self, now: Duration, grant: &Grant, refusals: &RefusalHistory) -> Option<Resumption> {
+        self.attribution.on_accepted(grant, refusals);
         if let Some(lease) = &mut self.lease {
-            lease.end(id, Outcome::Accepted);
+            lease.end(grant.id, Outcome::Accepted);
         }
-        self.local.on_success(now, id)
+        self.local.on_success(now, grant.id)
+    }
+
+    /// Returns the number of first refusals in a row that are attributed to single calls.
+    #[cfg(feature = "redis")]
+    pub(crate) fn max_single_refusals(&self) -> usize {
+        self.attribution.max_in_a_row()
+    }
+
+    /// Records that a call is responsible for its refusals.
+    pub(crate) fn on_responsible(&mut self, refusals: &mut RefusalHistory) {
+        self.attribution.on_responsible(refusals);
     }
 
     /// Records that a call ended with an unknown result. If it was the canary, another call takes its place.
@@ -143,14 +180,42 @@ impl CongestionControl {
         self.local.drop_canary(now, id);
     }
 
-    /// Decides about a refusal, which is of an unknown call if `refused` is `None`. `hint` is the wait that the server asks for.
-    /// Returns `true` if the limit that the refusal is about is to be adapted: the refusal starts an episode, and the limiter is
-    /// not leased.
-    pub(crate) fn on_refusal(&mut self, now: Duration, refused: Option<&Grant>, hint: Option<Duration>) -> bool {
-        if let Some(grant) = refused {
-            self.local.record_refusal(now, grant.at);
+    /// Decides about a refusal of a call with these refusals before.
+    pub(crate) fn on_refusal(
+        &mut self,
+        now: Duration,
+        grant: &Grant,
+        refusals: &mut RefusalHistory,
+        verdict: &Verdict,
+    ) -> RefusalEffect {
+        let hint = verdict.retry_after().filter(|hint| *hint <= MAX_HINT);
+        self.local.record_refusal(now, grant.at);
+        let is_canary =
+            self.lease.as_ref().map_or_else(|| self.local.is_canary(grant.id), |lease| lease.is_canary(grant.id));
+        let is_alone = self.attribution.on_refusal(now, grant, refusals, self.local.refusal_time())
+            && !is_canary
+            && concerns_single_calls(verdict);
+        refusals.last = Some(now);
+        let pause = refusals.pauses.next(hint);
+        let mut effect = RefusalEffect::default();
+        if is_alone || is_canary {
+            effect.apart_until = Some(now + self.local.with_jitter(pause));
         }
-        self.lease.is_none() && self.local.on_refusal(now, refused, hint)
+        if is_canary {
+            refusals.canary_episode = grant.passage.episode;
+        }
+        if !is_alone {
+            effect.concerns_all = true;
+            let tests = self.attribution.max_in_a_row();
+            effect.adapts = self.lease.is_none() && self.local.on_refusal(now, Some(grant), hint, tests);
+        }
+        effect
+    }
+
+    /// Decides about a refusal of an unknown call.
+    pub(crate) fn on_unattributed_refusal(&mut self, now: Duration, verdict: &Verdict) -> RefusalEffect {
+        let adapts = self.lease.is_none() && self.local.on_refusal(now, None, verdict.retry_after(), 0);
+        RefusalEffect { concerns_all: true, adapts, apart_until: None }
     }
 
     /// Returns `true` if the user's probe is to run now, in place of the canary.
@@ -245,6 +310,11 @@ impl CongestionControl {
             Bottleneck::Server
         }
     }
+}
+
+/// Returns `true` if such a refusal may be caused by the refused call alone.
+fn concerns_single_calls(verdict: &Verdict) -> bool {
+    !matches!(verdict, Verdict::RateLimited { limit: LimitKind::Concurrency | LimitKind::Growth, .. })
 }
 
 #[cfg(test)]

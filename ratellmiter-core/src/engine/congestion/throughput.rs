@@ -53,6 +53,14 @@ impl Throughput {
         self.calls.clear();
     }
 
+    /// Returns the rate in calls a second since the first call, over pauses as well. `None` without a call.
+    pub(crate) fn rate_with_pauses(&self, now: Duration) -> Option<f64> {
+        let (since, _) = self.calls.front()?;
+        let count: u32 = self.calls.iter().map(|(_, count)| count).sum();
+        let span = now.saturating_sub(*since).max(MIN_THROUGHPUT_SPAN);
+        (count > 0).then(|| f64::from(count) / span.as_secs_f64())
+    }
+
     /// Returns the rate in calls a second, or `None` if too few calls were sent.
     pub(crate) fn rate(&self, now: Duration) -> Option<f64> {
         let (mut count, mut since) = (0, now);

@@ -80,6 +80,7 @@ pub(crate) struct Terms {
 }
 
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools)] // They are independent of each other.
 pub(crate) struct Lease {
     /// The last grant. Before the first one, it contains the number of processes with conflicting limits and an equal share.
     pub(crate) terms: Terms,
@@ -96,11 +97,15 @@ pub(crate) struct Lease {
     // Reset by each report.
     has_refusals: bool,
     canary_outcome: Option<Outcome>,
+    /// The call of that canary.
+    ended_canary: Option<u64>,
     arrivals: u64,
     sent: Throughput,
     unused_slots: u64,
     backlogged: BTreeMap<&'static str, Duration>,
     has_changed: bool,
+    /// A refused call has joined the queue again.
+    has_rejoined: bool,
     last_failed_try: Option<Duration>,
     #[cfg(feature = "redis")]
     pub(crate) exchange: exchange::Exchange,
@@ -152,6 +157,12 @@ impl Lease {
         self.arrivals += 1;
     }
 
+    /// Records that a refused call has joined the queue again. A lack of slots for it is reported at once.
+    pub(crate) fn on_rejoined(&mut self) {
+        self.retry_at = Duration::ZERO;
+        self.has_rejoined = true;
+    }
+
     /// Records that calls were queued for `limit` during `time`.
     pub(crate) fn on_backlogged(&mut self, limit: &'static str, time: Duration) {
         if !time.is_zero() {
@@ -165,7 +176,13 @@ impl Lease {
         if self.canary == Canary::Sent(id) {
             self.canary = Canary::None;
             self.canary_outcome = Some(outcome);
+            self.ended_canary = Some(id);
         }
+    }
+
+    /// Returns `true` if the call is the canary in flight.
+    pub(crate) fn is_canary(&self, id: u64) -> bool {
+        self.canary == Canary::Sent(id)
     }
 
     pub(crate) fn drop_slots(&mut self) {

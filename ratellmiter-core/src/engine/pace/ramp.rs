@@ -19,7 +19,7 @@ const NANOS_PER_SECOND: u64 = 1_000_000_000;
 /// One call, in calls a minute times thousandths of the rate.
 pub(crate) const UNIT: u64 = 60 * FULL_RATE as u64;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct RampState {
     settings: Option<limits::Ramp>,
     per_minute: u64,
@@ -67,6 +67,11 @@ impl RampState {
         self.start(sent, RESUME_FACTOR);
         self.is_steep = self.level < FULL_RATE;
         self.used = 1;
+    }
+
+    /// Continues after `time` in which no call was sent, as if that time had not passed.
+    pub(crate) fn skip(&mut self, time: Duration) {
+        self.second += time;
     }
 
     fn restart(&mut self, now: Duration) {

@@ -9,7 +9,7 @@ use crate::{
         call_id::{CallId, Grant},
         call_state::CallState,
         congestion::REQUESTS,
-        lease::{self, IN_FLIGHT},
+        lease::{self, IN_FLIGHT, Lease},
     },
     log::row::BudgetKind,
     providers::provider::TokenCharge,
@@ -24,6 +24,7 @@ impl<W> Scheduler<W> {
     #[must_use]
     pub(crate) fn advance(&mut self, now: Duration, mut issued: impl FnMut(Grant, W)) -> bool {
         self.advance_to(now);
+        self.join_apart(now);
         while let Some((&position, queued)) = self.queue.first_key_value() {
             let waited = now.saturating_sub(queued.since);
             let state = self.calls.get(position.id);
@@ -57,14 +58,29 @@ impl<W> Scheduler<W> {
 
     /// Returns when to call [`advance`](Self::advance) again, or `None` if no call can be sent before another event.
     pub(crate) fn deadline(&self) -> Option<Duration> {
-        let (first, _) = self.queue.first_key_value()?;
-        let due = self.congestion.canary_expires_at().or_else(|| {
+        let may_join = self.queue.is_empty() || self.congestion.is_flowing(self.last_advanced);
+        let apart = self.queue.next_apart().filter(|_| may_join);
+        let due = self.congestion.canary_expires_at().filter(|_| self.queue.total() > 0).or_else(|| {
+            let (first, _) = self.queue.first_key_value()?;
             let due = self.due(&self.reservation_of(*first))?;
             // A rate that headers have lowered rises by itself.
             let rises = self.budgets.rises_at().into_iter().chain(self.server_limit.rises_at()).min();
             Some(rises.filter(|rises| *rises > self.last_advanced).map_or(due, |rises| due.min(rises)))
         });
-        due.into_iter().chain(self.queue.next_expiry()).min()
+        due.into_iter().chain(apart).chain(self.queue.next_expiry()).min()
+    }
+
+    /// Lets the calls apart whose time has come join the queue. During a pause, they join only if no other call can be the canary.
+    fn join_apart(&mut self, now: Duration) {
+        while (self.queue.is_empty() || self.congestion.is_flowing(now))
+            && self.queue.next_apart().is_some_and(|at| at <= now)
+        {
+            if self.queue.is_empty() {
+                self.unblocked_at = now;
+            }
+            self.queue.join_apart(now);
+            self.update_lease(Lease::on_rejoined);
+        }
     }
 
     /// Advances congestion control, budgets and statistics to `now`, before anything else changes. While the ramp rises, it
@@ -82,8 +98,8 @@ impl<W> Scheduler<W> {
     }
 
     fn advance_step(&mut self, now: Duration) {
-        if let Some(at) = self.congestion.local().and_then(|local| local.expire_canary(now)) {
-            self.unblocked_at = at;
+        if let Some((at, resumption)) = self.congestion.local().and_then(|local| local.expire_canary(now)) {
+            self.on_resumed(at, resumption);
         }
         let is_backlogged = self.congestion.is_flowing(now) && !self.queue.is_empty();
         self.congestion.advance_to(now, is_backlogged && !self.is_at_in_flight_limit());

@@ -8,7 +8,7 @@ use crate::{
         congestion::REQUESTS,
         lease::{
             FleetStatus, IN_FLIGHT, Lease,
-            exchange::{CapacityMessage, LeaseGrant, LeaseRequest, RampMessage, RefusalMessage, micros},
+            exchange::{CapacityMessage, LeaseGrant, LeaseRequest, RampMessage, RefusalMessage, micros, whole},
         },
         pace::gcra::nanos,
         queue::QueuePosition,
@@ -149,7 +149,7 @@ impl<W> Scheduler<W> {
 
     /// Gives up the lease of an idle limiter and returns the final report. `None` while calls are queued or in flight.
     pub(crate) fn release_lease(&mut self, now: Duration) -> Option<LeaseRequest> {
-        if !self.queue.is_empty() || self.in_flight > 0 {
+        if self.queue.total() > 0 || self.in_flight > 0 {
             return None;
         }
         self.congestion.lease_mut()?.drop_slots();
@@ -164,6 +164,9 @@ impl<W> Scheduler<W> {
         let Some(lease) = self.congestion.lease_mut() else { return };
         lease.renew(now, grant);
         self.fleet = Some(FleetStatus { processes: lease.terms.processes, is_disconnected: false });
+        if let Some(refusals) = grant.responsible.and_then(|call| self.calls.refusals_mut(whole(call))) {
+            self.congestion.on_responsible(refusals);
+        }
         self.budgets.lease(now, Some(grant));
         self.unblocked_at = now;
     }
@@ -184,6 +187,7 @@ impl<W> Scheduler<W> {
         };
         let refusal = RefusalMessage {
             episode,
+            single_refusals: self.congestion.max_single_refusals(),
             hint: verdict.retry_after().map(micros),
             after: refused.map_or(0, |grant| micros(now.saturating_sub(grant.at))),
             teaches,

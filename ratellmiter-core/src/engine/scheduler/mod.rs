@@ -227,7 +227,7 @@ impl<W> Scheduler<W> {
         if let Some(usage) = usage {
             self.stats.counts.used_tokens += usage.input.saturating_add(usage.output).min(MAX_LOGGED_TOKENS);
         }
-        let reservation = self.calls.remove(grant.id).reservation;
+        let CallState { reservation, refusals, .. } = self.calls.remove(grant.id);
         let plausible = !self.limits.enabled || self.budgets.finish(now, grant.at, &reservation, usage);
         self.stats.counts.finished += 1;
         self.stats.counts.failed += u64::from(failed);
@@ -235,8 +235,8 @@ impl<W> Scheduler<W> {
         self.stats.calls.add(latency);
         self.mean_latency = if self.mean_latency.is_zero() { latency } else { self.mean_latency * 7 / 8 + latency / 8 };
         self.on_returned(now);
-        if self.congestion.on_success(now, grant.id) {
-            self.unblocked_at = now;
+        if let Some(resumption) = self.congestion.on_success(now, &grant, &refusals) {
+            self.on_resumed(now, resumption);
         }
         plausible
     }

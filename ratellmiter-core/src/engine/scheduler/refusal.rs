@@ -4,43 +4,84 @@ use std::time::Duration;
 
 use super::Scheduler;
 use crate::{
-    engine::{budgets::reservation::Reservation, call_id::Grant, call_state::CallState, queue::QueuePosition},
+    engine::{
+        budgets::reservation::Reservation,
+        call_id::Grant,
+        call_state::CallState,
+        congestion::{RefusalEffect, Resumption},
+        queue::QueuePosition,
+    },
     judge::{LimitKind, Verdict},
 };
 
 impl<W> Scheduler<W> {
     /// Ends the attempt of a refused call and queues it again, before all calls that were never refused.
     pub(crate) fn requeue(&mut self, now: Duration, grant: Grant, verdict: &Verdict, payload: W) -> QueuePosition {
-        let state = self.finish_refused(now, grant, verdict);
-        let position = QueuePosition::refused(grant.id);
-        self.push(now, position, CallState { reservation: Reservation::default(), ..state }, payload);
+        let (state, effect) = self.end_refused(now, grant, verdict);
+        let mut state = CallState { reservation: Reservation::default(), ..state };
+        let Some(until) = effect.apart_until else {
+            let position = QueuePosition::refused(grant.id);
+            self.push(now, position, state, payload);
+            return position;
+        };
+        let position =
+            if effect.concerns_all { QueuePosition::refused(grant.id) } else { QueuePosition::apart(until, grant.id) };
+        state.expiry = state.next_expiry(now);
+        self.calls.insert(grant.id, state);
+        self.queue.insert_apart(now, until, position, state.expiry, payload);
         position
     }
 
-    /// Ends a refused call that is not queued again. Returns its state.
-    pub(crate) fn finish_refused(&mut self, now: Duration, grant: Grant, verdict: &Verdict) -> CallState {
+    /// Ends a refused call that is not queued again.
+    pub(crate) fn finish_refused(&mut self, now: Duration, grant: Grant, verdict: &Verdict) {
+        self.end_refused(now, grant, verdict);
+    }
+
+    /// Ends the attempt of a refused call. Returns its state, and the effect of the refusal.
+    fn end_refused(&mut self, now: Duration, grant: Grant, verdict: &Verdict) -> (CallState, RefusalEffect) {
         self.advance_to(now);
         self.stats.counts.rate_limited += 1;
         self.stats.counts.overloaded += u64::from(matches!(verdict, Verdict::Overloaded { .. }));
-        let state = self.calls.remove(grant.id);
+        let mut state = self.calls.remove(grant.id);
         self.budgets.refuse(now, grant.at, &state.reservation);
         self.on_returned(now);
-        self.on_refusal(now, Some(&grant), verdict);
-        state
+        let effect = self.congestion.on_refusal(now, &grant, &mut state.refusals, verdict);
+        self.apply_refusal(now, Some(&grant), verdict, effect);
+        (state, effect)
     }
 
     /// Records a refusal of a call without a grant of this limiter.
     pub(crate) fn on_unattributed_refusal(&mut self, now: Duration, verdict: &Verdict) {
         self.advance_to(now);
-        self.on_refusal(now, None, verdict);
+        let effect = self.congestion.on_unattributed_refusal(now, verdict);
+        self.apply_refusal(now, None, verdict, effect);
     }
 
-    /// Pauses the limiter, or reports the refusal if the limiter is shared.
-    fn on_refusal(&mut self, now: Duration, refused: Option<&Grant>, verdict: &Verdict) {
+    /// Adapts the limits, or reports the refusal if the limiter is shared.
+    fn apply_refusal(&mut self, now: Duration, refused: Option<&Grant>, verdict: &Verdict, effect: RefusalEffect) {
         #[cfg(feature = "redis")]
-        self.report_refusal(now, refused, verdict);
-        if self.congestion.on_refusal(now, refused, verdict.retry_after()) {
+        if effect.concerns_all {
+            self.report_refusal(now, refused, verdict);
+        } else if let Some(grant) = refused {
+            self.update_lease(|lease| lease.on_refusal_alone(now.saturating_sub(grant.at)));
+        }
+        #[cfg(not(feature = "redis"))]
+        let _ = refused;
+        if effect.adapts {
+            self.budgets.start_episode();
             self.adapt(now, verdict);
+        }
+    }
+
+    /// Applies the end of a pause.
+    pub(super) fn on_resumed(&mut self, now: Duration, resumption: Resumption) {
+        self.unblocked_at = now;
+        if let Resumption::SingleCall(responsible) = resumption {
+            self.budgets.undo_adaptation(now);
+            self.apply_limits(now);
+            if let Some(refusals) = self.calls.refusals_mut(responsible) {
+                self.congestion.on_responsible(refusals);
+            }
         }
     }
 

@@ -2,9 +2,13 @@
 
 function Pause.new()
     return {
-        phase = 'flowing', episode = 0, next_pause = C.FIRST_PAUSE, is_first = true, slowest_refusal = 0, ignored_early_refusal = false,
+        phase = 'flowing', episode = 0, next_pause = C.FIRST_PAUSE, is_first = true, slowest_refusal = 0, series = { since = 0, episodes = 0, accepted = 0, resumed_at = 0 },
+        cause = 'open', tests_again_at = 0,
     }
 end
+
+-- Returns the identity of a call of this process, or nil if the call is unknown.
+local function identity(s, call) return call and s.id .. ':' .. string.format('%.0f', call) end
 
 -- Drops the canary of a process that will not report its outcome. The next call is sent at once as a new canary.
 function Pause.drop_canary(pause, id, now)
@@ -20,13 +24,66 @@ function Pause.carry(pause, rest, now)
     end
 end
 
+-- Ends the pause. If a single call was responsible for it, the limits are as before, and the ramp is not lower.
 local function resume(s, at, sent)
     local pause = s.doc.pause
+    local canary = pause.canary and pause.canary.call
+    local before = pause.cause == 'suspected' and canary and canary ~= pause.suspect and pause.before
+    local adapts = s.report.adapts and pause.concerns_rate and (pause.wrong_hints or 0) >= C.MIN_WRONG_HINTS
+        and at >= pause.started_at + C.MIN_LONG_EPISODE
+    local through = Throughput.with_pauses(s.doc.throughput, at)
+    pause.concerns_rate, pause.wrong_hints, pause.series.resumed_at = false, 0, at
+    if before then pause.responsible = pause.suspect end
+    pause.cause, pause.suspect, pause.before, pause.first = 'open', nil, nil, nil
     pause.phase, pause.canary, pause.ends_at = 'flowing', nil, nil
     pause.next_pause, pause.is_first = C.FIRST_PAUSE, true
     s.doc.throughput = {}
     s.is_backlogged = true
     Ramp.resume(s.doc.ramp, s.shape, math.max(sent, at - C.SECOND))
+    if before then
+        s.doc.adapted, pause.ignored_at = before.adapted, before.ignored_at
+        if before.ramp.level > s.doc.ramp.level then
+            s.doc.ramp = before.ramp
+            s.doc.ramp.second = s.doc.ramp.second + at - before.at
+        end
+    elseif adapts then
+        local current = math.min(Ramp.rate(s.doc.ramp, s.shape, at), s.rate())
+        s.doc.adapted[C.REQUESTS] =
+            Adaptive.on_refusal(s.doc.adapted[C.REQUESTS], math.min(through or current, current), s.report.rate, 1)
+    end
+end
+
+-- Keeps the state before an episode, which the refusal of `call` starts.
+local function start_episode(s, call)
+    local doc, pause, adapted = s.doc, s.doc.pause, {}
+    for key, known in pairs(doc.adapted) do adapted[key] = known end
+    local ramp = {}
+    for key, value in pairs(doc.ramp) do ramp[key] = value end
+    pause.first, pause.cause, pause.suspect = call, 'open', nil
+    pause.before = { at = s.now, adapted = adapted, ramp = ramp, ignored_at = pause.ignored_at }
+    pause.started_at, pause.concerns_rate, pause.wrong_hints = s.now, false, 0
+    local series = pause.series
+    if series.episodes == 0 or s.now > series.resumed_at + C.SERIES_GAP then
+        series.since, series.episodes, series.accepted = s.now, 0, 0
+    end
+    series.episodes = series.episodes + 1
+end
+
+-- Decides whether another call is sent as the canary at once: the refused canary `call` is the only call that was refused in this
+-- episode, or tests are left.
+local function suspects(s, call, tests)
+    local pause = s.doc.pause
+    if pause.cause == 'open' and call and pause.first == call and (tests > 0 or s.now >= pause.tests_again_at) then
+        pause.cause, pause.suspect, pause.tests_left = 'suspected', call, math.max(tests, 1)
+        return true
+    end
+    if pause.cause == 'suspected' and pause.suspect ~= call then
+        pause.tests_left = pause.tests_left - 1
+        if pause.tests_left > 0 then return true end
+        pause.tests_again_at = s.now + C.FAILED_TEST_MEMORY
+    end
+    pause.cause, pause.suspect = 'limit', nil
+    return false
 end
 
 local function start(s, hint, is_new)
@@ -38,7 +95,8 @@ local function start(s, hint, is_new)
         -- After a hint that was too short, the next pause is at least the backoff.
         if hint and not pause.is_first then time = math.max(hint, pause.next_pause) end
         if not pause.is_first or not hint then
-            pause.next_pause = math.min(pause.next_pause * C.PAUSE_FACTOR, C.MAX_PAUSE)
+            local is_wrong = hint and pause.next_pause > 2 * C.FIRST_PAUSE
+            pause.next_pause = math.min(pause.next_pause * (is_wrong and C.WRONG_HINT_FACTOR or C.PAUSE_FACTOR), C.MAX_PAUSE)
         end
         local jitter = math.min(math.max(time / C.JITTER_DIVISOR, C.MIN_JITTER), C.MAX_JITTER)
         pause.phase, pause.is_first, pause.canary = 'paused', false, nil
@@ -88,27 +146,51 @@ local function adapt(s, refusal)
         return
     end
     local current = math.min(Ramp.rate(doc.ramp, s.shape, s.now), s.rate())
-    local through = Throughput.rate(doc.throughput, s.now)
-    -- A refusal before enough calls to measure is ignored once.
-    doc.pause.ignored_early_refusal = not through and not doc.pause.ignored_early_refusal
-    if not doc.pause.ignored_early_refusal then
-        local known = doc.adapted[C.REQUESTS]
-        doc.adapted[C.REQUESTS] = Adaptive.on_refusal(known, math.min(through or current, current), report.rate, 1)
+    local through, pause, known = Throughput.rate(doc.throughput, s.now), doc.pause, doc.adapted[C.REQUESTS]
+    pause.concerns_rate = true
+    -- A refusal is ignored once if the throughput is no measure of the limit.
+    local is_adapted = Adaptive.allowed(known, report.rate) < report.rate
+    local is_known = through and (is_adapted or through >= current * C.MIN_USED_SHARE)
+    if not is_known and (not pause.ignored_at or pause.ignored_at + C.IGNORED_AGAIN_AFTER <= s.now) then
+        pause.ignored_at = s.now
+        return
     end
+    if not through then
+        local series = pause.series
+        local steps = C.SERIES_GROWTH ^ (series.episodes - 1)
+        local accepted = series.accepted * C.MINUTE / math.max(s.now - series.since, C.SECOND)
+        through = math.max(current * C.DECREASE_FACTOR ^ (steps - 1), accepted)
+    end
+    doc.adapted[C.REQUESTS] = Adaptive.on_refusal(known, math.min(through, current), report.rate, 1)
 end
 
 function Pause.on_refusal(s, refusal)
     local pause = s.doc.pause
     pause.slowest_refusal = math.max(pause.slowest_refusal, refusal.after)
     Throughput.remove(s.doc.throughput, s.now - refusal.after)
+    pause.series.accepted = math.max(pause.series.accepted - 1, 0)
+    if refusal.is_alone then return end
     local is_canary = refusal.is_canary and pause.phase == 'canary' and pause.canary.id == s.id
     local is_first = pause.phase == 'flowing' and (not refusal.episode or refusal.episode == pause.episode)
+    local call = identity(s, refusal.call)
+    if is_first then start_episode(s, call) end
     if is_first then
         -- The provider has no capacity left, so the saved burst is dropped.
         s.doc.next_slot = math.max(s.doc.next_slot, s.now + s.tolerance())
         if not refusal.is_canary then adapt(s, refusal) end
     end
+    if is_canary and refusal.hint and refusal.hint <= C.MAX_HINT then pause.wrong_hints = (pause.wrong_hints or 0) + 1 end
+    if is_canary and suspects(s, call, refusal.single_refusals) then
+        local hint = refusal.hint and refusal.hint <= C.MAX_HINT and refusal.hint or 0
+        pause.phase, pause.ends_at, pause.canary = 'paused', s.now + hint, nil
+        return
+    end
+    if pause.phase ~= 'flowing' and not is_canary then pause.cause, pause.suspect = 'limit', nil end
+    local is_start = pause.phase == 'flowing'
     start(s, refusal.hint, is_canary or is_first)
+    if pause.phase == 'paused' and is_start and refusal.single_refusals > 0 and not (refusal.hint and refusal.hint <= C.MAX_HINT) then
+        pause.ends_at = math.min(pause.ends_at, s.now + C.TEST_PAUSE)
+    end
 end
 
 -- Applies the reported outcome of the canary, and accepts a canary that was in flight beyond its timeout.
@@ -116,6 +198,7 @@ function Pause.settle_canary(s)
     local pause, now = s.doc.pause, s.now
     local canary = pause.phase == 'canary' and pause.canary
     if canary and canary.id == s.id then
+        canary.call = identity(s, s.report.canary_call) or canary.call
         if s.report.canary == 'accepted' then
             resume(s, now, canary.sent)
         elseif s.report.canary == 'kept' then

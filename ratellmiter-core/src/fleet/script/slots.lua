@@ -104,7 +104,7 @@ local function lease_while_flowing(s, run)
 end
 
 local function lease_canary(s, run)
-    local free = math.max(s.doc.next_slot - s.tolerance(), Ramp.due(s.doc.ramp), (Rates.due(run.flows)))
+    local free = math.max(s.doc.next_slot - s.tolerance(), (Rates.due(run.flows)))
     run.poll_in = math.max(s.doc.pause.ends_at, free) - s.now
     if run.poll_in > 0 then return end
     run.poll_in = s.period

@@ -71,6 +71,7 @@ if s.returned > 0 then
     doc.ramp.used = math.max(doc.ramp.used - s.returned, 0)
 end
 Throughput.add(doc.throughput, report.sent, now)
+for _, run in ipairs(report.sent) do doc.pause.series.accepted = doc.pause.series.accepted + run[2] end
 
 -- Time with queued calls in any process, by which the ramp rises and adapted limits grow.
 s.is_backlogged = false
@@ -95,6 +96,8 @@ for key, micros in pairs(report.backlogged) do
         -- Excludes the time in which only the ramp has delayed the calls.
         local low, rate, before = Adaptive.low(doc.adapted[key], report.rate), Ramp.rate(doc.ramp, s.shape, now)
         if rate < low then time = 0 elseif before < low then time = math.min(time, math.max(now - doc.ramp.second, 0)) end
+        -- A limit of few calls a minute grows more slowly.
+        time = time * math.min(Adaptive.allowed(doc.adapted[key], report.rate) / C.SLOW_CALLS_PER_MINUTE, 1) ^ 2
     end
     if configured then Adaptive.on_backlogged(doc.adapted[key], configured, time) end
 end

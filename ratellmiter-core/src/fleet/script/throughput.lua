@@ -23,6 +23,13 @@ function Throughput.remove(entries, at)
     end
 end
 
+-- Returns the throughput since the first call in calls a minute, over pauses as well; nil without a call.
+function Throughput.with_pauses(entries, now)
+    local count = 0
+    for _, entry in ipairs(entries) do count = count + entry[2] end
+    if count > 0 then return count / math.max(now - entries[1][1], C.THROUGHPUT_MIN_SPAN) * C.MINUTE end
+end
+
 -- Returns the throughput in calls a minute, or nil if there are too few calls to measure.
 function Throughput.rate(entries, now)
     local count, since = 0, now

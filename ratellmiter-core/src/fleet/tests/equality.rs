@@ -78,9 +78,12 @@ impl Course {
         }
         let end = fleet.now + rest;
         course.record(&mut fleet, end);
-        let next = |refused: &Duration| fleet.tickets.iter().find(|ticket| ticket.at > *refused);
         course.tickets = fleet.tickets.iter().map(|ticket| ticket.at).collect();
-        course.pauses = fleet.refusals.iter().filter_map(|refused| Some(next(refused)?.at - *refused)).collect();
+        course.pauses = fleet
+            .refusals
+            .iter()
+            .filter_map(|(refused, before)| Some(fleet.tickets.get(*before)?.at - *refused))
+            .collect();
         course
     }
 

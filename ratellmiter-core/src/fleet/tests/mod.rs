@@ -33,6 +33,7 @@ mod parts;
 mod provider;
 mod ramp;
 mod random;
+mod responsible_calls;
 mod server;
 mod set_limits;
 
@@ -83,8 +84,8 @@ struct Fleet {
     /// Latency of the server's replies.
     lag: Duration,
     tickets: Vec<Ticket>,
-    /// Times at which calls were refused.
-    refusals: Vec<Duration>,
+    /// Times at which calls were refused, with the number of tickets before.
+    refusals: Vec<(Duration, usize)>,
     /// Jitter of all reports, from 0 to 1.
     jitter: f64,
 }
@@ -248,7 +249,7 @@ impl Fleet {
             if caller.refusals > 0 {
                 let retry = Caller { refusals: caller.refusals - 1, ..caller };
                 process.scheduler.requeue(now, grant, &caller.verdict, retry);
-                self.refusals.push(now);
+                self.refusals.push((now, self.tickets.len()));
                 return self.advance(number);
             }
             assert!(process.scheduler.finish(now, grant, false, Some(Usage::new(caller.tokens, 0))));

@@ -24,6 +24,7 @@ impl Provider {
             rules: Vec::new(),
             factors: Vec::new(),
             outages: Vec::new(),
+            single_refusal: (429, None),
             ban: None,
             concurrency: None,
             retry_after: RetryAfter::Seconds,
@@ -173,6 +174,13 @@ impl Provider {
     #[must_use]
     pub fn outage(mut self, time: Range<Duration>, status: u16, retry_after: RetryAfter) -> Self {
         self.outages.push((time, status, retry_after));
+        self
+    }
+
+    /// Sets the status and the hint of refusals of [single calls](super::super::Workload::refused). 429 without a hint by default.
+    #[must_use]
+    pub fn refusal_of_single_calls(mut self, status: u16, hint: Option<Duration>) -> Self {
+        self.single_refusal = (status, hint);
         self
     }
 

@@ -38,6 +38,8 @@ pub struct Provider {
     /// Changes of the rates: the start of each, and the factor by which all rates are multiplied from then on.
     factors: Vec<(Duration, f64)>,
     outages: Vec<(Range<Duration>, u16, RetryAfter)>,
+    /// Status and hint of the refusals that concern a single call.
+    single_refusal: (u16, Option<Duration>),
     ban: Option<Ban>,
     concurrency: Option<usize>,
     retry_after: RetryAfter,
@@ -86,6 +88,10 @@ impl Provider {
     /// Answers a call. `now` must not decrease from call to call.
     pub fn call(&mut self, now: Duration, size: Size) -> Answer {
         self.advance_to(now);
+        if size.is_refused {
+            let (status, retry_after) = self.single_refusal;
+            return Answer::Refused { after: self.refused_after, status, limit: LimitKind::Unknown, retry_after };
+        }
         let answer = match self.refusal(now, size) {
             None => return self.admit(now, size),
             Some((status, limit, wait, retry_after)) => {

@@ -78,6 +78,12 @@ impl Lease {
         Self::new(self.terms.ceilings.clone(), self.exchange.epoch.clone())
     }
 
+    /// Records a refusal that concerns the refused call alone, and came `after` the call was sent.
+    pub(crate) fn on_refusal_alone(&mut self, after: Duration) {
+        let refusal = RefusalMessage { is_alone: true, after: micros(after), ..RefusalMessage::default() };
+        self.exchange.refusals.push(refusal);
+    }
+
     /// Records a refusal of the call `id`, or of an unknown call. Drops all slots unless the call was sent in an earlier episode.
     pub(crate) fn on_refusal(&mut self, id: Option<u64>, refusal: RefusalMessage) {
         self.has_changed = true;
@@ -89,7 +95,7 @@ impl Lease {
             self.drop_slots();
         }
         self.has_refusals = true;
-        self.exchange.refusals.push(RefusalMessage { is_canary, ..refusal });
+        self.exchange.refusals.push(RefusalMessage { is_canary, call: id, ..refusal });
     }
 
     /// Records the result of the user's probe; `blocked` extends the pause.
@@ -141,6 +147,11 @@ impl Lease {
         }
         let held_slots = self.slots.len();
         (self.reported_at, self.has_changed, self.has_refusals) = (Some(now), false, false);
+        self.has_rejoined = false;
+        let canary_call = match self.canary {
+            Canary::Sent(call) => Some(call),
+            _ => self.ended_canary.take(),
+        };
         let canary = match self.canary_outcome.take() {
             Some(Outcome::Accepted) => Some(CanaryMessage::Accepted),
             Some(Outcome::Lost) => Some(CanaryMessage::Lost),
@@ -162,6 +173,7 @@ impl Lease {
             allowed: if is_in_force { self.rate() * self.terms.share } else { carried },
             refusals: take(&mut self.exchange.refusals),
             canary,
+            canary_call,
             ..LeaseRequest::default()
         }
     }
@@ -200,7 +212,8 @@ impl Lease {
         self.exchange.is_capacity_plentiful = grant.is_capacity_plentiful;
         self.paused_until = grant.paused.map(|rest| now + duration(rest));
         self.room = grant.capacity.get(IN_FLIGHT).map_or(u64::MAX, |room| whole(*room));
-        self.retry_at = now + duration(grant.poll_in);
+        // The grant does not count a call that has joined the queue since the report.
+        self.retry_at = if self.has_rejoined { now } else { now + duration(grant.poll_in) };
         if grant.is_canary {
             self.canary = Canary::Granted;
         }

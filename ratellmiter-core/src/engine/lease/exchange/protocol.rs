@@ -51,6 +51,9 @@ pub(crate) struct LeaseRequest {
     pub(crate) refusals: Vec<RefusalMessage>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) canary: Option<CanaryMessage>,
+    /// The call that this process has sent as the canary.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) canary_call: Option<u64>,
     /// Input and output tokens of a call without an estimate, as measured by this process.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) typical_cost: Option<[u64; 2]>,
@@ -105,10 +108,17 @@ pub(crate) struct RateMessage {
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub(crate) struct RefusalMessage {
+    /// The refused call, or `None` for an unknown one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) call: Option<u64>,
     /// Episode in which the call was sent. `None` for an unknown call, or one sent before the document was created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) episode: Option<u64>,
     pub(crate) is_canary: bool,
+    /// Number of first refusals in a row that are attributed to single calls; 0 unless such calls were responsible before.
+    pub(crate) single_refusals: usize,
+    /// The refusal concerns this call alone. It only corrects the throughput.
+    pub(crate) is_alone: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) hint: Option<u64>,
     /// Latency of the refused call.
@@ -144,6 +154,8 @@ pub(crate) struct LeaseGrant {
     #[serde(default)]
     pub(crate) slot_runs: Vec<[f64; 3]>,
     pub(crate) is_canary: bool,
+    /// A call of this process that was responsible for the last pause.
+    pub(crate) responsible: Option<f64>,
     /// Rest of the fleet's pause.
     pub(crate) paused: Option<f64>,
     /// Time until a process without slots reports again.

@@ -60,27 +60,81 @@ fn refusals_of_earlier_calls_belong_to_the_episode() {
     assert_eq!(scheduler.congestion.unpaced_passage().episode, 1);
 }
 
+/// Refuses a call and returns the time until the next call is sent, and its grant.
+fn refuse_and_wait(scheduler: &mut Scheduler<()>, at: Duration, sent: Grant) -> (Duration, Grant) {
+    scheduler.requeue(at, sent, &refused(None), NO_PAYLOAD);
+    for _ in 0..3 {
+        let next = scheduler.deadline().unwrap();
+        if let Some(grant) = advance(scheduler, next).pop() {
+            return (next - at, grant);
+        }
+    }
+    panic!("no call is sent");
+}
+
 #[test]
 fn refused_canary_lengthens_the_pause() {
-    let (mut scheduler, in_flight, now) = backlogged(per_minute(300).no_ramp(), 1);
-    let mut sent = in_flight[0];
-    let mut at = now;
+    let mut scheduler = scheduler(per_minute(300).no_ramp());
+    let mut sent = scheduler.try_request(Duration::ZERO, &Request::PLAIN).unwrap();
+    let mut at = Duration::ZERO;
     let mut pauses = Vec::new();
     for _ in 0..5 {
-        scheduler.requeue(at, sent, &refused(None), NO_PAYLOAD);
-        let end = paused_until(&scheduler);
-        pauses.push((end - at).as_millis());
-        sent = advance(&mut scheduler, end)[0];
-        at = end + millis(50);
+        let (pause, next) = refuse_and_wait(&mut scheduler, at, sent);
+        pauses.push(pause.as_millis());
+        (at, sent) = (at + pause + millis(50), next);
     }
     for (pause, expected) in pauses.iter().zip([2000, 3000, 4500, 6750, 10_125]) {
         assert!((expected..=expected * 11 / 10).contains(pause), "{pauses:?}");
     }
     scheduler.finish_plain(at, sent, false);
-    let next = advance(&mut scheduler, at + seconds(1))[0];
-    scheduler.requeue(at + seconds(2), next, &refused(None), NO_PAYLOAD);
-    let pause = paused_until(&scheduler) - at - seconds(2);
+    let next = scheduler.try_request(at + seconds(1), &Request::PLAIN).unwrap();
+    let (pause, _) = refuse_and_wait(&mut scheduler, at + seconds(2), next);
     assert!(pause <= millis(2200), "{pause:?}");
+}
+
+#[test]
+fn refused_canary_is_not_the_next_canary() {
+    let (mut scheduler, in_flight, now) = backlogged(per_minute(300).no_ramp(), 1);
+    let (pause, canary) = refuse_and_wait(&mut scheduler, now, in_flight[0]);
+    assert_eq!(canary.id, in_flight[0].id);
+    let (test, other) = refuse_and_wait(&mut scheduler, now + pause, canary);
+    assert!(other.id != canary.id && test < millis(250), "another call at once, {test:?}");
+    let at = now + pause + test;
+    // The limit is refused to this call, too: the pauses grow, and further calls are the canaries.
+    let (second, third) = refuse_and_wait(&mut scheduler, at, other);
+    assert!(third.id != canary.id && third.id != other.id && second >= seconds(3), "{second:?}");
+}
+
+#[test]
+fn accepted_test_after_refused_canary_restores_limits_and_ramp() {
+    let (mut scheduler, in_flight, now) = backlogged(per_minute(6000), 80);
+    (0..400).for_each(|_| _ = scheduler.enqueue_plain(now));
+    let adapted = scheduler.congestion.adapted_rate();
+    in_flight[1..].iter().for_each(|grant| scheduler.finish_plain(now, *grant, false));
+    let (pause, canary) = refuse_and_wait(&mut scheduler, now, in_flight[0]);
+    let (test, other) = refuse_and_wait(&mut scheduler, now + pause, canary);
+    let at = now + pause + test + millis(100);
+    scheduler.finish_plain(at, other, false);
+    assert_eq!(scheduler.congestion.phase(), Phase::Flowing);
+    assert_eq!(scheduler.congestion.adapted_rate(), adapted);
+    assert!(
+        (scheduler.rate() - 75.0).abs() < 1e-9,
+        "as after any pause, since the ramp was lower before: {}",
+        scheduler.rate()
+    );
+    // The responsible call is retried once its own pause is over, and pauses no other call.
+    let mut retries = Vec::new();
+    run(
+        &mut scheduler,
+        at + seconds(4),
+        || Duration::ZERO,
+        |_, at, grant| {
+            if grant.id == canary.id {
+                retries.push((at, grant));
+            }
+        },
+    );
+    assert_eq!(retries.len(), 1);
 }
 
 #[test]

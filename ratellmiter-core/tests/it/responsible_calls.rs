@@ -1,0 +1,67 @@
+//! Calls that the provider refuses each time, while it accepts all others.
+
+use std::time::Duration;
+
+use ratellmiter_core::{
+    Limits,
+    sim::{Provider, SchedulerClient, Workload, run},
+};
+
+/// Without a hint, and with one of a second.
+const HINTS: [Option<Duration>; 2] = [None, Some(Duration::from_secs(1))];
+
+/// The course of a workload.
+#[derive(Debug)]
+struct Course {
+    /// Time of the end of the last accepted call.
+    end: Duration,
+    accepted: usize,
+    /// Adapted calls a second after the last accepted call.
+    adapted: Option<f64>,
+}
+
+/// Sends calls at 600 a minute. The provider refuses those for whose index `is_refused` returns `true`.
+fn play(calls: usize, seed: u64, hint: Option<Duration>, is_refused: impl Fn(usize) -> bool) -> Course {
+    let mut provider =
+        Provider::new(seed).latency(Duration::from_millis(500), 0.2, 0.0).refusal_of_single_calls(429, hint);
+    let mut client = SchedulerClient::new(Limits::per_minute(600), seed).recording();
+    let report = run(&mut provider, &Workload::burst(calls).refused(is_refused), &mut [&mut client]);
+    let rows = client.rows(Duration::from_hours(3), "m");
+    let last = rows.iter().rfind(|row| row.finished > 0).expect("calls are accepted");
+    Course { end: report.last_finish(), accepted: calls - report.lost(), adapted: last.learned_rate }
+}
+
+/// Asserts that all calls that are not refused are accepted, and that the last one ends within `factor` times the time that they
+/// need alone. The rate adapts to no refusal.
+fn check(calls: usize, factor: f64, is_refused: impl Fn(usize, u64) -> bool) {
+    for hint in HINTS {
+        let mut ratios = Vec::new();
+        for seed in 0..7 {
+            let course = play(calls, seed, hint, |call| is_refused(call, seed));
+            let others = (0..calls).filter(|call| !is_refused(*call, seed)).count();
+            assert_eq!(course.accepted, others, "seed {seed}");
+            let alone = play(others, seed, hint, |_| false);
+            assert_eq!(course.adapted, alone.adapted, "seed {seed}, hint {hint:?}");
+            ratios.push(course.end.as_secs_f64() / alone.end.as_secs_f64());
+        }
+        ratios.sort_by(f64::total_cmp);
+        println!("{hint:?}: {ratios:.2?}");
+        let median = ratios[ratios.len() / 2];
+        assert!(median <= factor, "{median} exceeds {factor}: {ratios:?}");
+    }
+}
+
+#[test]
+fn one_refused_call_of_60_delays_the_others_by_less_than_a_third() {
+    check(60, 1.3, |call, _| call == 4);
+}
+
+#[test]
+fn five_refused_calls_of_200_delay_the_others_by_less_than_half() {
+    check(200, 1.5, |call, _| call % 40 == 4);
+}
+
+#[test]
+fn every_second_call_refused_delays_the_others_less_than_threefold() {
+    check(60, 3.0, |call, _| call % 2 == 1);
+}
