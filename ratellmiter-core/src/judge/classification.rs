@@ -34,6 +34,7 @@ pub(crate) enum Basis {
 
 /// A verdict on an error, and the status of the failed response that the error contains.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[allow(unnameable_types)] // A part of private traits.
 pub struct Judged {
     pub(crate) verdict: Verdict,
     /// `None` if no response is known to have failed.
