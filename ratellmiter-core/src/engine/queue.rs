@@ -48,6 +48,12 @@ impl QueuePosition {
         Self { rank: 0, id }
     }
 
+    /// Returns `true` for a refused call that is sent before all others, `false` for one that alone is concerned by its refusal.
+    #[cfg(all(test, feature = "redis"))]
+    pub(crate) fn is_before_others(self) -> bool {
+        self.rank == 0
+    }
+
     /// Returns the position of a refused call that is queued again `at` a later time, behind the calls that are queued until then.
     pub(super) fn apart(at: Duration, id: CallId) -> Self {
         Self::new(at, Priority::Normal, id)

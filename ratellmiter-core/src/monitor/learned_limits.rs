@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use crate::log::fields::fields;
+use crate::{limiter::Limiter, log::fields::fields};
 
 /// Name of the file in the log directory.
 const FILE: &str = "learned.json";
@@ -29,6 +29,22 @@ pub(crate) struct SavedLimits {
 }
 
 fields! { SavedLimits { at: required, requests_per_minute: sparse, in_flight: sparse } }
+
+impl SavedLimits {
+    /// Starts the limiter of `model` from these limits, and logs them.
+    pub(crate) fn restore(self, model: &str, limiter: &Limiter) {
+        let Self { requests_per_minute, in_flight, .. } = self;
+        if requests_per_minute.is_some() || in_flight.is_some() {
+            tracing::info!(
+                model,
+                requests_per_minute,
+                in_flight,
+                "starting below the limits at which the server refused calls in an earlier run"
+            );
+        }
+        limiter.restore(requests_per_minute, in_flight);
+    }
+}
 
 /// Saved limits by model.
 pub(crate) type SavedLimitsByModel = HashMap<String, SavedLimits>;

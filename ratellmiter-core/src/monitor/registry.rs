@@ -75,7 +75,7 @@ impl Registry {
                 days.restore(model, &limiter);
             }
             if let Some(saved) = saved_limits.remove(&**model) {
-                limiter.restore(saved.requests_per_minute, saved.in_flight);
+                saved.restore(model, &limiter);
             }
             #[cfg(feature = "redis")]
             if let Some(fleet) = fleet.filter(|_| limits.enabled) {
@@ -106,7 +106,7 @@ impl Registry {
     pub(super) fn restore_saved_limits(&mut self) {
         for (model, entry) in &self.limiters {
             if let Some(saved) = self.saved_limits.remove(&**model) {
-                entry.limiter.restore(saved.requests_per_minute, saved.in_flight);
+                saved.restore(model, &entry.limiter);
             }
         }
     }

@@ -18,6 +18,7 @@ mod monitor;
 #[path = "../support/redis.rs"]
 mod redis;
 mod runtimes;
+mod saved_limits;
 mod secrets;
 #[path = "../support/warnings.rs"]
 mod warnings;

@@ -155,6 +155,10 @@ impl Lease {
 
     pub(crate) fn on_requested(&mut self) {
         self.arrivals += 1;
+        if self.paused_until.is_some() {
+            // It may be the canary that the pause waits for.
+            self.on_rejoined();
+        }
     }
 
     /// Records that a refused call has joined the queue again. A lack of slots for it is reported at once.

@@ -84,7 +84,7 @@ struct Fleet {
     /// Latency of the server's replies.
     lag: Duration,
     tickets: Vec<Ticket>,
-    /// Times at which calls were refused, with the number of tickets before.
+    /// Times of refusals that concern all calls, with the number of tickets before.
     refusals: Vec<(Duration, usize)>,
     /// Jitter of all reports, from 0 to 1.
     jitter: f64,
@@ -248,8 +248,10 @@ impl Fleet {
             let (_, (grant, caller)) = process.in_flight.pop_first().unwrap();
             if caller.refusals > 0 {
                 let retry = Caller { refusals: caller.refusals - 1, ..caller };
-                process.scheduler.requeue(now, grant, &caller.verdict, retry);
-                self.refusals.push((now, self.tickets.len()));
+                let position = process.scheduler.requeue(now, grant, &caller.verdict, retry);
+                if position.is_before_others() {
+                    self.refusals.push((now, self.tickets.len()));
+                }
                 return self.advance(number);
             }
             assert!(process.scheduler.finish(now, grant, false, Some(Usage::new(caller.tokens, 0))));
