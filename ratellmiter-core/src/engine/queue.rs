@@ -26,9 +26,13 @@ pub(super) struct Queued<W> {
     pub(super) payload: W,
 }
 
+/// The queued calls. Calls that are retried *apart* join the others at a time of their own.
 #[derive(Debug)]
 pub(super) struct Queue<W> {
     calls: BTreeMap<QueuePosition, Queued<W>>,
+    apart: BTreeMap<QueuePosition, (Duration, Queued<W>)>,
+    /// The calls apart, by the time at which they join the others.
+    apart_until: BTreeSet<(Duration, QueuePosition)>,
     /// Queued calls that have a wait limit, ordered by when it expires.
     expiries: BTreeSet<(Duration, QueuePosition)>,
 }
@@ -46,10 +50,17 @@ impl QueuePosition {
 }
 
 impl<W> Queue<W> {
+    /// Returns the number of calls without those apart.
     pub(super) fn len(&self) -> usize {
         self.calls.len()
     }
 
+    /// Returns the number of all calls.
+    pub(super) fn total(&self) -> usize {
+        self.calls.len() + self.apart.len()
+    }
+
+    /// Returns `true` if no calls are queued except those apart.
     pub(super) fn is_empty(&self) -> bool {
         self.calls.is_empty()
     }
@@ -62,16 +73,58 @@ impl<W> Queue<W> {
         self.calls.insert(position, Queued { since: now, payload });
     }
 
+    /// Adds a call apart, which joins the others at `until`.
+    pub(super) fn insert_apart(
+        &mut self,
+        now: Duration,
+        until: Duration,
+        position: QueuePosition,
+        expiry: Option<Expiry>,
+        payload: W,
+    ) {
+        if let Some(expiry) = expiry {
+            self.expiries.insert((expiry.at, position));
+        }
+        self.apart_until.insert((until, position));
+        self.apart.insert(position, (until, Queued { since: now, payload }));
+    }
+
+    /// Returns when the next call apart joins the others.
+    pub(super) fn next_apart(&self) -> Option<Duration> {
+        self.apart_until.first().map(|(until, _)| *until)
+    }
+
+    /// Returns when a call joins the others, or `None` if it is not apart.
+    pub(super) fn apart_until(&self, position: QueuePosition) -> Option<Duration> {
+        self.apart.get(&position).map(|(until, _)| *until)
+    }
+
+    /// Moves the next call apart to the others if its time has come.
+    pub(super) fn join_apart(&mut self, now: Duration) -> bool {
+        if self.next_apart().is_none_or(|until| until > now) {
+            return false;
+        }
+        let Some((_, position)) = self.apart_until.pop_first() else { return false };
+        if let Some((_, queued)) = self.apart.remove(&position) {
+            self.calls.insert(position, queued);
+        }
+        true
+    }
+
     /// Removes a call. `expiry` is the one that it was inserted with.
     pub(super) fn remove(&mut self, position: QueuePosition, expiry: Option<Expiry>) -> Option<Queued<W>> {
         if let Some(expiry) = expiry {
             self.expiries.remove(&(expiry.at, position));
         }
+        if let Some((until, queued)) = self.apart.remove(&position) {
+            self.apart_until.remove(&(until, position));
+            return Some(queued);
+        }
         self.calls.remove(&position)
     }
 
     pub(super) fn get_mut(&mut self, position: QueuePosition) -> Option<&mut Queued<W>> {
-        self.calls.get_mut(&position)
+        self.calls.get_mut(&position).or_else(|| self.apart.get_mut(&position).map(|(_, queued)| queued))
     }
 
     pub(super) fn first_key_value(&self) -> Option<(&QueuePosition, &Queued<W>)> {
@@ -87,9 +140,9 @@ impl<W> Queue<W> {
         self.calls.range(..=last).map(|(position, _)| *position)
     }
 
-    /// Returns the payloads in the order of the queue.
+    /// Returns the payloads in the order of the queue, those apart last.
     pub(super) fn payloads(&self) -> impl Iterator<Item = &W> {
-        self.calls.values().map(|queued| &queued.payload)
+        self.calls.values().chain(self.apart.values().map(|(_, queued)| queued)).map(|queued| &queued.payload)
     }
 
     /// Returns when the next wait expires.
@@ -111,6 +164,7 @@ impl<W> Queue<W> {
 
 impl<W> Default for Queue<W> {
     fn default() -> Self {
-        Self { calls: BTreeMap::new(), expiries: BTreeSet::new() }
+        let (calls, apart) = (BTreeMap::new(), BTreeMap::new());
+        Self { calls, apart, apart_until: BTreeSet::new(), expiries: BTreeSet::new() }
     }
 }

@@ -14,4 +14,5 @@ mod provider;
 mod run;
 mod shapes;
 mod tokens;
+mod transient;
 mod unchanged;

@@ -61,13 +61,18 @@ impl Backoff {
             self.next_pause = self.next_pause.mul_f64(PAUSE_FACTOR).min(MAX_PAUSE);
         }
         self.is_first = false;
-        pause + self.jitter(pause)
+        self.with_jitter(pause)
     }
 
     /// Ends the episode. The next one starts with [`FIRST_PAUSE`] or the hint.
     pub(crate) fn reset(&mut self) {
         self.next_pause = FIRST_PAUSE;
         self.is_first = true;
+    }
+
+    /// Adds a random time to a pause.
+    pub(crate) fn with_jitter(&mut self, pause: Duration) -> Duration {
+        pause + self.jitter(pause)
     }
 
     /// Returns the time in flight after which a canary counts as accepted.

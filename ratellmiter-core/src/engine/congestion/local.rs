@@ -163,6 +163,11 @@ impl LocalControl {
         }
     }
 
+    /// Adds a random time to a pause.
+    pub(super) fn with_jitter(&mut self, pause: Duration) -> Duration {
+        self.backoff.with_jitter(pause)
+    }
+
     /// Measures a refused call, whether or not this control decides about it.
     pub(super) fn record_refusal(&mut self, now: Duration, sent_at: Duration) {
         self.backoff.on_refusal_latency(now.saturating_sub(sent_at));

@@ -10,6 +10,7 @@ pub(crate) mod backoff;
 mod exchange;
 mod local;
 pub(crate) mod throughput;
+pub(crate) mod transient;
 
 use std::{num::NonZeroU32, time::Duration};
 
@@ -20,6 +21,7 @@ pub(crate) use crate::engine::congestion::local::{LocalControl, REQUESTS};
 use crate::{
     engine::{
         call_id::{CallId, Grant, Passage},
+        congestion::transient::{Failure, TransientFailures},
         lease::{IN_FLIGHT, Lease, Outcome},
     },
     limits::Limits,
@@ -29,6 +31,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct CongestionControl {
     local: LocalControl,
+    transient: TransientFailures,
     lease: Option<Box<Lease>>,
     /// The server's document from which the last lease was granted.
     #[cfg(feature = "redis")]
@@ -40,6 +43,7 @@ impl CongestionControl {
     pub(crate) fn new(limits: &Limits, seed: u64) -> Self {
         Self {
             local: LocalControl::new(limits, seed),
+            transient: TransientFailures::default(),
             lease: None,
             #[cfg(feature = "redis")]
             epoch: None,
@@ -151,6 +155,17 @@ impl CongestionControl {
             self.local.record_refusal(now, grant.at);
         }
         self.lease.is_none() && self.local.on_refusal(now, refused, hint)
+    }
+
+    pub(crate) fn transient_mut(&mut self) -> &mut TransientFailures {
+        &mut self.transient
+    }
+
+    /// Decides about a transient failure, of which `sent` calls were sent in the last minute. Returns the wait until the call is
+    /// sent again, or `None` if its error is to be returned.
+    pub(crate) fn on_transient_failure(&mut self, now: Duration, failure: &Failure, sent: u64) -> Option<Duration> {
+        let wait = self.transient.on_failure(now, failure, sent)?;
+        Some(self.local.with_jitter(wait))
     }
 
     /// Returns `true` if the user's probe is to run now, in place of the canary.

@@ -80,6 +80,7 @@ pub(crate) struct Terms {
 }
 
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools)] // They are independent of each other.
 pub(crate) struct Lease {
     /// The last grant. Before the first one, it contains the number of processes with conflicting limits and an equal share.
     pub(crate) terms: Terms,
@@ -101,6 +102,8 @@ pub(crate) struct Lease {
     unused_slots: u64,
     backlogged: BTreeMap<&'static str, Duration>,
     has_changed: bool,
+    /// A refused call has joined the queue again.
+    has_rejoined: bool,
     last_failed_try: Option<Duration>,
     #[cfg(feature = "redis")]
     pub(crate) exchange: exchange::Exchange,
@@ -150,6 +153,12 @@ impl Lease {
 
     pub(crate) fn on_requested(&mut self) {
         self.arrivals += 1;
+    }
+
+    /// Records that a refused call has joined the queue again. A lack of slots for it is reported at once.
+    pub(crate) fn on_rejoined(&mut self) {
+        self.retry_at = Duration::ZERO;
+        self.has_rejoined = true;
     }
 
     /// Records that calls were queued for `limit` during `time`.

@@ -6,10 +6,11 @@ use super::Scheduler;
 use crate::{
     engine::{
         budgets::reservation::Reservation,
-        call_id::{CallId, Grant},
+        call_id::Grant,
         call_state::CallState,
         congestion::REQUESTS,
-        lease::{self, IN_FLIGHT},
+        lease::{self, IN_FLIGHT, Lease},
+        queue::QueuePosition,
     },
     log::row::BudgetKind,
     providers::provider::TokenCharge,
@@ -24,6 +25,7 @@ impl<W> Scheduler<W> {
     #[must_use]
     pub(crate) fn advance(&mut self, now: Duration, mut issued: impl FnMut(Grant, W)) -> bool {
         self.advance_to(now);
+        self.join_apart(now);
         while let Some((&position, queued)) = self.queue.first_key_value() {
             let waited = now.saturating_sub(queued.since);
             let state = self.calls.get(position.id);
@@ -43,7 +45,7 @@ impl<W> Scheduler<W> {
             let slot = if lateness > MAX_LATENESS { now } else { scheduled };
             let wait_left = state.wait_left.map(|left| left.saturating_sub(waited));
             let state = CallState { wait_left, expiry: None, reservation, ..state };
-            let grant = self.issue(position.id, slot, now, state);
+            let grant = self.issue(position, slot, now, state);
             if lateness > lease::MAX_LATENESS_OF_SLOTS
                 && let Some(lease) = self.congestion.lease_mut()
             {
@@ -57,14 +59,29 @@ impl<W> Scheduler<W> {
 
     /// Returns when to call [`advance`](Self::advance) again, or `None` if no call can be sent before another event.
     pub(crate) fn deadline(&self) -> Option<Duration> {
-        let (first, _) = self.queue.first_key_value()?;
-        let due = self.congestion.canary_expires_at().or_else(|| {
+        let may_join = self.queue.is_empty() || self.congestion.is_flowing(self.last_advanced);
+        let apart = self.queue.next_apart().filter(|_| may_join);
+        let due = self.congestion.canary_expires_at().filter(|_| self.queue.total() > 0).or_else(|| {
+            let (first, _) = self.queue.first_key_value()?;
             let due = self.due(&self.reservation_of(*first))?;
             // A rate that headers have lowered rises by itself.
             let rises = self.budgets.rises_at().into_iter().chain(self.server_limit.rises_at()).min();
             Some(rises.filter(|rises| *rises > self.last_advanced).map_or(due, |rises| due.min(rises)))
         });
-        due.into_iter().chain(self.queue.next_expiry()).min()
+        due.into_iter().chain(apart).chain(self.queue.next_expiry()).min()
+    }
+
+    /// Lets the calls apart whose time has come join the queue. During a pause, they join only if no other call can be the canary.
+    fn join_apart(&mut self, now: Duration) {
+        while (self.queue.is_empty() || self.congestion.is_flowing(now))
+            && self.queue.next_apart().is_some_and(|at| at <= now)
+        {
+            if self.queue.is_empty() {
+                self.unblocked_at = now;
+            }
+            self.queue.join_apart(now);
+            self.update_lease(Lease::on_rejoined);
+        }
     }
 
     /// Advances congestion control, budgets and statistics to `now`, before anything else changes. While the ramp rises, it
@@ -138,19 +155,29 @@ impl<W> Scheduler<W> {
         Some(rate.max(self.budgets.scheduled()).max(self.unblocked_at))
     }
 
-    pub(super) fn issue(&mut self, id: CallId, slot: Duration, now: Duration, mut state: CallState) -> Grant {
+    pub(super) fn issue(
+        &mut self,
+        position: QueuePosition,
+        slot: Duration,
+        now: Duration,
+        mut state: CallState,
+    ) -> Grant {
+        let QueuePosition { rank, id } = position;
         let mut passage = self.congestion.unpaced_passage();
         if self.limits.enabled {
             passage = self.congestion.admit(now, slot, id);
             self.meter.admit(slot, 1);
             self.budgets.charge(now, slot, &mut state.reservation);
             self.window.admit(now);
+            if state.retries > 0 {
+                self.congestion.transient_mut().on_retry_sent(now);
+            }
         }
         self.in_flight += 1;
         self.stats.counts.issued += 1;
         let TokenCharge { input, output, total } = state.reservation.estimated;
         self.stats.counts.reserved_tokens += total.max(input.saturating_add(output));
         self.calls.insert(id, state);
-        Grant { id, at: now, passage }
+        Grant { id, rank, at: now, passage }
     }
 }

@@ -149,7 +149,7 @@ impl<W> Scheduler<W> {
 
     /// Gives up the lease of an idle limiter and returns the final report. `None` while calls are queued or in flight.
     pub(crate) fn release_lease(&mut self, now: Duration) -> Option<LeaseRequest> {
-        if !self.queue.is_empty() || self.in_flight > 0 {
+        if self.queue.total() > 0 || self.in_flight > 0 {
             return None;
         }
         self.congestion.lease_mut()?.drop_slots();

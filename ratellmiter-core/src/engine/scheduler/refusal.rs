@@ -36,7 +36,7 @@ impl<W> Scheduler<W> {
     }
 
     /// Pauses the limiter, or reports the refusal if the limiter is shared.
-    fn on_refusal(&mut self, now: Duration, refused: Option<&Grant>, verdict: &Verdict) {
+    pub(super) fn on_refusal(&mut self, now: Duration, refused: Option<&Grant>, verdict: &Verdict) {
         #[cfg(feature = "redis")]
         self.report_refusal(now, refused, verdict);
         if self.congestion.on_refusal(now, refused, verdict.retry_after()) {

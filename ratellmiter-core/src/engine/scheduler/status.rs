@@ -26,7 +26,7 @@ impl<W> Scheduler<W> {
     }
 
     pub(crate) fn queue_length(&self) -> usize {
-        self.queue.len()
+        self.queue.total()
     }
 
     /// Returns the rate allowed now, in calls a second; 0 while paused.
@@ -67,7 +67,7 @@ impl<W> Scheduler<W> {
         let (limits, part) =
             self.reduced.map_or((self.limits, 1.0), |(limits, part)| (limits, part.max(f64::MIN_POSITIVE)));
         Gauges {
-            overflow: self.queue.len() as u64,
+            overflow: self.queue.total() as u64,
             in_flight: self.in_flight,
             rate: self.rate(),
             paused_for: self.paused_for(now),

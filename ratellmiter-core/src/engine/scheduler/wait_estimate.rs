@@ -25,6 +25,9 @@ impl<W> Scheduler<W> {
 
     /// Returns the estimated time until a call is sent, if no call is refused and no call before it leaves the queue.
     pub(super) fn wait_of(&self, now: Duration, position: QueuePosition) -> Duration {
+        if let Some(until) = self.queue.apart_until(position) {
+            return until.saturating_sub(now);
+        }
         let is_last = self.queue.last() == Some(position);
         let calls = if is_last { self.queue.len() } else { self.queue.up_to(position).count() } as u64;
         #[allow(clippy::cast_precision_loss)] // An estimate.

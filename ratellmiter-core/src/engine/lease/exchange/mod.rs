@@ -141,6 +141,7 @@ impl Lease {
         }
         let held_slots = self.slots.len();
         (self.reported_at, self.has_changed, self.has_refusals) = (Some(now), false, false);
+        self.has_rejoined = false;
         let canary = match self.canary_outcome.take() {
             Some(Outcome::Accepted) => Some(CanaryMessage::Accepted),
             Some(Outcome::Lost) => Some(CanaryMessage::Lost),
@@ -200,7 +201,8 @@ impl Lease {
         self.exchange.is_capacity_plentiful = grant.is_capacity_plentiful;
         self.paused_until = grant.paused.map(|rest| now + duration(rest));
         self.room = grant.capacity.get(IN_FLIGHT).map_or(u64::MAX, |room| whole(*room));
-        self.retry_at = now + duration(grant.poll_in);
+        // The grant does not count a call that has joined the queue since the report.
+        self.retry_at = if self.has_rejoined { now } else { now + duration(grant.poll_in) };
         if grant.is_canary {
             self.canary = Canary::Granted;
         }
