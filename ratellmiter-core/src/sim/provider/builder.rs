@@ -24,6 +24,7 @@ impl Provider {
             rules: Vec::new(),
             factors: Vec::new(),
             outages: Vec::new(),
+            failures: (0.0, 502),
             ban: None,
             concurrency: None,
             retry_after: RetryAfter::Seconds,
@@ -173,6 +174,14 @@ impl Provider {
     #[must_use]
     pub fn outage(mut self, time: Range<Duration>, status: u16, retry_after: RetryAfter) -> Self {
         self.outages.push((time, status, retry_after));
+        self
+    }
+
+    /// Fails the fraction `share` of the calls that are not refused with `status`, as a gateway does. They count as requests and
+    /// use no tokens.
+    #[must_use]
+    pub fn failures(mut self, share: f64, status: u16) -> Self {
+        self.failures = (share, status);
         self
     }
 

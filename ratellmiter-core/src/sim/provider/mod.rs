@@ -4,7 +4,7 @@ mod builder;
 
 use std::{ops::Range, time::Duration};
 
-use rand::rngs::ChaCha8Rng;
+use rand::{RngExt as _, rngs::ChaCha8Rng};
 use rand_distr::{Distribution as _, Exp, LogNormal};
 
 use super::{
@@ -38,6 +38,8 @@ pub struct Provider {
     /// Changes of the rates: the start of each, and the factor by which all rates are multiplied from then on.
     factors: Vec<(Duration, f64)>,
     outages: Vec<(Range<Duration>, u16, RetryAfter)>,
+    /// Fraction of the calls that fail, and their status.
+    failures: (f64, u16),
     ban: Option<Ban>,
     concurrency: Option<usize>,
     retry_after: RetryAfter,
@@ -87,6 +89,7 @@ impl Provider {
     pub fn call(&mut self, now: Duration, size: Size) -> Answer {
         self.advance_to(now);
         let answer = match self.refusal(now, size) {
+            None if self.fails() => return self.fail(now),
             None => return self.admit(now, size),
             Some((status, limit, wait, retry_after)) => {
                 let limit = if self.hides_limit_kind { LimitKind::Unknown } else { limit };
@@ -103,6 +106,19 @@ impl Provider {
             }
         }
         answer
+    }
+
+    /// Returns `true` if the next call fails.
+    fn fails(&mut self) -> bool {
+        let (share, _) = self.failures;
+        share > 0.0 && self.random.random_bool(share.min(1.0))
+    }
+
+    fn fail(&mut self, now: Duration) -> Answer {
+        let factor = self.factor(now);
+        self.rules.iter_mut().for_each(|rule| rule.take(now, factor, &Charge::REQUEST));
+        self.ledger.add(now, Charge::REQUEST);
+        Answer::Failed { after: self.refused_after, status: self.failures.1 }
     }
 
     fn admit(&mut self, now: Duration, size: Size) -> Answer {
