@@ -91,6 +91,10 @@ async fn answer(server: Arc<Server>, request: Request<Incoming>) -> Result<Respo
             count.fetch_add(1, Ordering::Relaxed);
             refusal(&path, status, limit, hint)
         }
+        Answer::Failed { status, .. } => {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+            json_response(status, &json!({ "error": { "message": "Bad gateway" } }))
+        }
     };
     response.headers_mut().extend(rate_limit_headers);
     Ok(response)

@@ -16,6 +16,7 @@ pub(crate) struct Args {
     pub(crate) model: Option<Expr>,
     pub(crate) limiter: Option<Expr>,
     pub(crate) max_attempts: Option<Expr>,
+    pub(crate) transient_attempts: Option<Expr>,
     pub(crate) when: Option<Expr>,
     pub(crate) classify: Option<Expr>,
     pub(crate) krate: Option<Path>,
@@ -40,8 +41,8 @@ pub(crate) struct Bound {
     pub(crate) value: Option<Expr>,
 }
 
-const OPTIONS: &str = "`model`, `limiter`, `max_attempts`, `when`, `classify`, `tokens`, `usage`, `stream`, `priority`, \
-                     `max_wait`, `max_queue`, `deadline`, `bounded` and `crate`";
+const OPTIONS: &str = "`model`, `limiter`, `max_attempts`, `transient_attempts`, `when`, `classify`, `tokens`, `usage`, \
+                     `stream`, `priority`, `max_wait`, `max_queue`, `deadline`, `bounded` and `crate`";
 
 impl Args {
     pub(crate) fn parse(options: TokenStream) -> Result<Self> {
@@ -62,6 +63,8 @@ impl Args {
             set(&mut self.limiter, meta, expression)
         } else if meta.path.is_ident("max_attempts") {
             set(&mut self.max_attempts, meta, attempts)
+        } else if meta.path.is_ident("transient_attempts") {
+            set(&mut self.transient_attempts, meta, expression)
         } else if meta.path.is_ident("when") {
             exclude(meta, self.classify.is_some(), "classify")?;
             set(&mut self.when, meta, expression)

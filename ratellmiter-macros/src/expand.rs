@@ -202,8 +202,12 @@ impl Expansion<'_> {
         };
         let attempts =
             args.max_attempts.iter().map(|attempts| quote_spanned!(attempts.span()=> .max_attempts(#attempts)));
+        let transient = args
+            .transient_attempts
+            .iter()
+            .map(|attempts| quote_spanned!(attempts.span()=> .transient_attempts(#attempts)));
         let options = self.options();
-        quote!(#start #(#attempts)* #options)
+        quote!(#start #(#attempts)* #(#transient)* #options)
     }
 
     /// The method call that sets the options of the tickets, if there are any.

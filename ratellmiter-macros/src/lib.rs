@@ -48,6 +48,7 @@ use proc_macro::TokenStream;
 /// | `model = EXPR` | the name of a limiter of the process-global monitor: any `AsRef<str>` | `"default"` |
 /// | `limiter = EXPR` | a `Limiter`, or a value that dereferences to one, instead of a model | |
 /// | `max_attempts = N` | maximum number of attempts of one call (`u32`). An expression of value 0 counts as 1 | the limiter's `max_attempts` |
+/// | `transient_attempts = N` | how often one call is sent again after transient failures (`u32`) | the limiter's `transient_attempts` |
 /// | `when = F` | a path or closure `fn(&E) -> bool`, which returns `true` if the error is a refusal. For errors of foreign types | `Classify`, else the source chain |
 /// | `classify = F` | a path or closure `fn(&R) -> Verdict` over the whole return value, or `-> Option<Verdict>`, where `None` means that the library classifies it | |
 /// | `tokens = EXPR` | the estimated cost of the call: a number of input tokens, `(input, output)` with the maximum output, or a `TokenEstimate` | the 95th percentile of earlier calls |

@@ -15,6 +15,8 @@ pub(crate) struct Second {
     pub(crate) counts: Counts,
     pub(crate) failed: u64,
     pub(crate) overloaded: u32,
+    /// Transient failures after which the call was queued again.
+    pub(crate) transient: u32,
     pub(crate) rejected: u32,
     pub(crate) in_flight: u32,
     /// Input and output tokens reserved.
@@ -49,6 +51,7 @@ impl Second {
             counts,
             failed: 0,
             overloaded: 0,
+            transient: 0,
             rejected: 0,
             in_flight: 0,
             reserved_tokens: 0,
@@ -74,6 +77,7 @@ impl Second {
             counts: [row.requested, row.issued, row.rate_limited, row.finished, row.overflow],
             failed: row.failed,
             overloaded: short(row.overloaded),
+            transient: short(row.transient),
             rejected: short(row.rejected),
             in_flight: short(row.in_flight),
             reserved_tokens: short(row.reserved_tokens),
@@ -138,6 +142,7 @@ impl Second {
         self.counts.iter_mut().zip(other.counts).for_each(|(sum, count)| *sum = sum.saturating_add(count));
         self.failed = self.failed.saturating_add(other.failed);
         self.overloaded = self.overloaded.saturating_add(other.overloaded);
+        self.transient = self.transient.saturating_add(other.transient);
         self.rejected = self.rejected.saturating_add(other.rejected);
         self.reserved_tokens = self.reserved_tokens.saturating_add(other.reserved_tokens);
         self.used_tokens = self.used_tokens.saturating_add(other.used_tokens);

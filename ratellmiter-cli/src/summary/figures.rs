@@ -28,6 +28,8 @@ pub(crate) struct Summary {
     pub(crate) refusals: u64,
     /// Refusals because of an overloaded server; `None` if the log does not contain them.
     pub(crate) overloaded: Option<u64>,
+    /// Transient failures after which the call was sent again.
+    pub(crate) transient: u64,
     pub(crate) refusals_per_call: f64,
     pub(crate) pauses: u64,
     pub(crate) paused: u64,
@@ -110,6 +112,7 @@ impl Summary {
             given_up: if has_details { given_up } else { 0 },
             refusals,
             overloaded: has_details.then(|| sum(|second| second.overloaded.into())),
+            transient: sum(|second| second.transient.into()),
             refusals_per_call: refusals as f64 / calls.max(1) as f64,
             pauses: pauses.len() as u64,
             paused: pauses.iter().map(|(from, to)| to - from + 1).sum(),
@@ -237,7 +240,7 @@ pub(super) fn checkable() -> impl Iterator<Item = (&'static str, &'static Figure
 
 /// All figures, in the order of the tables.
 #[allow(clippy::cast_precision_loss)] // Counts of a log.
-static FIGURES: [Figure; 28] = [
+static FIGURES: [Figure; 29] = [
     figure("calls", "calls", Unit::Count, |run| Some(run.calls as f64)).always().checked_as("calls"),
     figure("finished", "finished", Unit::Count, |run| Some(run.finished as f64)).always().checked_as("finished"),
     figure("failed", "failed", Unit::Count, |run| run.failed.map(|failed| failed as f64)).always().checked_as("failed"),
@@ -259,6 +262,9 @@ static FIGURES: [Figure; 28] = [
     figure("turned_away", "rejected", Unit::Count, |run| Some(run.turned_away as f64))
         .if_positive()
         .checked_as("turned_away"),
+    figure("transient", "transient failures", Unit::Count, |run| Some(run.transient as f64))
+        .if_positive()
+        .checked_as("transient"),
     figure("mean_in_flight", "mean in flight", Unit::Mean, |run| run.in_flight_mean),
     figure("most_in_flight", "max in flight", Unit::Count, |run| run.in_flight_most.map(f64::from))
         .checked_as("in_flight"),

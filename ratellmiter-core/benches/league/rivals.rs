@@ -54,6 +54,11 @@ pub(crate) fn backon(seed: u64) -> Backoff {
     })
 }
 
+/// Returns the wait before a failed call is sent again, or `None` after two retries, as in the SDKs of `OpenAI` and Anthropic.
+pub(crate) fn wait_after_failure(failures: u32) -> Option<Duration> {
+    (failures <= 2).then(|| Duration::from_millis(500) * 2_u32.pow(failures - 1))
+}
+
 /// Paces the requests of a client.
 pub(crate) trait Pacer {
     /// Returns the time until the next request may be sent, or zero if it may be sent at `now`.
@@ -69,13 +74,14 @@ pub(crate) struct Rival {
     ready: VecDeque<usize>,
     later: BinaryHeap<Reverse<(Duration, usize)>>,
     refusals: HashMap<usize, u32>,
+    failures: HashMap<usize, u32>,
     next: Option<Duration>,
 }
 
 impl Rival {
     pub(crate) fn new(pacer: impl Pacer + 'static, backoff: Backoff) -> Self {
-        let (ready, later, refusals) = Default::default();
-        Self { pacer: Box::new(pacer), backoff, ready, later, refusals, next: None }
+        let (ready, later, refusals, failures) = Default::default();
+        Self { pacer: Box::new(pacer), backoff, ready, later, refusals, failures, next: None }
     }
 }
 
@@ -93,6 +99,13 @@ impl Client for Rival {
             *refusals += 1;
             let wait = (self.backoff)(*refusals, hint);
             self.later.push(Reverse((now + wait, call)));
+        }
+        if let Answer::Failed { .. } = answer {
+            let failures = self.failures.entry(call).or_default();
+            *failures += 1;
+            if let Some(wait) = wait_after_failure(*failures) {
+                self.later.push(Reverse((now + wait, call)));
+            }
         }
     }
 
@@ -310,6 +323,7 @@ pub(crate) struct Original {
     paused_until: Option<Duration>,
     pause: f64,
     canary: Option<usize>,
+    failures: HashMap<usize, u32>,
 }
 
 impl Original {
@@ -323,6 +337,7 @@ impl Original {
             paused_until: None,
             pause: 10.0,
             canary: None,
+            failures: HashMap::new(),
         }
     }
 
@@ -339,7 +354,14 @@ impl Client for Original {
 
     fn answered(&mut self, now: Duration, call: usize, answer: Answer) {
         let is_canary = self.canary.take_if(|canary| *canary == call).is_some();
-        if matches!(answer, Answer::Refused { .. }) {
+        if let Answer::Failed { .. } = answer {
+            // The package does not retry failures, and its users do.
+            let failures = self.failures.entry(call).or_default();
+            *failures += 1;
+            if wait_after_failure(*failures).is_some() {
+                self.new.push_front(call);
+            }
+        } else if matches!(answer, Answer::Refused { .. }) {
             self.refused.insert(call);
             if is_canary {
                 self.pause = (self.pause * 1.5).min(65.0);

@@ -142,6 +142,12 @@ pub(crate) const ALL: &[Scenario] = &[
     ),
     Scenario::new("steady", "10 hours at 95 %", |server| server.bucket(300, SECOND), Load::Steady(171_000, 285.0)),
     Scenario::new(
+        "502s",
+        "5 % of the calls fail with 502",
+        |server| server.bucket(300, SECOND).failures(0.05, 502),
+        Load::Burst(500),
+    ),
+    Scenario::new(
         "tenants",
         "other tenants use half of it, on and off",
         |server| server.bucket(300, SECOND).tenants(150, at(20), at(20)),

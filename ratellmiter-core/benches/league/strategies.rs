@@ -7,7 +7,7 @@ use std::{
 
 use leaky_bucket::RateLimiter;
 use ratellmiter_core::{
-    Limiter, Limits,
+    Limiter, Limits, Verdict,
     sim::{Answer, Client, Provider, Report, SchedulerClient, Workload, oracle, run},
 };
 use tokio::time::{Instant, sleep, sleep_until};
@@ -158,6 +158,10 @@ async fn through_ours(limiter: &Limiter, send: impl Fn() -> Answer, answered: im
         sleep(answer.after()).await;
         answered(answer);
         match answer.verdict() {
+            Some(Verdict::Transient { .. }) => match ticket.retry_after_failure(None) {
+                Some(acquire) => ticket = acquire.await,
+                None => return,
+            },
             Some(refused) => ticket = ticket.requeue(refused).await,
             None => return ticket.finish(),
         }
@@ -170,12 +174,24 @@ async fn through_leaky_bucket(
     send: impl Fn() -> Answer,
     answered: impl Fn(Answer),
 ) {
-    for refusals in 1.. {
+    let (mut refusals, mut failures) = (0, 0);
+    loop {
         limiter.acquire_one().await;
         let answer = send();
         sleep(answer.after()).await;
         answered(answer);
-        let Answer::Refused { retry_after: hint, .. } = answer else { return };
-        sleep(backoff(refusals, hint)).await;
+        let wait = match answer {
+            Answer::Finished { .. } => return,
+            Answer::Refused { retry_after: hint, .. } => {
+                refusals += 1;
+                backoff(refusals, hint)
+            }
+            Answer::Failed { .. } => {
+                failures += 1;
+                let Some(wait) = rivals::wait_after_failure(failures) else { return };
+                wait
+            }
+        };
+        sleep(wait).await;
     }
 }

@@ -10,10 +10,10 @@ use std::{
 
 use http::HeaderMap;
 
-use super::handover::TicketHandover;
+use super::{handover::TicketHandover, may_retry};
 use crate::{
     judge::{Basis, Classification, Evidence, LimitKind, Verdict, judge},
-    providers::usage::Usage,
+    providers::{header_values, usage::Usage},
 };
 
 tokio::task_local! {
@@ -27,7 +27,7 @@ pub(crate) struct CallContext(Arc<Mutex<Observations>>);
 #[derive(Debug, Default)]
 struct Observations {
     last: Option<ObservedResponse>,
-    /// A refusal was followed by another response: the client below retries by itself.
+    /// A refusal or a transient failure was followed by another response: the client below retries by itself.
     retried: bool,
     /// The usage that the function reported.
     usage: Option<Usage>,
@@ -53,6 +53,7 @@ impl ObservedResponse {
         evidence.status = self.status.or(match by_error {
             Some(Verdict::RateLimited { .. }) => Some(429),
             Some(Verdict::Overloaded { .. }) => Some(503),
+            Some(Verdict::Transient { .. }) => Some(502),
             _ => None,
         });
         judge(&evidence, now)
@@ -92,9 +93,9 @@ pub fn observe(status: impl Into<Option<http::StatusCode>>, headers: &HeaderMap)
 pub(crate) fn record_response(status: Option<u16>, headers: &HeaderMap) -> bool {
     CALL.try_with(|context| {
         let mut observed = context.lock();
-        let refused = observed.last.as_ref().is_some_and(|last| last.verdict(None, SystemTime::now()).is_retryable());
+        let failed = observed.last.as_ref().is_some_and(|last| may_retry(last.verdict(None, SystemTime::now())));
         // Headers without a status may belong to the response recorded before.
-        observed.retried |= refused && status.is_some();
+        observed.retried |= failed && status.is_some();
         observed.last = Some(ObservedResponse { status, headers: headers.clone(), judged: None });
     })
     .is_ok()
@@ -157,7 +158,8 @@ impl CallContext {
             Basis::Final => by_outcome.verdict,
             Basis::Type => by_outcome.verdict.map(|verdict| completed(verdict, by_response)),
             Basis::Response(status) if !is_judged(status) => {
-                by_outcome.verdict.map(|verdict| with_hint_of(verdict, by_response))
+                let headers = last.as_ref().filter(|last| last.status == Some(status)).map(|last| &last.headers);
+                by_outcome.verdict.map(|verdict| with_hint_of(with_decision_of(verdict, headers), by_response))
             }
             Basis::Body { as_429 } if last.as_ref().is_some_and(|last| last.status == Some(429)) => {
                 Some(with_hint_of(as_429, by_response))
@@ -198,6 +200,15 @@ fn completed(verdict: Verdict, by_response: Option<Verdict>) -> Verdict {
     let own = verdict.retry_after();
     let completed = with_hint_of(verdict, by_response);
     own.map_or(completed, |hint| completed.with_retry_after(hint))
+}
+
+/// Applies the decision on a retry that the `headers` of the response contain.
+fn with_decision_of(verdict: Verdict, headers: Option<&HeaderMap>) -> Verdict {
+    match (verdict, headers.and_then(header_values::should_retry)) {
+        (Verdict::Failed, Some(true)) => Verdict::transient(),
+        (verdict, Some(false)) if may_retry(verdict) => Verdict::Failed,
+        _ => verdict,
+    }
 }
 
 /// Adds the hint of the observed response, whose headers are more precise than the text of an error, and its limit.

@@ -68,7 +68,9 @@ pub fn report_usage(usage: impl Into<Usage>) -> bool {
 pub struct Call {
     limiter: Limiter,
     max_attempts: u32,
-    attempts: u32,
+    transient_attempts: u32,
+    /// Number of refused attempts.
+    refusals: u32,
     request: Option<Box<Request>>,
     /// The function can return a rejection.
     bounded: bool,
@@ -82,7 +84,7 @@ pub struct Call {
 enum AttemptState {
     /// Neither queued nor in flight.
     Idle,
-    /// Queued again after a refusal.
+    /// Queued again after a refusal or a transient failure.
     Queued(Acquire),
     InFlight(Ticket),
 }
@@ -96,9 +98,10 @@ impl Call {
         let settings = limiter.call_settings();
         Self {
             max_attempts: settings.max_attempts(),
+            transient_attempts: settings.transient_attempts(),
             limiter_has_bounds: settings.has_bounds(),
             limiter,
-            attempts: 0,
+            refusals: 0,
             request: None,
             bounded: false,
             state: AttemptState::Idle,
@@ -110,6 +113,13 @@ impl Call {
     #[must_use]
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = attempts.max(1);
+        self
+    }
+
+    /// Sets the maximum number of times that the call is sent again after transient failures, in place of the limiter's.
+    #[must_use]
+    pub fn transient_attempts(mut self, attempts: u32) -> Self {
+        self.transient_attempts = attempts;
         self
     }
 
@@ -163,14 +173,14 @@ impl Call {
     }
 
     /// Ends an attempt whose result is `out`, with the `usage` that the result shows. Returns `Break` with the result of
-    /// the call, or `Continue` if the call was refused and is queued again.
+    /// the call, or `Continue` if the call was refused or failed transiently, and is queued again.
     pub fn settle<T>(&mut self, classification: Classification, usage: Option<Usage>, out: T) -> ControlFlow<T> {
         let outcome = self.judge(&classification, usage);
         let Some(ticket) = self.take_ticket() else {
             return ControlFlow::Break(out);
         };
-        if outcome.verdict.is_retryable() {
-            return if self.requeue(ticket, &outcome) { ControlFlow::Continue(()) } else { ControlFlow::Break(out) };
+        if may_retry(outcome.verdict) {
+            return if self.retry(ticket, &outcome) { ControlFlow::Continue(()) } else { ControlFlow::Break(out) };
         }
         match outcome.handover {
             Some(handover) if outcome.verdict == Verdict::Success => {
@@ -183,7 +193,7 @@ impl Call {
     }
 
     /// Ends an attempt that returned a stream, after waiting for the first item of the server's response. Returns `Break`
-    /// with the stream, which keeps the ticket, or `Continue` if the call was refused and is queued again.
+    /// with the stream, which keeps the ticket, or `Continue` if the call was refused or failed transiently, and is queued again.
     pub async fn start_stream<S, L>(
         &mut self,
         classification: Classification,
@@ -212,8 +222,8 @@ impl Call {
         }
         let mut holder = TicketHolder::default();
         if let Some(ticket) = self.take_ticket() {
-            if outcome.verdict.is_retryable() {
-                if self.requeue(ticket, &outcome) {
+            if may_retry(outcome.verdict) {
+                if self.retry(ticket, &outcome) {
                     return ControlFlow::Continue(());
                 }
             } else {
@@ -248,12 +258,23 @@ impl Call {
         AttemptOutcome { verdict, usage: reported.or(usage), readings, handover }
     }
 
+    /// Reports a refusal or a transient failure. Returns `true` if the call is queued again, `false` if its error is to be
+    /// returned.
+    fn retry(&mut self, ticket: Ticket, outcome: &AttemptOutcome) -> bool {
+        let Verdict::Transient { retry_after } = outcome.verdict else { return self.requeue(ticket, outcome) };
+        ticket.read(&outcome.readings);
+        let Some(queued) = ticket.retry_transient(retry_after, self.transient_attempts) else { return false };
+        self.state = AttemptState::Queued(queued);
+        true
+    }
+
     /// Reports a refusal. Returns `true` if the call is queued again, `false` if its error is to be returned.
     fn requeue(&mut self, ticket: Ticket, outcome: &AttemptOutcome) -> bool {
         let settings = self.limiter.call_settings();
         let is_too_long = outcome.verdict.retry_after().is_some_and(|hint| hint > MAX_HINT);
         ticket.read(&outcome.readings);
-        if self.attempts >= self.max_attempts || is_too_long || !settings.is_enabled() {
+        self.refusals += 1;
+        if self.refusals >= self.max_attempts || is_too_long || !settings.is_enabled() {
             ticket.finish_refused(&outcome.verdict);
             return false;
         }
@@ -277,12 +298,16 @@ impl Call {
         if self.limiter_has_bounds && !self.bounded {
             warn_of_unused_bounds();
         }
-        self.attempts += 1;
         match std::mem::replace(&mut self.state, AttemptState::Idle) {
             AttemptState::Queued(queued) => queued,
             _ => Acquire::new(&self.limiter, self.request.clone(), None),
         }
     }
+}
+
+/// Returns `true` if a call with this verdict can be sent again.
+fn may_retry(verdict: Verdict) -> bool {
+    verdict.is_retryable() || matches!(verdict, Verdict::Transient { .. })
 }
 
 /// Returns the verdict, or [`Verdict::Failed`] with a warning if there is none: unknown errors are never retried.

@@ -88,6 +88,7 @@ limit_keys! {
     requests_per_minute: positive,
     max_in_flight: positive,
     max_attempts: positive,
+    transient_attempts: count,
     burst_window: burst_window,
     adaptive: flag,
     enabled: flag,

@@ -10,6 +10,7 @@
 //! provider = "generic"                # of models without one of their own
 //! max_in_flight = 50
 //! max_attempts = 20
+//! transient_attempts = 2
 //! adaptive = true
 //! burst_window = 0                    # seconds, up to 60
 //! max_wait = 30                       # seconds, more than 0 and up to 86400
@@ -156,6 +157,13 @@ impl Config {
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.limits = self.limits.max_attempts(attempts);
         self
+    }
+
+    /// Limits the number of times one call is sent again after a transient failure, see [`Limits::transient_attempts`]. 2 by
+    /// default.
+    #[must_use]
+    pub fn transient_attempts(self, attempts: u32) -> Self {
+        self.map(|limits| limits.transient_attempts(attempts))
     }
 
     /// Sets the provider for models without one, which determines how tokens are counted. [`Provider::Generic`] by default.

@@ -49,7 +49,8 @@ fn environment_overrides_file_and_file_overrides_code() {
 
 #[test]
 fn model_table_overrides_limits_of_the_code() {
-    let text = "max_attempts = 7\n[models.\"gpt-4o\"]\nrequests_per_minute = 500\nramp = \"off\"";
+    let text =
+        "max_attempts = 7\ntransient_attempts = 0\n[models.\"gpt-4o\"]\nrequests_per_minute = 500\nramp = \"off\"";
     let settings = settings(&Config::new(), text, &[("RATELLMITER_RATE_LIMIT", "60")]);
     let code_limits = Limits::per_minute(9).max_in_flight(3);
     let limits = settings.limits("gpt-4o", Some(code_limits));
@@ -61,6 +62,7 @@ fn model_table_overrides_limits_of_the_code() {
     );
     let limits = settings.limits("unnamed", None);
     assert_eq!((rate(limits), limits.max_attempts.get(), limits.ramp), (60, 7, Some(Ramp::DEFAULT)));
+    assert_eq!(limits.transient_attempts, 0);
 }
 
 #[test]
@@ -97,7 +99,7 @@ fn configured_code_can_disable_pacing() {
 fn file_error_is_one_line_with_place_and_range() {
     assert_eq!(
         file_error("\n[models.m]\nrequests = 5"),
-        "line 3, column 1, key `requests`: unknown field `requests`, expected one of `requests_per_minute`, `max_in_flight`, `max_attempts`, `burst_window`, `adaptive`, `enabled`, `ramp`, `provider`, `max_wait`, `max_queue`, `tokens_per_minute`, `input_tokens_per_minute`, `output_tokens_per_minute`, `requests_per_day`, `tokens_per_day`"
+        "line 3, column 1, key `requests`: unknown field `requests`, expected one of `requests_per_minute`, `max_in_flight`, `max_attempts`, `transient_attempts`, `burst_window`, `adaptive`, `enabled`, `ramp`, `provider`, `max_wait`, `max_queue`, `tokens_per_minute`, `input_tokens_per_minute`, `output_tokens_per_minute`, `requests_per_day`, `tokens_per_day`"
     );
     for (text, start) in [
         ("default_rate_limit = 0", "line 1, column 22, key `default_rate_limit`: "),

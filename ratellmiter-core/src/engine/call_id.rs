@@ -9,6 +9,8 @@ pub(crate) type CallId = u64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Grant {
     pub(crate) id: CallId,
+    /// Rank in the queue, which the call keeps if it fails transiently and is queued again.
+    pub(super) rank: u64,
     /// Time at which it was issued.
     pub(super) at: Duration,
     pub(super) passage: Passage,
@@ -17,7 +19,7 @@ pub(crate) struct Grant {
 #[cfg(test)]
 impl Grant {
     pub(crate) fn new(id: CallId, at: Duration, passage: Passage) -> Self {
-        Self { id, at, passage }
+        Self { id, at, rank: 0, passage }
     }
 }
 

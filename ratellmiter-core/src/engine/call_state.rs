@@ -59,6 +59,8 @@ pub(crate) struct CallState {
     /// Its charge, while it is in flight.
     pub(crate) reservation: Reservation,
     pub(crate) refusals: RefusalHistory,
+    /// Number of times that it was sent again after a transient failure.
+    pub(crate) retries: u32,
 }
 
 /// The states of queued calls and of calls in flight, by id.

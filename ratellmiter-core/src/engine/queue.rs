@@ -26,7 +26,7 @@ pub(super) struct Queued<W> {
     pub(super) payload: W,
 }
 
-/// The queued calls. Refused calls that are retried *apart* join the others at a time of their own.
+/// The queued calls. Calls that are retried *apart* join the others at a time of their own.
 #[derive(Debug)]
 pub(super) struct Queue<W> {
     calls: BTreeMap<QueuePosition, Queued<W>>,

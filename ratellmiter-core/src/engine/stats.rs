@@ -18,6 +18,8 @@ pub(crate) struct Counts {
     pub(crate) finished: u64,
     /// Finished calls that failed for a reason other than a limit.
     pub(crate) failed: u64,
+    /// Transient failures after which the call was queued again.
+    pub(crate) transient: u64,
     /// Calls that were rejected instead of queued any longer.
     pub(crate) rejected: u64,
     pub(crate) reserved_tokens: u64,
@@ -157,6 +159,7 @@ impl Second {
             overloaded: counts.overloaded,
             finished: counts.finished,
             failed: counts.failed,
+            transient: counts.transient,
             overflow: gauges.overflow,
             rate: gauges.rate,
             paused_for: gauges.paused_for.map(rounded_seconds),

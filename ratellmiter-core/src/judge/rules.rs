@@ -86,8 +86,8 @@ impl Facts<'_> {
         if let Some(verdict) = exhausted(self, &signs, hint) {
             return verdict;
         }
-        if header_values::text(&self.evidence.headers, "x-should-retry").as_deref() == Some("false") {
-            // Sent for the SDKs of OpenAI and Anthropic.
+        let should_retry = header_values::should_retry(&self.evidence.headers);
+        if should_retry == Some(false) {
             return Verdict::Failed;
         }
         if let Some(limit) = signs.limit() {
@@ -105,6 +105,9 @@ impl Facts<'_> {
                 Verdict::Transient { retry_after: retry_after_of_header(self) }
             }
             _ if signs.has(Meaning::Rate) => self.rate_limited(hint),
+            Some(400..600) if should_retry == Some(true) => {
+                Verdict::Transient { retry_after: retry_after_of_header(self) }
+            }
             _ => Verdict::Failed,
         }
     }

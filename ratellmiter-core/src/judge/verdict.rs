@@ -41,7 +41,9 @@ pub enum Verdict {
         limit: LimitKind,
     },
     /// The server or the connection failed, and the same call may succeed a little later: status 408, 409, 500, 502, 504,
-    /// 520 to 523 and 525 to 530, and connections that failed before a response began. No other call is affected.
+    /// 520 to 523 and 525 to 530, and connections that failed before a response began. The call is sent again up to
+    /// [`transient_attempts`](crate::Limits::transient_attempts) times, and no other call is affected. If every call fails, the
+    /// limiter pauses as for an overloaded server.
     Transient {
         /// The time that the server asked to wait, if any.
         retry_after: Option<Duration>,

@@ -8,6 +8,7 @@ use crate::limits::Limits;
 #[derive(Debug)]
 pub(crate) struct CallSettings {
     max_attempts: AtomicU32,
+    transient_attempts: AtomicU32,
     is_enabled: AtomicBool,
     has_bounds: AtomicBool,
     requests_header_is_per_day: AtomicBool,
@@ -17,6 +18,7 @@ impl CallSettings {
     pub(super) fn new(limits: &Limits) -> Self {
         let settings = Self {
             max_attempts: AtomicU32::new(1),
+            transient_attempts: AtomicU32::new(0),
             is_enabled: AtomicBool::new(true),
             has_bounds: AtomicBool::new(false),
             requests_header_is_per_day: AtomicBool::new(false),
@@ -27,6 +29,7 @@ impl CallSettings {
 
     pub(super) fn store(&self, limits: &Limits) {
         self.max_attempts.store(limits.max_attempts.get(), Ordering::Relaxed);
+        self.transient_attempts.store(limits.transient_attempts, Ordering::Relaxed);
         self.is_enabled.store(limits.enabled, Ordering::Relaxed);
         self.has_bounds.store(limits.max_wait.is_some() || limits.max_queue.is_some(), Ordering::Relaxed);
         let is_per_day = limits.provider.requests_header_is_per_day();
@@ -35,6 +38,10 @@ impl CallSettings {
 
     pub(crate) fn max_attempts(&self) -> u32 {
         self.max_attempts.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn transient_attempts(&self) -> u32 {
+        self.transient_attempts.load(Ordering::Relaxed)
     }
 
     pub(crate) fn is_enabled(&self) -> bool {

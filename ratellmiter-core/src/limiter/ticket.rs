@@ -123,6 +123,51 @@ impl Ticket {
         Acquire::new(&self.limiter, None, position)
     }
 
+    /// Ends a call that failed because of the server or the connection, and queues it again at its former place after a wait:
+    /// `hint`, the time to wait that the server reported, or half a second, which doubles with each retry. The returned
+    /// [`Acquire`] waits for its next ticket. Dropping it removes the call.
+    ///
+    /// Returns `None` if the call is not to be sent again, as [`finish_failed`](Self::finish_failed): it was sent again
+    /// [`transient_attempts`](crate::Limits::transient_attempts) times, the limiter's budget of such retries is used up, its
+    /// deadline is earlier, or the hint is longer than ten minutes.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// # use ratellmiter_core::{Limiter, Limits};
+    /// # let limiter = Limiter::new(Limits::per_minute(300));
+    /// # let mut answers = [Err("502 Bad Gateway"), Ok("hello")].into_iter();
+    /// # let mut call = || answers.next().unwrap();
+    /// let mut ticket = limiter.acquire().await;
+    /// let answer = loop {
+    ///     match call() {
+    ///         Ok(answer) => {
+    ///             ticket.finish();
+    ///             break Ok(answer);
+    ///         }
+    ///         Err(error) => match ticket.retry_after_failure(None) {
+    ///             Some(acquire) => ticket = acquire.await,
+    ///             None => break Err(error),
+    ///         },
+    ///     }
+    /// };
+    /// # assert_eq!(answer, Ok("hello"));
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn retry_after_failure(self, hint: Option<Duration>) -> Option<Acquire> {
+        let max_retries = self.limiter.call_settings().transient_attempts();
+        self.retry_transient(hint, max_retries)
+    }
+
+    /// Ends a call that failed transiently. Returns `None` if it is not sent again, of which `max_retries` is the maximum.
+    pub(crate) fn retry_transient(mut self, hint: Option<Duration>, max_retries: u32) -> Option<Acquire> {
+        // The first poll of the future replaces this waker.
+        let waiter = Waiter::Task(Waker::noop().clone());
+        let position =
+            self.end(|state, now, grant| state.scheduler.retry_transient(now, grant, hint, max_retries, waiter));
+        position.flatten().map(|position| Acquire::new(&self.limiter, None, Some(position)))
+    }
+
     /// Ends a refused call that is not retried.
     pub(crate) fn finish_refused(mut self, verdict: &Verdict) {
         self.end(|state, now, grant| {

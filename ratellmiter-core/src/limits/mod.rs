@@ -48,6 +48,7 @@ pub struct Limits {
     pub(crate) ramp: Option<Ramp>,
     pub(crate) adaptive: bool,
     pub(crate) max_attempts: NonZeroU32,
+    pub(crate) transient_attempts: u32,
     pub(crate) max_wait: Option<Duration>,
     pub(crate) max_queue: Option<u32>,
     pub(crate) enabled: bool,
@@ -71,6 +72,7 @@ impl Limits {
             adaptive: true,
             ramp: Some(Ramp::DEFAULT),
             max_attempts: DEFAULT_ATTEMPTS,
+            transient_attempts: DEFAULT_TRANSIENT_ATTEMPTS,
             max_wait: None,
             max_queue: None,
             enabled: true,
@@ -257,7 +259,8 @@ impl Limits {
         self
     }
 
-    /// Limits how often one call is sent, before its refusal is returned to the caller. 20 by default.
+    /// Limits how often one call is sent, before its refusal is returned to the caller. 20 by default. Retries after transient
+    /// failures do not count.
     ///
     /// # Panics
     /// If `attempts` is 0.
@@ -265,6 +268,16 @@ impl Limits {
     #[track_caller]
     pub const fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = calls(attempts, "max_attempts must be at least 1");
+        self
+    }
+
+    /// Limits how often one call is sent again after a [transient failure](crate::Verdict::Transient), before its error is
+    /// returned to the caller. 2 by default; 0 returns the error at once, and lets the limiter never pause for such failures.
+    ///
+    /// Retries after refusals are limited by [`max_attempts`](Self::max_attempts) and do not count.
+    #[must_use]
+    pub const fn transient_attempts(mut self, attempts: u32) -> Self {
+        self.transient_attempts = attempts;
         self
     }
 
@@ -320,6 +333,9 @@ const fn amount(number: u64, message: &'static str) -> NonZeroU64 {
 pub(crate) const MAX_AMOUNT: u64 = 1 << 48;
 
 const DEFAULT_ATTEMPTS: NonZeroU32 = NonZeroU32::new(20).expect("20 is not 0");
+
+/// As many as in the SDKs of `OpenAI` and Anthropic.
+const DEFAULT_TRANSIENT_ATTEMPTS: u32 = 2;
 
 /// Calls a minute if none are configured.
 pub(crate) const DEFAULT_RATE_LIMIT: NonZeroU32 = NonZeroU32::new(300).expect("300 is not 0");

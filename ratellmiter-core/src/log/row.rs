@@ -54,6 +54,8 @@ pub struct Row<'a> {
     pub finished: u64,
     /// Part of `finished` that ended with an error.
     pub failed: u64,
+    /// Transient failures after which the call was queued again, to be sent once more. They are not in `finished`.
+    pub transient: u64,
     /// Queued calls at the end of the second, including refused ones (`o`).
     pub overflow: u64,
     /// Allowed rate at the end of the second, in calls a second; zero during a pause. NaN if a line does not contain it.
@@ -102,6 +104,7 @@ fields! {
         overloaded: sparse,
         finished: always,
         failed: sparse,
+        transient: sparse,
         overflow: always,
         rate: always(f64::NAN),
         paused_for: sparse,

@@ -18,6 +18,15 @@ use crate::providers::rfc3339;
 /// The longest wait that is read from a header: the days of a month.
 pub(crate) const MAX_WAIT: Duration = Duration::from_hours(31 * 24);
 
+/// Returns the decision of the server on a retry, which it sends for the SDKs of `OpenAI` and Anthropic.
+pub(crate) fn should_retry(headers: &HeaderMap) -> Option<bool> {
+    match text(headers, "x-should-retry")?.as_ref() {
+        "true" => Some(true),
+        "false" => Some(false),
+        _ => None,
+    }
+}
+
 /// Returns the time to wait before the next request, by `retry-after-ms` or `retry-after`.
 pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let millis = || number(&text(headers, "retry-after-ms")?).map(|millis| millis / 1e3).and_then(seconds);

@@ -28,6 +28,13 @@ pub enum Answer {
         /// Time to wait, or `None` if the provider does not report it.
         retry_after: Option<Duration>,
     },
+    /// The call failed for a reason that concerns no other call.
+    Failed {
+        /// Time from sending the call to its failure.
+        after: Duration,
+        /// HTTP status, as 502.
+        status: u16,
+    },
 }
 
 impl Answer {
@@ -35,15 +42,16 @@ impl Answer {
     #[must_use]
     pub fn after(&self) -> Duration {
         match self {
-            Self::Finished { after, .. } | Self::Refused { after, .. } => *after,
+            Self::Finished { after, .. } | Self::Refused { after, .. } | Self::Failed { after, .. } => *after,
         }
     }
 
-    /// Returns the verdict on a refusal, or `None` if the call succeeded.
+    /// Returns the verdict on a refusal or a failure, or `None` if the call succeeded.
     #[must_use]
     pub fn verdict(&self) -> Option<Verdict> {
         match *self {
             Self::Finished { .. } => None,
+            Self::Failed { .. } => Some(Verdict::transient()),
             Self::Refused { status: 503 | 529, retry_after, .. } => Some(Verdict::Overloaded { retry_after }),
             Self::Refused { retry_after, limit, .. } => Some(Verdict::RateLimited { retry_after, limit }),
         }

@@ -95,14 +95,18 @@ pub fn oracle(provider: &mut Provider, workload: &Workload) -> Report {
         now = now.max(arrival.at);
         loop {
             let wait = provider.wait(now, arrival.size);
-            if wait.is_zero() {
+            if !wait.is_zero() {
+                now += wait;
+                continue;
+            }
+            report.sent(now, call);
+            let answer = provider.call(now, arrival.size);
+            report.answered(now + answer.after(), call, answer);
+            // A failed call is sent again at once, so that the order of the calls is kept.
+            if !matches!(answer, Answer::Failed { .. }) {
                 break;
             }
-            now += wait;
         }
-        report.sent(now, call);
-        let answer = provider.call(now, arrival.size);
-        report.answered(now + answer.after(), call, answer);
     }
     provider.advance_to(report.last_finish());
     report

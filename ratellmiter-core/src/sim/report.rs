@@ -11,6 +11,7 @@ pub struct Report {
     calls: Vec<Call>,
     requests: u64,
     refusals: u64,
+    failures: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -32,7 +33,7 @@ impl Report {
             sent_at: Duration::ZERO,
             finished_at: None,
         };
-        Self { calls: workload.arrivals().iter().map(call).collect(), requests: 0, refusals: 0 }
+        Self { calls: workload.arrivals().iter().map(call).collect(), requests: 0, refusals: 0, failures: 0 }
     }
 
     pub(super) fn size(&self, call: usize) -> Size {
@@ -50,6 +51,7 @@ impl Report {
         match answer {
             Answer::Finished { .. } => self.calls[call].finished_at = Some(now),
             Answer::Refused { .. } => self.refusals += 1,
+            Answer::Failed { .. } => self.failures += 1,
         }
     }
 
@@ -74,7 +76,7 @@ impl Report {
         waits.get(rank.max(1) - 1).copied().unwrap_or_default()
     }
 
-    /// Returns the number of requests, including refused ones.
+    /// Returns the number of requests, including refused and failed ones.
     #[must_use]
     pub fn requests(&self) -> u64 {
         self.requests
@@ -84,6 +86,12 @@ impl Report {
     #[must_use]
     pub fn refusals(&self) -> u64 {
         self.refusals
+    }
+
+    /// Returns the number of requests that failed.
+    #[must_use]
+    pub fn failures(&self) -> u64 {
+        self.failures
     }
 
     /// Returns the number of refused requests divided by the number of calls in the workload.

@@ -75,6 +75,12 @@ impl Client for SchedulerClient {
         let Some(grant) = self.grants.remove(&call) else {
             return;
         };
+        if let Answer::Failed { .. } = answer {
+            let retries = self.scheduler.limits().transient_attempts;
+            // A call that is not sent again is lost.
+            let _ = self.scheduler.retry_transient(now, grant, None, retries, call);
+            return;
+        }
         let Some(verdict) = answer.verdict() else {
             let usage = match answer {
                 Answer::Finished { usage, .. } if usage != Usage::default() => Some(usage),

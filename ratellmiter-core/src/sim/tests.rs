@@ -1,7 +1,11 @@
 //! The provider and the run. The limits have tests of their own.
 
 use super::*;
-use crate::{judge::LimitKind, limits::Limits, providers::usage::Usage};
+use crate::{
+    judge::{LimitKind, Verdict},
+    limits::Limits,
+    providers::usage::Usage,
+};
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -14,7 +18,7 @@ fn per_minute(calls: u32) -> Limits {
 fn refused(answer: Answer) -> (u16, LimitKind, Option<Duration>) {
     match answer {
         Answer::Refused { status, limit, retry_after, .. } => (status, limit, retry_after),
-        Answer::Finished { .. } => panic!("the call was admitted"),
+        Answer::Finished { .. } | Answer::Failed { .. } => panic!("the call was admitted"),
     }
 }
 
@@ -176,4 +180,16 @@ fn recorded_rows_match_the_report() {
     let left: Vec<_> = rows.iter().skip(20).filter_map(|row| row.time_left).collect();
     assert!(left.windows(2).all(|pair| (pair[0] - pair[1] - 1.0).abs() < 0.21), "{left:?}");
     assert!(SchedulerClient::new(per_minute(300), 1).rows(seconds(5), "m").is_empty());
+}
+
+#[test]
+fn failures_are_a_share_of_the_calls_and_use_no_tokens() {
+    let mut provider = Provider::new(3).failures(0.05, 502);
+    let answers: Vec<_> =
+        (0..10_000).map(|call| provider.call(Duration::from_millis(call), Size::new(10, 10, 10))).collect();
+    let failed = answers.iter().filter(|answer| matches!(answer, Answer::Failed { status: 502, .. })).count();
+    assert!((400..600).contains(&failed), "{failed}");
+    assert_eq!(answers.iter().filter(|answer| answer.verdict() == Some(Verdict::transient())).count(), failed);
+    let total = Duration::ZERO..Duration::MAX;
+    assert_eq!(provider.charged(Unit::Requests, total), 10_000);
 }

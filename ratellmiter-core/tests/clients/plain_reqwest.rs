@@ -23,16 +23,19 @@ fn answers(statuses: &[u16]) -> Server {
 }
 
 #[tokio::test]
-async fn only_rate_limits_and_overloads_are_retried() {
+async fn refusals_and_transient_failures_are_retried() {
     for (statuses, requests, succeeds) in [
         (&[429, 200][..], 2, true),
         (&[529, 200], 2, true),
         (&[503, 200], 2, true),
-        (&[500, 200], 1, false),
+        (&[500, 200], 2, true),
+        (&[502, 504, 200], 3, true),
+        (&[502], 3, false),
+        (&[501, 200], 1, false),
         (&[401], 1, false),
     ] {
         let (server, limiter) = (answers(statuses), limiter());
-        // Each pause takes about two seconds of real time.
+        // Each pause takes about two seconds of real time, and the waits half a second and a second.
         let result = tokio::time::timeout(Duration::from_secs(20), ask(&limiter, &server.url())).await.unwrap();
         assert_eq!(result.is_ok(), succeeds, "{statuses:?}");
         assert_eq!(server.requests(), requests, "{statuses:?}");
@@ -47,11 +50,15 @@ async fn function_form_retries_a_refused_response() {
 }
 
 #[tokio::test]
-async fn unreachable_server_is_not_a_refusal() {
+async fn refused_connection_is_sent_again() {
     let address = {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.local_addr().unwrap()
     };
-    let error = ask(&limiter(), &format!("http://{address}/")).await.unwrap_err();
+    let start = std::time::Instant::now();
+    let limiter = limiter();
+    let error = ask(&limiter, &format!("http://{address}/")).await.unwrap_err();
     assert!(error.0.is_connect());
+    assert!(start.elapsed() >= Duration::from_millis(1500), "two more attempts: {:?}", start.elapsed());
+    assert!(limiter.snapshot().rate_per_second > 900.0, "no pause");
 }

@@ -166,7 +166,8 @@ async fn malformed_responses_never_panic_or_hang() {
         (Answer::new(429, &[("retry-after", "Tue, 24 Nov 2020 06:39:00 GMT")], "{"), true),
         (Answer::new(429, &[("retry-after", "-5")], "[]"), true),
         (Answer::new(429, &[("retry-after", "31536000")], ""), false),
-        (Answer::new(500, &[], long_body), false),
+        (Answer::new(500, &[], long_body.clone()), true),
+        (Answer::new(501, &[], long_body), false),
         (Answer::new(404, &[], "HTTP 429 Too Many Requests, retry after 3 s"), false),
     ] {
         let server = Server::start(vec![answer, success()]);

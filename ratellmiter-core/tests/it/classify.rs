@@ -87,7 +87,11 @@ async fn request_that_never_fits_is_not_retried() {
     let too_large = "429 Too Many Requests: {\"error\": {\"message\": \"Limit 30000, Requested 342389.\"}}";
     assert_eq!(attempts(Some(429), ApiError::Client(io::Error::other(too_large))).await, (1, 0));
     let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
-    assert_eq!(attempts(None, ApiError::Client(refused)).await, (1, 0), "a transient failure is returned");
+    assert_eq!(
+        attempts(None, ApiError::Client(refused)).await,
+        (2, 0),
+        "a transient failure is sent again after half a second"
+    );
     let long = Duration::from_hours(1);
     assert_eq!(Verdict::transient().with_retry_after(long).retry_after(), Some(long));
     assert!(!Verdict::transient().is_retryable());

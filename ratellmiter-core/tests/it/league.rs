@@ -104,10 +104,22 @@ fn growth_limit_is_met_with_few_refusals() {
     gate("O", 76.0, last, 0.02);
 }
 
+#[test]
+fn single_failures_are_sent_again_without_a_pause() {
+    let reports = play(Strategy::Ours, "502s", 60);
+    let lost: usize = reports.iter().map(Report::lost).sum();
+    let failures: u64 = reports.iter().map(Report::failures).sum();
+    println!("502s: {:.1} s, {failures} failures, {lost} lost", median(&reports, last));
+    // 500 calls and 26 retries at five a second, and the ramp.
+    assert!(median(&reports, last) <= 115.0);
+    assert_eq!(reports.iter().map(Report::refusals).sum::<u64>(), 0);
+    assert!(failures > 1000 && lost <= 15, "{lost} of 30,000 calls are lost");
+}
+
 /// The league simulates the scheduler alone. Here the real limiter on tokio gives the same results.
 #[test]
 fn limiter_on_tokio_matches_the_simulation() {
-    for name in ["A", "C", "E", "F", "K", "L", "N"] {
+    for name in ["A", "C", "E", "F", "K", "L", "N", "502s"] {
         let (simulated, real) = (play(Strategy::Ours, name, 5), play(Strategy::OursOnTokio, name, 5));
         let (one, other) = (median(&simulated, last), median(&real, last));
         assert!((one - other).abs() / one < 0.03, "{name}: {one:.1} s simulated, {other:.1} s on tokio");

@@ -18,4 +18,5 @@ mod responsible_calls;
 mod run;
 mod shapes;
 mod tokens;
+mod transient;
 mod unchanged;

@@ -59,6 +59,7 @@ impl Client {
         deadline = Instant::now() + self.wait,
         bounded,
         max_attempts = 3,
+        transient_attempts = 0,
         when = |error: &ApiError| error.to_string().is_empty(),
     )]
     async fn everything(&self, prompt: &str) -> Result<String, ApiError> {

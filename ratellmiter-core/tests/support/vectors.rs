@@ -20,6 +20,8 @@ pub enum Treatment {
     Returned,
     /// The call is retried after the server's hint, or after two seconds, and succeeds with the second request.
     Retried(Option<Duration>),
+    /// The call is sent again after the server's hint, or after half a second, and succeeds with the second request.
+    SentAgain(Option<Duration>),
 }
 
 /// Returns all refusals with an error status.
@@ -69,9 +71,12 @@ fn refusal(vector: &Value) -> Refusal {
 
 fn treatment(vector: &Value) -> Treatment {
     let hint = vector["retry_ms"].as_u64().map(Duration::from_millis);
-    let is_refusal = ["RateLimited", "Overloaded"].contains(&vector["verdict"].as_str().unwrap());
-    let is_retried = is_refusal && hint.is_none_or(|hint| hint <= Duration::from_mins(10));
-    if is_retried { Treatment::Retried(hint) } else { Treatment::Returned }
+    match vector["verdict"].as_str().unwrap() {
+        _ if hint.is_some_and(|hint| hint > Duration::from_mins(10)) => Treatment::Returned,
+        "RateLimited" | "Overloaded" => Treatment::Retried(hint),
+        "Transient" => Treatment::SentAgain(hint),
+        _ => Treatment::Returned,
+    }
 }
 
 /// Returns the refusal of the examples: `OpenAI`'s, with a hint of three quarters of a second.
@@ -93,9 +98,10 @@ pub fn success() -> Answer {
 pub fn check(refusal: &Refusal, succeeded: bool, requests: usize, took: Duration) {
     let is_right = |treatment: &Treatment| match treatment {
         Treatment::Returned => !succeeded && requests == 1,
-        Treatment::Retried(hint) => {
-            // Without a hint the first pause is two seconds. The jitter is a tenth of the pause, and the clock counts milliseconds.
-            let pause = hint.unwrap_or(Duration::from_secs(2));
+        Treatment::Retried(hint) | Treatment::SentAgain(hint) => {
+            let without_hint = if matches!(treatment, Treatment::Retried(_)) { 2000 } else { 500 };
+            // The jitter is a tenth of the pause, and the clock counts milliseconds.
+            let pause = hint.unwrap_or(Duration::from_millis(without_hint));
             let jitter = (pause / 10).clamp(Duration::from_millis(10), Duration::from_secs(1));
             let max = pause + jitter + Duration::from_millis(2);
             succeeded && requests == 2 && took >= pause && took <= max

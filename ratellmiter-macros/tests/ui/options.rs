@@ -44,6 +44,9 @@ async fn path_in_quotes() {}
 #[ratellmiter(max_attempts = 0)]
 async fn never() {}
 
+#[ratellmiter(transient_attempts = 0, transient_attempts = 1)]
+async fn two_numbers() {}
+
 #[ratellmiter(stream = true)]
 fn stream_with_a_value() -> futures::stream::Empty<u8> {
     futures::stream::empty()

@@ -11,6 +11,9 @@ async fn limiter() {}
 #[ratellmiter(max_attempts = "3")]
 async fn attempts() {}
 
+#[ratellmiter(transient_attempts = "2")]
+async fn transient_attempts() {}
+
 #[ratellmiter(when = |_| true)]
 async fn no_result() -> Option<u8> {
     None

@@ -37,6 +37,7 @@ fn counts_are_summed_and_shared_limits_are_not() {
         overloaded: 1,
         finished: 1,
         failed: 1,
+        transient: 1,
         overflow: 2,
         rate: 1.5,
         limit: Some(10.0),
@@ -52,6 +53,7 @@ fn counts_are_summed_and_shared_limits_are_not() {
     let [second] = both.seconds() else { panic!("{both:?}") };
     assert_eq!((second.at, second.counts), (7, [10, 6, 2, 2, 4]));
     assert_eq!((second.failed, second.overloaded, second.rejected, second.in_flight), (2, 2, 2, 8));
+    assert_eq!(second.transient, 2);
     assert_eq!((second.reserved_tokens, second.used_tokens, second.rate, second.limit), (200, 20, 3.0, 10.0));
     assert_eq!((second.processes, second.is_disconnected, second.has_details, both.logs()), (3, true, true, 2));
 }

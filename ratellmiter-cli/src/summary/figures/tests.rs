@@ -28,13 +28,15 @@ fn figures_are_computed() {
         match row.at {
             105 => (row.rate_limited, row.rate) = (2, 0.0),
             106 => row.rate = 0.0,
-            110 => row.failed = 3,
+            110 => (row.failed, row.transient) = (3, 2),
+            111 => row.transient = 1,
             119 => (row.in_flight, row.finished, row.overflow) = (2, 1, 1),
             _ => {}
         }
     });
     assert_eq!((summary.calls, summary.finished, summary.failed, summary.given_up), (100, 96, Some(3), 1));
     assert_eq!((summary.refusals, summary.pauses, summary.paused, summary.line), (2, 1, 2, 10));
+    assert_eq!(summary.transient, 3);
     assert_eq!((summary.started, summary.duration, summary.limit), (100, 20, Some(300.0)));
     assert!((summary.wait_mean.unwrap() - 1.91).abs() < 1e-9 && (summary.refusals_per_call - 0.02).abs() < 1e-9);
     assert!((summary.physical.unwrap() - 19.8).abs() < 1e-6);

@@ -80,6 +80,31 @@ fn response_in_the_error_outranks_the_observed_status() {
 }
 
 #[test]
+fn observed_decision_on_a_retry_outranks_the_status() {
+    let observed = |decision: &'static str| {
+        let context = CallContext::default();
+        let headers =
+            HeaderMap::from_iter([(http::HeaderName::from_static("x-should-retry"), decision.parse().unwrap())]);
+        context.scope_blocking(|| assert!(observe(http::StatusCode::BAD_REQUEST, &headers)));
+        context
+    };
+    let in_error = |verdict| Classification { basis: Basis::Response(400), ..by_outcome(Some(verdict)) };
+    let verdict = |decision, verdict| observed(decision).take_facts(&in_error(verdict), SystemTime::now()).verdict;
+    assert_eq!(verdict("true", Verdict::Failed), Some(Verdict::transient()));
+    assert_eq!(verdict("false", Verdict::transient()), Some(Verdict::Failed));
+    assert_eq!(verdict("perhaps", Verdict::transient()), Some(Verdict::transient()));
+    let other = Classification { basis: Basis::Response(401), ..by_outcome(Some(Verdict::Failed)) };
+    assert_eq!(observed("true").take_facts(&other, SystemTime::now()).verdict, Some(Verdict::Failed));
+}
+
+#[test]
+fn response_after_a_transient_failure_shows_retries_of_the_client() {
+    let retried = |statuses: &[u16]| observed(statuses).take_facts(&by_outcome(None), SystemTime::now()).retried;
+    assert!(retried(&[502, 200]) && retried(&[429, 200]));
+    assert!(!retried(&[400, 200]) && !retried(&[200, 502]));
+}
+
+#[test]
 fn body_without_a_status_is_judged_with_the_observed_one() {
     let now = SystemTime::now();
     let as_429 = Verdict::QuotaExhausted { resumes_at: None, limit: LimitKind::Billing };

@@ -11,6 +11,7 @@ pub(crate) mod backoff;
 mod exchange;
 mod local;
 pub(crate) mod throughput;
+pub(crate) mod transient;
 
 use std::{num::NonZeroU32, time::Duration};
 
@@ -30,6 +31,7 @@ use crate::{
         call_id::{CallId, Grant, Passage},
         call_state::RefusalHistory,
         congestion::attribution::Attribution,
+        congestion::transient::{Failure, TransientFailures},
         lease::{IN_FLIGHT, Lease, Outcome},
     },
     judge::{LimitKind, Verdict},
@@ -40,6 +42,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct CongestionControl {
     local: LocalControl,
+    transient: TransientFailures,
     lease: Option<Box<Lease>>,
     attribution: Attribution,
     /// The server's document from which the last lease was granted.
@@ -63,6 +66,7 @@ impl CongestionControl {
     pub(crate) fn new(limits: &Limits, seed: u64) -> Self {
         Self {
             local: LocalControl::new(limits, seed),
+            transient: TransientFailures::default(),
             lease: None,
             attribution: Attribution::default(),
             #[cfg(feature = "redis")]
@@ -216,6 +220,23 @@ impl CongestionControl {
     pub(crate) fn on_unattributed_refusal(&mut self, now: Duration, verdict: &Verdict) -> RefusalEffect {
         let adapts = self.lease.is_none() && self.local.on_refusal(now, None, verdict.retry_after(), 0);
         RefusalEffect { concerns_all: true, adapts, apart_until: None }
+    }
+
+    /// Decides about a transient failure of a server that fails every call, as about an overload.
+    pub(crate) fn on_failing_server(&mut self, now: Duration, grant: &Grant, hint: Option<Duration>) -> RefusalEffect {
+        let adapts = self.lease.is_none() && self.local.on_refusal(now, Some(grant), hint, 0);
+        RefusalEffect { concerns_all: true, adapts, apart_until: None }
+    }
+
+    pub(crate) fn transient_mut(&mut self) -> &mut TransientFailures {
+        &mut self.transient
+    }
+
+    /// Decides about a transient failure, of which `sent` calls were sent in the last minute. Returns the wait until the call is
+    /// sent again, or `None` if its error is to be returned.
+    pub(crate) fn on_transient_failure(&mut self, now: Duration, failure: &Failure, sent: u64) -> Option<Duration> {
+        let wait = self.transient.on_failure(now, failure, sent)?;
+        Some(self.local.with_jitter(wait))
     }
 
     /// Returns `true` if the user's probe is to run now, in place of the canary.

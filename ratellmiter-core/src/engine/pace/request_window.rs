@@ -46,6 +46,11 @@ impl RequestWindow {
         self.minute.taken_since(at)
     }
 
+    /// Returns the number of calls sent in the last minute.
+    pub(crate) fn sent_in_last_minute(&mut self, now: Duration) -> u64 {
+        self.minute.total(now)
+    }
+
     /// Counts a call that is sent now.
     pub(crate) fn admit(&mut self, now: Duration) {
         self.second.charge(now, 1);

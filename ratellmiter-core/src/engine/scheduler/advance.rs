@@ -6,10 +6,11 @@ use super::Scheduler;
 use crate::{
     engine::{
         budgets::reservation::Reservation,
-        call_id::{CallId, Grant},
+        call_id::Grant,
         call_state::CallState,
         congestion::REQUESTS,
         lease::{self, IN_FLIGHT, Lease},
+        queue::QueuePosition,
     },
     log::row::BudgetKind,
     providers::provider::TokenCharge,
@@ -44,7 +45,7 @@ impl<W> Scheduler<W> {
             let slot = if lateness > MAX_LATENESS { now } else { scheduled };
             let wait_left = state.wait_left.map(|left| left.saturating_sub(waited));
             let state = CallState { wait_left, expiry: None, reservation, ..state };
-            let grant = self.issue(position.id, slot, now, state);
+            let grant = self.issue(position, slot, now, state);
             if lateness > lease::MAX_LATENESS_OF_SLOTS
                 && let Some(lease) = self.congestion.lease_mut()
             {
@@ -154,19 +155,29 @@ impl<W> Scheduler<W> {
         Some(rate.max(self.budgets.scheduled()).max(self.unblocked_at))
     }
 
-    pub(super) fn issue(&mut self, id: CallId, slot: Duration, now: Duration, mut state: CallState) -> Grant {
+    pub(super) fn issue(
+        &mut self,
+        position: QueuePosition,
+        slot: Duration,
+        now: Duration,
+        mut state: CallState,
+    ) -> Grant {
+        let QueuePosition { rank, id } = position;
         let mut passage = self.congestion.unpaced_passage();
         if self.limits.enabled {
             passage = self.congestion.admit(now, slot, id);
             self.meter.admit(slot, 1);
             self.budgets.charge(now, slot, &mut state.reservation);
             self.window.admit(now);
+            if state.retries > 0 {
+                self.congestion.transient_mut().on_retry_sent(now);
+            }
         }
         self.in_flight += 1;
         self.stats.counts.issued += 1;
         let TokenCharge { input, output, total } = state.reservation.estimated;
         self.stats.counts.reserved_tokens += total.max(input.saturating_add(output));
         self.calls.insert(id, state);
-        Grant { id, at: now, passage }
+        Grant { id, rank, at: now, passage }
     }
 }

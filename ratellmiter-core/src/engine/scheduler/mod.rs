@@ -14,6 +14,7 @@ pub(crate) mod exchange;
 mod leased;
 mod refusal;
 mod status;
+mod transient;
 mod wait_estimate;
 
 use std::time::Duration;
@@ -161,8 +162,8 @@ impl<W> Scheduler<W> {
         }
         self.stats.counts.requested += 1;
         self.congestion.on_requested();
-        let id = self.new_id();
-        Some(self.issue(id, now, now, CallState { reservation, ..request.state() }))
+        let position = QueuePosition::new(now, request.priority, self.new_id());
+        Some(self.issue(position, now, now, CallState { reservation, ..request.state() }))
     }
 
     /// Queues a call that was not granted at once.
@@ -231,10 +232,11 @@ impl<W> Scheduler<W> {
         let plausible = !self.limits.enabled || self.budgets.finish(now, grant.at, &reservation, usage);
         self.stats.counts.finished += 1;
         self.stats.counts.failed += u64::from(failed);
-        let latency = now.saturating_sub(grant.at);
-        self.stats.calls.add(latency);
-        self.mean_latency = if self.mean_latency.is_zero() { latency } else { self.mean_latency * 7 / 8 + latency / 8 };
+        self.record_latency(now.saturating_sub(grant.at));
         self.on_returned(now);
+        if !failed {
+            self.congestion.transient_mut().on_success();
+        }
         if let Some(resumption) = self.congestion.on_success(now, &grant, &refusals) {
             self.on_resumed(now, resumption);
         }
@@ -275,9 +277,17 @@ impl<W> Scheduler<W> {
         self.meter.refund(1);
         self.congestion.cancel(now, grant.id);
         self.window.cancel(grant.at);
-        let reservation = self.calls.remove(grant.id).reservation;
+        let CallState { reservation, retries, .. } = self.calls.remove(grant.id);
+        if retries > 0 {
+            self.congestion.transient_mut().on_retry_cancelled(grant.at);
+        }
         self.budgets.refund(grant.at, &reservation);
         self.unblocked_at = now;
+    }
+
+    fn record_latency(&mut self, latency: Duration) {
+        self.stats.calls.add(latency);
+        self.mean_latency = if self.mean_latency.is_zero() { latency } else { self.mean_latency * 7 / 8 + latency / 8 };
     }
 
     fn new_id(&mut self) -> CallId {

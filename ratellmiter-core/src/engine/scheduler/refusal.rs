@@ -58,7 +58,13 @@ impl<W> Scheduler<W> {
     }
 
     /// Adapts the limits, or reports the refusal if the limiter is shared.
-    fn apply_refusal(&mut self, now: Duration, refused: Option<&Grant>, verdict: &Verdict, effect: RefusalEffect) {
+    pub(super) fn apply_refusal(
+        &mut self,
+        now: Duration,
+        refused: Option<&Grant>,
+        verdict: &Verdict,
+        effect: RefusalEffect,
+    ) {
         #[cfg(feature = "redis")]
         if effect.concerns_all {
             self.report_refusal(now, refused, verdict);

@@ -20,7 +20,7 @@ enum Action {
         callers: usize,
         tokens: u64,
     },
-    /// Starts a call that is refused `refusals` times.
+    /// Starts a call that is refused `refusals` times, or fails so often if `verdict` is a transient failure.
     Refused {
         tokens: u64,
         verdict: Verdict,
@@ -250,6 +250,18 @@ fn action(tokens: u64, kind: Kind) -> impl Strategy<Value = Action> {
     ]
 }
 
+/// Returns a strategy without refusals, but with calls that fail transiently.
+fn action_with_failures() -> impl Strategy<Value = Action> {
+    prop_oneof![
+        3 => (1_usize..40).prop_map(|callers| Action::Request { callers, tokens: 10 }),
+        4 => (option::weighted(0.3, 100_u64..8000), 1_u32..4).prop_map(|(hint, refusals)| {
+            let verdict = Verdict::Transient { retry_after: hint.map(millis) };
+            Action::Refused { tokens: 10, verdict, refusals }
+        }),
+        4 => (50_u64..6000).prop_map(|time| Action::Wait(millis(time))),
+    ]
+}
+
 /// Uses the same cases in each run, unless `PROPTEST_RNG_SEED` or `PROPTEST_CASES` is set.
 fn config() -> ProptestConfig {
     let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
@@ -274,5 +286,14 @@ proptest! {
         }),
     ) {
         compare(limits, millis(call_time), &actions, seconds(40)).map_err(TestCaseError::fail)?;
+    }
+
+    #[test]
+    fn transient_failures_in_a_fleet_of_one_match_those_of_an_unshared_limiter(
+        call_time in select(vec![100_u64, 400]),
+        rate in select(vec![60, 300, 6000]),
+        actions in vec(action_with_failures(), 1..14),
+    ) {
+        compare(calls_per_minute(rate).no_ramp(), millis(call_time), &actions, seconds(20)).map_err(TestCaseError::fail)?;
     }
 }

@@ -248,6 +248,10 @@ impl Fleet {
             let (_, (grant, caller)) = process.in_flight.pop_first().unwrap();
             if caller.refusals > 0 {
                 let retry = Caller { refusals: caller.refusals - 1, ..caller };
+                if let Verdict::Transient { retry_after } = caller.verdict {
+                    process.scheduler.retry_transient(now, grant, retry_after, 2, retry);
+                    return self.advance(number);
+                }
                 let position = process.scheduler.requeue(now, grant, &caller.verdict, retry);
                 if position.is_before_others() {
                     self.refusals.push((now, self.tickets.len()));

@@ -250,6 +250,7 @@ fn status_code_and_hint_decide_otherwise() {
         assert_eq!(judged(status, &[], &json!("try again in 4 seconds")), Verdict::transient(), "{status}");
     }
     assert_eq!(judged(429, &[("x-should-retry", "false")], &json!({})), Verdict::Failed);
+    assert_eq!(judged(502, &[("x-should-retry", "false")], &json!({})), Verdict::Failed);
     let bare = |code: &'static str| judge(&Evidence::new().code(code), vectors(OUTCOMES).1);
     assert!(
         is_refused(bare("ThrottlingException"), LimitKind::Unknown)
@@ -260,4 +261,14 @@ fn status_code_and_hint_decide_otherwise() {
     assert_eq!(judge(&Evidence::new(), vectors(OUTCOMES).1), Verdict::Failed);
     let hinted = Evidence::new().status(429).hint(Duration::from_secs(9));
     assert_eq!(judge(&hinted, vectors(OUTCOMES).1).retry_after(), Some(Duration::from_secs(9)));
+}
+
+#[test]
+fn server_can_ask_for_a_retry_of_any_error() {
+    let asked = |status| judged(status, &[("x-should-retry", "true"), ("retry-after", "3")], &json!({}));
+    for status in [400, 403, 404, 422, 501, 502, 524] {
+        assert_eq!(asked(status), Verdict::transient().with_retry_after(Duration::from_secs(3)), "{status}");
+    }
+    assert!(matches!(asked(429), Verdict::RateLimited { .. }) && matches!(asked(503), Verdict::Overloaded { .. }));
+    assert_eq!(asked(200), Verdict::Success);
 }

@@ -25,9 +25,12 @@ fn row_has_the_documented_form() {
 
 #[test]
 fn unknown_bottleneck_is_read_as_other() {
-    let row = Row { held: Some(Bottleneck::InFlight), limit: Some(5.0), failed: 2, ..Row::default() };
+    let row = Row { held: Some(Bottleneck::InFlight), limit: Some(5.0), failed: 2, transient: 3, ..Row::default() };
     let text = serde_json::to_string(&row).unwrap();
-    assert!(text.contains(r#""failed":2"#) && text.contains(r#""limit":5.0,"held":"in_flight""#), "{text}");
+    assert!(
+        text.contains(r#""failed":2,"transient":3"#) && text.contains(r#""limit":5.0,"held":"in_flight""#),
+        "{text}"
+    );
     assert_eq!(LogLine::parse(&text).unwrap(), LogLine::Row(row));
     let LogLine::Row(row) = LogLine::parse(r#"{"at":7,"model":"m","held":"tokens"}"#).unwrap() else { panic!("a row") };
     assert_eq!(row.held, Some(Bottleneck::Other));

@@ -25,6 +25,7 @@ impl Provider {
             factors: Vec::new(),
             outages: Vec::new(),
             single_refusal: (429, None),
+            failures: (0.0, 502),
             ban: None,
             concurrency: None,
             retry_after: RetryAfter::Seconds,
@@ -181,6 +182,14 @@ impl Provider {
     #[must_use]
     pub fn refusal_of_single_calls(mut self, status: u16, hint: Option<Duration>) -> Self {
         self.single_refusal = (status, hint);
+        self
+    }
+
+    /// Fails the fraction `share` of the calls that are not refused with `status`, as a gateway does. They count as requests and
+    /// use no tokens.
+    #[must_use]
+    pub fn failures(mut self, share: f64, status: u16) -> Self {
+        self.failures = (share, status);
         self
     }
 

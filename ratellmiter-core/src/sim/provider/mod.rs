@@ -4,7 +4,7 @@ mod builder;
 
 use std::{ops::Range, time::Duration};
 
-use rand::rngs::ChaCha8Rng;
+use rand::{RngExt as _, rngs::ChaCha8Rng};
 use rand_distr::{Distribution as _, Exp, LogNormal};
 
 use super::{
@@ -40,6 +40,8 @@ pub struct Provider {
     outages: Vec<(Range<Duration>, u16, RetryAfter)>,
     /// Status and hint of the refusals that concern a single call.
     single_refusal: (u16, Option<Duration>),
+    /// Fraction of the calls that fail, and their status.
+    failures: (f64, u16),
     ban: Option<Ban>,
     concurrency: Option<usize>,
     retry_after: RetryAfter,
@@ -93,6 +95,7 @@ impl Provider {
             return Answer::Refused { after: self.refused_after, status, limit: LimitKind::Unknown, retry_after };
         }
         let answer = match self.refusal(now, size) {
+            None if self.fails() => return self.fail(now),
             None => return self.admit(now, size),
             Some((status, limit, wait, retry_after)) => {
                 let limit = if self.hides_limit_kind { LimitKind::Unknown } else { limit };
@@ -109,6 +112,19 @@ impl Provider {
             }
         }
         answer
+    }
+
+    /// Returns `true` if the next call fails.
+    fn fails(&mut self) -> bool {
+        let (share, _) = self.failures;
+        share > 0.0 && self.random.random_bool(share.min(1.0))
+    }
+
+    fn fail(&mut self, now: Duration) -> Answer {
+        let factor = self.factor(now);
+        self.rules.iter_mut().for_each(|rule| rule.take(now, factor, &Charge::REQUEST));
+        self.ledger.add(now, Charge::REQUEST);
+        Answer::Failed { after: self.refused_after, status: self.failures.1 }
     }
 
     fn admit(&mut self, now: Duration, size: Size) -> Answer {

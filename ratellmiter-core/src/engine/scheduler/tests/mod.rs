@@ -28,6 +28,7 @@ mod options;
 mod pace;
 mod refusals;
 mod stats;
+mod transient;
 
 const NO_PAYLOAD: () = ();
 
@@ -138,6 +139,7 @@ enum Step {
     Try,
     Finish(usize),
     Refuse(usize, Option<u64>),
+    Fail(usize, Option<u64>),
     Abandon(usize),
     Cancel(usize),
     Leave(usize),
@@ -152,6 +154,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Try),
         4 => index.clone().prop_map(Step::Finish),
         1 => (index.clone(), prop::option::of(0_u64..20_000)).prop_map(|(index, hint)| Step::Refuse(index, hint)),
+        1 => (index.clone(), prop::option::of(0_u64..20_000)).prop_map(|(index, hint)| Step::Fail(index, hint)),
         1 => index.clone().prop_map(Step::Abandon),
         1 => index.clone().prop_map(Step::Cancel),
         1 => index.prop_map(Step::Leave),
@@ -206,6 +209,10 @@ proptest! {
                 },
                 Step::Refuse(index, hint) => if let Some(index) = pick(index, in_flight.len()) {
                     queue.push(scheduler.requeue(now, in_flight.swap_remove(index), &refused(hint.map(Duration::from_millis)), NO_PAYLOAD));
+                },
+                Step::Fail(index, hint) => if let Some(index) = pick(index, in_flight.len()) {
+                    let hint = hint.map(Duration::from_millis);
+                    queue.extend(scheduler.retry_transient(now, in_flight.swap_remove(index), hint, 2, NO_PAYLOAD));
                 },
                 Step::Leave(index) => if let Some(index) = pick(index, queue.len()) {
                     prop_assert!(scheduler.leave(now, queue.swap_remove(index)));
