@@ -27,6 +27,18 @@ pub(crate) struct Request {
     pub(crate) max_queue: Option<u32>,
 }
 
+/// The end of a call that is not queued again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CallEnd {
+    Succeeded,
+    /// The server may have worked on the request before the call failed, so its reservation is kept.
+    Failed,
+    /// The server found the request invalid, or the transport failed before a response. No tokens are charged.
+    Uncharged,
+    /// The server refused the request because a quota is exhausted. It is charged as other refusals are.
+    QuotaExhausted,
+}
+
 /// The end of a call's wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Expiry {

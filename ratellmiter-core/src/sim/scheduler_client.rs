@@ -7,7 +7,11 @@ use std::{
 
 use super::{Answer, Client, Size};
 use crate::{
-    engine::{call_id::Grant, call_state::Request, scheduler::Scheduler},
+    engine::{
+        call_id::Grant,
+        call_state::{CallEnd, Request},
+        scheduler::Scheduler,
+    },
     limits::{Limits, cost::TokenEstimate},
     log::row::Row,
     providers::{limit_headers::readings, usage::Usage},
@@ -80,7 +84,7 @@ impl Client for SchedulerClient {
                 Answer::Finished { usage, .. } if usage != Usage::default() => Some(usage),
                 _ => None,
             };
-            self.scheduler.finish(now, grant, false, usage);
+            self.scheduler.finish(now, grant, CallEnd::Succeeded, usage);
             return;
         };
         let place = self.scheduler.requeue(now, grant, &verdict, call);

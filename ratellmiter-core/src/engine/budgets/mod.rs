@@ -13,10 +13,13 @@ pub(crate) mod reservation;
 use std::time::Duration;
 
 use crate::{
-    engine::budgets::{
-        budget::Budget,
-        estimate::{Estimate, Ratio},
-        reservation::{Reservation, equal_share},
+    engine::{
+        budgets::{
+            budget::Budget,
+            estimate::{Estimate, Ratio},
+            reservation::{Reservation, equal_share},
+        },
+        call_state::CallEnd,
     },
     judge::{LimitKind, LimitReading, LimitUnit, Period},
     limits::{Limits, MAX_AMOUNT, cost::TokenEstimate},
@@ -179,6 +182,23 @@ impl Budgets {
         }
     }
 
+    /// Ends a call that was sent at `at`. Returns `false` if its usage is implausible.
+    pub(crate) fn end(
+        &mut self,
+        now: Duration,
+        at: Duration,
+        reservation: &Reservation,
+        end: CallEnd,
+        usage: Option<Usage>,
+    ) -> bool {
+        match (usage, end) {
+            (None, CallEnd::Uncharged) => self.refund_failed(now, at, reservation),
+            (None, CallEnd::QuotaExhausted) => self.refuse(now, at, reservation),
+            (usage, _) => return self.finish(now, at, reservation, usage),
+        }
+        true
+    }
+
     /// Settles the charge of a call that was sent at `at` by its usage. Returns `false` if the usage is implausible.
     pub(crate) fn finish(
         &mut self,
@@ -231,7 +251,17 @@ impl Budgets {
 
     /// Refunds the charge of a refused call that was sent at `at`, unless the contract keeps it.
     pub(crate) fn refuse(&mut self, now: Duration, at: Duration, reservation: &Reservation) {
-        let kept = self.contract.refused(reservation.maximum);
+        self.release(now, at, reservation, self.contract.refused(reservation.maximum));
+    }
+
+    /// Refunds the tokens of a failed call that was sent at `at` and is not charged. Its request stays counted, unless the
+    /// contract does not count refused requests either.
+    fn refund_failed(&mut self, now: Duration, at: Duration, reservation: &Reservation) {
+        self.release(now, at, reservation, TokenCharge::default());
+    }
+
+    /// Refunds the charge of a call except for the tokens of the units of which some are `kept`.
+    fn release(&mut self, now: Duration, at: Duration, reservation: &Reservation, kept: TokenCharge) {
         for budget in self.all.iter_mut().filter(|budget| reservation.has_charged(budget.kind)) {
             let is_refunded = if budget.kind.is_of_tokens() {
                 budget.amount_of(&kept) == 0

@@ -22,7 +22,7 @@ use crate::{
     engine::{
         budgets::{Budgets, reservation::Reservation},
         call_id::{CallId, Grant},
-        call_state::{CallState, CallTable, Request},
+        call_state::{CallEnd, CallState, CallTable, Request},
         congestion::CongestionControl,
         lease::FleetStatus,
         pace::{
@@ -221,16 +221,17 @@ impl<W> Scheduler<W> {
         }
     }
 
-    /// Ends a call that succeeded or failed for a reason other than a limit. Returns `false` if its usage is implausible.
-    pub(crate) fn finish(&mut self, now: Duration, grant: Grant, failed: bool, usage: Option<Usage>) -> bool {
+    /// Ends a call that is not queued again. Without a usage, the tokens that the provider does not charge for a failed call are
+    /// refunded at once. Returns `false` if the usage is implausible.
+    pub(crate) fn finish(&mut self, now: Duration, grant: Grant, end: CallEnd, usage: Option<Usage>) -> bool {
         self.advance_to(now);
         if let Some(usage) = usage {
             self.stats.counts.used_tokens += usage.input.saturating_add(usage.output).min(MAX_LOGGED_TOKENS);
         }
         let reservation = self.calls.remove(grant.id).reservation;
-        let plausible = !self.limits.enabled || self.budgets.finish(now, grant.at, &reservation, usage);
+        let plausible = !self.limits.enabled || self.budgets.end(now, grant.at, &reservation, end, usage);
         self.stats.counts.finished += 1;
-        self.stats.counts.failed += u64::from(failed);
+        self.stats.counts.failed += u64::from(end != CallEnd::Succeeded);
         let latency = now.saturating_sub(grant.at);
         self.stats.calls.add(latency);
         self.mean_latency = if self.mean_latency.is_zero() { latency } else { self.mean_latency * 7 / 8 + latency / 8 };

@@ -10,7 +10,7 @@ use server::Server;
 use crate::{
     engine::{
         call_id::{CallId, Grant},
-        call_state::Request,
+        call_state::{CallEnd, Request},
         lease::exchange::{LeaseGrant, LeaseRequest},
         scheduler::Scheduler,
     },
@@ -251,7 +251,7 @@ impl Fleet {
                 self.refusals.push(now);
                 return self.advance(number);
             }
-            assert!(process.scheduler.finish(now, grant, false, Some(Usage::new(caller.tokens, 0))));
+            assert!(process.scheduler.finish(now, grant, CallEnd::Succeeded, Some(Usage::new(caller.tokens, 0))));
             if caller.calls > 1 {
                 self.start_caller(number, Caller { calls: caller.calls - 1, ..caller });
             }

@@ -128,7 +128,7 @@ fn reported_cost_includes_calls_with_slots() {
     assert_eq!(in_flight.len(), 1, "the meter still spaces the calls");
     assert_eq!(reported_cost(&mut scheduler, millis(1)), (40, 3 * 40), "one call sent, and two slots");
     scheduler.renew(millis(1), &granted_slots(0));
-    assert!(scheduler.finish(now, in_flight[0], false, Some(Usage::new(20, 5))));
+    assert!(scheduler.finish(now, in_flight[0], CallEnd::Succeeded, Some(Usage::new(20, 5))));
     assert_eq!(
         reported_cost(&mut scheduler, now),
         (25, 25 + 2 * 25),
@@ -195,7 +195,7 @@ fn fleet_estimate_is_used_until_own_usage_is_known() {
     scheduler.renew(Duration::ZERO, &LeaseGrant { typical_cost: Some([100.0, 20.0]), ..granted_slots(1) });
     scheduler.enqueue_plain(Duration::ZERO);
     let grant = advance(&mut scheduler, Duration::ZERO)[0];
-    assert!(scheduler.finish(Duration::ZERO, grant, false, Some(Usage::new(30, 5))));
+    assert!(scheduler.finish(Duration::ZERO, grant, CallEnd::Succeeded, Some(Usage::new(30, 5))));
     assert_eq!(scheduler.report(Duration::ZERO).unwrap().typical_cost, Some([30, 5]), "the usage is reported");
     assert_eq!(reported_cost(&mut scheduler, Duration::ZERO).0, 35);
 }

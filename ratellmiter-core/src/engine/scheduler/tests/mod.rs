@@ -22,6 +22,7 @@ use crate::{
 mod adapting;
 mod bottleneck;
 mod bursts;
+mod failed_calls;
 #[cfg(feature = "redis")]
 mod fleet;
 mod options;
@@ -68,7 +69,8 @@ impl PlainCalls for Scheduler<()> {
     }
 
     fn finish_plain(&mut self, now: Duration, grant: Grant, failed: bool) {
-        assert!(self.finish(now, grant, failed, None));
+        let end = if failed { CallEnd::Failed } else { CallEnd::Succeeded };
+        assert!(self.finish(now, grant, end, None));
     }
 }
 

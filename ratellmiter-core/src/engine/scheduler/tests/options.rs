@@ -34,7 +34,7 @@ fn tokens_are_paced_within_the_limit() {
         || Duration::ZERO,
         |scheduler, now, grant| {
             times.push(now);
-            scheduler.finish(now, grant, false, Some(Usage::new(1000, 0)));
+            scheduler.finish(now, grant, CallEnd::Succeeded, Some(Usage::new(1000, 0)));
         },
     );
     assert_eq!(times.len(), 200);
@@ -216,7 +216,7 @@ proptest! {
                 }
                 Event::Try(request) => in_flight.extend(scheduler.try_request(now, &request)),
                 Event::Finish(index, used) => if let Some(index) = pick(index, in_flight.len()) {
-                    scheduler.finish(now, in_flight.swap_remove(index), false, (used > 0).then(|| Usage::new(used / 2, used / 2)));
+                    scheduler.finish(now, in_flight.swap_remove(index), CallEnd::Succeeded, (used > 0).then(|| Usage::new(used / 2, used / 2)));
                 },
                 Event::Abandon(index) => if let Some(index) = pick(index, in_flight.len()) {
                     scheduler.abandon(now, in_flight.swap_remove(index));
@@ -252,7 +252,7 @@ proptest! {
         while scheduler.queue_length() > 0 {
             rounds += 1;
             prop_assert!(rounds < 5000, "a queued call is never sent: {:?}", scheduler);
-            in_flight.drain(..).for_each(|grant| { scheduler.finish(now, grant, false, None); });
+            in_flight.drain(..).for_each(|grant| { scheduler.finish(now, grant, CallEnd::Succeeded, None); });
             settle(&mut scheduler, now, &mut in_flight, &mut queue);
             now = scheduler.deadline().unwrap_or(now).max(now);
         }
