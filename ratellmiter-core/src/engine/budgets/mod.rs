@@ -8,6 +8,7 @@ pub(crate) mod budget;
 pub(crate) mod estimate;
 #[cfg(feature = "redis")]
 mod exchange;
+pub(crate) mod forecast;
 pub(crate) mod reservation;
 
 use std::time::Duration;
@@ -313,27 +314,6 @@ impl Budgets {
             plausible &= budget.apply_header(now, at, reading, rounded);
         }
         plausible
-    }
-
-    /// Returns the estimated time until the last of `calls` calls is sent. `first` contains the reservations of the first ones;
-    /// later calls count as their mean.
-    pub(crate) fn time_for(&self, now: Duration, calls: u64, first: impl Iterator<Item = Reservation>) -> Duration {
-        if self.all.is_empty() {
-            return Duration::ZERO;
-        }
-        let reservations: Vec<_> = first.collect();
-        let known = reservations.len().max(1) as u64;
-        let last = reservations.last().copied().unwrap_or_default();
-        let total = |amount: &dyn Fn(&Reservation) -> u64| {
-            let sum: u64 = reservations.iter().map(amount).sum();
-            sum.saturating_add(sum / known * calls.saturating_sub(known))
-        };
-        let time = |budget: &Budget| {
-            let expected = total(&|reservation| budget.amount_of(&reservation.expected));
-            let before = expected.saturating_sub(budget.amount_of(&last.expected));
-            budget.time_for(now, before, total(&|reservation| budget.amount_of(&reservation.maximum)))
-        };
-        self.all.iter().map(time).max().unwrap_or_default()
     }
 
     /// Returns the status of the budgets.

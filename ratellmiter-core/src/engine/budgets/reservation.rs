@@ -43,6 +43,39 @@ impl Reservation {
     }
 }
 
+/// The sum of several reservations.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct ReservationSum {
+    calls: u64,
+    expected: TokenCharge,
+    maximum: TokenCharge,
+}
+
+impl ReservationSum {
+    /// Adds a reservation.
+    pub(crate) fn add(&mut self, reservation: &Reservation) {
+        let sum = |one: TokenCharge, other: TokenCharge| TokenCharge {
+            input: one.input.saturating_add(other.input),
+            output: one.output.saturating_add(other.output),
+            total: one.total.saturating_add(other.total),
+        };
+        self.calls += 1;
+        self.expected = sum(self.expected, reservation.expected);
+        self.maximum = sum(self.maximum, reservation.maximum);
+    }
+
+    /// Returns the mean of the reservations.
+    pub(crate) fn mean(&self) -> Reservation {
+        let calls = self.calls.max(1);
+        let mean = |sum: TokenCharge| TokenCharge {
+            input: sum.input.div_ceil(calls),
+            output: sum.output.div_ceil(calls),
+            total: sum.total.div_ceil(calls),
+        };
+        Reservation { expected: mean(self.expected), maximum: mean(self.maximum), ..Reservation::default() }
+    }
+}
+
 impl Budgets {
     /// Returns the reservation of a call with this token estimate.
     pub(crate) fn reservation(&self, cost: TokenEstimate) -> Reservation {

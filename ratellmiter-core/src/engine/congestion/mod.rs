@@ -13,9 +13,7 @@ pub(crate) mod throughput;
 
 use std::{num::NonZeroU32, time::Duration};
 
-#[cfg(test)]
-pub(crate) use crate::engine::congestion::local::Phase;
-pub(crate) use crate::engine::congestion::local::{LocalControl, REQUESTS};
+pub(crate) use crate::engine::congestion::local::{LocalControl, Phase, REQUESTS};
 
 use crate::{
     engine::{
@@ -196,9 +194,9 @@ impl CongestionControl {
         }
     }
 
-    /// Returns the time that `calls` calls take on the ramp.
-    pub(crate) fn time_for(&self, calls: u64) -> Duration {
-        if self.lease.is_some() { Duration::ZERO } else { self.local.time_for(calls) }
+    /// Returns the local control for reading, or `None` if the limiter is leased.
+    pub(crate) fn as_local(&self) -> Option<&LocalControl> {
+        if self.lease.is_some() { None } else { Some(&self.local) }
     }
 
     /// Applies the adapted limits and the `server_limit` of response headers, in calls a minute. Returns the pace in calls a

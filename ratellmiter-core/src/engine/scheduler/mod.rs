@@ -11,6 +11,7 @@
 mod advance;
 #[cfg(feature = "redis")]
 pub(crate) mod exchange;
+mod forecast;
 mod leased;
 mod refusal;
 mod status;

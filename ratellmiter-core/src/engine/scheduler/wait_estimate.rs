@@ -8,8 +8,10 @@ use crate::{
     limits::request::{RejectReason, Rejected},
 };
 
-/// Queued calls whose costs are summed. Calls behind them count as their mean.
-const MAX_SUMMED: usize = 256;
+/// Queued calls that are estimated one by one.
+const MAX_SINGLE: usize = 256;
+/// Calls behind them from which as many are sampled.
+const MAX_SCANNED: usize = 16_384;
 
 impl<W> Scheduler<W> {
     /// Returns `true` if a queued call is estimated to be sent before its wait expires.
@@ -27,22 +29,23 @@ impl<W> Scheduler<W> {
     pub(super) fn wait_of(&self, now: Duration, position: QueuePosition) -> Duration {
         let is_last = self.queue.last() == Some(position);
         let calls = if is_last { self.queue.len() } else { self.queue.up_to(position).count() } as u64;
-        #[allow(clippy::cast_precision_loss)] // An estimate.
-        let paced = Duration::from_secs_f64(
-            (calls - self.slots_on_request(calls)) as f64 * 60.0 / self.congestion.expected_pace(),
-        );
-        let costs = self.queue.up_to(position).take(MAX_SUMMED).map(|position| self.reservation_of(position));
-        let budgets = self.budgets.time_for(now, calls, costs);
-        let rounds =
-            if self.is_at_in_flight_limit() { calls.div_ceil(self.congestion.in_flight_limit().max(1)) } else { 0 };
-        let in_flight = self.mean_latency.saturating_mul(u32::try_from(rounds).unwrap_or(u32::MAX));
-        let limits = self.congestion.time_for(calls).max(paced).max(budgets).max(in_flight);
-        self.paused_for(now).unwrap_or_default() + limits
+        let mut forecast = self.forecast(now, calls);
+        for position in self.queue.up_to(position).take(MAX_SINGLE) {
+            forecast.admit(&self.reservation_of(position));
+        }
+        let others = calls.saturating_sub(MAX_SINGLE as u64);
+        if others > 0 {
+            let positions = self.queue.up_to(position).skip(MAX_SINGLE).take(MAX_SCANNED);
+            let samples = sample(others.min(MAX_SCANNED as u64), positions);
+            let samples: Vec<_> = samples.map(|position| self.reservation_of(position)).collect();
+            forecast.admit_like(others, &samples);
+        }
+        forecast.wait()
     }
 
     /// Returns 1 for a call that is alone in the queue of a shared limiter without slots, and 0 otherwise: such a call is
     /// granted a slot as soon as it is requested, if other processes leave one.
-    fn slots_on_request(&self, calls: u64) -> u64 {
+    pub(super) fn slots_on_request(&self, calls: u64) -> u64 {
         u64::from(calls == 1 && self.congestion.lease().is_some_and(|lease| lease.is_known() && lease.due().is_none()))
     }
 
@@ -68,4 +71,22 @@ impl<W> Scheduler<W> {
         };
         Err(Rejected { reason, estimated_wait })
     }
+}
+
+/// Returns at most [`MAX_SINGLE`] of the positions, one at an irregular place of each of as many equal parts of them. `number` is the
+/// number of positions.
+fn sample(number: u64, positions: impl Iterator<Item = QueuePosition>) -> impl Iterator<Item = QueuePosition> {
+    let samples = number.min(MAX_SINGLE as u64).max(1);
+    // Multiples of the golden ratio are spread evenly, and have no common period with the costs of the calls.
+    let place = move |sample: u64| {
+        let part = sample * number / samples..(sample + 1) * number / samples;
+        let width = part.end - part.start;
+        part.start + (((sample.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) * width) >> 32)
+    };
+    let mut sample = 0;
+    (0..).zip(positions).filter_map(move |(index, position)| {
+        let is_sampled = index == place(sample);
+        sample += u64::from(is_sampled);
+        is_sampled.then_some(position)
+    })
 }
