@@ -43,6 +43,11 @@ impl QueuePosition {
     pub(super) fn refused(id: CallId) -> Self {
         Self { rank: 0, id }
     }
+
+    /// Returns `true` if the call was refused.
+    pub(crate) fn is_refused(self) -> bool {
+        self.rank == 0
+    }
 }
 
 impl<W> Queue<W> {

@@ -173,6 +173,15 @@ impl CongestionControl {
         }
     }
 
+    /// Returns when the pause ends at the earliest, or `None` if there is no pause or a canary may end it at any time.
+    pub(crate) fn pause_ends_at(&self) -> Option<Duration> {
+        match (&self.lease, self.local.phase()) {
+            (Some(lease), _) => lease.pause_ends_at(),
+            (None, Phase::Paused { until }) => Some(until),
+            (None, _) => None,
+        }
+    }
+
     /// Returns when the canary counts as accepted, or `None` if this process has not sent it.
     pub(crate) fn canary_expires_at(&self) -> Option<Duration> {
         self.local.canary_expires_at()

@@ -186,6 +186,12 @@ impl<W> Scheduler<W> {
         Ok(position)
     }
 
+    /// Queues a refused call again that was rejected but can wait for any time, without its options.
+    pub(crate) fn readmit(&mut self, now: Duration, rejected: QueuePosition, payload: W) {
+        self.advance_to(now);
+        self.push(now, rejected, CallState::default(), payload);
+    }
+
     /// Returns the payload of a queued call, or `None` if it is no longer queued.
     pub(crate) fn payload(&mut self, position: QueuePosition) -> Option<&mut W> {
         self.queue.get_mut(position).map(|queued| &mut queued.payload)
@@ -206,17 +212,21 @@ impl<W> Scheduler<W> {
         self.queue.remove(position, expiry).is_some()
     }
 
-    /// Removes the queued calls whose wait has expired, or will expire before a daily budget that other processes have used up is
-    /// free again, and passes each to `expired` with the estimate of its remaining wait.
+    /// Removes the queued calls whose wait has expired, or will expire before the pause ends or a daily budget that other processes
+    /// have used up is free again, and passes each to `expired` with the estimate of its remaining wait.
     pub(crate) fn expire(&mut self, now: Duration, mut expired: impl FnMut(CallId, Rejected, W)) {
-        let over = now.max(self.budgets.exhausted_until());
+        // A call whose wait expires at the end of the pause may still be sent then.
+        let pause =
+            self.congestion.pause_ends_at().map_or(Duration::ZERO, |at| at.saturating_sub(Duration::from_nanos(1)));
+        let over = now.max(self.budgets.exhausted_until()).max(pause);
         while let Some(position) = self.queue.pop_expiry(over) {
             self.advance_to(now);
             let estimated_wait = self.wait_of(now, position);
-            let expiry = self.calls.remove(position.id).expiry;
-            if let (Some(expiry), Some(queued)) = (expiry, self.queue.remove(position, None)) {
+            let state = self.calls.remove(position.id);
+            if let (Some(expiry), Some(queued)) = (state.expiry, self.queue.remove(position, None)) {
                 self.stats.counts.rejected += 1;
-                expired(position.id, Rejected { reason: expiry.reason, estimated_wait }, queued.payload);
+                let rejected = state.rejected(now, now.saturating_sub(queued.since), expiry.reason, estimated_wait);
+                expired(position.id, rejected, queued.payload);
             }
             self.unblocked_at = now;
         }

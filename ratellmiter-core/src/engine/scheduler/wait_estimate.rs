@@ -57,7 +57,8 @@ impl<W> Scheduler<W> {
         position: QueuePosition,
         request: &Request,
     ) -> Result<(), Rejected> {
-        let expiry = self.calls.get(position.id).expiry;
+        let state = self.calls.get(position.id);
+        let expiry = state.expiry;
         if !self.limits.enabled || expiry.is_none() && request.max_queue.is_none() {
             return Ok(());
         }
@@ -69,7 +70,7 @@ impl<W> Scheduler<W> {
             Some(expiry) if now + estimated_wait > expiry.at => expiry.reason,
             _ => return Ok(()),
         };
-        Err(Rejected { reason, estimated_wait })
+        Err(state.rejected(now, Duration::ZERO, reason, estimated_wait))
     }
 }
 
