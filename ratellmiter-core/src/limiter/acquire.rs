@@ -13,7 +13,7 @@ use super::{Limiter, Ticket};
 use crate::{
     engine::{call_state::Request, queue::QueuePosition},
     limiter::driver::{State, Waiter},
-    limits::request::Rejected,
+    limits::{cost::TokenEstimate, request::Rejected},
 };
 
 /// Future of a ticket, or of a ticket or a rejection. [`wait`](Self::wait) blocks the thread instead.
@@ -96,6 +96,7 @@ impl<T> Acquire<T> {
     /// Returns the result if there is one, or stores `waiter` to be woken.
     fn poll_ticket(&mut self, waiter: impl FnOnce() -> Waiter) -> Option<Result<Ticket, Rejected>> {
         let Self { limiter, request, position, rejected, .. } = self;
+        let mut oversized = None;
         let poll = |state: &mut State, now| {
             if let Some(refused) = rejected.take() {
                 state.scheduler.readmit(now, refused, waiter());
@@ -104,6 +105,10 @@ impl<T> Acquire<T> {
             }
             let Some(queued) = *position else {
                 let request = request.as_deref().unwrap_or(&Request::PLAIN);
+                if request.cost != TokenEstimate::UNKNOWN && !state.warnings.oversized {
+                    oversized = state.scheduler.oversized(request.cost);
+                    state.warnings.oversized = oversized.is_some();
+                }
                 if let Some(grant) = state.scheduler.try_request(now, request) {
                     return Some(Ok(grant));
                 }
@@ -126,8 +131,11 @@ impl<T> Acquire<T> {
             }
             result
         };
-        let result = limiter.0.update_as_waiter(poll)?;
-        Some(result.map(|grant| Ticket::new(limiter, grant)).inspect_err(|_| *request = None))
+        let result = limiter.0.update_as_waiter(poll);
+        if let Some(oversized) = oversized {
+            limiter.warn_oversized(oversized);
+        }
+        Some(result?.map(|grant| Ticket::new(limiter, grant)).inspect_err(|_| *request = None))
     }
 }
 

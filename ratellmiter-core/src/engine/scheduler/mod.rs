@@ -21,7 +21,10 @@ use std::time::Duration;
 
 use crate::{
     engine::{
-        budgets::{Budgets, reservation::Reservation},
+        budgets::{
+            Budgets,
+            reservation::{OversizedEstimate, Reservation},
+        },
         call_id::{CallId, Grant},
         call_state::{CallEnd, CallState, CallTable, Request},
         congestion::CongestionControl,
@@ -135,6 +138,11 @@ impl<W> Scheduler<W> {
     /// Returns `true` if tokens are budgeted and the call in flight has no token estimate.
     pub(crate) fn has_no_estimate(&self, grant: &Grant) -> bool {
         self.budgets.count_tokens() && self.calls.get(grant.id).cost == TokenEstimate::UNKNOWN
+    }
+
+    /// Returns the first budget that is smaller than the estimate of a call, or `None` if there is none.
+    pub(crate) fn oversized(&self, cost: TokenEstimate) -> Option<OversizedEstimate> {
+        self.budgets.oversized(cost)
     }
 
     pub(crate) fn set_model(&mut self, model: &str) {
