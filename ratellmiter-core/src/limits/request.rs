@@ -20,6 +20,7 @@ use crate::limits::cost::TokenEstimate;
 /// let ticket = limiter.acquire_with(options).await.expect("the queue is empty");
 /// let rejected = limiter.acquire_with(options).await.expect_err("the next ticket is due in ten seconds");
 /// assert_eq!(rejected.reason, RejectReason::MaxWait);
+/// assert_eq!(rejected.estimated_wait, Duration::from_secs(10));
 /// # ticket.finish();
 /// # }
 /// ```

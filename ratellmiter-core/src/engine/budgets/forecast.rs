@@ -41,13 +41,13 @@ impl BudgetsForecast<'_> {
     /// Returns when the windows of the budgets of a minute have room for a call.
     pub(crate) fn due(&mut self, call: &Reservation) -> u64 {
         let minutes = self.0.iter_mut().filter(|budget| budget.meter.is_some());
-        minutes.map(|budget| budget.due(call)).max().unwrap_or_default()
+        minutes.map(|budget| budget.due(1, call)).max().unwrap_or_default()
     }
 
-    /// Returns when the budgets of a day have room for a call.
-    pub(crate) fn due_of_day(&mut self, call: &Reservation) -> u64 {
+    /// Returns when the budgets of a day have room for `calls` such calls.
+    pub(crate) fn due_of_day(&mut self, calls: u64, call: &Reservation) -> u64 {
         let days = self.0.iter_mut().filter(|budget| budget.meter.is_none());
-        days.map(|budget| budget.due(call)).max().unwrap_or_default()
+        days.map(|budget| budget.due(calls, call)).max().unwrap_or_default()
     }
 
     /// Returns the number of such calls that the windows have room for at `now`.
@@ -105,9 +105,9 @@ impl BudgetsForecast<'_> {
 }
 
 impl BudgetForecast<'_> {
-    /// Returns when the window has room for a call.
-    fn due(&mut self, call: &Reservation) -> u64 {
-        self.window.due(self.maximum(call)).max(self.frees_at)
+    /// Returns when the window has room for `calls` such calls.
+    fn due(&mut self, calls: u64, call: &Reservation) -> u64 {
+        self.window.due(self.maximum(call).saturating_mul(calls)).max(self.frees_at)
     }
 
     fn expected(&self, call: &Reservation) -> u64 {

@@ -178,6 +178,12 @@ impl RampState {
         (self.level < FULL_RATE).then(|| self.allowed.saturating_sub(self.used))
     }
 
+    /// Returns the time until the full rate if every second is used in full.
+    pub(crate) fn time_to_full(&self) -> Duration {
+        let steps = self.settings.map_or(0, |ramp| (FULL_RATE - self.level).div_ceil(ramp.step.max(1)));
+        SECOND * (steps + 1)
+    }
+
     /// Advances to `now`, as in seconds in which calls were queued but none was sent for the ramp. Seconds of a long time that
     /// leave the state as it is are skipped, for estimates.
     pub(crate) fn skip_to(&mut self, now: Duration) {

@@ -1,8 +1,8 @@
 //! The future of the queue, if no call is refused, for estimates.
 //!
 //! The parts of the scheduler are run ahead of time: calls are admitted one after another by the meters, the windows, the ramp and
-//! the limit on calls in flight, as they are now. The calls ahead of a long queue are taken one by one, the calls behind them in
-//! steps of several calls, and the rest after [`MAX_STEPS`] of those at the rate of the long run.
+//! the limit on calls in flight, as they are now. The first calls of the queue and samples of the others are taken one by one, calls
+//! of equal cost in steps of several, and the rest after [`MAX_STEPS`] steps at the rate of the long run.
 
 use std::time::Duration;
 
@@ -17,13 +17,15 @@ use crate::engine::{
 };
 
 /// Steps into which calls of equal cost are divided, if no window needs smaller ones.
-const STEPS: u64 = 256;
+const STEPS: u64 = 128;
 /// Steps after which the rate of the long run is taken.
-const MAX_STEPS: u64 = 512;
+const MAX_STEPS: u64 = 256;
 /// The longest estimated wait.
 const MAX_WAIT: Duration = Duration::from_hours(24 * 365);
 /// A call that is sent this much later than scheduled restarts the schedule.
 const MAX_LATENESS: u64 = 100_000_000;
+/// Time after which a ramp that has delayed no call is no longer followed.
+const RAMP_MEMORY: Duration = Duration::from_secs(2);
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: u64 = 60_000_000_000;
 
@@ -39,8 +41,10 @@ pub(super) struct Forecast<'a> {
     unblocked_at: u64,
     meter: PacerForecast,
     window: WindowForecast<'a>,
-    /// `None` if the limiter is leased, or at the full rate.
+    /// `None` if the limiter is leased, or if the ramp no longer delays calls.
     ramp: Option<RampState>,
+    /// When the ramp last delayed a call.
+    ramped_at: u64,
     /// The next call is the canary, which ends the pause after this time.
     canary_latency: Option<u64>,
     budgets: BudgetsForecast<'a>,
@@ -63,6 +67,7 @@ impl<W> Scheduler<W> {
             meter: self.meter_forecast(now, calls),
             window: self.window.forecast(),
             ramp: self.congestion.as_local().map(|local| local.ramp().clone()),
+            ramped_at: nanos(now),
             canary_latency: None,
             budgets: self.budgets.forecast(),
             in_flight: self.in_flight_forecast(now),
@@ -155,8 +160,8 @@ impl Forecast<'_> {
         let mut sum = ReservationSum::default();
         pattern.iter().for_each(|call| sum.add(call));
         let (start, waited_for_day) = (self.sent_at, self.waited_for_day);
-        let single = calls.min(STEPS);
-        pattern.iter().cycle().take(usize::try_from(single).unwrap_or_default()).for_each(|call| self.admit(call));
+        let single = calls.min(pattern.len() as u64);
+        pattern.iter().for_each(|call| self.admit(call));
         if calls > single {
             // Calls of different costs may leave a part of a window unused. Entries from before now have expired then.
             let time =
@@ -168,13 +173,16 @@ impl Forecast<'_> {
 
     /// Admits `calls` calls of equal cost.
     fn admit_equal(&mut self, calls: u64, call: &Reservation) {
-        // Steps are longer than the seconds of the ramp.
-        self.ramp.take_if(|ramp| ramp.room().is_none());
+        // A step may be longer than the seconds of the ramp, so the ramp is followed only while it delays calls.
+        let is_ramped = self.sent_at <= self.ramped_at + nanos(RAMP_MEMORY);
+        self.ramp.take_if(|_| !is_ramped);
+        let full_at = self.ramp.as_ref().map_or(0, |ramp| self.sent_at + nanos(ramp.time_to_full()));
         let most = [self.window.calls_per_step(1), self.budgets.calls_per_step(call)];
         let most = most.into_iter().chain(self.in_flight.as_ref().map(|window| window.calls_per_step(1)));
         let size = most.fold(calls.div_ceil(STEPS), u64::min).max(1);
         let (mut left, mut steps) = (calls, 0);
         while left > 0 && steps < MAX_STEPS {
+            self.ramp.take_if(|_| self.sent_at > full_at);
             left -= self.step(size.min(left), call);
             steps += 1;
         }
@@ -193,9 +201,10 @@ impl Forecast<'_> {
         if self.budgets.keep_days() {
             let size = self.budgets.calls_per_step(call).min(left.div_ceil(STEPS)).max(1);
             while left > 0 && steps < MAX_STEPS {
-                let due = self.budgets.due_of_day(call).max(self.sent_at);
-                let calls = size.min(left).min(self.budgets.room(due, call)).max(1);
-                self.sent_at = due.saturating_add((calls as f64 * time) as u64);
+                let calls = size.min(left);
+                let first = self.budgets.due_of_day(1, call).max(self.sent_at);
+                let paced = first.saturating_add((calls as f64 * time) as u64);
+                self.sent_at = paced.max(self.budgets.due_of_day(calls, call));
                 self.budgets.charge(self.sent_at, calls, call, self.latency);
                 left -= calls;
                 steps += 1;
@@ -217,9 +226,12 @@ impl Forecast<'_> {
         }
         let scheduled = self.meter.due().max(self.budgets.scheduled()).max(self.unblocked_at);
         let by_minute = self.open_at.max(scheduled).max(self.window.due(1)).max(self.budgets.due(call));
-        let open = by_minute.max(self.budgets.due_of_day(call));
+        let open = by_minute.max(self.budgets.due_of_day(1, call));
         self.waited_for_day += open - by_minute;
         let (mut at, ramped) = self.ramp_due(open);
+        if at > open {
+            self.ramped_at = at;
+        }
         let mut slot = scheduled.max(ramped);
         if at.saturating_sub(slot) > MAX_LATENESS {
             slot = at;

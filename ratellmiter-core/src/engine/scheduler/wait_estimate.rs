@@ -9,9 +9,12 @@ use crate::{
 };
 
 /// Queued calls that are estimated one by one.
-const MAX_SINGLE: usize = 256;
-/// Calls behind them from which as many are sampled.
-const MAX_SCANNED: usize = 16_384;
+const MAX_SINGLE: usize = 128;
+/// Calls that are sampled from those behind them, and the number of runs of consecutive calls in which they are taken.
+const MAX_SAMPLES: usize = 256;
+const RUNS: usize = 4;
+/// Calls from which the samples are taken.
+const MAX_SCANNED: usize = 4096;
 
 impl<W> Scheduler<W> {
     /// Returns `true` if a queued call is estimated to be sent before its wait expires.
@@ -28,17 +31,17 @@ impl<W> Scheduler<W> {
     /// Returns the estimated time until a call is sent, if no call is refused and no call before it leaves the queue.
     pub(super) fn wait_of(&self, now: Duration, position: QueuePosition) -> Duration {
         let is_last = self.queue.last() == Some(position);
-        let calls = if is_last { self.queue.len() } else { self.queue.up_to(position).count() } as u64;
-        let mut forecast = self.forecast(now, calls);
+        let calls = if is_last { self.queue.len() } else { self.queue.up_to(position).count() };
+        let mut forecast = self.forecast(now, calls as u64);
         for position in self.queue.up_to(position).take(MAX_SINGLE) {
             forecast.admit(&self.reservation_of(position));
         }
-        let others = calls.saturating_sub(MAX_SINGLE as u64);
+        let others = calls.saturating_sub(MAX_SINGLE);
         if others > 0 {
             let positions = self.queue.up_to(position).skip(MAX_SINGLE).take(MAX_SCANNED);
-            let samples = sample(others.min(MAX_SCANNED as u64), positions);
+            let samples = sample(others.min(MAX_SCANNED), positions);
             let samples: Vec<_> = samples.map(|position| self.reservation_of(position)).collect();
-            forecast.admit_like(others, &samples);
+            forecast.admit_like(others as u64, &samples);
         }
         forecast.wait()
     }
@@ -74,20 +77,11 @@ impl<W> Scheduler<W> {
     }
 }
 
-/// Returns at most [`MAX_SINGLE`] of the positions, one at an irregular place of each of as many equal parts of them. `number` is the
-/// number of positions.
-fn sample(number: u64, positions: impl Iterator<Item = QueuePosition>) -> impl Iterator<Item = QueuePosition> {
-    let samples = number.min(MAX_SINGLE as u64).max(1);
-    // Multiples of the golden ratio are spread evenly, and have no common period with the costs of the calls.
-    let place = move |sample: u64| {
-        let part = sample * number / samples..(sample + 1) * number / samples;
-        let width = part.end - part.start;
-        part.start + (((sample.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) * width) >> 32)
-    };
-    let mut sample = 0;
-    (0..).zip(positions).filter_map(move |(index, position)| {
-        let is_sampled = index == place(sample);
-        sample += u64::from(is_sampled);
-        is_sampled.then_some(position)
-    })
+/// Returns at most [`MAX_SAMPLES`] of the positions: the middle of each of [`RUNS`] equal parts, as runs without gaps, which keep the
+/// order of different costs. `number` is the number of positions.
+fn sample(number: usize, positions: impl Iterator<Item = QueuePosition>) -> impl Iterator<Item = QueuePosition> {
+    let part = number.div_ceil(RUNS).max(1);
+    let skipped = part.saturating_sub(MAX_SAMPLES / RUNS);
+    let run = skipped / 2..part - skipped.div_ceil(2);
+    positions.enumerate().filter_map(move |(index, position)| run.contains(&(index % part)).then_some(position))
 }
