@@ -177,7 +177,8 @@ impl CallContext {
                 (by_outcome, by_response) => by_outcome.or(by_response),
             },
         };
-        AttemptFacts { verdict, retried, usage, handover, headers: last.map(|last| last.headers) }
+        let status = last.as_ref().and_then(|last| last.status);
+        AttemptFacts { verdict, status, retried, usage, handover, headers: last.map(|last| last.headers) }
     }
 }
 
@@ -185,6 +186,8 @@ impl CallContext {
 pub(super) struct AttemptFacts {
     /// `None` if neither the observed response nor the outcome was recognised.
     pub(super) verdict: Option<Verdict>,
+    /// The status of the last observed response.
+    pub(super) status: Option<u16>,
     /// The client retries by itself.
     pub(super) retried: bool,
     /// The usage that the function reported.

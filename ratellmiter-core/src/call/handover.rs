@@ -2,17 +2,23 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use crate::{judge::Verdict, limiter::Ticket, providers::usage::Usage};
+use crate::{engine::call_state::CallEnd, judge::Verdict, limiter::Ticket, providers::usage::Usage};
 
 /// The end of a stream.
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct StreamEnd {
-    pub(super) failed: bool,
+    pub(super) call_end: CallEnd,
     pub(super) usage: Option<Usage>,
     /// The refusal that ended the stream.
     pub(super) refusal: Option<Verdict>,
     /// The stream was dropped before its end, and its last item reported no usage.
     pub(super) is_unknown: bool,
+}
+
+impl Default for StreamEnd {
+    fn default() -> Self {
+        Self { call_end: CallEnd::Succeeded, usage: None, refusal: None, is_unknown: false }
+    }
 }
 
 impl StreamEnd {
@@ -27,7 +33,7 @@ impl StreamEnd {
             // Not retried: the caller already has the first items.
             Some(verdict) => drop(ticket.requeue(verdict)),
             None if self.is_unknown => drop(ticket),
-            None => ticket.settle(self.failed, self.usage, &[]),
+            None => ticket.settle(self.call_end, self.usage, &[]),
         }
     }
 }

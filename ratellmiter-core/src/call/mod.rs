@@ -31,11 +31,14 @@ use crate::{
         ticket_holder::TicketHolder,
         warnings::{warn_of_client_retries, warn_of_unused_bounds, warn_unrecognised},
     },
-    engine::{call_state::Request, congestion::backoff::MAX_HINT},
+    engine::{
+        call_state::{CallEnd, Request},
+        congestion::backoff::MAX_HINT,
+    },
     judge::{Classification, LimitReading, Verdict},
     limiter::{Acquire, Limiter, Ticket},
     limits::request::{AcquireOptions, Rejected},
-    providers::{limit_headers::readings, usage::Usage},
+    providers::{charge::is_uncharged, limit_headers::readings, usage::Usage},
 };
 
 /// Reports the usage of this task's call, for functions whose return value does not show it.
@@ -187,7 +190,7 @@ impl Call {
                 ticket.read(&outcome.readings);
                 handover.give(ticket, outcome.usage);
             }
-            _ => ticket.settle(outcome.verdict != Verdict::Success, outcome.usage, &outcome.readings),
+            _ => ticket.settle(outcome.end, outcome.usage, &outcome.readings),
         }
         ControlFlow::Break(out)
     }
@@ -228,6 +231,7 @@ impl Call {
                 }
             } else {
                 holder = TicketHolder::new(ticket);
+                holder.set_end(outcome.end);
                 holder.apply_headers(&outcome.readings);
                 holder.add_usage(outcome.usage);
                 holder.observe_item(StreamItem { usage: last_usage, verdict: Some(outcome.verdict) });
@@ -247,7 +251,7 @@ impl Call {
     fn judge(&self, classification: &Classification, usage: Option<Usage>) -> AttemptOutcome {
         let now = SystemTime::now();
         let facts = self.context.take_facts(classification, now);
-        let AttemptFacts { verdict, retried, usage: reported, handover, headers } = facts;
+        let AttemptFacts { verdict, status, retried, usage: reported, handover, headers } = facts;
         if retried {
             warn_of_client_retries();
         }
@@ -255,7 +259,16 @@ impl Call {
             readings(&headers, now, self.limiter.call_settings().requests_header_is_per_day())
         });
         let verdict = known_or_failed(verdict, classification);
-        AttemptOutcome { verdict, usage: reported.or(usage), readings, handover }
+        let status = status.or_else(|| classification.basis.status());
+        let end = match verdict {
+            Verdict::Success => CallEnd::Succeeded,
+            Verdict::QuotaExhausted { .. } => CallEnd::QuotaExhausted,
+            // The transport failed before a response.
+            Verdict::Transient { .. } if status.is_none() => CallEnd::Uncharged,
+            _ if status.is_some_and(is_uncharged) => CallEnd::Uncharged,
+            _ => CallEnd::Failed,
+        };
+        AttemptOutcome { verdict, end, usage: reported.or(usage), readings, handover }
     }
 
     /// Reports a refusal or a transient failure. Returns `true` if the call is queued again, `false` if its error is to be
@@ -263,7 +276,9 @@ impl Call {
     fn retry(&mut self, ticket: Ticket, outcome: &AttemptOutcome) -> bool {
         let Verdict::Transient { retry_after } = outcome.verdict else { return self.requeue(ticket, outcome) };
         ticket.read(&outcome.readings);
-        let Some(queued) = ticket.retry_transient(retry_after, self.transient_attempts) else { return false };
+        let Some(queued) = ticket.retry_transient(retry_after, self.transient_attempts, outcome.end) else {
+            return false;
+        };
         self.state = AttemptState::Queued(queued);
         true
     }
@@ -321,6 +336,8 @@ fn known_or_failed(verdict: Option<Verdict>, classification: &Classification) ->
 /// The outcome of one attempt.
 struct AttemptOutcome {
     verdict: Verdict,
+    /// The end of the call, unless it is refused.
+    end: CallEnd,
     usage: Option<Usage>,
     readings: Vec<LimitReading>,
     handover: Option<Arc<TicketHandover>>,

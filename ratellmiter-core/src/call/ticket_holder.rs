@@ -8,6 +8,7 @@ use super::{
     stream_item::StreamItem,
 };
 use crate::{
+    engine::call_state::CallEnd,
     judge::{LimitReading, Verdict},
     limiter::Ticket,
     providers::usage::Usage,
@@ -49,6 +50,11 @@ impl TicketHolder {
         self.end.usage = Usage::of_both(self.end.usage, usage);
     }
 
+    /// Records the end that the response before the first item shows.
+    pub(super) fn set_end(&mut self, end: CallEnd) {
+        self.end.call_end = end;
+    }
+
     /// Records an item. A refusal ends the call.
     pub(super) fn observe_item(&mut self, item: StreamItem) {
         self.last_had_usage = item.usage.is_some();
@@ -59,7 +65,8 @@ impl TicketHolder {
                 self.end.refusal = Some(verdict);
                 self.finish();
             }
-            Some(_) => self.end.failed = true,
+            Some(_) if self.end.call_end == CallEnd::Succeeded => self.end.call_end = CallEnd::Failed,
+            Some(_) => {}
         }
     }
 

@@ -10,7 +10,7 @@ use crate::{
     engine::{budgets::reservation::Reservation, call_id::CallId, congestion::backoff::Pauses},
     limits::{
         cost::TokenEstimate,
-        request::{Priority, RejectReason},
+        request::{Priority, RejectReason, Rejected},
     },
 };
 
@@ -25,6 +25,18 @@ pub(crate) struct Request {
     pub(crate) deadline: Option<Duration>,
     /// Longest queue, this call included, that it joins.
     pub(crate) max_queue: Option<u32>,
+}
+
+/// The end of a call that is not queued again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CallEnd {
+    Succeeded,
+    /// The server may have worked on the request before the call failed, so its reservation is kept.
+    Failed,
+    /// The server found the request invalid, or the transport failed before a response. No tokens are charged.
+    Uncharged,
+    /// The server refused the request because a quota is exhausted. It is charged as other refusals are.
+    QuotaExhausted,
 }
 
 /// The end of a call's wait.
@@ -51,8 +63,10 @@ pub(crate) struct RefusalHistory {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct CallState {
     pub(crate) cost: TokenEstimate,
-    /// Time that it may still spend in the queue.
-    pub(crate) wait_left: Option<Duration>,
+    /// Longest total time in the queue, over all attempts.
+    pub(crate) max_wait: Option<Duration>,
+    /// Time that a call with a wait limit has spent in the queue for earlier attempts.
+    pub(crate) waited: Duration,
     pub(crate) deadline: Option<Duration>,
     /// End of its wait, while it is queued.
     pub(crate) expiry: Option<Expiry>,
@@ -80,16 +94,41 @@ impl Request {
     /// Returns the state of a call with these options.
     pub(super) fn state(&self) -> CallState {
         let Self { cost, max_wait, deadline, .. } = *self;
-        CallState { cost, wait_left: max_wait, deadline, ..CallState::default() }
+        CallState { cost, max_wait, deadline, ..CallState::default() }
     }
 }
 
 impl CallState {
     /// Returns the end of the call's wait if it is queued now, or `None` if it may wait for any time.
     pub(super) fn next_expiry(&self, now: Duration) -> Option<Expiry> {
-        let by_wait = self.wait_left.map(|left| Expiry { at: now.saturating_add(left), reason: RejectReason::MaxWait });
+        let left = self.max_wait.map(|max| max.saturating_sub(self.waited));
+        let by_wait = left.map(|left| Expiry { at: now.saturating_add(left), reason: RejectReason::MaxWait });
         let by_deadline = self.deadline.map(|at| Expiry { at, reason: RejectReason::Deadline });
         by_wait.into_iter().chain(by_deadline).min_by_key(|expiry| expiry.at)
+    }
+
+    /// Adds the `time` of an attempt in the queue, if the wait is limited.
+    pub(super) fn add_wait(&mut self, time: Duration) {
+        if self.max_wait.is_some() || self.deadline.is_some() {
+            self.waited += time;
+        }
+    }
+
+    /// Returns the rejection of the call, which is queued for the present attempt for a time of `queued`.
+    pub(super) fn rejected(
+        &self,
+        now: Duration,
+        queued: Duration,
+        reason: RejectReason,
+        estimated_wait: Duration,
+    ) -> Rejected {
+        let waited = self.waited + queued;
+        let allowed_wait = match reason {
+            RejectReason::MaxWait => self.max_wait,
+            RejectReason::Deadline => self.deadline.map(|deadline| (waited + deadline).saturating_sub(now)),
+            RejectReason::MaxQueue => None,
+        };
+        Rejected { reason, waited, allowed_wait, estimated_wait }
     }
 }
 

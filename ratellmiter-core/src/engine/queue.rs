@@ -48,9 +48,8 @@ impl QueuePosition {
         Self { rank: 0, id }
     }
 
-    /// Returns `true` for a refused call that is sent before all others, `false` for one that alone is concerned by its refusal.
-    #[cfg(all(test, feature = "redis"))]
-    pub(crate) fn is_before_others(self) -> bool {
+    /// Returns `true` for a refused call that is sent before all others.
+    pub(crate) fn is_refused(self) -> bool {
         self.rank == 0
     }
 

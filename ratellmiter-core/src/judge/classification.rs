@@ -32,6 +32,13 @@ pub(crate) enum Basis {
     Error,
 }
 
+impl Basis {
+    /// Returns the status of the failed response that an error contains, or `None` if it is not known.
+    pub(crate) fn status(self) -> Option<u16> {
+        if let Self::Response(status) = self { Some(status) } else { None }
+    }
+}
+
 /// A verdict on an error, and the status of the failed response that the error contains.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[allow(unnameable_types)] // A part of private traits.

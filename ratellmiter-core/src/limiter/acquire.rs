@@ -13,7 +13,7 @@ use super::{Limiter, Ticket};
 use crate::{
     engine::{call_state::Request, queue::QueuePosition},
     limiter::driver::{State, Waiter},
-    limits::request::Rejected,
+    limits::{cost::TokenEstimate, request::Rejected},
 };
 
 /// Future of a ticket, or of a ticket or a rejection. [`wait`](Self::wait) blocks the thread instead.
@@ -35,6 +35,8 @@ pub struct Acquire<T = Ticket> {
     request: Option<Box<Request>>,
     /// Position in the queue, once the call is queued.
     position: Option<QueuePosition>,
+    /// Position of a refused call that was rejected. It gets it back if its output cannot be a rejection.
+    rejected: Option<QueuePosition>,
     output: PhantomData<fn() -> T>,
 }
 
@@ -47,7 +49,7 @@ pub trait AcquireOutput: sealed::Sealed + Sized {
 
 impl AcquireOutput for Ticket {
     fn from_result(result: Result<Ticket, Rejected>) -> Option<Self> {
-        // A rejected call had limits on waiting before it was refused. It is requested again without them.
+        // A rejected call had limits on waiting before it was refused. It is queued again without them.
         result.ok()
     }
 }
@@ -74,7 +76,7 @@ impl Acquire {
 
 impl<T> Acquire<T> {
     pub(crate) fn new(limiter: &Limiter, request: Option<Box<Request>>, position: Option<QueuePosition>) -> Self {
-        Self { limiter: limiter.clone(), request, position, output: PhantomData }
+        Self { limiter: limiter.clone(), request, position, rejected: None, output: PhantomData }
     }
 
     /// Changes the output. The call keeps its place in the queue.
@@ -84,17 +86,29 @@ impl<T> Acquire<T> {
 
     /// Returns `true` if the call is expected to get its ticket within its limits, or is not queued.
     pub(crate) fn is_in_time(&self) -> bool {
+        let Some(position) = self.position else { return true };
         let mut state = self.limiter.0.lock();
         let now = state.clock.now();
-        self.position.is_none_or(|position| state.scheduler.is_in_time(now, position))
+        let is_rejected = matches!(state.results.get(&position.id), Some(Err(_)));
+        !is_rejected && state.scheduler.is_in_time(now, position)
     }
 
     /// Returns the result if there is one, or stores `waiter` to be woken.
     fn poll_ticket(&mut self, waiter: impl FnOnce() -> Waiter) -> Option<Result<Ticket, Rejected>> {
-        let Self { limiter, request, position, .. } = self;
+        let Self { limiter, request, position, rejected, .. } = self;
+        let mut oversized = None;
         let poll = |state: &mut State, now| {
+            if let Some(refused) = rejected.take() {
+                state.scheduler.readmit(now, refused, waiter());
+                *position = Some(refused);
+                return None;
+            }
             let Some(queued) = *position else {
                 let request = request.as_deref().unwrap_or(&Request::PLAIN);
+                if request.cost != TokenEstimate::UNKNOWN && !state.warnings.oversized {
+                    oversized = state.scheduler.oversized(request.cost);
+                    state.warnings.oversized = oversized.is_some();
+                }
                 if let Some(grant) = state.scheduler.try_request(now, request) {
                     return Some(Ok(grant));
                 }
@@ -108,7 +122,7 @@ impl<T> Acquire<T> {
             };
             let result = state.results.remove(&queued.id);
             if result.is_some() {
-                *position = None;
+                *rejected = position.take().filter(|queued| queued.is_refused() && matches!(result, Some(Err(_))));
             } else if let Some(payload) = state.scheduler.payload(queued) {
                 let waiter = waiter();
                 if !matches!((&*payload, &waiter), (Waiter::Task(old), Waiter::Task(new)) if old.will_wake(new)) {
@@ -117,8 +131,11 @@ impl<T> Acquire<T> {
             }
             result
         };
-        let result = limiter.0.update_as_waiter(poll)?;
-        Some(result.map(|grant| Ticket::new(limiter, grant)).inspect_err(|_| *request = None))
+        let result = limiter.0.update_as_waiter(poll);
+        if let Some(oversized) = oversized {
+            limiter.warn_oversized(oversized);
+        }
+        Some(result?.map(|grant| Ticket::new(limiter, grant)).inspect_err(|_| *request = None))
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     engine::{budgets::BudgetStatuses, lease::FleetStatus, scheduler::Scheduler},
-    limiter::driver::Waiter,
+    limiter::{clock::Clock, driver::Waiter},
     log::row::BudgetStatus,
 };
 
@@ -26,7 +26,7 @@ pub struct Snapshot {
     /// Adapted limit of calls in flight, or `None` while the configured one applies.
     pub adapted_in_flight: Option<f64>,
     /// End of the pause after a refusal, or `None` without a pause. The canary or the probe that follows is part of the
-    /// pause.
+    /// pause. Never before the time of the snapshot: it is that time while the end is not known.
     pub paused_until: Option<Instant>,
     /// Time until the queue is empty if no more calls join it and none is refused.
     pub estimated_drain: Duration,
@@ -39,13 +39,16 @@ impl Snapshot {
     pub(super) fn of(scheduler: &mut Scheduler<Waiter>, now: Duration) -> Self {
         scheduler.advance_to(now);
         let gauges = scheduler.gauges(now);
+        let queued = scheduler.queue_length();
+        // Without queued calls, a pause that is over waits for a call that is sent at once.
+        let remaining_pause = gauges.paused_for.filter(|left| !left.is_zero() || queued > 0);
         Self {
-            queued: scheduler.queue_length(),
+            queued,
             in_flight: gauges.in_flight,
             rate_per_second: gauges.rate,
             adapted_rate_per_second: gauges.learned_rate,
             adapted_in_flight: gauges.learned_in_flight,
-            paused_until: gauges.paused_for.map(|left| Instant::now() + left),
+            paused_until: remaining_pause.map(|left| Clock::reading() + left),
             estimated_drain: gauges.time_left.unwrap_or_default(),
             fleet: gauges.fleet,
             budgets: gauges.budgets,

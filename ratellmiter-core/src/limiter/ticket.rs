@@ -8,13 +8,14 @@ use std::{
 
 use super::{Acquire, Limiter};
 use crate::{
-    engine::call_id::Grant,
+    engine::{call_id::Grant, call_state::CallEnd},
     judge::{LimitKind, LimitReading, Verdict},
     limiter::driver::{State, Waiter},
     providers::{limit_headers::readings, usage::Usage},
 };
 
 /// Permission to send one call. End it with [`finish`](Self::finish), [`finish_with_usage`](Self::finish_with_usage),
+/// [`finish_failed`](Self::finish_failed) or [`finish_uncharged`](Self::finish_uncharged) after an error,
 /// [`requeue_after`](Self::requeue_after) after a refusal, or [`cancel`](Self::cancel) if the call was not sent.
 ///
 /// Dropping a ticket releases its place in flight. Its part of the rate stays used, because the server counts a request that
@@ -33,26 +34,46 @@ impl Ticket {
 
     /// Ends the call without usage. Its reservation of token budgets stays charged.
     pub fn finish(self) {
-        self.settle(false, None, &[]);
+        self.settle(CallEnd::Succeeded, None, &[]);
     }
 
     /// Ends the call with its usage. The difference to its reservation is refunded or charged, by the rules of the provider.
     pub fn finish_with_usage(self, usage: impl Into<Usage>) {
-        self.settle(false, Some(usage.into()), &[]);
+        self.settle(CallEnd::Succeeded, Some(usage.into()), &[]);
     }
 
-    /// Ends the call with an error other than a refusal. As [`finish`](Self::finish), and the log counts it as failed.
+    /// Ends the call with an error other than a refusal, after which the server may have charged it. As
+    /// [`finish`](Self::finish), and the log counts it as failed.
     pub fn finish_failed(self) {
-        self.settle(true, None, &[]);
+        self.settle(CallEnd::Failed, None, &[]);
+    }
+
+    /// Ends the call with an error that the provider does not charge: a status of 4xx other than 408, 409 and 429, or a failed
+    /// connection. Its tokens are refunded at once. Its part of the rate stays used, and the log counts it as failed.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use ratellmiter_core::{Limiter, Limits};
+    ///
+    /// let limiter = Limiter::new(Limits::per_minute(300).tokens_per_minute(30_000));
+    /// let ticket = limiter.acquire_tokens(20_000, 500).await;
+    /// // ... the server answers 400: the prompt is too long for the model ...
+    /// ticket.finish_uncharged();
+    /// assert_eq!(limiter.snapshot().budgets().next().unwrap().taken, 0);
+    /// # }
+    /// ```
+    pub fn finish_uncharged(self) {
+        self.settle(CallEnd::Uncharged, None, &[]);
     }
 
     /// Ends the call. `readings` are the limits shown by the headers of its response.
-    pub(crate) fn settle(mut self, failed: bool, usage: Option<Usage>, readings: &[LimitReading]) {
+    pub(crate) fn settle(mut self, end: CallEnd, usage: Option<Usage>, readings: &[LimitReading]) {
+        let has_failed = end != CallEnd::Succeeded;
         let ended = self.end(|state, now, grant| {
             let headers = state.scheduler.apply_headers(now, &grant, readings);
-            let is_without_usage = !failed && usage.is_none() && state.scheduler.has_no_estimate(&grant);
-            let is_warning_due = !failed && state.warnings.count_call(is_without_usage);
-            (is_warning_due, headers, state.scheduler.finish(now, grant, failed, usage))
+            let is_without_usage = !has_failed && usage.is_none() && state.scheduler.has_no_estimate(&grant);
+            let is_warning_due = !has_failed && state.warnings.count_call(is_without_usage);
+            (is_warning_due, headers, state.scheduler.finish(now, grant, end, usage))
         });
         let (is_warning_due, headers, usage) = ended.unwrap_or((false, true, true));
         self.limiter.warn_implausible(headers, usage);
@@ -156,15 +177,15 @@ impl Ticket {
     #[must_use]
     pub fn retry_after_failure(self, hint: Option<Duration>) -> Option<Acquire> {
         let max_retries = self.limiter.call_settings().transient_attempts();
-        self.retry_transient(hint, max_retries)
+        self.retry_transient(hint, max_retries, CallEnd::Failed)
     }
 
-    /// Ends a call that failed transiently. Returns `None` if it is not sent again, of which `max_retries` is the maximum.
-    pub(crate) fn retry_transient(mut self, hint: Option<Duration>, max_retries: u32) -> Option<Acquire> {
+    /// Ends an attempt that failed transiently with `end`. Returns `None` if the call is not sent again, at most `max_retries` times.
+    pub(crate) fn retry_transient(mut self, hint: Option<Duration>, max_retries: u32, end: CallEnd) -> Option<Acquire> {
         // The first poll of the future replaces this waker.
         let waiter = Waiter::Task(Waker::noop().clone());
         let position =
-            self.end(|state, now, grant| state.scheduler.retry_transient(now, grant, hint, max_retries, waiter));
+            self.end(|state, now, grant| state.scheduler.retry_transient(now, grant, end, hint, max_retries, waiter));
         position.flatten().map(|position| Acquire::new(&self.limiter, None, Some(position)))
     }
 

@@ -1,6 +1,7 @@
 //! Warnings of a limiter, each logged at most once.
 
 use super::Limiter;
+use crate::engine::budgets::reservation::OversizedEstimate;
 
 /// Calls in a row without an estimate and without usage after which a warning is logged.
 const WARN_AFTER_CALLS_WITHOUT_USAGE: u8 = 20;
@@ -10,6 +11,8 @@ const WARN_AFTER_CALLS_WITHOUT_USAGE: u8 = 20;
 pub(crate) struct Warnings {
     /// An implausible header or usage was logged.
     implausible: bool,
+    /// An estimate that is larger than a budget was logged.
+    pub(super) oversized: bool,
     /// Calls in a row without an estimate and without usage, at most [`WARN_AFTER_CALLS_WITHOUT_USAGE`].
     calls_without_usage: u8,
 }
@@ -50,6 +53,19 @@ impl Limiter {
                 "the rate-limit headers show less than a hundredth of the configured limit and are ignored"
             );
         }
+    }
+
+    /// Logs the first estimate that is larger than a whole budget.
+    pub(super) fn warn_oversized(&self, oversized: OversizedEstimate) {
+        let model = self.0.lock().scheduler.model().to_owned();
+        let OversizedEstimate { kind, estimate, limit } = oversized;
+        tracing::warn!(
+            model,
+            "a call is estimated at {estimate} {unit}, more than the whole budget of {limit} {unit} a {period}: it is charged \
+             the whole budget, and waits until no other call is charged to it. Lower the estimate or raise the limit",
+            unit = kind.unit(),
+            period = kind.period(),
+        );
     }
 
     /// Logs that calls with token limits have neither an estimate nor usage.

@@ -20,6 +20,7 @@ use crate::limits::cost::TokenEstimate;
 /// let ticket = limiter.acquire_with(options).await.expect("the queue is empty");
 /// let rejected = limiter.acquire_with(options).await.expect_err("the next ticket is due in ten seconds");
 /// assert_eq!(rejected.reason, RejectReason::MaxWait);
+/// assert_eq!(rejected.estimated_wait, Duration::from_secs(10));
 /// # ticket.finish();
 /// # }
 /// ```
@@ -115,13 +116,22 @@ impl Priority {
 pub struct Rejected {
     /// The bound.
     pub reason: RejectReason,
-    /// The estimated time the call would have spent queued.
+    /// The time the call has spent queued, over all its attempts. Zero if it was rejected when it asked for its ticket.
+    pub waited: Duration,
+    /// The time the call was allowed to spend queued: its maximum wait, or the time until its deadline. `None` if the bound
+    /// is the length of the queue.
+    pub allowed_wait: Option<Duration>,
+    /// The estimated time from the rejection until the call would have been sent.
     pub estimated_wait: Duration,
 }
 
 impl fmt::Display for Rejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "rejected: {}; estimated wait {}", self.reason, Rounded(self.estimated_wait))
+        write!(f, "rejected: {}", self.reason)?;
+        if let Some(allowed) = self.allowed_wait {
+            write!(f, "; waited {} of {}", Rounded(self.waited), Rounded(allowed))?;
+        }
+        write!(f, "; estimated further wait {}", Rounded(self.estimated_wait))
     }
 }
 

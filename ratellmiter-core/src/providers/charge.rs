@@ -27,6 +27,12 @@ impl TokenCharge {
     }
 }
 
+/// Returns `true` if no provider charges tokens for a response with this status, because the server rejected the request
+/// before it worked on it. Timeouts, conflicts and refusals are not among them.
+pub(crate) fn is_uncharged(status: u16) -> bool {
+    (400..500).contains(&status) && !matches!(status, 408 | 409 | 429)
+}
+
 impl Provider {
     /// Returns the charge for a call of `input` tokens and at most `output` tokens when it is sent.
     ///

@@ -7,7 +7,11 @@ use std::{
 
 use super::{Answer, Client, Size};
 use crate::{
-    engine::{call_id::Grant, call_state::Request, scheduler::Scheduler},
+    engine::{
+        call_id::Grant,
+        call_state::{CallEnd, Request},
+        scheduler::Scheduler,
+    },
     limits::{Limits, cost::TokenEstimate},
     log::row::Row,
     providers::{limit_headers::readings, usage::Usage},
@@ -78,7 +82,7 @@ impl Client for SchedulerClient {
         if let Answer::Failed { .. } = answer {
             let retries = self.scheduler.limits().transient_attempts;
             // A call that is not sent again is lost.
-            let _ = self.scheduler.retry_transient(now, grant, None, retries, call);
+            let _ = self.scheduler.retry_transient(now, grant, CallEnd::Failed, None, retries, call);
             return;
         }
         let Some(verdict) = answer.verdict() else {
@@ -86,7 +90,7 @@ impl Client for SchedulerClient {
                 Answer::Finished { usage, .. } if usage != Usage::default() => Some(usage),
                 _ => None,
             };
-            self.scheduler.finish(now, grant, false, usage);
+            self.scheduler.finish(now, grant, CallEnd::Succeeded, usage);
             return;
         };
         let place = self.scheduler.requeue(now, grant, &verdict, call);

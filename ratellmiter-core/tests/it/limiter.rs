@@ -288,6 +288,22 @@ async fn snapshot_reports_queue_and_estimated_drain() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn end_of_pause_in_snapshot_is_never_past() {
+    let limiter = Limiter::new(per_minute(600));
+    let refused = limiter.acquire().await.requeue_after(Some(Duration::from_secs(2)));
+    let until = limiter.snapshot().paused_until.unwrap();
+    let left = until.saturating_duration_since(Instant::now().into_std());
+    assert!((millis(2000)..millis(2600)).contains(&left), "by the clock of the runtime: {left:?}");
+    drop(refused);
+    for _ in 0..40 {
+        sleep(millis(100)).await;
+        let snapshot = limiter.snapshot();
+        assert!(snapshot.paused_until.is_none_or(|until| until >= Instant::now().into_std()), "{snapshot:?}");
+    }
+    assert_eq!(limiter.snapshot().paused_until, None, "the next call is sent at once");
+}
+
+#[tokio::test(start_paused = true)]
 async fn idle_limiter_keeps_no_timer() {
     let limiter = Limiter::new(per_minute(1));
     limiter.acquire().await.finish();

@@ -1,4 +1,4 @@
-//! Implausible headers and usage cause one warning each and do not stall calls.
+//! Implausible headers and usage, and estimates above a budget, cause one warning each.
 
 use ratellmiter_core::{Limiter, Limits};
 
@@ -40,4 +40,22 @@ async fn implausible_headers_and_usage_warn_once() {
     assert_eq!(warned.lines().count(), 2, "{warned}");
     assert!(warned.lines().next().unwrap().contains("less than a hundredth of the configured limit"), "{warned}");
     assert!(warned.lines().nth(1).unwrap().contains("more than a hundred times the tokens"), "{warned}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn estimate_larger_than_budget_warns_once_with_both_numbers() {
+    if !is_alone("implausible::estimate_larger_than_budget_warns_once_with_both_numbers") {
+        return;
+    }
+    let warnings = Warnings::default();
+    tracing::subscriber::set_global_default(warnings.clone()).unwrap();
+    let limiter = limiter();
+    limiter.acquire_tokens(500_000, 100_000).await.finish();
+    assert_eq!(warnings.said(), "", "it is the whole budget");
+    for _ in 0..3 {
+        limiter.acquire_tokens(700_000, 100_000).await.finish_uncharged();
+    }
+    let warned = warnings.said();
+    assert_eq!(warned.lines().count(), 1, "{warned}");
+    assert!(warned.contains("800000 tokens") && warned.contains("600000 tokens a minute"), "{warned}");
 }

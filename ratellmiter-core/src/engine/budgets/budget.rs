@@ -10,10 +10,10 @@ pub(crate) use crate::engine::budgets::budget::lease::BudgetLease;
 
 use crate::{
     engine::{
-        budgets::budget::lease::DetachedDay,
+        budgets::{budget::lease::DetachedDay, forecast::BudgetForecast},
         congestion::adaptive::AdaptiveLimit,
         pace::{
-            gcra::Gcra,
+            gcra::{Gcra, nanos},
             server_limit::{Configured, ServerLimit},
             sliding_window::SlidingWindow,
         },
@@ -33,8 +33,8 @@ const DAY: Duration = Duration::from_hours(24);
 pub(crate) const MIN_USAGE_SPAN: Duration = Duration::from_secs(5);
 /// An adapted budget is at least the configured one divided by this.
 pub(crate) const FLOOR_DIVISOR: u32 = 100;
-/// The longest estimated wait.
-const MAX_WAIT_ESTIMATE: Duration = Duration::from_hours(24 * 365);
+/// The smallest share of a leased budget, for estimates.
+const MIN_SHARE: f64 = 1e-3;
 
 #[derive(Debug)]
 pub(crate) struct Budget {
@@ -234,20 +234,26 @@ impl Budget {
         self.pace < self.limit && self.pace.get() == self.server_limit.pace(now, self.limit.get())
     }
 
-    /// Returns the estimated time until a call is sent, if the calls before it have the expected charge `before`, and all of them
-    /// have the maximum charge `maximum`.
-    #[allow(clippy::cast_precision_loss)] // An estimate.
-    pub(crate) fn time_for(&self, now: Duration, before: u64, maximum: u64) -> Duration {
-        let share = self.lease.map_or(1.0, |lease| lease.share.max(1e-3));
-        let minutes = before as f64 / (self.pace.get() as f64 * share);
-        let charged_in = Duration::try_from_secs_f64(minutes * 60.0).unwrap_or(MAX_WAIT_ESTIMATE);
-        let paced = if self.is_of_day() { Duration::ZERO } else { self.scheduled().saturating_sub(now) + charged_in };
-        let limit = self.max_usage().max(1);
-        let width = if self.is_of_day() { DAY } else { MINUTE };
-        let rounds = u32::try_from(maximum.saturating_sub(1) / limit).unwrap_or(u32::MAX);
-        let frees_at = self.lease.map_or(Duration::ZERO, |lease| lease.frees_at);
-        let room = self.window.due(maximum.min(limit), limit).max(frees_at).saturating_sub(now);
-        paced.max(room.saturating_add(width.saturating_mul(rounds))).min(MAX_WAIT_ESTIMATE)
+    /// Returns a view of the budget that is run ahead of time, for estimates.
+    #[allow(clippy::cast_precision_loss)]
+    pub(super) fn forecast(&self) -> BudgetForecast<'_> {
+        let share = self.lease.map_or(1.0, |lease| lease.share.max(MIN_SHARE));
+        let meter = self.meter.as_ref().map(|meter| {
+            let meter = meter.forecast().scaled(share);
+            match self.server_limit.rises_at() {
+                Some(at) => {
+                    meter.with_rise(nanos(at), self.adapted_pace().min(self.server_limit.limit(self.limit.get())))
+                }
+                None => meter,
+            }
+        });
+        BudgetForecast {
+            kind: self.kind,
+            meter,
+            window: self.window.forecast(self.max_usage()),
+            credit: self.refund_credit,
+            frees_at: self.lease.map_or(0, |lease| nanos(lease.frees_at)),
+        }
     }
 
     /// Returns when a throttle by headers ends, or `None` if there is none.
@@ -288,11 +294,15 @@ impl Budget {
         row::BudgetStatus { meter: self.kind, limit, taken: self.window.total(now), others, learned: adapted }
     }
 
-    /// Sets the pace to the lowest of the adapted or leased one and that of response headers.
+    /// Returns the adapted or leased budget a minute.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // The cast saturates.
+    fn adapted_pace(&self) -> u64 {
+        self.lease.map_or_else(|| self.adaptive.allowed() as u64, |lease| lease.pace)
+    }
+
+    /// Sets the pace to the lowest of the adapted or leased one and that of response headers.
     fn apply_limits(&mut self, now: Duration) {
-        let adapted = self.lease.map_or_else(|| self.adaptive.allowed() as u64, |lease| lease.pace);
-        let pace = adapted.min(self.server_limit.pace(now, self.limit.get()));
+        let pace = self.adapted_pace().min(self.server_limit.pace(now, self.limit.get()));
         let pace = NonZeroU64::new(pace).unwrap_or(NonZeroU64::MIN);
         if pace != self.pace {
             self.pace = pace;

@@ -8,6 +8,7 @@ pub(crate) mod budget;
 pub(crate) mod estimate;
 #[cfg(feature = "redis")]
 mod exchange;
+pub(crate) mod forecast;
 pub(crate) mod reservation;
 
 use std::time::Duration;
@@ -19,6 +20,7 @@ use crate::{
             estimate::{Estimate, Ratio},
             reservation::{Reservation, equal_share},
         },
+        call_state::CallEnd,
         congestion::adaptive::AdaptiveLimit,
     },
     judge::{LimitKind, LimitReading, LimitUnit, Period},
@@ -186,6 +188,23 @@ impl Budgets {
         }
     }
 
+    /// Ends a call that was sent at `at`. Returns `false` if its usage is implausible.
+    pub(crate) fn end(
+        &mut self,
+        now: Duration,
+        at: Duration,
+        reservation: &Reservation,
+        end: CallEnd,
+        usage: Option<Usage>,
+    ) -> bool {
+        match (usage, end) {
+            (None, CallEnd::Uncharged) => self.refund_failed(now, at, reservation),
+            (None, CallEnd::QuotaExhausted) => self.refuse(now, at, reservation),
+            (usage, _) => return self.finish(now, at, reservation, usage),
+        }
+        true
+    }
+
     /// Settles the charge of a call that was sent at `at` by its usage. Returns `false` if the usage is implausible.
     pub(crate) fn finish(
         &mut self,
@@ -238,7 +257,17 @@ impl Budgets {
 
     /// Refunds the charge of a refused call that was sent at `at`, unless the contract keeps it.
     pub(crate) fn refuse(&mut self, now: Duration, at: Duration, reservation: &Reservation) {
-        let kept = self.contract.refused(reservation.maximum);
+        self.release(now, at, reservation, self.contract.refused(reservation.maximum));
+    }
+
+    /// Refunds the tokens of a failed call that was sent at `at` and is not charged. Its request stays counted, unless the
+    /// contract does not count refused requests either.
+    fn refund_failed(&mut self, now: Duration, at: Duration, reservation: &Reservation) {
+        self.release(now, at, reservation, TokenCharge::default());
+    }
+
+    /// Refunds the charge of a call except for the tokens of the units of which some are `kept`.
+    fn release(&mut self, now: Duration, at: Duration, reservation: &Reservation, kept: TokenCharge) {
         for budget in self.all.iter_mut().filter(|budget| reservation.has_charged(budget.kind)) {
             let is_refunded = if budget.kind.is_of_tokens() {
                 budget.amount_of(&kept) == 0
@@ -304,27 +333,6 @@ impl Budgets {
             plausible &= budget.apply_header(now, at, reading, rounded);
         }
         plausible
-    }
-
-    /// Returns the estimated time until the last of `calls` calls is sent. `first` contains the reservations of the first ones;
-    /// later calls count as their mean.
-    pub(crate) fn time_for(&self, now: Duration, calls: u64, first: impl Iterator<Item = Reservation>) -> Duration {
-        if self.all.is_empty() {
-            return Duration::ZERO;
-        }
-        let reservations: Vec<_> = first.collect();
-        let known = reservations.len().max(1) as u64;
-        let last = reservations.last().copied().unwrap_or_default();
-        let total = |amount: &dyn Fn(&Reservation) -> u64| {
-            let sum: u64 = reservations.iter().map(amount).sum();
-            sum.saturating_add(sum / known * calls.saturating_sub(known))
-        };
-        let time = |budget: &Budget| {
-            let expected = total(&|reservation| budget.amount_of(&reservation.expected));
-            let before = expected.saturating_sub(budget.amount_of(&last.expected));
-            budget.time_for(now, before, total(&|reservation| budget.amount_of(&reservation.maximum)))
-        };
-        self.all.iter().map(time).max().unwrap_or_default()
     }
 
     /// Returns the status of the budgets.

@@ -43,6 +43,47 @@ impl Reservation {
     }
 }
 
+/// An estimate that is larger than a whole budget, both in the unit of the budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct OversizedEstimate {
+    pub(crate) kind: BudgetKind,
+    pub(crate) estimate: u64,
+    pub(crate) limit: u64,
+}
+
+/// The sum of several reservations.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct ReservationSum {
+    calls: u64,
+    expected: TokenCharge,
+    maximum: TokenCharge,
+}
+
+impl ReservationSum {
+    /// Adds a reservation.
+    pub(crate) fn add(&mut self, reservation: &Reservation) {
+        let sum = |one: TokenCharge, other: TokenCharge| TokenCharge {
+            input: one.input.saturating_add(other.input),
+            output: one.output.saturating_add(other.output),
+            total: one.total.saturating_add(other.total),
+        };
+        self.calls += 1;
+        self.expected = sum(self.expected, reservation.expected);
+        self.maximum = sum(self.maximum, reservation.maximum);
+    }
+
+    /// Returns the mean of the reservations.
+    pub(crate) fn mean(&self) -> Reservation {
+        let calls = self.calls.max(1);
+        let mean = |sum: TokenCharge| TokenCharge {
+            input: sum.input.div_ceil(calls),
+            output: sum.output.div_ceil(calls),
+            total: sum.total.div_ceil(calls),
+        };
+        Reservation { expected: mean(self.expected), maximum: mean(self.maximum), ..Reservation::default() }
+    }
+}
+
 impl Budgets {
     /// Returns the reservation of a call with this token estimate.
     pub(crate) fn reservation(&self, cost: TokenEstimate) -> Reservation {
@@ -78,6 +119,20 @@ impl Budgets {
             total: maximum(estimated.total, expected.total),
         };
         Reservation::new(estimated, expected, maximum, is_default)
+    }
+
+    /// Returns the first budget that is smaller than the charge by this token estimate alone, or `None` if there is none.
+    pub(crate) fn oversized(&self, cost: TokenEstimate) -> Option<OversizedEstimate> {
+        // Output that is charged as it is generated is not reserved.
+        let output = cost.output.filter(|_| !self.contract.is_produced()).unwrap_or_default();
+        let charge = self.contract.reserve(cost.input.unwrap_or_default(), output);
+        let tokens = self.all.iter().filter(|budget| budget.kind.is_of_tokens());
+        let all = tokens.map(|budget| OversizedEstimate {
+            kind: budget.kind,
+            estimate: budget.amount_of(&charge),
+            limit: budget.limit(),
+        });
+        all.into_iter().find(|oversized| oversized.estimate > oversized.limit)
     }
 
     /// Returns the default estimate by the usage of this process's calls, or `None` if too few calls have ended.

@@ -461,8 +461,14 @@ impl LocalControl {
         self.ramp.rate().min(f64::from(self.pace.get()) / 60.0)
     }
 
-    pub(super) fn time_for(&self, calls: u64) -> Duration {
-        self.ramp.time_for(calls)
+    /// Returns the ramp, for estimates.
+    pub(crate) fn ramp(&self) -> &RampState {
+        &self.ramp
+    }
+
+    /// Returns the time in flight after which a canary that is sent now counts as accepted.
+    pub(crate) fn canary_timeout(&self) -> Duration {
+        self.backoff.canary_timeout()
     }
 
     pub(super) fn episode(&self) -> u64 {
@@ -545,8 +551,7 @@ impl LocalControl {
         }
     }
 
-    #[cfg(test)]
-    pub(super) fn phase(&self) -> Phase {
+    pub(crate) fn phase(&self) -> Phase {
         self.phase
     }
 

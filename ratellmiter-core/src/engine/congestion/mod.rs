@@ -15,14 +15,12 @@ pub(crate) mod transient;
 
 use std::{num::NonZeroU32, time::Duration};
 
-#[cfg(test)]
-pub(crate) use crate::engine::congestion::local::Phase;
 #[cfg(feature = "redis")]
 pub(crate) use crate::engine::congestion::local::{
     FAILED_TEST_MEMORY, IGNORED_AGAIN_AFTER, MIN_LONG_EPISODE, MIN_USED_SHARE, MIN_WRONG_HINTS, SERIES_GAP,
     SERIES_GROWTH, SLOW_CALLS_PER_MINUTE, TEST_PAUSE,
 };
-pub(crate) use crate::engine::congestion::local::{LocalControl, REQUESTS, Resumption};
+pub(crate) use crate::engine::congestion::local::{LocalControl, Phase, REQUESTS, Resumption};
 
 use backoff::MAX_HINT;
 
@@ -261,6 +259,15 @@ impl CongestionControl {
         }
     }
 
+    /// Returns when the pause ends at the earliest, or `None` if there is no pause or a canary may end it at any time.
+    pub(crate) fn pause_ends_at(&self) -> Option<Duration> {
+        match (&self.lease, self.local.phase()) {
+            (Some(lease), _) => lease.pause_ends_at(),
+            (None, Phase::Paused { until }) => Some(until),
+            (None, _) => None,
+        }
+    }
+
     /// Returns when the canary counts as accepted, or `None` if this process has not sent it.
     pub(crate) fn canary_expires_at(&self) -> Option<Duration> {
         self.local.canary_expires_at()
@@ -282,9 +289,9 @@ impl CongestionControl {
         }
     }
 
-    /// Returns the time that `calls` calls take on the ramp.
-    pub(crate) fn time_for(&self, calls: u64) -> Duration {
-        if self.lease.is_some() { Duration::ZERO } else { self.local.time_for(calls) }
+    /// Returns the local control for reading, or `None` if the limiter is leased.
+    pub(crate) fn as_local(&self) -> Option<&LocalControl> {
+        if self.lease.is_some() { None } else { Some(&self.local) }
     }
 
     /// Applies the adapted limits and the `server_limit` of response headers, in calls a minute. Returns the pace in calls a

@@ -234,6 +234,11 @@ impl Lease {
         self.paused_until.map(|until| until.saturating_sub(now))
     }
 
+    /// Returns the end of the fleet's pause, or `None` if there is no pause or this process ends it by the canary.
+    pub(crate) fn pause_ends_at(&self) -> Option<Duration> {
+        self.paused_until.filter(|_| self.canary == Canary::None)
+    }
+
     /// Returns `true` if a lease was granted.
     pub(crate) fn is_known(&self) -> bool {
         self.terms.pace > 0.0

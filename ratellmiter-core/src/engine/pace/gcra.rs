@@ -5,6 +5,8 @@
 
 use std::{num::NonZeroU64, time::Duration};
 
+use crate::engine::pace::pacer_forecast::PacerForecast;
+
 const MINUTE_NANOS: u64 = 60_000_000_000;
 
 #[derive(Debug)]
@@ -30,6 +32,12 @@ impl Gcra {
     /// Returns when the next cost may be charged, whatever its amount, rounded up to the nanosecond.
     pub(crate) fn due(&self) -> Duration {
         Duration::from_nanos(self.tat().saturating_sub(self.tolerance()))
+    }
+
+    /// Returns a copy that is run ahead of time, for estimates.
+    #[allow(clippy::cast_precision_loss)] // An estimate.
+    pub(crate) fn forecast(&self) -> PacerForecast {
+        PacerForecast::of_meter(self.tat() as f64, MINUTE_NANOS as f64 / self.per_minute as f64, self.burst as f64)
     }
 
     /// Returns the theoretical arrival time in nanoseconds, rounded up.

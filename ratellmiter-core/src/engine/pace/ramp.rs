@@ -14,6 +14,8 @@ pub(crate) const IDLE_RESET: Duration = Duration::from_secs(2);
 /// After a pause: the start as a multiple of the start from idle, and the step as a multiple of the usual step.
 pub(crate) const RESUME_FACTOR: u32 = 3;
 pub(crate) const STEEP_FACTOR: u32 = 2;
+/// Longest time without calls that an estimate follows second by second.
+const MAX_STEPPED: Duration = Duration::from_secs(4);
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
 /// One call, in calls a minute times thousandths of the rate.
@@ -159,6 +161,12 @@ impl RampState {
         self.used += 1;
     }
 
+    /// Counts `calls` calls, the last of which was scheduled for `slot`.
+    pub(crate) fn count_calls(&mut self, slot: Duration, calls: u64) {
+        self.count(slot);
+        self.used += calls - 1;
+    }
+
     /// Takes back the count of a call that was not sent.
     pub(crate) fn uncount(&mut self) {
         self.used = self.used.saturating_sub(1);
@@ -170,23 +178,26 @@ impl RampState {
         self.per_minute as f64 * f64::from(self.level) / UNIT as f64
     }
 
-    /// Returns the time that `calls` calls take from the start of a second, if every second is used in full.
-    #[allow(clippy::cast_precision_loss)] // Only for display and estimates.
-    pub(crate) fn time_for(&self, calls: u64) -> Duration {
-        let step = self.settings.map_or(FULL_RATE, |ramp| ramp.step);
-        let per_second = self.per_minute as f64 / 60.0;
-        let (mut level, mut left, mut seconds) = (self.level, calls as f64, 0.0);
-        while level < FULL_RATE {
-            let carried = per_second * f64::from(level) / f64::from(FULL_RATE);
-            if left <= carried {
-                break;
-            }
-            left -= carried;
-            seconds += 1.0;
-            level = (level + step).min(FULL_RATE);
+    /// Returns the number of calls that this second may still carry, or `None` at the full rate.
+    pub(crate) fn room(&self) -> Option<u64> {
+        (self.level < FULL_RATE).then(|| self.allowed.saturating_sub(self.used))
+    }
+
+    /// Returns the time until the full rate if every second is used in full.
+    pub(crate) fn time_to_full(&self) -> Duration {
+        let steps = self.settings.map_or(0, |ramp| (FULL_RATE - self.level).div_ceil(ramp.step.max(1)));
+        SECOND * (steps + 1)
+    }
+
+    /// Advances to `now`, as in seconds in which calls were queued but none was sent for the ramp. Seconds of a long time that
+    /// leave the state as it is are skipped, for estimates.
+    pub(crate) fn skip_to(&mut self, now: Duration) {
+        if self.ramps_from_idle && now > self.second + MAX_STEPPED {
+            self.advance_to(self.second + 2 * SECOND, true);
+            let seconds = now.saturating_sub(self.second).as_secs();
+            self.second += Duration::from_secs(seconds);
         }
-        seconds += left / (per_second * f64::from(level) / f64::from(FULL_RATE));
-        Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+        self.advance_to(now, true);
     }
 
     fn start_second(&mut self, at: Duration) {

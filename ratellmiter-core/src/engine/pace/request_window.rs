@@ -6,7 +6,7 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use crate::engine::pace::sliding_window::SlidingWindow;
+use crate::engine::pace::{sliding_window::SlidingWindow, window_forecast::WindowForecast};
 
 /// Calls that are sent within this time are one entry.
 const RESOLUTION: Duration = Duration::from_millis(1);
@@ -39,6 +39,16 @@ impl RequestWindow {
     /// Returns when the next call is within both limits.
     pub(crate) fn due(&self) -> Duration {
         self.second.due(1, self.per_second).max(self.minute.due(1, self.per_minute))
+    }
+
+    /// Returns a view of the minute that is run ahead of time. The limit of a second only delays calls after late timers.
+    pub(crate) fn forecast(&self) -> WindowForecast<'_> {
+        self.minute.forecast(self.per_minute)
+    }
+
+    /// Returns the ages of the last `calls` calls of the last minute, newest first, with the number of calls of that age.
+    pub(crate) fn newest(&self, now: Duration, calls: u64) -> impl Iterator<Item = (Duration, u64)> {
+        self.minute.newest(now, calls)
     }
 
     /// Returns the number of calls of the last minute that were sent after `at`.

@@ -5,7 +5,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use crate::engine::pace::gcra::nanos;
+use crate::engine::pace::{gcra::nanos, window_forecast::WindowForecast};
 
 /// Amounts charged in any half-open interval of length `width`.
 ///
@@ -21,10 +21,10 @@ pub(crate) struct SlidingWindow {
     total: u64,
 }
 
-#[derive(Debug)]
-struct WindowEntry {
-    expires_at: u64,
-    amount: u64,
+#[derive(Debug, Clone, Copy)]
+pub(super) struct WindowEntry {
+    pub(super) expires_at: u64,
+    pub(super) amount: u64,
 }
 
 impl SlidingWindow {
@@ -126,6 +126,23 @@ impl SlidingWindow {
     /// Returns when the oldest entry was charged, at the earliest when the limiter was created. `None` if there are no entries.
     pub(crate) fn since(&self) -> Option<Duration> {
         self.entries.front().map(|entry| Duration::from_nanos(entry.expires_at.saturating_sub(self.width)))
+    }
+
+    /// Returns a view of the window that is run ahead of time against this `limit`, for estimates.
+    pub(crate) fn forecast(&self, limit: u64) -> WindowForecast<'_> {
+        WindowForecast::of_entries(self.width, limit, self.total, self.entries.iter())
+    }
+
+    /// Returns the ages of the last `amount`s charged, newest first, with the amounts of that age.
+    pub(crate) fn newest(&self, now: Duration, amount: u64) -> impl Iterator<Item = (Duration, u64)> {
+        let latest_expiry = nanos(now) + self.width;
+        let mut left = amount;
+        let entries = self.entries.iter().rev().map_while(move |entry| {
+            let part = left.min(entry.amount);
+            left -= part;
+            (part > 0).then_some((entry.expires_at, part))
+        });
+        entries.map(move |(expires_at, part)| (Duration::from_nanos(latest_expiry.saturating_sub(expires_at)), part))
     }
 
     /// Discards expired entries.

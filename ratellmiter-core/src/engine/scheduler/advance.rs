@@ -28,7 +28,7 @@ impl<W> Scheduler<W> {
         self.join_apart(now);
         while let Some((&position, queued)) = self.queue.first_key_value() {
             let waited = now.saturating_sub(queued.since);
-            let state = self.calls.get(position.id);
+            let mut state = self.calls.get(position.id);
             let reservation = self.budgets.reservation(state.cost);
             let scheduled = match (self.scheduled(), self.due(&reservation)) {
                 _ if !self.limits.enabled => now,
@@ -43,8 +43,8 @@ impl<W> Scheduler<W> {
             };
             let lateness = now.saturating_sub(scheduled);
             let slot = if lateness > MAX_LATENESS { now } else { scheduled };
-            let wait_left = state.wait_left.map(|left| left.saturating_sub(waited));
-            let state = CallState { wait_left, expiry: None, reservation, ..state };
+            state.add_wait(waited);
+            let state = CallState { expiry: None, reservation, ..state };
             let grant = self.issue(position, slot, now, state);
             if lateness > lease::MAX_LATENESS_OF_SLOTS
                 && let Some(lease) = self.congestion.lease_mut()

@@ -11,6 +11,7 @@
 mod advance;
 #[cfg(feature = "redis")]
 pub(crate) mod exchange;
+mod forecast;
 mod leased;
 mod refusal;
 mod status;
@@ -21,9 +22,12 @@ use std::time::Duration;
 
 use crate::{
     engine::{
-        budgets::{Budgets, reservation::Reservation},
+        budgets::{
+            Budgets,
+            reservation::{OversizedEstimate, Reservation},
+        },
         call_id::{CallId, Grant},
-        call_state::{CallState, CallTable, Request},
+        call_state::{CallEnd, CallState, CallTable, Request},
         congestion::CongestionControl,
         lease::FleetStatus,
         pace::{
@@ -137,6 +141,11 @@ impl<W> Scheduler<W> {
         self.budgets.count_tokens() && self.calls.get(grant.id).cost == TokenEstimate::UNKNOWN
     }
 
+    /// Returns the first budget that is smaller than the estimate of a call, or `None` if there is none.
+    pub(crate) fn oversized(&self, cost: TokenEstimate) -> Option<OversizedEstimate> {
+        self.budgets.oversized(cost)
+    }
+
     pub(crate) fn set_model(&mut self, model: &str) {
         self.budgets.set_model(model);
     }
@@ -186,6 +195,12 @@ impl<W> Scheduler<W> {
         Ok(position)
     }
 
+    /// Queues a refused call again that was rejected but can wait for any time, without its options.
+    pub(crate) fn readmit(&mut self, now: Duration, rejected: QueuePosition, payload: W) {
+        self.advance_to(now);
+        self.push(now, rejected, CallState::default(), payload);
+    }
+
     /// Returns the payload of a queued call, or `None` if it is no longer queued.
     pub(crate) fn payload(&mut self, position: QueuePosition) -> Option<&mut W> {
         self.queue.get_mut(position).map(|queued| &mut queued.payload)
@@ -206,30 +221,36 @@ impl<W> Scheduler<W> {
         self.queue.remove(position, expiry).is_some()
     }
 
-    /// Removes the queued calls whose wait has expired, or will expire before a daily budget that other processes have used up is
-    /// free again, and passes each to `expired` with the estimate of its remaining wait.
+    /// Removes the queued calls whose wait has expired, or will expire before the pause ends or a daily budget that other processes
+    /// have used up is free again, and passes each to `expired` with the estimate of its remaining wait.
     pub(crate) fn expire(&mut self, now: Duration, mut expired: impl FnMut(CallId, Rejected, W)) {
-        let over = now.max(self.budgets.exhausted_until());
+        // A call whose wait expires at the end of the pause may still be sent then.
+        let pause =
+            self.congestion.pause_ends_at().map_or(Duration::ZERO, |at| at.saturating_sub(Duration::from_nanos(1)));
+        let over = now.max(self.budgets.exhausted_until()).max(pause);
         while let Some(position) = self.queue.pop_expiry(over) {
             self.advance_to(now);
             let estimated_wait = self.wait_of(now, position);
-            let expiry = self.calls.remove(position.id).expiry;
-            if let (Some(expiry), Some(queued)) = (expiry, self.queue.remove(position, None)) {
+            let state = self.calls.remove(position.id);
+            if let (Some(expiry), Some(queued)) = (state.expiry, self.queue.remove(position, None)) {
                 self.stats.counts.rejected += 1;
-                expired(position.id, Rejected { reason: expiry.reason, estimated_wait }, queued.payload);
+                let rejected = state.rejected(now, now.saturating_sub(queued.since), expiry.reason, estimated_wait);
+                expired(position.id, rejected, queued.payload);
             }
             self.unblocked_at = now;
         }
     }
 
-    /// Ends a call that succeeded or failed for a reason other than a limit. Returns `false` if its usage is implausible.
-    pub(crate) fn finish(&mut self, now: Duration, grant: Grant, failed: bool, usage: Option<Usage>) -> bool {
+    /// Ends a call that is not queued again. Without a usage, the tokens that the provider does not charge for a failed call are
+    /// refunded at once. Returns `false` if the usage is implausible.
+    pub(crate) fn finish(&mut self, now: Duration, grant: Grant, end: CallEnd, usage: Option<Usage>) -> bool {
         self.advance_to(now);
         if let Some(usage) = usage {
             self.stats.counts.used_tokens += usage.input.saturating_add(usage.output).min(MAX_LOGGED_TOKENS);
         }
         let CallState { reservation, refusals, .. } = self.calls.remove(grant.id);
-        let plausible = !self.limits.enabled || self.budgets.finish(now, grant.at, &reservation, usage);
+        let plausible = !self.limits.enabled || self.budgets.end(now, grant.at, &reservation, end, usage);
+        let failed = end != CallEnd::Succeeded;
         self.stats.counts.finished += 1;
         self.stats.counts.failed += u64::from(failed);
         self.record_latency(now.saturating_sub(grant.at));

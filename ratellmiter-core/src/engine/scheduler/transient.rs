@@ -5,7 +5,10 @@ use std::time::Duration;
 use super::Scheduler;
 use crate::{
     engine::{
-        budgets::reservation::Reservation, call_id::Grant, call_state::CallState, congestion::transient::Failure,
+        budgets::reservation::Reservation,
+        call_id::Grant,
+        call_state::{CallEnd, CallState},
+        congestion::transient::Failure,
         queue::QueuePosition,
     },
     judge::Verdict,
@@ -13,12 +16,13 @@ use crate::{
 
 impl<W> Scheduler<W> {
     /// Ends the attempt of a call that failed transiently, and queues it again at its former rank, after a wait without a place in
-    /// flight. `hint` is the wait that the server asks for. The call is sent again at most `max_retries` times. Returns `None` if it
+    /// flight. The attempt is charged by `end`. `hint` is the wait that the server asks for. The call is sent again at most `max_retries` times. Returns `None` if it
     /// has ended.
     pub(crate) fn retry_transient(
         &mut self,
         now: Duration,
         grant: Grant,
+        end: CallEnd,
         hint: Option<Duration>,
         max_retries: u32,
         payload: W,
@@ -29,7 +33,7 @@ impl<W> Scheduler<W> {
         let failure = Failure { call: grant.id, hint, retries, max_retries, deadline };
         let sent = self.window.sent_in_last_minute(now);
         let wait = self.congestion.on_transient_failure(now, &failure, sent);
-        let state = self.finish_transient(now, grant, hint, wait.is_some());
+        let state = self.finish_transient(now, grant, end, hint, wait.is_some());
         let until = now + wait?;
         let position = QueuePosition { rank: grant.rank, id: grant.id };
         // The wait is no time in the queue.
@@ -42,18 +46,26 @@ impl<W> Scheduler<W> {
 
     /// Ends the attempt of a call that failed transiently, and with it the call unless it `is_retried`. Pauses the limiter if the
     /// server fails every call. Returns the state of the call.
-    fn finish_transient(&mut self, now: Duration, grant: Grant, hint: Option<Duration>, is_retried: bool) -> CallState {
+    fn finish_transient(
+        &mut self,
+        now: Duration,
+        grant: Grant,
+        end: CallEnd,
+        hint: Option<Duration>,
+        is_retried: bool,
+    ) -> CallState {
         let state = self.calls.remove(grant.id);
         if is_retried {
             self.stats.counts.transient += 1;
-            self.budgets.refuse(now, grant.at, &state.reservation);
         } else {
-            if self.limits.enabled {
-                self.budgets.finish(now, grant.at, &state.reservation, None);
-            }
             self.stats.counts.finished += 1;
             self.stats.counts.failed += 1;
             self.record_latency(now.saturating_sub(grant.at));
+        }
+        if is_retried && end == CallEnd::Failed {
+            self.budgets.refuse(now, grant.at, &state.reservation);
+        } else if self.limits.enabled {
+            self.budgets.end(now, grant.at, &state.reservation, end, None);
         }
         self.on_returned(now);
         let may_pause = self.limits.enabled && self.limits.transient_attempts > 0;

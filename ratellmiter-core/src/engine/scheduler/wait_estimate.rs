@@ -8,8 +8,13 @@ use crate::{
     limits::request::{RejectReason, Rejected},
 };
 
-/// Queued calls whose costs are summed. Calls behind them count as their mean.
-const MAX_SUMMED: usize = 256;
+/// Queued calls that are estimated one by one.
+const MAX_SINGLE: usize = 128;
+/// Calls that are sampled from those behind them, and the number of runs of consecutive calls in which they are taken.
+const MAX_SAMPLES: usize = 256;
+const RUNS: usize = 4;
+/// Calls from which the samples are taken.
+const MAX_SCANNED: usize = 4096;
 
 impl<W> Scheduler<W> {
     /// Returns `true` if a queued call is estimated to be sent before its wait expires.
@@ -29,23 +34,24 @@ impl<W> Scheduler<W> {
             return until.saturating_sub(now);
         }
         let is_last = self.queue.last() == Some(position);
-        let calls = if is_last { self.queue.len() } else { self.queue.up_to(position).count() } as u64;
-        #[allow(clippy::cast_precision_loss)] // An estimate.
-        let paced = Duration::from_secs_f64(
-            (calls - self.slots_on_request(calls)) as f64 * 60.0 / self.congestion.expected_pace(),
-        );
-        let costs = self.queue.up_to(position).take(MAX_SUMMED).map(|position| self.reservation_of(position));
-        let budgets = self.budgets.time_for(now, calls, costs);
-        let rounds =
-            if self.is_at_in_flight_limit() { calls.div_ceil(self.congestion.in_flight_limit().max(1)) } else { 0 };
-        let in_flight = self.mean_latency.saturating_mul(u32::try_from(rounds).unwrap_or(u32::MAX));
-        let limits = self.congestion.time_for(calls).max(paced).max(budgets).max(in_flight);
-        self.paused_for(now).unwrap_or_default() + limits
+        let calls = if is_last { self.queue.len() } else { self.queue.up_to(position).count() };
+        let mut forecast = self.forecast(now, calls as u64);
+        for position in self.queue.up_to(position).take(MAX_SINGLE) {
+            forecast.admit(&self.reservation_of(position));
+        }
+        let others = calls.saturating_sub(MAX_SINGLE);
+        if others > 0 {
+            let positions = self.queue.up_to(position).skip(MAX_SINGLE).take(MAX_SCANNED);
+            let samples = sample(others.min(MAX_SCANNED), positions);
+            let samples: Vec<_> = samples.map(|position| self.reservation_of(position)).collect();
+            forecast.admit_like(others as u64, &samples);
+        }
+        forecast.wait()
     }
 
     /// Returns 1 for a call that is alone in the queue of a shared limiter without slots, and 0 otherwise: such a call is
     /// granted a slot as soon as it is requested, if other processes leave one.
-    fn slots_on_request(&self, calls: u64) -> u64 {
+    pub(super) fn slots_on_request(&self, calls: u64) -> u64 {
         u64::from(calls == 1 && self.congestion.lease().is_some_and(|lease| lease.is_known() && lease.due().is_none()))
     }
 
@@ -57,7 +63,8 @@ impl<W> Scheduler<W> {
         position: QueuePosition,
         request: &Request,
     ) -> Result<(), Rejected> {
-        let expiry = self.calls.get(position.id).expiry;
+        let state = self.calls.get(position.id);
+        let expiry = state.expiry;
         if !self.limits.enabled || expiry.is_none() && request.max_queue.is_none() {
             return Ok(());
         }
@@ -69,6 +76,15 @@ impl<W> Scheduler<W> {
             Some(expiry) if now + estimated_wait > expiry.at => expiry.reason,
             _ => return Ok(()),
         };
-        Err(Rejected { reason, estimated_wait })
+        Err(state.rejected(now, Duration::ZERO, reason, estimated_wait))
     }
+}
+
+/// Returns at most [`MAX_SAMPLES`] of the positions: the middle of each of [`RUNS`] equal parts, as runs without gaps, which keep the
+/// order of different costs. `number` is the number of positions.
+fn sample(number: usize, positions: impl Iterator<Item = QueuePosition>) -> impl Iterator<Item = QueuePosition> {
+    let part = number.div_ceil(RUNS).max(1);
+    let skipped = part.saturating_sub(MAX_SAMPLES / RUNS);
+    let run = skipped / 2..part - skipped.div_ceil(2);
+    positions.enumerate().filter_map(move |(index, position)| run.contains(&(index % part)).then_some(position))
 }

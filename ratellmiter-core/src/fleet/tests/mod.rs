@@ -10,7 +10,7 @@ use server::Server;
 use crate::{
     engine::{
         call_id::{CallId, Grant},
-        call_state::Request,
+        call_state::{CallEnd, Request},
         lease::exchange::{LeaseGrant, LeaseRequest},
         scheduler::Scheduler,
     },
@@ -249,16 +249,16 @@ impl Fleet {
             if caller.refusals > 0 {
                 let retry = Caller { refusals: caller.refusals - 1, ..caller };
                 if let Verdict::Transient { retry_after } = caller.verdict {
-                    process.scheduler.retry_transient(now, grant, retry_after, 2, retry);
+                    process.scheduler.retry_transient(now, grant, CallEnd::Failed, retry_after, 2, retry);
                     return self.advance(number);
                 }
                 let position = process.scheduler.requeue(now, grant, &caller.verdict, retry);
-                if position.is_before_others() {
+                if position.is_refused() {
                     self.refusals.push((now, self.tickets.len()));
                 }
                 return self.advance(number);
             }
-            assert!(process.scheduler.finish(now, grant, false, Some(Usage::new(caller.tokens, 0))));
+            assert!(process.scheduler.finish(now, grant, CallEnd::Succeeded, Some(Usage::new(caller.tokens, 0))));
             if caller.calls > 1 {
                 self.start_caller(number, Caller { calls: caller.calls - 1, ..caller });
             }

@@ -3,12 +3,21 @@
 use super::*;
 
 #[test]
-fn rejection_is_one_line_with_reason_and_estimated_wait() {
-    let rejected = |reason, millis| {
-        let estimated_wait = Duration::from_millis(millis);
-        Rejected { reason, estimated_wait }.to_string()
+fn rejection_is_one_line_with_the_times_waited_and_allowed() {
+    let rejected = |reason, waited, allowed: Option<u64>, estimated| {
+        let [waited, estimated_wait] = [waited, estimated].map(Duration::from_millis);
+        Rejected { reason, waited, allowed_wait: allowed.map(Duration::from_millis), estimated_wait }.to_string()
     };
-    let long_wait = rejected(RejectReason::MaxWait, 1_234);
-    assert_eq!(long_wait, "rejected: the wait would exceed the maximum; estimated wait 1.2 s");
-    assert_eq!(rejected(RejectReason::MaxQueue, 61_900), "rejected: the queue is full; estimated wait 61 s");
+    assert_eq!(
+        rejected(RejectReason::MaxWait, 1_234, Some(5_000), 60_210),
+        "rejected: the wait would exceed the maximum; waited 1.2 s of 5.0 s; estimated further wait 60 s"
+    );
+    assert_eq!(
+        rejected(RejectReason::Deadline, 0, Some(90_000), 110_000),
+        "rejected: the deadline would be missed; waited 0.0 s of 90 s; estimated further wait 110 s"
+    );
+    assert_eq!(
+        rejected(RejectReason::MaxQueue, 0, None, 61_900),
+        "rejected: the queue is full; estimated further wait 61 s"
+    );
 }

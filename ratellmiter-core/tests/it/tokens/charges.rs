@@ -30,6 +30,38 @@ async fn reservation_without_usage_expires_after_a_minute() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn call_answered_with_a_client_error_is_refunded() {
+    #[ratellmiter(limiter = limiter, tokens = (1000, 2000))]
+    async fn ask(limiter: &Limiter, status: u16) -> Result<(), ApiError> {
+        call::observe(http::StatusCode::from_u16(status).unwrap(), &http::HeaderMap::new());
+        Err(ApiError::Broken)
+    }
+    let limiter = limiter();
+    for status in [400, 401, 404, 413, 422] {
+        assert_eq!(ask(&limiter, status).await, Err(ApiError::Broken));
+        assert_eq!(tokens(&limiter), 0, "{status}");
+    }
+    for (status, charged) in [(409, 3000), (500, 6000)] {
+        assert_eq!(ask(&limiter, status).await, Err(ApiError::Broken));
+        assert_eq!(tokens(&limiter), charged, "the server may have worked before the status {status}");
+    }
+    limiter.acquire_tokens(1000, 2000).await.finish_uncharged();
+    assert_eq!(tokens(&limiter), 6000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn stream_that_does_not_start_is_refunded() {
+    #[ratellmiter(limiter = limiter, stream, tokens = (1000, 2000))]
+    async fn ask(limiter: &Limiter) -> Result<BoxStream<'static, u8>, ApiError> {
+        call::observe(http::StatusCode::BAD_REQUEST, &http::HeaderMap::new());
+        Err(ApiError::Broken)
+    }
+    let limiter = limiter();
+    assert!(ask(&limiter).await.is_err());
+    assert_eq!((tokens(&limiter), limiter.snapshot().in_flight), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn call_larger_than_budget_runs_alone() {
     let limiter = limiter();
     let start = Instant::now();

@@ -193,3 +193,46 @@ async fn urgent_calls_overtake_without_starving_low_priority() {
     let (waited, ()) = tokio::join!(low(&limiter, start), urgent);
     assert!((119..=125).contains(&waited), "{waited}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn queued_call_is_rejected_when_a_longer_pause_begins() {
+    let limiter = Limiter::new(limits(6));
+    let in_flight = limiter.acquire().await;
+    sleep(Duration::from_secs(6)).await;
+    let queued = tokio::spawn({
+        let limiter = limiter.clone();
+        async move {
+            let start = Instant::now();
+            let options = AcquireOptions::new().max_wait(Duration::from_secs(5));
+            (limiter.acquire_with(options).await.map(drop).unwrap_err(), start.elapsed())
+        }
+    });
+    sleep(Duration::from_secs(2)).await;
+    let refused = in_flight.requeue_after(Some(Duration::from_mins(1)));
+    let (rejected, after) = queued.await.unwrap();
+    assert_eq!(after.as_secs(), 2, "when the pause begins, and not after its 5 s");
+    assert_eq!((rejected.waited.as_secs(), rejected.allowed_wait), (2, Some(Duration::from_secs(5))));
+    assert!(rejected.estimated_wait > Duration::from_mins(1), "{rejected:?}");
+    assert!(rejected.to_string().contains("; waited 2.0 s of 5.0 s; "), "{rejected}");
+    drop(refused);
+}
+
+#[tokio::test(start_paused = true)]
+async fn refused_call_that_cannot_be_rejected_keeps_its_place() {
+    let limiter = Limiter::new(limits(60));
+    let bounded = limiter.acquire_with(AcquireOptions::new().max_wait(Duration::from_secs(5))).await.unwrap();
+    let order = std::sync::Mutex::new(Vec::new());
+    let refused = bounded.requeue_after(Some(Duration::from_mins(1)));
+    let other = limiter.acquire();
+    tokio::join!(
+        async {
+            other.await.finish();
+            order.lock().unwrap().push("other");
+        },
+        async {
+            refused.await.finish();
+            order.lock().unwrap().push("refused");
+        },
+    );
+    assert_eq!(*order.lock().unwrap(), ["refused", "other"]);
+}

@@ -110,9 +110,19 @@ fn limit_raised_and_lowered_at_once_is_still_ramped() {
 }
 
 #[test]
-fn estimated_time_includes_the_ramp() {
-    // At 5 calls a second the ramp costs 3.2 seconds, which are 16 calls: 24 calls in 8 seconds, then 5 in each.
-    assert_eq!(ramp(300).time_for(24), Duration::from_secs(8));
-    assert_eq!(ramp(300).time_for(34), Duration::from_secs(10));
-    assert_eq!(RampState::new(None, NonZeroU32::new(300).unwrap(), true).time_for(10), Duration::from_secs(2));
+fn skipped_time_leaves_the_state_of_stepped_time() {
+    for per_minute in [1, 60, 300, 6000] {
+        for from_idle in [true, false] {
+            let mut stepped =
+                RampState::new(Some(limits::Ramp::DEFAULT), NonZeroU32::new(per_minute).unwrap(), from_idle);
+            stepped.resume(Duration::ZERO);
+            (0..4).for_each(|_| stepped.count(Duration::ZERO));
+            let mut skipped = stepped.clone();
+            let end = Duration::from_millis(1_000_300);
+            stepped.advance_to(end, true);
+            skipped.skip_to(end);
+            assert_eq!((stepped.level, stepped.second), (skipped.level, skipped.second), "{per_minute} {from_idle}");
+            assert!(stepped.allowed.abs_diff(skipped.allowed) <= 1, "{per_minute} {from_idle}");
+        }
+    }
 }

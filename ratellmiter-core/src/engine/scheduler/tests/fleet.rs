@@ -128,7 +128,7 @@ fn reported_cost_includes_calls_with_slots() {
     assert_eq!(in_flight.len(), 1, "the meter still spaces the calls");
     assert_eq!(reported_cost(&mut scheduler, millis(1)), (40, 3 * 40), "one call sent, and two slots");
     scheduler.renew(millis(1), &granted_slots(0));
-    assert!(scheduler.finish(now, in_flight[0], false, Some(Usage::new(20, 5))));
+    assert!(scheduler.finish(now, in_flight[0], CallEnd::Succeeded, Some(Usage::new(20, 5))));
     assert_eq!(
         reported_cost(&mut scheduler, now),
         (25, 25 + 2 * 25),
@@ -186,6 +186,24 @@ fn exhausted_day_rejects_new_and_queued_calls() {
 }
 
 #[test]
+fn pause_of_the_fleet_rejects_calls_that_expire_before_its_end() {
+    let request = Request { max_wait: Some(seconds(5)), ..Request::PLAIN };
+    let paused = LeaseGrant { paused: Some(60e6), rate: 0.0, ..granted_slots(0) };
+    let rejected_by = |grant: &LeaseGrant| {
+        let mut scheduler = shared(per_minute(6000), &granted_slots(0));
+        scheduler.enqueue(Duration::ZERO, &request, NO_PAYLOAD).unwrap();
+        scheduler.report(Duration::ZERO);
+        scheduler.renew(seconds(1), grant);
+        let mut expired = Vec::new();
+        scheduler.expire(seconds(1), |_, rejected, ()| expired.push((rejected.waited, rejected.allowed_wait)));
+        expired
+    };
+    assert_eq!(rejected_by(&paused), [(seconds(1), Some(seconds(5)))]);
+    assert_eq!(rejected_by(&LeaseGrant { paused: Some(3e6), ..paused.clone() }), []);
+    assert_eq!(rejected_by(&LeaseGrant { is_canary: true, ..paused }), [], "this process ends the pause");
+}
+
+#[test]
 fn fleet_estimate_is_used_until_own_usage_is_known() {
     let mut scheduler = shared(with_tokens(), &grant());
     assert_eq!(reported_cost(&mut scheduler, Duration::ZERO).0, 6000, "a tenth of a minute without usage data");
@@ -195,7 +213,7 @@ fn fleet_estimate_is_used_until_own_usage_is_known() {
     scheduler.renew(Duration::ZERO, &LeaseGrant { typical_cost: Some([100.0, 20.0]), ..granted_slots(1) });
     scheduler.enqueue_plain(Duration::ZERO);
     let grant = advance(&mut scheduler, Duration::ZERO)[0];
-    assert!(scheduler.finish(Duration::ZERO, grant, false, Some(Usage::new(30, 5))));
+    assert!(scheduler.finish(Duration::ZERO, grant, CallEnd::Succeeded, Some(Usage::new(30, 5))));
     assert_eq!(scheduler.report(Duration::ZERO).unwrap().typical_cost, Some([30, 5]), "the usage is reported");
     assert_eq!(reported_cost(&mut scheduler, Duration::ZERO).0, 35);
 }

@@ -22,6 +22,8 @@ use crate::{
 mod adapting;
 mod bottleneck;
 mod bursts;
+mod estimates;
+mod failed_calls;
 #[cfg(feature = "redis")]
 mod fleet;
 mod options;
@@ -69,7 +71,8 @@ impl PlainCalls for Scheduler<()> {
     }
 
     fn finish_plain(&mut self, now: Duration, grant: Grant, failed: bool) {
-        assert!(self.finish(now, grant, failed, None));
+        let end = if failed { CallEnd::Failed } else { CallEnd::Succeeded };
+        assert!(self.finish(now, grant, end, None));
     }
 }
 
@@ -212,7 +215,7 @@ proptest! {
                 },
                 Step::Fail(index, hint) => if let Some(index) = pick(index, in_flight.len()) {
                     let hint = hint.map(Duration::from_millis);
-                    queue.extend(scheduler.retry_transient(now, in_flight.swap_remove(index), hint, 2, NO_PAYLOAD));
+                    queue.extend(scheduler.retry_transient(now, in_flight.swap_remove(index), CallEnd::Failed, hint, 2, NO_PAYLOAD));
                 },
                 Step::Leave(index) => if let Some(index) = pick(index, queue.len()) {
                     prop_assert!(scheduler.leave(now, queue.swap_remove(index)));

@@ -34,7 +34,7 @@ fn tokens_are_paced_within_the_limit() {
         || Duration::ZERO,
         |scheduler, now, grant| {
             times.push(now);
-            scheduler.finish(now, grant, false, Some(Usage::new(1000, 0)));
+            scheduler.finish(now, grant, CallEnd::Succeeded, Some(Usage::new(1000, 0)));
         },
     );
     assert_eq!(times.len(), 200);
@@ -80,7 +80,13 @@ fn call_beyond_its_wait_limits_is_rejected() {
     assert!(scheduler.try_plain(Duration::ZERO).is_some());
     let stays = scheduler.enqueue(Duration::ZERO, &with_max_wait(1), NO_PAYLOAD).unwrap();
     let rejected = scheduler.enqueue(Duration::ZERO, &with_max_wait(1), NO_PAYLOAD).unwrap_err();
-    assert_eq!(rejected, Rejected { reason: RejectReason::MaxWait, estimated_wait: seconds(2) });
+    let expected = Rejected {
+        reason: RejectReason::MaxWait,
+        waited: Duration::ZERO,
+        allowed_wait: Some(seconds(1)),
+        estimated_wait: seconds(2),
+    };
+    assert_eq!(rejected, expected);
     let full = Request { max_queue: Some(1), ..Request::PLAIN };
     assert_eq!(scheduler.enqueue(Duration::ZERO, &full, NO_PAYLOAD).unwrap_err().reason, RejectReason::MaxQueue);
     assert_eq!(scheduler.queue_length(), 1);
@@ -116,10 +122,65 @@ fn refused_call_keeps_its_wait_and_cost() {
     assert_eq!(scheduler.calls.get(again.id).cost, (500, 500).into());
     let position = scheduler.requeue(millis(2100), again, &refused(Some(seconds(9))), NO_PAYLOAD);
     assert!(!scheduler.is_in_time(millis(2100), position));
-    assert_eq!(expired(&mut scheduler, seconds(4)), [], "1.9 of its 4 s had passed when it was sent");
-    let reasons: Vec<_> = expired(&mut scheduler, millis(4200)).iter().map(|(_, rejected)| rejected.reason).collect();
-    assert_eq!((reasons, scheduler.queue_length()), (vec![RejectReason::MaxWait], 0));
+    let (_, rejected) = expired(&mut scheduler, millis(2200))[0];
+    assert_eq!((rejected.reason, rejected.waited), (RejectReason::MaxWait, millis(2000)), "1.9 s and 0.1 s");
+    assert_eq!((rejected.allowed_wait, scheduler.queue_length()), (Some(seconds(4)), 0));
     assert!(scheduler.calls.is_empty() && scheduler.queue.expiries() == 0);
+}
+
+/// A call is in flight, and calls with and without a maximum wait of 5 s are queued. Returns the grant and the queued calls.
+fn queued_at_rate_of_six(scheduler: &mut Scheduler<()>) -> (Grant, [QueuePosition; 2]) {
+    let in_flight = scheduler.try_plain(Duration::ZERO).unwrap();
+    let hasty = scheduler.enqueue(seconds(6), &with_max_wait(5), NO_PAYLOAD).unwrap();
+    let patient = scheduler.enqueue_plain(seconds(6));
+    (in_flight, [hasty, patient])
+}
+
+#[test]
+fn pause_rejects_calls_that_expire_before_its_end() {
+    let mut scheduler = scheduler(per_minute(6).no_ramp());
+    let (in_flight, [hasty, patient]) = queued_at_rate_of_six(&mut scheduler);
+    assert_eq!(expired(&mut scheduler, seconds(7)), []);
+    scheduler.requeue(seconds(7), in_flight, &refused(Some(seconds(60))), NO_PAYLOAD);
+    let [(id, rejected)] = expired(&mut scheduler, seconds(7))[..] else { panic!("one call") };
+    assert_eq!((id, rejected.reason, rejected.waited), (hasty.id, RejectReason::MaxWait, seconds(1)));
+    assert_eq!(rejected.allowed_wait, Some(seconds(5)));
+    assert!(rejected.estimated_wait >= seconds(60), "{rejected:?}");
+    assert_eq!(scheduler.queue_length(), 2, "the refused call and {patient:?}");
+}
+
+#[test]
+fn extended_pause_rejects_calls_that_expire_before_its_end() {
+    let mut scheduler = scheduler(per_minute(60).no_ramp());
+    let grants = [seconds(0), seconds(1)].map(|at| scheduler.try_plain(at).unwrap());
+    let hasty = Request { max_wait: Some(seconds(20)), ..Request::PLAIN };
+    let hasty = scheduler.enqueue(seconds(1), &hasty, NO_PAYLOAD).unwrap();
+    scheduler.requeue(seconds(1), grants[0], &refused(Some(seconds(10))), NO_PAYLOAD);
+    assert_eq!(expired(&mut scheduler, seconds(1)), [], "the pause ends before");
+    scheduler.requeue(seconds(2), grants[1], &refused(Some(seconds(60))), NO_PAYLOAD);
+    assert_eq!(expired(&mut scheduler, seconds(2)).iter().map(|(id, _)| *id).collect::<Vec<_>>(), [hasty.id]);
+}
+
+#[test]
+fn call_that_expires_while_the_canary_is_in_flight_stays() {
+    let mut scheduler = scheduler(per_minute(6000).no_ramp());
+    let grant = scheduler.try_plain(Duration::ZERO).unwrap();
+    scheduler.requeue(millis(500), grant, &refused(Some(seconds(1))), NO_PAYLOAD);
+    let hasty = Request { max_wait: Some(seconds(3)), ..Request::PLAIN };
+    let hasty = scheduler.enqueue(millis(500), &hasty, NO_PAYLOAD).unwrap();
+    let canary = advance(&mut scheduler, millis(1600))[0];
+    assert_eq!(expired(&mut scheduler, millis(1600)), [], "the canary may be accepted at any time");
+    scheduler.finish_plain(millis(1700), canary, false);
+    assert_eq!(advance(&mut scheduler, millis(1800)).first().map(|grant| grant.id), Some(hasty.id));
+}
+
+#[test]
+fn deadline_rejection_reports_the_time_until_the_deadline() {
+    let mut scheduler = scheduler(per_minute(6).no_ramp());
+    assert!(scheduler.try_plain(Duration::ZERO).is_some());
+    let request = Request { deadline: Some(seconds(9)), ..Request::PLAIN };
+    let rejected = scheduler.enqueue(seconds(2), &request, NO_PAYLOAD).unwrap_err();
+    assert_eq!((rejected.waited, rejected.allowed_wait), (Duration::ZERO, Some(seconds(7))));
 }
 
 #[test]
@@ -216,7 +277,7 @@ proptest! {
                 }
                 Event::Try(request) => in_flight.extend(scheduler.try_request(now, &request)),
                 Event::Finish(index, used) => if let Some(index) = pick(index, in_flight.len()) {
-                    scheduler.finish(now, in_flight.swap_remove(index), false, (used > 0).then(|| Usage::new(used / 2, used / 2)));
+                    scheduler.finish(now, in_flight.swap_remove(index), CallEnd::Succeeded, (used > 0).then(|| Usage::new(used / 2, used / 2)));
                 },
                 Event::Abandon(index) => if let Some(index) = pick(index, in_flight.len()) {
                     scheduler.abandon(now, in_flight.swap_remove(index));
@@ -252,7 +313,7 @@ proptest! {
         while scheduler.queue_length() > 0 {
             rounds += 1;
             prop_assert!(rounds < 5000, "a queued call is never sent: {:?}", scheduler);
-            in_flight.drain(..).for_each(|grant| { scheduler.finish(now, grant, false, None); });
+            in_flight.drain(..).for_each(|grant| { scheduler.finish(now, grant, CallEnd::Succeeded, None); });
             settle(&mut scheduler, now, &mut in_flight, &mut queue);
             now = scheduler.deadline().unwrap_or(now).max(now);
         }

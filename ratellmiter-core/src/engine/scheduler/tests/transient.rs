@@ -8,7 +8,7 @@ use crate::{
 
 /// Fails a call in flight. Returns its position if it is queued again.
 fn fail(scheduler: &mut Scheduler<()>, now: Duration, grant: Grant) -> Option<QueuePosition> {
-    scheduler.retry_transient(now, grant, None, 2, NO_PAYLOAD)
+    scheduler.retry_transient(now, grant, CallEnd::Failed, None, 2, NO_PAYLOAD)
 }
 
 /// Sends a call at `now`, when the limiter allows it.
@@ -52,8 +52,8 @@ fn log_counts_retried_failures_apart() {
     let mut scheduler = fast();
     scheduler.record(Duration::ZERO, true);
     let grants = [1, 2, 3].map(|at| send(&mut scheduler, millis(at)));
-    assert!(scheduler.retry_transient(millis(100), grants[0], None, 1, NO_PAYLOAD).is_some());
-    assert!(scheduler.retry_transient(millis(100), grants[1], None, 0, NO_PAYLOAD).is_none());
+    assert!(scheduler.retry_transient(millis(100), grants[0], CallEnd::Failed, None, 1, NO_PAYLOAD).is_some());
+    assert!(scheduler.retry_transient(millis(100), grants[1], CallEnd::Failed, None, 0, NO_PAYLOAD).is_none());
     scheduler.finish_plain(millis(100), grants[2], false);
     let row = scheduler.seconds(millis(200), true)[0].row("m");
     assert_eq!((row.transient, row.finished, row.failed, row.rate_limited), (1, 2, 1, 0));
@@ -64,11 +64,11 @@ fn log_counts_retried_failures_apart() {
 fn hint_of_a_failure_is_followed() {
     let mut scheduler = fast();
     let grant = send(&mut scheduler, Duration::ZERO);
-    scheduler.retry_transient(Duration::ZERO, grant, Some(seconds(3)), 2, NO_PAYLOAD).unwrap();
+    scheduler.retry_transient(Duration::ZERO, grant, CallEnd::Failed, Some(seconds(3)), 2, NO_PAYLOAD).unwrap();
     let at = scheduler.deadline().unwrap();
     assert!(at > seconds(3) && at <= with_jitter(seconds(3)), "{at:?}");
     let grant = send(&mut scheduler, seconds(1));
-    assert_eq!(scheduler.retry_transient(seconds(1), grant, Some(seconds(601)), 2, NO_PAYLOAD), None);
+    assert_eq!(scheduler.retry_transient(seconds(1), grant, CallEnd::Failed, Some(seconds(601)), 2, NO_PAYLOAD), None);
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn wait_after_a_failure_is_no_time_in_the_queue() {
     let at = scheduler.deadline().unwrap();
     let again = advance(&mut scheduler, at);
     assert_eq!(again.len(), 1);
-    assert_eq!(scheduler.calls.get(again[0].id).wait_left, Some(millis(100)));
+    assert_eq!(scheduler.calls.get(again[0].id).waited, Duration::ZERO);
 }
 
 #[test]
@@ -233,7 +233,7 @@ fn success_between_failures_prevents_the_pause() {
         }
         while let Some(at) = scheduler.deadline().filter(|at| *at < now + seconds(2)) {
             for grant in advance(&mut scheduler, at) {
-                scheduler.finish(at, grant, true, None);
+                scheduler.finish(at, grant, CallEnd::Failed, None);
             }
         }
         assert!(scheduler.congestion.is_flowing(now));
@@ -245,7 +245,7 @@ fn repeated_failures_of_one_call_do_not_pause() {
     let mut scheduler = fast();
     let mut grant = send(&mut scheduler, Duration::ZERO);
     for _ in 0..9 {
-        scheduler.retry_transient(grant.at, grant, None, 20, NO_PAYLOAD).unwrap();
+        scheduler.retry_transient(grant.at, grant, CallEnd::Failed, None, 20, NO_PAYLOAD).unwrap();
         let at = scheduler.deadline().unwrap();
         grant = advance(&mut scheduler, at)[0];
     }
