@@ -29,6 +29,10 @@ enum Load {
     /// Number of calls, calls a minute, and the coefficient of variation of the gaps.
     Gamma(usize, f64, f64),
     Steady(usize, f64),
+    /// Number of calls at once, of which one in a hundred is refused each time.
+    OneInAHundredRefused(usize),
+    /// Five calls at one a second, and this number at once after a pause.
+    QuietThenBurst(usize),
 }
 
 impl Scenario {
@@ -45,6 +49,8 @@ impl Scenario {
             Load::Burst(calls) => Workload::burst(calls),
             Load::Gamma(calls, per_minute, variation) => Workload::gamma(calls, per_minute, variation, seed),
             Load::Steady(calls, per_minute) => Workload::steady(calls, per_minute),
+            Load::OneInAHundredRefused(calls) => Workload::burst(calls).refused(|call| call % 100 == 4),
+            Load::QuietThenBurst(calls) => Workload::steady(5, 60.0).then(at(20), Workload::burst(calls)),
         }
     }
 
@@ -147,6 +153,21 @@ pub(crate) const ALL: &[Scenario] = &[
         |server| server.bucket(300, SECOND).failures(0.05, 502),
         Load::Burst(500),
     ),
+    Scenario::new(
+        "refused calls",
+        "1 % of the calls are refused each time",
+        |server| server.bucket(300, SECOND),
+        Load::OneInAHundredRefused(500),
+    ),
+    Scenario {
+        configured: 3000,
+        ..Scenario::new(
+            "low demand",
+            "a fiftieth of the configured limit, found after five calls at one a second",
+            |server| server.bucket(60, SECOND),
+            Load::QuietThenBurst(500),
+        )
+    },
     Scenario::new(
         "tenants",
         "other tenants use half of it, on and off",

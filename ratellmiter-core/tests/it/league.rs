@@ -116,6 +116,25 @@ fn single_failures_are_sent_again_without_a_pause() {
     assert!(failures > 1000 && lost <= 15, "{lost} of 30,000 calls are lost");
 }
 
+#[test]
+fn calls_refused_each_time_do_not_delay_the_others() {
+    let (reports, without) = (play(Strategy::Ours, "refused calls", 60), play(Strategy::Ours, "A", 60));
+    let (value, alone) = (median(&reports, last), median(&without, last));
+    println!("refused calls: {value:.1} s, {alone:.1} s without them");
+    assert!(value <= 1.05 * alone, "{value:.1} s, {alone:.1} s without them");
+    assert!(reports.iter().all(|report| report.lost() == 5), "the refused calls alone are lost");
+}
+
+#[test]
+fn limit_of_a_fiftieth_is_learned_after_low_demand() {
+    let reports = play(Strategy::Ours, "low demand", 60);
+    let (value, refused) = (median(&reports, last), median(&reports, Report::refusals_per_call));
+    println!("low demand: {value:.1} s, {refused:.4} refusals per call");
+    assert!(value <= 20.0 + 1.18 * 500.0, "{value:.1} s exceeds 1.18 times the physical limit");
+    assert!(refused <= 0.04, "{refused:.4} refusals per call");
+    assert_eq!(reports.iter().map(Report::lost).sum::<usize>(), 0, "no call is lost");
+}
+
 /// The league simulates the scheduler alone. Here the real limiter on tokio gives the same results.
 #[test]
 fn limiter_on_tokio_matches_the_simulation() {

@@ -74,17 +74,3 @@ fn stray_refusal_at_low_demand_adapts_no_limit() {
         assert!(took <= seconds(3), "60 calls took {took:?}");
     }
 }
-
-#[test]
-fn limit_of_a_fiftieth_is_found_after_low_demand() {
-    for seed in SEEDS {
-        let provider = Provider::new(seed).latency(millis(300), 0.2, 0.0).bucket(60, seconds(1));
-        let workload = Workload::steady(5, 60.0).then(seconds(20), Workload::burst(500));
-        let (report, _) = play(provider, Limits::per_minute(3000), &workload, seed);
-        let took = report.last_finish().saturating_sub(seconds(20));
-        println!("{:.3} refusals a call, {took:?}", report.refusals_per_call());
-        // The bounds of scenario K: 1.18 times the physical limit, and 0.04 refusals a call.
-        assert!(report.lost() == 0 && took <= seconds(590), "{took:?}");
-        assert!(report.refusals_per_call() <= 0.041, "{}", report.refusals_per_call());
-    }
-}

@@ -29,6 +29,8 @@ const ASSUMED_ACCEPTED: f64 = 2.0;
 const MIN_PROBABILITY: f64 = 0.01;
 /// Maximum number of refusals in a row that are attributed to single calls.
 const MAX_IN_A_ROW: usize = 8;
+/// Maximum number of calls whose responsibility is pending, or confirmed and not yet recorded with the call.
+const MAX_PENDING: usize = 64;
 
 /// The results of calls since the first refused call had one. Older results count less.
 #[derive(Debug, Default)]
@@ -48,6 +50,10 @@ pub(crate) struct Attribution {
     watched_until: Duration,
     /// The calls sent after it that were refused, by the time of the first such attempt.
     refused_in_a_row: Vec<(Duration, CallId)>,
+    /// Repeated refusals that are attributed to their calls, unless the next result is another refusal that is not.
+    pending: Vec<(Duration, CallId)>,
+    /// Calls that are responsible for such refusals, since a call that was sent later was accepted.
+    confirmed: Vec<CallId>,
     results: Results,
 }
 
@@ -104,23 +110,29 @@ impl Attribution {
         if let Some(sent) = self.sent.iter().rev().find(is_accepted).map(|(first, _)| *first) {
             self.set_accepted(sent);
         }
+        if let Some(index) = self.confirmed.iter().position(|id| *id == grant.id) {
+            self.confirmed.swap_remove(index);
+            refusals.is_responsible = true;
+        }
         if refusals.is_responsible {
             return true;
         }
         let is_repeated = refusals.last.zip(self.accepted_sent).is_some_and(|(last, sent)| sent > last);
-        if is_repeated && self.max_in_a_row() > 0 {
-            self.on_responsible(refusals);
-            return true;
-        }
         let is_after_accepted = self.accepted_sent.is_none_or(|sent| grant.at > sent);
         let is_counted = self.refused_in_a_row.iter().any(|(_, id)| *id == grant.id);
         if is_after_accepted && !is_counted && self.refused_in_a_row.len() <= MAX_IN_A_ROW {
             self.refused_in_a_row.push((grant.at, grant.id));
         }
-        let max_in_a_row = self.max_in_a_row().max(usize::from(is_repeated));
+        let max_in_a_row = match self.max_in_a_row() {
+            0 => usize::from(is_repeated),
+            max if is_repeated => MAX_IN_A_ROW.max(max),
+            max => max,
+        };
         let is_alone = self.refused_in_a_row.len().max(1) <= max_in_a_row;
-        if is_alone && is_repeated {
-            self.on_responsible(refusals);
+        if !is_alone {
+            self.pending.clear();
+        } else if is_repeated && self.pending.len() < MAX_PENDING {
+            self.pending.push((grant.at, grant.id));
         }
         is_alone
     }
@@ -134,6 +146,12 @@ impl Attribution {
         if self.accepted_sent.is_none_or(|before| before < sent) {
             self.accepted_sent = Some(sent);
             self.refused_in_a_row.retain(|(other, _)| *other > sent);
+            for (_, call) in self.pending.extract_if(.., |(refused, _)| *refused < sent) {
+                self.results.responsible += 1.0;
+                if self.confirmed.len() < MAX_PENDING {
+                    self.confirmed.push(call);
+                }
+            }
         }
     }
 }

@@ -34,7 +34,9 @@ fn repeated_refusal_is_attributed_to_the_call_once_another_is_accepted() {
     assert!(!refuse(&mut attribution, 1, 1, &mut refusals));
     assert!(!refuse(&mut attribution, 1, 2, &mut refusals), "no other call was accepted");
     accept(&mut attribution, 2, 3);
-    assert!(refuse(&mut attribution, 1, 4, &mut refusals) && refusals.is_responsible);
+    assert!(refuse(&mut attribution, 1, 4, &mut refusals) && !refusals.is_responsible, "another may be refused next");
+    accept(&mut attribution, 3, 5);
+    assert!(refuse(&mut attribution, 1, 6, &mut refusals) && refusals.is_responsible);
 }
 
 #[test]
@@ -47,6 +49,17 @@ fn repeated_refusals_in_a_row_are_attributed_to_a_limit() {
     assert!(!refuse(&mut attribution, 4, 3, &mut RefusalHistory::default()));
     assert!(!refuse(&mut attribution, 1, 3, &mut refusals[0]), "no call was accepted since the refusal of another");
     assert!(!refuse(&mut attribution, 2, 3, &mut refusals[1]));
+}
+
+#[test]
+fn refusals_of_other_calls_clear_a_call_of_responsibility() {
+    let (mut attribution, mut refusals) = (Attribution::default(), RefusalHistory::default());
+    refuse(&mut attribution, 1, 1, &mut refusals);
+    accept(&mut attribution, 2, 2);
+    assert!(refuse(&mut attribution, 1, 3, &mut refusals));
+    assert!(!refuse(&mut attribution, 4, 3, &mut RefusalHistory::default()), "a limit");
+    accept(&mut attribution, 5, 4);
+    assert_eq!((refusals.is_responsible, attribution.max_in_a_row()), (false, 0));
 }
 
 #[test]
