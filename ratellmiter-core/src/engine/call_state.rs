@@ -25,6 +25,8 @@ pub(crate) struct Request {
     pub(crate) deadline: Option<Duration>,
     /// Longest queue, this call included, that it joins.
     pub(crate) max_queue: Option<u32>,
+    /// The call can be rejected while the limiter is closed.
+    pub(crate) can_fail: bool,
 }
 
 /// The end of a call's wait.
@@ -59,6 +61,8 @@ pub(crate) struct CallState {
     /// Its charge, while it is in flight.
     pub(crate) reservation: Reservation,
     pub(crate) refusals: RefusalHistory,
+    /// The call can be rejected while the limiter is closed.
+    pub(crate) can_fail: bool,
 }
 
 /// The states of queued calls and of calls in flight, by id.
@@ -73,12 +77,13 @@ impl Request {
         max_wait: None,
         deadline: None,
         max_queue: None,
+        can_fail: false,
     };
 
     /// Returns the state of a call with these options.
     pub(super) fn state(&self) -> CallState {
-        let Self { cost, max_wait, deadline, .. } = *self;
-        CallState { cost, wait_left: max_wait, deadline, ..CallState::default() }
+        let Self { cost, max_wait, deadline, can_fail, .. } = *self;
+        CallState { cost, wait_left: max_wait, deadline, can_fail, ..CallState::default() }
     }
 }
 

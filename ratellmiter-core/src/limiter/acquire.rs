@@ -117,7 +117,10 @@ impl<T> Acquire<T> {
             }
             result
         };
-        let result = limiter.0.update_as_waiter(poll)?;
+        let result = limiter.0.update_as_waiter(|state, now| {
+            let result = poll(state, now)?;
+            Some(result.map_err(|rejected| state.with_wall_clock(rejected)))
+        })?;
         Some(result.map(|grant| Ticket::new(limiter, grant)).inspect_err(|_| *request = None))
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     error::Error,
     fmt,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use crate::limits::cost::TokenEstimate;
@@ -109,25 +109,40 @@ impl Priority {
     }
 }
 
-/// The error of a call that was rejected because its wait would exceed a bound.
+/// The error of a call that was rejected because its wait would exceed a bound, or because the limiter is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rejected {
-    /// The bound.
+    /// The bound, or the reason for which the limiter is closed.
     pub reason: RejectReason,
-    /// The estimated time the call would have spent queued.
+    /// The estimated time the call would have spent queued. If the limiter is closed, the time until it opens, or until the server
+    /// is tried again.
     pub estimated_wait: Duration,
+    /// The time at which a closed limiter opens, as the server named it. `None` if it is not known, or if a bound is the reason.
+    pub resumes_at: Option<SystemTime>,
+}
+
+impl Rejected {
+    /// A rejection by a bound.
+    pub(crate) fn by_bound(reason: RejectReason, estimated_wait: Duration) -> Self {
+        Self { reason, estimated_wait, resumes_at: None }
+    }
 }
 
 impl fmt::Display for Rejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "rejected: {}; estimated wait {}", self.reason, Rounded(self.estimated_wait))
+        let wait = Rounded(self.estimated_wait);
+        match (self.reason, self.resumes_at) {
+            (RejectReason::QuotaExhausted | RejectReason::Unavailable, None) => write!(f, "rejected: {}", self.reason),
+            (_, Some(_)) => write!(f, "rejected: {}; it resumes in {wait}", self.reason),
+            (_, None) => write!(f, "rejected: {}; estimated wait {wait}", self.reason),
+        }
     }
 }
 
 impl Error for Rejected {}
 
-/// The bound that the wait of a call would have exceeded.
+/// The reason for a rejection: the bound that the wait of a call would have exceeded, or the closed state of the limiter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RejectReason {
@@ -137,6 +152,10 @@ pub enum RejectReason {
     MaxQueue,
     /// The deadline.
     Deadline,
+    /// A quota is spent, or the server asked for a wait of more than ten minutes.
+    QuotaExhausted,
+    /// The server accepted no call for [`give_up_after`](crate::Limits::give_up_after).
+    Unavailable,
 }
 
 impl fmt::Display for RejectReason {
@@ -145,6 +164,8 @@ impl fmt::Display for RejectReason {
             Self::MaxWait => "the wait would exceed the maximum",
             Self::MaxQueue => "the queue is full",
             Self::Deadline => "the deadline would be missed",
+            Self::QuotaExhausted => "the quota is exhausted",
+            Self::Unavailable => "the server has not accepted a call for a long time",
         })
     }
 }

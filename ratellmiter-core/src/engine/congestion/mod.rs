@@ -7,6 +7,7 @@
 pub(crate) mod adaptive;
 pub(crate) mod attribution;
 pub(crate) mod backoff;
+pub(crate) mod closed;
 #[cfg(feature = "redis")]
 mod exchange;
 mod local;
@@ -216,6 +217,13 @@ impl CongestionControl {
     pub(crate) fn on_unattributed_refusal(&mut self, now: Duration, verdict: &Verdict) -> RefusalEffect {
         let adapts = self.lease.is_none() && self.local.on_refusal(now, None, verdict.retry_after(), 0);
         RefusalEffect { concerns_all: true, adapts, apart_until: None }
+    }
+
+    /// Lets the next call be the canary, when a closed limiter opens.
+    pub(crate) fn reopen(&mut self, now: Duration) {
+        if self.lease.is_none() {
+            self.local.reopen(now);
+        }
     }
 
     /// Returns `true` if the user's probe is to run now, in place of the canary.

@@ -9,6 +9,7 @@
 //! which a timer fired.
 
 mod advance;
+mod closed;
 #[cfg(feature = "redis")]
 pub(crate) mod exchange;
 mod leased;
@@ -23,7 +24,7 @@ use crate::{
         budgets::{Budgets, reservation::Reservation},
         call_id::{CallId, Grant},
         call_state::{CallState, CallTable, Request},
-        congestion::CongestionControl,
+        congestion::{CongestionControl, closed::Closing},
         lease::FleetStatus,
         pace::{
             gcra::Gcra,
@@ -47,6 +48,9 @@ pub(crate) struct Scheduler<W> {
     meter: Gcra,
     window: RequestWindow,
     congestion: CongestionControl,
+    closing: Closing,
+    /// Queued calls are to be rejected, since the limiter has closed.
+    rejects_queued: bool,
     /// Time of the last [`advance_to`](Self::advance_to).
     last_advanced: Duration,
     /// The fleet, if the limiter is shared.
@@ -80,6 +84,8 @@ impl<W> Scheduler<W> {
             meter,
             window: RequestWindow::new(limits.requests_per_minute, limits.burst_window),
             congestion: CongestionControl::new(&limits, seed),
+            closing: Closing::default(),
+            rejects_queued: false,
             last_advanced: Duration::ZERO,
             fleet: None,
             reduced: None,
@@ -154,7 +160,11 @@ impl<W> Scheduler<W> {
             }
             // The queue is empty, so the schedule starts with this call.
             let before = std::mem::replace(&mut self.unblocked_at, now);
-            if self.due(&reservation).is_none_or(|due| due > now) {
+            let due = match self.closed() {
+                Some(closed) => self.due_while_closed(closed, &request.state(), &reservation),
+                None => self.due(&reservation),
+            };
+            if due.is_none_or(|due| due > now) {
                 self.unblocked_at = before;
                 return None;
             }
@@ -168,11 +178,15 @@ impl<W> Scheduler<W> {
     /// Queues a call that was not granted at once.
     ///
     /// # Errors
-    /// The call's options bound its wait, and the estimated wait is longer.
+    /// The call's options bound its wait, and the estimated wait is longer, or the limiter is closed and the call can fail.
     pub(crate) fn enqueue(&mut self, now: Duration, request: &Request, payload: W) -> Result<QueuePosition, Rejected> {
         self.advance_to(now);
         self.stats.counts.requested += 1;
         self.congestion.on_requested();
+        if let Some(rejected) = self.rejects(now, request) {
+            self.stats.counts.rejected += 1;
+            return Err(rejected);
+        }
         let position = QueuePosition::new(now, request.priority, self.new_id());
         self.push(now, position, request.state(), payload);
         if let Err(rejected) = self.check_wait_limits(now, position, request) {
@@ -208,6 +222,7 @@ impl<W> Scheduler<W> {
     /// Removes the queued calls whose wait has expired, or will expire before a daily budget that other processes have used up is
     /// free again, and passes each to `expired` with the estimate of its remaining wait.
     pub(crate) fn expire(&mut self, now: Duration, mut expired: impl FnMut(CallId, Rejected, W)) {
+        self.reject_queued(now, &mut expired);
         let over = now.max(self.budgets.exhausted_until());
         while let Some(position) = self.queue.pop_expiry(over) {
             self.advance_to(now);
@@ -215,7 +230,7 @@ impl<W> Scheduler<W> {
             let expiry = self.calls.remove(position.id).expiry;
             if let (Some(expiry), Some(queued)) = (expiry, self.queue.remove(position, None)) {
                 self.stats.counts.rejected += 1;
-                expired(position.id, Rejected { reason: expiry.reason, estimated_wait }, queued.payload);
+                expired(position.id, Rejected::by_bound(expiry.reason, estimated_wait), queued.payload);
             }
             self.unblocked_at = now;
         }
@@ -235,7 +250,9 @@ impl<W> Scheduler<W> {
         self.stats.calls.add(latency);
         self.mean_latency = if self.mean_latency.is_zero() { latency } else { self.mean_latency * 7 / 8 + latency / 8 };
         self.on_returned(now);
-        if let Some(resumption) = self.congestion.on_success(now, &grant, &refusals) {
+        if self.closing.on_accepted(now, &grant, failed) {
+            self.on_opened(now);
+        } else if let Some(resumption) = self.congestion.on_success(now, &grant, &refusals) {
             self.on_resumed(now, resumption);
         }
         plausible
@@ -265,6 +282,7 @@ impl<W> Scheduler<W> {
         self.advance_to(now);
         self.calls.remove(grant.id);
         self.on_returned(now);
+        self.closing.on_ended(grant.id);
         self.congestion.drop_canary(now, grant.id);
     }
 
@@ -273,6 +291,7 @@ impl<W> Scheduler<W> {
         self.advance_to(now);
         self.on_returned(now);
         self.meter.refund(1);
+        self.closing.on_canceled(now, grant.id);
         self.congestion.cancel(now, grant.id);
         self.window.cancel(grant.at);
         let reservation = self.calls.remove(grant.id).reservation;

@@ -69,6 +69,6 @@ impl<W> Scheduler<W> {
             Some(expiry) if now + estimated_wait > expiry.at => expiry.reason,
             _ => return Ok(()),
         };
-        Err(Rejected { reason, estimated_wait })
+        Err(Rejected::by_bound(reason, estimated_wait))
     }
 }

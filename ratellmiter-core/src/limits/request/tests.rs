@@ -6,7 +6,7 @@ use super::*;
 fn rejection_is_one_line_with_reason_and_estimated_wait() {
     let rejected = |reason, millis| {
         let estimated_wait = Duration::from_millis(millis);
-        Rejected { reason, estimated_wait }.to_string()
+        Rejected::by_bound(reason, estimated_wait).to_string()
     };
     let long_wait = rejected(RejectReason::MaxWait, 1_234);
     assert_eq!(long_wait, "rejected: the wait would exceed the maximum; estimated wait 1.2 s");

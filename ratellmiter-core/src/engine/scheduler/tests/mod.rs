@@ -22,6 +22,7 @@ use crate::{
 mod adapting;
 mod bottleneck;
 mod bursts;
+mod closed;
 #[cfg(feature = "redis")]
 mod fleet;
 mod options;

@@ -80,7 +80,7 @@ fn call_beyond_its_wait_limits_is_rejected() {
     assert!(scheduler.try_plain(Duration::ZERO).is_some());
     let stays = scheduler.enqueue(Duration::ZERO, &with_max_wait(1), NO_PAYLOAD).unwrap();
     let rejected = scheduler.enqueue(Duration::ZERO, &with_max_wait(1), NO_PAYLOAD).unwrap_err();
-    assert_eq!(rejected, Rejected { reason: RejectReason::MaxWait, estimated_wait: seconds(2) });
+    assert_eq!(rejected, Rejected::by_bound(RejectReason::MaxWait, seconds(2)));
     let full = Request { max_queue: Some(1), ..Request::PLAIN };
     assert_eq!(scheduler.enqueue(Duration::ZERO, &full, NO_PAYLOAD).unwrap_err().reason, RejectReason::MaxQueue);
     assert_eq!(scheduler.queue_length(), 1);
@@ -166,6 +166,7 @@ fn event() -> impl Strategy<Value = Event> {
         max_wait: wait.map(millis),
         deadline: None,
         max_queue,
+        can_fail: input % 2 == 1,
     };
     prop_oneof![
         6 => request_options().prop_map(move |request| Event::Enqueue(options(request))),
