@@ -83,9 +83,10 @@ pub mod sim;
 
 pub use config::Config;
 pub use judge::{Classify, LimitKind, Verdict};
-pub use limiter::{Limiter, Snapshot, Ticket};
+pub use limiter::{Closed, Limiter, Snapshot, Ticket};
 pub use limits::{
     Limits, Ramp,
+    on_exhausted::OnExhausted,
     request::{AcquireOptions, Priority, RejectReason, Rejected},
 };
 pub use monitor::{Monitor, StartError, StopError, monitor};

@@ -8,7 +8,9 @@ pub use std::{
     result::Result::{Err, Ok},
 };
 use std::{
+    cell::Cell,
     future::Future,
+    marker::PhantomData,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -16,7 +18,7 @@ use std::{
 use futures_core::Stream;
 
 pub use crate::{
-    __classification as classification, __usage as usage,
+    __classification as classification, __kept as kept, __rejection as rejection, __usage as usage,
     call::{Call, run::choices::IntoUsage},
     judge::{
         classification::Classification,
@@ -95,6 +97,118 @@ impl<T, E: From<Rejected>> FromRejected for Result<T, E> {
 #[must_use]
 pub fn from_rejected<R: FromRejected>(rejected: Rejected) -> R {
     R::from_rejected(rejected)
+}
+
+/// The return type of a function, of which it is to be found whether it can return a rejection.
+#[derive(Debug)]
+pub struct Outcome<R>(PhantomData<fn() -> R>);
+
+impl<R> Outcome<R> {
+    /// The only value.
+    pub const NEW: Self = Self(PhantomData);
+}
+
+/// Finds that a function can return a rejection without an option.
+pub trait CanFail {
+    /// The return type.
+    type Out;
+    /// Returns the conversion of a rejection to the result of the function.
+    fn rejection(&self) -> Option<fn(Rejected) -> Self::Out>;
+}
+
+impl<T, E: From<Rejected>> CanFail for &Outcome<Result<T, E>> {
+    type Out = Result<T, E>;
+    fn rejection(&self) -> Option<fn(Rejected) -> Self::Out> {
+        Some(|rejected| Err(rejected.into()))
+    }
+}
+
+/// Stands in for any other return type.
+pub trait CannotFail {
+    /// The return type.
+    type Out;
+    /// Returns `None`.
+    fn rejection(&self) -> Option<fn(Rejected) -> Self::Out>;
+}
+
+impl<R> CannotFail for Outcome<R> {
+    type Out = R;
+    fn rejection(&self) -> Option<fn(Rejected) -> R> {
+        None
+    }
+}
+
+/// The result of a refused attempt, for [`KeepSend`] and [`KeepNothing`].
+#[allow(missing_debug_implementations)] // It lives within one expression.
+pub struct Refused<R>(Cell<Option<R>>);
+
+impl<R> Refused<R> {
+    /// Creates it from the result.
+    pub fn new(out: R) -> Self {
+        Self(Cell::new(Some(out)))
+    }
+}
+
+/// Keeps the result of a refused attempt while the call is queued, so that it can be returned if the call is then rejected.
+pub trait KeepSend {
+    /// The result.
+    type Out;
+    /// Returns the result, or `None` unless the call `can_fail`.
+    fn kept(&self, can_fail: bool) -> Option<Self::Out>;
+}
+
+impl<R: Send> KeepSend for &Refused<R> {
+    type Out = R;
+    fn kept(&self, can_fail: bool) -> Option<R> {
+        self.0.take().filter(|_| can_fail)
+    }
+}
+
+/// Drops a result that is not known to be `Send`, since the future of the function may be.
+pub trait KeepNothing {
+    /// The result.
+    type Out;
+    /// Drops the result.
+    fn kept(&self, can_fail: bool) -> Dropped<Self::Out>;
+}
+
+impl<R> KeepNothing for Refused<R> {
+    type Out = R;
+    fn kept(&self, _: bool) -> Dropped<R> {
+        self.0.take();
+        Dropped(PhantomData)
+    }
+}
+
+/// A result that was dropped.
+#[derive(Debug)]
+pub struct Dropped<R>(PhantomData<fn() -> R>);
+
+/// A result that was kept or dropped.
+pub trait Kept {
+    /// The result.
+    type Out;
+    /// Returns the result, or `None` if it was dropped.
+    fn into_out(self) -> Option<Self::Out>;
+}
+
+impl<R> Kept for Option<R> {
+    type Out = R;
+    fn into_out(self) -> Self {
+        self
+    }
+}
+
+impl<R> Kept for Dropped<R> {
+    type Out = R;
+    fn into_out(self) -> Option<R> {
+        None
+    }
+}
+
+/// Returns the result of a refused attempt, if it was kept.
+pub fn into_out<K: Kept>(kept: K) -> Option<K::Out> {
+    kept.into_out()
 }
 
 /// A stream that starts when it is first polled.
@@ -210,6 +324,28 @@ macro_rules! __classification {
             $crate::__private::Ok(value) => (&&Dispatch(value)).classify_ok(),
             $crate::__private::Err(error) => (&&&&&Dispatch(error)).classify_error(),
         }
+    }};
+}
+
+/// Returns the conversion of a rejection to the return type `$out` of a function, or `None` if the type has none.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __rejection {
+    ($out:ty) => {{
+        #[allow(unused_imports)]
+        use $crate::__private::{CanFail as _, CannotFail as _};
+        (&&$crate::__private::Outcome::<$out>::NEW).rejection()
+    }};
+}
+
+/// Returns the result `$out` of a refused attempt, or a stand-in for it.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __kept {
+    ($out:expr, $can_fail:expr) => {{
+        #[allow(unused_imports)]
+        use $crate::__private::{KeepNothing as _, KeepSend as _};
+        (&&$crate::__private::Refused::new($out)).kept($can_fail)
     }};
 }
 

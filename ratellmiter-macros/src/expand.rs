@@ -20,24 +20,39 @@ use crate::{
 ///
 /// Output:
 ///     async fn ask(prompt: String) -> Result<String, E> {
-///         let mut call = ::ratellmiter_core::__private::model(&("gpt-4o"));
+///         let reject = ::ratellmiter_core::__private::rejection!(Result<String, E>);
+///         let mut call = ::ratellmiter_core::__private::model(&("gpt-4o")).can_fail(reject.is_some());
 ///         let kept0 = prompt;
+///         if let Err(rejected) = call.acquire().await {
+///             if let Some(reject) = reject { return reject(rejected); }
+///         }
 ///         loop {
-///             call.acquire().await;
-///             let prompt = <String as Clone>::clone(&kept0);
-///             let out = call.attempt(async {
-///                 if false { let never: Result<String, E> = loop {}; return never; }
-///                 { BODY }
-///             }).await;
-///             let classification = ::ratellmiter_core::__private::classification!(&out);
-///             let usage = ::ratellmiter_core::__private::usage!(&out);
-///             if let Break(out) = call.settle(classification, usage, out) { return out; }
+///             let kept = {
+///                 let prompt = <String as Clone>::clone(&kept0);
+///                 let out = call.attempt(async {
+///                     if false { let never: Result<String, E> = loop {}; return never; }
+///                     { BODY }
+///                 }).await;
+///                 let classification = ::ratellmiter_core::__private::classification!(&out);
+///                 let usage = ::ratellmiter_core::__private::usage!(&out);
+///                 let out = match call.settle(classification, usage, out) {
+///                     Break(out) => return out,
+///                     Continue(out) => out,
+///                 };
+///                 ::ratellmiter_core::__private::kept!(out, reject.is_some())
+///             };
+///             if let Err(rejected) = call.acquire().await {
+///                 if let Some(out) = ::ratellmiter_core::__private::into_out(kept) { return out; }
+///                 if let Some(reject) = reject { return reject(rejected); }
+///             }
 ///         }
 ///     }
 /// ```
 ///
-/// The return that is never taken gives `?` and `return` in the body their type. In a plain function the loop calls
-/// `call.blocking_acquire()` and the body is in a closure. In a function that returns a future the loop is in an `async
+/// `rejection!` finds whether the error type is `From<Rejected>`, so that calls can fail while the limiter is closed. A refused
+/// call then returns its own error, which `kept!` keeps if it is `Send`. The return that is never taken gives `?` and `return` in
+/// the body their type. In a plain function the loop calls `call.blocking_acquire()` and the body is in a closure. In a function
+/// that returns a future the loop is in an `async
 /// move` block, and the body, which creates a new future for each attempt, is in a closure.
 pub(crate) fn expand(options: &TokenStream, item: TokenStream) -> Result<TokenStream> {
     let mut function = Function::parse(item)?;
@@ -84,60 +99,128 @@ struct Expansion<'a> {
 impl Expansion<'_> {
     /// All statements of the function: the start of the call, and the loop over its attempts.
     fn call(&self, bindings: &[Binding]) -> TokenStream {
-        let Self { krate, function, .. } = self;
+        let Self { function, .. } = self;
         let [call, out, classification, usage] = ["call", "out", "classification", "usage"].map(ident);
-        let (start, acquire) = (self.start(), self.acquire(&call));
+        let (start, conversion) = (self.start(), self.conversion());
+        let first = self.acquire(&call, None);
         let (classified, used) = (self.classification(&out), self.usage(&quote!(&#out)));
         let once = bindings.iter().map(|binding| &binding.once);
         let each = bindings.iter().map(|binding| &binding.each);
         if function.diverges() {
             let body = &function.body;
-            return quote!(let mut #call = #start; #(#once)* #acquire #(#each)* #body);
+            return quote!(let mut #call = #start; #(#once)* #first #(#each)* #body);
         }
         let body = self.body(&call);
-        let end = if self.args.stream.is_some() {
+        let [kept] = ["kept"].map(ident);
+        let (end, result) = if self.args.stream.is_some() {
             self.start_stream(&call, &out, &classification)
         } else {
-            quote! {
-                let #usage = #used;
-                if let #krate::__private::Break(#out) = #call.settle(#classification, #usage, #out) {
-                    return #out;
-                }
-            }
+            let settled = self.settled(&out, &quote!(#call.settle(#classification, #usage, #out)), &quote!(#out));
+            (quote!(let #usage = #used; let #out = #settled;), quote!(#out))
         };
+        let can_fail = match (self.args.bounds.first(), self.rejecting()) {
+            (Some(_), _) => Some(quote!(true)),
+            (None, Some(_)) => {
+                let [reject] = ["reject"].map(ident);
+                Some(quote!(#reject.is_some()))
+            }
+            (None, None) => None,
+        };
+        let krate = self.krate;
+        let keep = can_fail.as_ref().map(|can_fail| quote!(#krate::__private::kept!(#out, #can_fail)));
+        let refused = can_fail.is_some().then_some((&kept, &out, &result));
+        let again = self.acquire(&call, refused);
+        let quiet = keep.is_none().then(|| quote!(#[allow(clippy::let_unit_value, unused_variables)]));
         quote! {
+            #conversion
             let mut #call = #start;
             #(#once)*
+            #first
             loop {
-                #acquire
-                #(#each)*
-                #[allow(clippy::redundant_async_block, clippy::redundant_closure_call)]
-                let #out = #body;
-                let #classification = #classified;
-                #end
+                // The block ends the lifetime of the values of the attempt before the call waits again.
+                #quiet
+                let #kept = {
+                    #(#each)*
+                    #[allow(clippy::redundant_async_block, clippy::redundant_closure_call)]
+                    let #out = #body;
+                    let #classification = #classified;
+                    #end
+                    #keep
+                };
+                #again
             }
         }
     }
 
-    /// The statement that waits for a ticket.
-    fn acquire(&self, call: &Ident) -> TokenStream {
+    /// The statement that finds how a rejection becomes the result of the function, unless an option requires that it does.
+    fn conversion(&self) -> Option<TokenStream> {
+        let Self { krate, .. } = self;
+        let [reject] = ["reject"].map(ident);
+        let produced = inferred(self.rejecting()?);
+        Some(quote!(let #reject = #krate::__private::rejection!(#produced);))
+    }
+
+    /// The type of the result that may be able to contain a rejection, without a bound.
+    fn rejecting(&self) -> Option<&Type> {
+        if !self.args.bounds.is_empty() || self.function.diverges() {
+            return None;
+        }
+        let is_stream = self.args.stream.is_some();
+        self.function.produced().filter(|ty| !matches!(ty, Type::ImplTrait(_)) && (!is_stream || is_result(ty)))
+    }
+
+    /// The statement that waits for a ticket. `refused` are the name of the value that was kept of the last attempt, and the name of
+    /// its result with the expression of the result of the function from it.
+    fn acquire(&self, call: &Ident, refused: Option<(&Ident, &Ident, &TokenStream)>) -> TokenStream {
         let Self { krate, args, function } = self;
+        let [rejected, reject] = ["rejected", "reject"].map(ident);
         let blocks = function.shape == Shape::Plain && args.stream.is_none();
-        let Some(bound) = args.bounds.first() else {
-            return if blocks { quote!(#call.blocking_acquire();) } else { quote!(#call.acquire().await;) };
-        };
-        let acquire = if blocks { quote!(blocking_acquire_bounded()) } else { quote!(acquire_bounded().await) };
-        let [rejected] = ["rejected"].map(ident);
-        let error = relocated(quote!(#krate::__private::from_rejected(#rejected)), bound.name.span());
+        let acquire = if blocks { quote!(blocking_acquire()) } else { quote!(acquire().await) };
+        let refused = refused.map(|(kept, out, result)| {
+            quote! {
+                if let #krate::__private::Option::Some(#out) = #krate::__private::into_out(#kept) {
+                    return #result;
+                }
+            }
+        });
+        if let Some(bound) = args.bounds.first() {
+            let error = relocated(quote!(#krate::__private::from_rejected(#rejected)), bound.name.span());
+            return quote! {
+                if let #krate::__private::Err(#rejected) = #call.#acquire {
+                    #refused
+                    return #error;
+                }
+            };
+        }
+        if self.rejecting().is_none() {
+            // It is never rejected.
+            return quote!(let _ = #call.#acquire;);
+        }
         quote! {
             if let #krate::__private::Err(#rejected) = #call.#acquire {
-                return #error;
+                #refused
+                if let #krate::__private::Option::Some(#reject) = #reject {
+                    return #reject(#rejected);
+                }
             }
         }
     }
 
-    /// The statement that ends an attempt with a stream, which is returned with the ticket.
-    fn start_stream(&self, call: &Ident, out: &Ident, classification: &Ident) -> TokenStream {
+    /// The expression of the value `out` of a refused attempt that ends by `settled`. Another attempt returns `result`, the result of
+    /// the function from `out`.
+    fn settled(&self, out: &Ident, settled: &TokenStream, result: &TokenStream) -> TokenStream {
+        let krate = self.krate;
+        quote! {
+            match #settled {
+                #krate::__private::Break(#out) => return #result,
+                #krate::__private::Continue(#out) => #out,
+            }
+        }
+    }
+
+    /// The statement that ends an attempt with a stream, which is returned with the ticket, and the expression of the result of the
+    /// function from a refused result.
+    fn start_stream(&self, call: &Ident, out: &Ident, classification: &Ident) -> (TokenStream, TokenStream) {
         let Self { krate, function, .. } = self;
         let [item, stream, error] = ["item", "stream", "error"].map(ident);
         let usage = self.usage(&quote!(#item));
@@ -152,28 +235,28 @@ impl Expansion<'_> {
                 Shape::Plain => quote!(#stream),
                 _ => rewrapped(krate, produced, quote!(#stream)),
             };
-            return quote! {
-                let #stream = #out;
-                if let #krate::__private::Break(#stream) = #started {
-                    return #rewrapped;
-                }
-            };
+            let settled = self.settled(&stream, &started, &rewrapped);
+            let result = quote!({ let #stream = #out; #rewrapped });
+            return (quote!(let #stream = #out; let #out = #settled;), result);
         }
+        let (ok, err) = (quote!(#krate::__private::Ok), quote!(#krate::__private::Err));
         let rewrapped = rewrapped(krate, produced, quote!(#stream));
-        quote! {
+        let on_stream = self.settled(&stream, &started, &quote!(#ok(#rewrapped)));
+        let failed = quote!(#call.settle(#classification, #krate::__private::Option::None, #error));
+        let on_error = self.settled(&error, &failed, &quote!(#err(#error)));
+        let settled = quote! {
+            let #out = match #out {
+                #ok(#stream) => #ok(#on_stream),
+                #err(#error) => #err(#on_error),
+            };
+        };
+        let result = quote! {
             match #out {
-                #krate::__private::Ok(#stream) => {
-                    if let #krate::__private::Break(#stream) = #started {
-                        return #krate::__private::Ok(#rewrapped);
-                    }
-                }
-                #krate::__private::Err(#error) => {
-                    if let #krate::__private::Break(#error) = #call.settle(#classification, #krate::__private::Option::None, #error) {
-                        return #krate::__private::Err(#error);
-                    }
-                }
+                #ok(#stream) => #ok(#rewrapped),
+                #err(#error) => #err(#error),
             }
-        }
+        };
+        (settled, result)
     }
 
     /// The expression for the usage that the value behind the reference `out` shows.
@@ -207,7 +290,11 @@ impl Expansion<'_> {
             .iter()
             .map(|attempts| quote_spanned!(attempts.span()=> .transient_attempts(#attempts)));
         let options = self.options();
-        quote!(#start #(#attempts)* #(#transient)* #options)
+        let can_fail = self.rejecting().map(|_| {
+            let [reject] = ["reject"].map(ident);
+            quote!(.can_fail(#reject.is_some()))
+        });
+        quote!(#start #(#attempts)* #(#transient)* #options #can_fail)
     }
 
     /// The method call that sets the options of the tickets, if there are any.

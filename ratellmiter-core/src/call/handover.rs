@@ -30,6 +30,7 @@ impl StreamEnd {
     /// Ends the call of `ticket`.
     pub(super) fn apply_to(self, ticket: Ticket) {
         match self.refusal {
+            Some(Verdict::QuotaExhausted { resumes_at, .. }) => drop(ticket.exhaust(resumes_at)),
             // Not retried: the caller already has the first items.
             Some(verdict) => drop(ticket.requeue(verdict)),
             None if self.is_unknown => drop(ticket),

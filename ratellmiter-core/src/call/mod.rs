@@ -29,7 +29,7 @@ use crate::{
         stream::TicketStream,
         stream_item::StreamItem,
         ticket_holder::TicketHolder,
-        warnings::{warn_of_client_retries, warn_of_unused_bounds, warn_unrecognised},
+        warnings::{warn_of_calls_that_cannot_fail, warn_of_client_retries, warn_of_unused_bounds, warn_unrecognised},
     },
     engine::{
         call_state::{CallEnd, Request},
@@ -75,8 +75,10 @@ pub struct Call {
     /// Number of refused attempts.
     refusals: u32,
     request: Option<Box<Request>>,
-    /// The function can return a rejection.
+    /// The function can return a rejection by a bound.
     bounded: bool,
+    /// The function can return a rejection by a closed limiter.
+    can_fail: bool,
     /// The limiter has a `max_wait` or a `max_queue` of its own.
     limiter_has_bounds: bool,
     state: AttemptState,
@@ -91,6 +93,11 @@ enum AttemptState {
     Queued(Acquire),
     InFlight(Ticket),
 }
+
+/// The end of an attempt: `Break` with the result of the call, or `Continue` with the result of a refused attempt. The call is
+/// then queued again.
+#[doc(hidden)]
+pub type Settled<T> = ControlFlow<T, T>;
 
 /// The classification and the usage of one item of a stream.
 #[doc(hidden)]
@@ -107,6 +114,7 @@ impl Call {
             refusals: 0,
             request: None,
             bounded: false,
+            can_fail: false,
             state: AttemptState::Idle,
             context: CallContext::default(),
         }
@@ -131,25 +139,26 @@ impl Call {
     pub fn with_options(mut self, options: AcquireOptions, bounded: bool) -> Self {
         self.request = Some(Box::new(self.limiter.resolve_options(&options, bounded)));
         self.bounded = bounded;
+        self.can_fail(bounded)
+    }
+
+    /// Sets whether the function can return a rejection while the limiter is closed.
+    #[must_use]
+    pub fn can_fail(mut self, can_fail: bool) -> Self {
+        if can_fail {
+            let plain = || Box::new(Request::PLAIN);
+            self.request.get_or_insert_with(plain).can_fail = true;
+        }
+        self.can_fail |= can_fail;
         self
-    }
-
-    /// Waits for a ticket.
-    pub async fn acquire(&mut self) {
-        let ticket = self.start_attempt().await;
-        self.state = AttemptState::InFlight(ticket);
-    }
-
-    /// Blocks the thread until there is a ticket.
-    pub fn blocking_acquire(&mut self) {
-        self.state = AttemptState::InFlight(self.start_attempt().wait());
     }
 
     /// Waits for a ticket within the bounds of the call.
     ///
     /// # Errors
-    /// If the call cannot have a ticket within its bounds.
-    pub async fn acquire_bounded(&mut self) -> Result<(), Rejected> {
+    /// If the call cannot have a ticket within its bounds, or if it can fail and the limiter is closed. A call without bounds that
+    /// cannot fail is never rejected.
+    pub async fn acquire(&mut self) -> Result<(), Rejected> {
         let ticket = self.start_attempt().bounded().await?;
         self.state = AttemptState::InFlight(ticket);
         Ok(())
@@ -158,8 +167,8 @@ impl Call {
     /// Blocks the thread until there is a ticket within the bounds of the call.
     ///
     /// # Errors
-    /// If the call cannot have a ticket within its bounds.
-    pub fn blocking_acquire_bounded(&mut self) -> Result<(), Rejected> {
+    /// As [`acquire`](Self::acquire).
+    pub fn blocking_acquire(&mut self) -> Result<(), Rejected> {
         let ticket = self.start_attempt().bounded().wait()?;
         self.state = AttemptState::InFlight(ticket);
         Ok(())
@@ -176,14 +185,14 @@ impl Call {
     }
 
     /// Ends an attempt whose result is `out`, with the `usage` that the result shows. Returns `Break` with the result of
-    /// the call, or `Continue` if the call was refused or failed transiently, and is queued again.
-    pub fn settle<T>(&mut self, classification: Classification, usage: Option<Usage>, out: T) -> ControlFlow<T> {
+    /// the call, or `Continue` with `out` if the call was refused or failed transiently, and is queued again.
+    pub fn settle<T>(&mut self, classification: Classification, usage: Option<Usage>, out: T) -> Settled<T> {
         let outcome = self.judge(&classification, usage);
         let Some(ticket) = self.take_ticket() else {
             return ControlFlow::Break(out);
         };
-        if may_retry(outcome.verdict) {
-            return if self.retry(ticket, &outcome) { ControlFlow::Continue(()) } else { ControlFlow::Break(out) };
+        if outcome.may_be_retried() {
+            return if self.retry(ticket, &outcome) { ControlFlow::Continue(out) } else { ControlFlow::Break(out) };
         }
         match outcome.handover {
             Some(handover) if outcome.verdict == Verdict::Success => {
@@ -196,13 +205,14 @@ impl Call {
     }
 
     /// Ends an attempt that returned a stream, after waiting for the first item of the server's response. Returns `Break`
-    /// with the stream, which keeps the ticket, or `Continue` if the call was refused or failed transiently, and is queued again.
+    /// with the stream, which keeps the ticket, or `Continue` with the failed stream if the call was refused or failed
+    /// transiently, and is queued again.
     pub async fn start_stream<S, L>(
         &mut self,
         classification: Classification,
         stream: S,
         mut classify_item: L,
-    ) -> ControlFlow<TicketStream<Pin<Box<S>>, impl FnMut(&S::Item) -> StreamItem + use<S, L>>>
+    ) -> Settled<TicketStream<Pin<Box<S>>, impl FnMut(&S::Item) -> StreamItem + use<S, L>>>
     where
         S: Stream,
         L: FnMut(&S::Item) -> ItemClassification,
@@ -224,11 +234,10 @@ impl Call {
             outcome = self.judge(&classification, usage).merged_with(outcome);
         }
         let mut holder = TicketHolder::default();
+        let mut is_retried = false;
         if let Some(ticket) = self.take_ticket() {
-            if may_retry(outcome.verdict) {
-                if self.retry(ticket, &outcome) {
-                    return ControlFlow::Continue(());
-                }
+            if outcome.may_be_retried() {
+                is_retried = self.retry(ticket, &outcome);
             } else {
                 holder = TicketHolder::new(ticket);
                 holder.set_end(outcome.end);
@@ -245,7 +254,8 @@ impl Call {
             let verdict = known_or_failed(classification.verdict, &classification);
             StreamItem { usage, verdict: Some(verdict) }
         };
-        ControlFlow::Break(TicketStream::new(holder, buffered, stream, observe))
+        let stream = TicketStream::new(holder, buffered, stream, observe);
+        if is_retried { ControlFlow::Continue(stream) } else { ControlFlow::Break(stream) }
     }
 
     fn judge(&self, classification: &Classification, usage: Option<Usage>) -> AttemptOutcome {
@@ -285,15 +295,26 @@ impl Call {
 
     /// Reports a refusal. Returns `true` if the call is queued again, `false` if its error is to be returned.
     fn requeue(&mut self, ticket: Ticket, outcome: &AttemptOutcome) -> bool {
-        let settings = self.limiter.call_settings();
-        let is_too_long = outcome.verdict.retry_after().is_some_and(|hint| hint > MAX_HINT);
         ticket.read(&outcome.readings);
-        self.refusals += 1;
-        if self.refusals >= self.max_attempts || is_too_long || !settings.is_enabled() {
-            ticket.finish_refused(&outcome.verdict);
+        let is_enabled = self.limiter.call_settings().is_enabled();
+        let queued = match outcome.verdict {
+            // A wait for a quota is not counted as an attempt.
+            Verdict::QuotaExhausted { resumes_at, .. } => ticket.exhaust(resumes_at),
+            verdict if self.refusals + 1 >= self.max_attempts || !is_enabled => {
+                ticket.finish_refused(&verdict);
+                return false;
+            }
+            verdict => {
+                self.refusals += u32::from(verdict.retry_after().is_none_or(|hint| hint <= MAX_HINT));
+                ticket.retry(verdict)
+            }
+        };
+        let Some(queued) = queued else {
+            if !self.can_fail && is_enabled {
+                warn_of_calls_that_cannot_fail();
+            }
             return false;
-        }
-        let queued = ticket.requeue(outcome.verdict);
+        };
         // The error of the refusal is more informative than a rejection.
         if self.bounded && !queued.is_in_time() {
             return false;
@@ -320,11 +341,6 @@ impl Call {
     }
 }
 
-/// Returns `true` if a call with this verdict can be sent again.
-fn may_retry(verdict: Verdict) -> bool {
-    verdict.is_retryable() || matches!(verdict, Verdict::Transient { .. })
-}
-
 /// Returns the verdict, or [`Verdict::Failed`] with a warning if there is none: unknown errors are never retried.
 fn known_or_failed(verdict: Option<Verdict>, classification: &Classification) -> Verdict {
     verdict.unwrap_or_else(|| {
@@ -344,6 +360,12 @@ struct AttemptOutcome {
 }
 
 impl AttemptOutcome {
+    /// Returns `true` if the call can be sent again: it was refused, be it for seconds or until a quota is back, or it failed
+    /// transiently.
+    fn may_be_retried(&self) -> bool {
+        may_retry(self.verdict) || matches!(self.verdict, Verdict::QuotaExhausted { .. })
+    }
+
     /// Adds the usage of an `earlier` part of the same attempt, and its header readings unless there are newer ones.
     fn merged_with(mut self, earlier: Self) -> Self {
         self.usage = Usage::of_both(earlier.usage, self.usage);
@@ -356,3 +378,8 @@ impl AttemptOutcome {
 
 #[cfg(test)]
 mod tests;
+
+/// Returns `true` if a call with this verdict can be sent again after seconds.
+fn may_retry(verdict: Verdict) -> bool {
+    verdict.is_retryable() || matches!(verdict, Verdict::Transient { .. })
+}

@@ -226,15 +226,19 @@ impl<C, O, U, B> Runner<C, O, U, B> {
         if let Some(attempts) = self.max_attempts {
             paced = paced.max_attempts(attempts);
         }
+        B::acquire(&mut paced).await.map_err(B::error)?;
         loop {
-            B::acquire(&mut paced).await?;
             let out = paced.attempt(call()).await;
             let (classification, usage) = match &out {
                 Ok(value) => (self.values.classify_ok(value), self.usage.read(value)),
                 Err(error) => (self.errors.classify_error(error), None),
             };
-            if let ControlFlow::Break(out) = paced.settle(classification, usage, out) {
-                return out;
+            let refused = match paced.settle(classification, usage, out) {
+                ControlFlow::Break(out) => return out,
+                ControlFlow::Continue(out) => B::keep(out),
+            };
+            if let Err(rejection) = B::acquire(&mut paced).await {
+                return B::rejected(refused, rejection);
             }
         }
     }

@@ -14,7 +14,7 @@ async fn uncontended_call_takes_two_locks() {
     let limiter = limiter();
     let before = limiter.locks().load(Ordering::Relaxed);
     let mut call = Call::new(limiter.clone()).with_options(AcquireOptions::new().tokens(10, 10), false);
-    call.acquire().await;
+    call.acquire().await.expect("it has no bounds");
     let value = call.attempt(async { 42 }).await;
     let usage = Some(Usage::new(10, 5));
     assert_eq!(call.settle(Classification::decided(Verdict::Success), usage, value), ControlFlow::Break(42));
@@ -26,7 +26,7 @@ async fn uncontended_call_takes_two_locks() {
 async fn last_attempt_leaves_nothing_in_the_queue() {
     let limiter = limiter();
     let mut call = Call::new(limiter.clone()).max_attempts(1);
-    call.acquire().await;
+    call.acquire().await.expect("it has no bounds");
     let refused = Classification::decided(Verdict::RATE_LIMITED);
     assert_eq!(call.settle(refused, None, "refused"), ControlFlow::Break("refused"));
     let snapshot = limiter.snapshot();

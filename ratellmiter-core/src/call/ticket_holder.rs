@@ -61,7 +61,7 @@ impl TicketHolder {
         self.add_usage(item.usage);
         match item.verdict {
             None | Some(Verdict::Success) => {}
-            Some(verdict) if verdict.is_retryable() => {
+            Some(verdict) if verdict.is_retryable() || matches!(verdict, Verdict::QuotaExhausted { .. }) => {
                 self.end.refusal = Some(verdict);
                 self.finish();
             }

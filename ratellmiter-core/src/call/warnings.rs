@@ -46,3 +46,16 @@ pub(super) fn warn_of_client_retries() {
         );
     }
 }
+
+/// Warns once that calls are still sent to a server that refuses them, because they cannot fail otherwise.
+pub(super) fn warn_of_calls_that_cannot_fail() {
+    static WARNED: AtomicBool = AtomicBool::new(false);
+    if !WARNED.swap(true, Ordering::Relaxed) {
+        tracing::warn!(
+            "a limiter is closed, since a quota is spent or its server accepts no call, but some calls have an error type \
+             without `From<ratellmiter_core::Rejected>`: they cannot fail without a request, and are sent one at a time. \
+             Implement `From<ratellmiter_core::Rejected>` for the error type, or return `anyhow::Error` or \
+             `Box<dyn Error + Send + Sync>`; generic functions and `limiter.runner()` need `bounded` as well"
+        );
+    }
+}

@@ -96,6 +96,9 @@ limit_keys! {
     provider: provider,
     max_wait: max_wait,
     max_queue: count,
+    give_up_after: give_up_after,
+    on_exhausted: on_exhausted,
+    wait_at_most: wait_at_most,
 }
 
 impl Default for LimitOverrides {

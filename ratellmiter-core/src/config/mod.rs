@@ -15,6 +15,9 @@
 //! burst_window = 0                    # seconds, up to 60
 //! max_wait = 30                       # seconds, more than 0 and up to 86400
 //! max_queue = 1000
+//! on_exhausted = "fail"               # while a quota is spent; or "wait"
+//! wait_at_most = 86_400               # seconds that calls wait for a quota, up to 31 days
+//! give_up_after = 900                 # seconds without an accepted call, up to 31 days
 //! enabled = true
 //! ramp = { start = 0.25, step = 0.10 }  # or "off"
 //! shared = "redis://127.0.0.1:6379"   # one budget with all processes that share over this server
@@ -66,7 +69,7 @@ use self::{
 };
 
 use crate::{
-    limits::{DEFAULT_RATE_LIMIT, Limits, Ramp},
+    limits::{DEFAULT_RATE_LIMIT, Limits, Ramp, on_exhausted::OnExhausted},
     log,
     providers::provider::Provider,
 };
@@ -182,6 +185,24 @@ impl Config {
     #[must_use]
     pub fn max_queue(self, calls: u32) -> Self {
         self.map(|limits| limits.max_queue(calls))
+    }
+
+    /// Sets the policy for calls while a quota is spent, see [`Limits::on_exhausted`]. Calls fail by default.
+    #[must_use]
+    pub fn on_exhausted(self, policy: OnExhausted) -> Self {
+        self.map(|limits| limits.on_exhausted(policy))
+    }
+
+    /// Limits the time for which calls wait for a quota, see [`Limits::wait_at_most`]. Unlimited by default.
+    #[must_use]
+    pub fn wait_at_most(self, wait: Duration) -> Self {
+        self.map(|limits| limits.wait_at_most(wait))
+    }
+
+    /// Closes limiters whose server has not accepted a call for this time, see [`Limits::give_up_after`].
+    #[must_use]
+    pub fn give_up_after(self, time: Duration) -> Self {
+        self.map(|limits| limits.give_up_after(time))
     }
 
     /// Sets whether limiters do anything, see [`Limits::enabled`]. On by default.

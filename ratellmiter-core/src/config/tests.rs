@@ -99,7 +99,7 @@ fn configured_code_can_disable_pacing() {
 fn file_error_is_one_line_with_place_and_range() {
     assert_eq!(
         file_error("\n[models.m]\nrequests = 5"),
-        "line 3, column 1, key `requests`: unknown field `requests`, expected one of `requests_per_minute`, `max_in_flight`, `max_attempts`, `transient_attempts`, `burst_window`, `adaptive`, `enabled`, `ramp`, `provider`, `max_wait`, `max_queue`, `tokens_per_minute`, `input_tokens_per_minute`, `output_tokens_per_minute`, `requests_per_day`, `tokens_per_day`"
+        "line 3, column 1, key `requests`: unknown field `requests`, expected one of `requests_per_minute`, `max_in_flight`, `max_attempts`, `transient_attempts`, `burst_window`, `adaptive`, `enabled`, `ramp`, `provider`, `max_wait`, `max_queue`, `give_up_after`, `on_exhausted`, `wait_at_most`, `tokens_per_minute`, `input_tokens_per_minute`, `output_tokens_per_minute`, `requests_per_day`, `tokens_per_day`"
     );
     for (text, start) in [
         ("default_rate_limit = 0", "line 1, column 22, key `default_rate_limit`: "),

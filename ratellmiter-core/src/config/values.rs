@@ -14,7 +14,7 @@ use toml::{
 };
 
 use crate::{
-    limits::{MAX_AMOUNT, MAX_BURST_WINDOW, Ramp},
+    limits::{MAX_AMOUNT, MAX_BURST_WINDOW, Ramp, on_exhausted::OnExhausted},
     providers::provider::Provider,
 };
 
@@ -33,6 +33,9 @@ pub(super) struct Value<'a>(pub(super) &'a Spanned<DeValue<'a>>);
 
 /// Largest `max_wait` of a file, in seconds: a day.
 const MAX_WAIT_SECONDS: f64 = 86_400.0;
+
+/// Largest `give_up_after` and `wait_at_most` of a file, in seconds: 31 days.
+const MAX_CLOSED_SECONDS: f64 = 31.0 * 86_400.0;
 
 const INTEGER_OVERFLOW: &str = "integer number overflowed";
 const FLOAT_OVERFLOW: &str = "floating-point number overflowed";
@@ -142,10 +145,35 @@ impl<'a> Value<'a> {
 
     /// Reads the longest time that calls may wait, in seconds.
     pub(super) fn max_wait(self) -> Result<Duration, FileError> {
-        let range = format!("more than 0 and at most {MAX_WAIT_SECONDS}");
+        self.wait(MAX_WAIT_SECONDS)
+    }
+
+    /// Reads the time without an accepted call after which a limiter closes, in seconds.
+    pub(super) fn give_up_after(self) -> Result<Duration, FileError> {
+        self.wait(MAX_CLOSED_SECONDS)
+    }
+
+    /// Reads the longest time that calls may wait for a quota, in seconds.
+    pub(super) fn wait_at_most(self) -> Result<Duration, FileError> {
+        self.wait(MAX_CLOSED_SECONDS)
+    }
+
+    /// Reads `"fail"` or `"wait"`.
+    pub(super) fn on_exhausted(self) -> Result<OnExhausted, FileError> {
+        const ALLOWED: &str = "\"fail\" or \"wait\"";
+        match self.text(ALLOWED)? {
+            "fail" => Ok(OnExhausted::Fail),
+            "wait" => Ok(OnExhausted::Wait),
+            other => Err(self.error(format!("{other:?} is not {ALLOWED}"))),
+        }
+    }
+
+    /// Reads a time of at most `longest` seconds.
+    fn wait(self, longest: f64) -> Result<Duration, FileError> {
+        let range = format!("more than 0 and at most {longest}");
         let seconds = self.number(&format!("seconds of {range}"))?;
         let wait = Duration::try_from_secs_f64(seconds).ok();
-        wait.filter(|wait| !wait.is_zero() && seconds <= MAX_WAIT_SECONDS)
+        wait.filter(|wait| !wait.is_zero() && seconds <= longest)
             .ok_or_else(|| self.error(format!("a wait of {seconds} seconds; a wait must be {range} seconds")))
     }
 

@@ -25,6 +25,8 @@ pub(crate) struct Request {
     pub(crate) deadline: Option<Duration>,
     /// Longest queue, this call included, that it joins.
     pub(crate) max_queue: Option<u32>,
+    /// The call can be rejected while the limiter is closed.
+    pub(crate) can_fail: bool,
 }
 
 /// The end of a call that is not queued again.
@@ -75,6 +77,8 @@ pub(crate) struct CallState {
     pub(crate) refusals: RefusalHistory,
     /// Number of times that it was sent again after a transient failure.
     pub(crate) retries: u32,
+    /// The call can be rejected while the limiter is closed.
+    pub(crate) can_fail: bool,
 }
 
 /// The states of queued calls and of calls in flight, by id.
@@ -89,12 +93,13 @@ impl Request {
         max_wait: None,
         deadline: None,
         max_queue: None,
+        can_fail: false,
     };
 
     /// Returns the state of a call with these options.
     pub(super) fn state(&self) -> CallState {
-        let Self { cost, max_wait, deadline, .. } = *self;
-        CallState { cost, max_wait, deadline, ..CallState::default() }
+        let Self { cost, max_wait, deadline, can_fail, .. } = *self;
+        CallState { cost, max_wait, deadline, can_fail, ..CallState::default() }
     }
 }
 
@@ -126,9 +131,9 @@ impl CallState {
         let allowed_wait = match reason {
             RejectReason::MaxWait => self.max_wait,
             RejectReason::Deadline => self.deadline.map(|deadline| (waited + deadline).saturating_sub(now)),
-            RejectReason::MaxQueue => None,
+            RejectReason::MaxQueue | RejectReason::QuotaExhausted | RejectReason::Unavailable => None,
         };
-        Rejected { reason, waited, allowed_wait, estimated_wait }
+        Rejected { reason, waited, allowed_wait, estimated_wait, resumes_at: None }
     }
 }
 

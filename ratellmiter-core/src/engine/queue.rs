@@ -155,6 +155,11 @@ impl<W> Queue<W> {
         self.calls.values().chain(self.apart.values().map(|(_, queued)| queued)).map(|queued| &queued.payload)
     }
 
+    /// Returns the positions of all calls, those apart last.
+    pub(super) fn positions(&self) -> impl Iterator<Item = QueuePosition> {
+        self.calls.keys().chain(self.apart.keys()).copied()
+    }
+
     /// Returns when the next wait expires.
     pub(super) fn next_expiry(&self) -> Option<Duration> {
         self.expiries.first().map(|(at, _)| *at)

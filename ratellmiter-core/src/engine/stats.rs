@@ -4,7 +4,7 @@ use std::{mem, time::Duration};
 
 use crate::{
     engine::{budgets::BudgetStatuses, lease::FleetStatus},
-    log::row::{Bottleneck, Quantiles, Row},
+    log::row::{Bottleneck, ClosedReason, Quantiles, Row},
 };
 
 /// Counts within a second.
@@ -35,6 +35,8 @@ pub(crate) struct Gauges {
     /// The remaining time of a pause, and the estimated time until the queue is empty.
     pub(crate) paused_for: Option<Duration>,
     pub(crate) time_left: Option<Duration>,
+    /// The reason for which the limiter is closed, and the remaining time until it opens, if that is known.
+    pub(crate) closed: Option<(ClosedReason, Option<Duration>)>,
     /// The configured rate, in calls a second.
     pub(crate) limit: f64,
     /// The limit that the first queued call waits for.
@@ -51,7 +53,8 @@ impl Gauges {
     /// Returns the gauges as of `time` ago.
     fn before(&self, time: Duration) -> Self {
         let more = |left: Option<Duration>| left.map(|left| left + time);
-        Self { paused_for: more(self.paused_for), time_left: more(self.time_left), ..*self }
+        let closed = self.closed.map(|(reason, left)| (reason, more(left)));
+        Self { paused_for: more(self.paused_for), time_left: more(self.time_left), closed, ..*self }
     }
 }
 
@@ -163,6 +166,8 @@ impl Second {
             overflow: gauges.overflow,
             rate: gauges.rate,
             paused_for: gauges.paused_for.map(rounded_seconds),
+            closed: gauges.closed.map(|(reason, _)| reason),
+            closed_for: gauges.closed.and_then(|(_, left)| left).map(rounded_seconds),
             time_left: gauges.time_left.map(rounded_seconds),
             limit: Some(gauges.limit),
             held: gauges.held,

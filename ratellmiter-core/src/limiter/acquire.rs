@@ -131,7 +131,10 @@ impl<T> Acquire<T> {
             }
             result
         };
-        let result = limiter.0.update_as_waiter(poll);
+        let result = limiter.0.update_as_waiter(|state, now| {
+            let result = poll(state, now)?;
+            Some(result.map_err(|rejected| state.with_wall_clock(rejected)))
+        });
         if let Some(oversized) = oversized {
             limiter.warn_oversized(oversized);
         }

@@ -41,6 +41,18 @@ impl Clock {
         self.zero + time.saturating_sub(self.shift)
     }
 
+    /// Returns the time by this clock at which the wall clock will show `at`, or `None` if that is in the past.
+    pub(crate) fn at_wall(&mut self, at: SystemTime) -> Option<Duration> {
+        let left = at.duration_since(SystemTime::now()).ok()?;
+        Some(self.now().saturating_add(left))
+    }
+
+    /// Returns the wall clock at `time` by this clock.
+    pub(crate) fn wall_at(&mut self, time: Duration) -> SystemTime {
+        let wall = SystemTime::now();
+        wall.checked_add(time.saturating_sub(self.now())).unwrap_or(wall)
+    }
+
     /// Returns the reading of the clock of this thread.
     pub(crate) fn reading() -> Instant {
         tokio::time::Instant::now().into_std()

@@ -25,7 +25,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::Waker,
     thread::{self, Thread},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use tokio::{runtime::Handle, sync::Notify, time::timeout_at};
@@ -70,6 +70,15 @@ pub(crate) struct State {
 }
 
 impl State {
+    /// Converts the time in a rejection by the scheduler, which counts from the creation of the limiter, to the wall clock.
+    pub(crate) fn with_wall_clock(&mut self, mut rejected: Rejected) -> Rejected {
+        rejected.resumes_at = rejected.resumes_at.map(|at| {
+            let time = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            self.clock.wall_at(time)
+        });
+        rejected
+    }
+
     /// Wakes the fleet task if the next report is due earlier than it knows.
     pub(crate) fn wake_fleet(&mut self) {
         if let Some(fleet) = &mut self.fleet

@@ -21,7 +21,7 @@ use std::{
 
 pub use self::{
     acquire::{Acquire, AcquireOutput},
-    snapshot::Snapshot,
+    snapshot::{Closed, Snapshot},
     ticket::Ticket,
 };
 
@@ -93,12 +93,14 @@ impl Limiter {
     }
 
     /// Waits for a ticket, within the limits of `options` and the limiter's own [`max_wait`](Limits::max_wait) and
-    /// [`max_queue`](Limits::max_queue). A call that is expected to exceed one of them is rejected at once.
+    /// [`max_queue`](Limits::max_queue). A call that is expected to exceed one of them is rejected at once, and so is a call while
+    /// the limiter is [closed](Snapshot::closed).
     ///
     /// The wait is the time in the queue, over all attempts of the call, without the time in flight.
     ///
     /// # Errors
-    /// [`Rejected`](crate::Rejected), with the limit that would be exceeded and an estimate of the wait.
+    /// [`Rejected`](crate::Rejected), with the limit that would be exceeded and an estimate of the wait, or with the reason for
+    /// which the limiter is closed and the time at which it opens.
     ///
     /// # Cancel safety
     /// As [`acquire`](Self::acquire).
@@ -116,7 +118,8 @@ impl Limiter {
             let left = deadline.saturating_duration_since(reading);
             (now + left).saturating_sub(reading.saturating_duration_since(deadline))
         });
-        Request { cost: options.estimate, priority: options.priority, max_wait, deadline, max_queue }
+        let (cost, priority) = (options.estimate, options.priority);
+        Request { cost, priority, max_wait, deadline, max_queue, can_fail: bounded }
     }
 
     /// Waits for a ticket, blocking the thread. Inside a runtime this blocks the other tasks of the thread: use
@@ -187,7 +190,7 @@ impl Limiter {
     /// Reports a refusal of a call without a ticket, for example one seen by an observer. The limiter pauses as for any
     /// refusal. Verdicts that are not retryable have no effect.
     ///
-    /// A `retry_after` of more than ten minutes is ignored.
+    /// A `retry_after` of more than ten minutes closes the limiter.
     pub fn report_refusal(&self, verdict: Verdict) {
         if verdict.is_retryable() {
             self.0.update(|state, now| state.scheduler.on_unattributed_refusal(now, &verdict));
@@ -199,7 +202,7 @@ impl Limiter {
     pub fn snapshot(&self) -> Snapshot {
         let mut state = self.0.lock();
         let now = state.clock.now();
-        Snapshot::of(&mut state.scheduler, now)
+        Snapshot::of(&mut state, now)
     }
 
     /// Sets the name of the model.

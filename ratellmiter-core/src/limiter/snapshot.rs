@@ -2,12 +2,13 @@
 
 use std::{
     fmt,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use crate::{
-    engine::{budgets::BudgetStatuses, lease::FleetStatus, scheduler::Scheduler},
-    limiter::{clock::Clock, driver::Waiter},
+    engine::{budgets::BudgetStatuses, lease::FleetStatus},
+    limiter::{clock::Clock, driver::State},
+    limits::request::RejectReason,
     log::row::BudgetStatus,
 };
 
@@ -28,6 +29,8 @@ pub struct Snapshot {
     /// End of the pause after a refusal, or `None` without a pause. The canary or the probe that follows is part of the
     /// pause. Never before the time of the snapshot: it is that time while the end is not known.
     pub paused_until: Option<Instant>,
+    /// The reason for which the limiter is closed, or `None` if it is open.
+    pub closed: Option<Closed>,
     /// Time until the queue is empty if no more calls join it and none is refused.
     pub estimated_drain: Duration,
     /// The fleet that shares the limiter, or `None` if it is not shared.
@@ -35,8 +38,23 @@ pub struct Snapshot {
     budgets: BudgetStatuses,
 }
 
+/// State of a closed limiter, whose server would refuse calls for a long time.
+///
+/// A limiter closes when a quota is spent, when the server asks for a wait of more than ten minutes, or when no call was accepted
+/// for [`give_up_after`](crate::Limits::give_up_after). It opens at the time that the server named, or when a call that is sent as
+/// a test succeeds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Closed {
+    /// [`RejectReason::QuotaExhausted`] or [`RejectReason::Unavailable`].
+    pub reason: RejectReason,
+    /// The time at which the limiter opens, as the server named it, or `None` if it is not known.
+    pub resumes_at: Option<SystemTime>,
+}
+
 impl Snapshot {
-    pub(super) fn of(scheduler: &mut Scheduler<Waiter>, now: Duration) -> Self {
+    pub(super) fn of(state: &mut State, now: Duration) -> Self {
+        let State { scheduler, clock, .. } = state;
         scheduler.advance_to(now);
         let gauges = scheduler.gauges(now);
         let queued = scheduler.queue_length();
@@ -49,6 +67,10 @@ impl Snapshot {
             adapted_rate_per_second: gauges.learned_rate,
             adapted_in_flight: gauges.learned_in_flight,
             paused_until: remaining_pause.map(|left| Clock::reading() + left),
+            closed: gauges.closed.map(|(reason, left)| Closed {
+                reason: reason.into(),
+                resumes_at: left.map(|left| clock.wall_at(now + left)),
+            }),
             estimated_drain: gauges.time_left.unwrap_or_default(),
             fleet: gauges.fleet,
             budgets: gauges.budgets,
@@ -70,6 +92,7 @@ impl fmt::Debug for Snapshot {
             .field("adapted_rate_per_second", &self.adapted_rate_per_second)
             .field("adapted_in_flight", &self.adapted_in_flight)
             .field("paused_until", &self.paused_until)
+            .field("closed", &self.closed)
             .field("estimated_drain", &self.estimated_drain)
             .field("fleet", &self.fleet)
             .field("budgets", &self.budgets().collect::<Vec<_>>())

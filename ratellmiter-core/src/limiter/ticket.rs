@@ -101,8 +101,8 @@ impl Ticket {
     /// Ends a refused call: the limiter pauses, and the call is queued again before all calls that were never refused. The
     /// returned [`Acquire`] waits for its next ticket. Dropping it removes the call from the queue.
     ///
-    /// `hint` is the time to wait that the server reported. A hint of more than ten minutes is ignored; consider giving up
-    /// the call instead.
+    /// `hint` is the time to wait that the server reported. A hint of more than ten minutes closes the limiter; consider giving
+    /// up the call instead.
     ///
     /// The attempts are not counted: [`max_attempts`](crate::Limits::max_attempts) has no effect here. A
     /// [disabled](crate::Limits::enabled) limiter returns the next ticket at once.
@@ -187,6 +187,24 @@ impl Ticket {
         let position =
             self.end(|state, now, grant| state.scheduler.retry_transient(now, grant, end, hint, max_retries, waiter));
         position.flatten().map(|position| Acquire::new(&self.limiter, None, Some(position)))
+    }
+
+    /// Ends a refused call as [`requeue`](Self::requeue), unless the limiter is closed. Returns `None` if the call has ended.
+    pub(crate) fn retry(mut self, verdict: Verdict) -> Option<Acquire> {
+        let waiter = Waiter::Task(Waker::noop().clone());
+        let position = self.end(|state, now, grant| state.scheduler.retry(now, grant, &verdict, waiter))?;
+        position.map(|position| Acquire::new(&self.limiter, None, Some(position)))
+    }
+
+    /// Ends a call that was refused because a quota is spent until `resumes_at`, and closes the limiter. Returns `None` if the call
+    /// has ended, and the future of its next ticket if it waits for the quota.
+    pub(crate) fn exhaust(mut self, resumes_at: Option<SystemTime>) -> Option<Acquire> {
+        let waiter = Waiter::Task(Waker::noop().clone());
+        let position = self.end(|state, now, grant| {
+            let opens_at = resumes_at.and_then(|at| state.clock.at_wall(at));
+            state.scheduler.exhaust(now, grant, opens_at, waiter)
+        })?;
+        position.map(|position| Acquire::new(&self.limiter, None, Some(position)))
     }
 
     /// Ends a refused call that is not retried.

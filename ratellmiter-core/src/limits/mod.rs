@@ -5,6 +5,7 @@ pub(crate) mod cost;
 #[cfg(feature = "redis")]
 pub(crate) mod fleet_config;
 pub(crate) mod on_disconnect;
+pub(crate) mod on_exhausted;
 pub(crate) mod request;
 
 use std::{
@@ -14,7 +15,10 @@ use std::{
     time::Duration,
 };
 
-use crate::{limits::budget_kind::BudgetKind, providers::provider::Provider};
+use crate::{
+    limits::{budget_kind::BudgetKind, on_exhausted::OnExhausted},
+    providers::provider::Provider,
+};
 
 /// The limits of one limiter. A call is sent when all of them allow it.
 ///
@@ -51,6 +55,10 @@ pub struct Limits {
     pub(crate) transient_attempts: u32,
     pub(crate) max_wait: Option<Duration>,
     pub(crate) max_queue: Option<u32>,
+    /// `None`: the default, which is shorter before the first accepted call.
+    pub(crate) give_up_after: Option<Duration>,
+    pub(crate) on_exhausted: OnExhausted,
+    pub(crate) wait_at_most: Option<Duration>,
     pub(crate) enabled: bool,
 }
 
@@ -75,6 +83,9 @@ impl Limits {
             transient_attempts: DEFAULT_TRANSIENT_ATTEMPTS,
             max_wait: None,
             max_queue: None,
+            give_up_after: None,
+            on_exhausted: OnExhausted::Fail,
+            wait_at_most: None,
             enabled: true,
         }
     }
@@ -172,6 +183,43 @@ impl Limits {
     #[must_use]
     pub const fn max_queue(mut self, calls: u32) -> Self {
         self.max_queue = Some(calls);
+        self
+    }
+
+    /// Closes the limiter when no call was accepted for this time although calls were sent. By default 15 minutes, and 2 minutes
+    /// before the first accepted call.
+    ///
+    /// While a limiter is closed, calls that can return [`Rejected`](crate::Rejected) fail at once, other calls are sent one at a
+    /// time and are not retried, and at most one call a minute is sent to find out whether the server accepts calls again.
+    #[must_use]
+    pub const fn give_up_after(mut self, time: Duration) -> Self {
+        self.give_up_after = Some(time);
+        self
+    }
+
+    /// Sets the policy for calls while a quota is spent: fail, which is the default, or wait until the quota is back.
+    ///
+    /// A quota is spent if a response is [`Verdict::QuotaExhausted`](crate::Verdict::QuotaExhausted), or if the server asks for a
+    /// wait of more than ten minutes.
+    ///
+    /// ```
+    /// use ratellmiter_core::{Limits, OnExhausted};
+    ///
+    /// // A batch that continues when the quota is back.
+    /// let limits = Limits::per_minute(300).on_exhausted(OnExhausted::Wait);
+    /// # let _ = limits;
+    /// ```
+    #[must_use]
+    pub const fn on_exhausted(mut self, policy: OnExhausted) -> Self {
+        self.on_exhausted = policy;
+        self
+    }
+
+    /// Limits the time for which [`OnExhausted::Wait`] waits, from the first response that shows that the quota is spent. If the
+    /// server names a later time, calls fail at once. Unlimited by default.
+    #[must_use]
+    pub const fn wait_at_most(mut self, wait: Duration) -> Self {
+        self.wait_at_most = Some(wait);
         self
     }
 

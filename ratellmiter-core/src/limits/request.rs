@@ -3,7 +3,7 @@
 use std::{
     error::Error,
     fmt,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use crate::limits::cost::TokenEstimate;
@@ -110,34 +110,41 @@ impl Priority {
     }
 }
 
-/// The error of a call that was rejected because its wait would exceed a bound.
+/// The error of a call that was rejected because its wait would exceed a bound, or because the limiter is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rejected {
-    /// The bound.
+    /// The bound, or the reason for which the limiter is closed.
     pub reason: RejectReason,
     /// The time the call has spent queued, over all its attempts. Zero if it was rejected when it asked for its ticket.
     pub waited: Duration,
     /// The time the call was allowed to spend queued: its maximum wait, or the time until its deadline. `None` if the bound
-    /// is the length of the queue.
+    /// is the length of the queue, or if the limiter is closed.
     pub allowed_wait: Option<Duration>,
-    /// The estimated time from the rejection until the call would have been sent.
+    /// The estimated time from the rejection until the call would have been sent. If the limiter is closed, the time until it
+    /// opens, or until the server is tried again.
     pub estimated_wait: Duration,
+    /// The time at which a closed limiter opens, as the server named it. `None` if it is not known, or if a bound is the reason.
+    pub resumes_at: Option<SystemTime>,
 }
 
 impl fmt::Display for Rejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "rejected: {}", self.reason)?;
+        let wait = Rounded(self.estimated_wait);
+        if self.reason.is_closed() {
+            return if self.resumes_at.is_some() { write!(f, "; it resumes in {wait}") } else { Ok(()) };
+        }
         if let Some(allowed) = self.allowed_wait {
             write!(f, "; waited {} of {}", Rounded(self.waited), Rounded(allowed))?;
         }
-        write!(f, "; estimated further wait {}", Rounded(self.estimated_wait))
+        write!(f, "; estimated further wait {wait}")
     }
 }
 
 impl Error for Rejected {}
 
-/// The bound that the wait of a call would have exceeded.
+/// The reason for a rejection: the bound that the wait of a call would have exceeded, or the closed state of the limiter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RejectReason {
@@ -147,6 +154,17 @@ pub enum RejectReason {
     MaxQueue,
     /// The deadline.
     Deadline,
+    /// A quota is spent, or the server asked for a wait of more than ten minutes.
+    QuotaExhausted,
+    /// The server accepted no call for [`give_up_after`](crate::Limits::give_up_after).
+    Unavailable,
+}
+
+impl RejectReason {
+    /// Returns `true` if the reason is the closed state of the limiter.
+    fn is_closed(self) -> bool {
+        matches!(self, Self::QuotaExhausted | Self::Unavailable)
+    }
 }
 
 impl fmt::Display for RejectReason {
@@ -155,6 +173,8 @@ impl fmt::Display for RejectReason {
             Self::MaxWait => "the wait would exceed the maximum",
             Self::MaxQueue => "the queue is full",
             Self::Deadline => "the deadline would be missed",
+            Self::QuotaExhausted => "the quota is exhausted",
+            Self::Unavailable => "the server has not accepted a call for a long time",
         })
     }
 }

@@ -26,6 +26,10 @@ pub struct SchedulerClient {
     /// Number of refusals by call.
     refusals: HashMap<usize, u32>,
     has_estimates: bool,
+    /// Calls can be rejected.
+    can_fail: bool,
+    /// Number of rejected calls, and the time of the last one.
+    rejected: (u64, Duration),
 }
 
 impl SchedulerClient {
@@ -33,7 +37,14 @@ impl SchedulerClient {
     #[must_use]
     pub fn new(limits: Limits, seed: u64) -> Self {
         let scheduler = Scheduler::new(limits, Duration::ZERO, seed);
-        Self { scheduler, grants: HashMap::new(), refusals: HashMap::new(), has_estimates: true }
+        Self {
+            scheduler,
+            grants: HashMap::new(),
+            refusals: HashMap::new(),
+            has_estimates: true,
+            can_fail: false,
+            rejected: (0, Duration::ZERO),
+        }
     }
 
     /// Makes calls without token estimates. The scheduler estimates their tokens from the usage of earlier calls.
@@ -41,6 +52,20 @@ impl SchedulerClient {
     pub fn without_estimates(mut self) -> Self {
         self.has_estimates = false;
         self
+    }
+
+    /// Makes calls that are rejected while the limiter is closed, as those of functions whose error is
+    /// [`From<Rejected>`](crate::Rejected). A rejected call is lost.
+    #[must_use]
+    pub fn fallible(mut self) -> Self {
+        self.can_fail = true;
+        self
+    }
+
+    /// Returns the number of calls that were rejected, and the time of the last rejection.
+    #[must_use]
+    pub fn rejected(&self) -> (u64, Duration) {
+        self.rejected
     }
 
     /// Sets the name of the model, on which the charges of some providers depend.
@@ -71,8 +96,10 @@ impl Client for SchedulerClient {
         // The output is not known yet, only its maximum.
         let has_estimate = self.has_estimates && size != Size::default();
         let cost = if has_estimate { TokenEstimate::new(size.input, size.max_output) } else { TokenEstimate::UNKNOWN };
-        let joined = self.scheduler.enqueue(now, &Request { cost, ..Request::PLAIN }, call);
-        debug_assert!(joined.is_ok(), "the wait has no limit");
+        let request = Request { cost, can_fail: self.can_fail, ..Request::PLAIN };
+        if self.scheduler.enqueue(now, &request, call).is_err() {
+            self.rejected = (self.rejected.0 + 1, now);
+        }
     }
 
     fn answered(&mut self, now: Duration, call: usize, answer: Answer) {
@@ -93,7 +120,7 @@ impl Client for SchedulerClient {
             self.scheduler.finish(now, grant, CallEnd::Succeeded, usage);
             return;
         };
-        let place = self.scheduler.requeue(now, grant, &verdict, call);
+        let Some(place) = self.scheduler.retry(now, grant, &verdict, call) else { return };
         let refusals = self.refusals.entry(call).or_default();
         *refusals += 1;
         if *refusals >= self.scheduler.limits().max_attempts.get() {
@@ -115,6 +142,8 @@ impl Client for SchedulerClient {
             self.grants.insert(call, grant);
             sent.push(call);
         });
+        let rejected = &mut self.rejected;
+        self.scheduler.expire(now, |_, _, _| *rejected = (rejected.0 + 1, now));
     }
 
     fn deadline(&self) -> Option<Duration> {

@@ -145,7 +145,7 @@ fn call_that_is_always_refused_is_lost() {
     let mut provider = Provider::new(1).outage(Duration::ZERO..seconds(100_000), 529, RetryAfter::Missing);
     let report = run(&mut provider, &Workload::burst(3), &mut [&mut SchedulerClient::new(per_minute(300), 1)]);
     assert_eq!((report.lost(), report.last_finish(), report.wait(0.5)), (3, Duration::ZERO, Duration::ZERO));
-    assert!(report.requests() >= 20, "{}", report.requests());
+    assert!((10..=16).contains(&report.requests()), "the limiter closes after two minutes: {}", report.requests());
 }
 
 #[test]

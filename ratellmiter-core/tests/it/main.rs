@@ -4,6 +4,7 @@
 mod accounting;
 mod attribute;
 mod classify;
+mod closed;
 mod layers;
 #[cfg(feature = "sim")]
 mod league;

@@ -5,7 +5,7 @@
 //! values are found at run time. The attribute has the concrete types, see [`dispatch`](crate::judge::dispatch).
 #![allow(unnameable_types)]
 
-use std::{error::Error, future::Future, ops::DerefMut};
+use std::{convert::Infallible, error::Error, future::Future, ops::DerefMut};
 
 use crate::{
     call::Call,
@@ -185,9 +185,22 @@ impl<T, V: IntoUsage, F: Fn(&T) -> V> ReadUsage<T> for ByClosure<F> {
 pub trait Bounds<E> {
     /// The limiter's own bounds apply.
     const CAN_REJECT: bool;
+    /// A rejection.
+    type Rejection;
+    /// The result of a refused attempt, while the call is queued again.
+    type Kept<T>;
 
     /// Waits for a ticket.
-    fn acquire(call: &mut Call) -> impl Future<Output = Result<(), E>> + Send;
+    fn acquire(call: &mut Call) -> impl Future<Output = Result<(), Self::Rejection>> + Send;
+
+    /// Returns a rejection as the error of the call.
+    fn error(rejection: Self::Rejection) -> E;
+
+    /// Keeps the result of a refused attempt.
+    fn keep<T>(refused: Result<T, E>) -> Self::Kept<T>;
+
+    /// Returns the result of a call that was refused and then rejected.
+    fn rejected<T>(kept: Self::Kept<T>, rejection: Self::Rejection) -> Result<T, E>;
 }
 
 /// The call waits until it can be sent.
@@ -196,22 +209,49 @@ pub struct Unbounded;
 
 impl<E> Bounds<E> for Unbounded {
     const CAN_REJECT: bool = false;
+    type Rejection = Infallible;
+    type Kept<T> = ();
 
-    async fn acquire(call: &mut Call) -> Result<(), E> {
-        call.acquire().await;
+    async fn acquire(call: &mut Call) -> Result<(), Infallible> {
+        // A call without bounds that cannot fail is not rejected.
+        let _ = call.acquire().await;
         Ok(())
+    }
+
+    fn error(rejection: Infallible) -> E {
+        match rejection {}
+    }
+
+    fn keep<T>(_: Result<T, E>) {}
+
+    fn rejected<T>((): (), rejection: Infallible) -> Result<T, E> {
+        match rejection {}
     }
 }
 
-/// The call is rejected if it would wait too long.
+/// The call is rejected if it would wait too long, or if the limiter is closed.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounded;
 
 #[diagnostic::do_not_recommend]
 impl<E: From<Rejected>> Bounds<E> for Bounded {
     const CAN_REJECT: bool = true;
+    type Rejection = Rejected;
+    type Kept<T> = Result<T, E>;
 
-    async fn acquire(call: &mut Call) -> Result<(), E> {
-        Ok(call.acquire_bounded().await?)
+    async fn acquire(call: &mut Call) -> Result<(), Rejected> {
+        call.acquire().await
+    }
+
+    fn error(rejection: Rejected) -> E {
+        rejection.into()
+    }
+
+    fn keep<T>(refused: Result<T, E>) -> Result<T, E> {
+        refused
+    }
+
+    fn rejected<T>(kept: Result<T, E>, _: Rejected) -> Result<T, E> {
+        kept
     }
 }

@@ -183,6 +183,13 @@ impl LocalControl {
         }
     }
 
+    /// Starts a pause that ends with the next call, which is the canary.
+    pub(super) fn reopen(&mut self, now: Duration) {
+        self.backoff.reset();
+        self.refusals = Episode { cause: Cause::Limit, ..Episode::default() };
+        self.phase = Phase::Paused { until: now };
+    }
+
     /// Returns a time in flight within which nearly all refusals arrive, as far as is known.
     pub(super) fn refusal_time(&self) -> Duration {
         self.backoff.refusal_time()

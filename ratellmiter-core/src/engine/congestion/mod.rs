@@ -7,6 +7,7 @@
 pub(crate) mod adaptive;
 pub(crate) mod attribution;
 pub(crate) mod backoff;
+pub(crate) mod closed;
 #[cfg(feature = "redis")]
 mod exchange;
 mod local;
@@ -235,6 +236,13 @@ impl CongestionControl {
     pub(crate) fn on_transient_failure(&mut self, now: Duration, failure: &Failure, sent: u64) -> Option<Duration> {
         let wait = self.transient.on_failure(now, failure, sent)?;
         Some(self.local.with_jitter(wait))
+    }
+
+    /// Lets the next call be the canary, when a closed limiter opens.
+    pub(crate) fn reopen(&mut self, now: Duration) {
+        if self.lease.is_none() {
+            self.local.reopen(now);
+        }
     }
 
     /// Returns `true` if the user's probe is to run now, in place of the canary.

@@ -8,7 +8,7 @@ use crate::{
         budgets::reservation::Reservation,
         call_id::Grant,
         call_state::CallState,
-        congestion::REQUESTS,
+        congestion::{REQUESTS, closed::Closed},
         lease::{self, IN_FLIGHT, Lease},
         queue::QueuePosition,
     },
@@ -26,6 +26,12 @@ impl<W> Scheduler<W> {
     pub(crate) fn advance(&mut self, now: Duration, mut issued: impl FnMut(Grant, W)) -> bool {
         self.advance_to(now);
         self.join_apart(now);
+        if self.closed().is_some() {
+            if let Some((grant, payload)) = self.advance_closed(now) {
+                issued(grant, payload);
+            }
+            return false;
+        }
         while let Some((&position, queued)) = self.queue.first_key_value() {
             let waited = now.saturating_sub(queued.since);
             let mut state = self.calls.get(position.id);
@@ -61,6 +67,9 @@ impl<W> Scheduler<W> {
     pub(crate) fn deadline(&self) -> Option<Duration> {
         let may_join = self.queue.is_empty() || self.congestion.is_flowing(self.last_advanced);
         let apart = self.queue.next_apart().filter(|_| may_join);
+        if let Some(closed) = self.closed() {
+            return self.closed_deadline(closed, apart);
+        }
         let due = self.congestion.canary_expires_at().filter(|_| self.queue.total() > 0).or_else(|| {
             let (first, _) = self.queue.first_key_value()?;
             let due = self.due(&self.reservation_of(*first))?;
@@ -68,7 +77,19 @@ impl<W> Scheduler<W> {
             let rises = self.budgets.rises_at().into_iter().chain(self.server_limit.rises_at()).min();
             Some(rises.filter(|rises| *rises > self.last_advanced).map_or(due, |rises| due.min(rises)))
         });
-        due.into_iter().chain(apart).chain(self.queue.next_expiry()).min()
+        let gives_up = self.gives_up_at().filter(|_| self.queue.total() > 0);
+        due.into_iter().chain(apart).chain(self.queue.next_expiry()).chain(gives_up).min()
+    }
+
+    /// Returns when to call [`advance`](Self::advance) again while the limiter is closed.
+    fn closed_deadline(&self, closed: &Closed, apart: Option<Duration>) -> Option<Duration> {
+        let due = self.queue.first_key_value().and_then(|(first, _)| {
+            self.due_while_closed(closed, &self.calls.get(first.id), &self.reservation_of(*first))
+        });
+        let is_waiting = self.queue.total() > 0;
+        let waits_until = closed.waits_until(&self.limits).filter(|until| *until > self.last_advanced);
+        let changes = self.closing.opens_at().into_iter().chain(waits_until).filter(|_| is_waiting);
+        due.into_iter().chain(apart).chain(self.queue.next_expiry()).chain(changes).min()
     }
 
     /// Lets the calls apart whose time has come join the queue. During a pause, they join only if no other call can be the canary.
@@ -101,8 +122,10 @@ impl<W> Scheduler<W> {
     fn advance_step(&mut self, now: Duration) {
         if let Some((at, resumption)) = self.congestion.local().and_then(|local| local.expire_canary(now)) {
             self.on_resumed(at, resumption);
+            self.closing.on_canary_expired();
         }
-        let is_backlogged = self.congestion.is_flowing(now) && !self.queue.is_empty();
+        self.update_closing(now);
+        let is_backlogged = self.congestion.is_flowing(now) && self.closed().is_none() && !self.queue.is_empty();
         self.congestion.advance_to(now, is_backlogged && !self.is_at_in_flight_limit());
         let time = now.saturating_sub(std::mem::replace(&mut self.last_advanced, now));
         if !self.budgets.is_empty() {
@@ -165,7 +188,13 @@ impl<W> Scheduler<W> {
         let QueuePosition { rank, id } = position;
         let mut passage = self.congestion.unpaced_passage();
         if self.limits.enabled {
-            passage = self.congestion.admit(now, slot, id);
+            if self.closed().is_some() {
+                self.closing.on_sent(now, id);
+                // A call that is no probe any more is rejected.
+                self.rejects_queued = true;
+            } else {
+                passage = self.congestion.admit(now, slot, id);
+            }
             self.meter.admit(slot, 1);
             self.budgets.charge(now, slot, &mut state.reservation);
             self.window.admit(now);

@@ -9,6 +9,7 @@
 //! which a timer fired.
 
 mod advance;
+mod closed;
 #[cfg(feature = "redis")]
 pub(crate) mod exchange;
 mod forecast;
@@ -28,7 +29,7 @@ use crate::{
         },
         call_id::{CallId, Grant},
         call_state::{CallEnd, CallState, CallTable, Request},
-        congestion::CongestionControl,
+        congestion::{CongestionControl, closed::Closing},
         lease::FleetStatus,
         pace::{
             gcra::Gcra,
@@ -52,6 +53,9 @@ pub(crate) struct Scheduler<W> {
     meter: Gcra,
     window: RequestWindow,
     congestion: CongestionControl,
+    closing: Closing,
+    /// Queued calls are to be rejected, since the limiter has closed.
+    rejects_queued: bool,
     /// Time of the last [`advance_to`](Self::advance_to).
     last_advanced: Duration,
     /// The fleet, if the limiter is shared.
@@ -85,6 +89,8 @@ impl<W> Scheduler<W> {
             meter,
             window: RequestWindow::new(limits.requests_per_minute, limits.burst_window),
             congestion: CongestionControl::new(&limits, seed),
+            closing: Closing::default(),
+            rejects_queued: false,
             last_advanced: Duration::ZERO,
             fleet: None,
             reduced: None,
@@ -164,7 +170,11 @@ impl<W> Scheduler<W> {
             }
             // The queue is empty, so the schedule starts with this call.
             let before = std::mem::replace(&mut self.unblocked_at, now);
-            if self.due(&reservation).is_none_or(|due| due > now) {
+            let due = match self.closed() {
+                Some(closed) => self.due_while_closed(closed, &request.state(), &reservation),
+                None => self.due(&reservation),
+            };
+            if due.is_none_or(|due| due > now) {
                 self.unblocked_at = before;
                 return None;
             }
@@ -178,11 +188,15 @@ impl<W> Scheduler<W> {
     /// Queues a call that was not granted at once.
     ///
     /// # Errors
-    /// The call's options bound its wait, and the estimated wait is longer.
+    /// The call's options bound its wait, and the estimated wait is longer, or the limiter is closed and the call can fail.
     pub(crate) fn enqueue(&mut self, now: Duration, request: &Request, payload: W) -> Result<QueuePosition, Rejected> {
         self.advance_to(now);
         self.stats.counts.requested += 1;
         self.congestion.on_requested();
+        if let Some(rejected) = self.rejects(now, request) {
+            self.stats.counts.rejected += 1;
+            return Err(rejected);
+        }
         let position = QueuePosition::new(now, request.priority, self.new_id());
         self.push(now, position, request.state(), payload);
         if let Err(rejected) = self.check_wait_limits(now, position, request) {
@@ -224,6 +238,7 @@ impl<W> Scheduler<W> {
     /// Removes the queued calls whose wait has expired, or will expire before the pause ends or a daily budget that other processes
     /// have used up is free again, and passes each to `expired` with the estimate of its remaining wait.
     pub(crate) fn expire(&mut self, now: Duration, mut expired: impl FnMut(CallId, Rejected, W)) {
+        self.reject_queued(now, &mut expired);
         // A call whose wait expires at the end of the pause may still be sent then.
         let pause =
             self.congestion.pause_ends_at().map_or(Duration::ZERO, |at| at.saturating_sub(Duration::from_nanos(1)));
@@ -258,7 +273,9 @@ impl<W> Scheduler<W> {
         if !failed {
             self.congestion.transient_mut().on_success();
         }
-        if let Some(resumption) = self.congestion.on_success(now, &grant, &refusals) {
+        if self.closing.on_accepted(now, &grant, failed) {
+            self.on_opened(now);
+        } else if let Some(resumption) = self.congestion.on_success(now, &grant, &refusals) {
             self.on_resumed(now, resumption);
         }
         plausible
@@ -288,6 +305,7 @@ impl<W> Scheduler<W> {
         self.advance_to(now);
         self.calls.remove(grant.id);
         self.on_returned(now);
+        self.closing.on_ended(grant.id);
         self.congestion.drop_canary(now, grant.id);
     }
 
@@ -296,6 +314,7 @@ impl<W> Scheduler<W> {
         self.advance_to(now);
         self.on_returned(now);
         self.meter.refund(1);
+        self.closing.on_canceled(now, grant.id);
         self.congestion.cancel(now, grant.id);
         self.window.cancel(grant.at);
         let CallState { reservation, retries, .. } = self.calls.remove(grant.id);

@@ -18,6 +18,18 @@ impl<W> Scheduler<W> {
     /// Ends the attempt of a refused call and queues it again, before all calls that were never refused.
     pub(crate) fn requeue(&mut self, now: Duration, grant: Grant, verdict: &Verdict, payload: W) -> QueuePosition {
         let (state, effect) = self.end_refused(now, grant, verdict);
+        self.rejects_queued |= state.can_fail;
+        self.requeue_refused(now, &grant, state, effect, payload)
+    }
+
+    fn requeue_refused(
+        &mut self,
+        now: Duration,
+        grant: &Grant,
+        state: CallState,
+        effect: RefusalEffect,
+        payload: W,
+    ) -> QueuePosition {
         let mut state = CallState { reservation: Reservation::default(), ..state };
         let Some(until) = effect.apart_until else {
             let position = QueuePosition::refused(grant.id);
@@ -30,6 +42,18 @@ impl<W> Scheduler<W> {
         self.calls.insert(grant.id, state);
         self.queue.insert_apart(now, until, position, state.expiry, payload);
         position
+    }
+
+    /// Ends the attempt of a refused call, and queues it again unless the limiter is closed. Returns `None` if the call has ended.
+    pub(crate) fn retry(
+        &mut self,
+        now: Duration,
+        grant: Grant,
+        verdict: &Verdict,
+        payload: W,
+    ) -> Option<QueuePosition> {
+        let (state, effect) = self.end_refused(now, grant, verdict);
+        if self.fails_calls(now) { None } else { Some(self.requeue_refused(now, &grant, state, effect, payload)) }
     }
 
     /// Ends a refused call that is not queued again.
@@ -45,6 +69,20 @@ impl<W> Scheduler<W> {
         let mut state = self.calls.remove(grant.id);
         self.budgets.refuse(now, grant.at, &state.reservation);
         self.on_returned(now);
+        let was_sent_while_closed = self.closing.is_sent(grant.id);
+        self.closing.on_ended(grant.id);
+        if self.limits.enabled {
+            let was_closed = self.closed().is_some();
+            self.closing.on_refused(now, grant.at, verdict.retry_after(), &self.limits);
+            if !was_closed && self.closed().is_some() {
+                self.on_closed(now);
+            }
+        }
+        if was_sent_while_closed {
+            // The closed state stands in for congestion control.
+            state.refusals.last = Some(now);
+            return (state, RefusalEffect::default());
+        }
         let effect = self.congestion.on_refusal(now, &grant, &mut state.refusals, verdict);
         self.apply_refusal(now, Some(&grant), verdict, effect);
         (state, effect)
@@ -53,6 +91,12 @@ impl<W> Scheduler<W> {
     /// Records a refusal of a call without a grant of this limiter.
     pub(crate) fn on_unattributed_refusal(&mut self, now: Duration, verdict: &Verdict) {
         self.advance_to(now);
+        if self.limits.enabled && self.closed().is_none() {
+            self.closing.on_refused(now, now, verdict.retry_after(), &self.limits);
+            if self.closed().is_some() {
+                self.on_closed(now);
+            }
+        }
         let effect = self.congestion.on_unattributed_refusal(now, verdict);
         self.apply_refusal(now, None, verdict, effect);
     }

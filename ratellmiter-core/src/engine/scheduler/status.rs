@@ -31,7 +31,7 @@ impl<W> Scheduler<W> {
 
     /// Returns the rate allowed now, in calls a second; 0 while paused.
     pub(crate) fn rate(&self) -> f64 {
-        self.congestion.rate()
+        if self.closed().is_some() { 0.0 } else { self.congestion.rate() }
     }
 
     /// Returns the throughput at the last refusal in calls a minute, and the calls in flight at the last refusal.
@@ -72,6 +72,7 @@ impl<W> Scheduler<W> {
             rate: self.rate(),
             paused_for: self.paused_for(now),
             time_left: (!self.queue.is_empty()).then(|| self.time_left(now)),
+            closed: self.closed().map(|closed| (closed.reason, closed.opens_at.map(|at| at.saturating_sub(now)))),
             limit: f64::from(limits.requests_per_minute.get()) / 60.0,
             held: self.bottleneck(now),
             budgets: self.budgets.status_of(now, &limits, part),
@@ -81,9 +82,9 @@ impl<W> Scheduler<W> {
         }
     }
 
-    /// Returns the remaining time of a pause, or `None` if there is none.
+    /// Returns the remaining time of a pause or of the closed state, or `None` if there is neither.
     pub(crate) fn paused_for(&self, now: Duration) -> Option<Duration> {
-        self.congestion.paused_for(now)
+        self.closed().map(|closed| closed.time_left(now)).or_else(|| self.congestion.paused_for(now))
     }
 
     /// Returns the limit that the first queued call waits for, or `None` if the queue is empty.
@@ -93,6 +94,7 @@ impl<W> Scheduler<W> {
         }
         let limit = self.limits.requests_per_minute;
         Some(match self.exhausted_budget() {
+            _ if self.closed().is_some() => Bottleneck::Closed,
             _ if self.waits_for_fleet() => Bottleneck::Fleet,
             _ if !self.congestion.is_flowing(now) => Bottleneck::Pause,
             _ if self.is_at_in_flight_limit() => Bottleneck::InFlight,

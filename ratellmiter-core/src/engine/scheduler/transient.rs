@@ -29,7 +29,7 @@ impl<W> Scheduler<W> {
     ) -> Option<QueuePosition> {
         self.advance_to(now);
         let CallState { retries, deadline, .. } = self.calls.get(grant.id);
-        let max_retries = if self.limits.enabled { max_retries } else { 0 };
+        let max_retries = if self.limits.enabled && !self.fails_calls(now) { max_retries } else { 0 };
         let failure = Failure { call: grant.id, hint, retries, max_retries, deadline };
         let sent = self.window.sent_in_last_minute(now);
         let wait = self.congestion.on_transient_failure(now, &failure, sent);
@@ -68,7 +68,8 @@ impl<W> Scheduler<W> {
             self.budgets.end(now, grant.at, &state.reservation, end, None);
         }
         self.on_returned(now);
-        let may_pause = self.limits.enabled && self.limits.transient_attempts > 0;
+        self.closing.on_ended(grant.id);
+        let may_pause = self.limits.enabled && self.closed().is_none() && self.limits.transient_attempts > 0;
         if may_pause && self.congestion.transient_mut().is_failing(self.in_flight) {
             let effect = self.congestion.on_failing_server(now, &grant, hint);
             self.apply_refusal(now, Some(&grant), &Verdict::Overloaded { retry_after: hint }, effect);

@@ -6,7 +6,8 @@ use super::*;
 fn rejection_is_one_line_with_the_times_waited_and_allowed() {
     let rejected = |reason, waited, allowed: Option<u64>, estimated| {
         let [waited, estimated_wait] = [waited, estimated].map(Duration::from_millis);
-        Rejected { reason, waited, allowed_wait: allowed.map(Duration::from_millis), estimated_wait }.to_string()
+        let allowed_wait = allowed.map(Duration::from_millis);
+        Rejected { reason, waited, allowed_wait, estimated_wait, resumes_at: None }.to_string()
     };
     assert_eq!(
         rejected(RejectReason::MaxWait, 1_234, Some(5_000), 60_210),

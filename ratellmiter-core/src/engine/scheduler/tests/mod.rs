@@ -22,6 +22,7 @@ use crate::{
 mod adapting;
 mod bottleneck;
 mod bursts;
+mod closed;
 mod estimates;
 mod failed_calls;
 #[cfg(feature = "redis")]

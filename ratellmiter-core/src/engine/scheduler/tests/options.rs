@@ -85,6 +85,7 @@ fn call_beyond_its_wait_limits_is_rejected() {
         waited: Duration::ZERO,
         allowed_wait: Some(seconds(1)),
         estimated_wait: seconds(2),
+        resumes_at: None,
     };
     assert_eq!(rejected, expected);
     let full = Request { max_queue: Some(1), ..Request::PLAIN };
@@ -227,6 +228,7 @@ fn event() -> impl Strategy<Value = Event> {
         max_wait: wait.map(millis),
         deadline: None,
         max_queue,
+        can_fail: input % 2 == 1,
     };
     prop_oneof![
         6 => request_options().prop_map(move |request| Event::Enqueue(options(request))),
