@@ -111,45 +111,53 @@ impl Expansion<'_> {
             return quote!(let mut #call = #start; #(#once)* #first #(#each)* #body);
         }
         let body = self.body(&call);
-        let [kept] = ["kept"].map(ident);
         let (end, result) = if self.args.stream.is_some() {
             self.start_stream(&call, &out, &classification)
         } else {
             let settled = self.settled(&out, &quote!(#call.settle(#classification, #usage, #out)), &quote!(#out));
-            (quote!(let #usage = #used; let #out = #settled;), quote!(#out))
+            (quote!(let #usage = #used; #settled), quote!(#out))
         };
-        let can_fail = match (self.args.bounds.first(), self.rejecting()) {
-            (Some(_), _) => Some(quote!(true)),
-            (None, Some(_)) => {
-                let [reject] = ["reject"].map(ident);
-                Some(quote!(#reject.is_some()))
+        let attempt = quote! {
+            #(#each)*
+            #[allow(clippy::redundant_async_block, clippy::redundant_closure_call)]
+            let #out = #body;
+            let #classification = #classified;
+            #end
+        };
+        // The block ends the lifetime of the values of the attempt before the call waits again.
+        let attempt = if let Some(can_fail) = self.can_fail() {
+            let ([kept], krate) = (["kept"].map(ident), self.krate);
+            let again = self.acquire(&call, Some((&kept, &out, &result)));
+            quote! {
+                let #kept = {
+                    #attempt
+                    #krate::__private::kept!(#out, #can_fail)
+                };
+                #again
             }
-            (None, None) => None,
+        } else {
+            let again = self.acquire(&call, None);
+            quote!({ #attempt } #again)
         };
-        let krate = self.krate;
-        let keep = can_fail.as_ref().map(|can_fail| quote!(#krate::__private::kept!(#out, #can_fail)));
-        let refused = can_fail.is_some().then_some((&kept, &out, &result));
-        let again = self.acquire(&call, refused);
-        let quiet = keep.is_none().then(|| quote!(#[allow(clippy::let_unit_value, unused_variables)]));
         quote! {
             #conversion
             let mut #call = #start;
             #(#once)*
             #first
             loop {
-                // The block ends the lifetime of the values of the attempt before the call waits again.
-                #quiet
-                let #kept = {
-                    #(#each)*
-                    #[allow(clippy::redundant_async_block, clippy::redundant_closure_call)]
-                    let #out = #body;
-                    let #classification = #classified;
-                    #end
-                    #keep
-                };
-                #again
+                #attempt
             }
         }
+    }
+
+    /// The expression of whether a rejection can be returned, or `None` if it certainly cannot.
+    fn can_fail(&self) -> Option<TokenStream> {
+        if !self.args.bounds.is_empty() {
+            return Some(quote!(true));
+        }
+        self.rejecting()?;
+        let [reject] = ["reject"].map(ident);
+        Some(quote!(#reject.is_some()))
     }
 
     /// The statement that finds how a rejection becomes the result of the function, unless an option requires that it does.
@@ -206,15 +214,18 @@ impl Expansion<'_> {
         }
     }
 
-    /// The expression of the value `out` of a refused attempt that ends by `settled`. Another attempt returns `result`, the result of
-    /// the function from `out`.
+    /// The statement that ends an attempt by `settled`, and binds the result of a refused one to `out` if it may be kept. Another
+    /// attempt returns `result`, the result of the function from `out`.
     fn settled(&self, out: &Ident, settled: &TokenStream, result: &TokenStream) -> TokenStream {
         let krate = self.krate;
+        if self.can_fail().is_none() {
+            return quote!(if let #krate::__private::Break(#out) = #settled { return #result; });
+        }
         quote! {
-            match #settled {
+            let #out = match #settled {
                 #krate::__private::Break(#out) => return #result,
                 #krate::__private::Continue(#out) => #out,
-            }
+            };
         }
     }
 
@@ -236,8 +247,8 @@ impl Expansion<'_> {
                 _ => rewrapped(krate, produced, quote!(#stream)),
             };
             let settled = self.settled(&stream, &started, &rewrapped);
-            let result = quote!({ let #stream = #out; #rewrapped });
-            return (quote!(let #stream = #out; let #out = #settled;), result);
+            let kept = self.can_fail().map(|_| quote!(let #out = #stream;));
+            return (quote!(let #stream = #out; #settled #kept), quote!({ let #stream = #out; #rewrapped }));
         }
         let (ok, err) = (quote!(#krate::__private::Ok), quote!(#krate::__private::Err));
         let rewrapped = rewrapped(krate, produced, quote!(#stream));
@@ -246,8 +257,8 @@ impl Expansion<'_> {
         let on_error = self.settled(&error, &failed, &quote!(#err(#error)));
         let settled = quote! {
             let #out = match #out {
-                #ok(#stream) => #ok(#on_stream),
-                #err(#error) => #err(#on_error),
+                #ok(#stream) => { #on_stream #ok(#stream) }
+                #err(#error) => { #on_error #err(#error) }
             };
         };
         let result = quote! {

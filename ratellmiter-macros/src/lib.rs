@@ -123,6 +123,10 @@ use proc_macro::TokenStream;
 /// async fn summarise(text: &str, until: Instant) -> anyhow::Result<String> { /* ... */ }
 /// ```
 ///
+/// While a limiter is closed, because a quota is spent or its server accepts no call, calls of functions whose error type is
+/// `From<Rejected>` fail at once, also without these options. In a generic function the bounds decide. Calls of other functions are
+/// sent one at a time, and are not retried.
+///
 /// Refused calls are sent before all others, whatever their priority. Otherwise each priority below another is queued as if
 /// its calls had arrived a minute later, so no call waits forever.
 ///
@@ -154,7 +158,7 @@ use proc_macro::TokenStream;
 /// # Errors
 ///
 /// The function's own error is returned unchanged if it is not a refusal, after the last attempt, and if the server asked for
-/// a wait of more than ten minutes. With a bound, the error may also be converted from `Rejected`.
+/// a wait of more than ten minutes. With a bound, or while the limiter is closed, the error may also be converted from `Rejected`.
 #[proc_macro_attribute]
 pub fn ratellmiter(options: TokenStream, item: TokenStream) -> TokenStream {
     // After an error the function is emitted as written, so that its callers cause no further errors.

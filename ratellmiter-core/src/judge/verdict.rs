@@ -32,8 +32,8 @@ pub enum Verdict {
         /// The time that the server asked to wait, if any.
         retry_after: Option<Duration>,
     },
-    /// The quota is exhausted, and a wait of seconds does not help. The error is returned at once, and the limiter does not
-    /// pause.
+    /// The quota is exhausted, and a wait of seconds does not help. The error is returned at once, unless calls
+    /// [wait](crate::OnExhausted::Wait) for the quota, and the limiter [closes](crate::Closed).
     QuotaExhausted {
         /// The time at which the quota is refilled, if the server reported it.
         resumes_at: Option<SystemTime>,

@@ -188,11 +188,15 @@ impl Limiter {
     }
 
     /// Reports a refusal of a call without a ticket, for example one seen by an observer. The limiter pauses as for any
-    /// refusal. Verdicts that are not retryable have no effect.
-    ///
-    /// A `retry_after` of more than ten minutes closes the limiter.
+    /// refusal. [`Verdict::QuotaExhausted`] and a `retry_after` of more than ten minutes [close](crate::Closed) it. Other verdicts
+    /// have no effect.
     pub fn report_refusal(&self, verdict: Verdict) {
-        if verdict.is_retryable() {
+        if let Verdict::QuotaExhausted { resumes_at, .. } = verdict {
+            self.0.update(|state, now| {
+                let opens_at = resumes_at.and_then(|at| state.clock.at_wall(at));
+                state.scheduler.on_unattributed_exhaustion(now, opens_at);
+            });
+        } else if verdict.is_retryable() {
             self.0.update(|state, now| state.scheduler.on_unattributed_refusal(now, &verdict));
         }
     }

@@ -149,6 +149,16 @@ fn call_that_is_always_refused_is_lost() {
 }
 
 #[test]
+fn fallible_calls_are_rejected_by_a_closed_limiter() {
+    let mut provider = Provider::new(1).outage(Duration::ZERO..seconds(100_000), 529, RetryAfter::Missing);
+    let mut client = SchedulerClient::new(per_minute(300), 1).fallible();
+    let report = run(&mut provider, &Workload::burst(100), &mut [&mut client]);
+    let (rejected, last) = client.rejected();
+    assert_eq!((report.lost(), rejected, last.as_secs()), (100, 100, 120));
+    assert!(report.requests() <= 15, "{}", report.requests());
+}
+
+#[test]
 fn scheduler_adapts_to_a_concurrency_limit() {
     let report = run(
         &mut Provider::new(1).concurrency(8),

@@ -10,9 +10,13 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use futures::{StreamExt as _, future::join_all, stream};
+use futures::{
+    StreamExt as _,
+    future::{BoxFuture, join_all},
+    stream,
+};
 use ratellmiter_core::{
-    Classify, LimitKind, Limiter, Limits, OnExhausted, RejectReason, Rejected, Verdict, ratellmiter,
+    AcquireOptions, Classify, LimitKind, Limiter, Limits, OnExhausted, RejectReason, Rejected, Verdict, ratellmiter,
 };
 use tokio::time::{Instant, sleep};
 
@@ -216,13 +220,29 @@ async fn boxed_errors_and_reports_are_detected() {
         unreachable!("{limiter:?} is closed")
     }
 
+    #[ratellmiter(limiter = limiter)]
+    fn pinned(limiter: &Limiter) -> BoxFuture<'_, anyhow::Result<u32>> {
+        Box::pin(async move { unreachable!("{limiter:?} is closed") })
+    }
+
+    #[ratellmiter(limiter = limiter)]
+    fn opaque(limiter: &Limiter) -> impl Future<Output = anyhow::Result<u32>> {
+        async move { unreachable!("{limiter:?} is closed") }
+    }
+
+    fn assert_send<T: Send>(value: T) -> T {
+        value
+    }
+
     let limiter = Limiter::new(Limits::per_minute(300));
-    let server = Server::new(|_, _| Some(spent_for(hours(2))));
-    assert!(ask(&limiter, &server).await.is_err());
+    limiter.report_refusal(spent_for(hours(2)));
     let is_rejection = |error: &(dyn Error + 'static)| error.is::<Rejected>();
     assert!(is_rejection(&*boxed(&limiter).await.expect_err("closed")));
     assert!(is_rejection(report(&limiter).await.expect_err("closed").as_ref()));
-    assert!(is_rejection(&*generic::<u32>(&limiter).await.expect_err("closed")));
+    // The error is not `Send`, but the future is.
+    assert!(is_rejection(&*assert_send(generic::<u32>(&limiter)).await.expect_err("closed")));
+    assert!(pinned(&limiter).await.expect_err("closed").is::<Rejected>());
+    assert!(opaque(&limiter).await.expect_err("closed").is::<Rejected>());
     assert!(blocking(&limiter).expect_err("closed").is::<Rejected>());
     assert!(parts(&limiter).await.err().expect("closed").is::<Rejected>());
     assert!(unnamed(&limiter).await.err().expect("closed").is::<Rejected>());
@@ -351,6 +371,70 @@ async fn refused_stream_closes_and_its_end_as_well() {
         assert_eq!(items.len(), accepted as usize + 1);
         assert!(limiter.snapshot().closed.is_some(), "{accepted} items");
         assert!(matches!(parts(&limiter, 0).await.err(), Some(OwnError::Rejected(_))));
+    }
+}
+
+/// Calls of functions whose results are not `Send` cannot keep their own refusal.
+#[tokio::test(start_paused = true)]
+async fn queued_call_returns_its_own_refusal_if_it_is_send() {
+    #[ratellmiter(limiter = limiter)]
+    async fn local(limiter: &Limiter) -> Result<u32, Box<dyn Error>> {
+        Err("429 Too Many Requests".into())
+    }
+
+    #[ratellmiter(limiter = limiter)]
+    async fn sent(limiter: &Limiter) -> anyhow::Result<u32> {
+        anyhow::bail!("429 Too Many Requests")
+    }
+
+    let limiter = Limiter::new(Limits::per_minute(300));
+    let close = async {
+        // Each was refused once as the canary.
+        sleep(Duration::from_secs(3)).await;
+        assert_eq!(limiter.snapshot().queued, 2);
+        limiter.report_refusal(spent_for(hours(2)));
+    };
+    let (local, sent, ()) = futures::join!(local(&limiter), sent(&limiter), close);
+    assert!(local.expect_err("refused").is::<Rejected>());
+    assert_eq!(sent.expect_err("refused").to_string(), "429 Too Many Requests");
+}
+
+#[tokio::test(start_paused = true)]
+async fn runner_without_bounds_returns_its_own_refusal() {
+    let limiter = Limiter::new(Limits::per_minute(300));
+    let server = Server::new(|_, _| Some(spent_for(hours(2))));
+    let run = || limiter.runner().classify(Classify::verdict).run(|| server.request());
+    let results = all(&server, 5, run).await;
+    assert!(results.iter().all(|(_, result)| result.is_err()));
+    assert_eq!(server.requests.get(), 5);
+    let bounded = || {
+        limiter
+            .runner()
+            .classify(|_: &anyhow::Error| Verdict::Failed)
+            .bounded()
+            .run(|| async { Ok::<_, anyhow::Error>(server.request().await?) })
+    };
+    assert!(
+        all(&server, 5, bounded)
+            .await
+            .iter()
+            .all(|(_, result)| result.as_ref().is_err_and(anyhow::Error::is::<Rejected>))
+    );
+    assert_eq!(server.requests.get(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tickets_of_a_closed_limiter_are_rejected_or_rare() {
+    let limiter = Limiter::new(Limits::per_minute(300));
+    limiter.report_refusal(spent_for(hours(2)));
+    let rejected = limiter.acquire_with(AcquireOptions::new()).await.expect_err("closed");
+    assert_eq!(rejected.reason, RejectReason::QuotaExhausted);
+    assert!(limiter.try_acquire().is_none());
+    let start = Instant::now();
+    for seconds in 1..4 {
+        let ticket = limiter.acquire().await;
+        assert_eq!(start.elapsed().as_secs(), seconds);
+        ticket.finish_failed();
     }
 }
 

@@ -39,6 +39,21 @@ fn each_budget_and_bound_applies_to_all_or_one_model() {
 }
 
 #[test]
+fn closed_state_is_configured_by_code_file_and_model() {
+    let closed = |limits: Limits| (limits.on_exhausted, limits.wait_at_most, limits.give_up_after);
+    let time = |seconds| Some(Duration::from_secs(seconds));
+    let code = Config::new()
+        .on_exhausted(OnExhausted::Wait)
+        .wait_at_most(Duration::from_secs(5))
+        .give_up_after(Duration::from_secs(6));
+    assert_eq!(closed(settings(&code, "", &[]).limits("m", None)), (OnExhausted::Wait, time(5), time(6)));
+    let text = "on_exhausted = \"fail\"\ngive_up_after = 60\n[models.m]\non_exhausted = \"wait\"\nwait_at_most = 7200";
+    let settings = settings(&code, text, &[]);
+    assert_eq!(closed(settings.limits("m", None)), (OnExhausted::Wait, time(7200), time(60)));
+    assert_eq!(closed(settings.limits("n", None)), (OnExhausted::Fail, time(5), time(60)));
+}
+
+#[test]
 fn provider_and_bounds_follow_the_precedence() {
     let openai = "openai".parse::<Provider>().unwrap();
     let code = Config::new().provider(openai).max_wait(Duration::from_secs(9)).max_queue(8);

@@ -24,6 +24,8 @@ pub(crate) const MAX_REFUSAL_GAP: Duration = Duration::from_mins(3);
 pub(crate) const PROBE_INTERVAL: Duration = Duration::from_mins(1);
 /// Time between probes if the end is known, in case that it is wrong.
 pub(crate) const KNOWN_END_PROBE_INTERVAL: Duration = Duration::from_mins(10);
+/// The longest time until a known end. The server is tried again after it in any case.
+const MAX_CLOSED: Duration = Duration::from_hours(24 * 366);
 /// Time between calls that cannot fail without a request.
 pub(crate) const UNFAILING_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -73,6 +75,12 @@ impl Closing {
     /// Returns the state of a closed limiter, or `None` while it is open.
     pub(crate) fn closed(&self) -> Option<&Closed> {
         self.closed.as_ref()
+    }
+
+    /// Assumes that the server has accepted calls, for a limiter that is shared with other processes.
+    #[cfg(feature = "redis")]
+    pub(crate) fn assume_accepted(&mut self) {
+        self.has_accepted = true;
     }
 
     /// Returns the time without an accepted call after which the limiter closes.
@@ -127,6 +135,7 @@ impl Closing {
     }
 
     fn close(&mut self, now: Duration, reason: ClosedReason, opens_at: Option<Duration>) {
+        let opens_at = opens_at.map(|at| at.min(now + MAX_CLOSED));
         let interval = if opens_at.is_some() { KNOWN_END_PROBE_INTERVAL } else { PROBE_INTERVAL };
         let closed = self.closed.get_or_insert(Closed {
             reason,

@@ -114,6 +114,14 @@ impl<W> Scheduler<W> {
         Some((grant, queued.payload))
     }
 
+    /// Closes the limiter after a refusal of a call without a grant of this limiter, whose quota is spent until `opens_at`.
+    pub(crate) fn on_unattributed_exhaustion(&mut self, now: Duration, opens_at: Option<Duration>) {
+        self.advance_to(now);
+        if self.limits.enabled && self.closing.on_exhausted(now, now, opens_at) {
+            self.on_closed(now);
+        }
+    }
+
     /// Ends the attempt of a call that was refused because a quota is spent until `opens_at`, and closes the limiter. Returns the
     /// position of the call if it waits for the quota, or `None` if the call has ended.
     pub(crate) fn exhaust(

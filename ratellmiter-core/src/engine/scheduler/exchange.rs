@@ -39,6 +39,7 @@ impl<W> Scheduler<W> {
         }
         self.congestion.share(reduced.map_or(1.0, |(_, part)| part), allowed, self.budgets.ceilings());
         self.fleet.get_or_insert(FleetStatus { processes: 0, is_disconnected: false });
+        self.closing.assume_accepted();
         self.apply_limits(now);
         self.budgets.lease(now, Some(&LeaseGrant::default()));
     }

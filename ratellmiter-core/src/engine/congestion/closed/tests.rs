@@ -155,3 +155,12 @@ fn waiting_is_limited_by_the_configuration() {
     assert!(!unknown.waits(seconds(40), &wait.wait_at_most(seconds(30))));
     assert!(!Closed { reason: ClosedReason::Unavailable, ..unknown }.waits(seconds(10), &wait));
 }
+
+#[test]
+fn end_is_at_most_a_year_away() {
+    let closing = exhausted(seconds(0), Some(Duration::MAX));
+    assert_eq!(closing.opens_at(), Some(MAX_CLOSED));
+    let mut closing = Closing::default();
+    closing.on_refused(seconds(0), seconds(0), Some(Duration::MAX), &limits().give_up_after(Duration::MAX));
+    assert_eq!(closing.opens_at(), Some(MAX_CLOSED));
+}
