@@ -163,6 +163,8 @@ impl Second {
             overflow: gauges.overflow,
             rate: gauges.rate,
             paused_for: gauges.paused_for.map(rounded_seconds),
+            closed: None,
+            closed_for: None,
             time_left: gauges.time_left.map(rounded_seconds),
             limit: Some(gauges.limit),
             held: gauges.held,

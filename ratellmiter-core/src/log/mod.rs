@@ -7,7 +7,7 @@
 pub(crate) mod fields;
 pub(crate) mod row;
 
-pub use row::{Bottleneck, BudgetKind, BudgetStatus, FORMAT, Header, LogLine, Quantiles, Row};
+pub use row::{Bottleneck, BudgetKind, BudgetStatus, ClosedReason, FORMAT, Header, LogLine, Quantiles, Row};
 
 use std::{
     ffi::OsStr,

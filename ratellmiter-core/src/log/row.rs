@@ -62,6 +62,10 @@ pub struct Row<'a> {
     pub rate: f64,
     /// Remaining time of the pause at the end of the second, in seconds.
     pub paused_for: Option<f64>,
+    /// Reason for which the limiter was closed at the end of the second, or `None` if it was open.
+    pub closed: Option<ClosedReason>,
+    /// Time from then until a closed limiter opens, in seconds, or `None` if it is not known.
+    pub closed_for: Option<f64>,
     /// Time from then until the queue is empty if no more calls join it, in seconds.
     pub time_left: Option<f64>,
     /// Configured rate, in calls a second.
@@ -108,6 +112,8 @@ fields! {
         overflow: always,
         rate: always(f64::NAN),
         paused_for: sparse,
+        closed: sparse,
+        closed_for: sparse,
         time_left: sparse,
         limit: sparse,
         held: sparse,
@@ -157,6 +163,8 @@ serde_of_words!(BudgetKind);
 pub enum Bottleneck {
     /// The pause after a refusal, or the canary that ends it.
     Pause,
+    /// The closed limiter.
+    Closed,
     /// The configured or adapted limit of calls in flight.
     InFlight,
     /// The ramp after a jump in demand.
@@ -178,6 +186,7 @@ pub enum Bottleneck {
 words! {
     Bottleneck {
         Pause = "pause",
+        Closed = "closed",
         InFlight = "in_flight",
         Ramp = "ramp",
         Learned = "learned",
@@ -186,6 +195,25 @@ words! {
         Fleet = "fleet",
         Other = "other",
     } or Budget(BudgetKind)
+}
+
+/// Reason for which a limiter is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClosedReason {
+    /// A quota is spent, or the server asked for a wait of more than ten minutes.
+    Quota,
+    /// The server accepted no call for a long time.
+    Unavailable,
+    /// Word of a later version.
+    Other,
+}
+
+words! {
+    ClosedReason {
+        Quota = "quota",
+        Unavailable = "unavailable",
+        Other = "other",
+    }
 }
 
 /// Quantiles of the times measured in one second, in milliseconds. All are zero without a measurement.
