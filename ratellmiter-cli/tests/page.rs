@@ -314,6 +314,33 @@ fn tokens_have_lines_figures_and_an_axis() {
 }
 
 #[test]
+fn closed_limiter_has_a_shade_and_a_key() {
+    let directory = Directory::new();
+    let row = |at: u64| {
+        let mut row =
+            json!({"at": at, "model": "m", "requested": 2, "finished": 2, "rate": if at < 5 { 5.0 } else { 0.0 }});
+        if at > 9 {
+            (row["closed"], row["closed_for"]) = ("quota".into(), (3600 - at).into());
+        }
+        row
+    };
+    let rows: String = (0..20).map(|at| row(at).to_string() + "\n").collect();
+    fs::write(directory.path("x.jsonl"), rows).unwrap();
+    let script = "const visible = () => ['closed', 'shade'].filter((id) => !one(`#${id}`).hidden);
+        const shades = () => ['254, 236, 178', '253, 232, 232', '84, 70, 18'].map((color) => colors('#chart').get(`rgb(${color})`) > 1000);
+        seen.light = [shades(), visible()];
+        seen.when = [moveTo('7 s, paused'), moveTo('15 s, closed'), moveTo('3 s')].map((readout) => readout?.when);
+        one('#theme').click();
+        seen.dark = shades();";
+    let seen = directory.used(&directory.path("x.jsonl"), &[], script);
+    assert_eq!(seen["light"], json!([[true, true, false], ["closed", "shade"]]));
+    assert_eq!(seen["when"], json!(["7 s, paused", "15 s, closed", "3 s"]));
+    assert_eq!(seen["dark"], json!([false, false, true]));
+    let open = directory.used(&sample("burst.jsonl"), &[], script);
+    assert_eq!(open["light"], json!([[false, true, false], ["shade"]]));
+}
+
+#[test]
 fn each_model_has_a_tab() {
     let directory = Directory::new();
     let log = sample("python-four-models.jsonl");

@@ -147,7 +147,7 @@ fn contradictory_arguments_are_errors() {
     -size=5x5: error: invalid value '5x5' for '--size <WxH>': allowed is WIDTHxHEIGHT in pixels, from 320x200 to 4000x3000
     -summary=xml: error: invalid value 'xml' for '--summary[=<FORMAT>]'; [possible values: text, md, json]
     -completions=cmd: error: invalid value 'cmd' for '--completions <SHELL>'; [possible values: bash, elvish, fish, powershell, zsh]
-    -check=refusals: error: invalid value 'refusals' for '--check <CONDITIONS>': "refusals" is not a condition; allowed are conditions like FIGURE<=VALUE with <=, >=, <, > or ==, separated by commas; figures are calls, finished, failed, given_up, refusals, overloads, refusals_per_call, pauses, paused, line, wait_mean, wait_p99, call_p99, duration, turned_away, transient, in_flight, reserved_tokens, used_tokens, budget_mean, budget_peak, slowdown
+    -check=refusals: error: invalid value 'refusals' for '--check <CONDITIONS>': "refusals" is not a condition; allowed are conditions like FIGURE<=VALUE with <=, >=, <, > or ==, separated by commas; figures are calls, finished, failed, given_up, refusals, overloads, refusals_per_call, pauses, paused, line, wait_mean, wait_p99, call_p99, duration, rejected, exhausted, closed, transient, in_flight, reserved_tokens, used_tokens, budget_mean, budget_peak, slowdown
     "#
     );
 }

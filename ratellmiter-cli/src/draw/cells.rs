@@ -24,7 +24,7 @@ use crate::{
             layout::{Frame, floor, offset},
             text::width_of_more,
         },
-        graph::{Curve, Graph, abbreviated, step, tick},
+        graph::{CLOSED, Curve, Graph, abbreviated, step, tick},
     },
     series::{Axis, Color},
 };
@@ -50,6 +50,8 @@ pub(crate) enum Depth {
 const FAINT: Color = Color { light: (140, 140, 148), dark: (128, 130, 140) };
 const GRID: Color = Color { light: (214, 214, 218), dark: (58, 60, 70) };
 const PAUSE: Color = Color { light: (253, 226, 226), dark: (74, 30, 38) };
+/// Background of a closed limiter.
+const CLOSED_SHADE: Color = Color { light: (254, 236, 178), dark: (84, 70, 18) };
 pub(crate) const ALARM: Color = Color { light: (190, 20, 20), dark: (255, 110, 110) };
 
 impl Paint {
@@ -109,13 +111,14 @@ pub(crate) struct Plot<'a> {
 const MAX_LEGEND_ROWS: usize = 3;
 
 impl Plot<'_> {
-    /// Draws the legend, the curves, the pauses and the axes.
+    /// Draws the legend, the curves, the pauses, the spans of a closed limiter and the axes.
     pub(crate) fn draw(&self, area: Rect, buffer: &mut Buffer) {
         let legend = self.draw_legend(area, buffer);
         let rest = Rect { y: area.y + legend, height: area.height.saturating_sub(legend), ..area };
         let Some(frame) = Frame::of(self.graph, [self.from, self.to], self.paint.is_colored(), rest) else { return };
         self.draw_curves(&frame, buffer);
-        self.draw_pauses(&frame, buffer);
+        self.shade(&frame, &self.graph.pauses, (PAUSE, "░"), buffer);
+        self.shade(&frame, &self.graph.closed, (CLOSED_SHADE, "▒"), buffer);
         self.draw_axes(&frame, buffer);
         self.draw_offsets(&frame, buffer);
     }
@@ -130,14 +133,26 @@ impl Plot<'_> {
             let name = fit(&curve.name, room.saturating_sub(4).min(40));
             vec![(sample(curve), Style::new().fg(self.paint.curve(curve))), (format!(" {name}"), Style::new())]
         };
+        let closed = || {
+            let (sample, style) = if self.paint.is_colored() {
+                ("   ", Style::new().bg(self.paint.ink(CLOSED_SHADE)))
+            } else {
+                ("▒▒▒", Style::new())
+            };
+            vec![(sample.into(), style), (format!(" {CLOSED}"), Style::new())]
+        };
+        // A closed limiter is the first entry, since those at the end may be left out.
+        let entries =
+            (!self.graph.closed.is_empty()).then(closed).into_iter().chain(self.graph.curves.iter().map(entry));
+        let entries: Vec<_> = entries.collect();
+        let count = entries.len();
         let mut rows = vec![Vec::new()];
         let mut used = 0;
-        for (index, curve) in self.graph.curves.iter().enumerate() {
-            let entry = entry(curve);
+        for (index, entry) in entries.into_iter().enumerate() {
             let width: usize = entry.iter().map(|(text, _)| width(text)).sum();
             let gap = if used == 0 { 0 } else { 3 };
             // The last row keeps room for the number of entries that do not fit.
-            let left = self.graph.curves.len() - index - 1;
+            let left = count - index - 1;
             let spared = if rows.len() == MAX_LEGEND_ROWS && left > 0 { width_of_more(left + 1) } else { 0 };
             if used + gap + width + spared <= room || (used == 0 && spared == 0) {
                 let row = rows.last_mut().expect("there is a first row");
@@ -221,22 +236,23 @@ impl Plot<'_> {
         }
     }
 
-    fn draw_pauses(&self, frame: &Frame, buffer: &mut Buffer) {
+    /// Shades spans with a color or, without colors, empty cells with a symbol.
+    fn shade(&self, frame: &Frame, spans: &[(u64, u64)], (color, symbol): (Color, &str), buffer: &mut Buffer) {
         let Rect { x, width, .. } = frame.plot;
-        for (from, to) in &self.graph.pauses {
+        for (from, to) in spans {
             if *to < self.from || *from > self.to {
                 continue;
             }
-            // A pause extends to the middle between its seconds and the neighboring ones.
+            // A span extends to the middle between its seconds and the neighboring ones.
             let left = frame.column(offset(*from) - 0.5).clamp(0.0, f64::from(width - 1));
             let right = frame.column(offset(*to) + 0.5).clamp(left, f64::from(width - 1));
             for x in x + floor(left)..=x + floor(right) {
                 for y in frame.plot.top()..frame.plot.bottom() {
                     let cell = &mut buffer[(x, y)];
                     if self.paint.is_colored() {
-                        cell.bg = self.paint.ink(PAUSE);
+                        cell.bg = self.paint.ink(color);
                     } else if cell.symbol() == " " {
-                        cell.set_symbol("░");
+                        cell.set_symbol(symbol);
                     }
                 }
             }

@@ -21,7 +21,7 @@ use plotters::{
 use crate::{
     draw::{
         chart::layout::{Frame, RIGHT_AXIS, RIGHT_TITLE, Scale},
-        graph::{Curve, Graph, abbreviated, step, tick},
+        graph::{CLOSED, Curve, Graph, abbreviated, step, tick},
         png::Picture,
         theme::{Size, Theme},
     },
@@ -35,6 +35,8 @@ const SCALE: u32 = 2;
 const LEGEND_ROW: i32 = 46;
 /// Length of the stroke before a name in the legend.
 const SAMPLE: i32 = 56;
+/// Height of a shade before its name in the legend.
+const SHADE: i32 = 26;
 /// Gap between stroke and name.
 const SAMPLE_GAP: i32 = 14;
 /// Gap between two entries of the legend.
@@ -79,8 +81,8 @@ type DrawResult = Result<(), Box<dyn Error>>;
 /// A row of the legend.
 #[derive(Debug, Default)]
 struct LegendRow<'a> {
-    /// Curves with their names and widths.
-    entries: Vec<(&'a Curve, String, i32)>,
+    /// Curves with their names and widths. `None` is the shade of a closed limiter.
+    entries: Vec<(Option<&'a Curve>, String, i32)>,
     /// Total width.
     width: i32,
 }
@@ -122,7 +124,8 @@ where
         let (legend, left_out) = self.legend()?;
         self.frame.top += i32::try_from(legend.len() - 1)? * self.measure(LEGEND_ROW);
         self.canvas.fill(&self.theme.background())?;
-        self.draw_pauses()?;
+        self.shade(&self.graph.pauses, self.theme.pause())?;
+        self.shade(&self.graph.closed, self.theme.closed())?;
         self.draw_grid()?;
         for curve in &self.graph.curves {
             self.draw_curve(curve)?;
@@ -147,13 +150,13 @@ where
     }
 
     #[allow(clippy::cast_precision_loss)]
-    fn draw_pauses(&self) -> DrawResult {
-        for (from, to) in &self.graph.pauses {
-            // A pause extends to the middle between its seconds and the neighboring ones, inside the frame.
+    fn shade(&self, spans: &[(u64, u64)], color: RGBColor) -> DrawResult {
+        for (from, to) in spans {
+            // A span extends to the middle between its seconds and the neighboring ones, inside the frame.
             let left = self.frame.x(*from as f64 - 0.5).max(self.frame.left);
             let right = self.frame.x(*to as f64 + 0.5).min(self.frame.right).max(left + 1);
             let corners = [self.scaled((left, self.frame.top)), self.scaled((right, self.frame.bottom))];
-            self.canvas.draw(&Rectangle::new(corners, self.theme.pause().filled()))?;
+            self.canvas.draw(&Rectangle::new(corners, color.filled()))?;
         }
         Ok(())
     }
@@ -218,26 +221,29 @@ where
             .draw(&Rectangle::new(corners, self.theme.foreground().stroke_width(self.stroke(2).unsigned_abs())))?)
     }
 
-    /// Returns the rows of the legend, which is drawn between title and frame, and the number of curves without an entry.
+    /// Returns the rows of the legend, which is drawn between title and frame, and the number of curves without an entry. A closed
+    /// limiter is the first entry.
     fn legend(&self) -> Result<(Vec<LegendRow<'a>>, usize), Box<dyn Error>> {
         let room = self.width - self.measure(60);
         let style = self.legend_style();
         let mut rows: Vec<LegendRow<'a>> = vec![LegendRow::default()];
-        for (index, curve) in self.graph.curves.iter().enumerate() {
-            let name = self.shortened(&curve.name, room / 3, &style)?;
+        let closed = (!self.graph.closed.is_empty()).then_some(None);
+        let entries: Vec<_> = closed.into_iter().chain(self.graph.curves.iter().map(Some)).collect();
+        for (index, entry) in entries.iter().enumerate() {
+            let name = self.shortened(entry.map_or(CLOSED, |curve| &curve.name), room / 3, &style)?;
             let width = self.measure(SAMPLE + SAMPLE_GAP) + self.width_of(&name, &style)?;
             let last = rows.last().map_or(0, |row| row.width);
             if last > 0 && last + self.measure(ENTRY_GAP) + width > room {
                 // The legend is at most half as high as the frame.
                 let height = i32::try_from(rows.len())? * self.measure(LEGEND_ROW);
                 if 2 * height >= self.frame.bottom - self.frame.top {
-                    return Ok((rows, self.graph.curves.len() - index));
+                    return Ok((rows, entries.len() - index));
                 }
                 rows.push(LegendRow::default());
             }
             if let Some(row) = rows.last_mut() {
                 row.width += width + if row.entries.is_empty() { 0 } else { self.measure(ENTRY_GAP) };
-                row.entries.push((curve, name, width));
+                row.entries.push((*entry, name, width));
             }
         }
         Ok((rows, 0))
@@ -254,10 +260,16 @@ where
         }
         for row in rows {
             let mut x = (self.center() - row.width / 2).min(self.width - margin - row.width).max(margin);
-            for (curve, name, width) in &row.entries {
-                let corners = vec![self.scaled((x, y)), self.scaled((x + sample, y))];
-                let stroke = self.stroke(curve.width + 1).unsigned_abs();
-                self.canvas.draw(&PathElement::new(corners, self.curve_color(curve).stroke_width(stroke)))?;
+            for (entry, name, width) in &row.entries {
+                if let Some(curve) = entry {
+                    let corners = vec![self.scaled((x, y)), self.scaled((x + sample, y))];
+                    let stroke = self.stroke(curve.width + 1).unsigned_abs();
+                    self.canvas.draw(&PathElement::new(corners, self.curve_color(curve).stroke_width(stroke)))?;
+                } else {
+                    let half = self.measure(SHADE / 2);
+                    let corners = [self.scaled((x, y - half)), self.scaled((x + sample, y + half))];
+                    self.canvas.draw(&Rectangle::new(corners, self.theme.closed().filled()))?;
+                }
                 self.write(name, (x + self.measure(SAMPLE + SAMPLE_GAP), y), &style)?;
                 x += width + self.measure(ENTRY_GAP);
             }

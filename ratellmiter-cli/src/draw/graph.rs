@@ -1,4 +1,4 @@
-//! The content of a chart, independent of its rendering: curves over time, and pauses.
+//! The content of a chart, independent of its rendering: curves over time, pauses, and spans in which the limiter was closed.
 
 use crate::{
     series::{Axis, Color, Lines, Series, processes::Processes},
@@ -15,6 +15,8 @@ pub(crate) struct Graph {
     pub(crate) curves: Vec<Curve>,
     /// Offsets of the first and last second of each pause.
     pub(crate) pauses: Vec<(u64, u64)>,
+    /// Offsets of the first and last second of each span in which the limiter was closed.
+    pub(crate) closed: Vec<(u64, u64)>,
 }
 
 #[derive(Debug, Clone)]
@@ -30,6 +32,9 @@ pub(crate) struct Curve {
     pub(crate) is_pale: bool,
     pub(crate) corners: Vec<(u64, f64)>,
 }
+
+/// Name of the shade of a closed limiter in legends.
+pub(crate) const CLOSED: &str = "closed";
 
 /// Colors that are distinguishable with color vision deficiency (Okabe and Ito 2008), and similar ones for a dark background.
 const MODEL_COLORS: [Color; 7] = [
@@ -91,6 +96,7 @@ impl Graph {
     fn shade(&mut self, series: &Series) {
         let offset = |(from, to)| (from - series.start(), to - series.start());
         self.pauses = series.pauses().into_iter().map(offset).collect();
+        self.closed = series.closed_spans().iter().map(|span| offset((span.from, span.to))).collect();
     }
 
     fn titled(title: &str, length: u64) -> Self {
@@ -100,6 +106,7 @@ impl Graph {
             last: length.saturating_sub(1),
             curves: Vec::new(),
             pauses: Vec::new(),
+            closed: Vec::new(),
         }
     }
 

@@ -70,6 +70,14 @@ impl Theme {
         }
     }
 
+    /// Returns the shade of a closed limiter.
+    pub(crate) fn closed(self) -> RGBColor {
+        match self {
+            Self::Light => RGBColor(254, 236, 178),
+            Self::Dark => RGBColor(84, 70, 18),
+        }
+    }
+
     pub(crate) fn color(self, color: Color) -> RGBColor {
         let (red, green, blue) = match self {
             Self::Light => color.light,

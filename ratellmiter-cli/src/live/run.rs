@@ -56,6 +56,9 @@ struct Last {
     is_paused: bool,
     /// Remaining pause in seconds.
     paused_for: Option<f64>,
+    is_closed: bool,
+    /// Time until a closed limiter opens, in seconds.
+    closed_for: Option<f64>,
     /// Estimated time until the queue is empty, in seconds.
     time_left: Option<f64>,
     /// Charged fraction of the fullest budget.
@@ -131,6 +134,8 @@ impl Live {
             rate: Some(row.rate).filter(|rate| rate.is_finite()),
             limit: row.limit,
             paused_for: row.paused_for,
+            is_closed: row.closed.is_some(),
+            closed_for: row.closed_for,
             time_left: row.time_left,
             budget: budgets::max_charged_fraction(&row.budgets),
             ..Last::counted(&second)
@@ -207,7 +212,12 @@ impl Live {
                 for (curve, line) in graph.curves.iter_mut().zip(lines.iter()) {
                     extend_to(curve, line.letter, offset, end);
                 }
-                graph.pauses.iter_mut().for_each(|(from, to)| (*from, *to) = (*from + offset, *to + offset));
+                let spans = graph.pauses.iter_mut().chain(&mut graph.closed);
+                spans.for_each(|(from, to)| (*from, *to) = (*from + offset, *to + offset));
+                // A closed limiter without calls has no rows.
+                if let Some((_, to)) = graph.closed.last_mut().filter(|_| self.is_closed(model, now)) {
+                    *to = end.max(*to);
+                }
                 (self.figures(model, now), graph)
             }
             _ => {
@@ -262,14 +272,26 @@ impl Live {
         model.last.is_paused && !self.is_idle(model)
     }
 
+    /// Returns `true` if the limiter of a model is closed. Without calls it has no rows, and stays closed until it opens.
+    fn is_closed(&self, model: &Model, now: Duration) -> bool {
+        let is_due = match model.last.closed_for {
+            Some(seconds) => seconds <= self.age(model, now),
+            None => self.is_idle(model),
+        };
+        model.last.is_closed && !is_due
+    }
+
     fn figures(&self, model: &Model, now: Duration) -> Vec<Figure> {
         let last = &model.last;
         let remaining = |seconds: f64| duration_text(seconds - self.age(model, now));
         let queued = self.queued(model);
-        let pause = match last.paused_for {
+        let is_closed = self.is_closed(model, now);
+        let pause = match (last.closed_for, last.paused_for) {
+            (Some(seconds), _) if is_closed => format!("closed {}", remaining(seconds)),
+            (None, _) if is_closed => "closed".into(),
             _ if !self.is_paused(model) => "–".into(),
-            Some(seconds) => remaining(seconds),
-            None => "paused".into(),
+            (_, Some(seconds)) => remaining(seconds),
+            (_, None) => "paused".into(),
         };
         #[allow(clippy::cast_precision_loss)]
         let time_left = match (last.time_left, last.rate) {
@@ -293,7 +315,7 @@ impl Live {
             figure("pause", pause),
             figure("time left", time_left),
         ];
-        figures[3].is_alarm = self.is_paused(model);
+        figures[3].is_alarm = is_closed || self.is_paused(model);
         if let Some(fraction) = last.budget {
             // The budget of an idle model refills without a row.
             let text = if self.is_idle(model) { "–".into() } else { format!("{:.0} %", fraction * 100.0) };
@@ -322,6 +344,10 @@ impl Live {
             figure("time left", longest.reduce(f64::max).map_or_else(|| "–".into(), duration_text)),
         ];
         figures[3].is_alarm = paused > 0;
+        let closed = models().filter(|model| self.is_closed(model, now)).count();
+        if closed > 0 {
+            figures.insert(4, Figure { is_alarm: true, ..figure("closed", closed) });
+        }
         figures.extend(totals(sums));
         figures
     }

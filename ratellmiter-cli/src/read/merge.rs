@@ -1,11 +1,11 @@
 //! Sums the logs of processes that share their limiters into one run.
 //!
 //! Each second of the sum is made from the rows of that second. In a gap of a log its calls stay in flight until its next row,
-//! and its charges count for their minute or day. After the last row of a log none of its calls is in flight.
+//! its charges count for their minute or day, and a closed limiter stays closed until it opens. After the last row of a log none of its calls is in flight.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use ratellmiter_core::log::{Bottleneck, BudgetStatus};
+use ratellmiter_core::log::{Bottleneck, BudgetStatus, ClosedReason};
 use thiserror::Error;
 
 use crate::{
@@ -87,6 +87,11 @@ fn sum_of_model(series: &[&Series], logs: usize) -> Series {
         let mut second = summed_rows(at, &rows);
         second.in_flight = cursors.iter().fold(0, |sum, cursor| sum.saturating_add(cursor.in_flight()));
         second.token_budget = tokens_per_second(&budgets);
+        // Closed if the limiter of any process is, until the last of them opens.
+        for (reason, opens_at) in cursors.iter().filter_map(|cursor| cursor.closed(at)) {
+            second.closed.get_or_insert(reason);
+            second.opens_at = second.opens_at.max(opens_at);
+        }
         sum.add_with(second, &budgets);
     }
     sum
@@ -138,6 +143,16 @@ impl<'a> LogCursor<'a> {
             (None, Some(last)) if !self.remaining.is_empty() => last.in_flight,
             _ => 0,
         }
+    }
+
+    /// Returns the reason for which the limiter is closed at the position `at`, and when it opens; `None` if it is open. In a
+    /// gap it stays closed until it opens.
+    fn closed(&self, at: u64) -> Option<(ClosedReason, u64)> {
+        let row = match (self.current, self.last) {
+            (None, Some(last)) if self.remaining.is_empty() || (1..=at).contains(&last.opens_at) => None,
+            (current, last) => current.or(last),
+        }?;
+        row.closed.map(|reason| (reason, row.opens_at))
     }
 }
 

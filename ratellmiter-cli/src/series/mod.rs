@@ -1,6 +1,7 @@
 //! The rows of one model, by the second.
 
 pub(crate) mod budgets;
+pub(crate) mod closed;
 mod lines;
 pub(crate) mod processes;
 mod second;
@@ -12,7 +13,7 @@ pub(crate) use {
     second::{Counts, Second},
 };
 
-use crate::series::budgets::Budgets;
+use crate::series::{budgets::Budgets, closed::ClosedSpan};
 
 /// The seconds of one model, in order. In a second without a row no event occurred and no call was queued.
 #[derive(Debug, Default, PartialEq)]
@@ -159,6 +160,11 @@ impl Series {
             }
         }
         pauses
+    }
+
+    /// Returns the spans in which the limiter was closed, in order.
+    pub(crate) fn closed_spans(&self) -> Vec<ClosedSpan> {
+        closed::spans(&self.seconds)
     }
 }
 

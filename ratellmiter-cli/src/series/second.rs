@@ -1,6 +1,6 @@
 //! The counts and gauges of one model in one second.
 
-use ratellmiter_core::log::{Bottleneck, Quantiles, Row};
+use ratellmiter_core::log::{Bottleneck, ClosedReason, Quantiles, Row};
 
 use crate::series::budgets;
 
@@ -30,6 +30,10 @@ pub(crate) struct Second {
     /// Configured calls per second.
     pub(crate) limit: f32,
     pub(crate) bottleneck: Option<Bottleneck>,
+    /// Reason for which the limiter was closed when the second ended.
+    pub(crate) closed: Option<ClosedReason>,
+    /// Time at which the closed limiter is to open, since the epoch, in seconds; 0 if it is not known.
+    pub(crate) opens_at: u64,
     /// `true` if the log contains waits, latencies, failures and calls in flight. In a log without them, the refused calls are
     /// those that are queued again.
     pub(crate) has_details: bool,
@@ -60,6 +64,8 @@ impl Second {
             rate: f32::NAN,
             limit: f32::NAN,
             bottleneck: None,
+            closed: None,
+            opens_at: 0,
             has_details: false,
             processes: 0,
             is_disconnected: false,
@@ -86,6 +92,8 @@ impl Second {
             rate: row.rate as f32,
             limit: row.limit.map_or(f32::NAN, |limit| limit as f32),
             bottleneck: row.held,
+            closed: row.closed,
+            opens_at: row.closed_for.filter(|_| row.closed.is_some()).map_or(0, |left| opening(row.at, left)),
             has_details: true,
             processes: short(row.members.unwrap_or(0)),
             is_disconnected: row.is_lost,
@@ -115,9 +123,9 @@ impl Second {
         self.counts[4]
     }
 
-    /// Returns `true` if the limiter was paused when the second ended.
+    /// Returns `true` if the limiter was paused when the second ended. A closed limiter is not paused.
     pub(crate) fn is_paused(&self) -> bool {
-        self.bottleneck == Some(Bottleneck::Pause) || self.rate == 0.0
+        self.closed.is_none() && (self.bottleneck == Some(Bottleneck::Pause) || self.rate == 0.0)
     }
 
     /// Adds a later row of the same second and the same process, whose gauges replace the earlier ones.
@@ -132,6 +140,8 @@ impl Second {
         self.rate = later.rate;
         self.limit = later.limit;
         self.bottleneck = later.bottleneck;
+        self.closed = later.closed;
+        self.opens_at = later.opens_at;
         self.token_budget = later.token_budget;
         self.processes = later.processes;
         self.is_disconnected |= later.is_disconnected;
@@ -172,4 +182,10 @@ impl Second {
             _ => (self.finished() > 0 && self.has_details).then(|| seconds(self.latency_ms[1])),
         }
     }
+}
+
+/// Returns the time `left` seconds after the end of the second `at`, rounded to whole seconds since the epoch.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Saturates, and a negative time is zero.
+fn opening(at: u64, left: f64) -> u64 {
+    at.saturating_add(1).saturating_add(left.round() as u64)
 }

@@ -1,10 +1,10 @@
 //! The figures of a run: their measurement, and the one table of them that serves text, Markdown, JSON and `-check`.
 
-use ratellmiter_core::log::BudgetKind;
+use ratellmiter_core::log::{BudgetKind, ClosedReason};
 use serde::Serialize;
 
 use crate::{
-    series::{Second, Series, budgets::BudgetSummary, processes::Processes},
+    series::{Second, Series, budgets::BudgetSummary, closed::ClosedSpan, processes::Processes},
     summary::measures::{activity, p99, tokens_per_call},
 };
 
@@ -20,8 +20,8 @@ pub(crate) struct Summary {
     pub(crate) finished: u64,
     /// Finished calls that ended with an error other than a refusal; `None` if the log does not contain them.
     pub(crate) failed: Option<u64>,
-    /// Calls rejected by a wait limit, queue limit or deadline.
-    pub(crate) turned_away: u64,
+    /// Calls rejected by a wait limit, a queue limit, a deadline or a closed limiter.
+    pub(crate) rejected: u64,
     /// Calls that neither finished nor were rejected, and were neither in flight nor queued at the end: dropped, or given up
     /// after refusals.
     pub(crate) given_up: u64,
@@ -33,6 +33,12 @@ pub(crate) struct Summary {
     pub(crate) refusals_per_call: f64,
     pub(crate) pauses: u64,
     pub(crate) paused: u64,
+    /// Spans in which the limiter was closed because a quota was spent.
+    pub(crate) exhausted: u64,
+    /// Time for which the limiter was closed.
+    pub(crate) closed: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) closed_spans: Vec<ClosedSpan>,
     /// Largest number of queued calls.
     pub(crate) line: u64,
     /// Mean wait of a call, from the length of the queue in each second.
@@ -99,8 +105,9 @@ impl Summary {
         let (reserved, used) = (tokens(|second| second.reserved_tokens), tokens(|second| second.used_tokens));
         let budgets = series.budgets().summaries();
         let highest = |of: fn(&BudgetSummary) -> f64| budgets.iter().map(of).reduce(f64::max);
-        let turned_away = sum(|second| second.rejected.into());
-        let given_up = calls.saturating_sub(finished + turned_away).saturating_sub(unfinished);
+        let rejected = sum(|second| second.rejected.into());
+        let given_up = calls.saturating_sub(finished.saturating_add(rejected)).saturating_sub(unfinished);
+        let closed_spans = series.closed_spans();
         Self {
             model: model.to_owned(),
             started: series.start(),
@@ -108,7 +115,7 @@ impl Summary {
             calls,
             finished,
             failed: has_details.then(|| sum(|second| second.failed)),
-            turned_away,
+            rejected,
             given_up: if has_details { given_up } else { 0 },
             refusals,
             overloaded: has_details.then(|| sum(|second| second.overloaded.into())),
@@ -116,6 +123,9 @@ impl Summary {
             refusals_per_call: refusals as f64 / calls.max(1) as f64,
             pauses: pauses.len() as u64,
             paused: pauses.iter().map(|(from, to)| to - from + 1).sum(),
+            exhausted: closed_spans.iter().filter(|span| span.reason == ClosedReason::Quota).count() as u64,
+            closed: closed_spans.iter().map(ClosedSpan::length).fold(0, u64::saturating_add),
+            closed_spans,
             line: seconds.iter().map(Second::queued).max().unwrap_or(0),
             wait_mean: (calls > 0).then(|| queued_seconds as f64 / calls as f64),
             wait_p99: p99(seconds.iter().map(|second| (second.issued(), second.wait_ms))).filter(|_| has_details),
@@ -240,7 +250,7 @@ pub(super) fn checkable() -> impl Iterator<Item = (&'static str, &'static Figure
 
 /// All figures, in the order of the tables.
 #[allow(clippy::cast_precision_loss)] // Counts of a log.
-static FIGURES: [Figure; 29] = [
+static FIGURES: [Figure; 31] = [
     figure("calls", "calls", Unit::Count, |run| Some(run.calls as f64)).always().checked_as("calls"),
     figure("finished", "finished", Unit::Count, |run| Some(run.finished as f64)).always().checked_as("finished"),
     figure("failed", "failed", Unit::Count, |run| run.failed.map(|failed| failed as f64)).always().checked_as("failed"),
@@ -259,9 +269,11 @@ static FIGURES: [Figure; 29] = [
     figure("p99_wait", "p99 wait", Unit::Seconds, |run| run.wait_p99).always().checked_as("wait_p99"),
     figure("p99_latency", "p99 latency", Unit::Seconds, |run| run.call_p99).always().checked_as("call_p99"),
     figure("duration", "duration", Unit::Seconds, |run| Some(run.duration as f64)).always().checked_as("duration"),
-    figure("turned_away", "rejected", Unit::Count, |run| Some(run.turned_away as f64))
+    figure("rejected", "rejected", Unit::Count, |run| Some(run.rejected as f64)).if_positive().checked_as("rejected"),
+    figure("exhausted", "quotas spent", Unit::Count, |run| Some(run.exhausted as f64))
         .if_positive()
-        .checked_as("turned_away"),
+        .checked_as("exhausted"),
+    figure("closed", "closed", Unit::Seconds, |run| Some(run.closed as f64)).if_positive().checked_as("closed"),
     figure("transient", "transient failures", Unit::Count, |run| Some(run.transient as f64))
         .if_positive()
         .checked_as("transient"),

@@ -1,6 +1,7 @@
 //! The summary of a run: figures and a verdict.
 
 pub(crate) mod check;
+mod closed;
 mod figures;
 mod measures;
 pub(crate) mod render;

@@ -6,7 +6,10 @@ use clap::ValueEnum;
 use ratellmiter_core::log::BudgetKind;
 
 use crate::{
-    summary::figures::{self, Summary, Unit},
+    summary::{
+        closed,
+        figures::{self, Summary, Unit},
+    },
     words::{plural, printable, utc},
 };
 
@@ -41,6 +44,9 @@ pub(crate) fn summaries(format: Format, log: &str, runs: &[Summary]) -> String {
             let mut page = format!("### rateLLMiter: {}\n\n{}", escaped(log), table(&headings, &columns, false));
             for run in runs {
                 let _ = writeln!(page, "\n**{}**: {}.", escaped(&run.model), escaped(&run.verdict));
+                for (index, line) in closed::lines(run).iter().enumerate() {
+                    let _ = writeln!(page, "{}- closed: {line}", if index == 0 { "\n" } else { "" });
+                }
             }
             page
         }
@@ -99,7 +105,7 @@ fn text(run: &Summary) -> String {
     let Summary { calls, finished, given_up, refusals, pauses, paused, line: max_queued, .. } = run;
     let mut page = format!("{}, from {}\n", printable(&run.model), utc(run.started));
     let failed = run.failed.map_or_else(String::new, |failed| format!(" ({failed} failed)"));
-    let rejected = match run.turned_away {
+    let rejected = match run.rejected {
         0 => String::new(),
         rejected => format!(", {rejected} rejected"),
     };
@@ -114,6 +120,9 @@ fn text(run: &Summary) -> String {
         run.refusals_per_call,
         plural(*pauses, "pause")
     );
+    for line in closed::lines(run) {
+        let _ = writeln!(page, "  closed    {line}");
+    }
     let _ = writeln!(
         page,
         "  wait      {} mean, {} p99; at most {max_queued} queued",

@@ -4,7 +4,7 @@ use ratellmiter_core::log::{Bottleneck, BudgetKind};
 
 use crate::{
     series::{Second, budgets::BudgetSummary, processes::Processes},
-    summary::figures::Summary,
+    summary::{closed, figures::Summary},
     words::{plural, utc},
 };
 
@@ -20,20 +20,29 @@ const MIN_PERCENT: f64 = 5.0;
 /// Returns the bottleneck of a run and the setting to change, as a sentence without a full stop.
 pub(super) fn verdict(summary: &Summary, seconds: &[Second]) -> String {
     let Summary { calls, duration, .. } = *summary;
+    let closed = closed::sentence(summary, MIN_PERCENT);
     if calls < MIN_CALLS || duration < MIN_SECONDS {
-        return format!("too little data: {} in {}", plural(calls, "call"), plural(duration, "second"));
+        let verdict = format!("too little data: {} in {}", plural(calls, "call"), plural(duration, "second"));
+        return [Some(verdict), closed].into_iter().flatten().collect::<Vec<_>>().join("; ");
     }
     let shares = Shares::of(seconds, duration);
     let (bottleneck, percent) = shares.largest();
-    let (verdict, budget) = match bottleneck {
-        Bottleneck::Budget(kind) if percent >= MIN_PERCENT => (limited_by_budget(summary, kind, percent), Some(kind)),
-        Bottleneck::Server if percent >= MIN_PERCENT => (limited_by_server(percent), None),
+    // Without another bottleneck the refusals are those that closed the limiter, and not a sign of other clients.
+    let is_mainly_closed = percent < MIN_PERCENT.max(closed::percent(summary)) || bottleneck == Bottleneck::Closed;
+    let (main, remark) =
+        if is_mainly_closed && !has_adapted_rate(summary, seconds) { (closed, None) } else { (None, closed) };
+    let (verdict, budget) = match (main, bottleneck) {
+        (Some(closed), _) => (closed, None),
+        (None, Bottleneck::Budget(kind)) if percent >= MIN_PERCENT => {
+            (limited_by_budget(summary, kind, percent), Some(kind))
+        }
+        (None, Bottleneck::Server) if percent >= MIN_PERCENT => (limited_by_server(percent), None),
         _ => (limited_by_calls(summary, seconds, &shares), None),
     };
     // An exhausted daily budget is mentioned even if the run had another bottleneck.
     let others = summary.budgets.iter().filter(|other| Some(other.meter) != budget);
     let exhausted = others.filter_map(|budget| exhausted(summary, budget));
-    exhausted.fold(verdict, |verdict, exhausted| format!("{verdict}; {exhausted}"))
+    remark.into_iter().chain(exhausted).fold(verdict, |verdict, remark| format!("{verdict}; {remark}"))
 }
 
 /// Share of the duration for which the first queued call waited for each bottleneck, in percent.
@@ -44,6 +53,7 @@ impl Shares {
     fn of(seconds: &[Second], duration: u64) -> Self {
         let bottlenecks = [
             Bottleneck::Pause,
+            Bottleneck::Closed,
             Bottleneck::InFlight,
             Bottleneck::Rate,
             Bottleneck::Ramp,
@@ -130,6 +140,11 @@ fn find_the_cause(refusals: u64) -> String {
     format!("{}: find the cause", plural(refusals, "refusal"))
 }
 
+/// Returns `true` if calls waited for a rate that was adapted after refusals in this run.
+fn has_adapted_rate(summary: &Summary, seconds: &[Second]) -> bool {
+    summary.refusals > 0 && seconds.iter().any(|second| second.bottleneck == Some(Bottleneck::Learned))
+}
+
 /// Returns the verdict on a run that was limited neither by a budget nor by the server's headers.
 #[allow(clippy::cast_precision_loss)]
 fn limited_by_calls(summary: &Summary, seconds: &[Second], shares: &Shares) -> String {
@@ -142,7 +157,7 @@ fn limited_by_calls(summary: &Summary, seconds: &[Second], shares: &Shares) -> S
             format!("the log does not contain the limit; {refused}")
         };
     };
-    if refusals > 0 && seconds.iter().any(|second| second.bottleneck == Some(Bottleneck::Learned)) {
+    if has_adapted_rate(summary, seconds) {
         let rate = rate_at_refusal(seconds);
         if summary.processes.is_some_and(Processes::is_part) {
             return format!(
@@ -160,10 +175,10 @@ fn limited_by_calls(summary: &Summary, seconds: &[Second], shares: &Shares) -> S
         );
     }
     let hardly_limited = max_queued <= MAX_SHORT_QUEUE || percent < MIN_PERCENT;
-    if hardly_limited && refusals == 0 && summary.turned_away > 0 {
+    let rejected = summary.rejected.saturating_sub(closed::rejected(summary));
+    if hardly_limited && refusals == 0 && rejected > 0 {
         return format!(
-            "{} of {} were rejected by max_wait, max_queue or a deadline: raise the limit or the allowed wait",
-            summary.turned_away,
+            "{rejected} of {} were rejected by max_wait, max_queue or a deadline: raise the limit or the allowed wait",
             plural(summary.calls, "call")
         );
     }
@@ -218,6 +233,7 @@ fn limited_by(summary: &Summary, seconds: &[Second], bottleneck: Bottleneck, per
             format!("limited by the ramp for {percent} % of the time; {cause} before making it steeper")
         }
         Bottleneck::Server => limited_by_server(percent),
+        Bottleneck::Closed => format!("calls waited for the closed limiter for {percent} % of the time"),
         Bottleneck::Fleet => format!("waited for Redis for {percent} % of the time"),
         Bottleneck::Closed => {
             format!("closed for {percent} % of the time, since a quota was spent or the server accepted no call")

@@ -83,10 +83,10 @@ fn help_fits_a_screen() {
                  -size=2000x800 -theme=light|dark -open
         Figures  -summary[=text|md|json] -check=CONDITIONS -compare=LOG
         Checks   calls finished failed given_up refusals overloads refusals_per_call
-                 pauses paused line wait_mean wait_p99 call_p99 duration turned_away
-                 in_flight reserved_tokens used_tokens budget_mean budget_peak slowdown
-        Live     -follow
-        Other    -completions=SHELL -version -help
+                 pauses paused line wait_mean wait_p99 call_p99 duration rejected closed
+                 exhausted transient in_flight reserved_tokens used_tokens budget_mean
+                 budget_peak slowdown
+        Other    -follow -completions=SHELL -version -help
         Exit     0 success, 1 failure, 2 invalid arguments, 3 a condition failed
         "#);
     assert_eq!(directory.run(&["-version"]).1, concat!("ratellmiter ", env!("CARGO_PKG_VERSION"), "\n"));

@@ -1,6 +1,6 @@
 //! Tests of `chart`.
 
-use ratellmiter_core::log::Row;
+use ratellmiter_core::log::{ClosedReason, Row};
 
 use super::*;
 use crate::series::{Counts, LINES, Lines, Second, Series};
@@ -70,6 +70,34 @@ fn seconds_have_an_axis_and_pauses_are_shaded() {
     let inside = color(&picture, frame.x(6.5), frame.y(Axis::Calls, 33.0));
     assert_eq!(inside, (shade.0, shade.1, shade.2));
     assert_eq!(color(&picture, frame.x(4.5), frame.y(Axis::Calls, 33.0)), (255, 255, 255));
+}
+
+#[test]
+fn closed_limiter_has_a_shade_and_a_legend_entry() {
+    let row = |at: u64| Row {
+        at,
+        finished: 100,
+        rate: if at < 4 { 5.0 } else { 0.0 },
+        closed: (at > 6).then_some(ClosedReason::Unavailable),
+        ..Row::default()
+    };
+    let graph = graph(&(0..10).map(row).collect(), "f");
+    assert_eq!((&graph.pauses[..], &graph.closed[..]), (&[(4, 6)][..], &[(7, 9)][..]));
+    for (theme, closed) in [(Theme::Light, "#FEECB2"), (Theme::Dark, "#544612")] {
+        let picture = pixels(&graph, Size::DEFAULT, theme).unwrap();
+        let frame = Frame::of(&graph, Size::DEFAULT, 1.0);
+        let shade = |offset| color(&picture, frame.x(offset), frame.y(Axis::Calls, 33.0));
+        let of = |color: RGBColor| (color.0, color.1, color.2);
+        assert_eq!(
+            [shade(2.5), shade(5.5), shade(8.5)],
+            [of(theme.background()), of(theme.pause()), of(theme.closed())]
+        );
+        let text = svg(&graph, Size::DEFAULT, theme).unwrap();
+        assert!(text.contains("\nclosed\n"), "{text}");
+        assert_eq!(text.matches(closed).count(), 2, "the span and the legend");
+    }
+    let open = svg(&Graph { closed: Vec::new(), ..graph }, Size::DEFAULT, Theme::Light).unwrap();
+    assert!(!open.contains("\nclosed\n"), "{open}");
 }
 
 #[test]

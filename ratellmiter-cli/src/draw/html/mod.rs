@@ -88,6 +88,8 @@ struct Model<'a> {
     heights: Vec<Vec<Column<Option<Number>>>>,
     /// Offsets of the first and last second of each pause.
     pauses: Vec<(u64, u64)>,
+    /// Offsets of the first and last second of each span in which the limiter was closed.
+    closed: Vec<(u64, u64)>,
 }
 
 /// One value per cell, or one for all cells.
@@ -153,7 +155,8 @@ impl<'a> Model<'a> {
                 .filter(|line| is_known(&LINES[*line]))
                 .map(|line| columns(&cells, line))
                 .collect(),
-            pauses: pauses(series, stretch),
+            pauses: offsets(series.pauses().into_iter(), series.start(), stretch),
+            closed: offsets(series.closed_spans().iter().map(|span| (span.from, span.to)), series.start(), stretch),
         }
     }
 }
@@ -272,17 +275,16 @@ fn add(cells: &mut Vec<Cell>, stretch: u64, mut offset: u64, mut seconds: u64, h
     }
 }
 
-/// Returns the pauses as offsets. Pauses that touch the same cell are joined.
-fn pauses(series: &Series, stretch: u64) -> Vec<(u64, u64)> {
-    let mut pauses: Vec<(u64, u64)> = Vec::new();
-    for (from, to) in series.pauses() {
-        let (from, to) = (from - series.start(), to - series.start());
-        match pauses.last_mut() {
+/// Returns spans as offsets from `start`. Spans that touch the same cell are joined.
+fn offsets(spans: impl Iterator<Item = (u64, u64)>, start: u64, stretch: u64) -> Vec<(u64, u64)> {
+    let mut joined: Vec<(u64, u64)> = Vec::new();
+    for (from, to) in spans.map(|(from, to)| (from - start, to - start)) {
+        match joined.last_mut() {
             Some((_, last)) if *last / stretch == from / stretch => *last = to,
-            _ => pauses.push((from, to)),
+            _ => joined.push((from, to)),
         }
     }
-    pauses
+    joined
 }
 
 #[cfg(test)]

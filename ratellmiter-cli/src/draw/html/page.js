@@ -108,7 +108,9 @@ const heights = (model, line, [from, to]) => {
   return minima.length > 0 ? [Math.min(...minima), Math.max(...maxima)] : [null, null];
 };
 
-const isPaused = (model, [from, to]) => model.pauses.some(([first, last]) => first <= to && last >= from);
+const isIn = (spans, [from, to]) => spans.some(([first, last]) => first <= to && last >= from);
+/** Returns the states of the limiter in a range of offsets, after a comma; nothing if it was open. */
+const states = (model, at) => (isIn(model.closed, at) ? ', closed' : '') + (isIn(model.pauses, at) ? ', paused' : '');
 
 // State
 
@@ -152,7 +154,7 @@ const FIGURES = [
 ];
 
 const showModel = () => {
-  const { summary, start, pauses } = current();
+  const { summary, start, pauses, closed } = current();
   by('name').textContent = named(current());
   by('started').textContent = `from ${utc(start)}`;
   by('verdict').textContent = summary.verdict;
@@ -167,6 +169,7 @@ const showModel = () => {
     }),
   );
   by('shade').hidden = pauses.length === 0;
+  by('closed').hidden = closed.length === 0;
   by('axis').textContent = `seconds since ${utc(start)}`;
 };
 
@@ -293,10 +296,11 @@ const layout = (context, width, height, model) => {
   return { on, calls, beyond, width, left, right, top: frameTop, bottom: frameBottom, last, x, y, under };
 };
 
-const drawPauses = (context, place, model, color) => {
+/** Fills the background of spans of offsets. */
+const shade = (context, place, model, spans, color) => {
   const half = model.length > 1 ? (place.x(1) - place.x(0)) / 2 : 8;
-  context.fillStyle = color('--pause');
-  for (const [from, to] of model.pauses) {
+  context.fillStyle = color;
+  for (const [from, to] of spans) {
     const left = Math.max(place.left, place.x(from) - half);
     const right = Math.min(place.right, place.x(to) + half);
     context.fillRect(left, place.top, Math.max(1, right - left), place.bottom - place.top);
@@ -406,7 +410,8 @@ const draw = () => {
   const color = (name) => style.getPropertyValue(name).trim();
   const { context, width, height } = prepared(by('chart'));
   place = layout(context, width, height, model);
-  drawPauses(context, place, model, color);
+  shade(context, place, model, model.pauses, color('--pause'));
+  shade(context, place, model, model.closed, color('--closed'));
   drawAxes(context, place, color);
   place.on.forEach((line) => drawLine(context, place, model, line));
   for (const button of by('legend').children) {
@@ -464,7 +469,7 @@ const showReadout = (model) => {
     plot.setAttribute('aria-valuetext', 'no second selected');
     return;
   }
-  by('when').textContent = `${range(at)} s${isPaused(model, at) ? ', paused' : ''}`;
+  by('when').textContent = `${range(at)} s${states(model, at)}`;
   by('time').textContent = utcSpan(model.start + at[0], model.start + at[1]);
   const lines = place.on.map((line) => `${line.name} ${values.get(line.letter)}`);
   plot.setAttribute('aria-valuetext', [by('when').textContent, ...lines].join(', '));

@@ -1,6 +1,6 @@
 //! Tests of `html`.
 
-use ratellmiter_core::log::{Bottleneck, BudgetKind, BudgetStatus, Quantiles, Row};
+use ratellmiter_core::log::{Bottleneck, BudgetKind, BudgetStatus, ClosedReason, Quantiles, Row};
 use serde_json::Value;
 
 use super::*;
@@ -94,6 +94,16 @@ fn short_log_is_not_thinned() {
     assert_eq!(column(&model, 'l', 0), [Some(0.343), Some(0.343), None, Some(0.343)]);
     assert_eq!((&model["pauses"], &model["start"]), (&serde_json::json!([[0, 0]]), &10.into()));
     assert_eq!((&model["length"], &model["summary"]["calls"]), (&999_999_991.into(), &0.into()));
+}
+
+#[test]
+fn closed_spans_are_offsets_apart_from_pauses() {
+    let closed = |at| Row { rate: 0.0, closed: Some(ClosedReason::Quota), closed_for: Some(50.0), ..row(at) };
+    let series: Series = [row(10), Row { rate: 0.0, ..row(11) }, closed(12), row(90)].into_iter().collect();
+    let model = model(&series);
+    assert_eq!((&model["pauses"], &model["closed"]), (&serde_json::json!([[1, 1]]), &serde_json::json!([[2, 52]])));
+    // Spans within one cell of a long log are joined.
+    assert_eq!(offsets([(10, 10), (12, 30), (60, 60)].into_iter(), 10, 20), [(0, 20), (50, 50)]);
 }
 
 #[test]

@@ -95,6 +95,40 @@ fn curves_are_letters_without_colors() {
 }
 
 #[test]
+fn closed_limiter_is_shaded_apart_from_pauses() {
+    let closed = |second: &Second| Second {
+        closed: (second.at > 1_795_502_433).then_some(ratellmiter_core::log::ClosedReason::Quota),
+        ..*second
+    };
+    let series: Series = series().seconds().iter().map(closed).collect();
+    let drawn = |columns, paint| {
+        let screen = Screen::fitting(columns, 12, paint);
+        draw(&Graph::of_model("m", &series, &"ro".parse().unwrap(), screen.columns()), screen)
+    };
+    assert_snapshot!(framed(&drawn(60, PLAIN)), @r#"
+    |                     Request Flow for m
+    |     ▒▒▒ closed   ooo overflow, waiting   rrr requested
+    |Number of requests
+    | 30┤rooo                 ░░░░░░░░░░░░░    ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒
+    |   │r   ooooooooo        ░░░░░░░░░░░░░    ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒
+    | 20┤ r           ooooooooo░░░░░░░░░░░░    ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒
+    |   │ r                   ░ooooooooooooooooooooo▒▒▒▒▒▒▒▒▒▒▒▒
+    | 10┤ r                   ░░░░░░░░░░░░░    ▒▒▒▒▒ooooooooo▒▒▒
+    |   │  r                  ░░░░░░░░░░░░░    ▒▒▒▒▒▒▒▒▒▒▒▒▒▒ooo
+    |  0┤  r                  ░░░░░░░░░░░░░    ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒
+    |   └┬────────┬─────────┬────────┬────────┬─────────┬───────
+    |    0        5         10       15       20        25
+    "#);
+    let page = drawn(60, COLORED);
+    assert!(page.contains(";48;2;84;70;18m") && page.contains(";48;2;74;30;38m"), "{page:?}");
+    assert!(bare(&page).contains("    closed   ━━━ overflow, waiting"), "{page}");
+    let indexed = drawn(60, Paint { depth: Depth::Indexed, light: true });
+    let backgrounds: std::collections::BTreeSet<_> =
+        indexed.split(";48;5;").skip(1).filter_map(|rest| rest.split('m').next()).collect();
+    assert_eq!(backgrounds.len(), 2, "{backgrounds:?}");
+}
+
+#[test]
 fn seconds_and_tokens_have_separate_axes() {
     use ratellmiter_core::log::Row;
     let mut series = series();

@@ -55,6 +55,34 @@ fn figures_count_down_between_rows() {
 }
 
 #[test]
+fn closed_limiter_counts_down_without_rows() {
+    let closed = |rest: &str| {
+        format!(r#""requested":3,"rejected":3,"rate":0.0,"limit":5.0,"closed":"quota","closed_for":{rest}"#)
+    };
+    let (long, short, unknown) = (closed("3600.0"), closed("30.0"), r#""requested":3,"closed":"unavailable""#);
+    let live = live(&[
+        (0, "m", r#""requested":1,"rate":5.0"#),
+        (1, "m", &long),
+        (1, "short", &short),
+        (1, "unknown", unknown),
+        (9, "other", r#""requested":1"#),
+    ]);
+    let named = |name: &str, now| chart(&live, &Selection::Named(name.into()), 100, now);
+    assert!(figures(&named("m", 10.0)).contains("allowed/s 0 of 5, pause closed 59m52s!, time left –"));
+    assert_eq!(named("m", 10.0).graph.closed, [(1, 9)], "closed up to now, and not only up to its last row");
+    assert!(figures(&named("short", 10.0)).contains("pause closed 22s!"));
+    assert!(figures(&named("short", 40.0)).contains("pause –"));
+    assert_eq!(named("short", 40.0).graph.closed, [(1, 1)]);
+    // Without a known end it is closed for as long as its rows show it.
+    assert!(figures(&named("unknown", 10.0)).contains("pause –"));
+    let unknown = self::live(&[(0, "m", unknown)]);
+    assert!(figures(&chart(&unknown, &Selection::Default, 100, 1.0)).contains("pause closed!, time left –"));
+    let all = |now| figures(&chart(&live, &Selection::All, 100, now));
+    assert!(all(10.0).contains("models 4, paused 0, closed 2!, time left –"), "{}", all(10.0));
+    assert!(!all(9999.0).contains("closed"), "{}", all(9999.0));
+}
+
+#[test]
 fn fullest_budget_is_shown() {
     let budgets = r#""overflow":3,"rate":5.0,"budgets":[{"meter":"tokens_per_minute","limit":1000,"taken":200},{"meter":"requests_per_day","limit":50,"taken":31}]"#;
     let busy = live(&[(0, "m", budgets)]);

@@ -1,6 +1,6 @@
 //! Tests of `merge`.
 
-use ratellmiter_core::log::{Bottleneck, BudgetKind, Quantiles, Row};
+use ratellmiter_core::log::{Bottleneck, BudgetKind, ClosedReason, Quantiles, Row};
 
 use super::*;
 use crate::summary::Summary;
@@ -99,6 +99,28 @@ fn bottleneck_of_most_queued_calls_wins() {
     assert_eq!(equal.seconds()[0].bottleneck, Some(Bottleneck::Ramp));
     let paused = sum(&[&[Row { rate: 0.0, ..at(7) }], &[Row { rate: 0.0, ..at(7) }, at(8)]]);
     assert_eq!(paused.pauses(), [(7, 7)]);
+}
+
+#[test]
+fn second_is_closed_if_any_process_is() {
+    let closed = |second, left| Row {
+        closed: Some(ClosedReason::Quota),
+        closed_for: Some(left),
+        rejected: 2,
+        rate: 0.0,
+        ..at(second)
+    };
+    let spans = |logs: &[&[Row<'static>]]| {
+        let spans = sum(logs).closed_spans();
+        spans.iter().map(|span| (span.from, span.to, span.opens_at, span.rejected)).collect::<Vec<_>>()
+    };
+    // In the gap of the first log the second one is open.
+    let open: Vec<_> = (5..20).map(at).collect();
+    assert_eq!(spans(&[&[closed(7, 4.0), at(20)], &open]), [(7, 11, Some(12), 2)]);
+    assert_eq!(spans(&[&[closed(7, 4.0), at(9), at(20)], &open]), [(7, 8, Some(9), 2)]);
+    assert_eq!(spans(&[&[closed(7, 4.0)], &open]), [(7, 7, Some(8), 2)], "the first log has ended");
+    // The limiter that opens last counts.
+    assert_eq!(spans(&[&[closed(7, 4.0)], &[closed(7, 9.0)]]), [(7, 7, Some(17), 4)]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Tests of `check`.
 
-use ratellmiter_core::log::{BudgetKind, BudgetStatus, Row};
+use ratellmiter_core::log::{BudgetKind, BudgetStatus, ClosedReason, Row};
 
 use super::*;
 use crate::series::{Second, Series};
@@ -62,6 +62,26 @@ fn tokens_budgets_and_calls_in_flight_are_checked() {
     );
     assert_eq!(broken_by("budget_peak<=0.9,in_flight<8"), ["budget_peak<=0.9: it is 0.95", "in_flight<8: it is 19"]);
     assert_eq!(broken("budget_peak<=1"), ["budget_peak<=1: the log does not contain it"]);
+}
+
+#[test]
+fn closed_time_and_rejected_calls_are_checked() {
+    let row = |at| Row {
+        at,
+        requested: 5,
+        rejected: if at < 15 { 0 } else { 5 },
+        transient: u64::from(at == 3),
+        closed: (at >= 15).then_some(ClosedReason::Quota),
+        ..Row::default()
+    };
+    let run = Summary::from_series("m", &(0..20).map(row).collect());
+    let broken_by = |text: &str| text.parse::<Conditions>().unwrap().broken_by(&run);
+    assert!(broken_by("exhausted<=1,closed<=5s,rejected<=25,transient==1").is_empty());
+    assert_eq!(
+        broken_by("exhausted==0,closed<2s,rejected==0"),
+        ["exhausted==0: it is 1", "closed<2s: it is 5s", "rejected==0: it is 25"]
+    );
+    assert!(broken("exhausted==0,closed==0s,rejected==0,transient==0").is_empty());
 }
 
 #[test]

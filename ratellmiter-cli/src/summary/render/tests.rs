@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::series::{Second, Series};
-use ratellmiter_core::log::{BudgetStatus, Row};
+use ratellmiter_core::log::{BudgetStatus, ClosedReason, Row};
 
 fn run(model: &str, calls: u64) -> Summary {
     let row = |at: u64| Row {
@@ -88,6 +88,61 @@ fn tokens_and_budgets_are_rendered_if_known() {
     let value: serde_json::Value = serde_json::from_str(&summaries(Format::Json, "x", &[run])).unwrap();
     let budget = &value["models"][0]["budgets"][0];
     assert_eq!((&budget["meter"], &budget["peak"]), (&"tokens_per_minute".into(), &0.75.into()));
+}
+
+#[test]
+fn closed_spans_are_rendered_in_each_format() {
+    let row = |at: u64| {
+        let closed = at >= 30;
+        let rejected = if closed { 4 } else { 0 };
+        Row {
+            at: 1_795_502_400 + at,
+            requested: 4,
+            issued: 4 - rejected,
+            finished: 4 - rejected,
+            rate_limited: u64::from(at == 30),
+            rejected,
+            rate: if closed { 0.0 } else { 5.0 },
+            limit: Some(5.0),
+            closed: closed.then_some(ClosedReason::Quota),
+            closed_for: closed.then_some(f64::from(62_400 - u32::try_from(at).unwrap() - 1)),
+            ..Row::default()
+        }
+    };
+    let run = Summary::from_series("m", &(0..40).map(row).collect());
+    insta::assert_snapshot!(text(&run), @r#"
+    m, from 2026-11-24 06:40:00
+      calls     160: 120 finished (0 failed), 0 given up, 40 rejected
+      refusals  1, 0.006 per call; 0 pauses, 0 s in total
+      closed    quota spent at 06:40:30 UTC, 40 calls not sent, available again at 00:00 UTC
+      wait      0.0 s mean, 0.0 s p99; at most 0 queued
+      latency   0.0 s p99
+      in flight 0.0 mean, 0 max
+      duration  40 s; at least 23.8 s at 300 per minute
+      verdict   closed for 25 % of the time: quota spent at 06:40:30 UTC, 40 calls not sent, available again at 00:00 UTC
+    "#);
+    let page = summaries(Format::Md, "x.jsonl", std::slice::from_ref(&run));
+    insta::assert_snapshot!(page.split_once("| duration").unwrap().1, @r#"
+     | 40.0 s |
+    | rejected | 40 |
+    | quotas spent | 1 |
+    | closed | 10.0 s |
+    | mean in flight | 0.0 |
+    | max in flight | 0 |
+
+    **m**: closed for 25 % of the time: quota spent at 06:40:30 UTC, 40 calls not sent, available again at 00:00 UTC.
+
+    - closed: quota spent at 06:40:30 UTC, 40 calls not sent, available again at 00:00 UTC
+    "#);
+    let value: serde_json::Value = serde_json::from_str(&summaries(Format::Json, "x", &[run])).unwrap();
+    let model = &value["models"][0];
+    assert_eq!(["rejected", "exhausted", "closed"].map(|key| model[key].as_u64().unwrap()), [40, 1, 10]);
+    assert_eq!(
+        model["closed_spans"],
+        serde_json::json!([{
+            "from": 1_795_502_430, "to": 1_795_502_439, "reason": "quota", "opens_at": 1_795_564_800, "rejected": 40
+        }])
+    );
 }
 
 #[test]

@@ -37,6 +37,22 @@ fn unknown_bottleneck_is_read_as_other() {
 }
 
 #[test]
+fn closed_limiter_is_written_with_its_reason() {
+    let row = Row {
+        held: Some(Bottleneck::Closed),
+        closed: Some(ClosedReason::Quota),
+        closed_for: Some(35_870.5),
+        ..Row::default()
+    };
+    let text = serde_json::to_string(&row).unwrap();
+    assert!(text.contains(r#""closed":"quota","closed_for":35870.5,"held":"closed""#), "{text}");
+    assert_eq!(LogLine::parse(&text).unwrap(), LogLine::Row(row));
+    let later = r#"{"at":7,"model":"m","closed":"maintenance"}"#;
+    let LogLine::Row(row) = LogLine::parse(later).unwrap() else { panic!("a row") };
+    assert_eq!((row.closed, row.closed_for), (Some(ClosedReason::Other), None));
+}
+
+#[test]
 fn tokens_and_budgets_are_written_if_present() {
     let budget = |meter, learned| BudgetStatus { meter, limit: 80_000, taken: 79_000, others: 0, learned };
     let row = Row {
