@@ -125,13 +125,26 @@ pub struct Rejected {
     pub estimated_wait: Duration,
 }
 
+/// The start of a rejection's text.
+const REJECTED: &str = "rejected: ";
+
+/// The part of a rejection's text before the estimated wait.
+const ESTIMATE: &str = "; estimated further wait ";
+
+impl Rejected {
+    /// Returns `true` if `text` contains the text of a rejection.
+    pub(crate) fn is_in_text(text: &str) -> bool {
+        text.split_once(REJECTED).is_some_and(|(_, rest)| rest.contains(ESTIMATE))
+    }
+}
+
 impl fmt::Display for Rejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "rejected: {}", self.reason)?;
+        write!(f, "{REJECTED}{}", self.reason)?;
         if let Some(allowed) = self.allowed_wait {
             write!(f, "; waited {} of {}", Rounded(self.waited), Rounded(allowed))?;
         }
-        write!(f, "; estimated further wait {}", Rounded(self.estimated_wait))
+        write!(f, "{ESTIMATE}{}", Rounded(self.estimated_wait))
     }
 }
 
