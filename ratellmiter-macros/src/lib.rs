@@ -151,6 +151,12 @@ use proc_macro::TokenStream;
 ///
 /// A plain `fn` blocks its thread while it waits: within a runtime, call it from `spawn_blocking`.
 ///
+/// # Nested calls
+///
+/// Within another call of the same limiter, the function uses the ticket of that call and makes one attempt, which the outer
+/// call judges. Its options are not used, and a warning is logged once: annotate only the function that sends the request. In a
+/// spawned task, or with another limiter, it is a call of its own.
+///
 /// # Cancel safety
 ///
 /// Dropping the future, or a panic in the body, frees the call's place in the queue or in flight at once.

@@ -1,9 +1,11 @@
 //! The task-local context of one call: observed responses, reported usage, and the stream that keeps its ticket.
 //!
-//! Observers and the function fill it during an attempt; it is read when the attempt ends.
+//! Observers and the function fill it during an attempt; it is read when the attempt ends. A call that begins in the
+//! scope of another call of the same limiter shares the context of that call.
 
 use std::{
     future::Future,
+    iter,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::SystemTime,
 };
@@ -13,6 +15,7 @@ use http::HeaderMap;
 use super::{handover::TicketHandover, may_retry};
 use crate::{
     judge::{Basis, Classification, Evidence, LimitKind, Verdict, judge},
+    limiter::Limiter,
     providers::{header_values, usage::Usage},
 };
 
@@ -20,9 +23,19 @@ tokio::task_local! {
     static CALL: CallContext;
 }
 
-/// The observations made during one attempt of a call.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct CallContext(Arc<Mutex<Observations>>);
+/// The limiter of a call, and the observations made during one attempt of it.
+#[derive(Debug, Clone)]
+pub(crate) struct CallContext(Arc<CallScope>);
+
+#[derive(Debug)]
+struct CallScope {
+    limiter: Limiter,
+    /// The call in whose scope this one began.
+    outer: Option<CallContext>,
+    /// The call whose ticket this one uses: the one around it of the same limiter. It receives the observations.
+    nested_in: Option<CallContext>,
+    observations: Mutex<Observations>,
+}
 
 #[derive(Debug, Default)]
 struct Observations {
@@ -31,6 +44,8 @@ struct Observations {
     retried: bool,
     /// The usage that the function reported.
     usage: Option<Usage>,
+    /// The total of the usages that the results of nested calls show.
+    nested_usage: Option<Usage>,
     /// Set by the first stream that keeps the ticket of the call.
     handover: Option<Arc<TicketHandover>>,
 }
@@ -133,8 +148,34 @@ pub(super) fn open_handover() -> Option<Arc<TicketHandover>> {
 }
 
 impl CallContext {
+    /// Creates the context of a call of `limiter`, which begins in the scope of this task's call, if there is one.
+    pub(super) fn begin(limiter: Limiter) -> Self {
+        let outer = CALL.try_with(Self::clone).ok();
+        let mut enclosing = iter::successors(outer.as_ref(), |context| context.0.outer.as_ref());
+        let same = enclosing.find(|context| context.0.limiter.is_same(&limiter));
+        let nested_in = same.map(|context| context.with_ticket().clone());
+        Self(Arc::new(CallScope { limiter, outer, nested_in, observations: Mutex::default() }))
+    }
+
+    /// Returns `true` if the call uses the ticket of another one.
+    pub(super) fn is_nested(&self) -> bool {
+        self.0.nested_in.is_some()
+    }
+
+    /// Adds the `usage` that the result of a nested call shows.
+    pub(super) fn add_nested_usage(&self, usage: Option<Usage>) {
+        let Some(usage) = usage else { return };
+        let mut observed = self.lock();
+        observed.nested_usage = Some(observed.nested_usage.map_or(usage, |earlier| earlier.plus(usage)));
+    }
+
+    /// Returns the context of the call whose ticket this call uses.
+    fn with_ticket(&self) -> &Self {
+        self.0.nested_in.as_ref().unwrap_or(self)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Observations> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.with_ticket().0.observations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs one attempt with this context.
@@ -149,7 +190,7 @@ impl CallContext {
     /// Takes the facts about the attempt, and clears the context for the next one. `by_outcome` is the classification of
     /// the attempt's return value.
     pub(super) fn take_facts(&self, by_outcome: &Classification, now: SystemTime) -> AttemptFacts {
-        let Observations { last, retried, usage, handover } = std::mem::take(&mut *self.lock());
+        let Observations { last, retried, usage, nested_usage, handover } = std::mem::take(&mut *self.lock());
         let by_response = last.as_ref().map(|last| last.verdict(by_outcome.verdict, now));
         let by_response = by_response.filter(|verdict| *verdict != Verdict::Success);
         // The observer judged the response that the error contains, with its body.
@@ -178,7 +219,7 @@ impl CallContext {
             },
         };
         let status = last.as_ref().and_then(|last| last.status);
-        AttemptFacts { verdict, status, retried, usage, handover, headers: last.map(|last| last.headers) }
+        AttemptFacts { verdict, status, retried, usage, nested_usage, handover, headers: last.map(|last| last.headers) }
     }
 }
 
@@ -192,6 +233,8 @@ pub(super) struct AttemptFacts {
     pub(super) retried: bool,
     /// The usage that the function reported.
     pub(super) usage: Option<Usage>,
+    /// The total of the usages that the results of nested calls show.
+    pub(super) nested_usage: Option<Usage>,
     /// The handover to a stream that is to keep the ticket.
     pub(super) handover: Option<Arc<TicketHandover>>,
     /// The headers of the last observed response.

@@ -29,7 +29,10 @@ use crate::{
         stream::TicketStream,
         stream_item::StreamItem,
         ticket_holder::TicketHolder,
-        warnings::{warn_of_calls_that_cannot_fail, warn_of_client_retries, warn_of_unused_bounds, warn_unrecognised},
+        warnings::{
+            warn_of_calls_that_cannot_fail, warn_of_client_retries, warn_of_nested_call, warn_of_unused_bounds,
+            warn_unrecognised,
+        },
     },
     engine::{
         call_state::{CallEnd, Request},
@@ -66,6 +69,9 @@ pub fn report_usage(usage: impl Into<Usage>) -> bool {
 }
 
 /// One call, over all of its attempts. Dropping it frees its place in the queue or in flight.
+///
+/// A call that begins in the scope of another call of the same limiter is nested: it uses the ticket of that call and makes
+/// one attempt, which the outer call judges.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Call {
@@ -105,6 +111,10 @@ pub type ItemClassification = (Classification, Option<Usage>);
 
 impl Call {
     pub(crate) fn new(limiter: Limiter) -> Self {
+        let context = CallContext::begin(limiter.clone());
+        if context.is_nested() {
+            warn_of_nested_call();
+        }
         let settings = limiter.call_settings();
         Self {
             max_attempts: settings.max_attempts(),
@@ -116,7 +126,7 @@ impl Call {
             bounded: false,
             can_fail: false,
             state: AttemptState::Idle,
-            context: CallContext::default(),
+            context,
         }
     }
 
@@ -159,6 +169,9 @@ impl Call {
     /// If the call cannot have a ticket within its bounds, or if it can fail and the limiter is closed. A call without bounds that
     /// cannot fail is never rejected.
     pub async fn acquire(&mut self) -> Result<(), Rejected> {
+        if self.context.is_nested() {
+            return Ok(());
+        }
         let ticket = self.start_attempt().bounded().await?;
         self.state = AttemptState::InFlight(ticket);
         Ok(())
@@ -169,6 +182,9 @@ impl Call {
     /// # Errors
     /// As [`acquire`](Self::acquire).
     pub fn blocking_acquire(&mut self) -> Result<(), Rejected> {
+        if self.context.is_nested() {
+            return Ok(());
+        }
         let ticket = self.start_attempt().bounded().wait()?;
         self.state = AttemptState::InFlight(ticket);
         Ok(())
@@ -187,6 +203,10 @@ impl Call {
     /// Ends an attempt whose result is `out`, with the `usage` that the result shows. Returns `Break` with the result of
     /// the call, or `Continue` with `out` if the call was refused or failed transiently, and is queued again.
     pub fn settle<T>(&mut self, classification: Classification, usage: Option<Usage>, out: T) -> Settled<T> {
+        if self.context.is_nested() {
+            self.context.add_nested_usage(usage);
+            return ControlFlow::Break(out);
+        }
         let outcome = self.judge(&classification, usage);
         let Some(ticket) = self.take_ticket() else {
             return ControlFlow::Break(out);
@@ -218,6 +238,10 @@ impl Call {
         L: FnMut(&S::Item) -> ItemClassification,
     {
         let mut stream = Box::pin(stream);
+        if self.context.is_nested() {
+            let holder = self.context.scope_blocking(TicketHolder::of_current_call);
+            return ControlFlow::Break(TicketStream::new(holder, VecDeque::new(), stream, observer(classify_item)));
+        }
         let mut outcome = self.judge(&classification, None);
         let (mut buffered, mut last_usage) = (VecDeque::new(), None);
         let mut is_over = outcome.verdict != Verdict::Success;
@@ -249,19 +273,14 @@ impl Call {
         if is_over {
             holder.finish();
         }
-        let observe = move |item: &S::Item| {
-            let (classification, usage) = classify_item(item);
-            let verdict = known_or_failed(classification.verdict, &classification);
-            StreamItem { usage, verdict: Some(verdict) }
-        };
-        let stream = TicketStream::new(holder, buffered, stream, observe);
+        let stream = TicketStream::new(holder, buffered, stream, observer(classify_item));
         if is_retried { ControlFlow::Continue(stream) } else { ControlFlow::Break(stream) }
     }
 
     fn judge(&self, classification: &Classification, usage: Option<Usage>) -> AttemptOutcome {
         let now = SystemTime::now();
         let facts = self.context.take_facts(classification, now);
-        let AttemptFacts { verdict, status, retried, usage: reported, handover, headers } = facts;
+        let AttemptFacts { verdict, status, retried, usage: reported, nested_usage, handover, headers } = facts;
         if retried {
             warn_of_client_retries();
         }
@@ -278,7 +297,7 @@ impl Call {
             _ if status.is_some_and(is_uncharged) => CallEnd::Uncharged,
             _ => CallEnd::Failed,
         };
-        AttemptOutcome { verdict, end, usage: reported.or(usage), readings, handover }
+        AttemptOutcome { verdict, end, usage: reported.or(usage).or(nested_usage), readings, handover }
     }
 
     /// Reports a refusal or a transient failure. Returns `true` if the call is queued again, `false` if its error is to be
@@ -338,6 +357,15 @@ impl Call {
             AttemptState::Queued(queued) => queued,
             _ => Acquire::new(&self.limiter, self.request.clone(), None),
         }
+    }
+}
+
+/// Returns the function that reads the items of a stream with `classify_item`.
+fn observer<T, L: FnMut(&T) -> ItemClassification>(mut classify_item: L) -> impl FnMut(&T) -> StreamItem + use<T, L> {
+    move |item: &T| {
+        let (classification, usage) = classify_item(item);
+        let verdict = known_or_failed(classification.verdict, &classification);
+        StreamItem { usage, verdict: Some(verdict) }
     }
 }
 

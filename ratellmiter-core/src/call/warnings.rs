@@ -34,7 +34,20 @@ pub(super) fn warn_of_unused_bounds() {
     }
 }
 
-/// Warns once that the HTTP client retries refusals or transient failures too: its retries multiply ours, and many providers count each of them.
+/// Warns once that a call was made inside another call of the same limiter, and uses the ticket of that call.
+pub(super) fn warn_of_nested_call() {
+    static WARNED: AtomicBool = AtomicBool::new(false);
+    if !WARNED.swap(true, Ordering::Relaxed) {
+        tracing::warn!(
+            "a call was made inside another call of the same limiter: it uses the ticket of the outer call, without pacing or \
+             retries of its own; annotate only one of the functions, the one that sends the requests, or give one of them \
+             a limiter of its own"
+        );
+    }
+}
+
+/// Warns once that the HTTP client retries refusals or transient failures too: its retries multiply ours, and many providers
+/// count each of them.
 pub(super) fn warn_of_client_retries() {
     static WARNED: AtomicBool = AtomicBool::new(false);
     if !WARNED.swap(true, Ordering::Relaxed) {

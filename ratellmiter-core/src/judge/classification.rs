@@ -20,7 +20,7 @@ pub struct Classification {
 /// The basis of a verdict, which decides whether an observed response can overrule it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Basis {
-    /// A user's option or the type of a success: the verdict stands as it is.
+    /// A user's option, the type of a success, or a rejection: the verdict stands as it is.
     Final,
     /// [`Classify`](super::Classify): the verdict stands, and is completed by the hint and the limit of the response.
     Type,
@@ -48,16 +48,22 @@ pub struct Judged {
     pub(crate) status: Option<u16>,
     /// The verdict if the status was 429, for an error with a body alone.
     pub(crate) as_429: Option<Verdict>,
+    /// The error contains a rejection: no observed response can overrule the verdict.
+    pub(crate) is_final: bool,
 }
 
 impl Judged {
+    /// The judgement of a rejection by a limiter, which is no outcome of a request.
+    pub(crate) const REJECTED: Self = Self { verdict: Verdict::Failed, status: None, as_429: None, is_final: true };
+
     /// Creates the judgement of a response with a known status, or of an error that is no response.
     pub(crate) const fn new(verdict: Verdict, status: Option<u16>) -> Self {
-        Self { verdict, status, as_429: None }
+        Self { verdict, status, as_429: None, is_final: false }
     }
 
     fn basis(self) -> Basis {
         match self {
+            Self { is_final: true, .. } => Basis::Final,
             Self { status: Some(status), .. } => Basis::Response(status),
             Self { as_429: Some(as_429), .. } => Basis::Body { as_429 },
             _ => Basis::Error,

@@ -15,6 +15,7 @@ use super::{
     transport::{is_failed_connection, is_failed_connection_text},
     verdict::Verdict,
 };
+use crate::limits::request::Rejected;
 
 /// Maximum number of errors looked at in a source chain, in case it is circular.
 pub(super) const MAX_CHAIN: usize = 64;
@@ -24,6 +25,8 @@ const MAX_TEXT_BYTES: usize = 64 << 10;
 
 /// Returns the verdict on the first error in the source chain that belongs to a known client, or else on the first whose
 /// text is recognised, or else on a connection that failed before a response began. Returns `None` if none of them is.
+///
+/// If the source chain contains [`Rejected`], the verdict is [`Verdict::Failed`], whatever else it contains.
 ///
 /// It is for a classification of your own of an error that contains others:
 ///
@@ -51,9 +54,13 @@ pub fn judge_error(error: &(dyn Error + 'static)) -> Option<Verdict> {
 }
 
 /// Returns the verdict on the first error in the source chain that belongs to a known client, or else on the first whose
-/// text is recognised, or else on a connection that failed before a response began.
+/// text is recognised, or else on a connection that failed before a response began. A rejection by a limiter anywhere in
+/// the chain is a failure.
 pub(crate) fn by_chain(error: &(dyn Error + 'static)) -> Option<Judged> {
     let chain = || iter::successors(Some(error), |&error| error.source()).take(MAX_CHAIN);
+    if chain().any(<dyn Error>::is::<Rejected>) {
+        return Some(Judged::REJECTED);
+    }
     let connection = || is_failed_connection(error).then_some(FAILED_CONNECTION);
     chain().find_map(clients::judged).or_else(|| chain().find_map(by_text)).or_else(connection)
 }
@@ -67,6 +74,10 @@ pub(crate) fn by_text<E: Display + ?Sized>(error: &E) -> Option<Judged> {
     let _ = write!(text, "{error}");
     if let Some(evidence) = text::evidence(&text.0) {
         return Some(judge_with_status(&evidence, SystemTime::now()));
+    }
+    // Also that of a transparent error, whose source chain does not contain the rejection itself.
+    if Rejected::is_in_text(&text.0) {
+        return Some(Judged::REJECTED);
     }
     is_failed_connection_text(&text.0).then_some(FAILED_CONNECTION)
 }

@@ -63,7 +63,7 @@ pub(super) fn judge_with_status(evidence: &Evidence<'_>, now: SystemTime) -> Jud
     let facts = Facts { evidence, body, status, now };
     let verdict = facts.verdict();
     let as_429 = (status.is_none() && evidence.body.is_some()).then(|| Facts { status: Some(429), ..facts }.verdict());
-    Judged { verdict, status: status.filter(|status| (400..600).contains(status)), as_429 }
+    Judged { as_429, ..Judged::new(verdict, status.filter(|status| (400..600).contains(status))) }
 }
 
 /// The evidence on a failure, with its body read.

@@ -63,6 +63,11 @@ impl Limiter {
         Self(Inner::new(Clock::start(), Scheduler::new(limits, Clock::wall(), seed)))
     }
 
+    /// Returns `true` if `other` is a clone of this limiter.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Waits for a ticket.
     ///
     /// # Cancel safety

@@ -128,17 +128,34 @@ pub struct Rejected {
     pub resumes_at: Option<SystemTime>,
 }
 
+/// The start of a rejection's text.
+const REJECTED: &str = "rejected: ";
+
+/// The parts of a rejection's text before the estimated wait: by a bound, and by a limiter that is closed until a known time, or
+/// until a probe succeeds.
+const ESTIMATE: &str = "; estimated further wait ";
+const RESUMES: &str = "; it resumes in ";
+const TESTED: &str = "; it is tested again in ";
+
+impl Rejected {
+    /// Returns `true` if `text` contains the text of a rejection.
+    pub(crate) fn is_in_text(text: &str) -> bool {
+        let is_followed = |rest: &str| [ESTIMATE, RESUMES, TESTED].iter().any(|part| rest.contains(part));
+        text.split_once(REJECTED).is_some_and(|(_, rest)| is_followed(rest))
+    }
+}
+
 impl fmt::Display for Rejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "rejected: {}", self.reason)?;
         let wait = Rounded(self.estimated_wait);
+        write!(f, "{REJECTED}{}", self.reason)?;
         if self.reason.is_closed() {
-            return if self.resumes_at.is_some() { write!(f, "; it resumes in {wait}") } else { Ok(()) };
+            return write!(f, "{}{wait}", if self.resumes_at.is_some() { RESUMES } else { TESTED });
         }
         if let Some(allowed) = self.allowed_wait {
             write!(f, "; waited {} of {}", Rounded(self.waited), Rounded(allowed))?;
         }
-        write!(f, "; estimated further wait {wait}")
+        write!(f, "{ESTIMATE}{wait}")
     }
 }
 

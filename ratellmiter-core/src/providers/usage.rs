@@ -93,6 +93,15 @@ impl Usage {
         one.into_iter().chain(other).reduce(Self::merged)
     }
 
+    /// Returns the usage of two answers together.
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self {
+            input: self.input.saturating_add(other.input),
+            cached: self.cached.saturating_add(other.cached),
+            output: self.output.saturating_add(other.output),
+        }
+    }
+
     /// Merges the usage of two parts of one answer: the larger of each count.
     ///
     /// Streams report their input at the start and their output at the end, and their totals only grow.

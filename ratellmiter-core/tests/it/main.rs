@@ -10,6 +10,7 @@ mod layers;
 #[cfg(feature = "sim")]
 mod league;
 mod limiter;
+mod nested;
 mod options;
 #[cfg(all(feature = "sim", feature = "reqwest"))]
 mod provider;

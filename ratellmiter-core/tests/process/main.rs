@@ -14,6 +14,7 @@ mod fleet_use;
 mod implausible;
 mod missing_usage;
 mod monitor;
+mod nested;
 #[cfg(feature = "redis")]
 #[path = "../support/redis.rs"]
 mod redis;

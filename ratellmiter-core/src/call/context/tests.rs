@@ -2,9 +2,13 @@ use std::time::Duration;
 
 use super::*;
 
+fn context() -> CallContext {
+    CallContext::begin(Limiter::new(crate::Limits::per_minute(60)))
+}
+
 /// The context of an attempt in which responses of these statuses were observed, each with `retry-after: 7`.
 fn observed(statuses: &[u16]) -> CallContext {
-    let context = CallContext::default();
+    let context = context();
     context.scope_blocking(|| {
         for status in statuses {
             let mut headers = HeaderMap::new();
@@ -33,7 +37,7 @@ fn observed_response_outranks_the_error_only() {
     assert_eq!(observed(&[400]).take_facts(&refused, now).verdict, Some(Verdict::RATE_LIMITED));
     assert_eq!(observed(&[400]).take_facts(&by_outcome(None), now).verdict, Some(Verdict::Failed));
     assert_eq!(observed(&[200]).take_facts(&by_outcome(None), now).verdict, None);
-    assert_eq!(CallContext::default().take_facts(&by_outcome(None), now).verdict, None);
+    assert_eq!(context().take_facts(&by_outcome(None), now).verdict, None);
 }
 
 #[test]
@@ -82,7 +86,7 @@ fn response_in_the_error_outranks_the_observed_status() {
 #[test]
 fn observed_decision_on_a_retry_outranks_the_status() {
     let observed = |decision: &'static str| {
-        let context = CallContext::default();
+        let context = context();
         let headers =
             HeaderMap::from_iter([(http::HeaderName::from_static("x-should-retry"), decision.parse().unwrap())]);
         context.scope_blocking(|| assert!(observe(http::StatusCode::BAD_REQUEST, &headers)));
@@ -117,7 +121,7 @@ fn body_without_a_status_is_judged_with_the_observed_one() {
 #[cfg(feature = "reqwest")]
 #[test]
 fn observer_with_the_body_outranks_a_text_of_the_same_status() {
-    let context = CallContext::default();
+    let context = context();
     context.scope_blocking(|| record_judged(429, &HeaderMap::new(), Verdict::Failed));
     let text = Classification { basis: Basis::Response(429), ..by_outcome(Some(Verdict::RATE_LIMITED)) };
     assert_eq!(context.take_facts(&text, SystemTime::now()).verdict, Some(Verdict::Failed));
@@ -127,7 +131,7 @@ fn observer_with_the_body_outranks_a_text_of_the_same_status() {
 
 #[test]
 fn headers_without_status_give_the_error_a_hint() {
-    let context = CallContext::default();
+    let context = context();
     let mut headers = HeaderMap::new();
     headers.insert("retry-after", "7".parse().unwrap());
     context.scope_blocking(|| assert!(observe(None, &headers)));
@@ -153,7 +157,7 @@ fn refused_response_is_judged_once() {
     use crate::judge::{Classify as _, clients::ResponseError, error_chain::by_chain, rules::JUDGED};
 
     let before = JUDGED.with(std::cell::Cell::get);
-    let context = CallContext::default();
+    let context = context();
     let body = r#"{"error": {"type": "tokens", "message": "Please try again in 7s"}}"#;
     let error = context.scope_blocking(|| {
         let error = ResponseError::new(http::StatusCode::TOO_MANY_REQUESTS, HeaderMap::new(), body.to_owned());

@@ -8,7 +8,9 @@ mod series;
 
 use std::{num::NonZeroU32, time::Duration};
 
-pub(crate) use self::episode::{FAILED_TEST_MEMORY, MIN_LONG_EPISODE, MIN_WRONG_HINTS, Resumption};
+pub(crate) use self::episode::Resumption;
+#[cfg(feature = "redis")]
+pub(crate) use self::episode::{FAILED_TEST_MEMORY, MIN_LONG_EPISODE, MIN_WRONG_HINTS};
 #[cfg(feature = "redis")]
 pub(crate) use self::{
     adaptation::{IGNORED_AGAIN_AFTER, MIN_USED_SHARE, SLOW_CALLS_PER_MINUTE},

@@ -45,6 +45,41 @@ fn quoted_refusals_are_ignored() {
     assert_eq!(judged("status code 400 Bad Request: the page said 429 Too Many Requests"), Some(Verdict::Failed));
 }
 
+#[test]
+fn text_of_a_rejection_is_a_failure() {
+    use crate::{
+        judge::{classification::Judged, error_chain::by_text},
+        limits::request::{RejectReason, Rejected},
+    };
+
+    let seconds = std::time::Duration::from_secs;
+    let resumes_at = Some(std::time::SystemTime::UNIX_EPOCH);
+    let cases = [
+        (RejectReason::MaxWait, Some(seconds(429)), None),
+        (RejectReason::MaxQueue, None, None),
+        (RejectReason::Deadline, Some(seconds(429)), None),
+        (RejectReason::QuotaExhausted, None, resumes_at),
+        (RejectReason::QuotaExhausted, None, None),
+        (RejectReason::Unavailable, None, None),
+    ];
+    for (reason, allowed_wait, resumes_at) in cases {
+        let rejected =
+            Rejected { reason, waited: seconds(429), allowed_wait, estimated_wait: seconds(503), resumes_at };
+        for text in [rejected.to_string(), format!("api error: {rejected}"), format!("status: {rejected}. Sorry")] {
+            assert_eq!(by_text(&text), Some(Judged::REJECTED), "{text}");
+        }
+    }
+    assert_eq!(by_text("rejected: the queue is full"), None, "the text of a server");
+}
+
+#[test]
+fn rejection_reported_by_a_server_is_a_refusal() {
+    use crate::judge::error_chain::by_text;
+
+    let text = "429 Too Many Requests: rejected: the queue is full; estimated further wait 3.0 s";
+    assert!(matches!(by_text(text).unwrap().verdict, Verdict::RateLimited { .. }));
+}
+
 proptest! {
     #[test]
     fn any_text_is_read_without_panic(text in ".{0,300}") {

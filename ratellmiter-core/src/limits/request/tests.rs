@@ -22,3 +22,19 @@ fn rejection_is_one_line_with_the_times_waited_and_allowed() {
         "rejected: the queue is full; estimated further wait 61 s"
     );
 }
+
+#[test]
+fn rejection_by_a_closed_limiter_names_the_time_until_it_resumes_or_is_tested() {
+    let rejected = |reason, resumes_at| {
+        let [waited, estimated_wait] = [0, 3_600].map(Duration::from_secs);
+        Rejected { reason, waited, allowed_wait: None, estimated_wait, resumes_at }.to_string()
+    };
+    assert_eq!(
+        rejected(RejectReason::QuotaExhausted, Some(SystemTime::UNIX_EPOCH)),
+        "rejected: the quota is exhausted; it resumes in 3600 s"
+    );
+    assert_eq!(
+        rejected(RejectReason::Unavailable, None),
+        "rejected: the server has not accepted a call for a long time; it is tested again in 3600 s"
+    );
+}
