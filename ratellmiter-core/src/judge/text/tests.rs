@@ -53,7 +53,7 @@ fn text_of_a_rejection_is_a_failure() {
     };
 
     let seconds = std::time::Duration::from_secs;
-    let resumes_at = Some(std::time::SystemTime::UNIX_EPOCH);
+    let resumes_at = Some(SystemTime::UNIX_EPOCH);
     let cases = [
         (RejectReason::MaxWait, Some(seconds(429)), None),
         (RejectReason::MaxQueue, None, None),
