@@ -178,8 +178,8 @@ impl<C, O, U, B> Runner<C, O, U, B> {
     }
 
     /// Rejects the call by the limiter's own [`max_wait`](crate::Limits::max_wait) and
-    /// [`max_queue`](crate::Limits::max_queue). The error of the call must be [`From<Rejected>`](crate::Rejected), as
-    /// `anyhow::Error` and `Box<dyn Error>` are.
+    /// [`max_queue`](crate::Limits::max_queue), and while the limiter is [closed](crate::Closed). The error of the call must be
+    /// [`From<Rejected>`](crate::Rejected), as `anyhow::Error` and `Box<dyn Error>` are.
     pub fn bounded(self) -> Runner<C, O, U, Bounded> {
         let Self { limiter, options, max_attempts, errors, values, usage, .. } = self;
         Runner { limiter, options, max_attempts, errors, values, usage, bounds: Bounded }

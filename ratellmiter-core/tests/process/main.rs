@@ -1,5 +1,6 @@
 //! Tests with real processes, threads and time. Worker processes run this test binary again.
 
+mod closed;
 mod day_usage;
 #[cfg(all(feature = "redis", feature = "sim"))]
 mod fleet;

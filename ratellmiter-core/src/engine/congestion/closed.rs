@@ -151,7 +151,8 @@ impl Closing {
         }
     }
 
-    /// Records that a call was accepted. Returns `true` if the limiter opens, because the call was sent while it was closed.
+    /// Records that a call was accepted. Returns `true` if the limiter opens: the call was sent while it was closed, or the server had
+    /// accepted no call before.
     pub(crate) fn on_accepted(&mut self, now: Duration, grant: &Grant, failed: bool) -> bool {
         self.has_accepted |= !failed;
         match &mut self.closed {
@@ -159,7 +160,7 @@ impl Closing {
                 self.series = None;
                 false
             }
-            Some(closed) if !failed && closed.is_sent(grant.id) => {
+            Some(closed) if !failed && (closed.is_sent(grant.id) || closed.reason == ClosedReason::Unavailable) => {
                 self.open(now);
                 true
             }

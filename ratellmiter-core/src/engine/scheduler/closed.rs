@@ -137,6 +137,7 @@ impl<W> Scheduler<W> {
         }
         self.advance_to(now);
         let state = self.calls.remove(grant.id);
+        self.budgets.refuse(now, grant.at, &state.reservation);
         self.congestion.drop_canary(now, grant.id);
         self.on_returned(now);
         self.closing.on_ended(grant.id);
@@ -144,8 +145,7 @@ impl<W> Scheduler<W> {
             self.on_closed(now);
         }
         // A call that was sent before the limiter opened again is retried as well.
-        let is_retried = self.closing.closed().is_none_or(|closed| closed.waits(now, &self.limits))
-            && self.limits.on_exhausted == OnExhausted::Wait;
+        let is_retried = self.limits.on_exhausted == OnExhausted::Wait && !self.fails_calls(now);
         if !is_retried {
             self.stats.counts.finished += 1;
             self.stats.counts.failed += 1;
@@ -153,7 +153,6 @@ impl<W> Scheduler<W> {
             return None;
         }
         self.stats.counts.rate_limited += 1;
-        self.budgets.refuse(now, grant.at, &state.reservation);
         let position = QueuePosition::refused(grant.id);
         self.push(now, position, CallState { reservation: Reservation::default(), ..state }, payload);
         Some(position)

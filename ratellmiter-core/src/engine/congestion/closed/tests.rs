@@ -128,6 +128,15 @@ fn accepted_probe_opens() {
 }
 
 #[test]
+fn call_sent_before_giving_up_opens_as_well() {
+    let mut closing = Closing::default();
+    closing.on_refused(seconds(0), seconds(0), None, &limits());
+    closing.give_up(seconds(120));
+    assert!(closing.on_accepted(seconds(121), &grant(7, seconds(119)), false));
+    assert_eq!(closing.closed(), None);
+}
+
+#[test]
 fn failed_probe_does_not_open() {
     let mut closing = exhausted(seconds(0), None);
     closing.on_sent(seconds(60), 7);
