@@ -233,7 +233,6 @@ fn limited_by(summary: &Summary, seconds: &[Second], bottleneck: Bottleneck, per
             format!("limited by the ramp for {percent} % of the time; {cause} before making it steeper")
         }
         Bottleneck::Server => limited_by_server(percent),
-        Bottleneck::Closed => format!("calls waited for the closed limiter for {percent} % of the time"),
         Bottleneck::Fleet => format!("waited for Redis for {percent} % of the time"),
         Bottleneck::Closed => {
             format!("closed for {percent} % of the time, since a quota was spent or the server accepted no call")
