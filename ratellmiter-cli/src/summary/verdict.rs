@@ -234,9 +234,7 @@ fn limited_by(summary: &Summary, seconds: &[Second], bottleneck: Bottleneck, per
         }
         Bottleneck::Server => limited_by_server(percent),
         Bottleneck::Fleet => format!("waited for Redis for {percent} % of the time"),
-        Bottleneck::Closed => {
-            format!("closed for {percent} % of the time, since a quota was spent or the server accepted no call")
-        }
+        Bottleneck::Closed => format!("calls waited for the closed limiter for {percent} % of the time"),
         Bottleneck::Budget(_) | Bottleneck::Other => {
             format!("limited for {percent} % of the time by a bottleneck that this version does not know")
         }
