@@ -85,8 +85,9 @@ pub use config::Config;
 pub use judge::{Classify, LimitKind, Verdict};
 pub use limiter::{Closed, Limiter, Snapshot, Ticket};
 pub use limits::{
-    Limits, Ramp,
+    Limits,
     on_exhausted::OnExhausted,
+    ramp::Ramp,
     request::{AcquireOptions, Priority, RejectReason, Rejected},
 };
 pub use monitor::{Monitor, StartError, StopError, monitor};

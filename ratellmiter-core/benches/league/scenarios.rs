@@ -3,7 +3,7 @@
 use std::{ops::Range, time::Duration};
 
 use ratellmiter_core::{
-    Limits,
+    Limits, OnExhausted,
     sim::{Provider, RetryAfter, Workload},
 };
 
@@ -21,6 +21,8 @@ pub(crate) struct Scenario {
     pub(crate) burst: Duration,
     /// The number of processes that share the workload without coordination.
     pub(crate) processes: usize,
+    /// The configured effect of a spent quota.
+    pub(crate) on_exhausted: OnExhausted,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +39,8 @@ enum Load {
 
 impl Scenario {
     const fn new(name: &'static str, story: &'static str, provider: fn(Provider) -> Provider, workload: Load) -> Self {
-        Self { name, story, provider, workload, configured: 300, burst: Duration::ZERO, processes: 1 }
+        let (burst, on_exhausted) = (Duration::ZERO, OnExhausted::Fail);
+        Self { name, story, provider, workload, configured: 300, burst, processes: 1, on_exhausted }
     }
 
     pub(crate) fn provider(&self, seed: u64) -> Provider {
@@ -55,7 +58,7 @@ impl Scenario {
     }
 
     pub(crate) fn limits(&self) -> Limits {
-        Limits::per_minute(self.configured).burst_window(self.burst)
+        Limits::per_minute(self.configured).burst_window(self.burst).on_exhausted(self.on_exhausted)
     }
 }
 
@@ -159,6 +162,15 @@ pub(crate) const ALL: &[Scenario] = &[
         |server| server.bucket(300, SECOND),
         Load::OneInAHundredRefused(500),
     ),
+    Scenario {
+        on_exhausted: OnExhausted::Wait,
+        ..Scenario::new(
+            "spent quota",
+            "the quota is spent at 20 s and refilled an hour later",
+            |server| server.bucket(300, SECOND).outage(at(20)..at(3620), 429, RetryAfter::Seconds),
+            Load::Burst(500),
+        )
+    },
     Scenario {
         configured: 3000,
         ..Scenario::new(

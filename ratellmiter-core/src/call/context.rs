@@ -77,13 +77,13 @@ impl ObservedResponse {
 
 /// Reports the status and headers of a server's response to the call of this task.
 ///
-/// Returns `true` within a `#[ratellmiter]` function. Anywhere else it has no effect and returns `false`.
+/// Returns `true` within a `#[ratellmiter]` function and within the closure of [`Limiter::run`]. Anywhere else it has no effect
+/// and returns `false`.
 ///
 /// For clients without hooks, and for headers that the client's error does not keep:
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
-/// # use std::num::NonZeroU32;
 /// use ratellmiter_core::{Limiter, call, ratellmiter};
 /// # let mut answers = vec![http::Response::new("hello"), http::Response::builder().status(429).header("retry-after", "3").body("").unwrap()];
 /// # let limiter = Limiter::new(ratellmiter_core::Limits::per_minute(300));

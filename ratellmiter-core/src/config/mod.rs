@@ -60,7 +60,7 @@ mod variables;
 
 use std::{collections::HashMap, env, error::Error, fmt, io, path::PathBuf, sync::Once, time::Duration};
 
-pub use crate::limits::InvalidRamp;
+pub use crate::limits::ramp::InvalidRamp;
 
 pub(crate) use self::{file::warnings, sharing::Sharing};
 use self::{
@@ -69,7 +69,7 @@ use self::{
 };
 
 use crate::{
-    limits::{DEFAULT_RATE_LIMIT, Limits, Ramp, on_exhausted::OnExhausted},
+    limits::{DEFAULT_RATE_LIMIT, Limits, on_exhausted::OnExhausted, ramp::Ramp},
     log,
     providers::provider::Provider,
 };

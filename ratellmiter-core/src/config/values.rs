@@ -14,7 +14,7 @@ use toml::{
 };
 
 use crate::{
-    limits::{MAX_AMOUNT, MAX_BURST_WINDOW, Ramp, on_exhausted::OnExhausted},
+    limits::{MAX_AMOUNT, MAX_BURST_WINDOW, on_exhausted::OnExhausted, ramp::Ramp},
     providers::provider::Provider,
 };
 

@@ -16,7 +16,7 @@ use crate::{
         pace::ramp,
         scheduler,
     },
-    limits::FULL_RATE,
+    limits::ramp::FULL_RATE,
 };
 
 /// Time after which a server that does not reply counts as unreachable.

@@ -8,7 +8,7 @@
 //! | [`getting_started`] | installation, the attribute, the monitor, and twelve tasks with their code |
 //! | [`guarantees`] | pacing, the ramp, the order of calls, pauses, and limits of the guarantees |
 //! | [`configuration`] | `ratellmiter.toml`, environment variables, and their precedence |
-//! | [`refusals`] | verdicts, error types, clients, observers, quotas |
+//! | [`refusals`] | when a call is refused: causes and reactions, error types, clients, observers, quotas |
 //! | [`tokens`] | token budgets, estimates, usage, providers, headers |
 //! | [`streams`] | tickets of streamed responses |
 //! | [`waiting`] | bounds on waiting, rejections, priorities, cancellation |

@@ -6,7 +6,7 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use crate::limits::{self, FULL_RATE};
+use crate::limits::ramp::{FULL_RATE, Ramp};
 
 const SECOND: Duration = Duration::from_secs(1);
 /// Time without calls after which the ramp restarts.
@@ -23,7 +23,7 @@ pub(crate) const UNIT: u64 = 60 * FULL_RATE as u64;
 
 #[derive(Debug, Clone)]
 pub(crate) struct RampState {
-    settings: Option<limits::Ramp>,
+    settings: Option<Ramp>,
     per_minute: u64,
     /// The fraction of the rate that this second may use, in thousandths.
     level: u32,
@@ -43,7 +43,7 @@ pub(crate) struct RampState {
 }
 
 impl RampState {
-    pub(crate) fn new(settings: Option<limits::Ramp>, per_minute: NonZeroU32, from_idle: bool) -> Self {
+    pub(crate) fn new(settings: Option<Ramp>, per_minute: NonZeroU32, from_idle: bool) -> Self {
         let mut ramp = Self {
             settings,
             per_minute: per_minute.get().into(),
@@ -91,13 +91,7 @@ impl RampState {
     }
 
     /// Changes the settings from `now` on. A higher rate is reached step by step.
-    pub(crate) fn set(
-        &mut self,
-        now: Duration,
-        settings: Option<limits::Ramp>,
-        per_minute: NonZeroU32,
-        from_idle: bool,
-    ) {
+    pub(crate) fn set(&mut self, now: Duration, settings: Option<Ramp>, per_minute: NonZeroU32, from_idle: bool) {
         self.ramps_from_idle = from_idle;
         let level = self.pace / u64::from(per_minute.get());
         self.settings = settings;

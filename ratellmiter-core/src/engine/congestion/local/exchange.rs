@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{LocalControl, Phase, REQUESTS, adaptive_limits};
 use crate::{
     engine::lease::{IN_FLIGHT, Lease},
-    limits::{FULL_RATE, Limits},
+    limits::{Limits, ramp::FULL_RATE},
 };
 
 impl LocalControl {

@@ -22,7 +22,7 @@ fn carried_while_backlogged(ramp: &mut RampState, seconds: u64) -> Vec<u64> {
 }
 
 fn ramp(per_minute: u32) -> RampState {
-    RampState::new(Some(limits::Ramp::DEFAULT), NonZeroU32::new(per_minute).unwrap(), true)
+    RampState::new(Some(Ramp::DEFAULT), NonZeroU32::new(per_minute).unwrap(), true)
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn resumed_ramp_is_steeper_and_counts_the_canary() {
 
 #[test]
 fn burst_limits_the_ramp_to_pauses() {
-    let mut ramp = RampState::new(Some(limits::Ramp::DEFAULT), NonZeroU32::new(6000).unwrap(), false);
+    let mut ramp = RampState::new(Some(Ramp::DEFAULT), NonZeroU32::new(6000).unwrap(), false);
     assert_eq!(ramp.due(), Duration::ZERO);
     ramp.advance_to(Duration::from_secs(100), false);
     assert_eq!(ramp.level, FULL_RATE, "even after idle time");
@@ -94,9 +94,9 @@ fn raised_limit_is_ramped_and_lowered_is_not() {
     let mut ramp = ramp(300);
     carried_while_backlogged(&mut ramp, 10);
     let at = Duration::from_secs(10);
-    ramp.set(at, Some(limits::Ramp::DEFAULT), NonZeroU32::new(600).unwrap(), true);
+    ramp.set(at, Some(Ramp::DEFAULT), NonZeroU32::new(600).unwrap(), true);
     assert!((ramp.rate() - 5.0).abs() < 1e-9, "{}", ramp.rate());
-    ramp.set(at, Some(limits::Ramp::DEFAULT), NonZeroU32::new(60).unwrap(), true);
+    ramp.set(at, Some(Ramp::DEFAULT), NonZeroU32::new(60).unwrap(), true);
     assert!((ramp.rate() - 1.0).abs() < 1e-9, "{}", ramp.rate());
 }
 
@@ -104,7 +104,7 @@ fn raised_limit_is_ramped_and_lowered_is_not() {
 fn limit_raised_and_lowered_at_once_is_still_ramped() {
     let mut ramp = ramp(300);
     for per_minute in [6000, 1200] {
-        ramp.set(Duration::ZERO, Some(limits::Ramp::DEFAULT), NonZeroU32::new(per_minute).unwrap(), true);
+        ramp.set(Duration::ZERO, Some(Ramp::DEFAULT), NonZeroU32::new(per_minute).unwrap(), true);
     }
     assert!((ramp.rate() - 5.0).abs() < 1e-9, "{}", ramp.rate());
 }
@@ -113,8 +113,7 @@ fn limit_raised_and_lowered_at_once_is_still_ramped() {
 fn skipped_time_leaves_the_state_of_stepped_time() {
     for per_minute in [1, 60, 300, 6000] {
         for from_idle in [true, false] {
-            let mut stepped =
-                RampState::new(Some(limits::Ramp::DEFAULT), NonZeroU32::new(per_minute).unwrap(), from_idle);
+            let mut stepped = RampState::new(Some(Ramp::DEFAULT), NonZeroU32::new(per_minute).unwrap(), from_idle);
             stepped.resume(Duration::ZERO);
             (0..4).for_each(|_| stepped.count(Duration::ZERO));
             let mut skipped = stepped.clone();
