@@ -8,9 +8,9 @@ use std::{
 use leaky_bucket::RateLimiter;
 use ratellmiter_core::{
     Limiter, Limits, Verdict,
-    sim::{Answer, Client, Provider, Report, SchedulerClient, Workload, oracle, run},
+    sim::{Answer, Client, MAX_DRAIN, Provider, Report, SchedulerClient, Workload, oracle, run},
 };
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::{
     rivals::{self, Aws, Backoff, Even, Governor, Original, Rival, Unpaced},
@@ -122,6 +122,7 @@ fn on_tokio(provider: Provider, workload: &Workload, processes: usize, process: 
     runtime.block_on(async {
         let start = Instant::now();
         let processes: Vec<_> = (0..processes).map(|_| process()).collect();
+        let end = start + workload.arrivals().last().map_or(Duration::ZERO, |arrival| arrival.at) + MAX_DRAIN;
         let calls = workload.arrivals().iter().enumerate().map(|(call, arrival)| {
             let (at, size) = (start + arrival.at, arrival.size);
             let (shared, process) = (shared.clone(), processes[call % processes.len()].clone());
@@ -138,12 +139,16 @@ fn on_tokio(provider: Provider, workload: &Workload, processes: usize, process: 
                     let now = start.elapsed();
                     shared.lock().expect("the lock is not poisoned").1.answered(now, call, answer);
                 };
-                match process {
-                    Process::Ours(limiter) => through_ours(&limiter, send, answer).await,
-                    Process::LeakyBucket(limiter) => {
-                        through_leaky_bucket(&limiter, rivals::backon(call as u64), send, answer).await;
+                let run = async {
+                    match process {
+                        Process::Ours(limiter) => through_ours(&limiter, send, answer).await,
+                        Process::LeakyBucket(limiter) => {
+                            through_leaky_bucket(&limiter, rivals::backon(call as u64), send, answer).await;
+                        }
                     }
-                }
+                };
+                // A call that is refused each time is lost, as in the other runs.
+                let _ = timeout_at(end, run).await;
             })
         });
         futures::future::join_all(calls.collect::<Vec<_>>()).await;

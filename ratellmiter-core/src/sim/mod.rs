@@ -84,7 +84,7 @@ pub fn run(provider: &mut Provider, workload: &Workload, clients: &mut [&mut dyn
 }
 
 /// Longest time from the last arrival to the end of a run.
-const MAX_DRAIN: Duration = Duration::from_hours(2);
+pub const MAX_DRAIN: Duration = Duration::from_hours(2);
 
 /// Runs the workload with full knowledge of the provider's state: each call is sent, in order of arrival, at the first
 /// millisecond at which it is admitted. Other clients can be faster only by chance, through latencies and other tenants.
