@@ -24,9 +24,10 @@ pub(super) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Time between attempts to reach an unreachable server.
 pub(super) const RECONNECT_INTERVAL: Duration = Duration::from_millis(500);
 
-const MODULES: [(&str, &str); 11] = [
+const MODULES: [(&str, &str); 12] = [
     ("Adaptive", include_str!("script/adaptive.lua")),
     ("Capacity", include_str!("script/capacity.lua")),
+    ("Closed", include_str!("script/closed.lua")),
     ("Demand", include_str!("script/demand.lua")),
     ("Document", include_str!("script/document.lua")),
     ("Members", include_str!("script/members.lua")),

@@ -3,6 +3,9 @@
 //! A limiter closes when a quota is spent, when the server asks for a wait of more than ten minutes, or when no call was accepted
 //! for long. It opens at the time that the server named, or when a call that was sent while it was closed succeeds.
 
+#[cfg(feature = "redis")]
+pub(crate) mod shared;
+
 use std::time::Duration;
 
 use crate::{
@@ -38,6 +41,32 @@ pub(crate) struct Closing {
     series: Option<RefusalSeries>,
     /// Time at which the limiter last opened. Refusals of calls that were sent before it are outdated.
     opened_at: Duration,
+    /// The limiter is shared: it sends calls while it is closed only if the fleet allows it.
+    is_shared: bool,
+    shared: SharedClosing,
+}
+
+/// The part of the closed state that a fleet exchanges.
+#[derive(Debug, Default)]
+#[cfg_attr(not(feature = "redis"), allow(dead_code))]
+#[allow(clippy::struct_excessive_bools)] // They are independent of each other.
+struct SharedClosing {
+    /// The fleet's number of the closed state, or `None` before the fleet knows it.
+    generation: Option<u64>,
+    /// The last closed state that has ended in this process.
+    opened: Option<u64>,
+    /// The closed state has ended before the fleet's number of it was known.
+    opens_next: bool,
+    /// The closed state has started since the last report, or its end has changed.
+    has_news: bool,
+    /// This process has the permission to send calls.
+    is_owner: bool,
+    /// A call was sent since this process got the permission.
+    has_sent: bool,
+    /// Another process wants to send a call.
+    is_wanted: bool,
+    /// Time of the last accepted call since the last report.
+    accepted_at: Option<Duration>,
 }
 
 /// The state of a closed limiter.
@@ -53,6 +82,8 @@ pub(crate) struct Closed {
     next_unfailing: Duration,
     /// The call in flight, and the time at which it was sent.
     sent: Option<(CallId, Duration)>,
+    /// Calls may be sent. `false` while only another process of the fleet may send calls.
+    may_send: bool,
 }
 
 /// Refusals without an accepted call in between.
@@ -75,12 +106,6 @@ impl Closing {
     /// Returns the state of a closed limiter, or `None` while it is open.
     pub(crate) fn closed(&self) -> Option<&Closed> {
         self.closed.as_ref()
-    }
-
-    /// Assumes that the server has accepted calls, for a limiter that is shared with other processes.
-    #[cfg(feature = "redis")]
-    pub(crate) fn assume_accepted(&mut self) {
-        self.has_accepted = true;
     }
 
     /// Returns the time without an accepted call after which the limiter closes.
@@ -137,6 +162,11 @@ impl Closing {
     fn close(&mut self, now: Duration, reason: ClosedReason, opens_at: Option<Duration>) {
         let opens_at = opens_at.map(|at| at.min(now + MAX_CLOSED));
         let interval = if opens_at.is_some() { KNOWN_END_PROBE_INTERVAL } else { PROBE_INTERVAL };
+        self.shared.has_news |= self.closed.is_none() || opens_at.is_some();
+        if self.closed.is_none() {
+            (self.shared.generation, self.shared.opens_next) = (None, false);
+            (self.shared.is_owner, self.shared.has_sent, self.shared.is_wanted) = (false, false, false);
+        }
         let closed = self.closed.get_or_insert(Closed {
             reason,
             since: now,
@@ -144,6 +174,7 @@ impl Closing {
             next_probe: now + interval,
             next_unfailing: now + UNFAILING_INTERVAL,
             sent: None,
+            may_send: !self.is_shared,
         });
         if opens_at.is_some() {
             (closed.reason, closed.opens_at) = (reason, opens_at);
@@ -155,6 +186,7 @@ impl Closing {
     /// accepted no call before.
     pub(crate) fn on_accepted(&mut self, now: Duration, grant: &Grant, failed: bool) -> bool {
         self.has_accepted |= !failed;
+        self.shared.accepted_at = Some(now);
         match &mut self.closed {
             None => {
                 self.series = None;
@@ -186,7 +218,12 @@ impl Closing {
 
     /// Opens the limiter.
     pub(crate) fn open(&mut self, now: Duration) {
-        self.closed = None;
+        if self.closed.take().is_some() {
+            let shared = &mut self.shared;
+            shared.opens_next = shared.generation.is_none() && !shared.has_news;
+            shared.opened = shared.generation.or(shared.opened);
+            (shared.generation, shared.has_news) = (None, false);
+        }
         self.series = None;
         self.opened_at = now;
     }
@@ -194,6 +231,9 @@ impl Closing {
     /// Records that a call is sent while the limiter is closed.
     pub(crate) fn on_sent(&mut self, now: Duration, id: CallId) {
         if let Some(closed) = &mut self.closed {
+            self.shared.has_sent = true;
+            // The next call is of another process that has one.
+            closed.may_send &= !(self.is_shared && self.shared.is_wanted);
             closed.sent = Some((id, now));
             closed.next_unfailing = now + UNFAILING_INTERVAL;
             closed.next_probe = now + closed.probe_interval();
@@ -234,9 +274,11 @@ impl Closed {
         if self.opens_at.is_some() { KNOWN_END_PROBE_INTERVAL } else { PROBE_INTERVAL }
     }
 
-    /// Returns when the next call may be sent, or `None` while one is in flight. `as_probe`: the call is sent only as a probe.
+    /// Returns when the next call may be sent, or `None` while one is in flight or only another process may send calls. `as_probe`:
+    /// the call is sent only as a probe.
     pub(crate) fn due(&self, as_probe: bool) -> Option<Duration> {
         match self.sent {
+            _ if !self.may_send => None,
             Some(_) => None,
             None if as_probe => Some(self.next_probe),
             None => Some(self.next_unfailing),

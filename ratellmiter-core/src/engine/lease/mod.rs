@@ -96,6 +96,8 @@ pub(crate) struct Lease {
     is_resting: bool,
     // Reset by each report.
     has_refusals: bool,
+    /// The limiter has closed or opened.
+    has_closing_news: bool,
     canary_outcome: Option<Outcome>,
     /// The call of that canary.
     ended_canary: Option<u64>,
@@ -199,6 +201,24 @@ impl Lease {
         self.retry_at = Duration::ZERO;
     }
 
+    /// Records that the limiter has closed or opened, which is reported at once. Returns its slots.
+    pub(crate) fn on_closing(&mut self) {
+        self.retune();
+        self.has_closing_news = true;
+    }
+
+    /// Records that the fleet knows that the limiter has closed or opened.
+    #[cfg(feature = "redis")]
+    pub(crate) fn on_closing_reported(&mut self) {
+        self.has_closing_news = false;
+    }
+
+    /// Returns `true` if calls were requested since the last report.
+    #[cfg(feature = "redis")]
+    pub(crate) fn has_arrivals(&self) -> bool {
+        self.arrivals > 0
+    }
+
     /// Replaces a granted canary by the user's probe. Returns `true` if the probe is to run now.
     pub(crate) fn probe(&mut self) -> bool {
         let is_granted = self.canary == Canary::Granted;
@@ -220,7 +240,7 @@ impl Lease {
             return Duration::MAX;
         }
         let Some(reported_at) = self.reported_at else { return Duration::ZERO };
-        if self.has_refusals || self.canary_outcome.is_some() {
+        if self.has_refusals || self.has_closing_news || self.canary_outcome.is_some() {
             return reported_at;
         }
         let is_busy = is_wanted || !self.slots.is_empty() || self.has_changed;

@@ -9,6 +9,7 @@ use crate::{
         call_id::{CallId, Grant},
         call_state::{CallEnd, CallState, Request},
         congestion::closed::Closed,
+        lease::Lease,
         queue::QueuePosition,
     },
     limits::{on_exhausted::OnExhausted, request::Rejected},
@@ -49,11 +50,13 @@ impl<W> Scheduler<W> {
     /// Sends one call after a closed limiter was opened, and more if it is accepted.
     pub(super) fn on_opened(&mut self, now: Duration) {
         self.congestion.reopen(now);
+        self.update_lease(Lease::on_closing);
         self.unblocked_at = now;
     }
 
     /// Lets [`expire`](Self::expire) reject the queued calls that do not wait for a closed limiter.
     pub(super) fn on_closed(&mut self, now: Duration) {
+        self.update_lease(Lease::on_closing);
         self.unblocked_at = now;
         self.rejects_queued = true;
     }

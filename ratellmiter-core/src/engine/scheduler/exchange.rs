@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use super::{Grant, Reservation, Scheduler};
 use crate::{
     engine::{
-        congestion::REQUESTS,
+        congestion::{REQUESTS, closed::shared::Change},
         lease::{
             FleetStatus, IN_FLIGHT, Lease,
             exchange::{CapacityMessage, LeaseGrant, LeaseRequest, RampMessage, RefusalMessage, micros, whole},
@@ -39,7 +39,7 @@ impl<W> Scheduler<W> {
         }
         self.congestion.share(reduced.map_or(1.0, |(_, part)| part), allowed, self.budgets.ceilings());
         self.fleet.get_or_insert(FleetStatus { processes: 0, is_disconnected: false });
-        self.closing.assume_accepted();
+        self.closing.join_fleet();
         self.apply_limits(now);
         self.budgets.lease(now, Some(&LeaseGrant::default()));
     }
@@ -50,6 +50,7 @@ impl<W> Scheduler<W> {
         if let Some(fleet) = &mut self.fleet {
             fleet.is_disconnected = true;
         }
+        self.closing.leave_fleet();
         match policy {
             OnDisconnect::Wait => self.update_lease(Lease::drop_slots),
             OnDisconnect::Degrade => self.continue_alone(now, |share| share),
@@ -65,6 +66,7 @@ impl<W> Scheduler<W> {
     /// Stops sharing: this process uses the full limits.
     pub(crate) fn leave_fleet(&mut self, now: Duration) {
         self.advance_to(now);
+        self.closing.leave_fleet();
         self.continue_alone(now, |_| 1.0);
         self.budgets.lease(now, None);
         if let Some((limits, _)) = self.reduced.take() {
@@ -117,6 +119,7 @@ impl<W> Scheduler<W> {
     pub(crate) fn report(&mut self, now: Duration) -> Option<LeaseRequest> {
         self.advance_to(now);
         let queued = self.queue.len() as u64;
+        let wants_probe = self.wants_probe(now);
         let mut report = self.congestion.lease_mut()?.report(now, queued);
         let calls = report.wanted + report.held_slots;
         let limit = self.limits.max_in_flight.map_or(UNLIMITED, |limit| limit.get().into());
@@ -137,6 +140,9 @@ impl<W> Scheduler<W> {
             wait: self.queue.first_key_value().map_or(0, |(first, _)| waited(*first, now)),
             classes: self.classes(now),
             capacity: BTreeMap::from([(IN_FLIGHT, in_flight)]),
+            opened: self.closing.opened(),
+            closed: self.closing.report(now, wants_probe),
+            accepted: self.closing.take_accepted(now),
             ..report
         };
         let first = self.positions().take(MAX_COSTED_CALLS);
@@ -156,12 +162,17 @@ impl<W> Scheduler<W> {
         self.congestion.lease_mut()?.drop_slots();
         let report = self.report(now)?;
         self.congestion.lease_mut()?.release();
+        self.closing.join_fleet();
         Some(report)
     }
 
     /// Applies a grant.
     pub(crate) fn renew(&mut self, now: Duration, grant: &LeaseGrant) {
         self.advance_to(now);
+        if self.congestion.lease().is_none() {
+            return;
+        }
+        self.apply_closing(now, grant);
         let Some(lease) = self.congestion.lease_mut() else { return };
         lease.renew(now, grant);
         self.fleet = Some(FleetStatus { processes: lease.terms.processes, is_disconnected: false });
@@ -170,6 +181,30 @@ impl<W> Scheduler<W> {
         }
         self.budgets.lease(now, Some(grant));
         self.unblocked_at = now;
+    }
+
+    /// Closes or opens with the fleet.
+    fn apply_closing(&mut self, now: Duration, grant: &LeaseGrant) {
+        match self.closing.apply(now, grant) {
+            Change::None => return,
+            Change::Closed => self.on_closed(now),
+            Change::Opened => self.on_opened(now),
+        }
+        // The fleet knows it already.
+        self.update_lease(Lease::on_closing_reported);
+    }
+
+    /// Returns `true` if a call could be sent soon while the limiter is closed, if no other process sends one.
+    fn wants_probe(&self, now: Duration) -> bool {
+        let Some(closed) = self.closed() else { return false };
+        match self.queue.first_key_value() {
+            Some((first, _)) => {
+                let can_fail = self.calls.get(first.id).can_fail;
+                closed.is_near(now, can_fail || closed.waits(now, &self.limits))
+            }
+            // Calls were rejected that could have been the probe.
+            None => self.congestion.lease().is_some_and(Lease::has_arrivals) && closed.is_near(now, true),
+        }
     }
 
     /// Records a refusal, which is of an unknown call if `refused` is `None`, for the next report. Does nothing without a lease.

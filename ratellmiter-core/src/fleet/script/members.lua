@@ -37,6 +37,7 @@ function Members.remove(doc, id, member)
     doc.members[id] = nil
     redis.call('HDEL', KEYS[1], id, Members.name_field(id))
     Pause.drop_canary(doc.pause, id, doc.now)
+    Closed.drop_probe(doc, id)
     local usage = {}
     for key, space in pairs(member.capacity) do
         if space.window then
@@ -66,7 +67,7 @@ function Members.wanted(member) return member.queued + member.arriving + (member
 local function mark_silent(member)
     member.wanted_before = Members.wanted(member)
     member.queued, member.arriving, member.refused, member.waiting = 0, 0, 0, 0
-    member.is_unmet, member.classes = false, { 0, 0, 0 }
+    member.is_unmet, member.wants_probe, member.classes = false, false, { 0, 0, 0 }
     for _, space in pairs(member.capacity) do space.wanted = 0 end
 end
 

@@ -24,6 +24,12 @@ function Pause.carry(pause, rest, now)
     end
 end
 
+-- Starts a pause that ends with the next call, which is the canary, when the fleet opens.
+function Pause.reopen(pause, now)
+    pause.phase, pause.ends_at, pause.canary, pause.cause, pause.suspect = 'paused', now, nil, 'limit', nil
+    pause.next_pause, pause.is_first = C.FIRST_PAUSE, true
+end
+
 -- Ends the pause. If a single call was responsible for it, the limits are as before, and the ramp is not lower.
 local function resume(s, at, sent)
     local pause = s.doc.pause

@@ -13,6 +13,7 @@ function Reply.of(s, run)
         is_ramping = doc.ramp.level < C.RAMP_FULL, is_capacity_limited = calls.limit < C.UNLIMITED,
         is_capacity_plentiful = calls.is_plentiful or false, ceilings = {}, adapted = {},
     }
+    reply.closed, reply.accepted = Closed.reply(s), Closed.accepted(s)
     local process, call = string.match(pause.responsible or '', '^(.*):(%d+)$')
     if process == s.id then reply.responsible, pause.responsible = tonumber(call), nil end
     for key, known in pairs(doc.adapted) do

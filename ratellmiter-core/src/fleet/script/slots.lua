@@ -130,7 +130,9 @@ function Slots.assign(s, flows)
     local run = { given = 0, spans = {}, flows = flows, is_canary = false, poll_in = 0 }
     local pause = s.doc.pause
     s.me.is_unmet = false
-    if pause.phase == 'flowing' then
+    if s.doc.closed then
+        run.poll_in = s.period
+    elseif pause.phase == 'flowing' then
         lease_while_flowing(s, run)
     elseif pause.phase == 'paused' then
         lease_canary(s, run)

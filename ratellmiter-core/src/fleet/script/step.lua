@@ -112,6 +112,7 @@ if s.is_new and (next(doc.members) == nil or s.before == nil and next(doc.adapte
 end
 for _, refusal in ipairs(report.refusals) do Pause.on_refusal(s, refusal) end
 Pause.settle_canary(s)
+Closed.apply(s)
 
 if leaves then
     Rates.release(s)
@@ -126,6 +127,7 @@ if doc.interval and doc.next_slot > now then doc.next_slot = now + (doc.next_slo
 doc.interval = interval
 
 Demand.update(s)
+Closed.assign(s)
 if doc.pause.phase == 'flowing' and s.is_new and report.allowed > 0 and s.shape.start then
     -- The ramp resumes at the sum of the rates that the processes used while disconnected.
     if now - doc.carried.at > GRACE then doc.carried = { at = now, level = 0 } end

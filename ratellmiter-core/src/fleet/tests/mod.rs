@@ -22,6 +22,7 @@ use crate::{
 
 mod adapting;
 mod churn;
+mod closed;
 mod equality;
 mod in_flight;
 mod large_calls;
@@ -48,11 +49,28 @@ struct Caller {
     /// Number of times that the next call is still to be refused, with `verdict`.
     refusals: u32,
     verdict: Verdict,
+    /// A closed limiter rejects its calls.
+    can_fail: bool,
 }
 
 impl Caller {
-    const PLAIN: Self =
-        Self { tokens: 1, calls: 1, priority: Priority::Normal, refusals: 0, verdict: Verdict::RATE_LIMITED };
+    const PLAIN: Self = Self {
+        tokens: 1,
+        calls: 1,
+        priority: Priority::Normal,
+        refusals: 0,
+        verdict: Verdict::RATE_LIMITED,
+        can_fail: false,
+    };
+}
+
+/// A time in which the server refuses all calls, since a quota is spent.
+#[derive(Debug, Clone, Copy)]
+struct Spent {
+    from: Duration,
+    until: Duration,
+    /// The server names the end.
+    is_end_known: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +106,11 @@ struct Fleet {
     refusals: Vec<(Duration, usize)>,
     /// Jitter of all reports, from 0 to 1.
     jitter: f64,
+    spent: Option<Spent>,
+    /// Times and processes of the calls that the server has refused since the quota was spent.
+    exhausted: Vec<(Duration, usize)>,
+    /// Times and processes of the calls that a closed limiter has rejected.
+    rejected: Vec<(Duration, usize)>,
 }
 
 impl Process {
@@ -136,6 +159,9 @@ impl Fleet {
             tickets: Vec::new(),
             refusals: Vec::new(),
             jitter: 0.0,
+            spent: None,
+            exhausted: Vec::new(),
+            rejected: Vec::new(),
         }
     }
 
@@ -196,9 +222,16 @@ impl Fleet {
     }
 
     fn start_caller(&mut self, process: usize, caller: Caller) {
-        let request =
-            Request { cost: TokenEstimate::new(caller.tokens, 0), priority: caller.priority, ..Request::PLAIN };
-        self.processes[process].scheduler.enqueue(self.now, &request, caller).expect("there is no wait limit");
+        let request = Request {
+            cost: TokenEstimate::new(caller.tokens, 0),
+            priority: caller.priority,
+            can_fail: caller.can_fail,
+            ..Request::PLAIN
+        };
+        if self.processes[process].scheduler.enqueue(self.now, &request, caller).is_err() {
+            assert!(caller.can_fail, "there is no wait limit");
+            self.rejected.push((self.now, process));
+        }
     }
 
     fn try_acquire(&mut self, number: usize, tokens: u64) {
@@ -246,6 +279,13 @@ impl Fleet {
             process.scheduler.renew(now, &grant);
         } else if process.in_flight.keys().next().is_some_and(|(at, _)| *at <= now) {
             let (_, (grant, caller)) = process.in_flight.pop_first().unwrap();
+            if let Some(spent) = self.spent.filter(|spent| (spent.from..spent.until).contains(&(now - self.call_time)))
+            {
+                let opens_at = Some(spent.until).filter(|_| spent.is_end_known);
+                process.scheduler.exhaust(now, grant, opens_at, caller);
+                self.exhausted.push((now, number));
+                return self.advance(number);
+            }
             if caller.refusals > 0 {
                 let retry = Caller { refusals: caller.refusals - 1, ..caller };
                 if let Verdict::Transient { retry_after } = caller.verdict {
@@ -279,6 +319,7 @@ impl Fleet {
             self.tickets.push(Ticket { at: now, process: number, tokens: caller.tokens });
             in_flight.insert((call_end, grant.id), (grant, caller));
         };
+        scheduler.expire(now, |_, _, _| self.rejected.push((now, number)));
         assert!(!scheduler.advance(now, issued), "no probe is set");
     }
 

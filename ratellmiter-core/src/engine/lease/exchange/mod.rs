@@ -7,7 +7,8 @@ mod protocol;
 use std::{mem::take, time::Duration};
 
 pub(crate) use self::protocol::{
-    Ages, CanaryMessage, CapacityMessage, Conflict, LeaseGrant, LeaseRequest, RampMessage, RateMessage, RefusalMessage,
+    Ages, CanaryMessage, CapacityMessage, ClosedGrant, ClosedMessage, Conflict, LeaseGrant, LeaseRequest, RampMessage,
+    RateMessage, RefusalMessage,
 };
 
 use super::{ByLimit, Canary, IN_FLIGHT, Lease, Outcome, Terms, slots::Slots};
@@ -147,7 +148,7 @@ impl Lease {
         }
         let held_slots = self.slots.len();
         (self.reported_at, self.has_changed, self.has_refusals) = (Some(now), false, false);
-        self.has_rejoined = false;
+        (self.has_rejoined, self.has_closing_news) = (false, false);
         let canary_call = match self.canary {
             Canary::Sent(call) => Some(call),
             _ => self.ended_canary.take(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::lease::ByLimit;
+use crate::{engine::lease::ByLimit, log::row::ClosedReason};
 
 /// A report of a process, with which it requests its next lease.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
@@ -54,6 +54,15 @@ pub(crate) struct LeaseRequest {
     /// The call that this process has sent as the canary.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) canary_call: Option<u64>,
+    /// State of a closed limiter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) closed: Option<ClosedMessage>,
+    /// Generation of the last closed state that has ended in this process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) opened: Option<u64>,
+    /// Time since the last accepted call, if there is one since the last report.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) accepted: Option<u64>,
     /// Input and output tokens of a call without an estimate, as measured by this process.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) typical_cost: Option<[u64; 2]>,
@@ -132,6 +141,46 @@ pub(crate) struct RefusalMessage {
     pub(crate) budgets: BTreeMap<&'static str, u64>,
 }
 
+/// State of a closed limiter in a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[allow(clippy::struct_excessive_bools)] // They are independent of each other.
+pub(crate) struct ClosedMessage {
+    /// The fleet's number of the closed state, or `None` before the fleet knows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) generation: Option<u64>,
+    /// The closed state has started since the last report, or its end has changed.
+    pub(crate) is_news: bool,
+    pub(crate) reason: ClosedReason,
+    /// Time until the limiter opens, if known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) opens_in: Option<u64>,
+    /// A call that was sent while the limiter was closed is in flight.
+    pub(crate) probes: bool,
+    /// A call could be sent within a second.
+    pub(crate) wants: bool,
+    /// The process returns the permission to send calls.
+    pub(crate) releases: bool,
+    /// Times until the next probe, and until the next call that cannot fail.
+    pub(crate) next_probe: u64,
+    pub(crate) next_unfailing: u64,
+}
+
+/// Closed state of the fleet.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+pub(crate) struct ClosedGrant {
+    pub(crate) generation: f64,
+    pub(crate) reason: ClosedReason,
+    /// Time until the fleet opens, if known.
+    pub(crate) opens_in: Option<f64>,
+    /// This process, and no other one, may send calls.
+    pub(crate) may_send: bool,
+    /// Another process wants to send a call.
+    pub(crate) is_wanted: bool,
+    /// Times until the next probe, and until the next call that cannot fail.
+    pub(crate) next_probe: f64,
+    pub(crate) next_unfailing: f64,
+}
+
 /// Result of the canary that this process was to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -158,6 +207,10 @@ pub(crate) struct LeaseGrant {
     pub(crate) responsible: Option<f64>,
     /// Rest of the fleet's pause.
     pub(crate) paused: Option<f64>,
+    /// Closed state of the fleet.
+    pub(crate) closed: Option<ClosedGrant>,
+    /// Time since the last accepted call of all processes, if it is of another one.
+    pub(crate) accepted: Option<f64>,
     /// Time until a process without slots reports again.
     pub(crate) poll_in: f64,
     pub(crate) capacity: ByLimit,
