@@ -26,12 +26,13 @@ pub struct Snapshot {
     pub adapted_rate_per_second: Option<f64>,
     /// Adapted limit of calls in flight, or `None` while the configured one applies.
     pub adapted_in_flight: Option<f64>,
-    /// End of the pause after a refusal, or `None` without a pause. The canary or the probe that follows is part of the
+    /// End of the pause after a refusal, or of the closed state or the time of its next probe, or `None` without either. The canary or the probe that follows is part of the
     /// pause. Never before the time of the snapshot: it is that time while the end is not known.
     pub paused_until: Option<Instant>,
     /// The reason for which the limiter is closed, or `None` if it is open.
     pub closed: Option<Closed>,
-    /// Time until the queue is empty if no more calls join it and none is refused.
+    /// Time until the queue is empty if no more calls join it and none is refused. While the limiter is closed, calls are expected
+    /// to wait until it opens or until its next probe, and those that cannot fail to be sent one a second.
     pub estimated_drain: Duration,
     /// The fleet that shares the limiter, or `None` if it is not shared.
     pub fleet: Option<FleetStatus>,

@@ -7,6 +7,7 @@ pub enum OnExhausted {
     /// Calls fail at once.
     #[default]
     Fail,
-    /// Calls wait until the quota is back, at most [`Limits::wait_at_most`](crate::Limits::wait_at_most).
+    /// Calls wait until the quota is back, at most [`Limits::wait_at_most`](crate::Limits::wait_at_most)
+    /// after the first response that reported it.
     Wait,
 }

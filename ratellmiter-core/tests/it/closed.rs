@@ -301,6 +301,18 @@ async fn server_that_never_accepts_is_given_up_after_two_minutes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn server_that_fails_every_call_is_given_up_after_two_minutes() {
+    let limiter = Limiter::new(Limits::per_minute(600));
+    let server = Server::new(|_, _| Some(Verdict::transient()));
+    let results = all(&server, 100, || ask(&limiter, &server)).await;
+    let last = results.iter().map(|(at, _)| *at).max().unwrap_or_default();
+    println!("{} requests, {last:?}", server.requests.get());
+    assert!(results.iter().all(|(_, result)| result.is_err()));
+    assert!(last <= Duration::from_secs(190), "{last:?}");
+    assert_eq!(limiter.snapshot().closed.map(|closed| closed.reason), Some(RejectReason::Unavailable));
+}
+
+#[tokio::test(start_paused = true)]
 async fn server_that_accepted_once_is_given_up_after_a_quarter_of_an_hour() {
     let limiter = Limiter::new(Limits::per_minute(300));
     let server = Server::new(|request, _| (request > 1).then_some(Verdict::rate_limited()));

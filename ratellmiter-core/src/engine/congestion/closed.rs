@@ -290,6 +290,12 @@ impl Closed {
         self.opens_at.unwrap_or(self.next_probe).saturating_sub(now)
     }
 
+    /// Returns the time until the last of `calls` calls that cannot fail is sent, if none of them is accepted.
+    pub(crate) fn wait_of_unfailing(&self, now: Duration, calls: usize) -> Duration {
+        let others = u32::try_from(calls.saturating_sub(1)).unwrap_or(u32::MAX);
+        self.next_unfailing.saturating_sub(now) + UNFAILING_INTERVAL.saturating_mul(others)
+    }
+
     /// Returns when calls stop waiting for the limiter to open, or `None` if they wait for any time. Zero if they do not wait.
     pub(crate) fn waits_until(&self, limits: &Limits) -> Option<Duration> {
         if limits.on_exhausted != OnExhausted::Wait || self.reason != ClosedReason::Quota {

@@ -91,6 +91,9 @@ impl<W> Scheduler<W> {
             }
             Some((Phase::Probing, _)) => forecast.resume(nanos(now), nanos(now)),
         }
+        if let Some(closed) = self.closed() {
+            forecast.open_at = forecast.open_at.max(nanos(now + closed.time_left(now)));
+        }
         forecast
     }
 

@@ -235,14 +235,15 @@ impl<W> Scheduler<W> {
         self.queue.remove(position, expiry).is_some()
     }
 
-    /// Removes the queued calls whose wait has expired, or will expire before the pause ends or a daily budget that other processes
+    /// Removes the queued calls whose wait has expired, or will expire before the pause or the closed state ends or a daily budget that other processes
     /// have used up is free again, and passes each to `expired` with the estimate of its remaining wait.
     pub(crate) fn expire(&mut self, now: Duration, mut expired: impl FnMut(CallId, Rejected, W)) {
         self.reject_queued(now, &mut expired);
         // A call whose wait expires at the end of the pause may still be sent then.
         let pause =
             self.congestion.pause_ends_at().map_or(Duration::ZERO, |at| at.saturating_sub(Duration::from_nanos(1)));
-        let over = now.max(self.budgets.exhausted_until()).max(pause);
+        let closed = self.closed().filter(|closed| closed.waits(now, &self.limits)).and_then(|closed| closed.opens_at);
+        let over = now.max(self.budgets.exhausted_until()).max(pause).max(closed.unwrap_or_default());
         while let Some(position) = self.queue.pop_expiry(over) {
             self.advance_to(now);
             let estimated_wait = self.wait_of(now, position);

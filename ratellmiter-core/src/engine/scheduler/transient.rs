@@ -71,6 +71,10 @@ impl<W> Scheduler<W> {
         self.closing.on_ended(grant.id);
         let may_pause = self.limits.enabled && self.closed().is_none() && self.limits.transient_attempts > 0;
         if may_pause && self.congestion.transient_mut().is_failing(self.in_flight) {
+            self.closing.on_refused(now, grant.at, hint, &self.limits);
+            if self.closed().is_some() {
+                self.on_closed(now);
+            }
             let effect = self.congestion.on_failing_server(now, &grant, hint);
             self.apply_refusal(now, Some(&grant), &Verdict::Overloaded { retry_after: hint }, effect);
         } else {

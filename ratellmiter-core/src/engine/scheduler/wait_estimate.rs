@@ -35,6 +35,9 @@ impl<W> Scheduler<W> {
         }
         let is_last = self.queue.last() == Some(position);
         let calls = if is_last { self.queue.len() } else { self.queue.up_to(position).count() };
+        if let Some(closed) = self.closed().filter(|closed| !closed.waits(now, &self.limits)) {
+            return closed.wait_of_unfailing(now, calls);
+        }
         let mut forecast = self.forecast(now, calls as u64);
         for position in self.queue.up_to(position).take(MAX_SINGLE) {
             forecast.admit(&self.reservation_of(position));

@@ -218,3 +218,37 @@ fn rows_show_cause_and_end() {
     let text = serde_json::to_string(&row).expect("a row");
     assert!(text.contains(r#""closed":"quota","closed_for":99.0"#), "{text}");
 }
+
+#[test]
+fn bounds_and_estimates_include_the_closed_state() {
+    let waiting = per_minute(300).on_exhausted(OnExhausted::Wait);
+    let mut scheduler = exhausted(waiting, 1, CAN_FAIL, Some(HOUR));
+    let hasty = Request { max_wait: Some(seconds(10)), ..CAN_FAIL };
+    let rejected = scheduler.enqueue(seconds(1), &hasty, NO_PAYLOAD).unwrap_err();
+    assert_eq!(rejected.reason, RejectReason::MaxWait);
+    assert!(rejected.estimated_wait >= HOUR - seconds(1), "{:?}", rejected.estimated_wait);
+    assert!(scheduler.time_left(seconds(1)) >= HOUR - seconds(1));
+}
+
+#[test]
+fn queued_call_is_rejected_when_its_quota_outlasts_its_bound() {
+    let mut scheduler = scheduler(per_minute(300).on_exhausted(OnExhausted::Wait));
+    let hasty = Request { max_wait: Some(seconds(10)), ..CAN_FAIL };
+    for request in [CAN_FAIL, hasty, CAN_FAIL] {
+        scheduler.enqueue(Duration::ZERO, &request, NO_PAYLOAD).unwrap();
+    }
+    let grants = advance(&mut scheduler, Duration::ZERO);
+    assert!(scheduler.exhaust(millis(100), grants[0], Some(HOUR), NO_PAYLOAD).is_some());
+    let rejections = rejected(&mut scheduler, millis(100));
+    assert_eq!(rejections.iter().map(|rejected| rejected.reason).collect::<Vec<_>>(), [RejectReason::MaxWait]);
+    assert_eq!(scheduler.queue_length(), 2);
+}
+
+#[test]
+fn calls_that_cannot_fail_are_estimated_one_a_second() {
+    let mut scheduler = exhausted(per_minute(300), 1, Request::PLAIN, Some(HOUR));
+    for _ in 0..5 {
+        scheduler.enqueue(millis(100), &Request::PLAIN, NO_PAYLOAD).unwrap();
+    }
+    assert_eq!(scheduler.time_left(millis(100)), seconds(5));
+}
