@@ -211,14 +211,14 @@ impl LocalControl {
 
     /// Starts or extends the pause after a refusal, which is of an unknown call if `refused` is `None`. Returns `true` if the
     /// limits are to be adapted: the refusal starts an episode.
-    /// A refused canary may be followed by other canaries at once; `tests` is their number if single calls were responsible for
-    /// refusals before, and 0 otherwise.
+    /// A refused canary may be followed by other canaries at once, unless `tests` is `None`. It is their number if single calls were
+    /// responsible for refusals before, and 0 otherwise.
     pub(super) fn on_refusal(
         &mut self,
         now: Duration,
         refused: Option<&Grant>,
         hint: Option<Duration>,
-        tests: usize,
+        tests: Option<usize>,
     ) -> bool {
         if !self.is_enabled {
             return false;
@@ -248,7 +248,7 @@ impl LocalControl {
         self.pause(now, hint, is_new);
         if let Phase::Paused { until } = &mut self.phase
             && is_start
-            && tests > 0
+            && tests.is_some_and(|tests| tests > 0)
             && hint.is_none()
         {
             *until = (*until).min(now + TEST_PAUSE);

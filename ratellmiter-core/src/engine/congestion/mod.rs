@@ -164,10 +164,10 @@ impl CongestionControl {
         self.local.on_success(now, grant.id)
     }
 
-    /// Returns the number of first refusals in a row that are attributed to single calls.
-    #[cfg(feature = "redis")]
-    pub(crate) fn max_single_refusals(&self) -> usize {
-        self.attribution.max_in_a_row()
+    /// Returns the number of other canaries that may follow a refused one at once, if single calls were responsible for refusals
+    /// before, and 0 otherwise. `None` if the server is overloaded: a refused canary shows that it still is.
+    pub(crate) fn tests(&self, verdict: &Verdict) -> Option<usize> {
+        (!matches!(verdict, Verdict::Overloaded { .. })).then(|| self.attribution.max_in_a_row())
     }
 
     /// Records that a call is responsible for its refusals.
@@ -209,7 +209,7 @@ impl CongestionControl {
         }
         if !is_alone {
             effect.concerns_all = true;
-            let tests = self.attribution.max_in_a_row();
+            let tests = self.tests(verdict);
             effect.adapts = self.lease.is_none() && self.local.on_refusal(now, Some(grant), hint, tests);
         }
         effect
@@ -217,13 +217,13 @@ impl CongestionControl {
 
     /// Decides about a refusal of an unknown call.
     pub(crate) fn on_unattributed_refusal(&mut self, now: Duration, verdict: &Verdict) -> RefusalEffect {
-        let adapts = self.lease.is_none() && self.local.on_refusal(now, None, verdict.retry_after(), 0);
+        let adapts = self.lease.is_none() && self.local.on_refusal(now, None, verdict.retry_after(), None);
         RefusalEffect { concerns_all: true, adapts, apart_until: None }
     }
 
     /// Decides about a transient failure of a server that fails every call, as about an overload.
     pub(crate) fn on_failing_server(&mut self, now: Duration, grant: &Grant, hint: Option<Duration>) -> RefusalEffect {
-        let adapts = self.lease.is_none() && self.local.on_refusal(now, Some(grant), hint, 0);
+        let adapts = self.lease.is_none() && self.local.on_refusal(now, Some(grant), hint, None);
         RefusalEffect { concerns_all: true, adapts, apart_until: None }
     }
 

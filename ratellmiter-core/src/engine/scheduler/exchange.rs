@@ -223,7 +223,7 @@ impl<W> Scheduler<W> {
         };
         let refusal = RefusalMessage {
             episode,
-            single_refusals: self.congestion.max_single_refusals(),
+            tests: self.congestion.tests(verdict),
             hint: verdict.retry_after().map(micros),
             after: refused.map_or(0, |grant| micros(now.saturating_sub(grant.at))),
             teaches,

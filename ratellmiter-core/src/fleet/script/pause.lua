@@ -79,11 +79,11 @@ end
 -- episode, or tests are left.
 local function suspects(s, call, tests)
     local pause = s.doc.pause
-    if pause.cause == 'open' and call and pause.first == call and (tests > 0 or s.now >= pause.tests_again_at) then
+    if tests and pause.cause == 'open' and call and pause.first == call and (tests > 0 or s.now >= pause.tests_again_at) then
         pause.cause, pause.suspect, pause.tests_left = 'suspected', call, math.max(tests, 1)
         return true
     end
-    if pause.cause == 'suspected' and pause.suspect ~= call then
+    if tests and pause.cause == 'suspected' and pause.suspect ~= call then
         pause.tests_left = pause.tests_left - 1
         if pause.tests_left > 0 then return true end
         pause.tests_again_at = s.now + C.FAILED_TEST_MEMORY
@@ -186,7 +186,7 @@ function Pause.on_refusal(s, refusal)
         if not refusal.is_canary then adapt(s, refusal) end
     end
     if is_canary and refusal.hint and refusal.hint <= C.MAX_HINT then pause.wrong_hints = (pause.wrong_hints or 0) + 1 end
-    if is_canary and suspects(s, call, refusal.single_refusals) then
+    if is_canary and suspects(s, call, refusal.tests) then
         local hint = refusal.hint and refusal.hint <= C.MAX_HINT and refusal.hint or 0
         pause.phase, pause.ends_at, pause.canary = 'paused', s.now + hint, nil
         return
@@ -194,7 +194,7 @@ function Pause.on_refusal(s, refusal)
     if pause.phase ~= 'flowing' and not is_canary then pause.cause, pause.suspect = 'limit', nil end
     local is_start = pause.phase == 'flowing'
     start(s, refusal.hint, is_canary or is_first)
-    if pause.phase == 'paused' and is_start and refusal.single_refusals > 0 and not (refusal.hint and refusal.hint <= C.MAX_HINT) then
+    if pause.phase == 'paused' and is_start and (refusal.tests or 0) > 0 and not (refusal.hint and refusal.hint <= C.MAX_HINT) then
         pause.ends_at = math.min(pause.ends_at, s.now + C.TEST_PAUSE)
     end
 end

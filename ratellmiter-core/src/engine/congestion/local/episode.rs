@@ -82,13 +82,16 @@ impl LocalControl {
 
     /// Decides whether another call is sent as the canary at once: the refused `canary` is the only call that was refused in this
     /// episode, or tests are left.
-    pub(super) fn suspect(&mut self, now: Duration, canary: CallId, tests: usize) -> bool {
-        match &mut self.refusals.cause {
-            Cause::Open if self.refusals.first == Some(canary) && (tests > 0 || now >= self.tests_again_at) => {
+    pub(super) fn suspect(&mut self, now: Duration, canary: CallId, tests: Option<usize>) -> bool {
+        match (&mut self.refusals.cause, tests) {
+            (_, None) => {}
+            (Cause::Open, Some(tests))
+                if self.refusals.first == Some(canary) && (tests > 0 || now >= self.tests_again_at) =>
+            {
                 self.refusals.cause = Cause::Suspected { call: canary, tests_left: tests.max(1) };
                 return true;
             }
-            Cause::Suspected { call, tests_left } if *call != canary => {
+            (Cause::Suspected { call, tests_left }, _) if *call != canary => {
                 *tests_left -= 1;
                 if *tests_left > 0 {
                     return true;

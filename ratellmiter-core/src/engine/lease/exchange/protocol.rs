@@ -124,8 +124,9 @@ pub(crate) struct RefusalMessage {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) episode: Option<u64>,
     pub(crate) is_canary: bool,
-    /// Number of first refusals in a row that are attributed to single calls; 0 unless such calls were responsible before.
-    pub(crate) single_refusals: usize,
+    /// Number of other canaries that may follow this one at once, see `CongestionControl::tests`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tests: Option<usize>,
     /// The refusal concerns this call alone. It only corrects the throughput.
     pub(crate) is_alone: bool,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -106,6 +106,24 @@ fn refused_canary_is_not_the_next_canary() {
 }
 
 #[test]
+fn refused_canary_of_an_overloaded_server_is_followed_by_no_test() {
+    let (mut scheduler, in_flight, now) = backlogged(per_minute(300).no_ramp(), 1);
+    let mut refuse = |at, grant| {
+        scheduler.requeue(at, grant, &Verdict::overloaded(), NO_PAYLOAD);
+        let mut sent = Vec::new();
+        while sent.is_empty() {
+            let next = scheduler.deadline().unwrap();
+            sent.extend(advance(&mut scheduler, next).into_iter().map(|grant| (next - at, grant)));
+        }
+        sent[0]
+    };
+    let (pause, canary) = refuse(now, in_flight[0]);
+    let (second, other) = refuse(now + pause, canary);
+    assert!(second >= seconds(3), "one request in a pause: {second:?}");
+    assert!(other.id != canary.id);
+}
+
+#[test]
 fn accepted_test_after_refused_canary_restores_limits_and_ramp() {
     let (mut scheduler, in_flight, now) = backlogged(per_minute(6000), 80);
     (0..400).for_each(|_| _ = scheduler.enqueue_plain(now));
