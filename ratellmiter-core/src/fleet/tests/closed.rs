@@ -186,6 +186,34 @@ fn unavailable_server_closes_all_processes() {
 }
 
 #[test]
+fn fleet_that_never_accepts_is_given_up_after_two_minutes() {
+    let mut fleet = Fleet::new(Limits::per_minute(600).no_ramp(), 3);
+    for process in 0..3 {
+        (0..3).for_each(|_| fleet.start_caller(process, Caller { refusals: 1000, ..CAN_FAIL }));
+    }
+    fleet.run(seconds(119));
+    assert!(all_are_open(&fleet));
+    fleet.run(seconds(150));
+    let reasons: Vec<_> = fleet.closed().iter().map(|closed| closed.unwrap().0).collect();
+    assert_eq!(reasons, [ClosedReason::Unavailable; 3]);
+}
+
+#[test]
+fn accepted_call_of_another_process_delays_giving_up() {
+    let mut fleet = Fleet::new(Limits::per_minute(600).no_ramp(), 3);
+    fleet.run(seconds(1));
+    fleet.start_callers(0, 1, 1, 1);
+    fleet.run(seconds(3));
+    for process in 1..3 {
+        (0..3).for_each(|_| fleet.start_caller(process, Caller { refusals: 1000, ..CAN_FAIL }));
+    }
+    fleet.run(seconds(890));
+    assert!(all_are_open(&fleet), "{:?}", fleet.closed());
+    fleet.run(seconds(1000));
+    assert!(all_are_closed(&fleet), "{:?}", fleet.closed());
+}
+
+#[test]
 fn disconnected_process_probes_alone() {
     let fleet = &mut closed_fleet(Limits::per_minute(600).no_ramp(), CAN_FAIL, seconds(100), false);
     let other = (fleet.exhausted[0].1 + 1) % 3;

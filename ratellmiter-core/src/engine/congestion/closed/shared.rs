@@ -18,8 +18,6 @@ pub(crate) enum Change {
 impl Closing {
     /// Starts sharing. No call is sent while the limiter is closed before the fleet allows it.
     pub(crate) fn join_fleet(&mut self) {
-        // The server may have accepted calls of other processes.
-        self.has_accepted = true;
         self.is_shared = true;
         (self.shared.has_news, self.shared.is_owner) = (true, false);
         if let Some(closed) = &mut self.closed {
@@ -114,6 +112,7 @@ impl Closing {
 
     /// Records that another process had a call accepted at `at`: refusals before it do not close the limiter.
     fn on_accepted_elsewhere(&mut self, at: Duration) {
+        self.has_accepted = true;
         if let Some(series) = self.series.as_mut().filter(|_| self.closed.is_none()) {
             series.first = series.first.max(at);
         }
