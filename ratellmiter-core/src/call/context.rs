@@ -12,7 +12,7 @@ use std::{
 
 use http::HeaderMap;
 
-use super::{handover::TicketHandover, may_retry};
+use super::{handover::TicketHandover, outcome::may_retry};
 use crate::{
     judge::{Basis, Classification, Evidence, LimitKind, Verdict, judge},
     limiter::Limiter,

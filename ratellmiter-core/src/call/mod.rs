@@ -2,6 +2,7 @@
 
 pub(crate) mod context;
 mod handover;
+mod outcome;
 pub(crate) mod run;
 pub(crate) mod stream;
 pub(crate) mod stream_item;
@@ -13,7 +14,6 @@ use std::{
     future::{Future, poll_fn},
     ops::ControlFlow,
     pin::Pin,
-    sync::Arc,
     time::SystemTime,
 };
 
@@ -25,20 +25,19 @@ pub use crate::call::{context::observe, stream::attach};
 use crate::{
     call::{
         context::{AttemptFacts, CallContext},
-        handover::TicketHandover,
+        outcome::{AttemptOutcome, known_or_failed},
         stream::TicketStream,
         stream_item::StreamItem,
         ticket_holder::TicketHolder,
         warnings::{
             warn_of_calls_that_cannot_fail, warn_of_client_retries, warn_of_nested_call, warn_of_unused_bounds,
-            warn_unrecognised,
         },
     },
     engine::{
         call_state::{CallEnd, Request},
         congestion::backoff::MAX_HINT,
     },
-    judge::{Classification, LimitReading, Verdict},
+    judge::{Classification, Verdict},
     limiter::{Acquire, Limiter, Ticket},
     limits::request::{AcquireOptions, Rejected},
     providers::{charge::is_uncharged, limit_headers::readings, usage::Usage},
@@ -369,45 +368,5 @@ fn observer<T, L: FnMut(&T) -> ItemClassification>(mut classify_item: L) -> impl
     }
 }
 
-/// Returns the verdict, or [`Verdict::Failed`] with a warning if there is none: unknown errors are never retried.
-fn known_or_failed(verdict: Option<Verdict>, classification: &Classification) -> Verdict {
-    verdict.unwrap_or_else(|| {
-        warn_unrecognised(classification.error_type);
-        Verdict::Failed
-    })
-}
-
-/// The outcome of one attempt.
-struct AttemptOutcome {
-    verdict: Verdict,
-    /// The end of the call, unless it is refused.
-    end: CallEnd,
-    usage: Option<Usage>,
-    readings: Vec<LimitReading>,
-    handover: Option<Arc<TicketHandover>>,
-}
-
-impl AttemptOutcome {
-    /// Returns `true` if the call can be sent again: it was refused, be it for seconds or until a quota is back, or it failed
-    /// transiently.
-    fn may_be_retried(&self) -> bool {
-        may_retry(self.verdict) || matches!(self.verdict, Verdict::QuotaExhausted { .. })
-    }
-
-    /// Adds the usage of an `earlier` part of the same attempt, and its header readings unless there are newer ones.
-    fn merged_with(mut self, earlier: Self) -> Self {
-        self.usage = Usage::of_both(earlier.usage, self.usage);
-        if self.readings.is_empty() {
-            self.readings = earlier.readings;
-        }
-        self
-    }
-}
-
 #[cfg(test)]
 mod tests;
-
-/// Returns `true` if a call with this verdict can be sent again after seconds.
-fn may_retry(verdict: Verdict) -> bool {
-    verdict.is_retryable() || matches!(verdict, Verdict::Transient { .. })
-}
