@@ -1,5 +1,7 @@
 //! The expansion: a loop around the function's body, which runs once for each attempt.
 
+mod rejection;
+
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote, quote_spanned};
 use syn::{Error, Expr, Ident, Result, Stmt, Type, spanned::Spanned as _};
@@ -146,70 +148,6 @@ impl Expansion<'_> {
             #first
             loop {
                 #attempt
-            }
-        }
-    }
-
-    /// The expression of whether a rejection can be returned, or `None` if it certainly cannot.
-    fn can_fail(&self) -> Option<TokenStream> {
-        if !self.args.bounds.is_empty() {
-            return Some(quote!(true));
-        }
-        self.rejecting()?;
-        let [reject] = ["reject"].map(ident);
-        Some(quote!(#reject.is_some()))
-    }
-
-    /// The statement that finds how a rejection becomes the result of the function, unless an option requires that it does.
-    fn conversion(&self) -> Option<TokenStream> {
-        let Self { krate, .. } = self;
-        let [reject] = ["reject"].map(ident);
-        let produced = inferred(self.rejecting()?);
-        Some(quote!(let #reject = #krate::__private::rejection!(#produced);))
-    }
-
-    /// The type of the result that may be able to contain a rejection, without a bound.
-    fn rejecting(&self) -> Option<&Type> {
-        if !self.args.bounds.is_empty() || self.function.diverges() {
-            return None;
-        }
-        let is_stream = self.args.stream.is_some();
-        self.function.produced().filter(|ty| !matches!(ty, Type::ImplTrait(_)) && (!is_stream || is_result(ty)))
-    }
-
-    /// The statement that waits for a ticket. `refused` are the name of the value that was kept of the last attempt, and the name of
-    /// its result with the expression of the result of the function from it.
-    fn acquire(&self, call: &Ident, refused: Option<(&Ident, &Ident, &TokenStream)>) -> TokenStream {
-        let Self { krate, args, function } = self;
-        let [rejected, reject] = ["rejected", "reject"].map(ident);
-        let blocks = function.shape == Shape::Plain && args.stream.is_none();
-        let acquire = if blocks { quote!(blocking_acquire()) } else { quote!(acquire().await) };
-        let refused = refused.map(|(kept, out, result)| {
-            quote! {
-                if let #krate::__private::Option::Some(#out) = #krate::__private::into_out(#kept) {
-                    return #result;
-                }
-            }
-        });
-        if let Some(bound) = args.bounds.first() {
-            let error = relocated(quote!(#krate::__private::from_rejected(#rejected)), bound.name.span());
-            return quote! {
-                if let #krate::__private::Err(#rejected) = #call.#acquire {
-                    #refused
-                    return #error;
-                }
-            };
-        }
-        if self.rejecting().is_none() {
-            // It is never rejected.
-            return quote!(let _ = #call.#acquire;);
-        }
-        quote! {
-            if let #krate::__private::Err(#rejected) = #call.#acquire {
-                #refused
-                if let #krate::__private::Option::Some(#reject) = #reject {
-                    return #reject(#rejected);
-                }
             }
         }
     }
