@@ -8,6 +8,7 @@ use std::{
 };
 
 use ratellmiter_core::{Usage, Verdict, stream::StreamItem};
+use tokio::net::TcpSocket;
 
 const TRANSIENT: Option<Verdict> = Some(Verdict::transient());
 
@@ -15,10 +16,13 @@ fn verdict(error: impl std::error::Error + 'static) -> Option<Verdict> {
     StreamItem::of(&Err::<Usage, _>(error)).verdict
 }
 
-/// Returns the address of a server to which no connection can be made.
-fn closed() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    format!("http://{}/v1", listener.local_addr().unwrap())
+/// Returns the address of a server to which no connection can be made. The socket does not listen, and keeps the port from other
+/// servers.
+pub(super) fn closed() -> (TcpSocket, String) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let url = format!("http://{}/v1", socket.local_addr().unwrap());
+    (socket, url)
 }
 
 /// Returns the address of a server that reads a request and then runs `answer` on the connection.
@@ -42,12 +46,13 @@ fn incomplete_headers() -> String {
 
 #[tokio::test]
 async fn refused_connection_is_transient_for_every_client() {
-    assert_eq!(verdict(reqwest::get(closed()).await.unwrap_err()), TRANSIENT);
-    assert_eq!(verdict(reqwest_012::get(closed()).await.unwrap_err()), TRANSIENT);
+    let (_socket, closed) = closed();
+    assert_eq!(verdict(reqwest::get(&closed).await.unwrap_err()), TRANSIENT);
+    assert_eq!(verdict(reqwest_012::get(&closed).await.unwrap_err()), TRANSIENT);
     assert_eq!(verdict(TcpStream::connect("127.0.0.1:1").unwrap_err()), TRANSIENT);
     let middleware = reqwest_middleware::ClientBuilder::new(reqwest::Client::new()).build();
-    assert_eq!(verdict(middleware.get(closed()).send().await.unwrap_err()), TRANSIENT);
-    for url in [closed(), incomplete_headers()] {
+    assert_eq!(verdict(middleware.get(&closed).send().await.unwrap_err()), TRANSIENT);
+    for url in [closed, incomplete_headers()] {
         assert_eq!(verdict(super::async_openai::failed(&url).await), TRANSIENT, "async-openai");
         assert_eq!(verdict(super::genai::failed(&url).await), TRANSIENT, "genai");
         assert_eq!(verdict(super::rig::failed(&url).await), TRANSIENT, "rig");

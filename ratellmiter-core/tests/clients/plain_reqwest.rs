@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::support::{Answer, Server};
+use crate::{
+    connections::closed,
+    support::{Answer, Server},
+};
 use ratellmiter_core::{Limiter, Limits, ratellmiter};
 
 #[derive(Debug, thiserror::Error)]
@@ -51,13 +54,10 @@ async fn function_form_retries_a_refused_response() {
 
 #[tokio::test]
 async fn refused_connection_is_sent_again() {
-    let address = {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.local_addr().unwrap()
-    };
+    let (_socket, url) = closed();
     let start = std::time::Instant::now();
     let limiter = limiter();
-    let error = ask(&limiter, &format!("http://{address}/")).await.unwrap_err();
+    let error = ask(&limiter, &url).await.unwrap_err();
     assert!(error.0.is_connect());
     assert!(start.elapsed() >= Duration::from_millis(1500), "two more attempts: {:?}", start.elapsed());
     assert!(limiter.snapshot().rate_per_second > 900.0, "no pause");
