@@ -1,0 +1,4 @@
+//! Real client crates against a server on loopback that refuses requests as providers do.
+
+#[path = "../../../ratellmiter-core/tests/support/mod.rs"]
+mod support;
