@@ -12,11 +12,13 @@ pub(crate) struct Clock {
     /// Sum of the corrections added to readings.
     shift: Duration,
     last: Duration,
+    /// A time by both clocks: the last one that was converted, so that it is the same however often it is shown.
+    converted: Option<(Duration, SystemTime)>,
 }
 
 impl Clock {
     pub(crate) fn start() -> Self {
-        Self { zero: Self::reading(), shift: Duration::ZERO, last: Duration::ZERO }
+        Self { zero: Self::reading(), shift: Duration::ZERO, last: Duration::ZERO, converted: None }
     }
 
     /// Returns the wall clock since the epoch. Call it together with [`start`](Self::start).
@@ -44,13 +46,20 @@ impl Clock {
     /// Returns the time by this clock at which the wall clock will show `at`, or `None` if that is in the past.
     pub(crate) fn at_wall(&mut self, at: SystemTime) -> Option<Duration> {
         let left = at.duration_since(SystemTime::now()).ok()?;
-        Some(self.now().saturating_add(left))
+        let time = self.now().saturating_add(left);
+        self.converted = Some((time, at));
+        Some(time)
     }
 
-    /// Returns the wall clock at `time` by this clock.
+    /// Returns the wall clock at `time` by this clock. It is the same each time until another time is converted.
     pub(crate) fn wall_at(&mut self, time: Duration) -> SystemTime {
+        if let Some((_, at)) = self.converted.filter(|(converted, _)| *converted == time) {
+            return at;
+        }
         let wall = SystemTime::now();
-        wall.checked_add(time.saturating_sub(self.now())).unwrap_or(wall)
+        let at = wall.checked_add(time.saturating_sub(self.now())).unwrap_or(wall);
+        self.converted = Some((time, at));
+        at
     }
 
     /// Returns the reading of the clock of this thread.
@@ -79,5 +88,16 @@ mod tests {
         assert!(clock.now() < Duration::from_secs(6));
         assert!(clock.instant(Duration::from_secs(6)) > Instant::now());
         assert!(clock.instant(Duration::from_secs(6)) < Instant::now() + Duration::from_secs(2));
+    }
+
+    #[test]
+    fn converted_time_is_the_same_each_time_it_is_shown() {
+        let mut clock = Clock::start();
+        let named = SystemTime::now() + Duration::from_secs(100);
+        let time = clock.at_wall(named).unwrap();
+        assert_eq!([clock.wall_at(time), clock.wall_at(time)], [named; 2]);
+        let other = time + Duration::from_secs(1);
+        let shown = clock.wall_at(other);
+        (0..1000).for_each(|_| assert_eq!(clock.wall_at(other), shown));
     }
 }
