@@ -223,6 +223,7 @@ impl CongestionControl {
 
     /// Decides about a transient failure of a server that fails every call, as about an overload.
     pub(crate) fn on_failing_server(&mut self, now: Duration, grant: &Grant, hint: Option<Duration>) -> RefusalEffect {
+        self.local.record_refusal(now, grant.at);
         let adapts = self.lease.is_none() && self.local.on_refusal(now, Some(grant), hint, None);
         RefusalEffect { concerns_all: true, adapts, apart_until: None }
     }

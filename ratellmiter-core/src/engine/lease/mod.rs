@@ -245,8 +245,13 @@ impl Lease {
         }
         let is_busy = is_wanted || !self.slots.is_empty() || self.has_changed;
         let regular = reported_at + if is_busy { self.period() } else { KEEPALIVE };
-        let is_stalled = queued > 0 && (self.slots.is_empty() || lacks_capacity) && self.canary == Canary::None;
-        if is_stalled { regular.min(self.retry_at.max(reported_at + MIN_POLL_INTERVAL)) } else { regular }
+        let next = match self.canary {
+            Canary::None if queued > 0 && (self.slots.is_empty() || lacks_capacity) => Some(self.retry_at),
+            // The canary counts as accepted then.
+            Canary::Sent(_) if queued > 0 => self.paused_until,
+            _ => None,
+        };
+        next.map_or(regular, |next| regular.min(next.max(reported_at + MIN_POLL_INTERVAL)))
     }
 
     /// Returns the rest of the fleet's pause, including the time in which the canary is in flight. `None` if there is no pause.
@@ -262,6 +267,12 @@ impl Lease {
     /// Returns `true` if a lease was granted.
     pub(crate) fn is_known(&self) -> bool {
         self.terms.pace > 0.0
+    }
+
+    /// Returns the time between calls at the limit of all processes, or `None` before the first grant.
+    pub(crate) fn interval(&self) -> Option<Duration> {
+        let interval = Duration::try_from_secs_f64(60.0 / self.terms.pace).ok()?;
+        self.is_known().then_some(interval)
     }
 
     /// Returns the rate that the ramp allows all processes now, in calls a minute; 0 during a pause.

@@ -198,6 +198,7 @@ impl<W> Scheduler<W> {
             self.meter.admit(slot, 1);
             self.budgets.charge(now, slot, &mut state.reservation);
             self.window.admit(now);
+            self.last_sent = Some(now);
             if state.retries > 0 {
                 self.congestion.transient_mut().on_retry_sent(now);
             }

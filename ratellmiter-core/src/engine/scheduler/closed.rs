@@ -88,8 +88,16 @@ impl<W> Scheduler<W> {
         reservation: &Reservation,
     ) -> Option<Duration> {
         let as_probe = call.can_fail || closed.waits(self.last_advanced, &self.limits);
-        let due = closed.due(as_probe)?.max(self.meter.due()).max(self.window.due());
+        let due = closed.due(as_probe)?.max(self.paced_until()).max(self.window.due());
         Some(due.max(self.budgets.due(reservation)).max(self.unblocked_at))
+    }
+
+    /// Returns when the rate allows the next call while the limiter is closed. Leased slots follow an adapted rate, but a closed fleet
+    /// leases none.
+    pub(super) fn paced_until(&self) -> Duration {
+        let interval = self.congestion.lease().and_then(Lease::interval);
+        let paced = self.last_sent.zip(interval).map(|(sent, interval)| sent.saturating_add(interval));
+        self.meter.due().max(paced.unwrap_or_default())
     }
 
     /// Returns `true` if the limiter is closed and rejects a call that is requested now: it can fail, and is no probe.

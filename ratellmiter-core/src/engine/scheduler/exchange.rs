@@ -141,7 +141,8 @@ impl<W> Scheduler<W> {
             classes: self.classes(now),
             capacity: BTreeMap::from([(IN_FLIGHT, in_flight)]),
             opened: self.closing.opened(),
-            closed: self.closing.report(now, wants_probe),
+            paced: self.closing.opened().map(|_| micros(self.paced_until().saturating_sub(now))),
+            closed: self.closing.report(now, wants_probe, self.paced_until()),
             accepted: self.closing.take_accepted(now),
             ..report
         };

@@ -58,6 +58,8 @@ pub(crate) struct Scheduler<W> {
     rejects_queued: bool,
     /// Time of the last [`advance_to`](Self::advance_to).
     last_advanced: Duration,
+    /// Time at which the last call was sent, or `None` before the first.
+    last_sent: Option<Duration>,
     /// The fleet, if the limiter is shared.
     fleet: Option<FleetStatus>,
     /// While the fleet is disconnected: the configured limits, and the fraction of them in force.
@@ -92,6 +94,7 @@ impl<W> Scheduler<W> {
             closing: Closing::default(),
             rejects_queued: false,
             last_advanced: Duration::ZERO,
+            last_sent: None,
             fleet: None,
             reduced: None,
             has_probe: false,

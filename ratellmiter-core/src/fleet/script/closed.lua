@@ -18,6 +18,8 @@ function Closed.apply(s)
     local closed, news = doc.closed, report.closed
     if closed and (closed.generation == report.opened or closed.opens_at and closed.opens_at <= now) then
         doc.closed, closed = nil, nil
+        -- The calls that were sent meanwhile have used no slots.
+        if (report.paced or 0) > 0 then doc.next_slot = math.max(doc.next_slot, now + report.paced + s.tolerance()) end
         Pause.reopen(doc.pause, now)
     end
     if not news then return end

@@ -28,6 +28,7 @@ end
 function Pause.reopen(pause, now)
     pause.phase, pause.ends_at, pause.canary, pause.cause, pause.suspect = 'paused', now, nil, 'limit', nil
     pause.next_pause, pause.is_first = C.FIRST_PAUSE, true
+    pause.first, pause.before, pause.concerns_rate, pause.wrong_hints, pause.started_at = nil, nil, false, 0, 0
 end
 
 -- Ends the pause. If a single call was responsible for it, the limits are as before, and the ramp is not lower.
@@ -173,8 +174,11 @@ end
 function Pause.on_refusal(s, refusal)
     local pause = s.doc.pause
     pause.slowest_refusal = math.max(pause.slowest_refusal, refusal.after)
-    Throughput.remove(s.doc.throughput, s.now - refusal.after)
-    pause.series.accepted = math.max(pause.series.accepted - 1, 0)
+    -- A refusal of an unknown call is not one of a call that was counted.
+    if refusal.call or refusal.is_alone then
+        Throughput.remove(s.doc.throughput, s.now - refusal.after)
+        pause.series.accepted = math.max(pause.series.accepted - 1, 0)
+    end
     if refusal.is_alone then return end
     local is_canary = refusal.is_canary and pause.phase == 'canary' and pause.canary.id == s.id
     local is_first = pause.phase == 'flowing' and (not refusal.episode or refusal.episode == pause.episode)

@@ -5,7 +5,13 @@
 use std::time::Duration;
 
 use super::{Closing, UNFAILING_INTERVAL};
-use crate::engine::lease::exchange::{ClosedGrant, ClosedMessage, LeaseGrant, duration, micros, whole};
+use crate::{
+    engine::lease::exchange::{ClosedGrant, ClosedMessage, LeaseGrant, duration, micros, whole},
+    log::row::ClosedReason,
+};
+
+/// Ends that differ by less are the same, as in the script of the fleet.
+const SAME_END: Duration = Duration::from_secs(1);
 
 /// Change of the closed state by a grant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,8 +40,8 @@ impl Closing {
     }
 
     /// Returns the closed state for the next report, or `None` while the limiter is open. `wants`: a call could be sent soon. Returns
-    /// the permission to send calls if another process wants it more.
-    pub(crate) fn report(&mut self, now: Duration, wants: bool) -> Option<ClosedMessage> {
+    /// the permission to send calls if another process wants it more. The rate allows the next call at `paced_until`.
+    pub(crate) fn report(&mut self, now: Duration, wants: bool, paced_until: Duration) -> Option<ClosedMessage> {
         let closed = self.closed.as_mut()?;
         let shared = &mut self.shared;
         let releases = shared.is_owner && shared.is_wanted && closed.sent.is_none() && (!wants || shared.has_sent);
@@ -50,8 +56,8 @@ impl Closing {
             probes: closed.sent.is_some(),
             wants,
             releases,
-            next_probe: micros(closed.next_probe.saturating_sub(now)),
-            next_unfailing: micros(closed.next_unfailing.saturating_sub(now)),
+            next_probe: micros(closed.next_probe.max(paced_until).saturating_sub(now)),
+            next_unfailing: micros(closed.next_unfailing.max(paced_until).saturating_sub(now)),
         })
     }
 
@@ -93,8 +99,12 @@ impl Closing {
         let was_closed = self.closed.is_some();
         // A change since the report is newer than the grant.
         if !was_closed || self.shared.generation != Some(generation) && !self.shared.has_news {
-            self.close(now, fleet.reason, fleet.opens_in.map(|left| now + duration(left)));
-            self.shared.has_news = false;
+            let opens_at = fleet.opens_in.map(|left| now + duration(left));
+            // The end that this process has reported does not start the time until the next probe again.
+            if !self.closed.is_some_and(|closed| closed.is_same(fleet.reason, opens_at)) {
+                self.close(now, fleet.reason, opens_at);
+                self.shared.has_news = false;
+            }
         }
         self.shared.generation = Some(generation);
         self.shared.is_wanted = fleet.is_wanted;
@@ -120,6 +130,12 @@ impl Closing {
 }
 
 impl super::Closed {
+    /// Returns `true` if the reason and the end are the same as `reason` and `opens_at`, apart from the time of a message.
+    fn is_same(&self, reason: ClosedReason, opens_at: Option<Duration>) -> bool {
+        let is_near = |(one, other): (Duration, Duration)| one.abs_diff(other) <= SAME_END;
+        self.reason == reason && self.opens_at.zip(opens_at).map_or(self.opens_at == opens_at, is_near)
+    }
+
     /// Returns `true` if a call could be sent within a second, apart from calls of other processes.
     pub(crate) fn is_near(&self, now: Duration, as_probe: bool) -> bool {
         let due = if as_probe { self.next_probe } else { self.next_unfailing };

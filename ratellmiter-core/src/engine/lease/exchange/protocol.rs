@@ -60,6 +60,9 @@ pub(crate) struct LeaseRequest {
     /// Generation of the last closed state that has ended in this process.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) opened: Option<u64>,
+    /// Time until the rate allows the next call of a process that was closed, since its calls meanwhile have used no slots.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) paced: Option<u64>,
     /// Time since the last accepted call, if there is one since the last report.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) accepted: Option<u64>,

@@ -160,6 +160,15 @@ fn reports_are_due_by_period_keepalive_or_lack_of_slots() {
 }
 
 #[test]
+fn canary_in_flight_is_reported_when_it_counts_as_accepted() {
+    let canary = LeaseGrant { is_canary: true, episode: 1, paused: Some(1e5), ..grant(&[[0, 0, 1]]) };
+    let mut lease = lease(&canary);
+    assert!(lease.use_slot(Duration::ZERO, 5));
+    assert_eq!(lease.asks_at(1, false), millis(100));
+    assert_eq!(lease.asks_at(0, false), PERIOD, "no call is queued");
+}
+
+#[test]
 fn saved_ceilings_are_in_the_first_report() {
     let mut lease = Lease::new(ByLimit::from([("requests".to_owned(), 120.5)]), None);
     let reported = lease.report(Duration::ZERO, 0).ceilings;
