@@ -10,8 +10,9 @@ use crate::{
         stats::Gauges,
     },
     judge::LimitKind,
-    limits::on_exhausted::OnExhausted,
 };
+
+mod closed;
 
 /// A step of a test case.
 #[derive(Debug, Clone, Copy)]
@@ -296,37 +297,5 @@ proptest! {
         actions in vec(action_with_failures(), 1..14),
     ) {
         compare(calls_per_minute(rate).no_ramp(), millis(call_time), &actions, seconds(20)).map_err(TestCaseError::fail)?;
-    }
-}
-
-/// Returns the times of the calls around a spent quota, with calls that wait for it or `can_fail`.
-fn calls_around_a_spent_quota(mut fleet: Fleet, spent: Spent, can_fail: bool) -> (Vec<Duration>, usize) {
-    fleet.spent = Some(spent);
-    // No call is requested at the end of the quota, of which a fleet knows up to a round trip.
-    fleet.run(millis(137));
-    while fleet.now < seconds(1000) {
-        fleet.run(fleet.now + millis(500));
-        fleet.start_caller(0, Caller { can_fail, ..Caller::PLAIN });
-        fleet.advance(0);
-    }
-    (fleet.tickets.iter().map(|ticket| ticket.at).collect(), fleet.rejected.len())
-}
-
-#[test]
-fn fleet_of_one_closes_and_opens_like_an_unshared_limiter() {
-    let wait = calls_per_minute(300).no_ramp().on_exhausted(OnExhausted::Wait);
-    for (limits, can_fail) in
-        [(wait, true), (calls_per_minute(300).no_ramp(), true), (calls_per_minute(300).no_ramp(), false)]
-    {
-        for (until, is_end_known) in [(100, true), (800, true), (100, false), (250, false)] {
-            let spent = Spent { from: seconds(10), until: seconds(until), is_end_known };
-            let (alone, rejected) = calls_around_a_spent_quota(Fleet::alone(limits), spent, can_fail);
-            let (shared, rejected_shared) = calls_around_a_spent_quota(Fleet::new(limits, 1), spent, can_fail);
-            let case = format!("{spent:?}, can fail: {can_fail}, {:?}", limits.on_exhausted);
-            let differs = alone.iter().zip(&shared).find(|(one, other)| one.abs_diff(**other) > millis(50));
-            assert_eq!(differs, None, "{case}");
-            assert!(alone.len().abs_diff(shared.len()) <= 1, "{} {} {case}", alone.len(), shared.len());
-            assert!(rejected.abs_diff(rejected_shared) <= 1, "{rejected} {rejected_shared} {case}");
-        }
     }
 }

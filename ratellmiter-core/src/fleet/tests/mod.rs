@@ -5,22 +5,23 @@
 
 use std::{collections::BTreeMap, num::NonZeroU32, time::Duration};
 
+use answers::{Ended, Outage};
 use server::Server;
 
 use crate::{
     engine::{
         call_id::{CallId, Grant},
-        call_state::{CallEnd, Request},
+        call_state::Request,
         lease::exchange::{LeaseGrant, LeaseRequest},
         scheduler::Scheduler,
     },
     fleet::connection::{Intent, Message, Reply},
     judge::Verdict,
     limits::{Limits, cost::TokenEstimate, on_disconnect::OnDisconnect, request::Priority},
-    providers::usage::Usage,
 };
 
 mod adapting;
+mod answers;
 mod churn;
 mod closed;
 mod equality;
@@ -51,6 +52,9 @@ struct Caller {
     verdict: Verdict,
     /// A closed limiter rejects its calls.
     can_fail: bool,
+    /// Number of attempts of the next call that are left, after which its refusal ends it. `None` if it is queued again after each refusal, as
+    /// by a user of tickets.
+    attempts: Option<u32>,
 }
 
 impl Caller {
@@ -61,6 +65,7 @@ impl Caller {
         refusals: 0,
         verdict: Verdict::RATE_LIMITED,
         can_fail: false,
+        attempts: None,
     };
 }
 
@@ -102,15 +107,20 @@ struct Fleet {
     /// Latency of the server's replies.
     lag: Duration,
     tickets: Vec<Ticket>,
+    /// The tickets of calls that were sent while the limiter was closed.
+    probes: Vec<Ticket>,
     /// Times of refusals that concern all calls, with the number of tickets before.
     refusals: Vec<(Duration, usize)>,
     /// Jitter of all reports, from 0 to 1.
     jitter: f64,
     spent: Option<Spent>,
+    outages: Vec<Outage>,
     /// Times and processes of the calls that the server has refused since the quota was spent.
     exhausted: Vec<(Duration, usize)>,
     /// Times and processes of the calls that a closed limiter has rejected.
     rejected: Vec<(Duration, usize)>,
+    /// The calls that have ended without a response, except those that the quota has ended.
+    ended: Vec<Ended>,
 }
 
 impl Process {
@@ -157,11 +167,14 @@ impl Fleet {
             call_time: millis(200),
             lag: millis(1),
             tickets: Vec::new(),
+            probes: Vec::new(),
             refusals: Vec::new(),
             jitter: 0.0,
             spent: None,
+            outages: Vec::new(),
             exhausted: Vec::new(),
             rejected: Vec::new(),
+            ended: Vec::new(),
         }
     }
 
@@ -228,9 +241,10 @@ impl Fleet {
             can_fail: caller.can_fail,
             ..Request::PLAIN
         };
-        if self.processes[process].scheduler.enqueue(self.now, &request, caller).is_err() {
+        if let Err(rejected) = self.processes[process].scheduler.enqueue(self.now, &request, caller) {
             assert!(caller.can_fail, "there is no wait limit");
             self.rejected.push((self.now, process));
+            self.ended.push(Ended::rejected(self.now, &caller, &rejected));
         }
     }
 
@@ -278,30 +292,7 @@ impl Fleet {
         if let Some((_, grant)) = process.pending_grant.take_if(|(at, _)| *at <= now) {
             process.scheduler.renew(now, &grant);
         } else if process.in_flight.keys().next().is_some_and(|(at, _)| *at <= now) {
-            let (_, (grant, caller)) = process.in_flight.pop_first().unwrap();
-            if let Some(spent) = self.spent.filter(|spent| (spent.from..spent.until).contains(&(now - self.call_time)))
-            {
-                let opens_at = Some(spent.until).filter(|_| spent.is_end_known);
-                process.scheduler.exhaust(now, grant, opens_at, caller);
-                self.exhausted.push((now, number));
-                return self.advance(number);
-            }
-            if caller.refusals > 0 {
-                let retry = Caller { refusals: caller.refusals - 1, ..caller };
-                if let Verdict::Transient { retry_after } = caller.verdict {
-                    process.scheduler.retry_transient(now, grant, CallEnd::Failed, retry_after, 2, retry);
-                    return self.advance(number);
-                }
-                let position = process.scheduler.requeue(now, grant, &caller.verdict, retry);
-                if position.is_refused() {
-                    self.refusals.push((now, self.tickets.len()));
-                }
-                return self.advance(number);
-            }
-            assert!(process.scheduler.finish(now, grant, CallEnd::Succeeded, Some(Usage::new(caller.tokens, 0))));
-            if caller.calls > 1 {
-                self.start_caller(number, Caller { calls: caller.calls - 1, ..caller });
-            }
+            self.end_call(number);
         } else if process.report_at().is_some_and(|at| at <= now) {
             let report = process.scheduler.report(now).unwrap();
             let reply = self.send(number, Intent::Shares, report);
@@ -311,16 +302,29 @@ impl Fleet {
         self.advance(number);
     }
 
-    /// Sends the calls of a process that are due.
+    /// Sends the calls of a process that are due, as the driver of a limiter does.
     fn advance(&mut self, number: usize) {
         let (now, call_end) = (self.now, self.now + self.call_time);
-        let Process { scheduler, in_flight, .. } = &mut self.processes[number];
-        let issued = |grant: Grant, caller: Caller| {
-            self.tickets.push(Ticket { at: now, process: number, tokens: caller.tokens });
-            in_flight.insert((call_end, grant.id), (grant, caller));
-        };
-        scheduler.expire(now, |_, _, _| self.rejected.push((now, number)));
-        assert!(!scheduler.advance(now, issued), "no probe is set");
+        loop {
+            let Process { scheduler, in_flight, .. } = &mut self.processes[number];
+            scheduler.advance_to(now);
+            let is_closed = scheduler.closed().is_some();
+            let issued = |grant: Grant, caller: Caller| {
+                let ticket = Ticket { at: now, process: number, tokens: caller.tokens };
+                self.tickets.push(ticket);
+                self.probes.extend(is_closed.then_some(ticket));
+                in_flight.insert((call_end, grant.id), (grant, caller));
+            };
+            assert!(!scheduler.advance(now, issued), "no probe is set");
+            let before = self.rejected.len();
+            scheduler.expire(now, |_, rejected, caller| {
+                self.rejected.push((now, number));
+                self.ended.push(Ended::rejected(now, &caller, &rejected));
+            });
+            if self.rejected.len() == before {
+                break;
+            }
+        }
     }
 
     /// Sends a report of a process and applies the grant at once.
