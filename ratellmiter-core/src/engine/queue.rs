@@ -38,6 +38,9 @@ pub(super) struct Queue<W> {
 }
 
 impl QueuePosition {
+    /// The first possible position of a call that was never refused.
+    const NEVER_REFUSED: Self = Self { rank: 1, id: 0 };
+
     /// Returns the position of a call that is requested now.
     pub(super) fn new(now: Duration, priority: Priority, id: CallId) -> Self {
         Self { rank: nanos(now + priority.handicap()) + 1, id }
@@ -137,8 +140,11 @@ impl<W> Queue<W> {
         self.calls.get_mut(&position).or_else(|| self.apart.get_mut(&position).map(|(_, queued)| queued))
     }
 
-    pub(super) fn first_key_value(&self) -> Option<(&QueuePosition, &Queued<W>)> {
-        self.calls.first_key_value()
+    /// Returns the call that is sent next: the first one, or, if `skips_refused`, the first one that was never refused.
+    pub(super) fn next(&self, skips_refused: bool) -> Option<(QueuePosition, &Queued<W>)> {
+        let never_refused = || self.calls.range(QueuePosition::NEVER_REFUSED..).next();
+        let next = skips_refused.then(never_refused).flatten().or_else(|| self.calls.first_key_value());
+        next.map(|(position, queued)| (*position, queued))
     }
 
     pub(super) fn last(&self) -> Option<QueuePosition> {

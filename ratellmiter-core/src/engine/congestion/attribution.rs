@@ -5,6 +5,12 @@
 //! sent after that, was accepted. Once responsible calls are more frequent than refused calls that were accepted later, a first
 //! refusal is attributed to the call as well. Neither applies to more refusals in a row than single calls explain: then the
 //! refusals are attributed to a limit.
+//!
+//! Refused calls are queued before all others, and a further refusal of such a call is weak evidence: a limit refuses it as well. In doubt,
+//! a call that was never refused is therefore sent between them.
+
+#[cfg(feature = "redis")]
+mod exchange;
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -29,16 +35,24 @@ const ASSUMED_ACCEPTED: f64 = 2.0;
 const MIN_PROBABILITY: f64 = 0.01;
 /// Maximum number of refusals in a row that are attributed to single calls.
 const MAX_IN_A_ROW: usize = 8;
+/// Number of refused canaries in a pause after which every second call is one that was never refused.
+const MIN_DOUBTFUL_CANARIES: u32 = 2;
+/// Number of calls that are responsible if they are refused again, one after the other, and no refused call is accepted.
+const MIN_REPEATED: f64 = 2.0;
 /// Maximum number of calls whose responsibility is pending, or confirmed and not yet recorded with the call.
-const MAX_PENDING: usize = 64;
+const MAX_PENDING: usize = 1024;
 
 /// The results of calls since the first refused call had one. Older results count less.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Results {
     accepted: f64,
     /// Refused calls that were accepted later.
     recovered: f64,
     responsible: f64,
+    /// Refused calls of which neither is known yet.
+    unresolved: f64,
+    /// Calls in [`Attribution::repeated`].
+    repeated: f64,
 }
 
 #[derive(Debug, Default)]
@@ -55,11 +69,21 @@ pub(crate) struct Attribution {
     /// Calls that are responsible for such refusals, since a call that was sent later was accepted.
     confirmed: Vec<CallId>,
     results: Results,
+    /// The results in the other processes of a fleet.
+    others: Results,
+    /// Calls that were refused again after others were accepted, one after the other, and the times of these refusals. Empty once a
+    /// refused call is accepted.
+    repeated: Vec<(CallId, Duration)>,
+    /// The call sent last was refused before.
+    is_last_sent_again: bool,
+    /// Number of canaries refused since the refusal that started the last pause.
+    refused_canaries: u32,
 }
 
 impl Attribution {
-    /// Records that a call is sent.
-    pub(crate) fn on_sent(&mut self, now: Duration) {
+    /// Records that a call with these refusals is sent.
+    pub(crate) fn on_sent(&mut self, now: Duration, refusals: &RefusalHistory) {
+        self.is_last_sent_again = refusals.last.is_some();
         if now >= self.watched_until {
             return;
         }
@@ -76,7 +100,9 @@ impl Attribution {
     pub(crate) fn on_accepted(&mut self, grant: &Grant, refusals: &RefusalHistory) {
         self.set_accepted(grant.at);
         if refusals.last.is_some() {
-            self.results.recovered += 1.0;
+            self.results.on_recovered();
+            self.repeated.clear();
+            self.results.repeated = 0.0;
         } else if self.results.responsible + self.results.recovered > 0.0 {
             self.results.on_accepted();
         }
@@ -86,7 +112,7 @@ impl Attribution {
     pub(crate) fn on_responsible(&mut self, refusals: &mut RefusalHistory) {
         if !refusals.is_responsible {
             refusals.is_responsible = true;
-            self.results.responsible += 1.0;
+            self.results.on_responsible();
         }
     }
 
@@ -117,10 +143,18 @@ impl Attribution {
         if refusals.is_responsible {
             return true;
         }
+        if refusals.last.is_none() {
+            self.results.unresolved += 1.0;
+        }
         let is_repeated = refusals.last.zip(self.accepted_sent).is_some_and(|(last, sent)| sent > last);
+        if is_repeated {
+            self.on_repeated(now, grant);
+        }
         let is_after_accepted = self.accepted_sent.is_none_or(|sent| grant.at > sent);
         let is_counted = self.refused_in_a_row.iter().any(|(_, id)| *id == grant.id);
-        if is_after_accepted && !is_counted && self.refused_in_a_row.len() <= MAX_IN_A_ROW {
+        // Once single calls are expected to be refused, it is no evidence of a limit that one of them is refused again.
+        let is_evidence = !is_repeated || self.max_in_a_row() == 0;
+        if is_after_accepted && !is_counted && is_evidence && self.refused_in_a_row.len() <= MAX_IN_A_ROW {
             self.refused_in_a_row.push((grant.at, grant.id));
         }
         let max_in_a_row = match self.max_in_a_row() {
@@ -131,49 +165,108 @@ impl Attribution {
         let is_alone = self.refused_in_a_row.len().max(1) <= max_in_a_row;
         if !is_alone {
             self.pending.clear();
-        } else if is_repeated && self.pending.len() < MAX_PENDING {
+        } else if is_repeated && self.pending.len() < MAX_PENDING && !self.pending.iter().any(|(_, id)| *id == grant.id)
+        {
             self.pending.push((grant.at, grant.id));
         }
         is_alone
     }
 
+    /// Records whether the refusal of a call that concerns all calls was that of a canary.
+    pub(crate) fn on_pause(&mut self, is_canary: bool) {
+        self.refused_canaries = if is_canary { self.refused_canaries.saturating_add(1) } else { 0 };
+    }
+
+    /// Returns `true` if a call that was never refused is to be sent next, although refused calls are queued before it: its result
+    /// decides whether a limit or the refused calls are responsible.
+    pub(crate) fn skips_refused(&self, is_paused: bool) -> bool {
+        let is_expected = self.max_in_a_row() > 0;
+        let is_in_doubt = is_expected || self.refused_canaries >= MIN_DOUBTFUL_CANARIES;
+        !self.pending.is_empty() || is_expected && is_paused || is_in_doubt && self.is_last_sent_again
+    }
+
     /// Returns the number of first refusals in a row that are attributed to single calls.
+    #[allow(clippy::cast_precision_loss)] // A small number.
     pub(crate) fn max_in_a_row(&self) -> usize {
-        self.results.max_in_a_row()
+        self.results.with(&self.others).max_in_a_row(self.refused_in_a_row.len() as f64)
     }
 
     fn set_accepted(&mut self, sent: Duration) {
         if self.accepted_sent.is_none_or(|before| before < sent) {
             self.accepted_sent = Some(sent);
             self.refused_in_a_row.retain(|(other, _)| *other > sent);
-            for (_, call) in self.pending.extract_if(.., |(refused, _)| *refused < sent) {
-                self.results.responsible += 1.0;
-                if self.confirmed.len() < MAX_PENDING {
-                    self.confirmed.push(call);
-                }
+            let confirmed: Vec<_> = self.pending.extract_if(.., |(refused, _)| *refused < sent).collect();
+            confirmed.into_iter().for_each(|(_, call)| self.confirm(call));
+        }
+    }
+
+    /// Records that a call was refused again after others were accepted.
+    fn on_repeated(&mut self, now: Duration, grant: &Grant) {
+        let is_later = self.repeated.last().is_none_or(|(id, refused)| *id != grant.id && grant.at > *refused);
+        if is_later {
+            self.repeated.push((grant.id, now));
+            self.results.repeated += 1.0;
+        }
+        if self.results.repeated + self.others.repeated >= MIN_REPEATED {
+            self.results.repeated = 0.0;
+            std::mem::take(&mut self.repeated).into_iter().for_each(|(call, _)| self.confirm(call));
+        }
+    }
+
+    /// Records that a call is responsible, which is recorded with the call when it is refused next.
+    fn confirm(&mut self, call: CallId) {
+        if !self.confirmed.contains(&call) {
+            self.results.on_responsible();
+            if self.confirmed.len() < MAX_PENDING {
+                self.confirmed.push(call);
             }
         }
     }
 }
 
 impl Results {
+    /// Returns the sums of these results and others.
+    fn with(&self, others: &Self) -> Self {
+        Self {
+            accepted: self.accepted + others.accepted,
+            recovered: self.recovered + others.recovered,
+            responsible: self.responsible + others.responsible,
+            unresolved: self.unresolved + others.unresolved,
+            repeated: self.repeated + others.repeated,
+        }
+    }
+
     fn on_accepted(&mut self) {
         self.accepted += 1.0;
         if self.accepted >= HALF_LIFE_CALLS {
-            for count in [&mut self.accepted, &mut self.recovered, &mut self.responsible] {
+            for count in [&mut self.accepted, &mut self.recovered, &mut self.responsible, &mut self.unresolved] {
                 *count = if *count < 2.0 * MIN_COUNT { 0.0 } else { *count / 2.0 };
             }
         }
     }
 
-    /// Returns the number of refusals in a row that single calls explain, whether or not they were refused before.
+    /// Returns the number of refusals in a row that single calls explain, whether or not they were refused before. The latest
+    /// `in_a_row` refusals are no evidence of their own cause.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // A small number.
-    fn max_in_a_row(&self) -> usize {
+    fn max_in_a_row(&self, in_a_row: f64) -> usize {
         if self.responsible <= self.recovered {
             return 0;
         }
-        let results = self.accepted + self.recovered + self.responsible + ASSUMED_ACCEPTED;
-        ((MIN_PROBABILITY.ln() / (self.responsible / results).ln()) as usize).clamp(1, MAX_IN_A_ROW)
+        let share = self.responsible / (self.responsible + self.recovered);
+        let unresolved = (self.unresolved - in_a_row).max(0.0);
+        let responsible = self.responsible + share * unresolved;
+        let results = self.accepted + self.recovered + self.responsible + unresolved + ASSUMED_ACCEPTED;
+        ((MIN_PROBABILITY.ln() / (responsible / results).ln()) as usize).clamp(1, MAX_IN_A_ROW)
+    }
+
+    fn on_recovered(&mut self) {
+        self.recovered += 1.0;
+        self.unresolved = (self.unresolved - 1.0).max(0.0);
+    }
+
+    fn on_responsible(&mut self) {
+        self.responsible += 1.0;
+        self.unresolved = (self.unresolved - 1.0).max(0.0);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Switching between the local control and a lease.
 
 use super::{CongestionControl, REQUESTS};
-use crate::engine::lease::{IN_FLIGHT, Lease};
+use crate::engine::lease::{IN_FLIGHT, Lease, exchange::LeaseGrant};
 
 impl CongestionControl {
     /// Switches to leased control. The first lease is empty. `part` is the fraction of the limits that this process used alone,
@@ -21,10 +21,21 @@ impl CongestionControl {
         self.lease = Some(Box::new(lease));
     }
 
+    /// Returns the results of this process by which refusals are attributed, or `None` before the first refusal.
+    pub(crate) fn results(&self) -> Option<[f64; 5]> {
+        self.attribution.report()
+    }
+
+    /// Applies the results of the other processes.
+    pub(crate) fn apply_results(&mut self, grant: &LeaseGrant) {
+        self.attribution.apply(grant.results, grant.refused_canaries);
+    }
+
     /// Switches to local control and returns the lease, which the local control takes over. `None` if there was no lease.
     pub(crate) fn unshare(&mut self) -> Option<Box<Lease>> {
         let lease = self.lease.take()?;
         self.epoch.clone_from(&lease.exchange.epoch);
+        self.attribution.leave_fleet();
         Some(lease)
     }
 }

@@ -133,8 +133,8 @@ impl CongestionControl {
     }
 
     /// Admits a call that is sent now, and was scheduled for `slot`.
-    pub(crate) fn admit(&mut self, now: Duration, slot: Duration, id: CallId) -> Passage {
-        self.attribution.on_sent(now);
+    pub(crate) fn admit(&mut self, now: Duration, slot: Duration, id: CallId, refusals: &RefusalHistory) -> Passage {
+        self.attribution.on_sent(now, refusals);
         match &mut self.lease {
             Some(lease) => Passage { episode: lease.terms.episode, is_canary: lease.use_slot(now, id) },
             None => self.local.admit(now, slot, id),
@@ -168,6 +168,11 @@ impl CongestionControl {
     /// before, and 0 otherwise. `None` if the server is overloaded: a refused canary shows that it still is.
     pub(crate) fn tests(&self, verdict: &Verdict) -> Option<usize> {
         (!matches!(verdict, Verdict::Overloaded { .. })).then(|| self.attribution.max_in_a_row())
+    }
+
+    /// Returns `true` if a call that was never refused is to be sent next, although refused calls are queued before it.
+    pub(crate) fn skips_refused(&self, now: Duration) -> bool {
+        self.attribution.skips_refused(!self.is_flowing(now))
     }
 
     /// Records that a call is responsible for its refusals.
@@ -209,6 +214,7 @@ impl CongestionControl {
         }
         if !is_alone {
             effect.concerns_all = true;
+            self.attribution.on_pause(is_canary);
             let tests = self.tests(verdict);
             effect.adapts = self.lease.is_none() && self.local.on_refusal(now, Some(grant), hint, tests);
         }

@@ -10,7 +10,7 @@ use crate::{
         call_state::CallState,
         congestion::{REQUESTS, closed::Closed},
         lease::{self, IN_FLIGHT, Lease},
-        queue::QueuePosition,
+        queue::{QueuePosition, Queued},
     },
     log::row::BudgetKind,
     providers::provider::TokenCharge,
@@ -32,7 +32,7 @@ impl<W> Scheduler<W> {
             }
             return false;
         }
-        while let Some((&position, queued)) = self.queue.first_key_value() {
+        while let Some((position, queued)) = self.next() {
             let waited = now.saturating_sub(queued.since);
             let mut state = self.calls.get(position.id);
             let reservation = self.budgets.reservation(state.cost);
@@ -71,8 +71,8 @@ impl<W> Scheduler<W> {
             return self.closed_deadline(closed, apart);
         }
         let due = self.congestion.canary_expires_at().filter(|_| self.queue.total() > 0).or_else(|| {
-            let (first, _) = self.queue.first_key_value()?;
-            let due = self.due(&self.reservation_of(*first))?;
+            let (next, _) = self.next()?;
+            let due = self.due(&self.reservation_of(next))?;
             // A rate that headers have lowered rises by itself.
             let rises = self.budgets.rises_at().into_iter().chain(self.server_limit.rises_at()).min();
             Some(rises.filter(|rises| *rises > self.last_advanced).map_or(due, |rises| due.min(rises)))
@@ -83,9 +83,9 @@ impl<W> Scheduler<W> {
 
     /// Returns when to call [`advance`](Self::advance) again while the limiter is closed.
     fn closed_deadline(&self, closed: &Closed, apart: Option<Duration>) -> Option<Duration> {
-        let due = self.queue.first_key_value().and_then(|(first, _)| {
-            self.due_while_closed(closed, &self.calls.get(first.id), &self.reservation_of(*first))
-        });
+        let due = self
+            .next()
+            .and_then(|(next, _)| self.due_while_closed(closed, &self.calls.get(next.id), &self.reservation_of(next)));
         let is_waiting = self.queue.total() > 0;
         let waits_until = closed.waits_until(&self.limits).filter(|until| *until > self.last_advanced);
         let changes = self.closing.opens_at().into_iter().chain(waits_until).filter(|_| is_waiting);
@@ -160,6 +160,11 @@ impl<W> Scheduler<W> {
         self.apply_limits(now);
     }
 
+    /// Returns the queued call that is sent next.
+    pub(super) fn next(&self) -> Option<(QueuePosition, &Queued<W>)> {
+        self.queue.next(self.closed().is_none() && self.congestion.skips_refused(self.last_advanced))
+    }
+
     /// Returns when a call with this reservation may be sent if it is first in the queue, or `None` if not before another event.
     pub(super) fn due(&self, reservation: &Reservation) -> Option<Duration> {
         if self.budgets.first_exhausted(reservation).is_some() {
@@ -193,7 +198,7 @@ impl<W> Scheduler<W> {
                 // A call that is no probe any more is rejected.
                 self.rejects_queued = true;
             } else {
-                passage = self.congestion.admit(now, slot, id);
+                passage = self.congestion.admit(now, slot, id, &state.refusals);
             }
             self.meter.admit(slot, 1);
             self.budgets.charge(now, slot, &mut state.reservation);

@@ -110,7 +110,7 @@ impl<W> Scheduler<W> {
     /// Grants the first queued call if it is due while the limiter is closed. Returns the grant with the payload.
     pub(super) fn advance_closed(&mut self, now: Duration) -> Option<(Grant, W)> {
         let closed = self.closed()?;
-        let (&position, queued) = self.queue.first_key_value()?;
+        let (position, queued) = self.next()?;
         let waited = now.saturating_sub(queued.since);
         let mut state = self.calls.get(position.id);
         let reservation = self.budgets.reservation(state.cost);

@@ -137,13 +137,14 @@ impl<W> Scheduler<W> {
             adapts: self.limits.adaptive,
             served: Some(served).filter(|served| *served < configured.get().into()),
             call_time: micros(self.mean_latency),
-            wait: self.queue.first_key_value().map_or(0, |(first, _)| waited(*first, now)),
+            wait: self.next().map_or(0, |(next, _)| waited(next, now)),
             classes: self.classes(now),
             capacity: BTreeMap::from([(IN_FLIGHT, in_flight)]),
             opened: self.closing.opened(),
             paced: self.closing.opened().map(|_| micros(self.paced_until().saturating_sub(now))),
             closed: self.closing.report(now, wants_probe, self.paced_until()),
             accepted: self.closing.take_accepted(now),
+            results: self.congestion.results(),
             ..report
         };
         let first = self.positions().take(MAX_COSTED_CALLS);
@@ -174,6 +175,7 @@ impl<W> Scheduler<W> {
             return;
         }
         self.apply_closing(now, grant);
+        self.congestion.apply_results(grant);
         let Some(lease) = self.congestion.lease_mut() else { return };
         lease.renew(now, grant);
         self.fleet = Some(FleetStatus { processes: lease.terms.processes, is_disconnected: false });
@@ -198,9 +200,9 @@ impl<W> Scheduler<W> {
     /// Returns `true` if a call could be sent soon while the limiter is closed, if no other process sends one.
     fn wants_probe(&self, now: Duration) -> bool {
         let Some(closed) = self.closed() else { return false };
-        match self.queue.first_key_value() {
-            Some((first, _)) => {
-                let can_fail = self.calls.get(first.id).can_fail;
+        match self.next() {
+            Some((next, _)) => {
+                let can_fail = self.calls.get(next.id).can_fail;
                 closed.is_near(now, can_fail || closed.waits(now, &self.limits))
             }
             // Calls were rejected that could have been the probe.

@@ -15,9 +15,8 @@ impl<W> Scheduler<W> {
     /// Returns when the next report is due, if nothing else happens; `None` without a lease.
     pub(crate) fn asks_at(&self) -> Option<Duration> {
         let lease = self.congestion.lease()?;
-        let first = self.queue.first_key_value();
         let lacks_budget =
-            first.is_some_and(|(first, _)| self.budgets.first_exhausted(&self.reservation_of(*first)).is_some());
+            self.next().is_some_and(|(next, _)| self.budgets.first_exhausted(&self.reservation_of(next)).is_some());
         Some(lease.asks_at(self.queue.len() as u64, self.is_at_in_flight_limit() || lacks_budget))
     }
 

@@ -110,16 +110,16 @@ impl<W> Scheduler<W> {
         if self.budgets.is_empty() {
             return None;
         }
-        let (first, _) = self.queue.first_key_value()?;
+        let (next, _) = self.next()?;
         // Leased budgets are granted with slots. Without slots, the last grant names the limit.
         let has_slots = self.congestion.lease().is_none_or(|lease| lease.due().is_some());
-        if has_slots && let Some(kind) = self.budgets.first_exhausted(&self.reservation_of(*first)) {
+        if has_slots && let Some(kind) = self.budgets.first_exhausted(&self.reservation_of(next)) {
             return Some(kind);
         }
         if let Some(key) = self.congestion.lease().and_then(|lease| lease.terms.bottleneck.as_deref()) {
             return self.budgets.named(key);
         }
-        let (due, budget) = self.budgets.binding(&self.reservation_of(*first))?;
+        let (due, budget) = self.budgets.binding(&self.reservation_of(next))?;
         let others = self.meter.due().max(self.congestion.ramp_due()).max(self.window.due());
         (due > others).then_some(budget.kind)
     }

@@ -27,7 +27,7 @@ function Demand.update(s)
         seen = s.now, epoch = doc.zero, step = report.step, queued = report.queued, arriving = report.arriving, refused = report.refused,
         waiting = math.max(report.queued - report.held_slots, 0), queued_since = s.now - report.wait, classes = report.classes,
         in_flight = report.capacity[C.IN_FLIGHT].taken, call_time = report.call_time, lag = report.lag, served = report.served,
-        credit = credit + s.returned, is_unmet = before and before.is_unmet or false, newcomer = newcomer, capacity = {}, rates = {},
+        results = report.results, credit = credit + s.returned, is_unmet = before and before.is_unmet or false, newcomer = newcomer, capacity = {}, rates = {},
     }
     doc.members[s.id] = s.me
     s.count, s.refused, s.wanted = 0, 0, 0

@@ -1,7 +1,7 @@
 -- The document of a limiter: a packed field of the hash KEYS[1], which also contains the last reply to each process and its name.
 -- Times are in microseconds since `zero`, the server's clock when the document was created. Processes report durations only.
 
-Document.FORMAT = 4
+Document.FORMAT = 5
 local RETENTION_SECONDS = 90000 -- 25 hours.
 
 local function new(wall)

@@ -60,6 +60,18 @@ function Members.used_by_others(s, key)
     return sum
 end
 
+-- Returns the sums of the results of the other processes by which refusals are attributed, or nil if there are none.
+function Members.results_of_others(s)
+    local sums
+    for member in Members.others(s) do
+        for index, count in ipairs(member.results or {}) do
+            sums = sums or { 0, 0, 0, 0, 0 }
+            sums[index] = sums[index] + count
+        end
+    end
+    return sums
+end
+
 -- Returns the number of queued and expected calls, also of a process that is silent.
 function Members.wanted(member) return member.queued + member.arriving + (member.wanted_before or 0) end
 

@@ -3,7 +3,7 @@
 function Pause.new()
     return {
         phase = 'flowing', episode = 0, next_pause = C.FIRST_PAUSE, is_first = true, slowest_refusal = 0, series = { since = 0, episodes = 0, accepted = 0, resumed_at = 0 },
-        cause = 'open', tests_again_at = 0,
+        cause = 'open', tests_again_at = 0, refused_canaries = 0,
     }
 end
 
@@ -66,7 +66,7 @@ local function start_episode(s, call)
     for key, known in pairs(doc.adapted) do adapted[key] = known end
     local ramp = {}
     for key, value in pairs(doc.ramp) do ramp[key] = value end
-    pause.first, pause.cause, pause.suspect = call, 'open', nil
+    pause.first, pause.cause, pause.suspect, pause.is_tested, pause.refused_canaries = call, 'open', nil, false, 0
     pause.before = { at = s.now, adapted = adapted, ramp = ramp, ignored_at = pause.ignored_at }
     pause.started_at, pause.concerns_rate, pause.wrong_hints = s.now, false, 0
     local series = pause.series
@@ -77,11 +77,16 @@ local function start_episode(s, call)
 end
 
 -- Decides whether another call is sent as the canary at once: the refused canary `call` is the only call that was refused in this
--- episode, or tests are left.
+-- episode, or single calls were responsible for refusals before, or tests are left.
 local function suspects(s, call, tests)
     local pause = s.doc.pause
-    if tests and pause.cause == 'open' and call and pause.first == call and (tests > 0 or s.now >= pause.tests_again_at) then
-        pause.cause, pause.suspect, pause.tests_left = 'suspected', call, math.max(tests, 1)
+    local is_only_call = pause.cause == 'open' and call and pause.first == call
+    if tests == 0 and is_only_call and s.now >= pause.tests_again_at then
+        pause.cause, pause.suspect, pause.tests_left = 'suspected', call, 1
+        return true
+    end
+    if tests and tests > 0 and pause.cause ~= 'suspected' and call and not pause.is_tested then
+        pause.cause, pause.suspect, pause.tests_left, pause.is_tested = 'suspected', call, tests, true
         return true
     end
     if tests and pause.cause == 'suspected' and pause.suspect ~= call then
@@ -189,6 +194,7 @@ function Pause.on_refusal(s, refusal)
         s.doc.next_slot = math.max(s.doc.next_slot, s.now + s.tolerance())
         if not refusal.is_canary then adapt(s, refusal) end
     end
+    if is_canary then pause.refused_canaries = pause.refused_canaries + 1 end
     if is_canary and refusal.hint and refusal.hint <= C.MAX_HINT then pause.wrong_hints = (pause.wrong_hints or 0) + 1 end
     if is_canary and suspects(s, call, refusal.tests) then
         local hint = refusal.hint and refusal.hint <= C.MAX_HINT and refusal.hint or 0

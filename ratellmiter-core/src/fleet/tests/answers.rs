@@ -46,7 +46,7 @@ impl Fleet {
     /// Ends the call in flight that ends first.
     pub(super) fn end_call(&mut self, number: usize) {
         let now = self.now;
-        let sent = now - self.call_time;
+        let sent = now.saturating_sub(self.call_time);
         let process = &mut self.processes[number];
         let Some((_, (grant, caller))) = process.in_flight.pop_first() else { return };
         if let Some(spent) = self.spent.filter(|spent| (spent.from..spent.until).contains(&sent)) {

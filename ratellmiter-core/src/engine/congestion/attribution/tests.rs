@@ -75,8 +75,8 @@ fn responsible_call_is_refused_alone_and_hides_no_limit() {
 fn call_in_flight_for_longer_than_refusals_counts_as_accepted() {
     let (mut attribution, mut refusals) = (Attribution::default(), RefusalHistory::default());
     assert!(!refuse(&mut attribution, 1, 1, &mut refusals));
-    attribution.on_sent(at(2));
-    attribution.on_sent(at(3));
+    attribution.on_sent(at(2), &RefusalHistory::default());
+    attribution.on_sent(at(3), &RefusalHistory::default());
     assert!(refuse(&mut attribution, 1, 3, &mut refusals), "the call sent at 2 s was not refused within a second");
 }
 
@@ -97,4 +97,65 @@ fn frequent_responsible_calls_explain_first_refusals() {
         attribution.on_accepted(&grant(id, 300), &RefusalHistory { last: Some(at(250)), ..RefusalHistory::default() });
     }
     assert!(!refuse(&mut attribution, 500, 400, &mut RefusalHistory::default()));
+}
+
+#[test]
+fn two_calls_refused_again_in_turn_are_responsible() {
+    let (mut attribution, mut refusals) = (Attribution::default(), [RefusalHistory::default(); 3]);
+    (0..).zip(&mut refusals).for_each(|(id, refusals)| assert!(!refuse(&mut attribution, id, 1, refusals)));
+    accept(&mut attribution, 10, 2);
+    assert!(refuse(&mut attribution, 0, 3, &mut refusals[0]), "another may be refused next");
+    assert!(!refuse(&mut attribution, 11, 4, &mut RefusalHistory::default()), "two in a row");
+    assert_eq!(attribution.max_in_a_row(), 0);
+    refuse(&mut attribution, 1, 5, &mut refusals[1]);
+    assert!(attribution.max_in_a_row() > 0, "no refused call was accepted");
+    assert!(refuse(&mut attribution, 0, 6, &mut refusals[0]) && refusals[0].is_responsible);
+}
+
+#[test]
+fn accepted_retry_is_evidence_of_a_limit() {
+    let (mut attribution, mut refusals) = (Attribution::default(), [RefusalHistory::default(); 3]);
+    (0..).zip(&mut refusals).for_each(|(id, refusals)| assert!(!refuse(&mut attribution, id, 1, refusals)));
+    accept(&mut attribution, 10, 2);
+    refuse(&mut attribution, 0, 3, &mut refusals[0]);
+    attribution.on_accepted(&grant(2, 4), &refusals[2]);
+    refuse(&mut attribution, 1, 5, &mut refusals[1]);
+    assert!(!refuse(&mut attribution, 11, 6, &mut RefusalHistory::default()));
+    assert_eq!(attribution.max_in_a_row(), 0, "one of three refused calls was accepted");
+}
+
+#[test]
+fn refused_calls_without_a_second_result_count_as_the_others() {
+    let alone = |refused: u64| {
+        let mut attribution = Attribution::default();
+        attribution.on_responsible(&mut RefusalHistory::default());
+        (0..refused).for_each(|id| {
+            refuse(&mut attribution, 100 + id, 10 + 2 * id, &mut RefusalHistory::default());
+            accept(&mut attribution, 200 + id, 11 + 2 * id);
+        });
+        (300..320).filter(|id| refuse(&mut attribution, *id, 200, &mut RefusalHistory::default())).count()
+    };
+    assert_eq!([alone(0), alone(10)], [4, 6], "11 of 23 calls: seven in a row have a probability of 0.6 %");
+}
+
+#[test]
+fn call_never_refused_is_sent_next_in_doubt() {
+    let mut attribution = Attribution::default();
+    let refused = RefusalHistory { last: Some(at(1)), ..RefusalHistory::default() };
+    attribution.on_pause(false);
+    attribution.on_sent(at(2), &refused);
+    attribution.on_pause(true);
+    assert!(!attribution.skips_refused(true), "one canary was refused");
+    attribution.on_sent(at(3), &refused);
+    attribution.on_pause(true);
+    assert!(attribution.skips_refused(true), "two were");
+    attribution.on_sent(at(4), &RefusalHistory::default());
+    assert!(!attribution.skips_refused(true), "refused calls take turns with the others");
+    attribution.on_pause(false);
+    attribution.on_sent(at(5), &refused);
+    assert!(!attribution.skips_refused(true), "another pause");
+    attribution.on_responsible(&mut RefusalHistory::default());
+    assert!(attribution.skips_refused(true) && attribution.skips_refused(false), "single calls are refused");
+    attribution.on_sent(at(6), &RefusalHistory::default());
+    assert!(attribution.skips_refused(true) && !attribution.skips_refused(false));
 }

@@ -56,6 +56,8 @@ pub(super) struct Episode {
     pub(super) first: Option<CallId>,
     pub(super) started_at: Duration,
     pub(super) cause: Cause,
+    /// Other canaries were sent at once, since single calls were responsible for refusals before.
+    pub(super) is_tested: bool,
     /// The refusals concern the rate.
     pub(super) concerns_rate: bool,
     /// Number of canaries that were refused after the time of a hint.
@@ -81,14 +83,18 @@ impl LocalControl {
     }
 
     /// Decides whether another call is sent as the canary at once: the refused `canary` is the only call that was refused in this
-    /// episode, or tests are left.
+    /// episode, or single calls were responsible for refusals before, or tests are left.
     pub(super) fn suspect(&mut self, now: Duration, canary: CallId, tests: Option<usize>) -> bool {
-        match (&mut self.refusals.cause, tests) {
+        let refusals = &mut self.refusals;
+        match (&mut refusals.cause, tests) {
             (_, None) => {}
-            (Cause::Open, Some(tests))
-                if self.refusals.first == Some(canary) && (tests > 0 || now >= self.tests_again_at) =>
-            {
-                self.refusals.cause = Cause::Suspected { call: canary, tests_left: tests.max(1) };
+            (Cause::Open, Some(0)) if refusals.first == Some(canary) && now >= self.tests_again_at => {
+                refusals.cause = Cause::Suspected { call: canary, tests_left: 1 };
+                return true;
+            }
+            (Cause::Open | Cause::Limit, Some(tests @ 1..)) if !refusals.is_tested => {
+                refusals.is_tested = true;
+                refusals.cause = Cause::Suspected { call: canary, tests_left: tests };
                 return true;
             }
             (Cause::Suspected { call, tests_left }, _) if *call != canary => {

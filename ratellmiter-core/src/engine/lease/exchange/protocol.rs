@@ -66,6 +66,10 @@ pub(crate) struct LeaseRequest {
     /// Time since the last accepted call, if there is one since the last report.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) accepted: Option<u64>,
+    /// Results of this process by which refusals are attributed: calls accepted, accepted after a refusal, responsible for their
+    /// refusals, refused without another result, and refused again in turn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) results: Option<[f64; 5]>,
     /// Input and output tokens of a call without an estimate, as measured by this process.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) typical_cost: Option<[u64; 2]>,
@@ -209,6 +213,11 @@ pub(crate) struct LeaseGrant {
     pub(crate) is_canary: bool,
     /// A call of this process that was responsible for the last pause.
     pub(crate) responsible: Option<f64>,
+    /// Sums of the results of the other processes, see `LeaseRequest::results`.
+    pub(crate) results: Option<[f64; 5]>,
+    /// Number of canaries refused since the refusal that started the last pause.
+    #[serde(default)]
+    pub(crate) refused_canaries: u32,
     /// Rest of the fleet's pause.
     pub(crate) paused: Option<f64>,
     /// Closed state of the fleet.

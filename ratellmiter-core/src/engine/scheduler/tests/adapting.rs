@@ -74,7 +74,7 @@ fn adapted_rate_grows_only_while_backlogged() {
     let adapted = allowed(&scheduler);
     let mut left = Vec::new();
     // The queue is emptied.
-    while let Some((&position, _)) = scheduler.queue.first_key_value() {
+    while let Some((position, _)) = scheduler.queue.next(false) {
         left.push(scheduler.leave(seconds(13), position));
     }
     scheduler.advance_to(seconds(100));
