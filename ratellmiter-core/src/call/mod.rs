@@ -210,6 +210,7 @@ impl Call {
         let Some(ticket) = self.take_ticket() else {
             return ControlFlow::Break(out);
         };
+        let outcome = outcome.unless_refused_alone(&ticket);
         if outcome.may_be_retried() {
             return if self.retry(ticket, &outcome) { ControlFlow::Continue(out) } else { ControlFlow::Break(out) };
         }
@@ -259,6 +260,7 @@ impl Call {
         let mut holder = TicketHolder::default();
         let mut is_retried = false;
         if let Some(ticket) = self.take_ticket() {
+            outcome = outcome.unless_refused_alone(&ticket);
             if outcome.may_be_retried() {
                 is_retried = self.retry(ticket, &outcome);
             } else {
