@@ -1,3 +1,5 @@
+mod guide;
+
 use proptest::prelude::*;
 
 use super::*;
