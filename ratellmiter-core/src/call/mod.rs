@@ -295,6 +295,8 @@ impl Call {
             Verdict::QuotaExhausted { .. } => CallEnd::QuotaExhausted,
             // The transport failed before a response.
             Verdict::Transient { .. } if status.is_none() => CallEnd::Uncharged,
+            // A refusal that no wait helps: the server did not work on the request.
+            Verdict::Failed if status == Some(429) => CallEnd::Uncharged,
             _ if status.is_some_and(is_uncharged) => CallEnd::Uncharged,
             _ => CallEnd::Failed,
         };

@@ -110,6 +110,20 @@ async fn stream_of_a_call_above_the_budget_fails_at_once() {
     assert_eq!(limiter.snapshot().in_flight, 0);
 }
 
+#[tokio::test(start_paused = true)]
+async fn request_that_the_body_calls_too_large_is_not_charged() {
+    let server = Server::new(
+        r#"429 Too Many Requests: {"error":{"message":"Request too large for gpt-4o on tokens per min (TPM): Limit 30000, Requested 342389.","type":"tokens","code":"rate_limit_exceeded"}}"#,
+    );
+    for provider in [Provider::OpenAi, Provider::Generic] {
+        let limiter = limiter(provider, 30_000);
+        assert_eq!(send(&limiter, &server, 20_000, 4000).await, (1, 0));
+        let start = Instant::now();
+        limiter.acquire_tokens(20_000, 4000).await.finish();
+        assert_eq!(start.elapsed().as_secs(), 0, "{provider}: other calls are not delayed");
+    }
+}
+
 /// Other refusals of such calls, and calls of other providers, are retried.
 #[tokio::test(start_paused = true)]
 async fn other_refusals_are_retried() {
