@@ -210,6 +210,7 @@ impl Call {
         let Some(ticket) = self.take_ticket() else {
             return ControlFlow::Break(out);
         };
+        let outcome = outcome.unless_refused_alone(&ticket);
         if outcome.may_be_retried() {
             return if self.retry(ticket, &outcome) { ControlFlow::Continue(out) } else { ControlFlow::Break(out) };
         }
@@ -259,6 +260,7 @@ impl Call {
         let mut holder = TicketHolder::default();
         let mut is_retried = false;
         if let Some(ticket) = self.take_ticket() {
+            outcome = outcome.unless_refused_alone(&ticket);
             if outcome.may_be_retried() {
                 is_retried = self.retry(ticket, &outcome);
             } else {
@@ -293,6 +295,8 @@ impl Call {
             Verdict::QuotaExhausted { .. } => CallEnd::QuotaExhausted,
             // The transport failed before a response.
             Verdict::Transient { .. } if status.is_none() => CallEnd::Uncharged,
+            // A refusal that no wait helps: the server did not work on the request.
+            Verdict::Failed if status == Some(429) => CallEnd::Uncharged,
             _ if status.is_some_and(is_uncharged) => CallEnd::Uncharged,
             _ => CallEnd::Failed,
         };

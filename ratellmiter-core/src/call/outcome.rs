@@ -6,6 +6,7 @@ use crate::{
     call::{handover::TicketHandover, warnings::warn_unrecognised},
     engine::call_state::CallEnd,
     judge::{Classification, LimitReading, Verdict},
+    limiter::Ticket,
     providers::usage::Usage,
 };
 
@@ -24,6 +25,18 @@ impl AttemptOutcome {
     /// transiently.
     pub(super) fn may_be_retried(&self) -> bool {
         may_retry(self.verdict) || matches!(self.verdict, Verdict::QuotaExhausted { .. })
+    }
+
+    /// Returns the outcome as a failure of this call if no wait helps it: its maximum output does not fit into the whole budget.
+    pub(super) fn unless_refused_alone(mut self, ticket: &Ticket) -> Self {
+        if self.verdict.is_retryable() {
+            // The limit in the headers of the refusal counts.
+            ticket.read(&std::mem::take(&mut self.readings));
+            if ticket.is_refused_alone(&self.verdict) {
+                return Self { verdict: Verdict::Failed, end: CallEnd::Uncharged, ..self };
+            }
+        }
+        self
     }
 
     /// Adds the usage of an `earlier` part of the same attempt, and its header readings unless there are newer ones.

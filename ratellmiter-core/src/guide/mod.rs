@@ -10,6 +10,7 @@
 //! | [`configuration`] | `ratellmiter.toml`, environment variables, and their precedence |
 //! | [`refusals`] | when a call is refused: causes and reactions, error types, clients, observers, quotas |
 //! | [`tokens`] | token budgets, estimates, usage, providers, headers |
+//! | [`providers`] | accounting rules and error codes of each provider, with source and date |
 //! | [`streams`] | tickets of streamed responses |
 //! | [`waiting`] | bounds on waiting, rejections, priorities, cancellation |
 //! | [`adaptive_limits`] | limits that are wrong, move or are shared; the league of strategies |
@@ -40,6 +41,10 @@ pub mod refusals {}
 #[doc = include_str!("links.md")]
 #[doc = include_str!("tokens.md")]
 pub mod tokens {}
+
+#[doc = include_str!("links.md")]
+#[doc = include_str!("providers.md")]
+pub mod providers {}
 
 #[doc = include_str!("links.md")]
 #[doc = include_str!("streams.md")]

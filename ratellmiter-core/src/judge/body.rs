@@ -2,6 +2,7 @@
 
 mod error_place;
 mod hints;
+mod numbers;
 
 use serde_json::Value;
 
@@ -22,8 +23,8 @@ const MAX_ITEMS: usize = 16;
 pub(crate) struct Body {
     /// The status, which many providers send as a code.
     pub(crate) status: Option<u16>,
-    /// The type, code, status and reason of the error, and the codes in its details. The codes of `MiniMax` and Cloudflare
-    /// are numbers of small range, and have the name of their place before them: `base_resp.1002`, `errors.3040`.
+    /// The type, code, status and reason of the error, and the codes in its details. [Numbers](numbers) of small range have the
+    /// name of their place before them: `base_resp.1002`.
     pub(crate) codes: Vec<String>,
     /// The human-readable message.
     pub(crate) message: String,
@@ -72,7 +73,12 @@ impl Body {
                 body.add(&json, may_nest);
             }
             Some(Value::Array(errors)) => errors.iter().take(MAX_ITEMS).for_each(|error| body.add_listed(error)),
-            Some(error) => body.add(error, may_nest),
+            Some(error) => {
+                body.add(error, may_nest);
+                body.add_numbers(error, &json);
+                // OpenRouter's Responses.
+                body.add_code_of(json.get("error_type"));
+            }
         }
         body.is_error = is_error(&json);
         body.add_status(&json);
@@ -129,7 +135,7 @@ impl Body {
         let errors = error.get("errors").and_then(Value::as_array);
         errors.into_iter().flatten().take(MAX_ITEMS).for_each(|error| self.add_code_of(error.get("reason")));
         if let Some(metadata) = error.get("metadata") {
-            self.add_code_of(metadata.get("limit_source"));
+            ["limit_source", "reason", "error_type"].iter().for_each(|key| self.add_code_of(metadata.get(key)));
             self.hints.add(metadata);
             self.hints.add_headers(metadata.get("headers"));
             // OpenRouter: the body of the provider behind it, often as text.
@@ -139,6 +145,18 @@ impl Body {
                 _ => {}
             }
         }
+    }
+
+    /// Adds the codes that only their place in the `error` of a body makes unambiguous.
+    fn add_numbers(&mut self, error: &Value, json: &Value) {
+        let is_anthropic = json.get("type").is_some_and(|kind| kind == "error");
+        self.codes.extend(numbers::of_zhipu(error).map(|code| format!("error.{code}")));
+        self.codes.extend(numbers::of_minimax(error, is_anthropic).map(|code| format!("base_resp.{code}")));
+    }
+
+    /// Adds the code of a client's error whose body is not known.
+    pub(crate) fn add_bare_code(&mut self, code: &str) {
+        self.codes.extend(numbers::of_zhipu(&serde_json::json!({ "code": code })).map(|code| format!("error.{code}")));
     }
 
     /// Adds one error of a list `errors`: Cloudflare's, and that of JSON:API.

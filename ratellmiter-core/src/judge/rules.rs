@@ -48,6 +48,9 @@ pub(super) fn judge_with_status(evidence: &Evidence<'_>, now: SystemTime) -> Jud
     }
     let mut body = evidence.body.as_deref().map(Body::read).unwrap_or_default();
     body.codes.extend(evidence.code.as_deref().map(str::to_lowercase));
+    if let (Some(code), None) = (evidence.code.as_deref(), evidence.body.as_deref()) {
+        body.add_bare_code(code);
+    }
     if let Some(kind) = header_values::text(&evidence.headers, "x-amzn-errortype") {
         // Bedrock: `ThrottlingException:http://...`.
         body.codes.push(kind.split(':').next().unwrap_or_default().to_lowercase());
@@ -56,6 +59,11 @@ pub(super) fn judge_with_status(evidence: &Evidence<'_>, now: SystemTime) -> Jud
     let is_in_band = matches!(evidence.status, Some(200..300) | None);
     if evidence.status.is_some() && is_in_band && !body.is_error {
         return Judged::new(Verdict::Success, None);
+    }
+    if let Some(limit) = header_values::text(&evidence.headers, "x-ratelimit-type") {
+        // GitHub Models: the exceeded limit, such as `UserByModelByDay`.
+        body.message.push(' ');
+        body.message.push_str(&limit.to_lowercase());
     }
     let outer = if is_in_band { body.status } else { evidence.status };
     body.absorb_nested(outer);

@@ -66,6 +66,15 @@ impl Ticket {
         self.settle(CallEnd::Uncharged, None, &[]);
     }
 
+    /// Returns `true` if the call was refused because its estimate is larger than a whole budget, so that the refusal concerns no
+    /// other call. Logs the remedy once.
+    pub(crate) fn is_refused_alone(&self, verdict: &Verdict) -> bool {
+        let find = |grant| self.limiter.0.lock().scheduler.refused_alone(&grant, verdict);
+        let Some(oversized) = self.grant.and_then(find) else { return false };
+        self.limiter.warn_refused_alone(oversized);
+        true
+    }
+
     /// Ends the call. `readings` are the limits shown by the headers of its response.
     pub(crate) fn settle(mut self, end: CallEnd, usage: Option<Usage>, readings: &[LimitReading]) {
         let has_failed = end != CallEnd::Succeeded;

@@ -13,6 +13,8 @@ pub(crate) struct Warnings {
     implausible: bool,
     /// An estimate that is larger than a budget was logged.
     pub(super) oversized: bool,
+    /// A refusal of a call whose estimate is larger than a budget was logged.
+    refused_alone: bool,
     /// Calls in a row without an estimate and without usage, at most [`WARN_AFTER_CALLS_WITHOUT_USAGE`].
     calls_without_usage: u8,
 }
@@ -58,13 +60,34 @@ impl Limiter {
     /// Logs the first estimate that is larger than a whole budget.
     pub(super) fn warn_oversized(&self, oversized: OversizedEstimate) {
         let model = self.0.lock().scheduler.model().to_owned();
-        let OversizedEstimate { kind, estimate, limit } = oversized;
+        let OversizedEstimate { kind, estimate, limit, parameter } = oversized;
         tracing::warn!(
             model,
             "a call is estimated at {estimate} {unit}, more than the whole budget of {limit} {unit} a {period}: it is charged \
-             the whole budget, and waits until no other call is charged to it. Lower the estimate or raise the limit",
+             the whole budget, and waits until no other call is charged to it. {remedy}",
             unit = kind.unit(),
             period = kind.period(),
+            remedy = remedy(parameter),
+        );
+    }
+
+    /// Logs the first refusal of a call that is larger than a whole budget, so that the provider refuses it each time.
+    pub(super) fn warn_refused_alone(&self, oversized: OversizedEstimate) {
+        let model = {
+            let mut state = self.0.lock();
+            if std::mem::replace(&mut state.warnings.refused_alone, true) {
+                return;
+            }
+            state.scheduler.model().to_owned()
+        };
+        let OversizedEstimate { kind, estimate, limit, parameter } = oversized;
+        tracing::warn!(
+            model,
+            "a call of {estimate} {unit}, its maximum output included, was refused: the account allows {limit} {unit} a {period}, \
+             so the call is not sent again, and no other call is delayed. {remedy}",
+            unit = kind.unit(),
+            period = kind.period(),
+            remedy = remedy(parameter),
         );
     }
 
@@ -77,5 +100,13 @@ impl Limiter {
              reported its usage, so each is charged an equal share of the limits: add #[ratellmiter(tokens = ...)] or \
              #[ratellmiter(usage = ...)], return the client's own response, or call ratellmiter_core::call::report_usage"
         );
+    }
+}
+
+/// Returns the advice for a call that is larger than a whole budget.
+fn remedy(parameter: Option<&str>) -> String {
+    match parameter {
+        Some(parameter) => format!("Lower {parameter}, in the request and in the estimate, or raise the limit"),
+        None => "Lower the input or raise the limit".to_owned(),
     }
 }

@@ -39,6 +39,7 @@ impl Provider {
     /// Where output is charged as it [is generated](Self::is_produced), `output` is the expected number of output tokens.
     #[must_use]
     pub fn reserve(&self, input: u64, output: u64) -> TokenCharge {
+        let output = self.terms().output_cap.map_or(output, |cap| output.min(cap));
         self.charge(self.input(input), self.output(output))
     }
 

@@ -1,8 +1,8 @@
 //! The limits that response headers show: the limit, the remaining amount, and when the whole limit is available again.
 //!
 //! Header values are not trusted: a value that is not understood is ignored. The forms, as of November 2026: the names in
-//! the [catalog](super::catalog); `x-ratelimit-*-requests` of `OpenAI`, Azure and Groq; the names of Together; `RateLimit`
-//! with `RateLimit-Policy` of draft-ietf-httpapi-ratelimit-headers-11, and of its predecessors.
+//! the [catalog](super::catalog); `x-ratelimit-*-requests` of `OpenAI`, Azure and Groq; `RateLimit` with `RateLimit-Policy`
+//! of draft-ietf-httpapi-ratelimit-headers-11, and of its predecessors.
 //!
 //! A reset alone is not a reading, since it shows no amount. Neither is a limit of zero: it means that the limit is not
 //! set, or that the account has none, and no pace helps against either.
@@ -21,13 +21,6 @@ use super::{
 /// The requests a minute of `OpenAI` and Azure, or a day of Groq.
 const REQUESTS: LimitHeaders = limit_headers!(Requests, Minute, "x-ratelimit-", "-requests");
 
-/// The limits of Together, which is not in the catalog.
-const TOGETHER: &[LimitHeaders] = &[
-    limit_headers!(Requests, Unknown, "x-ratelimit-", "-dynamic"),
-    limit_headers!(Tokens, Unknown, "x-tokenlimit-", ""),
-    limit_headers!(Tokens, Unknown, "x-tokenlimit-", "-dynamic"),
-];
-
 /// Maximum number of policies read from one kind of header.
 const MAX_POLICIES: usize = 16;
 
@@ -40,8 +33,7 @@ pub(crate) fn readings(headers: &HeaderMap, now: SystemTime, requests_per_day: b
     let mut found = Vec::new();
     let period = if requests_per_day { Period::Day } else { Period::Minute };
     add(&mut found, read(headers, now, &LimitHeaders { period, ..REQUESTS }));
-    let of_providers = Provider::response_formats().flat_map(|format| format.limit_headers);
-    for names in of_providers.chain(TOGETHER) {
+    for names in Provider::response_formats().flat_map(|format| format.limit_headers) {
         add(&mut found, read(headers, now, names));
     }
     if !found.iter().any(|reading| matches!(reading.unit, LimitUnit::InputTokens | LimitUnit::OutputTokens)) {

@@ -38,11 +38,26 @@ impl Provider {
         self.limits().any(|limit| limit.starts_with("requests_per_"))
     }
 
-    /// Returns the family of the rate-limit headers: "openai", "anthropic", "fireworks", "mistral", "openrouter", "ietf" or
-    /// "none".
+    /// Returns the family of the rate-limit headers: "openai", "anthropic", "fireworks", "mistral", "openrouter", "cerebras",
+    /// "together", "ietf" or "none".
     #[must_use]
     pub fn headers(&self) -> &'static str {
         self.terms().headers
+    }
+
+    /// Returns the maximum output that is reserved for a call without one, or `None` if it is not documented.
+    pub(crate) fn unstated_output(self) -> Option<u64> {
+        self.terms().output_cap
+    }
+
+    /// Returns the parameter of a request that limits its output.
+    pub(crate) fn output_parameter(self) -> &'static str {
+        self.terms().output_parameter
+    }
+
+    /// Returns `true` if a request whose input and maximum output exceed the whole budget is refused each time.
+    pub(crate) fn refuses_oversized(self) -> bool {
+        self.terms().refuses_oversized
     }
 
     /// Returns when the unused part of a reservation is refunded.

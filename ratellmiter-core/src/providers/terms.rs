@@ -15,6 +15,12 @@ pub(super) struct Terms {
     /// The weight of a token that was read from a cache: 0 or 1.
     pub(super) cached_input: u64,
     pub(super) output: Output,
+    /// The largest maximum output that is reserved, which is also reserved for a call without a maximum.
+    pub(super) output_cap: Option<u64>,
+    /// The parameter of a request that limits its output.
+    pub(super) output_parameter: &'static str,
+    /// A request whose input and maximum output exceed the whole budget is refused each time: documented.
+    pub(super) refuses_oversized: bool,
     /// The weight of an output token when a call ends.
     pub(super) output_weight: u64,
     /// Other weights of output tokens, for models whose names contain the text.
@@ -34,6 +40,30 @@ pub(super) struct Terms {
 }
 
 impl Terms {
+    /// The rule for facts that are not documented: all tokens count, the maximum output is reserved, and the unused part is
+    /// refunded when the call ends.
+    pub(super) const UNDOCUMENTED: Self = Self {
+        name: "",
+        source: "",
+        date: "",
+        input: Input::Counted,
+        cached_input: 1,
+        output: Output::Reserved,
+        output_cap: None,
+        output_parameter: "max_tokens",
+        refuses_oversized: false,
+        output_weight: 1,
+        output_weight_of: &[],
+        refund: Refund::Settled,
+        refused_requests: RefusedRequests::Unknown,
+        refused_tokens: RefusedTokens::Kept,
+        requests_header: PerTime::Minute,
+        remaining_rounded_to: 1,
+        headers: "none",
+        limits: &[],
+        responses: ResponseFormat::NONE,
+    };
+
     /// Returns the weight of an output token of `model`. If its name contains several of the texts, the largest weight counts.
     pub(super) fn output_weight(&self, model: &str) -> u64 {
         let contains = |part: &str| model.to_ascii_lowercase().contains(&part.to_ascii_lowercase());

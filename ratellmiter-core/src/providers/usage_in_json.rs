@@ -5,24 +5,13 @@ use serde_json::Value;
 use super::{
     provider::Provider,
     usage::{HasUsage, Usage},
-    usage_shapes::{UsageShape, cohere, ollama},
 };
-
-/// The places of providers that are not in the catalog, as JSON pointers.
-const OTHER_PLACES: &[(&str, UsageShape)] = &[
-    ("/usage", cohere),
-    // Cohere's `message-end`.
-    ("/delta/usage", cohere),
-    // The first version of Cohere's API.
-    ("/meta", cohere),
-    ("", ollama),
-];
 
 impl Usage {
     /// Finds the usage in the body of a response, or in one event of a stream.
     ///
     /// Knows the shapes of `OpenAI` (chat and responses) and of the APIs that copy it, of Anthropic, Gemini, Bedrock's
-    /// Converse, Cohere and Ollama. Of a list of chunks, as Gemini sends, the last usage counts. Only the places where
+    /// Converse, Cohere and Ollama, and Moonshot's in a choice. Of a list of chunks, as Gemini sends, the last usage counts. Only the places where
     /// these providers report usage are searched, so text in a prompt or an answer is never taken for usage.
     ///
     /// ```
@@ -68,8 +57,8 @@ impl Usage {
 
 /// Finds the usage in one body or event.
 fn find(body: &Value) -> Option<Usage> {
-    let of_providers = Provider::response_formats().flat_map(|format| format.usage_places);
-    of_providers.chain(OTHER_PLACES).find_map(|(place, shape)| shape(body.pointer(place)?))
+    let mut places = Provider::response_formats().flat_map(|format| format.usage_places);
+    places.find_map(|(place, shape)| shape(body.pointer(place)?))
 }
 
 impl HasUsage for Value {

@@ -41,6 +41,11 @@ pub enum TokenCharging {
     /// Charges the input and the maximum output at arrival, without a refund (Azure).
     #[default]
     Reserved,
+    /// Charges the input and the maximum output, but at most `max_output` tokens of it, at arrival, without a refund (Cerebras).
+    Capped {
+        /// Largest charge for the output of a call.
+        max_output: u32,
+    },
     /// Charges the larger of input and maximum output at arrival, without a refund (`OpenAI`).
     Larger,
     /// Charges the input, including cached tokens, and the maximum output at arrival, and settles the difference to the usage
@@ -96,6 +101,7 @@ impl TokenCharging {
         let input = counted_input(size, is_cached_free);
         let charge = match self {
             Self::Reserved => Charge::tokens(input, size.max_output),
+            Self::Capped { max_output } => Charge::tokens(input, size.max_output.min(max_output.into())),
             Self::Larger => {
                 let charge = Charge::tokens(input, size.max_output);
                 Charge { tokens: charge.input.max(charge.output), ..charge }
@@ -109,7 +115,7 @@ impl TokenCharging {
     /// Returns the charge at the end of the call, in addition to earlier ones.
     pub(super) fn at_end(self, size: Size, is_cached_free: bool) -> Charge {
         match self {
-            Self::Reserved | Self::Larger | Self::InputOnly | Self::Produced => Charge::default(),
+            Self::Reserved | Self::Capped { .. } | Self::Larger | Self::InputOnly | Self::Produced => Charge::default(),
             Self::Settled { output_weight } => {
                 let used = Charge::tokens(
                     counted_input(size, is_cached_free),

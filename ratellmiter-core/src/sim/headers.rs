@@ -23,6 +23,8 @@ pub enum HeaderSet {
     },
     /// The names of [`OpenAi`](Self::OpenAi), with requests a day instead of a minute.
     Groq,
+    /// `x-ratelimit-limit-requests-day` and `x-ratelimit-limit-tokens-minute`, with the time to the reset in seconds.
+    Cerebras,
 }
 
 /// Wrong value that headers show for every limit.
@@ -42,7 +44,7 @@ impl HeaderSet {
     pub(super) fn units(self) -> &'static [(Unit, bool)] {
         match self {
             Self::OpenAi | Self::Azure => &[(Unit::Requests, false), (Unit::Tokens, false)],
-            Self::Groq => &[(Unit::Requests, true), (Unit::Tokens, false)],
+            Self::Groq | Self::Cerebras => &[(Unit::Requests, true), (Unit::Tokens, false)],
             Self::Anthropic { .. } => &[
                 (Unit::Requests, false),
                 (Unit::Tokens, false),
@@ -75,12 +77,15 @@ impl HeaderSet {
         let reset = match self {
             Self::OpenAi | Self::Groq => go_duration(shown.reset),
             Self::Azure => whole_seconds(shown.reset).to_string(),
+            Self::Cerebras => shown.reset.as_secs_f64().to_string(),
             Self::Anthropic { epoch } => timestamp(epoch, now + shown.reset),
         };
         let values = [("limit", shown.limit.to_string()), ("remaining", shown.remaining.to_string()), ("reset", reset)];
         for (field, value) in values {
             let name = match self {
                 Self::Anthropic { .. } => format!("anthropic-ratelimit-{name}-{field}"),
+                Self::Cerebras if unit == Unit::Requests => format!("x-ratelimit-{field}-requests-day"),
+                Self::Cerebras => format!("x-ratelimit-{field}-{name}-minute"),
                 _ => format!("x-ratelimit-{field}-{name}"),
             };
             if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {

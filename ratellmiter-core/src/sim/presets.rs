@@ -185,6 +185,22 @@ impl Provider {
             .retry_after(RetryAfter::Exact)
     }
 
+    /// Cerebras: buckets, for tokens and for requests. The input and at most 16,384 tokens of `max_completion_tokens` are charged
+    /// at arrival without a refund, and a call that exceeds the whole bucket is refused each time. Refusals report no time to
+    /// wait.
+    ///
+    /// Source: inference-docs.cerebras.ai, rate limits, November 2026; the cap and that there is no refund: github.com/dcdpr/jp,
+    /// pull request 1085, September 2026. That refusals report no time to wait is an assumption.
+    #[must_use]
+    pub fn cerebras(seed: u64, quota: Quota) -> Self {
+        Self::new(seed)
+            .limited(quota, Enforcement::Bucket(MINUTE), Enforcement::Bucket(MINUTE))
+            .charging(TokenCharging::Capped { max_output: 16_384 })
+            .refusal_of_oversized_calls()
+            .headers(HeaderSet::Cerebras)
+            .retry_after(RetryAfter::Missing)
+    }
+
     fn limited(mut self, quota: Quota, requests: Enforcement, tokens: Enforcement) -> Self {
         for unit in [Unit::Requests, Unit::Tokens, Unit::InputTokens, Unit::OutputTokens] {
             let enforcement = if unit == Unit::Requests { requests } else { tokens };

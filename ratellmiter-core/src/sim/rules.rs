@@ -37,6 +37,15 @@ impl Rule {
         }
     }
 
+    /// Returns `true` if the charge exceeds the whole limit, multiplied by `factor`.
+    pub(super) fn is_exceeded_by(&self, factor: f64, charge: &Charge) -> bool {
+        match self {
+            Self::Bucket(bucket) => amount(charge.amount(bucket.unit)) > bucket.capacity(factor),
+            Self::Window(window) => amount(charge.amount(window.unit)) > window.limit * factor,
+            Self::Slope(_) => false,
+        }
+    }
+
     /// Charges an admitted call.
     pub(super) fn take(&mut self, now: Duration, factor: f64, charge: &Charge) {
         if let Self::Slope(slope) = self {

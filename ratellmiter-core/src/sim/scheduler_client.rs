@@ -120,6 +120,11 @@ impl Client for SchedulerClient {
             self.scheduler.finish(now, grant, CallEnd::Succeeded, usage);
             return;
         };
+        if self.scheduler.refused_alone(&grant, &verdict).is_some() {
+            // The call fails; it is lost.
+            self.scheduler.finish(now, grant, CallEnd::Uncharged, None);
+            return;
+        }
         let Some(place) = self.scheduler.retry(now, grant, &verdict, call) else { return };
         let refusals = self.refusals.entry(call).or_default();
         *refusals += 1;

@@ -280,6 +280,26 @@ fn report_sums_the_usage() {
     assert_eq!(provider.charged(Unit::InputTokens, Duration::ZERO..seconds(7200)), 3500);
 }
 
+#[test]
+fn cerebras_charges_at_most_16384_output_tokens() {
+    let quota = Quota { tokens: Some(60_000), requests_per_day: Some(100), ..Quota::default() };
+    let mut provider = Provider::cerebras(1, quota).latency(seconds(4), 0.0, 0.0);
+    let size = Size::new(1000, 64_000, 200).cached(900);
+    (0..3).for_each(|_| take(&mut provider, Duration::ZERO, size));
+    let refused = |answer| matches!(answer, Answer::Refused { limit: LimitKind::Tokens, retry_after: None, .. });
+    assert!(refused(provider.call(Duration::ZERO, size)));
+    assert_eq!(provider.charged(Unit::Tokens, Duration::ZERO..MINUTE), 3 * 17_384);
+    // Nothing is refunded at the end of the calls; the bucket refills by 1,000 tokens a second.
+    assert!(refused(provider.call(millis(9_500), size)));
+    take(&mut provider, millis(9_600), size);
+    let values = ["tokens-minute", "requests-day"]
+        .map(|name| header(&mut provider, millis(9_600), &format!("x-ratelimit-limit-{name}")));
+    assert_eq!(values, ["60000", "100"]);
+    assert!(header(&mut provider, seconds(30), "x-ratelimit-reset-tokens-minute").parse::<f64>().unwrap() > 38.0);
+    // Larger than the bucket, even if it is full.
+    assert!(refused(provider.call(seconds(600), Size::new(44_000, 64_000, 200))));
+}
+
 /// Checks the number of simultaneous calls that each preset admits, and the limit that refuses the next.
 #[test]
 fn presets_match_the_documentation() {
@@ -302,6 +322,7 @@ fn presets_match_the_documentation() {
         ("fireworks", Provider::fireworks(1, by_input), 10, LimitKind::Unknown),
         ("deepseek", Provider::deepseek(1, at_once), 5, LimitKind::Concurrency),
         ("openrouter", Provider::openrouter(1, few), 3, LimitKind::Daily),
+        ("cerebras", Provider::cerebras(1, quota), 3, LimitKind::Tokens),
     ] {
         (0..admitted).for_each(|_| take(&mut provider, Duration::ZERO, size));
         let answer = provider.call(Duration::ZERO, size);

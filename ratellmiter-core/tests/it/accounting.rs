@@ -57,6 +57,11 @@ fn cases() -> Vec<Case> {
         case("xai", Provider::xai, tokens(300_000), (Unit::Tokens, 300_000)),
         Case { cached: 0.5, ..case("groq", Provider::groq, tokens(300_000), (Unit::Tokens, 300_000)) },
         case("fireworks", Provider::fireworks, separate(800_000, 80_000), (Unit::OutputTokens, 80_000)),
+        case("cerebras", Provider::cerebras, tokens(400_000), (Unit::Tokens, 400_000)),
+        Case {
+            max_output: 65_536,
+            ..case("cerebras", Provider::cerebras, tokens(1_000_000), (Unit::Tokens, 1_000_000))
+        },
         case("generic", generic, tokens(400_000), (Unit::Tokens, 400_000)),
     ]
 }
@@ -139,8 +144,8 @@ fn matching_rule_uses_quota_with_few_refusals() {
 
 #[test]
 fn estimates_are_learned_from_usage() {
-    // Azure never refunds a reservation, so its charges cannot be learned from the usage.
-    for case in cases().into_iter().filter(|case| case.provider != "azure") {
+    // Azure and Cerebras never refund a reservation, so their charges cannot be learned from the usage.
+    for case in cases().into_iter().filter(|case| !["azure", "cerebras"].contains(&case.provider)) {
         let (used, refused, _) = measure(&case, case.provider, false);
         assert!(used >= 0.8, "{}: {used:.3} of the quota", case.provider);
         assert!(refused <= 0.05, "{}: {refused:.4} refusals per call", case.provider);
@@ -154,6 +159,25 @@ fn rule_of_another_provider_performs_worse() {
     assert!(used < 0.6, "{used:.3}: reservations are never refunded, although the provider charges only the usage");
     let (.., peak) = measure(&named("azure"), "anthropic", true);
     assert!(peak > 1.05, "{peak:.3}: the provider keeps reservations, which only its headers and refusals show");
+}
+
+#[test]
+fn call_larger_than_the_budget_of_cerebras_fails_alone() {
+    let quota = Quota { requests: Some(600), tokens: Some(60_000), ..Quota::default() };
+    let limits = || Limits::for_provider(ratellmiter_core::Provider::Cerebras).requests_per_minute(600);
+    let play = |workload: &Workload| {
+        let mut client = SchedulerClient::new(limits().tokens_per_minute(60_000), 9);
+        run(&mut Provider::cerebras(5, quota).latency(Duration::from_secs(2), 0.0, 0.0), workload, &mut [&mut client])
+    };
+    let small = Workload::burst(60).sized(Size::new(1000, 2000, 400));
+    let alone = play(&small);
+    assert_eq!((alone.refusals(), alone.lost()), (0, 0));
+    // The bucket has room for the input, but not for the output, which is capped at 16,384 tokens.
+    let large = Workload::burst(1).sized(Size::new(44_000, 32_000, 400));
+    let both = play(&large.then(Duration::ZERO, small));
+    assert_eq!((both.refusals(), both.lost()), (1, 1), "it is sent once");
+    let delay = both.last_finish().saturating_sub(alone.last_finish());
+    assert!(delay <= Duration::from_secs(2), "{delay:?}");
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod league;
 mod limiter;
 mod nested;
 mod options;
+mod oversized;
 #[cfg(all(feature = "sim", feature = "reqwest"))]
 mod provider;
 #[cfg(feature = "sim")]

@@ -154,7 +154,7 @@ fn invalid_budget_or_bound_is_one_line_with_range() {
     );
     assert_eq!(
         file_error("provider = 5"),
-        "line 1, column 12, key `provider`: invalid type: integer `5`, expected one of \"openai\", \"azure\", \"anthropic\", \"gemini\", \"bedrock\", \"mistral\", \"groq\", \"deepseek\", \"xai\", \"fireworks\", \"openrouter\", \"generic\""
+        "line 1, column 12, key `provider`: invalid type: integer `5`, expected one of \"openai\", \"azure\", \"anthropic\", \"gemini\", \"bedrock\", \"mistral\", \"groq\", \"deepseek\", \"xai\", \"fireworks\", \"openrouter\", \"cerebras\", \"cohere\", \"dashscope\", \"github-models\", \"minimax\", \"moonshot\", \"together\", \"vertex\", \"zhipu\", \"generic\""
     );
 }
 

@@ -89,6 +89,11 @@ impl Budget {
         self.limit.get()
     }
 
+    /// Returns the configured limit, or that of the server if it is lower.
+    pub(crate) fn limit_in_force(&self) -> u64 {
+        self.server_limit.limit(self.limit.get())
+    }
+
     /// Changes the limit. The usage is kept.
     pub(crate) fn set(&mut self, now: Duration, limit: NonZeroU64, burst: Duration, adaptive: bool) {
         if !adaptive {
@@ -122,7 +127,7 @@ impl Budget {
 
     /// Returns the usage that this process may have.
     fn max_usage(&self) -> u64 {
-        let limit = self.server_limit.limit(self.limit.get());
+        let limit = self.limit_in_force();
         self.detached.map_or(limit, |detached| limit.min(detached.max_usage))
     }
 

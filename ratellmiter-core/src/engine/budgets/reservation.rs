@@ -2,7 +2,7 @@
 
 use super::Budgets;
 use crate::{
-    judge::LimitUnit,
+    judge::{LimitKind, LimitUnit, Verdict},
     limits::{Limits, cost::TokenEstimate},
     log::row::BudgetKind,
     providers::provider::TokenCharge,
@@ -49,6 +49,8 @@ pub(crate) struct OversizedEstimate {
     pub(crate) kind: BudgetKind,
     pub(crate) estimate: u64,
     pub(crate) limit: u64,
+    /// The parameter of the request that limits its output, or `None` if the input alone is too large.
+    pub(crate) parameter: Option<&'static str>,
 }
 
 /// The sum of several reservations.
@@ -98,7 +100,7 @@ impl Budgets {
             // Output that is charged as it is generated is at most the output asked for, and usually less.
             Some(max) if self.contract.is_produced() => max.min(default_output),
             Some(max) => max,
-            None => default_output,
+            None => self.contract.unstated_output().unwrap_or(default_output),
         };
         let estimated = self.capped(self.contract.reserve(input, output));
         let [by_input, by_output, by_total] = &self.ratios;
@@ -124,15 +126,33 @@ impl Budgets {
     /// Returns the first budget that is smaller than the charge by this token estimate alone, or `None` if there is none.
     pub(crate) fn oversized(&self, cost: TokenEstimate) -> Option<OversizedEstimate> {
         // Output that is charged as it is generated is not reserved.
-        let output = cost.output.filter(|_| !self.contract.is_produced()).unwrap_or_default();
-        let charge = self.contract.reserve(cost.input.unwrap_or_default(), output);
+        let output = cost.output.or_else(|| self.contract.unstated_output()).filter(|_| !self.contract.is_produced());
+        let charge = |output| self.contract.reserve(cost.input.unwrap_or_default(), output);
+        let (charge, of_input) = (charge(output.unwrap_or_default()), charge(0));
         let tokens = self.all.iter().filter(|budget| budget.kind.is_of_tokens());
-        let all = tokens.map(|budget| OversizedEstimate {
-            kind: budget.kind,
-            estimate: budget.amount_of(&charge),
-            limit: budget.limit(),
+        let mut all = tokens.map(|budget| {
+            let (estimate, limit) = (budget.amount_of(&charge), budget.limit_in_force());
+            let fits_without_output = budget.amount_of(&of_input) <= limit;
+            let parameter = fits_without_output.then(|| self.contract.output_parameter());
+            OversizedEstimate { kind: budget.kind, estimate, limit, parameter }
         });
-        all.into_iter().find(|oversized| oversized.estimate > oversized.limit)
+        all.find(|oversized| oversized.estimate > oversized.limit)
+    }
+
+    /// Returns the budget of a minute that a refused call exceeds by its estimate alone, if the provider then refuses it each
+    /// time. Such a refusal concerns no other call.
+    pub(crate) fn refused_alone(&self, cost: TokenEstimate, verdict: &Verdict) -> Option<OversizedEstimate> {
+        let is_of_tokens = matches!(
+            verdict,
+            Verdict::RateLimited {
+                limit: LimitKind::Tokens | LimitKind::InputTokens | LimitKind::OutputTokens | LimitKind::Unknown,
+                ..
+            }
+        );
+        if !is_of_tokens || !self.contract.refuses_oversized() {
+            return None;
+        }
+        self.oversized(cost).filter(|oversized| !oversized.kind.is_daily())
     }
 
     /// Returns the default estimate by the usage of this process's calls, or `None` if too few calls have ended.

@@ -39,7 +39,7 @@ use crate::{
         queue::{Queue, QueuePosition},
         stats::SecondStats,
     },
-    judge::{LimitReading, LimitUnit, Period},
+    judge::{LimitReading, LimitUnit, Period, Verdict},
     limits::{Limits, cost::TokenEstimate, request::Rejected},
     providers::usage::Usage,
 };
@@ -153,6 +153,16 @@ impl<W> Scheduler<W> {
     /// Returns the first budget that is smaller than the estimate of a call, or `None` if there is none.
     pub(crate) fn oversized(&self, cost: TokenEstimate) -> Option<OversizedEstimate> {
         self.budgets.oversized(cost)
+    }
+
+    /// Returns the budget that the call in flight exceeds by its estimate alone, if it was refused for that reason. The refusal
+    /// then concerns no other call, and no wait helps.
+    pub(crate) fn refused_alone(&self, grant: &Grant, verdict: &Verdict) -> Option<OversizedEstimate> {
+        // While the fleet is disconnected, the budgets are a part of the configured ones.
+        if self.reduced.is_some() {
+            return None;
+        }
+        self.budgets.refused_alone(self.calls.get(grant.id).cost, verdict)
     }
 
     pub(crate) fn set_model(&mut self, model: &str) {

@@ -4,13 +4,14 @@
 const MAX_PLACES: usize = 8;
 
 /// Words between a name and its number: "limit is 30000", "requested about 50000 tokens".
-const FILLERS: &[&str] = &[" ", ":", "=", "is ", "of ", "was ", "about ", "tokens", "value", "("];
+const FILLERS: &[&str] = &[" ", ":", "=", "is ", "of ", "was ", "about ", "up to ", "only ", "tokens", "value", "("];
 
-/// Returns `true` if the message names a requested amount that is larger than the limit: "Limit 30000, Requested 342389".
-/// `None` if it does not name both.
+/// Returns `true` if the message names a requested amount that is larger than the limit: "Limit 30000, Requested 342389", or
+/// larger than the rest of the credit: "requested up to 65536 tokens, but can only afford 30104" (`OpenRouter`). Without any
+/// credit, other requests are refused too. `None` if it does not name both amounts.
 pub(super) fn exceeds_limit(message: &str) -> Option<bool> {
     let requested = named(message, "requested").or_else(|| named(message, "requesting"))?;
-    let limit = named(message, "limit")?;
+    let limit = named(message, "limit").or_else(|| named(message, "afford").filter(|left| *left > 0.0))?;
     Some(requested > limit)
 }
 

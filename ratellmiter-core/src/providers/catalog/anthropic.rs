@@ -62,4 +62,5 @@ pub(super) const TERMS: Terms = Terms {
         ],
         ..ResponseFormat::NONE
     },
+    ..Terms::UNDOCUMENTED
 };

@@ -14,6 +14,7 @@ pub(super) const TERMS: Terms = Terms {
     input: Input::Counted,
     cached_input: 1, // not documented
     output: Output::Reserved,
+    refuses_oversized: true,
     output_weight: 1,
     output_weight_of: &[],
     refund: Refund::Kept,
@@ -33,4 +34,5 @@ pub(super) const TERMS: Terms = Terms {
         ],
         ..ResponseFormat::NONE
     },
+    ..Terms::UNDOCUMENTED
 };

@@ -15,6 +15,8 @@ pub(super) const TERMS: Terms = Terms {
     input: Input::Counted,
     cached_input: 0,
     output: Output::Reserved,
+    output_parameter: "maxTokens",
+    refuses_oversized: true,
     output_weight: 1,
     output_weight_of: &[("claude", 5)],
     refund: Refund::Settled,
@@ -36,4 +38,5 @@ pub(super) const TERMS: Terms = Terms {
         ],
         ..ResponseFormat::NONE
     },
+    ..Terms::UNDOCUMENTED
 };

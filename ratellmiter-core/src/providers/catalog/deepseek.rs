@@ -26,4 +26,5 @@ pub(super) const TERMS: Terms = Terms {
         errors: &[(Sign::Phrase("insufficient balance"), Meaning::Money)],
         ..ResponseFormat::NONE
     },
+    ..Terms::UNDOCUMENTED
 };

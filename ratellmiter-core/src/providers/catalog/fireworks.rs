@@ -31,4 +31,5 @@ pub(super) const TERMS: Terms = Terms {
         ],
         ..ResponseFormat::NONE
     },
+    ..Terms::UNDOCUMENTED
 };

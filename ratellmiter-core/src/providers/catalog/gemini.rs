@@ -44,4 +44,5 @@ pub(super) const TERMS: Terms = Terms {
         day_starts_at: Some(8),
         ..ResponseFormat::NONE
     },
+    ..Terms::UNDOCUMENTED
 };

@@ -89,4 +89,5 @@ pub(super) const TERMS: Terms = Terms {
         ],
         ..ResponseFormat::NONE
     },
+    ..Terms::UNDOCUMENTED
 };

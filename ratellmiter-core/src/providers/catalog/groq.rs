@@ -24,4 +24,5 @@ pub(super) const TERMS: Terms = Terms {
     limits: &["requests_per_minute", "requests_per_day", "tokens_per_minute", "tokens_per_day"],
     // Streams.
     responses: ResponseFormat { usage_places: &[("/x_groq/usage", chat)], ..ResponseFormat::NONE },
+    ..Terms::UNDOCUMENTED
 };

@@ -31,4 +31,5 @@ pub(super) const TERMS: Terms = Terms {
         errors: &[(Sign::Code("service_tier_capacity_exceeded"), Meaning::Rate)],
         ..ResponseFormat::NONE
     },
+    ..Terms::UNDOCUMENTED
 };

@@ -69,6 +69,24 @@ providers! {
     Fireworks => fireworks,
     /// `OpenRouter`.
     OpenRouter => openrouter,
+    /// Cerebras.
+    Cerebras => cerebras,
+    /// Cohere.
+    Cohere => cohere,
+    /// `DashScope` of Alibaba, also called Model Studio.
+    DashScope => dashscope,
+    /// GitHub Models.
+    GitHubModels => github_models,
+    /// `MiniMax`.
+    MiniMax => minimax,
+    /// Kimi of Moonshot.
+    Moonshot => moonshot,
+    /// Together.
+    Together => together,
+    /// Vertex AI of Google.
+    Vertex => vertex,
+    /// GLM of Zhipu, also called Z.ai.
+    Zhipu => zhipu,
     /// Any other provider: all tokens count, the maximum output is reserved, and the unused part is refunded when the
     /// call ends.
     #[default]

@@ -15,6 +15,7 @@ pub(super) const TERMS: Terms = Terms {
     input: Input::Counted,
     cached_input: 1, // not documented
     output: Output::Larger,
+    refuses_oversized: true,
     output_weight: 1,
     output_weight_of: &[],
     refund: Refund::Headers,
@@ -69,4 +70,5 @@ pub(super) const TERMS: Terms = Terms {
         ],
         ..ResponseFormat::NONE
     },
+    ..Terms::UNDOCUMENTED
 };

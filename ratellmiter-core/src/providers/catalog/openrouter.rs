@@ -25,8 +25,15 @@ pub(super) const TERMS: Terms = Terms {
     limits: &["requests_per_minute", "requests_per_day"],
     responses: ResponseFormat {
         limit_headers: &[limit_headers!(Requests, Unknown, "x-ratelimit-", "")],
+        // openrouter.ai/docs/api_reference/limits and openrouter.ai/docs/api_reference/errors-and-debugging, 2026-11. Credit that
+        // calls in flight reserve is sent with a wait.
         errors: &[
-            // The limit on spending that a user set for a key.
+            // The estimate of this request exceeds the whole budget of calls in flight: a lower max_tokens helps.
+            (Sign::Code("weight_exceeds_budget"), Meaning::ThisRequest),
+            // The limits on spending that a user set.
+            (Sign::Code("openrouter_key_limit"), Meaning::Money),
+            (Sign::Code("openrouter_guardrail_budget"), Meaning::Money),
+            (Sign::Code("openrouter_workspace_budget"), Meaning::Money),
             (Sign::Phrase("key limit exceeded"), Meaning::Money),
             // The load of all users of a provider: github.com/open-webui/computer/issues/293, 2026-09.
             (Sign::Code("upstream_provider_shared_pool"), Meaning::Overload),
@@ -34,4 +41,5 @@ pub(super) const TERMS: Terms = Terms {
         ],
         ..ResponseFormat::NONE
     },
+    ..Terms::UNDOCUMENTED
 };

@@ -208,6 +208,29 @@ fn together_limits_requests_and_tokens() {
 }
 
 #[test]
+fn cerebras_limits_requests_a_day_and_tokens_a_minute() {
+    check(
+        "x-ratelimit-limit-requests-day: 14400
+         x-ratelimit-limit-tokens-minute: 60000
+         x-ratelimit-remaining-requests-day: 14399
+         x-ratelimit-remaining-tokens-minute: 42616
+         x-ratelimit-reset-requests-day: 33011.382867097855
+         x-ratelimit-reset-tokens-minute: 11.382867097854614",
+        &["Tokens/Minute 42616 of 60000, 11.383s", "Requests/Day 14399 of 14400, 33011.383s"],
+    );
+}
+
+#[test]
+fn moonshot_limits_requests_of_an_unknown_period() {
+    check(
+        "X-RateLimit-Limit: 500
+         X-RateLimit-Remaining: 499
+         X-RateLimit-Reset: 1",
+        &["Requests/Unknown 499 of 500, 1s"],
+    );
+}
+
+#[test]
 fn ietf_items_belong_to_policies() {
     check(
         "RateLimit-Policy: \"burst\";q=10;w=1, \"minute\";q=100;w=60, \"daily\";q=1000;w=86400;qu=\"requests\"

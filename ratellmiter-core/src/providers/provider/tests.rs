@@ -1,3 +1,5 @@
+mod guide;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -29,8 +31,8 @@ fn terms_have_source_date_and_known_limits() {
         "output_tokens_per_minute",
         "max_in_flight",
     ];
-    let headers = ["openai", "anthropic", "fireworks", "mistral", "openrouter", "ietf", "none"];
-    assert_eq!(all().count(), 12);
+    let headers = ["openai", "anthropic", "fireworks", "mistral", "openrouter", "cerebras", "together", "ietf", "none"];
+    assert_eq!(all().count(), 21);
     for provider in all() {
         assert!(!provider.source().is_empty(), "{provider}");
         let (year, month) = provider.date().split_once('-').unwrap();
@@ -43,7 +45,8 @@ fn terms_have_source_date_and_known_limits() {
         assert!(provider.remaining_rounded_to() > 0, "{provider}");
     }
     for provider in all() {
-        let file = format!("{}/src/providers/catalog/{provider}.rs", env!("CARGO_MANIFEST_DIR"));
+        let name = provider.name().replace('-', "_");
+        let file = format!("{}/src/providers/catalog/{name}.rs", env!("CARGO_MANIFEST_DIR"));
         let text = std::fs::read_to_string(file).unwrap();
         let comment = text.lines().take_while(|line| line.starts_with("//! ")).count();
         assert!((1..=3).contains(&comment), "the file of {provider} starts with a short description");
@@ -71,6 +74,15 @@ fn calls_are_charged_by_the_rules_of_their_provider() {
         ("xai", whole, used, nothing, Settled, true),
         ("fireworks", whole, used, whole, Settled, false),
         ("openrouter", whole, used, whole, Settled, false),
+        ("cerebras", whole, whole, whole, Kept, false),
+        ("cohere", whole, used, whole, Settled, false),
+        ("dashscope", whole, used, whole, Settled, false),
+        ("github-models", whole, used, whole, Settled, false),
+        ("minimax", whole, used, whole, Settled, false),
+        ("moonshot", whole, whole, whole, Kept, false),
+        ("together", whole, used, whole, Settled, false),
+        ("vertex", charge(1000, 0, 1000), charge(1000, 0, 1000), charge(1000, 0, 1000), Settled, false),
+        ("zhipu", whole, used, whole, Settled, false),
         ("generic", whole, used, whole, Settled, false),
     ] {
         let provider = named(name);
@@ -101,6 +113,18 @@ fn azure_settles_at_least_the_reservation() {
 }
 
 #[test]
+fn cerebras_reserves_at_most_16384_output_tokens() {
+    let cerebras = named("cerebras");
+    assert_eq!(cerebras.reserve(1000, 65_536), charge(1000, 16_384, 17_384));
+    assert_eq!(cerebras.settle("gpt-oss-120b", cerebras.reserve(1000, 65_536), Usage::new(1000, 12)).total, 17_384);
+    assert_eq!((cerebras.unstated_output(), cerebras.output_parameter()), (Some(16_384), "max_completion_tokens"));
+    let capped: Vec<_> = all().filter(|it| it.unstated_output().is_some()).map(|it| it.name()).collect();
+    assert_eq!(capped, ["cerebras"]);
+    let documented: Vec<_> = all().filter(|it| it.refuses_oversized()).map(|it| it.name()).collect();
+    assert_eq!(documented, ["openai", "azure", "bedrock", "cerebras", "moonshot"]);
+}
+
+#[test]
 fn only_deepseek_ignores_refused_requests() {
     let free: Vec<_> = all().filter(|provider| !provider.counts_refused_requests()).map(|it| it.name()).collect();
     assert_eq!(free, ["deepseek"]);
@@ -121,7 +145,8 @@ fn unknown_name_lists_all_providers() {
     assert_eq!(
         error,
         "no provider is called \"opnai\"; known are openai, azure, anthropic, gemini, bedrock, mistral, groq, deepseek, \
-         xai, fireworks, openrouter, generic"
+         xai, fireworks, openrouter, cerebras, cohere, dashscope, github-models, minimax, moonshot, together, vertex, \
+         zhipu, generic"
     );
     assert_eq!("a\nb".parse::<Provider>().unwrap_err().to_string().lines().count(), 1);
 }

@@ -237,6 +237,44 @@ data: {"type":"message_stop"}
 }
 
 #[test]
+fn usage_in_a_choice_or_beside_the_output_is_read() {
+    for (name, text, expected) in [
+        (
+            "Moonshot",
+            r#"data: {"object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"Hi"},"finish_reason":null}]}
+
+data: {"object":"chat.completion.chunk","choices":[{"index":0,"delta":{},"finish_reason":"stop","usage":{"prompt_tokens":19,"completion_tokens":13,"total_tokens":32,"cached_tokens":16}}]}
+
+data: [DONE]
+"#,
+            usage(19, 16, 13),
+        ),
+        (
+            "usage in a choice and at the top",
+            r#"data: {"choices":[{"delta":{},"usage":{"prompt_tokens":4,"completion_tokens":2}}],"usage":null}
+
+data: {"choices":[],"usage":{"prompt_tokens":4,"completion_tokens":3,"total_tokens":7}}
+"#,
+            usage(4, 0, 3),
+        ),
+        (
+            "DashScope's own API",
+            r#"id:1
+event:result
+data:{"output":{"text":"Hi"},"usage":{"total_tokens":9,"input_tokens":8,"output_tokens":1},"request_id":"x"}
+
+id:2
+event:result
+data:{"output":{"text":"Hi there"},"usage":{"total_tokens":13,"input_tokens":8,"output_tokens":5},"request_id":"x"}
+"#,
+            usage(8, 0, 5),
+        ),
+    ] {
+        assert_eq!(Usage::from_text(text), Some(expected), "{name}");
+    }
+}
+
+#[test]
 fn counts_elsewhere_are_ignored() {
     let counts = json!({"prompt_tokens": 7, "input_tokens": 7, "completion_tokens": 7, "output_tokens": 7});
     for body in [

@@ -39,6 +39,7 @@ impl Provider {
             cached_is_free: false,
             speed: None,
             hides_limit_kind: false,
+            refuses_oversized: false,
             headers: None,
             header_faults: Vec::new(),
             in_flight: Flights::default(),
@@ -107,6 +108,13 @@ impl Provider {
     #[must_use]
     pub fn charging(mut self, charging: TokenCharging) -> Self {
         self.charging = charging;
+        self
+    }
+
+    /// Refuses a call whose charge exceeds a whole limit each time. By default it is admitted when nothing else is charged.
+    #[must_use]
+    pub fn refusal_of_oversized_calls(mut self) -> Self {
+        self.refuses_oversized = true;
         self
     }
 

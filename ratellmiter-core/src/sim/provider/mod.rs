@@ -8,8 +8,12 @@ use rand::{RngExt as _, rngs::ChaCha8Rng};
 use rand_distr::{Distribution as _, Exp, LogNormal};
 
 use super::{
-    Answer, HeaderFault, HeaderSet, RetryAfter, Size, TokenCharging, Unit, charging::Charge, flights::Flights,
-    ledger::Ledger, presets::amount_in, rules::Rule,
+    Answer, HeaderFault, HeaderSet, RetryAfter, Size, TokenCharging, Unit,
+    charging::{Charge, DAY},
+    flights::Flights,
+    ledger::Ledger,
+    presets::amount_in,
+    rules::Rule,
 };
 use crate::judge::LimitKind;
 
@@ -58,6 +62,7 @@ pub struct Provider {
     /// Output tokens a second after the first, or `None` to spread them over the latency.
     speed: Option<f64>,
     hides_limit_kind: bool,
+    refuses_oversized: bool,
     headers: Option<HeaderSet>,
     header_faults: Vec<HeaderFault>,
     in_flight: Flights,
@@ -258,6 +263,11 @@ impl Provider {
         }
         let factor = self.factor(now);
         let (charging, charge) = (self.charging, self.charging.at_arrival(size, self.cached_is_free));
+        let mut rules = self.rules.iter().filter(|_| self.refuses_oversized);
+        if let Some(rule) = rules.find(|rule| rule.is_exceeded_by(factor, &charge)) {
+            // No wait helps.
+            return Some((429, rule.limit_kind(), DAY, RetryAfter::Missing));
+        }
         let waits = self.rules.iter_mut().map(|rule| (rule.wait(now, factor, &charge, charging), rule.limit_kind()));
         // A refusal names the limit with the longest wait.
         let (wait, limit) = waits.max_by_key(|(wait, _)| *wait)?;

@@ -20,8 +20,8 @@ pub(super) fn check_cases(cases: &[(u16, Value, Expected)]) {
 pub(super) const FAILED: Expected = ("Failed", "unknown", None);
 pub(super) const OVERLOADED: Expected = ("Overloaded", "provider", None);
 pub(super) const BILLING: Expected = ("QuotaExhausted", "billing", None);
-const DAY: Expected = ("QuotaExhausted", "day", None);
-const QUOTA: Expected = ("QuotaExhausted", "unknown", None);
+pub(super) const DAY: Expected = ("QuotaExhausted", "day", None);
+pub(super) const QUOTA: Expected = ("QuotaExhausted", "unknown", None);
 pub(super) const SUCCESS: Expected = ("Success", "unknown", None);
 pub(super) const TRANSIENT: Expected = ("Transient", "unknown", None);
 

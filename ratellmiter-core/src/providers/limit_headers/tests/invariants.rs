@@ -8,7 +8,7 @@ use super::*;
 fn names() -> Vec<&'static str> {
     let of_providers =
         Provider::response_formats().flat_map(|format| [format.limit_headers, format.combined_limit_headers]);
-    let tables = of_providers.chain([TOGETHER, &[REQUESTS]]).flatten();
+    let tables = of_providers.chain([&[REQUESTS][..]]).flatten();
     let ietf = ["ratelimit", "ratelimit-policy", "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"];
     tables.flat_map(|names| [names.limit, names.remaining, names.reset]).chain(ietf).collect()
 }
