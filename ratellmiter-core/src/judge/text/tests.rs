@@ -87,3 +87,5 @@ proptest! {
         judged(&format!("status: {text}"));
     }
 }
+
+mod table;
