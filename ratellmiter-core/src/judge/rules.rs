@@ -63,7 +63,7 @@ pub(super) fn judge_with_status(evidence: &Evidence<'_>, now: SystemTime) -> Jud
     let facts = Facts { evidence, body, status, now };
     let verdict = facts.verdict();
     let knows_body = facts.knows_body(verdict);
-    let has_code = facts.body.codes.iter().any(|code| code.parse::<u16>().is_err());
+    let has_code = facts.body.codes.iter().any(|code| !matches!(code.parse(), Ok(400_u16..600)));
     let as_429 = (status.is_none() && evidence.body.is_some()).then(|| Facts { status: Some(429), ..facts }.verdict());
     let status = status.filter(|status| (400..600).contains(status));
     Judged { as_429, knows_body, has_code, ..Judged::new(verdict, status) }

@@ -17,7 +17,7 @@ use self::{
     status::{Head, Status},
     words::{MAX_HEAD, Token, tokens, without_quotations},
 };
-use super::{Evidence, body::Body};
+use super::{Evidence, body::Body, times_in_text};
 
 /// Maximum length in bytes of the end of a text, and of the text behind a body, that is read.
 const MAX_TAIL: usize = 160;
@@ -59,13 +59,14 @@ pub(super) fn evidence(text: &str) -> Option<Evidence<'_>> {
 }
 
 /// Returns the evidence of a text with a status: the status and the body behind it, or else the text before it.
-fn with_status<'a>(text: &'a str, head: &Head<'_>, status: &Status, json: Option<&Found>) -> Evidence<'a> {
+fn with_status(text: &str, head: &Head<'_>, status: &Status, json: Option<&Found>) -> Evidence<'static> {
     let evidence = Evidence::new().status(status.code);
     let behind = json.filter(|found| found.range.start >= status.range.end);
     if let Some(found) = behind {
         let between = &head.tokens[..].iter().filter(|token| token.start >= status.range.end && token.word().is_some());
         return if between.clone().count() <= MAX_WORDS_BEFORE_BODY && found.range.start < MAX_HEAD {
-            evidence.body(found.json.clone())
+            let hint = times_in_text::wait(&text[status.range.end..found.range.start].to_lowercase());
+            Evidence { hint, ..evidence.body(found.json.clone()) }
         } else {
             // The body of another server in a message.
             evidence.body(message_body(&text[status.range.end..]))
@@ -76,16 +77,18 @@ fn with_status<'a>(text: &'a str, head: &Head<'_>, status: &Status, json: Option
     let marks = &rest[..rest.len() - behind.len()];
     let before = head.text.get(status.clause..status.range.start).unwrap_or_default();
     let all_before = text[..status.range.start].trim_end_matches([' ', ':']);
-    if behind.is_empty() && before.trim().is_empty() && all_before.ends_with(['.', '!']) {
-        evidence.body(all_before)
-    } else if behind.is_empty() {
-        evidence.body(before.to_owned())
-    } else if marks.contains([':', '：', '\n', '-', '—', '{']) || before.trim().is_empty() {
-        evidence.body(behind)
-    } else {
+    let body = match () {
+        () if behind.is_empty() && before.trim().is_empty() && all_before.ends_with(['.', '!']) => {
+            all_before.to_owned()
+        }
+        () if behind.is_empty() => before.to_owned(),
+        () if marks.contains([':', '：', '\n', '-', '—', '{']) || before.trim().is_empty() => behind.to_owned(),
         // The sentence continues: "please wait 5 s (status 429, request 7)".
-        evidence.body(format!("{behind} {before}"))
-    }
+        () => format!("{behind} {before}"),
+    };
+    let hint_before = || times_in_text::wait(&all_before.to_lowercase());
+    let hint = if times_in_text::wait(&body.to_lowercase()).is_some() { None } else { hint_before() };
+    Evidence { hint, ..evidence.body(body) }
 }
 
 /// Returns the status that is all of the text behind a body: "API error: {…}: 429 Too Many Requests".

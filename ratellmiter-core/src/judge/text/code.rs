@@ -27,7 +27,7 @@ pub(super) fn find(head: &Head<'_>) -> Option<String> {
         let is_code = match place {
             Place::Key => is_identifier(tokens, at) || is_quoted(tokens, at) || ends_soon(head, at),
             Place::Error => ends_soon(head, at) || is_identifier(tokens, at) && stands_alone(head, at),
-            Place::Clause => is_identifier(tokens, at) && stands_alone(head, at),
+            Place::Clause => is_identifier(tokens, at) && is_event(tokens, at) && stands_alone(head, at),
             Place::Other => false,
         };
         is_code.then_some(code)
@@ -49,8 +49,8 @@ pub(super) fn at_end(text: &str, tokens: &[Token]) -> Option<String> {
 /// its load; or if the text begins with the words of a rate limit and contains a time to wait.
 pub(super) fn is_sentence(text: &str, head: &Head<'_>) -> bool {
     let starts = (0..head.tokens.len()).filter(|at| head.tokens[*at].word().is_some());
-    let mut starts =
-        starts.filter(|at| *at == 0 || Place::of(head, *at) == Place::Error).map(|at| head.tokens[at].start);
+    let is_start = |at: &usize| *at == 0 || Place::of(head, *at) == Place::Error || head.is_behind_error(*at);
+    let mut starts = starts.filter(is_start).map(|at| head.tokens[at].start);
     let is_sentence = |start: usize| {
         let clause = head.text[start..].to_lowercase();
         Provider::error_signs().any(|(sign, _)| match sign {
@@ -105,6 +105,15 @@ fn is_key(name: &str) -> bool {
 /// Returns `true` if the word begins an identifier of several words, or is in upper case: `RESOURCE_EXHAUSTED`.
 fn is_identifier(tokens: &[Token], at: usize) -> bool {
     tokens.get(at + 1).is_some_and(|next| next.is_glued)
+}
+
+/// Returns `true` if an identifier is the name of an event, and not of a field: `RateLimitError` and `rate_limit_exceeded`, but not
+/// `rate_limit`.
+fn is_event(tokens: &[Token], at: usize) -> bool {
+    let length = 1 + tokens[at + 1..].iter().take_while(|token| token.is_glued).count();
+    let words = &tokens[at..at + length];
+    let is_past = words.last().and_then(Token::word).is_some_and(|word| word.ends_with("ed") || is_error(word));
+    is_past || words.iter().all(Token::is_capitalised)
 }
 
 fn is_quoted(tokens: &[Token], at: usize) -> bool {

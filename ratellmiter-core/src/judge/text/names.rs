@@ -26,6 +26,12 @@ pub(super) fn ends_before(tokens: &[Token], end: usize) -> bool {
     (end - words..end).any(|start| is_name(&tokens[start..end]))
 }
 
+/// Returns `true` if the tokens end with the reason phrase of a status.
+pub(super) fn is_reason_before(tokens: &[Token], phrase: &str) -> bool {
+    let start = tokens.len().saturating_sub(MAX_WORDS);
+    (start..tokens.len()).any(|at| reason(&tokens[at..], phrase) == Some(tokens.len() - at))
+}
+
 /// Returns the number of tokens that the reason phrase of a status has at the start of the tokens.
 pub(super) fn reason(tokens: &[Token], reason: &str) -> Option<usize> {
     let is_letter = |letter: &char| letter.is_alphanumeric();

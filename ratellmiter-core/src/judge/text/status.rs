@@ -10,7 +10,10 @@ use http::StatusCode;
 
 use super::{
     names::{self, is_name},
-    vocabulary::{follows_report, is_between, is_code, is_error, is_filler, is_mention, is_report, is_status},
+    vocabulary::{
+        follows_report, is_between, is_code, is_error, is_filler, is_mention, is_other_source, is_report, is_speech,
+        is_status,
+    },
     words::{Kind, Token, UNKNOWN_STATUS},
 };
 
@@ -90,7 +93,7 @@ impl Head<'_> {
         let token = &self.tokens[at];
         let number = self.text.get(token.start..token.end).filter(|_| token.kind == Kind::Number)?;
         let status = number.parse().ok().filter(|status| number.len() == 3 && (400..600).contains(status))?;
-        let (before, first) = self.before(at);
+        let (before, first) = self.before(at, status);
         let (behind, end) = self.behind(at, status);
         let clause = self.clause_of(at);
         let is_status = self.is_free(token)
@@ -114,7 +117,7 @@ impl Head<'_> {
             Before::Status | Before::Name => true,
             Before::Error => behind != Behind::Other || !self.is_lower(at + 1) || is_first_clause,
             Before::Code => matches!(behind, Behind::Reason | Behind::Body | Behind::Title),
-            Before::Report if behind == Behind::End => !self.expects(at),
+            Before::Report if behind == Behind::End => !self.expects_a_number(),
             Before::Report | Before::Start => behind != Behind::Other,
             Before::Clause if behind == Behind::End => is_bracketed,
             Before::Clause => matches!(behind, Behind::Reason | Behind::Body | Behind::Error),
@@ -150,11 +153,13 @@ impl Head<'_> {
     }
 
     /// Returns the kind of the words before a number, and the index of the first token of their group.
-    fn before(&self, at: usize) -> (Before, usize) {
+    fn before(&self, at: usize, status: u16) -> (Before, usize) {
         let mut first = self.skip_marks(at);
         if let Some(http) = self.http_version(first) {
             first = http + 1;
         }
+        let marks: Vec<_> = self.tokens[first..at].iter().filter_map(Token::mark).collect();
+        let is_arrow = marks.contains(&'→') || marks.windows(2).any(|marks| matches!(marks, ['-' | '=', '>']));
         let mut between = 0;
         while between < MAX_BETWEEN && self.word_before(first).is_some_and(is_between) {
             first = self.skip_marks(first - 1);
@@ -188,7 +193,9 @@ impl Head<'_> {
             let is_known = outside.is_none_or(|word| is_report(word) || matches!(word, "api" | "http" | "with"));
             kind = if is_known || self.is_glued_to(group, "api") { Some(Before::Status) } else { kind };
         }
-        let kind = kind.or_else(|| is_report(word).then_some(Before::Report));
+        let is_equation =
+            self.tokens[first..at].iter().filter_map(Token::word).any(|word| matches!(word, "is" | "was" | "of"));
+        let kind = kind.or_else(|| (is_arrow || is_report(word) && !is_equation).then_some(Before::Report));
         let spoken_of = |outside: &str| {
             is_mention(outside) && !(outside == "with" || outside == "in" && kind == Some(Before::Report))
         };
@@ -196,7 +203,8 @@ impl Head<'_> {
             Some(_) if outside.is_some_and(spoken_of) => (Before::Mention, group),
             Some(_) if self.is_with_a_status(group) => (Before::Mention, group),
             Some(kind) => (kind, group),
-            None if names::ends_before(self.tokens, first) => (Before::Name, first),
+            None if self.is_named(at, first, status) => (Before::Name, first),
+            None if self.clause_of(at) >= first => (Before::Clause, first),
             None => {
                 let is_proper = match &self.tokens[first - 1].kind {
                     Kind::Word { is_capitalised, .. } => {
@@ -208,6 +216,14 @@ impl Head<'_> {
                 (Before::Other { is_proper, is_plural }, first)
             }
         }
+    }
+
+    /// Returns `true` if the words before `first` are the name of a refusal, and not of a limit: "rate limit exceeded: 429".
+    fn is_named(&self, at: usize, first: usize, status: u16) -> bool {
+        let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
+        let is_event = self.is_bracketed(at) || self.word_before(first).is_some_and(|word| word.ends_with("ed"));
+        (is_event && names::ends_before(self.tokens, first))
+            || reason.is_some_and(|reason| names::is_reason_before(&self.tokens[..first], reason))
     }
 
     /// Returns `true` for "pages with status 429": the thing has the status, and nothing reported it.
@@ -238,7 +254,7 @@ impl Head<'_> {
         let is_between = |token: &Token| {
             matches!(
                 token.mark(),
-                Some(':' | '：' | '=' | '(' | '（' | '[' | '\'' | '"' | '`' | '-' | '–' | '—' | '|' | '>' | '\\')
+                Some(':' | '：' | '=' | '(' | '（' | '[' | '\'' | '"' | '`' | '-' | '–' | '—' | '|' | '>' | '→' | '\\')
             )
         };
         self.tokens[..at].iter().rposition(|token| !is_between(token)).map_or(0, |last| last + 1)
@@ -287,6 +303,9 @@ impl Head<'_> {
     /// Returns `true` if the words count something: a plural within three words, a unit, or the size of a whole.
     fn counts(&self, at: usize) -> bool {
         let words: Vec<_> = self.tokens[at..].iter().map_while(Token::word).take(3).collect();
+        if is_other_source(&words) && !self.tokens[at + 2].is_capitalised() {
+            return true;
+        }
         let is_plural =
             |word: &&&str| word.len() > 3 && word.ends_with('s') && !word.ends_with("ss") && !is_status(word);
         let is_short =
@@ -296,9 +315,11 @@ impl Head<'_> {
         is_short || until_circumstance.clone().any(|word| is_plural(&word))
     }
 
-    /// Returns `true` if the clause compares a number with the expected one: "expected 512, got 429".
-    fn expects(&self, at: usize) -> bool {
-        self.tokens[..at].iter().filter_map(Token::word).any(|word| word.starts_with("expect"))
+    /// Returns `true` if the text compares a number with the expected one, which is not a status: "expected 512, got 429".
+    fn expects_a_number(&self) -> bool {
+        let is_expected = |token: &Token| token.word().is_some_and(|word| word.starts_with("expect"));
+        let mut expected = self.tokens.iter().enumerate().filter(|(_, token)| is_expected(token));
+        expected.any(|(at, _)| self.tokens.get(at + 1).is_some_and(|next| next.word().is_none()))
     }
 
     fn is_lower(&self, at: usize) -> bool {
@@ -329,11 +350,18 @@ impl Head<'_> {
         }
     }
 
-    /// Returns `true` if the clause before the one at `clause` calls something invalid, and this clause is its value: "invalid
-    /// value: 429 Too Many Requests". `first` is the first token of the words before the status.
+    /// Returns `true` if the clause that begins at `at` is behind one that begins with the name of an error: "Error in the API: …".
+    pub(super) fn is_behind_error(&self, at: usize) -> bool {
+        let Some(end) = at.checked_sub(1).filter(|end| self.ends_clause(*end)) else { return false };
+        self.tokens[self.clause_of(end)].word().is_some_and(is_error)
+    }
+
+    /// Returns `true` if the clause before the one at `clause` calls something invalid or is about a text, and this clause
+    /// is its value: "invalid value: 429 Too Many Requests", "the page said: 429". `first` is the first token of the words before the status.
     pub(super) fn is_a_value(&self, clause: usize, first: usize) -> bool {
         let Some(end) = clause.checked_sub(1).filter(|_| first >= clause) else { return false };
         let start = self.clause_of(end);
-        self.tokens[start..end].iter().filter_map(Token::word).take(2).any(|word| word.starts_with("invalid"))
+        let words = || self.tokens[start..end].iter().filter_map(Token::word);
+        words().take(2).any(|word| word.starts_with("invalid")) || words().next_back().is_some_and(is_speech)
     }
 }

@@ -88,4 +88,6 @@ proptest! {
     }
 }
 
+mod clients;
+mod forms;
 mod table;

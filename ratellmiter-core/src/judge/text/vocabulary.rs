@@ -56,18 +56,10 @@ pub(super) fn is_between(word: &str) -> bool {
 /// Returns `true` for words that show that the status behind them is spoken of, not received: "the page said", "about",
 /// "expected".
 pub(super) fn is_mention(word: &str) -> bool {
-    ["mention", "expect", "contain", "describ", "quot", "titl", "explain", "summar", "translat", "discuss"]
-        .iter()
-        .any(|stem| word.starts_with(stem))
+    is_speech(word)
         || matches!(
             word,
-            "say"
-                | "says"
-                | "said"
-                | "saying"
-                | "about"
-                | "reads"
-                | "shows"
+            "about"
                 | "not"
                 | "no"
                 | "than"
@@ -80,19 +72,25 @@ pub(super) fn is_mention(word: &str) -> bool {
                 | "when"
                 | "unless"
                 | "without"
-                | "never"
-                | "would"
-                | "should"
-                | "could"
-                | "may"
-                | "might"
-                | "must"
-                | "named"
-                | "called"
-                | "page"
-                | "word"
-                | "words"
         )
+        || matches!(word, "never" | "would" | "should" | "could" | "may" | "might" | "must" | "named" | "called")
+}
+
+/// Returns `true` for words whose object is another text: "said", "mentions", "page".
+pub(super) fn is_speech(word: &str) -> bool {
+    ["mention", "expect", "contain", "describ", "quot", "titl", "explain", "summar", "translat", "discuss"]
+        .iter()
+        .any(|stem| word.starts_with(stem))
+        || matches!(
+            word,
+            "say" | "says" | "said" | "saying" | "wrote" | "writes" | "asked" | "asks" | "reads" | "shows"
+        )
+        || matches!(word, "page" | "prompt" | "question" | "word" | "words")
+}
+
+/// Returns `true` for a server that sends a status.
+fn is_server(word: &str) -> bool {
+    matches!(word, "server" | "api" | "upstream" | "provider" | "endpoint" | "model" | "proxy" | "gateway" | "backend")
 }
 
 /// Returns `true` for a word that can follow a status in a report: "429 from https://…", "429 while streaming".
@@ -113,6 +111,11 @@ pub(super) fn follows_report(word: &str) -> bool {
             | "status"
             | "calling"
     )
+}
+
+/// Returns `true` for words behind "from" that are no source of a status: "from the dice".
+pub(super) fn is_other_source(words: &[&str]) -> bool {
+    matches!(words, ["from", "a" | "an" | "the", source, ..] if !is_server(source))
 }
 
 /// Returns `true` for a word that carries no meaning in a name: "the service is currently unavailable".

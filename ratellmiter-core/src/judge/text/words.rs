@@ -1,5 +1,7 @@
 //! The words, numbers and punctuation at the start of a text, without the parts that are quoted.
 
+use super::vocabulary::{is_code, is_error, is_status};
+
 /// Maximum length in bytes of the start of a text in which a status is looked for.
 pub(super) const MAX_HEAD: usize = 400;
 
@@ -33,6 +35,10 @@ impl Token {
             Kind::Word { text, .. } => Some(text),
             _ => None,
         }
+    }
+
+    pub(super) fn is_capitalised(&self) -> bool {
+        matches!(self.kind, Kind::Word { is_capitalised: true, .. })
     }
 
     pub(super) fn mark(&self) -> Option<char> {
@@ -96,7 +102,8 @@ fn add_run(tokens: &mut Vec<Token>, part: &str, start: usize) {
         if !word.is_empty() {
             let at = start + begin + (part[begin..end].len() - part[begin..end].trim_start_matches('_').len());
             let is_capitalised = word.chars().any(char::is_uppercase);
-            let kind = Kind::Word { text: word.to_lowercase(), is_capitalised };
+            let is_number = word.bytes().all(|byte| byte.is_ascii_digit());
+            let kind = if is_number { Kind::Number } else { Kind::Word { text: word.to_lowercase(), is_capitalised } };
             tokens.push(Token { kind, start: at, end: at + word.len(), is_glued: !is_first });
             is_first = false;
         }
@@ -104,14 +111,20 @@ fn add_run(tokens: &mut Vec<Token>, part: &str, start: usize) {
     }
 }
 
-/// Returns `true` if a word of an identifier begins at `at`.
+/// Returns `true` if a word of an identifier begins at `at`. A number is a part of the word before it, except in `HTTP429`.
 fn is_hump(part: &str, at: usize) -> bool {
     let before = part[..at].chars().next_back().unwrap_or('_');
     let mut behind = part[at..].chars();
     let (first, second) = (behind.next().unwrap_or('_'), behind.next());
+    let name = || part[..at].rsplit('_').next().unwrap_or_default().to_lowercase();
     before == '_'
+        || (first.is_ascii_digit() && before.is_alphabetic() && is_name_of_status(&name()))
         || (first.is_uppercase() && !before.is_uppercase())
         || (first.is_uppercase() && second.is_some_and(char::is_lowercase))
+}
+
+fn is_name_of_status(word: &str) -> bool {
+    is_status(word) || is_error(word) || is_code(word)
 }
 
 /// Returns the text with spaces in place of URLs and of quoted values, and line ends in place of tags. All positions stay the
