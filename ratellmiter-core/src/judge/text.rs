@@ -4,6 +4,7 @@
 //! error, a [code](code) of a provider by its place, or the whole sentence of a server.
 
 mod code;
+mod debug;
 mod json;
 mod names;
 mod status;
@@ -33,10 +34,14 @@ pub(super) fn evidence(text: &str) -> Option<Evidence<'_>> {
     let words = tokens(&head);
     let json_at = json.as_ref().map(|found| found.range.start);
     let head = Head { text: &head, tokens: &words, json: json_at };
+    let fields = json.is_none().then(|| debug::find(text).filter(|found| is_body(&found.json))).flatten();
     if let Some(status) = status::find(&head) {
-        return Some(with_status(text, &head, &status, json.as_ref()));
+        return Some(match fields {
+            Some(found) => Evidence::new().status(status.code).body(found.json),
+            None => with_status(text, &head, &status, json.as_ref()),
+        });
     }
-    if let Some(found) = json {
+    if let Some(found) = json.or(fields) {
         // The client writes the status behind the body.
         if let Some(status) = status_behind(&text[found.range.end..]) {
             return Some(Evidence::new().status(status).body(found.json));
@@ -56,6 +61,12 @@ pub(super) fn evidence(text: &str) -> Option<Evidence<'_>> {
         return Some(Evidence::new().status(503).body(text));
     }
     code::is_sentence(text, &head).then(|| Evidence::new().body(text))
+}
+
+/// Returns `true` if the fields of a structure are those of an error's body: a message, or a code that is no status.
+fn is_body(json: &str) -> bool {
+    let body = Body::read(json);
+    !body.message.trim().is_empty() || body.codes.iter().any(|code| !matches!(code.parse(), Ok(400_u16..600)))
 }
 
 /// Returns the evidence of a text with a status: the status and the body behind it, or else the text before it.
@@ -93,8 +104,8 @@ fn with_status(text: &str, head: &Head<'_>, status: &Status, json: Option<&Found
 
 /// Returns the status that is all of the text behind a body: "API error: {…}: 429 Too Many Requests".
 fn status_behind(text: &str) -> Option<u16> {
-    let text =
-        text.get(..MAX_TAIL).unwrap_or(text).trim_matches(|letter: char| !letter.is_alphanumeric() && letter != '>');
+    let text = text[..text.floor_char_boundary(MAX_TAIL)]
+        .trim_matches(|letter: char| !letter.is_alphanumeric() && letter != '>');
     let tokens = tokens(text);
     let found = status::find(&Head { text, tokens: &tokens, json: None })?;
     (found.range == (0..text.len())).then_some(found.code)

@@ -6,6 +6,11 @@ use ratellmiter_core::{Limiter, Limits, ratellmiter};
 
 use crate::{is_alone, warnings::Warnings};
 
+const REFUSED: &str = r#"HTTP 429: {"error":{"code":"1399","message":"x"}}"#;
+const KNOWN: &str = r#"HTTP 429: {"error":{"code":"rate_limit_exceeded","message":"x"}}"#;
+const BODY: &str = r#"{"error":{"code":"1399","message":"x"}}"#;
+const FAILED: &str = r#"HTTP 400: {"error":{"code":"invalid_value","message":"x"}}"#;
+
 #[ratellmiter(limiter = limiter)]
 async fn ask(limiter: &Limiter, attempts: &Cell<u32>, texts: &[&str]) -> Result<(), String> {
     let attempt = attempts.replace(attempts.get() + 1);
@@ -17,11 +22,6 @@ async fn unknown_codes_are_warned_of_once() {
     if !is_alone("unknown_codes::unknown_codes_are_warned_of_once") {
         return;
     }
-    const REFUSED: &str = r#"HTTP 429: {"error":{"code":"1399","message":"x"}}"#;
-    const KNOWN: &str = r#"HTTP 429: {"error":{"code":"rate_limit_exceeded","message":"x"}}"#;
-    const BODY: &str = r#"{"error":{"code":"1399","message":"x"}}"#;
-    const FAILED: &str = r#"HTTP 400: {"error":{"code":"invalid_value","message":"x"}}"#;
-
     let warnings = Warnings::default();
     tracing::subscriber::set_global_default(warnings.clone()).unwrap();
     let limiter = Limiter::new(Limits::per_minute(60_000).no_ramp());

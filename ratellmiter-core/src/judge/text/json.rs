@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::judge::body::object_in;
 
@@ -40,6 +40,9 @@ fn at(text: &str, start: usize) -> Option<Found> {
     }
     if let Some((length, json)) = prefix(rest) {
         return Some(Found { range: start..start + length, json });
+    }
+    if !rest[1..].trim_start().starts_with('\\') {
+        return None;
     }
     let mut unescaped = rest.to_owned();
     for _ in 0..MAX_ESCAPES {
@@ -108,8 +111,10 @@ fn completed(text: &str) -> Option<String> {
     }
     let as_key = || close(&format!("{cut}:null"), &open);
     let at_comma = || last_comma.as_ref().map(|(at, open)| close(&text[..*at], open));
+    let is_object =
+        |json: &String| serde_json::from_str(json).is_ok_and(|fields: Map<String, Value>| !fields.is_empty());
     let candidates = [Some(close(&cut, &open)), Some(as_key()), Some(close(&format!("{cut}null"), &open)), at_comma()];
-    candidates.into_iter().flatten().find(|json| serde_json::from_str::<serde_core::de::IgnoredAny>(json).is_ok())
+    candidates.into_iter().flatten().find(is_object)
 }
 
 /// Returns the position of the quote that ends the string which the text begins in.

@@ -106,3 +106,40 @@ fn text_of_our_own_error_keeps_body_and_hint() {
     }
     assert_eq!(judged("the server answered 401 Unauthorized"), Some(Verdict::Failed));
 }
+
+#[test]
+fn structures_in_the_format_of_debug_are_read_as_bodies() {
+    let api = r#"ApiError { message: "You exceeded your current quota", r#type: Some("insufficient_quota"), param: None, code: Some("insufficient_quota") }"#;
+    let value: Value = serde_json::from_str(OPENAI).unwrap();
+    let exhausted = Verdict::QuotaExhausted { resumes_at: None, limit: LimitKind::Billing };
+    for text in [
+        api.to_owned(),
+        format!("ApiError({api})"),
+        format!("OpenAI error: {api}"),
+        format!("HTTP 429: {api}"),
+        format!("HTTP 429 Too Many Requests\n{api}"),
+        format!("Api(429, ErrorResponse {{ error: {api} }})"),
+        format!("Error {{ status: 429, error: api::Wrapper({api}) }}"),
+        "Error code: 429 - {'error': {'message': 'x', 'type': 'insufficient_quota', 'param': None, 'code': 'insufficient_quota'}}".to_owned(),
+        "ApiError {\n    status: 429,\n    code: Some(\n        \"insufficient_quota\",\n    ),\n    message: \"x\",\n}".to_owned(),
+    ] {
+        assert_eq!(judged(&text), Some(exhausted), "{text}");
+    }
+    let refused = Verdict::RateLimited { retry_after: Some(Duration::from_millis(750)), limit: LimitKind::Requests };
+    for text in
+        [format!("API error 429 Too Many Requests: {value:?}"), format!("{value:#?}"), format!("Err({value:?})")]
+    {
+        assert_eq!(judged(&text), Some(refused), "{text}");
+    }
+    for text in [
+        "Point { x: 429, y: 500 }",
+        "Page { message: \"HTTP 429\" }",
+        "Job { kind: Billing, id: 429 }",
+        "{",
+        "{{",
+        "{ x: (",
+        "{ x: \"\\u{",
+    ] {
+        assert_eq!(judged(text), None, "{text}");
+    }
+}
