@@ -102,13 +102,11 @@ fn with_status(text: &str, head: &Head<'_>, status: &Status, json: Option<&Found
     Evidence { hint, ..evidence.body(body) }
 }
 
-/// Returns the status that is all of the text behind a body: "API error: {…}: 429 Too Many Requests".
+/// Returns the status in the text behind a body: "API error: {…}: 429 Too Many Requests", "{…} (HTTP 429)".
 fn status_behind(text: &str) -> Option<u16> {
-    let text = text[..text.floor_char_boundary(MAX_TAIL)]
-        .trim_matches(|letter: char| !letter.is_alphanumeric() && letter != '>');
-    let tokens = tokens(text);
-    let found = status::find(&Head { text, tokens: &tokens, json: None })?;
-    (found.range == (0..text.len())).then_some(found.code)
+    let text = without_quotations(&text[..text.floor_char_boundary(MAX_TAIL)], is_message);
+    let text = text.trim_start_matches(|letter: char| !letter.is_alphanumeric() && !matches!(letter, '(' | '['));
+    status::find(&Head { text, tokens: &tokens(text), json: None }).map(|found| found.code)
 }
 
 /// Returns `true` if a quotation behind `before` is the status or the message of an error.

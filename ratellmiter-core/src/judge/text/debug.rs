@@ -46,7 +46,7 @@ impl Reader<'_> {
                     self.at += 1;
                 }
                 letter if letter.is_alphanumeric() || matches!(letter, '_' | '-') => self.word(&mut open)?,
-                letter if letter.is_whitespace() => self.at += 1,
+                letter if letter.is_whitespace() => self.at += letter.len_utf8(),
                 ',' | ':' => {
                     self.json.push(letter);
                     self.at += 1;

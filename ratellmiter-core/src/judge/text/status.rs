@@ -196,9 +196,7 @@ impl Head<'_> {
         let is_equation =
             self.tokens[first..at].iter().filter_map(Token::word).any(|word| matches!(word, "is" | "was" | "of"));
         let kind = kind.or_else(|| (is_arrow || is_report(word) && !is_equation).then_some(Before::Report));
-        let spoken_of = |outside: &str| {
-            is_mention(outside) && !(outside == "with" || outside == "in" && kind == Some(Before::Report))
-        };
+        let spoken_of = |outside: &str| is_mention(outside) && !self.is_about_an_error(group);
         match kind {
             Some(_) if outside.is_some_and(spoken_of) => (Before::Mention, group),
             Some(_) if self.is_with_a_status(group) => (Before::Mention, group),
@@ -224,6 +222,13 @@ impl Head<'_> {
         let is_event = self.is_bracketed(at) || self.word_before(first).is_some_and(|word| word.ends_with("ed"));
         (is_event && names::ends_before(self.tokens, first))
             || reason.is_some_and(|reason| names::is_reason_before(&self.tokens[..first], reason))
+    }
+
+    /// Returns `true` for "an error of status 429" and "because of HTTP 429".
+    fn is_about_an_error(&self, group: usize) -> bool {
+        let mut words = self.tokens[..group].iter().rev().map_while(Token::word).filter(|word| !is_filler(word));
+        matches!(words.next(), Some("of" | "on" | "for" | "in"))
+            && words.next().is_some_and(|word| is_error(word) || is_report(word) || word == "because")
     }
 
     /// Returns `true` for "pages with status 429": the thing has the status, and nothing reported it.
@@ -362,6 +367,10 @@ impl Head<'_> {
         let Some(end) = clause.checked_sub(1).filter(|_| first >= clause) else { return false };
         let start = self.clause_of(end);
         let words = || self.tokens[start..end].iter().filter_map(Token::word);
-        words().take(2).any(|word| word.starts_with("invalid")) || words().next_back().is_some_and(is_speech)
+        // "Invalid response from the server: HTTP 429" is no value.
+        let is_invalid =
+            |(word, next): (&str, &str)| word.starts_with("invalid") && !is_error(next) && !is_status(next);
+        let pairs = words().zip(words().skip(1).chain([""]));
+        pairs.take(2).any(is_invalid) || words().next_back().is_some_and(is_speech)
     }
 }

@@ -164,7 +164,7 @@ fn tag(text: &str) -> Option<usize> {
         return None;
     }
     let is_tag = text[1..].starts_with(|first: char| first.is_ascii_alphabetic() || matches!(first, '/' | '!'));
-    text.find('>').filter(|_| is_tag).map(|end| end + 1)
+    text.find('>').filter(|end| is_tag && !text[..*end].contains(['[', '('])).map(|end| end + 1)
 }
 
 /// Returns the length of the quotation at the start of `text`. An apostrophe in a word is none.

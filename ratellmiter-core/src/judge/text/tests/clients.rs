@@ -133,7 +133,7 @@ fn structures_in_the_format_of_debug_are_read_as_bodies() {
     }
     for text in [
         "Point { x: 429, y: 500 }",
-        "Page { message: \"HTTP 429\" }",
+        "Page { text: \"HTTP 429\" }",
         "Job { kind: Billing, id: 429 }",
         "{",
         "{{",
