@@ -65,11 +65,11 @@ pub(super) fn is_sentence(text: &str, head: &Head<'_>) -> bool {
 /// The place of a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
-    /// Behind "code", "status", "type", "kind" or "reason".
+    /// Behind "code" or "status".
     Key,
     /// Behind the name of an error and a colon or a bracket.
     Error,
-    /// The start of the text or of a clause.
+    /// The start of the text or of a clause, or behind "type", "kind" or "reason".
     Clause,
     Other,
 }
@@ -90,7 +90,8 @@ impl Place {
         let is_new_clause = marks.iter().any(|mark| matches!(mark.mark(), Some(':' | '\n' | ';' | '{')));
         match () {
             () if is_mentioned && !is_new_clause => Self::Other,
-            () if (is_code(name) || is_status(name) || is_key(name)) && is_joined => Self::Key,
+            () if (is_code(name) || is_status(name)) && is_joined => Self::Key,
+            () if is_key(name) && is_joined => Self::Clause,
             () if is_error(name) && is_joined && !marks.is_empty() => Self::Error,
             () if is_new_clause && !head.is_a_value(at, at) => Self::Clause,
             () => Self::Other,

@@ -1,9 +1,10 @@
 //! Forms in which people, clients and formats of `Debug` write a status.
 
 use super::*;
+use crate::judge::{classification::Judged, error_chain::by_text};
 
 fn summary(text: &str) -> &'static str {
-    match judged(text) {
+    match by_text(text).and_then(Judged::known_verdict) {
         Some(Verdict::RateLimited { .. }) => "refused",
         Some(Verdict::Overloaded { .. }) => "overloaded",
         Some(Verdict::QuotaExhausted { .. }) => "exhausted",
