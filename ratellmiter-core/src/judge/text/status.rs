@@ -194,7 +194,7 @@ impl Head<'_> {
             kind = if is_known || self.is_glued_to(group, "api") { Some(Before::Status) } else { kind };
         }
         let is_equation =
-            self.tokens[first..at].iter().filter_map(Token::word).any(|word| matches!(word, "is" | "was" | "of"));
+            self.tokens[first..at].iter().filter_map(Token::word).any(|word| matches!(word, "is" | "was"));
         let kind = kind.or_else(|| (is_arrow || is_report(word) && !is_equation).then_some(Before::Report));
         let spoken_of = |outside: &str| is_mention(outside) && !self.is_about_an_error(group);
         match kind {
@@ -271,7 +271,8 @@ impl Head<'_> {
         let is_closing = |token: &&Token| matches!(token.mark(), Some(')' | '）' | ']' | '"' | '\'' | '`' | '>'));
         let closed = self.tokens[at + 1..].iter().take_while(is_closing).count();
         let next = at + 1 + closed;
-        if self.json.is_some_and(|json| json >= end && !self.text[end..json].contains(char::is_alphanumeric)) {
+        let until_json = self.json.and_then(|json| self.text.get(end..json));
+        if until_json.is_some_and(|between| !between.contains(char::is_alphanumeric)) {
             return (Behind::Body, end);
         }
         let unknown = self.text[end..].trim_start().strip_prefix(UNKNOWN_STATUS);
