@@ -206,6 +206,12 @@ impl CallContext {
                 Some(with_hint_of(as_429, by_response))
             }
             Basis::Response(_) | Basis::Body { .. } | Basis::Error => match (by_outcome.verdict, by_response) {
+                // The error's text has the status 402 alone, and the response was judged with its body.
+                (Some(Verdict::QuotaExhausted { .. }), judged @ Some(verdict))
+                    if by_outcome.basis == Basis::Response(402) && verdict.is_retryable() =>
+                {
+                    judged
+                }
                 // Only the error's text may show that the quota is exhausted: the status does not.
                 (exhausted @ Some(Verdict::QuotaExhausted { .. }), _) => exhausted,
                 (Some(overloaded @ Verdict::Overloaded { .. }), Some(Verdict::RateLimited { .. })) => {

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use crate::{
-    call::{handover::TicketHandover, warnings::warn_unrecognised},
+    call::{
+        handover::TicketHandover,
+        warnings::{warn_of_unknown_code, warn_unrecognised},
+    },
     engine::call_state::CallEnd,
     judge::{Classification, LimitReading, Verdict},
     limiter::Ticket,
@@ -55,7 +58,11 @@ pub(super) fn may_retry(verdict: Verdict) -> bool {
 }
 
 /// Returns the verdict, or [`Verdict::Failed`] with a warning if there is none: unknown errors are never retried.
+/// Warns as well of a refusal whose code is unknown.
 pub(super) fn known_or_failed(verdict: Option<Verdict>, classification: &Classification) -> Verdict {
+    if classification.has_unknown_code && verdict.is_some_and(Verdict::is_retryable) {
+        warn_of_unknown_code(classification.error_type);
+    }
     verdict.unwrap_or_else(|| {
         warn_unrecognised(classification.error_type);
         Verdict::Failed

@@ -22,6 +22,18 @@ pub(super) fn warn_unrecognised(error_type: &'static str) {
     }
 }
 
+/// Warns once per type of error that a refusal has an unknown code. The code is not logged, since it is a part of the error's text.
+pub(super) fn warn_of_unknown_code(error_type: &'static str) {
+    static WARNED: Mutex<Option<HashSet<&'static str>>> = Mutex::new(None);
+    if WARNED.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default().insert(error_type) {
+        tracing::warn!(
+            error_type,
+            "a refusal has a code that is not known, so its status decides, and calls that fail with it are retried: if it \
+             means a spent quota, implement ratellmiter_core::Classify for the error, or use #[ratellmiter(classify = ...)]"
+        );
+    }
+}
+
 /// Warns once that `max_wait` and `max_queue` of a limiter have no effect on calls without `bounded`.
 pub(super) fn warn_of_unused_bounds() {
     static WARNED: AtomicBool = AtomicBool::new(false);

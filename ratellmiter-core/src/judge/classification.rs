@@ -13,6 +13,8 @@ pub struct Classification {
     pub(crate) basis: Basis,
     /// The client made up the item before it had a response; see [`Response`](super::classify::Response).
     pub(crate) is_before_response: bool,
+    /// The status decided alone, since the code beside it is not known.
+    pub(crate) has_unknown_code: bool,
     /// The type of the error, for the warning about unrecognised errors.
     pub(crate) error_type: &'static str,
 }
@@ -50,15 +52,30 @@ pub struct Judged {
     pub(crate) as_429: Option<Verdict>,
     /// The error contains a rejection: no observed response can overrule the verdict.
     pub(crate) is_final: bool,
+    /// The verdict does not rest on the status alone: the codes or the words of the body are known.
+    pub(crate) knows_body: bool,
+    /// The error has a code that is not known.
+    pub(crate) has_code: bool,
 }
 
 impl Judged {
     /// The judgement of a rejection by a limiter, which is no outcome of a request.
-    pub(crate) const REJECTED: Self = Self { verdict: Verdict::Failed, status: None, as_429: None, is_final: true };
+    pub(crate) const REJECTED: Self = Self { is_final: true, ..Self::new(Verdict::Failed, None) };
 
     /// Creates the judgement of a response with a known status, or of an error that is no response.
     pub(crate) const fn new(verdict: Verdict, status: Option<u16>) -> Self {
-        Self { verdict, status, as_429: None, is_final: false }
+        Self { verdict, status, as_429: None, is_final: false, knows_body: true, has_code: false }
+    }
+
+    /// Returns the verdict, or `None` for a body without a status of which nothing is known.
+    pub(crate) fn known_verdict(self) -> Option<Verdict> {
+        (self.status.is_some() || self.knows_body).then_some(self.verdict)
+    }
+
+    /// Returns `true` if a refusal is known by its status alone, while the body has a code that is not known: it may be a
+    /// quota that is spent.
+    pub(crate) fn is_refused_with_unknown_code(self) -> bool {
+        self.has_code && !self.knows_body && self.verdict.is_retryable()
     }
 
     fn basis(self) -> Basis {
@@ -74,7 +91,8 @@ impl Judged {
 impl Classification {
     /// Creates a classification that stands, whatever response was observed.
     pub(crate) fn decided(verdict: Verdict) -> Self {
-        Self { verdict: Some(verdict), basis: Basis::Final, is_before_response: false, error_type: "" }
+        let (verdict, basis) = (Some(verdict), Basis::Final);
+        Self { verdict, basis, is_before_response: false, has_unknown_code: false, error_type: "" }
     }
 
     /// Creates the classification of a value that is a response.
@@ -85,13 +103,19 @@ impl Classification {
 
     /// Creates the classification of an error of type `E`, which knows its verdict.
     pub(crate) fn of_type<E: ?Sized>(verdict: Verdict) -> Self {
-        Self { verdict: Some(verdict), basis: Basis::Type, is_before_response: false, error_type: type_name::<E>() }
+        Self::of_kind::<E>(Some(verdict), Basis::Type)
+    }
+
+    fn of_kind<E: ?Sized>(verdict: Option<Verdict>, basis: Basis) -> Self {
+        let error_type = type_name::<E>();
+        Self { verdict, basis, is_before_response: false, has_unknown_code: false, error_type }
     }
 
     /// Creates the classification of an error of type `E` by its evidence.
     pub(crate) fn of_error<E: ?Sized>(judged: Option<Judged>) -> Self {
         let basis = judged.map_or(Basis::Error, Judged::basis);
-        let verdict = judged.map(|judged| judged.verdict);
-        Self { verdict, basis, is_before_response: false, error_type: type_name::<E>() }
+        let verdict = judged.and_then(Judged::known_verdict);
+        let has_unknown_code = judged.is_some_and(Judged::is_refused_with_unknown_code);
+        Self { has_unknown_code, ..Self::of_kind::<E>(verdict, basis) }
     }
 }

@@ -50,7 +50,7 @@ const MAX_TEXT_BYTES: usize = 64 << 10;
 /// ```
 #[must_use]
 pub fn judge_error(error: &(dyn Error + 'static)) -> Option<Verdict> {
-    by_chain(error).map(|judged| judged.verdict)
+    by_chain(error)?.known_verdict()
 }
 
 /// Returns the verdict on the first error in the source chain that belongs to a known client, or else on the first whose
@@ -62,7 +62,10 @@ pub(crate) fn by_chain(error: &(dyn Error + 'static)) -> Option<Judged> {
         return Some(Judged::REJECTED);
     }
     let connection = || is_failed_connection(error).then_some(FAILED_CONNECTION);
-    chain().find_map(clients::judged).or_else(|| chain().find_map(by_text)).or_else(connection)
+    let texts = || chain().filter_map(by_text);
+    let known_text = || texts().find(|judged| judged.known_verdict().is_some());
+    // The status of an unknown body may be in the observed response.
+    chain().find_map(clients::judged).or_else(known_text).or_else(connection).or_else(|| texts().next())
 }
 
 const FAILED_CONNECTION: Judged = Judged::new(Verdict::transient(), None);

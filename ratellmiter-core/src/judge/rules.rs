@@ -70,8 +70,11 @@ pub(super) fn judge_with_status(evidence: &Evidence<'_>, now: SystemTime) -> Jud
     let status = if is_in_band { body.status } else { evidence.status };
     let facts = Facts { evidence, body, status, now };
     let verdict = facts.verdict();
+    let knows_body = facts.knows_body(verdict);
+    let has_code = facts.body.codes.iter().any(|code| !matches!(code.parse(), Ok(400_u16..600)));
     let as_429 = (status.is_none() && evidence.body.is_some()).then(|| Facts { status: Some(429), ..facts }.verdict());
-    Judged { as_429, ..Judged::new(verdict, status.filter(|status| (400..600).contains(status))) }
+    let status = status.filter(|status| (400..600).contains(status));
+    Judged { as_429, knows_body, has_code, ..Judged::new(verdict, status) }
 }
 
 /// The evidence on a failure, with its body read.
@@ -118,6 +121,15 @@ impl Facts<'_> {
             }
             _ => Verdict::Failed,
         }
+    }
+
+    /// Returns `true` if a code or the words of the body are known. Without a status they are only if they decide.
+    fn knows_body(&self, verdict: Verdict) -> bool {
+        let signs = Signs::find(&self.body, self.status);
+        let names_limit = || limit_kind(&self.body) != LimitKind::Unknown || long_period(&self.body).is_some();
+        signs.has(Meaning::ThisRequest)
+            || self.is_about_this_request(&signs, None)
+            || verdict != Verdict::Failed && (self.status.is_none() || !signs.is_empty() || names_limit())
     }
 
     /// Returns `true` if no wait helps this request, while others are accepted.

@@ -1,65 +1,142 @@
-//! The text of an error, for errors without other evidence. Only the forms that known clients write are recognised.
+//! The text of an error, for errors without other evidence.
 //!
-//! A number alone is no evidence, because texts quote other texts. Evidence is a status near the start in one of the known
-//! forms, the body of an error, or the whole sentence of a server.
+//! A number alone is no evidence, because texts quote other texts. Evidence is a [status](status) by its place, the body of an
+//! error, a [code](code) of a provider by its place, or the whole sentence of a server.
 
-use super::{
-    Evidence,
-    body::{Body, object_in},
+mod code;
+mod debug;
+mod json;
+mod names;
+mod status;
+mod vocabulary;
+mod words;
+
+use serde_json::Value;
+
+use self::{
+    json::Found,
+    status::{Head, Status},
+    words::{MAX_HEAD, Token, tokens, without_quotations},
 };
+use super::{Evidence, body::Body, times_in_text};
 
-/// Maximum distance in bytes of a status from the start of the text.
-const MAX_STATUS_OFFSET: usize = 120;
+/// Maximum length in bytes of the end of a text, and of the text behind a body, that is read.
+const MAX_TAIL: usize = 160;
 
-/// Returns the evidence in the text of an error, or `None` if the text is in no known form.
+/// Maximum number of words between a status and the body that belongs to it: ". Response body:".
+const MAX_WORDS_BEFORE_BODY: usize = 6;
+
+/// Returns the evidence in the text of an error, or `None` if the text has none.
 pub(super) fn evidence(text: &str) -> Option<Evidence<'_>> {
-    let json = object_in(text);
-    let body = json.map(Body::read);
-    let status = status_in(text);
-    let evidence = match (status, json) {
-        (Some(status), Some(json)) => Evidence::new().status(status).body(json),
-        // The reason phrase of the status does not show which limit was reached.
-        (Some(status), None) => Evidence::new().status(status).body(text.replacen("Too Many Requests", "", 1)),
-        // Without a status the codes of the error decide.
-        (None, Some(json)) if body.is_some_and(|body| body.is_error && !body.codes.is_empty()) => {
-            Evidence::new().body(json)
+    let json = json::find(text, 0);
+    let start = json.as_ref().map_or(text.len(), |found| found.range.start).min(MAX_HEAD);
+    let head = without_quotations(&text[..text.floor_char_boundary(start)], is_message);
+    let words = tokens(&head);
+    let json_at = json.as_ref().map(|found| found.range.start);
+    let head = Head { text: &head, tokens: &words, json: json_at };
+    let fields = json.is_none().then(|| debug::find(text).filter(|found| is_body(&found.json))).flatten();
+    if let Some(status) = status::find(&head) {
+        return Some(match fields {
+            Some(found) => Evidence::new().status(status.code).body(found.json),
+            None => with_status(text, &head, &status, json.as_ref()),
+        });
+    }
+    if let Some(found) = json.or(fields) {
+        // The client writes the status behind the body.
+        if let Some(status) = status_behind(&text[found.range.end..]) {
+            return Some(Evidence::new().status(status).body(found.json));
         }
-        _ if text.starts_with("ThrottlingException") => Evidence::new().code("ThrottlingException").body(text),
-        // Ollama, `ErrMaxQueue`.
-        _ if text.contains("server busy, please try again.") => Evidence::new().status(503).body(text),
-        _ => return None,
-    };
-    Some(evidence)
+        // Without a status the codes of the error decide.
+        let body = Body::read(&found.json);
+        let is_error = body.is_error || !body.message.trim().is_empty();
+        return (is_error && (body.status.is_some() || body.is_error || !body.codes.is_empty()))
+            .then(|| Evidence::new().body(found.json));
+    }
+    let tail = &text[text.ceil_char_boundary(text.len().saturating_sub(MAX_TAIL))..];
+    if let Some(code) = code::find(&head).or_else(|| code::at_end(tail, &tokens(tail))) {
+        return Some(Evidence::new().body(error_body(text, &code)));
+    }
+    // Ollama, `ErrMaxQueue`.
+    if text.contains("server busy, please try again.") {
+        return Some(Evidence::new().status(503).body(text));
+    }
+    code::is_sentence(text, &head).then(|| Evidence::new().body(text))
 }
 
-/// Returns a status from 400 to 599 in a known form: at the very start ("429 Too Many Requests"), after "status" ("error
-/// status: 429", "status code '429"), or as `reqwest` writes it ("HTTP status client error (429 Too Many Requests)").
-fn status_in(text: &str) -> Option<u16> {
-    let start = &text[..text.floor_char_boundary(MAX_STATUS_OFFSET)];
-    let number = |text: &str| {
-        let text = text.trim_start_matches([' ', ':', '=', '(', '\'', '"', '`']);
-        let digits = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
-        let status = text[..digits].parse().ok().filter(|status| (400..600).contains(status))?;
-        // "429 Too Many Requests", "429: ..." and "429", but not "4290" or "429-something".
-        let rest = &text[digits..];
-        (rest.is_empty() || rest.starts_with([' ', ':', ')', '\'', '"', ',', '.', '\n', '`'])).then_some(status)
+/// Returns `true` if the fields of a structure are those of an error's body: a message, or a code that is no status.
+fn is_body(json: &str) -> bool {
+    let body = Body::read(json);
+    !body.message.trim().is_empty() || body.codes.iter().any(|code| !matches!(code.parse(), Ok(400_u16..600)))
+}
+
+/// Returns the evidence of a text with a status: the status and the body behind it, or else the text before it.
+fn with_status(text: &str, head: &Head<'_>, status: &Status, json: Option<&Found>) -> Evidence<'static> {
+    let evidence = Evidence::new().status(status.code);
+    let behind = json.filter(|found| found.range.start >= status.range.end);
+    if let Some(found) = behind {
+        let between = &head.tokens[..].iter().filter(|token| token.start >= status.range.end && token.word().is_some());
+        return if between.clone().count() <= MAX_WORDS_BEFORE_BODY && found.range.start < MAX_HEAD {
+            let hint = times_in_text::wait(&text[status.range.end..found.range.start].to_lowercase());
+            Evidence { hint, ..evidence.body(found.json.clone()) }
+        } else {
+            // The body of another server in a message.
+            evidence.body(message_body(&text[status.range.end..]))
+        };
+    }
+    let rest = &text[status.range.end..];
+    let behind = rest.trim_start_matches(|letter: char| !letter.is_alphanumeric() && letter != '<');
+    let marks = &rest[..rest.len() - behind.len()];
+    let before = head.text.get(status.clause..status.range.start).unwrap_or_default();
+    let all_before = text[..status.range.start].trim_end_matches([' ', ':']);
+    let body = match () {
+        () if behind.is_empty() && before.trim().is_empty() && all_before.ends_with(['.', '!']) => {
+            all_before.to_owned()
+        }
+        () if behind.is_empty() => before.to_owned(),
+        () if marks.contains([':', '：', '\n', '-', '—', '{']) || before.trim().is_empty() => behind.to_owned(),
+        // The sentence continues: "please wait 5 s (status 429, request 7)".
+        () => format!("{behind} {before}"),
     };
-    let before_json = start.split('{').next().unwrap_or(start);
-    let markers = [
-        "status code",
-        "status:",
-        "status client error",
-        "status server error",
-        "http error",
-        "api error:",
-        "apierror:",
-    ];
-    let after = |marker: &&str| {
-        let lower = before_json.to_ascii_lowercase();
-        let at = lower.find(*marker)? + marker.len();
-        number(before_json.get(at..)?)
-    };
-    number(before_json).or_else(|| markers.iter().find_map(after))
+    let hint_before = || times_in_text::wait(&all_before.to_lowercase());
+    let hint = if times_in_text::wait(&body.to_lowercase()).is_some() { None } else { hint_before() };
+    Evidence { hint, ..evidence.body(body) }
+}
+
+/// Returns the status in the text behind a body: "API error: {…}: 429 Too Many Requests", "{…} (HTTP 429)".
+fn status_behind(text: &str) -> Option<u16> {
+    let text = without_quotations(&text[..text.floor_char_boundary(MAX_TAIL)], is_message);
+    let text = text.trim_start_matches(|letter: char| !letter.is_alphanumeric() && !matches!(letter, '(' | '['));
+    status::find(&Head { text, tokens: &tokens(text), json: None }).map(|found| found.code)
+}
+
+/// Returns `true` if a quotation behind `before` is the status or the message of an error.
+fn is_message(before: &str) -> bool {
+    let before = before.trim_end_matches([' ', '\\']);
+    let Some(last) = before.chars().next_back() else { return true };
+    let words = tokens(before.trim_end_matches([':', '=', ' ', '"', '\'', '\\']));
+    let name = words.last().and_then(Token::word).unwrap_or_default();
+    let is_name = vocabulary::is_status(name)
+        || vocabulary::is_code(name)
+        || vocabulary::is_error(name)
+        || vocabulary::is_report(name)
+        || matches!(name, "with" | "type" | "kind");
+    match last {
+        ':' | '=' => is_name || vocabulary::is_message_key(name),
+        last if last.is_alphanumeric() => is_name,
+        _ => true,
+    }
+}
+
+/// Returns the body of an error with the code and the message of a text. A word before the first colon is the error's type.
+fn error_body(text: &str, code: &str) -> String {
+    let kind =
+        text.split_once(':').map(|(kind, _)| kind).filter(|kind| kind.bytes().all(|byte| byte.is_ascii_lowercase()));
+    serde_json::json!({ "error": { "type": kind, "code": code, "message": text } }).to_string()
+}
+
+/// Returns the body of an error with a message.
+fn message_body(message: &str) -> String {
+    serde_json::json!({ "error": { "message": Value::from(message) } }).to_string()
 }
 
 #[cfg(test)]

@@ -40,7 +40,26 @@ pub(super) fn wait(message: &str) -> Option<Duration> {
         places.find_map(|(at, phrase)| amount(&message[at + phrase.len()..]))
     };
     let chinese = || message.match_indices('后').take(MAX_PLACES).find_map(|(at, _)| chinese_amount(&message[..at]));
-    BEFORE_WAIT.iter().find_map(after).or_else(chinese)
+    BEFORE_WAIT.iter().find_map(after).or_else(|| retry_after_field(message)).or_else(chinese)
+}
+
+/// Returns the time in a field or a header in a message: "`retry_after`: Some(7s)", "retryafter=7", "retry-after-ms: 750".
+fn retry_after_field(message: &str) -> Option<Duration> {
+    let mut places = message.match_indices("retry").take(MAX_PLACES);
+    places.find_map(|(at, retry)| {
+        let is_joint = |letter: char| matches!(letter, '_' | '-' | ' ');
+        let behind = message[at + retry.len()..].trim_start_matches(is_joint).strip_prefix("after")?;
+        let (unit, value) = behind.split_at(behind.find([':', '='])?);
+        let value = value.trim_start_matches([':', '=', ' ', '"', '\'', '\\']);
+        let value = value.strip_prefix("some(").unwrap_or(value).trim_start_matches(['"', '\'', '\\']);
+        match unit.trim_matches(is_joint) {
+            "ms" | "millis" | "milliseconds" => {
+                number(value).and_then(|(millis, _)| header_values::seconds(millis / 1e3))
+            }
+            "" | "s" | "secs" | "seconds" => amount(value),
+            _ => None,
+        }
+    })
 }
 
 /// Parses one or more numbers with units: "37 seconds", "1h2m3s", "15 hours and 23 minutes". A single number without a unit

@@ -17,6 +17,17 @@ pub(crate) enum Sign {
     PhraseWithoutCode(&'static str, &'static str),
 }
 
+impl Sign {
+    /// Returns `true` if a name in a text is this code, or begins with it.
+    pub(super) fn is_name(self, name: &str) -> bool {
+        match self {
+            Self::Code(code) => name == code,
+            Self::CodePart(part) => name.starts_with(part),
+            _ => false,
+        }
+    }
+}
+
 /// The meaning of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Meaning {

@@ -4,6 +4,7 @@ use std::{error::Error, fmt, str::FromStr};
 
 pub use super::{catalog::Provider, charge::TokenCharge, terms::Refund};
 use super::{
+    error_signs::{Meaning, Sign},
     gateways,
     response_format::ResponseFormat,
     terms::{PerTime, RefusedRequests},
@@ -87,6 +88,16 @@ impl Provider {
     /// Returns the formats of all providers' and gateways' responses, in a fixed order.
     pub(crate) fn response_formats() -> impl Iterator<Item = &'static ResponseFormat> {
         Self::ALL.iter().map(|provider| &provider.terms().responses).chain(gateways::FORMATS.iter().copied())
+    }
+
+    /// Returns the signs of errors of all providers and gateways.
+    pub(crate) fn error_signs() -> impl Iterator<Item = (Sign, Meaning)> {
+        Self::response_formats().flat_map(|format| format.errors.iter().copied())
+    }
+
+    /// Returns `true` if a name in a text, in lower case, begins with the code of an error.
+    pub(crate) fn has_code(name: &str) -> bool {
+        Self::error_signs().any(|(sign, _)| sign.is_name(name))
     }
 }
 

@@ -22,6 +22,7 @@ mod redis;
 mod runtimes;
 mod saved_limits;
 mod secrets;
+mod unknown_codes;
 #[path = "../support/warnings.rs"]
 mod warnings;
 #[cfg(feature = "redis")]

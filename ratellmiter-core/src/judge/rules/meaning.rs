@@ -39,6 +39,10 @@ impl Signs {
         signs
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
     pub(super) fn has(&self, meaning: Meaning) -> bool {
         self.found.contains(&meaning)
     }

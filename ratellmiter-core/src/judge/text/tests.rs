@@ -1,4 +1,4 @@
-use std::time::SystemTime;
+use std::{cell::Cell, fmt, time::SystemTime};
 
 use proptest::prelude::*;
 
@@ -80,10 +80,59 @@ fn rejection_reported_by_a_server_is_a_refusal() {
     assert!(matches!(by_text(text).unwrap().verdict, Verdict::RateLimited { .. }));
 }
 
+/// An error whose text never ends, and that counts the parts which are written.
+struct Endless<'a> {
+    start: &'a str,
+    part: &'a str,
+    written: Cell<usize>,
+}
+
+impl fmt::Display for Endless<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.start)?;
+        loop {
+            self.written.set(self.written.get() + self.part.len());
+            f.write_str(self.part)?;
+        }
+    }
+}
+
+#[test]
+fn endless_text_is_read_up_to_a_bound() {
+    use crate::judge::error_chain::by_text;
+
+    let status = "HTTP 429: ";
+    for (start, part) in [
+        (status, "x"),
+        (status, "{"),
+        (status, "{\"a\":"),
+        (status, "{\\\"a\\\":\""),
+        (status, "'"),
+        (status, "://"),
+        (status, "<a>"),
+        (status, "429 "),
+        (status, "retry after "),
+        (status, "wörter "),
+        (status, "{\"error\":{\"code\":\"slow_down\",\"message\":\"x"),
+    ] {
+        let error = Endless { start, part, written: Cell::new(0) };
+        assert!(matches!(by_text(&error).unwrap().verdict, Verdict::RateLimited { .. }), "{part}");
+        assert!(error.written.get() <= (64 << 10) + part.len(), "{part}: {}", error.written.get());
+    }
+    let unknown = Endless { start: "", part: "429 pages, ", written: Cell::new(0) };
+    assert_eq!(by_text(&unknown), None);
+}
+
 proptest! {
     #[test]
     fn any_text_is_read_without_panic(text in ".{0,300}") {
         judged(&text);
         judged(&format!("status: {text}"));
+        judged(&format!("HTTP 429: {{{text}"));
+        judged(&format!("Error {{ status: 429, body: {text:?} }}"));
     }
 }
+
+mod clients;
+mod forms;
+mod table;

@@ -1,0 +1,133 @@
+//! Codes and sentences of servers in a text without a status.
+
+use super::{
+    names,
+    status::Head,
+    vocabulary::{is_code, is_error, is_mention, is_status},
+    words::Token,
+};
+use crate::{
+    judge::times_in_text,
+    providers::{error_signs::Sign, provider::Provider},
+};
+
+/// Maximum distance in bytes of a server's sentence from the start of its clause.
+const MAX_OFFSET: usize = 12;
+
+/// Maximum number of words in a clause that is the name of a refusal.
+const MAX_WORDS: usize = 4;
+
+/// Returns the code of a refusal at the start of a text, by its place: behind "code", "status" or "error", or as a clause of its
+/// own behind that of an error.
+pub(super) fn find(head: &Head<'_>) -> Option<String> {
+    let tokens = head.tokens;
+    (0..tokens.len()).filter(|at| !tokens[*at].is_glued && tokens[*at].word().is_some()).find_map(|at| {
+        let place = Place::of(head, at);
+        let code = names::code(&tokens[at..])?;
+        let is_code = match place {
+            Place::Key => is_identifier(tokens, at) || is_quoted(tokens, at) || ends_soon(head, at),
+            Place::Error => ends_soon(head, at) || is_identifier(tokens, at) && stands_alone(head, at),
+            Place::Clause => is_identifier(tokens, at) && is_event(tokens, at) && stands_alone(head, at),
+            Place::Other => false,
+        };
+        is_code.then_some(code)
+    })
+}
+
+/// Returns the code in brackets at the end of a text: "(code: `rate_limit_exceeded`)".
+pub(super) fn at_end(text: &str, tokens: &[Token]) -> Option<String> {
+    let end = tokens.iter().rposition(|token| token.mark() == Some(')')).filter(|end| end + 1 == tokens.len())?;
+    let start = tokens[..end].iter().rposition(|token| token.mark() == Some('('))?;
+    let key = tokens.get(start + 1)?.word().filter(|key| is_code(key) || is_key(key))?;
+    let colon = tokens.get(start + 2).filter(|mark| matches!(mark.mark(), Some(':' | '=')))?;
+    let code = text.get(colon.end..tokens[end].start).map(str::trim)?;
+    let is_identifier = !key.is_empty() && !code.contains(char::is_whitespace);
+    names::code(&tokens[start + 3..end]).filter(|_| is_identifier).map(|_| code.to_lowercase())
+}
+
+/// Returns `true` if the text, or the clause behind that of an error, begins with the sentence of a server that names a quota or
+/// its load; or if the text begins with the words of a rate limit and contains a time to wait.
+pub(super) fn is_sentence(text: &str, head: &Head<'_>) -> bool {
+    let starts = (0..head.tokens.len()).filter(|at| head.tokens[*at].word().is_some());
+    let is_start = |at: &usize| *at == 0 || Place::of(head, *at) == Place::Error || head.is_behind_error(*at);
+    let mut starts = starts.filter(is_start).map(|at| head.tokens[at].start);
+    let is_sentence = |start: usize| {
+        let clause = head.text[start..].to_lowercase();
+        Provider::error_signs().any(|(sign, _)| match sign {
+            Sign::Phrase(phrase) => clause.find(phrase).is_some_and(|at| at <= MAX_OFFSET),
+            Sign::Start(words) => clause.starts_with(words) && times_in_text::wait(&text.to_lowercase()).is_some(),
+            _ => false,
+        })
+    };
+    starts.any(is_sentence)
+}
+
+/// The place of a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Behind "code" or "status".
+    Key,
+    /// Behind the name of an error and a colon or a bracket.
+    Error,
+    /// The start of the text or of a clause, or behind "type", "kind" or "reason".
+    Clause,
+    Other,
+}
+
+impl Place {
+    fn of(head: &Head<'_>, at: usize) -> Self {
+        let tokens = head.tokens;
+        let marks = tokens[..at].iter().rev().take_while(|token| token.mark().is_some()).count();
+        let word = at - marks;
+        let (Some(before), marks) = (word.checked_sub(1), &tokens[word..at]) else {
+            return Self::Clause;
+        };
+        let name = tokens[before].word().unwrap_or_default();
+        let outside = tokens[..before].iter().rev().find_map(Token::word);
+        let is_mentioned = outside.is_some_and(is_mention);
+        let is_joined =
+            marks.is_empty() || marks.iter().any(|mark| matches!(mark.mark(), Some(':' | '=' | '(' | '[' | '\'')));
+        let is_new_clause = marks.iter().any(|mark| matches!(mark.mark(), Some(':' | '\n' | ';' | '{')));
+        match () {
+            () if is_mentioned && !is_new_clause => Self::Other,
+            () if (is_code(name) || is_status(name)) && is_joined => Self::Key,
+            () if is_key(name) && is_joined => Self::Clause,
+            () if is_error(name) && is_joined && !marks.is_empty() => Self::Error,
+            () if is_new_clause && !head.is_a_value(at, at) => Self::Clause,
+            () => Self::Other,
+        }
+    }
+}
+
+fn is_key(name: &str) -> bool {
+    matches!(name, "type" | "kind" | "reason")
+}
+
+/// Returns `true` if the word begins an identifier of several words, or is in upper case: `RESOURCE_EXHAUSTED`.
+fn is_identifier(tokens: &[Token], at: usize) -> bool {
+    tokens.get(at + 1).is_some_and(|next| next.is_glued)
+}
+
+/// Returns `true` if an identifier is the name of an event, and not of a field: `RateLimitError` and `rate_limit_exceeded`, but not
+/// `rate_limit`.
+fn is_event(tokens: &[Token], at: usize) -> bool {
+    let length = 1 + tokens[at + 1..].iter().take_while(|token| token.is_glued).count();
+    let words = &tokens[at..at + length];
+    let is_past = words.last().and_then(Token::word).is_some_and(|word| word.ends_with("ed") || is_error(word));
+    is_past || words.iter().all(Token::is_capitalised)
+}
+
+fn is_quoted(tokens: &[Token], at: usize) -> bool {
+    at.checked_sub(1).is_some_and(|before| matches!(tokens[before].mark(), Some('\'' | '"' | '`')))
+}
+
+/// Returns `true` if the words up to the next mark are few.
+fn ends_soon(head: &Head<'_>, at: usize) -> bool {
+    head.tokens[at..].iter().take_while(|token| token.word().is_some()).count() <= MAX_WORDS
+}
+
+/// Returns `true` if an identifier is followed by a mark, or by the end of the text.
+fn stands_alone(head: &Head<'_>, at: usize) -> bool {
+    let length = 1 + head.tokens[at + 1..].iter().take_while(|token| token.is_glued).count();
+    head.tokens.get(at + length).is_none_or(|next| next.mark().is_some())
+}

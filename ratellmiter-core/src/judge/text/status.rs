@@ -1,0 +1,377 @@
+//! The status in a text.
+//!
+//! A number is a status by its place: behind the name of a status, an error or a report of an answer ("HTTP 429", "API error
+//! 429", "returned 429"), at the start, in brackets, or before the reason phrase of the status. It is none behind words that
+//! speak of a status ("the page said HTTP 429", "expected 429") or before things that are counted ("429 items").
+
+use std::ops::Range;
+
+use http::StatusCode;
+
+use super::{
+    names::{self, is_name},
+    vocabulary::{
+        follows_report, is_between, is_code, is_error, is_filler, is_mention, is_other_source, is_report, is_speech,
+        is_status,
+    },
+    words::{Kind, Token, UNKNOWN_STATUS},
+};
+
+/// Maximum number of words that are skipped between a name and its number.
+const MAX_BETWEEN: usize = 3;
+
+/// A status, with its place in the text.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Status {
+    pub(super) code: u16,
+    /// The place of the number and of its reason phrase.
+    pub(super) range: Range<usize>,
+    /// The start of the clause.
+    pub(super) clause: usize,
+}
+
+/// A text in which a status is looked for.
+#[derive(Debug)]
+pub(super) struct Head<'a> {
+    /// The text without quotations.
+    pub(super) text: &'a str,
+    pub(super) tokens: &'a [Token],
+    /// The start of a JSON body, if the text has one.
+    pub(super) json: Option<usize>,
+}
+
+/// The words before a number.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Before {
+    /// The name of a status: "HTTP 429", "status code 429".
+    Status,
+    /// The name of a code alone.
+    Code,
+    /// An error or a response: "API error 429".
+    Error,
+    /// The report of an answer: "returned 429".
+    Report,
+    /// The name of a refusal: "too many requests (429)".
+    Name,
+    /// Nothing: the text begins with the number.
+    Start,
+    /// Another clause.
+    Clause,
+    /// Words that speak of a status.
+    Mention,
+    /// Any other word.
+    Other { is_proper: bool, is_plural: bool },
+}
+
+/// The text behind a number.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Behind {
+    /// The end of the text, or punctuation.
+    End,
+    /// The reason phrase of the status, or another name of a refusal.
+    Reason,
+    /// Words in title case, as reason phrases have them.
+    Title,
+    /// A JSON body.
+    Body,
+    /// "429 error", "429 response".
+    Error,
+    /// "429 from https://…".
+    Circumstance,
+    /// A unit, or things that are counted.
+    Count,
+    Other,
+}
+
+/// Returns the first number that is a status of 400 to 599 by its place.
+pub(super) fn find(head: &Head<'_>) -> Option<Status> {
+    (0..head.tokens.len()).find_map(|at| head.status_at(at))
+}
+
+impl Head<'_> {
+    fn status_at(&self, at: usize) -> Option<Status> {
+        let token = &self.tokens[at];
+        let number = self.text.get(token.start..token.end).filter(|_| token.kind == Kind::Number)?;
+        let status = number.parse().ok().filter(|status| number.len() == 3 && (400..600).contains(status))?;
+        let (before, first) = self.before(at, status);
+        let (behind, end) = self.behind(at, status);
+        let clause = self.clause_of(at);
+        let is_status = self.is_free(token)
+            && before != Before::Mention
+            && behind != Behind::Count
+            && !self.is_a_value(clause, first)
+            && self.is_evidence(at, before, behind);
+        is_status.then(|| Status {
+            code: status,
+            range: token.start..end,
+            clause: self.tokens.get(clause).map_or(token.start, |first| first.start),
+        })
+    }
+
+    /// Returns `true` if the words around a number make it a status.
+    fn is_evidence(&self, at: usize, before: Before, behind: Behind) -> bool {
+        let is_bracketed = self.is_bracketed(at);
+        let is_first_clause = self.clause_of(at) == 0;
+        match before {
+            Before::Mention => false,
+            Before::Status | Before::Name => true,
+            Before::Error => behind != Behind::Other || !self.is_lower(at + 1) || is_first_clause,
+            Before::Code => matches!(behind, Behind::Reason | Behind::Body | Behind::Title),
+            Before::Report if behind == Behind::End => !self.expects_a_number(),
+            Before::Report | Before::Start => behind != Behind::Other,
+            Before::Clause if behind == Behind::End => is_bracketed,
+            Before::Clause => matches!(behind, Behind::Reason | Behind::Body | Behind::Error),
+            Before::Other { is_proper, is_plural } => match behind {
+                Behind::Reason => true,
+                Behind::Body => is_proper,
+                Behind::End | Behind::Error => is_bracketed && is_first_clause && !is_plural,
+                _ => false,
+            },
+        }
+    }
+
+    /// Returns `true` if the number is no part of a decimal number, a price, a path or a name.
+    fn is_free(&self, token: &Token) -> bool {
+        let mut before = self.text[..token.start].chars().rev();
+        let is_joined = match before.next() {
+            Some('-') => !before.next().is_some_and(char::is_alphabetic),
+            Some(mark) => {
+                matches!(mark, '.' | ',' | '/' | '#' | '+' | '~' | '@' | '%' | '$' | '€' | '£' | '^' | '*' | '\\' | '…')
+            }
+            None => false,
+        };
+        let mut behind = self.text[token.end..].chars();
+        let mark = behind.next();
+        let is_digit = behind.next().is_some_and(|next| next.is_ascii_digit());
+        let is_continued = match mark {
+            Some('.' | ',' | ':' | '\'') => is_digit,
+            Some('-' | '/') => self.text[token.end + 1..].starts_with(char::is_alphanumeric),
+            Some(mark) => matches!(mark, '%' | '$' | '€' | '£' | '°' | '+' | '*' | '=' | '^' | '@' | '~'),
+            None => false,
+        };
+        !is_joined && !is_continued
+    }
+
+    /// Returns the kind of the words before a number, and the index of the first token of their group.
+    fn before(&self, at: usize, status: u16) -> (Before, usize) {
+        let mut first = self.skip_marks(at);
+        if let Some(http) = self.http_version(first) {
+            first = http + 1;
+        }
+        let marks: Vec<_> = self.tokens[first..at].iter().filter_map(Token::mark).collect();
+        let is_arrow = marks.contains(&'→') || marks.windows(2).any(|marks| matches!(marks, ['-' | '=', '>']));
+        let mut between = 0;
+        while between < MAX_BETWEEN && self.word_before(first).is_some_and(is_between) {
+            first = self.skip_marks(first - 1);
+            between += 1;
+        }
+        let Some(word) = self.word_before(first) else {
+            let is_start = self.tokens[..first].iter().all(|token| token.mark().is_some());
+            return (if is_start { Before::Start } else { Before::Clause }, first);
+        };
+        if is_mention(word) && between == 0 {
+            return (Before::Mention, first);
+        }
+        let mut kind = None;
+        let mut group = first;
+        while let Some(word) = self.word_before(group) {
+            kind = match () {
+                () if is_status(word) => Some(Before::Status),
+                () if is_code(word) => kind.or(Some(Before::Code)),
+                () if is_error(word) && kind == Some(Before::Code) => Some(Before::Status),
+                () if is_error(word) => kind.or(Some(Before::Error)),
+                () => break,
+            };
+            group -= 1;
+        }
+        let outside = self.tokens[..group].iter().rev().find(|token| !token.word().is_some_and(is_filler));
+        let outside = outside.and_then(Token::word);
+        if kind == Some(Before::Error) && outside == Some("os") {
+            return (Before::Mention, group);
+        }
+        if kind == Some(Before::Code) {
+            let is_known = outside.is_none_or(|word| is_report(word) || matches!(word, "api" | "http" | "with"));
+            kind = if is_known || self.is_glued_to(group, "api") { Some(Before::Status) } else { kind };
+        }
+        let is_equation =
+            self.tokens[first..at].iter().filter_map(Token::word).any(|word| matches!(word, "is" | "was"));
+        let kind = kind.or_else(|| (is_arrow || is_report(word) && !is_equation).then_some(Before::Report));
+        let spoken_of = |outside: &str| is_mention(outside) && !self.is_about_an_error(group);
+        match kind {
+            Some(_) if outside.is_some_and(spoken_of) => (Before::Mention, group),
+            Some(_) if self.is_with_a_status(group) => (Before::Mention, group),
+            Some(kind) => (kind, group),
+            None if self.is_named(at, first, status) => (Before::Name, first),
+            None if self.clause_of(at) >= first => (Before::Clause, first),
+            None => {
+                let is_proper = match &self.tokens[first - 1].kind {
+                    Kind::Word { is_capitalised, .. } => {
+                        *is_capitalised && (first > 1 || self.tokens[first - 1].is_glued)
+                    }
+                    _ => false,
+                };
+                let is_plural = word.len() > 3 && word.ends_with('s') && !word.ends_with("ss");
+                (Before::Other { is_proper, is_plural }, first)
+            }
+        }
+    }
+
+    /// Returns `true` if the words before `first` are the name of a refusal, and not of a limit: "rate limit exceeded: 429".
+    fn is_named(&self, at: usize, first: usize, status: u16) -> bool {
+        let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
+        let is_event = self.is_bracketed(at) || self.word_before(first).is_some_and(|word| word.ends_with("ed"));
+        (is_event && names::ends_before(self.tokens, first))
+            || reason.is_some_and(|reason| names::is_reason_before(&self.tokens[..first], reason))
+    }
+
+    /// Returns `true` for "an error of status 429" and "because of HTTP 429".
+    fn is_about_an_error(&self, group: usize) -> bool {
+        let mut words = self.tokens[..group].iter().rev().map_while(Token::word).filter(|word| !is_filler(word));
+        matches!(words.next(), Some("of" | "on" | "for" | "in"))
+            && words.next().is_some_and(|word| is_error(word) || is_report(word) || word == "because")
+    }
+
+    /// Returns `true` for "pages with status 429": the thing has the status, and nothing reported it.
+    fn is_with_a_status(&self, group: usize) -> bool {
+        let mut words = self.tokens[..group]
+            .iter()
+            .rev()
+            .map_while(Token::word)
+            .filter(|word| !matches!(*word, "a" | "an" | "the"));
+        words.next() == Some("with")
+            && words.next().is_some_and(|word| !is_report(word) && !word.ends_with("ed") && !is_error(word))
+    }
+
+    /// Returns the index of `HTTP`, if `HTTP/1.1` stands before `end`.
+    fn http_version(&self, end: usize) -> Option<usize> {
+        let version = self.tokens[..end].iter().rposition(|token| token.word().is_some())?;
+        let is_version = |token: &Token| token.kind == Kind::Number || matches!(token.mark(), Some('/' | '.'));
+        let is_http = self.tokens[version].word() == Some("http") && end > version + 1;
+        (is_http && self.tokens[version + 1..end].iter().all(is_version)).then_some(version)
+    }
+
+    fn word_before(&self, at: usize) -> Option<&str> {
+        self.tokens.get(at.checked_sub(1)?)?.word()
+    }
+
+    /// Returns the index behind the last token before `at` that is no mark between a name and its number.
+    fn skip_marks(&self, at: usize) -> usize {
+        let is_between = |token: &Token| {
+            matches!(
+                token.mark(),
+                Some(':' | '：' | '=' | '(' | '（' | '[' | '\'' | '"' | '`' | '-' | '–' | '—' | '|' | '>' | '→' | '\\')
+            )
+        };
+        self.tokens[..at].iter().rposition(|token| !is_between(token)).map_or(0, |last| last + 1)
+    }
+
+    /// Returns the kind of the text behind a number, and the position at which the number and its reason phrase end.
+    fn behind(&self, at: usize, status: u16) -> (Behind, usize) {
+        let end = self.tokens[at].end;
+        let is_closing = |token: &&Token| matches!(token.mark(), Some(')' | '）' | ']' | '"' | '\'' | '`' | '>'));
+        let closed = self.tokens[at + 1..].iter().take_while(is_closing).count();
+        let next = at + 1 + closed;
+        let until_json = self.json.and_then(|json| self.text.get(end..json));
+        if until_json.is_some_and(|between| !between.contains(char::is_alphanumeric)) {
+            return (Behind::Body, end);
+        }
+        let unknown = self.text[end..].trim_start().strip_prefix(UNKNOWN_STATUS);
+        if let Some(rest) = unknown {
+            return (Behind::Reason, self.text.len() - rest.len());
+        }
+        let Some(token) = self.tokens.get(next) else { return (Behind::End, end) };
+        let Some(word) = token.word() else {
+            return (if token.mark().is_some() || closed > 0 { Behind::End } else { Behind::Other }, end);
+        };
+        let words = &self.tokens[next..];
+        let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
+        if let Some(length) = reason.and_then(|reason| names::reason(words, reason)) {
+            return (Behind::Reason, words[length - 1].end);
+        }
+        if is_error(word) || is_status(word) {
+            return (if self.counts(next) { Behind::Count } else { Behind::Error }, end);
+        }
+        if closed > 0 {
+            return (Behind::End, end);
+        }
+        if is_name(words) {
+            return (Behind::Reason, end);
+        }
+        let is_title = matches!(token.kind, Kind::Word { is_capitalised: true, .. }) && word.len() > 3;
+        match () {
+            () if is_title => (Behind::Title, end),
+            () if self.counts(next) => (Behind::Count, end),
+            () if follows_report(word) => (Behind::Circumstance, end),
+            () => (Behind::Other, end),
+        }
+    }
+
+    /// Returns `true` if the words count something: a plural within three words, a unit, or the size of a whole.
+    fn counts(&self, at: usize) -> bool {
+        let words: Vec<_> = self.tokens[at..].iter().map_while(Token::word).take(3).collect();
+        if is_other_source(&words) && !self.tokens[at + 2].is_capitalised() {
+            return true;
+        }
+        let is_plural =
+            |word: &&&str| word.len() > 3 && word.ends_with('s') && !word.ends_with("ss") && !is_status(word);
+        let is_short =
+            words.first().is_some_and(|word| word.len() <= 2 && word.is_ascii() && !matches!(*word, "at" | "on"));
+        let until_circumstance =
+            words.iter().take_while(|word| !follows_report(word) || is_error(word) || is_status(word));
+        is_short || until_circumstance.clone().any(|word| is_plural(&word))
+    }
+
+    /// Returns `true` if the text compares a number with the expected one, which is not a status: "expected 512, got 429".
+    fn expects_a_number(&self) -> bool {
+        let is_expected = |token: &Token| token.word().is_some_and(|word| word.starts_with("expect"));
+        let mut expected = self.tokens.iter().enumerate().filter(|(_, token)| is_expected(token));
+        expected.any(|(at, _)| self.tokens.get(at + 1).is_some_and(|next| next.word().is_none()))
+    }
+
+    fn is_lower(&self, at: usize) -> bool {
+        matches!(self.tokens.get(at).map(|token| &token.kind), Some(Kind::Word { is_capitalised: false, .. }))
+    }
+
+    fn is_bracketed(&self, at: usize) -> bool {
+        let before = at.checked_sub(1).and_then(|before| self.tokens[before].mark());
+        matches!(before, Some('(' | '[' | '（' | '【'))
+    }
+
+    fn is_glued_to(&self, group: usize, word: &str) -> bool {
+        self.tokens.get(group).is_some_and(|token| token.is_glued) && self.word_before(group) == Some(word)
+    }
+
+    /// Returns the index of the first token of the clause with the token at `at`.
+    fn clause_of(&self, at: usize) -> usize {
+        (1..=at).rev().find(|at| self.ends_clause(at - 1)).unwrap_or(0)
+    }
+
+    /// Returns `true` if the token ends a clause: the end of a line, a semicolon, a brace, or a colon before a space.
+    pub(super) fn ends_clause(&self, at: usize) -> bool {
+        let token = &self.tokens[at];
+        match token.mark() {
+            Some('\n' | ';' | '；' | '{' | '}' | '：') => true,
+            Some(':') => !self.text[token.end..].starts_with(|next: char| next.is_alphanumeric() || next == '/'),
+            _ => false,
+        }
+    }
+
+    /// Returns `true` if the clause that begins at `at` is behind one that begins with the name of an error: "Error in the API: …".
+    pub(super) fn is_behind_error(&self, at: usize) -> bool {
+        let Some(end) = at.checked_sub(1).filter(|end| self.ends_clause(*end)) else { return false };
+        self.tokens[self.clause_of(end)].word().is_some_and(is_error)
+    }
+
+    /// Returns `true` if the clause before the one at `clause` calls something invalid or is about a text, and this clause
+    /// is its value: "invalid value: 429 Too Many Requests", "the page said: 429". `first` is the first token of the words before the status.
+    pub(super) fn is_a_value(&self, clause: usize, first: usize) -> bool {
+        let Some(end) = clause.checked_sub(1).filter(|_| first >= clause) else { return false };
+        let start = self.clause_of(end);
+        let words = || self.tokens[start..end].iter().filter_map(Token::word);
+        // "Invalid response from the server: HTTP 429" is no value.
+        let is_invalid =
+            |(word, next): (&str, &str)| word.starts_with("invalid") && !is_error(next) && !is_status(next);
+        let pairs = words().zip(words().skip(1).chain([""]));
+        pairs.take(2).any(is_invalid) || words().next_back().is_some_and(is_speech)
+    }
+}

@@ -1,0 +1,158 @@
+//! The classes of words around a status. Words are in lower case.
+
+/// Returns `true` for a name of a status: `status`, `HTTP`, and `statut`, `estado`, `статус`, `状态`.
+pub(super) fn is_status(word: &str) -> bool {
+    word == "http"
+        || ["status", "statut", "状态", "狀態", "ステータス"].iter().any(|name| word.contains(name))
+        || matches!(word, "estado" | "stato" | "статус" | "상태")
+}
+
+/// Returns `true` for a name of a code.
+pub(super) fn is_code(word: &str) -> bool {
+    matches!(word, "code" | "kode" | "código" | "codigo" | "codice" | "код" | "кода" | "코드")
+        || ["码", "碼", "コード"].iter().any(|name| word.ends_with(name))
+}
+
+/// Returns `true` for a name of an error or of a response.
+pub(super) fn is_error(word: &str) -> bool {
+    ["error", "exception", "failure", "fehler", "erreur"].iter().any(|name| word.ends_with(name))
+        || matches!(
+            word,
+            "err" | "errored" | "response" | "errore" | "erro" | "fout" | "błąd" | "ошибка" | "ошибки" | "오류"
+        )
+        || ["错误", "錯誤", "异常", "エラー"].iter().any(|name| word.ends_with(name))
+}
+
+/// Returns `true` for a verb that reports an answer: "returned", "failed", "got".
+pub(super) fn is_report(word: &str) -> bool {
+    [
+        "return",
+        "respond",
+        "answer",
+        "repli",
+        "fail",
+        "reject",
+        "refus",
+        "receiv",
+        "répond",
+        "respond",
+        "antwort",
+        "вернул",
+    ]
+    .iter()
+    .any(|stem| word.starts_with(stem))
+        || ["返回", "失败", "失敗"].iter().any(|verb| word.ends_with(verb))
+        || matches!(word, "got" | "gave" | "sent" | "hit" | "threw" | "throttled" | "encountered" | "back" | "because")
+}
+
+/// Returns `true` for words between a name or a verb and its number: "status is 429", "failed with a 429".
+pub(super) fn is_between(word: &str) -> bool {
+    matches!(
+        word,
+        "a" | "an" | "the" | "with" | "by" | "is" | "was" | "of" | "some" | "unexpected" | "bad" | "due" | "to"
+    )
+}
+
+/// Returns `true` for words that show that the status behind them is spoken of, not received: "the page said", "about",
+/// "expected".
+pub(super) fn is_mention(word: &str) -> bool {
+    is_speech(word)
+        || matches!(
+            word,
+            "about"
+                | "not"
+                | "no"
+                | "than"
+                | "like"
+                | "on"
+                | "of"
+                | "for"
+                | "if"
+                | "in"
+                | "when"
+                | "unless"
+                | "without"
+        )
+        || matches!(word, "never" | "would" | "should" | "could" | "may" | "might" | "must" | "named" | "called")
+}
+
+/// Returns `true` for words whose object is another text: "said", "mentions", "page".
+pub(super) fn is_speech(word: &str) -> bool {
+    ["mention", "expect", "contain", "describ", "quot", "titl", "explain", "summar", "translat", "discuss"]
+        .iter()
+        .any(|stem| word.starts_with(stem))
+        || matches!(
+            word,
+            "say" | "says" | "said" | "saying" | "wrote" | "writes" | "asked" | "asks" | "reads" | "shows"
+        )
+        || matches!(word, "page" | "prompt" | "question" | "word" | "words")
+}
+
+/// Returns `true` for a server that sends a status.
+fn is_server(word: &str) -> bool {
+    matches!(word, "server" | "api" | "upstream" | "provider" | "endpoint" | "model" | "proxy" | "gateway" | "backend")
+}
+
+/// Returns `true` for a word that can follow a status in a report: "429 from https://…", "429 while streaming".
+pub(super) fn follows_report(word: &str) -> bool {
+    matches!(
+        word,
+        "from"
+            | "for"
+            | "while"
+            | "when"
+            | "after"
+            | "on"
+            | "at"
+            | "during"
+            | "via"
+            | "because"
+            | "response"
+            | "status"
+            | "calling"
+    )
+}
+
+/// Returns `true` for words behind "from" that are no source of a status: "from the dice".
+pub(super) fn is_other_source(words: &[&str]) -> bool {
+    matches!(words, ["from", "a" | "an" | "the", source, ..] if !is_server(source))
+}
+
+/// Returns `true` for a word that carries no meaning in a name: "the service is currently unavailable".
+pub(super) fn is_filler(word: &str) -> bool {
+    matches!(
+        word,
+        "a" | "an"
+            | "the"
+            | "some"
+            | "your"
+            | "is"
+            | "are"
+            | "was"
+            | "were"
+            | "be"
+            | "has"
+            | "have"
+            | "been"
+            | "currently"
+            | "temporarily"
+    )
+}
+
+/// Returns `true` for a key of an error whose value is its message, or an error in it.
+pub(super) fn is_message_key(word: &str) -> bool {
+    matches!(
+        word,
+        "message"
+            | "msg"
+            | "body"
+            | "source"
+            | "cause"
+            | "detail"
+            | "details"
+            | "description"
+            | "inner"
+            | "reason"
+            | "by"
+    )
+}
