@@ -79,12 +79,13 @@ pub(crate) fn by_chain_of<E: Error + 'static>(error: &E) -> Option<Judged> {
     by_chain(error)
 }
 
-/// Returns the verdict on the error of a chain whose own fields contain the status. The fields of an error show those of its
+/// Returns the verdict on the error of a chain whose own fields contain the status, or else a known code. The fields of an error show those of its
 /// sources as well, at more depth.
 fn by_fields_of<'a>(chain: impl Iterator<Item = &'a (dyn Error + 'static)>) -> Option<Judged> {
     let fields = chain.filter_map(|error| {
-        let fields = Fields::of(error)?;
-        Some((fields.status?.1, error, fields))
+        let fields = Fields::of(error).filter(Fields::are_refusal_or_failure)?;
+        // A status outranks a code.
+        Some((fields.status.map_or(usize::MAX, |(_, depth)| depth), error, fields))
     });
     let (_, error, fields) = fields.min_by_key(|(depth, ..)| *depth)?;
     Some(judge_with_status(&fields.evidence(&text_of(error))?, SystemTime::now()))

@@ -4,22 +4,33 @@
 //! expansion of the attribute cannot call `error.status()`, since a method of this name with arguments or type parameters
 //! would be a compile error.
 
-use std::{borrow::Cow, fmt::Debug, time::Duration};
+mod names;
+mod status;
+
+use std::{
+    borrow::Cow,
+    fmt::Debug,
+    time::{Duration, SystemTime},
+};
 
 use http::{HeaderMap, HeaderName, HeaderValue, header::RETRY_AFTER};
+use serde_json::{Map, Value, json};
 
+use self::{
+    names::{ends_with, has, words},
+    status::find_statuses,
+};
 use super::{
     Evidence,
     body::{Body, object_in},
     debug_form::{self, Group, Member, Node},
+    judge,
     truncated::{MAX_TEXT_BYTES, truncated},
+    verdict::Verdict,
 };
 
 /// The last words of the names of fields that contain a message.
 const MESSAGES: &[&str] = &["body", "detail", "details", "error", "message", "msg", "reason", "text"];
-
-/// The words in the names of types and of variants that hold a failed response.
-const RESPONSES: &[&str] = &["api", "http", "response", "status"];
 
 /// The evidence in the fields of an error.
 #[derive(Debug, Default, PartialEq)]
@@ -30,8 +41,10 @@ pub(super) struct Fields {
     headers: HeaderMap,
     /// The body of an error.
     json: Option<String>,
-    /// The machine-readable code or type of the error.
-    code: Option<String>,
+    /// The machine-readable code and type of the error.
+    codes: Map<String, Value>,
+    /// One of them is beside a message, as in the bodies of the providers.
+    has_coded_message: bool,
     /// The messages beside the status.
     texts: Vec<String>,
 }
@@ -68,6 +81,11 @@ impl Fields {
 
     /// Adds the members of a group, and those of the groups inside if it `is_owner` of the status.
     fn add(&mut self, group: &Group<'_>, is_owner: bool) {
+        let has_text = |names: &[&str]| {
+            let is_text = |member: &Member<'_>| matches!(member.value.unwrapped(), Node::Text(_));
+            group.members.iter().any(|member| names.contains(&&*member.key) && is_text(member))
+        };
+        self.has_coded_message |= has_text(&["code", "type"]) && has_text(MESSAGES);
         for Member { key, value } in &group.members {
             let key = words(key);
             if has(&key, "headers") {
@@ -93,8 +111,8 @@ impl Fields {
         }
         if text.starts_with('{') && Body::read(text).is_error {
             self.json.get_or_insert_with(|| text.to_owned());
-        } else if ends_with(key, &["code", "kind", "type"]) {
-            self.code.get_or_insert_with(|| text.to_owned());
+        } else if let Some(name) = key.last().filter(|_| ends_with(key, &["code", "type"])) {
+            self.codes.entry(name).or_insert_with(|| text.into());
         } else if key.is_empty() || ends_with(key, MESSAGES) {
             self.texts.push(text.to_owned());
         }
@@ -156,7 +174,6 @@ impl Fields {
         if evidence.headers.is_empty() {
             evidence.headers = Cow::Owned(self.headers);
         }
-        evidence.code = evidence.code.or_else(|| self.code.map(Cow::Owned));
         if let Some(json) = self.json
             && evidence.body.as_deref().is_none_or(|body| object_in(body).is_none())
         {
@@ -165,90 +182,40 @@ impl Fields {
         evidence
     }
 
-    /// Returns the evidence of the fields with the `text` of the same error. `None` without a status.
-    pub(super) fn evidence(self, text: &str) -> Option<Evidence<'static>> {
-        let (status, _) = self.status?;
-        let body = object_in(text).filter(|body| Body::read(body).is_error).map(str::to_owned);
-        let texts = self.texts.iter().filter(|part| !text.contains(&**part));
-        // The reason phrase of the status does not show which limit was reached.
-        let plain = || {
-            let all = texts.fold(text.to_owned(), |all, part| format!("{all} {part}"));
-            all.replace("Too Many Requests", "")
+    /// Returns `true` if the fields contain a status, or else a known code with a message.
+    pub(super) fn are_refusal_or_failure(&self) -> bool {
+        let is_known = || {
+            let body = json!({ "error": self.codes }).to_string();
+            judge(&Evidence::new().body(body), SystemTime::now()) != Verdict::Failed
         };
-        let body = body.or(self.json).unwrap_or_else(plain);
+        self.status.is_some() || (self.has_coded_message && is_known())
+    }
+
+    /// Returns the evidence of the fields with the `text` of the same error, or `None` if they are neither a status nor a known
+    /// code.
+    pub(super) fn evidence(mut self, text: &str) -> Option<Evidence<'static>> {
+        if !self.are_refusal_or_failure() {
+            return None;
+        }
+        let body = object_in(text).filter(|body| Body::read(body).is_error).map(str::to_owned);
+        let body = body.or_else(|| self.json.take()).unwrap_or_else(|| self.message(text));
         let evidence = Evidence { hint: self.hint, headers: Cow::Owned(self.headers), ..Evidence::new() };
-        let evidence = evidence.status(status).body(body);
-        Some(match self.code {
-            Some(code) => evidence.code(code),
-            None => evidence,
-        })
+        Some(Evidence { status: self.status.map(|(status, _)| status), ..evidence.body(body) })
     }
-}
 
-/// A status, and the groups around it from the outermost.
-type Found<'a> = (u16, Vec<&'a Group<'a>>);
-
-/// Finds the values that are statuses of failed responses.
-fn find_statuses<'a>(group: &'a Group<'a>, path: &mut Vec<&'a Group<'a>>, found: &mut Vec<Found<'a>>) {
-    let name = words(group.name);
-    // Processes have statuses as well.
-    if has(&name, "exit") || has(&name, "wait") {
-        return;
-    }
-    path.push(group);
-    // `Api`, `HttpError`, `BadStatus`, `ErrorResponse`, but not `HttpPort`.
-    let is_response = RESPONSES.iter().any(|word| has(&name, word))
-        && ends_with(&name, &["api", "code", "error", "failure", "http", "response", "status"]);
-    for (index, Member { key, value }) in group.members.iter().enumerate() {
-        let (is_first, key) = (key.is_empty() && index == 0, words(key));
-        let is_named = has(&key, "status") || (has(&key, "http") && ends_with(&key, &["code"]));
-        let is_status = (is_named && ends_with(&key, &["code", "status"]) && !has(&key, "exit"))
-            || (is_response && (is_first || key == ["code"]));
-        match status(value.unwrapped()) {
-            Some(status) if is_status => found.push((status, path.clone())),
-            _ => {
-                if let Node::Group(inner) = value {
-                    find_statuses(inner, path, found);
-                }
-            }
+    /// Returns the body of an error with the codes and messages of the fields, and the `text` of the error.
+    fn message(&self, text: &str) -> String {
+        let texts = self.texts.iter().filter(|part| !text.contains(&***part));
+        let all = texts.fold(text.to_owned(), |all, part| format!("{all} {part}"));
+        // The reason phrase of the status does not show which limit was reached.
+        let message = all.replace("Too Many Requests", "");
+        if self.codes.is_empty() {
+            return message;
         }
+        let mut error = self.codes.clone();
+        error.insert("message".to_owned(), message.into());
+        json!({ "error": error }).to_string()
     }
-    path.pop();
-}
-
-fn status(value: &Node<'_>) -> Option<u16> {
-    let text = match value {
-        Node::Word(text) => text,
-        Node::Text(text) => &**text,
-        Node::Group(_) => return None,
-    };
-    text.parse().ok().filter(|status| (400..600).contains(status))
-}
-
-fn ends_with(words: &[String], ends: &[&str]) -> bool {
-    words.last().is_some_and(|word| ends.contains(&&**word))
-}
-
-fn has(words: &[String], word: &str) -> bool {
-    words.iter().any(|known| known == word)
-}
-
-/// Splits the last segment of a path into its words in lower case: `Retry-After`, `retry_after` and `RetryAfter` alike.
-fn words(name: &str) -> Vec<String> {
-    let mut words = vec![String::new()];
-    let mut was_lower = false;
-    for letter in name.rsplit("::").next().unwrap_or_default().chars() {
-        let is_separator = !letter.is_alphanumeric();
-        if (is_separator || (was_lower && letter.is_uppercase())) && words.last().is_some_and(|word| !word.is_empty()) {
-            words.push(String::new());
-        }
-        if !is_separator && let Some(word) = words.last_mut() {
-            word.extend(letter.to_lowercase());
-        }
-        was_lower = letter.is_lowercase();
-    }
-    words.retain(|word| !word.is_empty());
-    words
 }
 
 #[cfg(test)]

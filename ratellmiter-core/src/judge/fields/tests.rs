@@ -176,7 +176,7 @@ fn hints_in_fields_have_units() {
 fn text_of_an_error_outranks_its_fields() {
     let complete = |text: &str, fields: &str| {
         let evidence = crate::judge::text::evidence(text).unwrap();
-        crate::judge::rules::judge(&Fields::read(fields).unwrap().complete(evidence), std::time::SystemTime::now())
+        judge(&Fields::read(fields).unwrap().complete(evidence), SystemTime::now())
     };
     let hint = "RateLimited { retry_after: Some(7s) }";
     assert_eq!(Some(complete("429 Too Many Requests", hint)), refused(7, LimitKind::Unknown));
@@ -227,4 +227,27 @@ fn errors_without_text_or_chain_are_read() {
     assert_eq!(by_fields(&plain).map(|judged| judged.verdict), Some(Verdict::RATE_LIMITED));
     assert_eq!(by_fields("429"), None);
     assert_eq!(by_text_and_fields(&ApiError { status: 429, ..ApiError::default() }).unwrap().status, Some(429));
+}
+
+#[test]
+fn known_code_beside_a_message_is_a_refusal() {
+    // The error of a client that drops the status, as async-openai 0.31 does.
+    #[derive(Debug, Default)]
+    #[allow(dead_code)]
+    struct Body {
+        message: String,
+        r#type: Option<String>,
+        code: Option<String>,
+    }
+    error!(Body, "no answer");
+    let error = |code: &str| Body { message: "Please try again in 20s.".into(), code: Some(code.into()), r#type: None };
+    assert_eq!(verdict(&error("rate_limit_exceeded")), refused(20, LimitKind::Unknown));
+    assert!(matches!(verdict(&error("insufficient_quota")), Some(Verdict::QuotaExhausted { .. })));
+    assert_eq!(verdict(&error("context_length_exceeded")), None);
+    assert_eq!(verdict(&Body { code: None, ..error("") }), None, "the message alone");
+    let code_alone = r#"Body { code: Some("rate_limit_exceeded") }"#;
+    assert!(!Fields::read(code_alone).unwrap().are_refusal_or_failure());
+    let with_status = r#"Api { status: 429, error: Body { type: "tokens", message: "Please try again in 2s" } }"#;
+    let evidence = Fields::read(with_status).unwrap().evidence("").unwrap();
+    assert_eq!(Some(judge(&evidence, SystemTime::now())), refused(2, LimitKind::Tokens));
 }
