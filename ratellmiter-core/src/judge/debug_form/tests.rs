@@ -1,5 +1,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
+use proptest::prelude::*;
+
 use super::*;
 
 #[derive(Debug)]
@@ -77,4 +79,20 @@ fn deep_or_broken_forms_end() {
         let _ = read(text);
     }
     assert!(read(&"a(".repeat(100_000)).is_some());
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_read_without_a_panic(text in r#"\PC{0,80}|[A-Za\[\]{}()"':,. \\]{0,80}"#) {
+        let read = read(&text);
+        prop_assert!(read.is_none_or(|group| !text.trim_start().starts_with(['"', '\'']) && group.name.len() < text.len()));
+    }
+
+    #[test]
+    fn content_of_a_string_is_never_a_field(text in r#"\PC{0,40}|[a\[\]{}()"':,. \\\n]{0,40}"#) {
+        let form = format!("{:?}", Value::Tuple(1, None)).replace("None", &format!("{text:?}"));
+        let group = read(&form).unwrap();
+        prop_assert_eq!(&group.members[1].value, &Node::Text(text));
+        prop_assert_eq!(group.members.len(), 2);
+    }
 }
