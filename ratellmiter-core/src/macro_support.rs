@@ -24,8 +24,8 @@ pub use crate::{
         classification::Classification,
         classify::Response,
         dispatch::{
-            AsResult, AsValue, ByClassify, ByNothing, BySource, ByTarget, ByText, Dispatch, Dynamic, OkByNothing,
-            OkByResponse, UsageOfNothing, UsageOfValue,
+            AsResult, AsValue, ByClassify, ByFields, ByNothing, BySource, ByTarget, ByText, ByTextAndFields, Dispatch,
+            Dynamic, OkByNothing, OkByResponse, UsageOfNothing, UsageOfValue,
         },
     },
     limits::request::{AcquireOptions, Priority},
@@ -317,12 +317,12 @@ macro_rules! __classification {
     ($out:expr) => {{
         #[allow(unused_imports)]
         use $crate::__private::{
-            AsResult as _, AsValue as _, ByClassify as _, ByNothing as _, BySource as _, ByTarget as _, ByText as _,
-            Dispatch, OkByNothing as _, OkByResponse as _,
+            AsResult as _, AsValue as _, ByClassify as _, ByFields as _, ByNothing as _, BySource as _, ByTarget as _,
+            ByText as _, ByTextAndFields as _, Dispatch, OkByNothing as _, OkByResponse as _,
         };
         match (&&Dispatch($out)).sides() {
             $crate::__private::Ok(value) => (&&Dispatch(value)).classify_ok(),
-            $crate::__private::Err(error) => (&&&&&Dispatch(error)).classify_error(),
+            $crate::__private::Err(error) => (&&&&&&&Dispatch(error)).classify_error(),
         }
     }};
 }

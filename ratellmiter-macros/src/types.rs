@@ -38,19 +38,39 @@ pub(crate) fn first_argument(ty: &Type) -> Option<&Type> {
 
 /// Returns the type with `_` for each `impl Trait`, which cannot be named.
 pub(crate) fn inferred(ty: &Type) -> Type {
-    struct Infer;
-    impl VisitMut for Infer {
-        fn visit_type_mut(&mut self, ty: &mut Type) {
-            if let Type::ImplTrait(_) = ty {
-                *ty = syn::parse_quote_spanned!(ty.span()=> _);
-            } else {
-                visit_mut::visit_type_mut(self, ty);
-            }
+    let mut ty = ty.clone();
+    Infer::default().visit_type_mut(&mut ty);
+    ty
+}
+
+/// Returns `true` if the error of a `Result` contains an `impl Trait`: a conversion to it is not known.
+pub(crate) fn has_opaque_error(ty: &Type) -> bool {
+    let Type::Path(TypePath { path, .. }) = ty else { return false };
+    let Some(PathArguments::AngleBracketed(arguments)) = path.segments.last().map(|last| &last.arguments) else {
+        return false;
+    };
+    arguments.args.iter().skip(1).any(|argument| {
+        let mut infer = Infer::default();
+        infer.visit_generic_argument_mut(&mut argument.clone());
+        infer.found
+    })
+}
+
+/// Replaces each `impl Trait` by `_`.
+#[derive(Default)]
+struct Infer {
+    found: bool,
+}
+
+impl VisitMut for Infer {
+    fn visit_type_mut(&mut self, ty: &mut Type) {
+        if let Type::ImplTrait(_) = ty {
+            *ty = syn::parse_quote_spanned!(ty.span()=> _);
+            self.found = true;
+        } else {
+            visit_mut::visit_type_mut(self, ty);
         }
     }
-    let mut ty = ty.clone();
-    Infer.visit_type_mut(&mut ty);
-    ty
 }
 
 /// Returns the type of the boxed future of one attempt, which lives only as long as the attempt.

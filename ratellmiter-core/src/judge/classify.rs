@@ -72,14 +72,14 @@ use super::{body, evidence::Evidence, verdict::Verdict};
 /// ```
 ///
 /// In a generic function the bounds decide: without `E: Classify` for the error type `E`, the error is classified by the
-/// observed response and by its text. An error type that is not `'static` needs `classify = ...` or `when = ...` on the
-/// attribute.
+/// observed response, by its text and by its fields. An error type that is not `'static` needs the option
+/// `classify` or `when` of the attribute.
 pub trait Classify {
     /// Returns the verdict on a call that failed with this error.
     fn verdict(&self) -> Verdict;
 
     /// Returns the error whose verdict the library decides, in place of [`verdict`](Self::verdict): by the observed response,
-    /// by its source chain and by its text. `None` if this type decides.
+    /// by its source chain, its text and its fields. `None` if this type decides.
     fn client_error(&self) -> Option<&(dyn Error + 'static)> {
         None
     }

@@ -1,17 +1,22 @@
 //! Chooses how a return value is classified, by its type.
 //!
-//! A response is classified by its status; an error by [`Classify`], else by its source chain, else by its text.
+//! A response is classified by its status; an error by [`Classify`], else by its source chain, else by its text and its fields.
 //!
 //! The choice is made where the attribute expands, since only there the types are concrete. The hidden macro
 //! `__classification!` calls a method that several traits offer, each on one more reference to [`Dispatch`] than the next.
 //! Method lookup takes the first that applies.
 
-use std::{convert::Infallible, error::Error, fmt::Display, ops::Deref};
+use std::{
+    convert::Infallible,
+    error::Error,
+    fmt::{Debug, Display},
+    ops::Deref,
+};
 
 use super::{
     classification::Classification,
     classify::{Classify, Response},
-    error_chain::{by_chain, by_text},
+    error_chain::{by_chain, by_chain_of, by_fields, by_text, by_text_and_fields},
     verdict::Verdict,
 };
 use crate::providers::usage::{HasUsage, Usage};
@@ -112,7 +117,7 @@ pub trait ByClassify {
     fn classify_error(&self) -> Classification;
 }
 
-impl<E: Classify> ByClassify for &&&&Dispatch<'_, E> {
+impl<E: Classify> ByClassify for &&&&&&Dispatch<'_, E> {
     fn classify_error(&self) -> Classification {
         match self.0.client_error() {
             Some(error) => Classification::of_error::<E>(by_chain(error)),
@@ -127,9 +132,9 @@ pub trait BySource {
     fn classify_error(&self) -> Classification;
 }
 
-impl<E: Error + 'static> BySource for &&&Dispatch<'_, E> {
+impl<E: Error + 'static> BySource for &&&&&Dispatch<'_, E> {
     fn classify_error(&self) -> Classification {
-        Classification::of_error::<E>(by_chain(self.0))
+        Classification::of_error::<E>(by_chain_of(self.0))
     }
 }
 
@@ -139,9 +144,21 @@ pub trait ByTarget {
     fn classify_error(&self) -> Classification;
 }
 
-impl<E: Deref<Target: Dynamic>> ByTarget for &&Dispatch<'_, E> {
+impl<E: Deref<Target: Dynamic>> ByTarget for &&&&Dispatch<'_, E> {
     fn classify_error(&self) -> Classification {
         Classification::of_error::<E>(by_chain(self.0.deref().as_error()))
+    }
+}
+
+/// Classifies an error that has a text, and a `Debug` that may show its fields.
+pub trait ByTextAndFields {
+    /// Returns the classification.
+    fn classify_error(&self) -> Classification;
+}
+
+impl<E: Display + Debug> ByTextAndFields for &&&Dispatch<'_, E> {
+    fn classify_error(&self) -> Classification {
+        Classification::of_error::<E>(by_text_and_fields(self.0))
     }
 }
 
@@ -151,9 +168,21 @@ pub trait ByText {
     fn classify_error(&self) -> Classification;
 }
 
-impl<E: Display> ByText for &Dispatch<'_, E> {
+impl<E: Display> ByText for &&Dispatch<'_, E> {
     fn classify_error(&self) -> Classification {
         Classification::of_error::<E>(by_text(self.0))
+    }
+}
+
+/// Classifies an error without a text, by the fields that its `Debug` may show.
+pub trait ByFields {
+    /// Returns the classification.
+    fn classify_error(&self) -> Classification;
+}
+
+impl<E: Debug> ByFields for &Dispatch<'_, E> {
+    fn classify_error(&self) -> Classification {
+        Classification::of_error::<E>(by_fields(self.0))
     }
 }
 

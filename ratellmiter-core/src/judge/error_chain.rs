@@ -1,8 +1,8 @@
-//! Verdicts on errors: by the source chain, then by the texts in it.
+//! Verdicts on errors: by the source chain, then by the texts in it, then by the fields that its `Debug` shows.
 
 use std::{
     error::Error,
-    fmt::{self, Display, Write as _},
+    fmt::{Debug, Display},
     iter,
     time::SystemTime,
 };
@@ -10,9 +10,11 @@ use std::{
 use super::{
     classification::Judged,
     clients,
+    fields::Fields,
     rules::judge_with_status,
     text,
     transport::{is_failed_connection, is_failed_connection_text},
+    truncated::{MAX_TEXT_BYTES, truncated},
     verdict::Verdict,
 };
 use crate::limits::request::Rejected;
@@ -20,11 +22,9 @@ use crate::limits::request::Rejected;
 /// Maximum number of errors looked at in a source chain, in case it is circular.
 pub(super) const MAX_CHAIN: usize = 64;
 
-/// Maximum length of an error's text in bytes: some errors contain a whole page.
-const MAX_TEXT_BYTES: usize = 64 << 10;
-
 /// Returns the verdict on the first error in the source chain that belongs to a known client, or else on the first whose
-/// text is recognised, or else on a connection that failed before a response began. Returns `None` if none of them is.
+/// text is recognised, or else on the one whose derived `Debug` shows a status, or else on a connection that failed before a
+/// response began. Returns `None` if none of them is.
 ///
 /// If the source chain contains [`Rejected`], the verdict is [`Verdict::Failed`], whatever else it contains.
 ///
@@ -54,44 +54,80 @@ pub fn judge_error(error: &(dyn Error + 'static)) -> Option<Verdict> {
 }
 
 /// Returns the verdict on the first error in the source chain that belongs to a known client, or else on the first whose
-/// text is recognised, or else on a connection that failed before a response began. A rejection by a limiter anywhere in
-/// the chain is a failure.
+/// text is recognised, or else on the one whose fields contain a status, or else on a connection that failed before a
+/// response began. A rejection by a limiter anywhere in the chain is a failure.
 pub(crate) fn by_chain(error: &(dyn Error + 'static)) -> Option<Judged> {
     let chain = || iter::successors(Some(error), |&error| error.source()).take(MAX_CHAIN);
     if chain().any(<dyn Error>::is::<Rejected>) {
         return Some(Judged::REJECTED);
     }
     let connection = || is_failed_connection(error).then_some(FAILED_CONNECTION);
-    let texts = || chain().filter_map(by_text);
-    let known_text = || texts().find(|judged| judged.known_verdict().is_some());
+    if let Some(judged) = chain().find_map(clients::judged) {
+        return Some(judged);
+    }
+    chain().for_each(clients::version::check);
+    let texts = || chain().filter_map(|error| by_text_with(&text_of(error), || Fields::of(error)));
+    let known_text = texts().find(|judged| judged.known_verdict().is_some());
     // The status of an unknown body may be in the observed response.
-    chain().find_map(clients::judged).or_else(known_text).or_else(connection).or_else(|| texts().next())
+    known_text.or_else(|| by_fields_of(chain())).or_else(connection).or_else(|| texts().next())
+}
+
+/// As [`by_chain`], for an error of a known type, by which another version of an enabled client is found.
+pub(crate) fn by_chain_of<E: Error + 'static>(error: &E) -> Option<Judged> {
+    clients::version::check_type::<E>();
+    by_chain(error)
+}
+
+/// Returns the verdict on the error of a chain whose own fields contain the status, or else a known code. The fields of an error show those of its
+/// sources as well, at more depth.
+fn by_fields_of<'a>(chain: impl Iterator<Item = &'a (dyn Error + 'static)>) -> Option<Judged> {
+    let fields = chain.filter_map(|error| {
+        let fields = Fields::of(error).filter(Fields::are_refusal_or_failure)?;
+        // A status outranks a code.
+        Some((fields.status.map_or(usize::MAX, |(_, depth)| depth), error, fields))
+    });
+    let (_, error, fields) = fields.min_by_key(|(depth, ..)| *depth)?;
+    Some(judge_with_status(&fields.evidence(&text_of(error))?, SystemTime::now()))
 }
 
 const FAILED_CONNECTION: Judged = Judged::new(Verdict::transient(), None);
 
 /// Returns the verdict on the text of an error, if it is recognised.
 pub(crate) fn by_text<E: Display + ?Sized>(error: &E) -> Option<Judged> {
-    let mut text = Truncated(String::new());
-    // Fails once the text is long enough.
-    let _ = write!(text, "{error}");
-    if let Some(evidence) = text::evidence(&text.0) {
+    by_text_with(&text_of(error), || None)
+}
+
+/// Returns the verdict on the text of an error, completed by its fields, or else on its fields.
+pub(crate) fn by_text_and_fields<E: Display + Debug + ?Sized>(error: &E) -> Option<Judged> {
+    let text = text_of(error);
+    by_text_with(&text, || Fields::of(error)).or_else(|| by_fields_with(error, &text))
+}
+
+/// Returns the verdict on the fields of an error that has no text.
+pub(crate) fn by_fields<E: Debug + ?Sized>(error: &E) -> Option<Judged> {
+    by_fields_with(error, "")
+}
+
+fn by_fields_with<E: Debug + ?Sized>(error: &E, text: &str) -> Option<Judged> {
+    Some(judge_with_status(&Fields::of(error)?.evidence(text)?, SystemTime::now()))
+}
+
+fn text_of<E: Display + ?Sized>(error: &E) -> String {
+    truncated(format_args!("{error}"), MAX_TEXT_BYTES)
+}
+
+/// Returns the verdict on the text of an error, completed by the `fields` of the same error.
+fn by_text_with(text: &str, fields: impl FnOnce() -> Option<Fields>) -> Option<Judged> {
+    if let Some(evidence) = text::evidence(text) {
+        let evidence = match fields() {
+            Some(fields) => fields.complete(evidence),
+            None => evidence,
+        };
         return Some(judge_with_status(&evidence, SystemTime::now()));
     }
     // Also that of a transparent error, whose source chain does not contain the rejection itself.
-    if Rejected::is_in_text(&text.0) {
+    if Rejected::is_in_text(text) {
         return Some(Judged::REJECTED);
     }
-    is_failed_connection_text(&text.0).then_some(FAILED_CONNECTION)
-}
-
-/// The first [`MAX_TEXT_BYTES`] of a text.
-struct Truncated(String);
-
-impl fmt::Write for Truncated {
-    fn write_str(&mut self, part: &str) -> fmt::Result {
-        let end = part.floor_char_boundary(MAX_TEXT_BYTES.saturating_sub(self.0.len()).min(part.len()));
-        self.0.push_str(&part[..end]);
-        if end < part.len() { Err(fmt::Error) } else { Ok(()) }
-    }
+    is_failed_connection_text(text).then_some(FAILED_CONNECTION)
 }

@@ -6,14 +6,17 @@ mod body;
 pub(crate) mod classification;
 pub(crate) mod classify;
 pub(crate) mod clients;
+mod debug_form;
 pub(crate) mod dispatch;
 pub(crate) mod error_chain;
 mod evidence;
+mod fields;
 pub(crate) mod known_values;
 pub(crate) mod rules;
 mod text;
 mod times_in_text;
 mod transport;
+mod truncated;
 mod verdict;
 
 pub(crate) use crate::providers::limit_reading::{LimitReading, LimitUnit, Period};

@@ -5,6 +5,7 @@ mod accounting;
 mod attribute;
 mod classify;
 mod closed;
+mod error_fields;
 mod error_types;
 mod layers;
 #[cfg(feature = "sim")]

@@ -8,7 +8,7 @@ use super::{Expansion, relocated};
 use crate::{
     args::ident,
     function::Shape,
-    types::{inferred, is_result},
+    types::{has_opaque_error, inferred, is_result},
 };
 
 impl Expansion<'_> {
@@ -36,7 +36,8 @@ impl Expansion<'_> {
             return None;
         }
         let is_stream = self.args.stream.is_some();
-        self.function.produced().filter(|ty| !matches!(ty, Type::ImplTrait(_)) && (!is_stream || is_result(ty)))
+        let is_known = |ty: &&Type| !matches!(ty, Type::ImplTrait(_)) && !has_opaque_error(ty);
+        self.function.produced().filter(|ty| is_known(ty) && (!is_stream || is_result(ty)))
     }
 
     /// The statement that waits for a ticket. `refused` are the name of the value that was kept of the last attempt, and the name of

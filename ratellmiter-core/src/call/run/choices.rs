@@ -12,7 +12,7 @@ use crate::{
     judge::{
         Classification, Judged, Verdict,
         dispatch::Dynamic,
-        error_chain::{by_chain, by_text},
+        error_chain::{by_chain, by_chain_of, by_text},
         known_values,
     },
     limits::request::Rejected,
@@ -73,7 +73,7 @@ pub struct BySource;
 
 impl<E: Error + 'static> KnownError<BySource> for E {
     fn known_verdict(&self) -> Option<Judged> {
-        by_chain(self)
+        by_chain_of(self)
     }
 }
 

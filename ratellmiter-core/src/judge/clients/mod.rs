@@ -3,6 +3,7 @@
 
 use std::{error::Error, time::SystemTime};
 
+use self::version::ErrorType;
 use super::{classification::Judged, evidence::Evidence, rules::judge_with_status};
 
 #[cfg(feature = "async-openai")]
@@ -13,24 +14,32 @@ mod genai;
 mod reqwest;
 #[cfg(feature = "rig")]
 mod rig;
+pub(super) mod version;
 
 #[cfg(any(feature = "reqwest", feature = "reqwest-012"))]
 pub use reqwest::ResponseError;
 
-type Adapter = for<'a> fn(&'a (dyn Error + 'static)) -> Option<Evidence<'a>>;
+/// The adapter of an enabled client.
+struct Adapter {
+    evidence: for<'a> fn(&'a (dyn Error + 'static)) -> Option<Evidence<'a>>,
+    error: ErrorType,
+}
 
-/// The adapters of all enabled clients.
+/// The adapters of all enabled clients, with the version of each. It is that of the dependency.
 const ADAPTERS: &[Adapter] = &[
     #[cfg(feature = "async-openai")]
-    async_openai::evidence,
+    Adapter {
+        evidence: async_openai::evidence,
+        error: ErrorType::of::<::async_openai::error::OpenAIError>("async-openai", "0.43"),
+    },
     #[cfg(feature = "genai")]
-    genai::evidence,
+    Adapter { evidence: genai::evidence, error: ErrorType::of::<::genai::Error>("genai", "0.7") },
     #[cfg(feature = "reqwest")]
-    reqwest::v13::evidence,
+    Adapter { evidence: reqwest::v13::evidence, error: ErrorType::of::<::reqwest::Error>("reqwest", "0.13") },
     #[cfg(feature = "reqwest-012")]
-    reqwest::v12::evidence,
+    Adapter { evidence: reqwest::v12::evidence, error: ErrorType::of::<::reqwest_012::Error>("reqwest", "0.12") },
     #[cfg(feature = "rig")]
-    rig::evidence,
+    Adapter { evidence: rig::evidence, error: ErrorType::of::<rig_core::error::ProviderError>("rig-core", "0.44") },
 ];
 
 /// Judges one error of a source chain. Returns `None` if it belongs to no enabled client.
@@ -44,5 +53,5 @@ pub(super) fn judged(error: &(dyn Error + 'static)) -> Option<Judged> {
 
 /// Returns the evidence in an error of an enabled client.
 fn evidence<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<'a>> {
-    ADAPTERS.iter().find_map(|adapter| adapter(error))
+    ADAPTERS.iter().find_map(|adapter| (adapter.evidence)(error))
 }

@@ -1,0 +1,47 @@
+//! The status of a failed response among the fields of an error.
+
+use super::names::{ends_with, has, words};
+use crate::judge::debug_form::{Group, Member, Node};
+
+/// The words in the names of types and of variants that hold a failed response.
+const RESPONSES: &[&str] = &["api", "http", "response", "status"];
+
+/// A status, and the groups around it from the outermost.
+pub(super) type Found<'a> = (u16, Vec<&'a Group<'a>>);
+
+/// Finds the values that are statuses of failed responses.
+pub(super) fn find_statuses<'a>(group: &'a Group<'a>, path: &mut Vec<&'a Group<'a>>, found: &mut Vec<Found<'a>>) {
+    let name = words(group.name);
+    // Processes have statuses as well.
+    if has(&name, "exit") || has(&name, "wait") {
+        return;
+    }
+    path.push(group);
+    // `Api`, `HttpError`, `BadStatus`, `ErrorResponse`, but not `HttpPort`.
+    let is_response = RESPONSES.iter().any(|word| has(&name, word))
+        && ends_with(&name, &["api", "code", "error", "failure", "http", "response", "status"]);
+    for (index, Member { key, value }) in group.members.iter().enumerate() {
+        let (is_first, key) = (key.is_empty() && index == 0, words(key));
+        let is_named = has(&key, "status") || (has(&key, "http") && ends_with(&key, &["code"]));
+        let is_status = (is_named && ends_with(&key, &["code", "status"]) && !has(&key, "exit"))
+            || (is_response && (is_first || key == ["code"]));
+        match status(value.unwrapped()) {
+            Some(status) if is_status => found.push((status, path.clone())),
+            _ => {
+                if let Node::Group(inner) = value {
+                    find_statuses(inner, path, found);
+                }
+            }
+        }
+    }
+    path.pop();
+}
+
+fn status(value: &Node<'_>) -> Option<u16> {
+    let text = match value {
+        Node::Word(text) => text,
+        Node::Text(text) => &**text,
+        Node::Group(_) => return None,
+    };
+    text.parse().ok().filter(|status| (400..600).contains(status))
+}
