@@ -6,6 +6,7 @@
 use super::{
     Evidence,
     body::{Body, object_in},
+    grpc::evidence_in_text,
 };
 
 /// Maximum distance in bytes of a status from the start of the text.
@@ -27,7 +28,7 @@ pub(super) fn evidence(text: &str) -> Option<Evidence<'_>> {
         _ if text.starts_with("ThrottlingException") => Evidence::new().code("ThrottlingException").body(text),
         // Ollama, `ErrMaxQueue`.
         _ if text.contains("server busy, please try again.") => Evidence::new().status(503).body(text),
-        _ => return None,
+        _ => return evidence_in_text(text),
     };
     Some(evidence)
 }

@@ -9,10 +9,16 @@ use super::{classification::Judged, evidence::Evidence, rules::judge_with_status
 mod async_openai;
 #[cfg(feature = "genai")]
 mod genai;
+#[cfg(feature = "ollama-rs")]
+mod ollama_rs;
+#[cfg(feature = "openai-api-rs")]
+mod openai_api_rs;
 #[cfg(any(feature = "reqwest", feature = "reqwest-012"))]
 mod reqwest;
 #[cfg(feature = "rig")]
 mod rig;
+#[cfg(feature = "tonic")]
+mod tonic;
 
 #[cfg(any(feature = "reqwest", feature = "reqwest-012"))]
 pub use reqwest::ResponseError;
@@ -25,12 +31,18 @@ const ADAPTERS: &[Adapter] = &[
     async_openai::evidence,
     #[cfg(feature = "genai")]
     genai::evidence,
+    #[cfg(feature = "ollama-rs")]
+    ollama_rs::evidence,
+    #[cfg(feature = "openai-api-rs")]
+    openai_api_rs::evidence,
     #[cfg(feature = "reqwest")]
     reqwest::v13::evidence,
     #[cfg(feature = "reqwest-012")]
     reqwest::v12::evidence,
     #[cfg(feature = "rig")]
     rig::evidence,
+    #[cfg(feature = "tonic")]
+    tonic::evidence,
 ];
 
 /// Judges one error of a source chain. Returns `None` if it belongs to no enabled client.

@@ -8,6 +8,7 @@ mod cloudflare;
 mod copilot;
 mod dashscope;
 mod glm;
+mod grpc;
 mod minimax;
 mod moonshot;
 mod new_api;
@@ -21,6 +22,7 @@ pub(super) const FORMATS: &[&ResponseFormat] = &[
     &copilot::FORMAT,
     &dashscope::FORMAT,
     &glm::FORMAT,
+    &grpc::FORMAT,
     &minimax::FORMAT,
     &moonshot::FORMAT,
     &new_api::FORMAT,
