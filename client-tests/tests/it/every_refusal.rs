@@ -1,6 +1,7 @@
 //! All refusals of the vectors through the annotated function of one client.
 
-use ratellmiter_core::{Limiter, Limits};
+use http::HeaderMap;
+use ratellmiter_core::{Limiter, Limits, Verdict};
 use tokio::time::Instant;
 
 use crate::support::{
@@ -45,11 +46,12 @@ pub(crate) async fn every_refusal(lost: Lost, success: Answer, ask: impl AsyncFn
     understood
 }
 
-/// Adds the treatments that are right if the hints in the headers are not known.
-fn without_headers(mut refusal: Refusal) -> Refusal {
-    let has_headers = refusal.answer.headers.iter().any(|(name, _)| name.contains("retry") || name.contains("reset"));
-    if has_headers {
-        refusal.treatments.extend([Retried(None), SentAgain(None)]);
+/// Adds the treatments that are right if the hints in the headers are not known: after the hint in the body, or without one.
+pub(crate) fn without_headers(mut refusal: Refusal) -> Refusal {
+    if refusal.answer.headers.iter().any(|(name, _)| name.contains("retry") || name.contains("reset")) {
+        let body = String::from_utf8_lossy(&refusal.answer.body);
+        let by_body = Verdict::from_response(refusal.answer.status, &HeaderMap::new(), &body);
+        refusal.treatments.extend([Retried(by_body.retry_after()), SentAgain(None)]);
     }
     refusal
 }

@@ -86,7 +86,7 @@ async fn events(limiter: &Limiter, url: &str) -> Result<impl Stream<Item = Respo
     Ok(Box::pin(stopped(client(url).create_response_stream(CreateResponseRequest::new())).await?))
 }
 
-fn response(status: &str, error: Value) -> Value {
+fn response(status: &str, error: &Value) -> Value {
     let usage = json!({
         "input_tokens": 900, "input_tokens_details": { "cached_tokens": 0 }, "output_tokens": 120, "total_tokens": 1020
     });
@@ -96,7 +96,7 @@ fn response(status: &str, error: Value) -> Value {
 #[tokio::test(start_paused = true)]
 async fn responses_api_reports_usage_and_refusals() {
     let refused = json!({ "code": "rate_limit_exceeded", "message": "Rate limit reached" });
-    let answers = [response("failed", refused), response("completed", Value::Null)];
+    let answers = [response("failed", &refused), response("completed", &Value::Null)];
     let server = Server::start(answers.iter().map(Answer::json).collect());
     let limiter = budget();
     respond(&limiter, &server.url()).await.unwrap();
@@ -104,7 +104,7 @@ async fn responses_api_reports_usage_and_refusals() {
 
     let server = Server::start(vec![Answer::events(&[
         json!({ "type": "response.created", "response": { "status": "in_progress" } }),
-        json!({ "type": "response.completed", "response": response("completed", Value::Null) }),
+        json!({ "type": "response.completed", "response": response("completed", &Value::Null) }),
     ])]);
     let limiter = budget();
     assert_eq!(events(&limiter, &server.url()).await.unwrap().count().await, 2);

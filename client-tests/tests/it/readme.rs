@@ -27,7 +27,7 @@ fn in_header(source: &str) -> Vec<String> {
     let header: Vec<_> = source.lines().map_while(|line| line.strip_prefix("//!")).collect();
     let header = header.concat();
     let sentence = header.split(". ").next().unwrap_or_default();
-    let end = [" client ", " clients ", " errors "].iter().filter_map(|word| sentence.find(word)).min();
+    let end = [" client", " errors"].iter().filter_map(|word| sentence.find(word)).min();
     names(&sentence[..end.unwrap_or_default()]).collect()
 }
 

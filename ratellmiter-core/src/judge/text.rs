@@ -14,6 +14,9 @@ const MAX_STATUS_OFFSET: usize = 120;
 
 /// Returns the evidence in the text of an error, or `None` if the text is in no known form.
 pub(super) fn evidence(text: &str) -> Option<Evidence<'_>> {
+    if let Some(grpc) = evidence_in_text(text) {
+        return Some(grpc);
+    }
     let json = object_in(text);
     let body = json.map(Body::read);
     let status = status_in(text);
@@ -28,7 +31,7 @@ pub(super) fn evidence(text: &str) -> Option<Evidence<'_>> {
         _ if text.starts_with("ThrottlingException") => Evidence::new().code("ThrottlingException").body(text),
         // Ollama, `ErrMaxQueue`.
         _ if text.contains("server busy, please try again.") => Evidence::new().status(503).body(text),
-        _ => return evidence_in_text(text),
+        _ => return None,
     };
     Some(evidence)
 }

@@ -164,7 +164,12 @@ fn text_of_each_library_is_recognised() {
     let overloaded = "rpc error: code = Unavailable desc = The model is overloaded, retry in 3s";
     assert_eq!(judged(overloaded), Some(Verdict::overloaded().with_retry_after(Duration::from_secs(3))));
     assert_eq!(judged("code: 'Internal error', message: \"x\""), Some(TRANSIENT));
-    assert_eq!(judged("status: InvalidArgument, message: \"ResourceExhausted\""), Some(Verdict::Failed));
+    for quoted in [
+        "status: InvalidArgument, message: \"ResourceExhausted\"",
+        "the service reports an error with code INVALID_ARGUMENT described as: status code 429 Too Many Requests",
+    ] {
+        assert_eq!(judged(quoted), Some(Verdict::Failed), "{quoted}");
+    }
     for text in [
         "the resource was exhausted",
         "codes: RESOURCE_EXHAUSTED",
@@ -173,6 +178,8 @@ fn text_of_each_library_is_recognised() {
         "decode ResourceExhausted",
         "the status OK was expected",
         "RESOURCE_EXHAUSTED",
+        "status code 400 Bad Request: rpc error: code = ResourceExhausted",
+        "API error: {\"code\": \"RESOURCE_EXHAUSTED\"}",
         "",
     ] {
         assert_eq!(judged(text), None, "{text}");

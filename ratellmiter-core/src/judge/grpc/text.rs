@@ -18,16 +18,24 @@ const SENTENCES: &[(&str, &str)] = &[
     ("The service is currently unavailable", "UNAVAILABLE"),
 ];
 
-/// Returns the evidence in the text of a gRPC error, or `None` if the text is none.
+/// Returns the evidence in the text of a gRPC error, or `None` if the text is none. A code behind an HTTP status, or in a body, is not
+/// its own.
 pub(in crate::judge) fn evidence_in_text(text: &str) -> Option<Evidence<'static>> {
     let start = &text[..text.floor_char_boundary(MAX_OFFSET)];
+    let start = start.split('{').next().unwrap_or_default();
     let (name, status, rest) = ["code", "status"].iter().find_map(|key| {
         start.match_indices(key).find_map(|(at, _)| {
-            let is_word = !start[..at].ends_with(|letter: char| letter.is_alphanumeric() || letter == '_');
-            is_word.then(|| code_behind(&text[at + key.len()..])).flatten()
+            let before = &start[..at];
+            let is_word = !before.ends_with(|letter: char| letter.is_alphanumeric() || letter == '_');
+            (is_word && !has_status(before)).then(|| code_behind(&text[at + key.len()..])).flatten()
         })
     })?;
     Some(Evidence::new().status(status).body(body(name, rest, &[])))
+}
+
+/// Returns `true` if the text has the number of a failed HTTP response.
+fn has_status(text: &str) -> bool {
+    text.split(|letter: char| !letter.is_ascii_digit()).any(|number| matches!(number.parse(), Ok(400_u16..600)))
 }
 
 /// Returns the name of the code at the start of a text, its HTTP status, and the text behind it.
