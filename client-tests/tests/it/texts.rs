@@ -20,7 +20,7 @@ const FORMS: &[(&str, Form)] = &[
     ("openrouter-rs 0.23", |status, reason, body| format!("API error {status} {reason} (api_code={status}): {body}")),
     ("openrouter-rs 0.23", |status, reason, body| format!("API error {status} {reason}: {body} [request_id=x]")),
     ("rig-core 0.46", |status, reason, body| format!("ProviderResponseError: status {status} {reason}: {body}")),
-    ("swiftide 0.33", |status, _, body| format!("Transient error: {status} {body}")),
+    ("swiftide 0.33", |status, reason, body| format!("Transient error: {status} {reason}: {body}")),
     ("async-openai 0.43", |status, reason, body| format!("{status} {reason}: {body}")),
 ];
 
@@ -69,7 +69,6 @@ fn codes_and_words_without_a_status_are_understood() {
     let cases = [
         ("anthropic-ai-sdk 0.2", format!("API error: {}", anthropic("rate_limit_error", "x")), Verdict::RATE_LIMITED),
         ("anthropic-ai-sdk 0.2", format!("API error: {}", anthropic("overloaded_error", "x")), Verdict::overloaded()),
-        ("anthropic-ai-sdk 0.2", format!("API error: {}", anthropic("invalid_request_error", "429")), Verdict::Failed),
         (
             "async-openai 0.31",
             "requests: Rate limit reached for requests per min. Please try again in 20s. (code: rate_limit_exceeded)"
@@ -94,6 +93,7 @@ fn codes_and_words_without_a_status_are_understood() {
         "Anthropic API error: Invalid request - Rate limit exceeded",
         "Anthropic API error: Authentication failed - Overloaded",
         "Error: the answer was about a rate limit",
+        r#"API error: {"type":"error","error":{"type":"invalid_request_error","message":"the page said 429"}}"#,
     ] {
         assert!(!judged(text).is_some_and(Verdict::is_retryable), "{text}");
     }
