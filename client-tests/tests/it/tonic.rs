@@ -177,6 +177,25 @@ async fn status_seen_twice_is_judged_as_one() {
     check_each_status!(async |limiter, channel| ask_with_both(limiter, channel).await.is_ok());
 }
 
+/// Reads the first part of a stream inside the call.
+#[ratellmiter(limiter = limiter)]
+async fn first_part(limiter: &Limiter, channel: Channel) -> Result<Option<String>, Status> {
+    grpc_service::stream(ObserveLayer::new().layer(channel)).await?.message().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn status_in_trailers_outranks_the_headers_that_the_layer_sees() {
+    for (status, requests) in
+        [(Status::resource_exhausted("slow down"), 2), (Status::unavailable("busy"), 2), (Status::not_found("no"), 1)]
+    {
+        let service = Running::start(vec![Reply::Messages(vec![], Some(status)), answer()]).await;
+        let start = Instant::now();
+        let part = first_part(&limiter(), channel(&service)).await;
+        assert_eq!((part.is_ok(), service.requests()), (requests == 2, requests));
+        assert_eq!(start.elapsed().as_secs(), if requests == 2 { 2 } else { 0 });
+    }
+}
+
 #[ratellmiter(limiter = limiter)]
 async fn ask_as_text(limiter: &Limiter, channel: Channel) -> Result<String, String> {
     let answer = grpc_service::ask(channel).await;
