@@ -14,7 +14,7 @@ use http::HeaderMap;
 
 use super::{handover::TicketHandover, outcome::may_retry};
 use crate::{
-    judge::{Basis, Classification, Evidence, LimitKind, Verdict, judge},
+    judge::{Basis, Classification, Evidence, LimitKind, Verdict, grpc_status, judge},
     limiter::Limiter,
     providers::{header_values, usage::Usage},
 };
@@ -106,6 +106,7 @@ pub fn observe(status: impl Into<Option<http::StatusCode>>, headers: &HeaderMap)
 
 /// Records a response. Returns `false` if this task has no call.
 pub(crate) fn record_response(status: Option<u16>, headers: &HeaderMap) -> bool {
+    let status = grpc_status(headers).or(status);
     CALL.try_with(|context| {
         let mut observed = context.lock();
         let failed = observed.last.as_ref().is_some_and(|last| may_retry(last.verdict(None, SystemTime::now())));

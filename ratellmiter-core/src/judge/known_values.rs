@@ -4,6 +4,8 @@
 
 use std::any::Any;
 
+#[cfg(feature = "openai-api-rs")]
+use openai_api_rs::v1::responses::responses::{CallResponse, ResponseObject};
 use serde_json::Value;
 
 use super::classify::Response;
@@ -39,6 +41,8 @@ const RESPONSES: &[AsResponse] = &[
     response::<http::Response<reqwest_012::Body>>,
     #[cfg(feature = "async-openai")]
     response::<async_openai::types::responses::Response>,
+    #[cfg(feature = "openai-api-rs")]
+    response::<CallResponse<ResponseObject>>,
 ];
 
 const USAGES: &[fn(&dyn Any) -> Option<Usage>] = &[
@@ -61,6 +65,16 @@ const USAGES: &[fn(&dyn Any) -> Option<Usage>] = &[
     usage_of::<genai::chat::ChatResponse>,
     #[cfg(feature = "genai")]
     usage_of::<genai::embed::EmbedResponse>,
+    #[cfg(feature = "ollama-rs")]
+    usage_of::<ollama_rs::generation::chat::ChatMessageResponse>,
+    #[cfg(feature = "ollama-rs")]
+    usage_of::<ollama_rs::generation::completion::GenerationResponse>,
+    #[cfg(feature = "openai-api-rs")]
+    usage_of::<CallResponse<openai_api_rs::v1::chat_completion::chat_completion::ChatCompletionResponse>>,
+    #[cfg(feature = "openai-api-rs")]
+    usage_of::<CallResponse<openai_api_rs::v1::embedding::EmbeddingResponse>>,
+    #[cfg(feature = "openai-api-rs")]
+    usage_of::<CallResponse<ResponseObject>>,
     #[cfg(feature = "rig")]
     usage_of::<rig_core::completion::CompletionResponse>,
 ];

@@ -22,6 +22,7 @@ use super::{
     body::Body,
     classification::Judged,
     evidence::Evidence,
+    grpc,
     verdict::{LimitKind, Verdict},
 };
 use crate::providers::{error_signs::Meaning, header_values};
@@ -46,6 +47,8 @@ pub(super) fn judge_with_status(evidence: &Evidence<'_>, now: SystemTime) -> Jud
     if evidence.failed_connection {
         return Judged::new(Verdict::transient(), None);
     }
+    let grpc = grpc::evidence(evidence);
+    let evidence = grpc.as_ref().unwrap_or(evidence);
     let mut body = evidence.body.as_deref().map(Body::read).unwrap_or_default();
     body.codes.extend(evidence.code.as_deref().map(str::to_lowercase));
     if let (Some(code), None) = (evidence.code.as_deref(), evidence.body.as_deref()) {

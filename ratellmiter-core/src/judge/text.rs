@@ -18,7 +18,7 @@ use self::{
     status::{Head, Status},
     words::{MAX_HEAD, Token, tokens, without_quotations},
 };
-use super::{Evidence, body::Body, times_in_text};
+use super::{Evidence, body::Body, grpc, times_in_text};
 
 /// Maximum length in bytes of the end of a text, and of the text behind a body, that is read.
 const MAX_TAIL: usize = 160;
@@ -28,6 +28,9 @@ const MAX_WORDS_BEFORE_BODY: usize = 6;
 
 /// Returns the evidence in the text of an error, or `None` if the text has none.
 pub(super) fn evidence(text: &str) -> Option<Evidence<'_>> {
+    if let Some(evidence) = grpc::evidence_in_text(text) {
+        return Some(evidence);
+    }
     let json = json::find(text, 0);
     let start = json.as_ref().map_or(text.len(), |found| found.range.start).min(MAX_HEAD);
     let head = without_quotations(&text[..text.floor_char_boundary(start)], is_message);

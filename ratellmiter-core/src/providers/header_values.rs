@@ -18,18 +18,23 @@ use crate::providers::rfc3339;
 /// The longest wait that is read from a header: the days of a month.
 pub(crate) const MAX_WAIT: Duration = Duration::from_hours(31 * 24);
 
-/// Returns the decision of the server on a retry, which it sends for the SDKs of `OpenAI` and Anthropic.
+/// The header by which a gRPC server sets the time to wait in milliseconds. Any other value forbids a retry:
+/// github.com/grpc/proposal, A6-client-retries.md, 2026-11.
+const PUSHBACK: &str = "grpc-retry-pushback-ms";
+
+/// Returns the decision of the server on a retry, which it sends for the SDKs of `OpenAI` and Anthropic, or for gRPC's.
 pub(crate) fn should_retry(headers: &HeaderMap) -> Option<bool> {
-    match text(headers, "x-should-retry")?.as_ref() {
-        "true" => Some(true),
-        "false" => Some(false),
-        _ => None,
+    match text(headers, "x-should-retry").as_deref() {
+        Some("true") => Some(true),
+        Some("false") => Some(false),
+        _ => text(headers, PUSHBACK).filter(|pushback| number(pushback).is_none()).map(|_| false),
     }
 }
 
-/// Returns the time to wait before the next request, by `retry-after-ms` or `retry-after`.
+/// Returns the time to wait before the next request, by `retry-after-ms`, by gRPC's pushback, or by `retry-after`.
 pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let millis = || number(&text(headers, "retry-after-ms")?).map(|millis| millis / 1e3).and_then(seconds);
+    let in_millis = |name| number(&text(headers, name)?).map(|millis| millis / 1e3).and_then(seconds);
+    let millis = || in_millis("retry-after-ms").or_else(|| in_millis(PUSHBACK));
     let general = || wait(&text(headers, "retry-after")?, now);
     millis().or_else(general)
 }

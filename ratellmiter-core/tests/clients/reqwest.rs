@@ -1,4 +1,4 @@
-//! The real `reqwest` 0.12 and 0.13, and `reqwest-middleware`, against refusals in the providers' formats. Time is
+//! The real `reqwest` 0.12 and 0.13, `reqwest-middleware` and `tower` clients against refusals in the providers' formats. Time is
 //! paused, so the pauses have exact lengths and take no real time.
 
 use crate::support::{

@@ -10,10 +10,16 @@ use super::{classification::Judged, evidence::Evidence, rules::judge_with_status
 mod async_openai;
 #[cfg(feature = "genai")]
 mod genai;
+#[cfg(feature = "ollama-rs")]
+mod ollama_rs;
+#[cfg(feature = "openai-api-rs")]
+mod openai_api_rs;
 #[cfg(any(feature = "reqwest", feature = "reqwest-012"))]
 mod reqwest;
 #[cfg(feature = "rig")]
 mod rig;
+#[cfg(feature = "tonic")]
+mod tonic;
 pub(super) mod version;
 
 #[cfg(any(feature = "reqwest", feature = "reqwest-012"))]
@@ -34,12 +40,24 @@ const ADAPTERS: &[Adapter] = &[
     },
     #[cfg(feature = "genai")]
     Adapter { evidence: genai::evidence, error: ErrorType::of::<::genai::Error>("genai", "0.7") },
+    #[cfg(feature = "ollama-rs")]
+    Adapter {
+        evidence: ollama_rs::evidence,
+        error: ErrorType::of::<::ollama_rs::error::OllamaError>("ollama-rs", "0.3"),
+    },
+    #[cfg(feature = "openai-api-rs")]
+    Adapter {
+        evidence: openai_api_rs::evidence,
+        error: ErrorType::of::<::openai_api_rs::v1::error::APIError>("openai-api-rs", "10"),
+    },
     #[cfg(feature = "reqwest")]
     Adapter { evidence: reqwest::v13::evidence, error: ErrorType::of::<::reqwest::Error>("reqwest", "0.13") },
     #[cfg(feature = "reqwest-012")]
     Adapter { evidence: reqwest::v12::evidence, error: ErrorType::of::<::reqwest_012::Error>("reqwest", "0.12") },
     #[cfg(feature = "rig")]
     Adapter { evidence: rig::evidence, error: ErrorType::of::<rig_core::error::ProviderError>("rig-core", "0.44") },
+    #[cfg(feature = "tonic")]
+    Adapter { evidence: tonic::evidence, error: ErrorType::of::<::tonic::Status>("tonic", "0.14") },
 ];
 
 /// Judges one error of a source chain. Returns `None` if it belongs to no enabled client.
