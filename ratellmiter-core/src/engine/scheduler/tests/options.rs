@@ -201,7 +201,7 @@ fn pace_lowered_by_headers_rises_at_the_reset() {
     assert_eq!(scheduler.bottleneck(Duration::ZERO), Some(Bottleneck::Server));
     let mut times = Vec::new();
     run(&mut scheduler, seconds(8), || Duration::ZERO, |_, now, _| times.push(now));
-    let within = |from: u64, to: u64| times.iter().filter(|at| (seconds(from)..seconds(to)).contains(at)).count();
+    let within = |from: u64, to: u64| times.iter().filter(|at| (seconds(from)..seconds(to)).contains(*at)).count();
     assert_eq!((within(0, 3), within(4, 5)), (2, 10), "a tenth, then the full rate");
 }
 
