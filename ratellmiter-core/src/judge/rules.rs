@@ -24,7 +24,7 @@ use super::{
     evidence::Evidence,
     verdict::{LimitKind, Verdict},
 };
-use crate::providers::{error_signs::Meaning, header_values};
+use crate::providers::{error_signs::Meaning, header_values, provider::Provider};
 
 #[cfg(test)]
 thread_local! {
@@ -52,6 +52,7 @@ pub(super) fn judge_with_status(evidence: &Evidence<'_>, now: SystemTime) -> Jud
         // Bedrock: `ThrottlingException:http://...`.
         body.codes.push(kind.split(':').next().unwrap_or_default().to_lowercase());
     }
+    body.status = body.status.or_else(|| body.codes.iter().find_map(|code| status_of_code(code)));
     // OpenAI's Responses and OpenRouter report errors in successful responses.
     let is_in_band = matches!(evidence.status, Some(200..300) | None);
     if evidence.status.is_some() && is_in_band && !body.is_error {
@@ -64,6 +65,14 @@ pub(super) fn judge_with_status(evidence: &Evidence<'_>, now: SystemTime) -> Jud
     let verdict = facts.verdict();
     let as_429 = (status.is_none() && evidence.body.is_some()).then(|| Facts { status: Some(429), ..facts }.verdict());
     Judged { as_429, ..Judged::new(verdict, status.filter(|status| (400..600).contains(status))) }
+}
+
+/// Returns the status that a provider documents for a code, which is in lower case.
+pub(super) fn status_of_code(code: &str) -> Option<u16> {
+    // Some have a namespace before them: `com.amazon.coral.service#InternalFailure`.
+    let name = code.rsplit('#').next()?;
+    let mut known = Provider::response_formats().flat_map(|format| format.statuses);
+    known.find(|(code, _)| *code == name).map(|(_, status)| *status)
 }
 
 /// The evidence on a failure, with its body read.
@@ -105,6 +114,7 @@ impl Facts<'_> {
                 Verdict::Transient { retry_after: retry_after_of_header(self) }
             }
             _ if signs.has(Meaning::Rate) => self.rate_limited(hint),
+            _ if signs.has(Meaning::Transient) => Verdict::Transient { retry_after: retry_after_of_header(self) },
             Some(400..600) if should_retry == Some(true) => {
                 Verdict::Transient { retry_after: retry_after_of_header(self) }
             }

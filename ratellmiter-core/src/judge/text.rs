@@ -6,6 +6,7 @@
 use super::{
     Evidence,
     body::{Body, object_in},
+    rules::status_of_code,
 };
 
 /// Maximum distance in bytes of a status from the start of the text.
@@ -24,12 +25,27 @@ pub(super) fn evidence(text: &str) -> Option<Evidence<'_>> {
         (None, Some(json)) if body.is_some_and(|body| body.is_error && !body.codes.is_empty()) => {
             Evidence::new().body(json)
         }
-        _ if text.starts_with("ThrottlingException") => Evidence::new().code("ThrottlingException").body(text),
+        // An exception of AWS.
+        _ if exception(text).is_some() => Evidence::new().code(exception(text).unwrap_or_default()).body(text),
         // Ollama, `ErrMaxQueue`.
         _ if text.contains("server busy, please try again.") => Evidence::new().status(503).body(text),
         _ => return None,
     };
     Some(evidence)
+}
+
+/// Returns the name of an exception, if a provider documents its status. The name is at the start of the text, behind a colon or
+/// in brackets: `service error: ThrottlingException: ...`, `An error occurred (ThrottlingException) when ...`.
+fn exception(text: &str) -> Option<&str> {
+    let start = &text[..text.floor_char_boundary(MAX_STATUS_OFFSET)];
+    let start = start.split(['{', '"', '\'', '`', '\n']).next().unwrap_or_default();
+    let names = start.split([':', '(']).map(|part| {
+        let part = part.trim_start();
+        &part[..part.find(|letter: char| !letter.is_ascii_alphanumeric()).unwrap_or(part.len())]
+    });
+    let mut exceptions = names.filter(|name| name.ends_with("Exception"));
+    // The first is that of the error itself.
+    exceptions.next().filter(|name| status_of_code(&name.to_lowercase()).is_some())
 }
 
 /// Returns a status from 400 to 599 in a known form: at the very start ("429 Too Many Requests"), after "status" ("error
