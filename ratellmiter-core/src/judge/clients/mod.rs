@@ -7,6 +7,8 @@ use super::{classification::Judged, evidence::Evidence, rules::judge_with_status
 
 #[cfg(feature = "async-openai")]
 mod async_openai;
+#[cfg(feature = "aws-bedrock")]
+pub(crate) mod aws_bedrock;
 #[cfg(feature = "genai")]
 mod genai;
 #[cfg(any(feature = "reqwest", feature = "reqwest-012"))]
@@ -23,6 +25,8 @@ type Adapter = for<'a> fn(&'a (dyn Error + 'static)) -> Option<Evidence<'a>>;
 const ADAPTERS: &[Adapter] = &[
     #[cfg(feature = "async-openai")]
     async_openai::evidence,
+    #[cfg(feature = "aws-bedrock")]
+    aws_bedrock::evidence,
     #[cfg(feature = "genai")]
     genai::evidence,
     #[cfg(feature = "reqwest")]
