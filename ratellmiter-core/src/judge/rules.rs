@@ -75,6 +75,14 @@ pub(super) fn status_of_code(code: &str) -> Option<u16> {
     known.find(|(code, _)| *code == name).map(|(_, status)| *status)
 }
 
+/// Returns `true` if a provider documents the meaning or the status of a code.
+#[cfg(feature = "aws-bedrock")]
+pub(super) fn is_known_code(code: &str) -> bool {
+    let mut body = Body::default();
+    body.codes.push(code.to_lowercase());
+    status_of_code(&body.codes[0]).is_some() || Signs::find(&body, None).is_some()
+}
+
 /// The evidence on a failure, with its body read.
 struct Facts<'a> {
     evidence: &'a Evidence<'a>,

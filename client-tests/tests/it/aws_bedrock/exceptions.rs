@@ -71,6 +71,16 @@ async fn unhandled_errors_are_treated_by_code_status_and_body() {
     }
 }
 
+/// Without the response and without a documented name there is nothing to judge.
+#[tokio::test]
+async fn unhandled_error_without_its_response_is_unknown() {
+    let server = crate::support::Server::start(vec![exception(429, "CapacityExceededException", "Busy.")]);
+    let sent = client(&server.url()).converse().model_id(super::MODEL).messages(super::message()).send().await;
+    let error = sent.unwrap_err();
+    assert!(judge_error(&error).is_some_and(Verdict::is_retryable), "by the status");
+    assert_eq!(judge_error(&aws_sdk_bedrockruntime::Error::from(error)), None);
+}
+
 #[tokio::test(start_paused = true)]
 async fn hint_of_a_gateway_is_obeyed() {
     let mut answer = super::throttled();

@@ -19,7 +19,8 @@ use aws_smithy_types::{
 };
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use ratellmiter_core::{
-    Limiter, call,
+    Limiter, Verdict, call,
+    classify::judge_error,
     observe::{BedrockEvent, ObserveInterceptor, bedrock_events},
     ratellmiter,
 };
@@ -133,6 +134,19 @@ async fn exception_that_is_no_refusal_is_returned() {
         let events: Vec<_> = events(&limiter, &client(&server.url())).await.unwrap().collect().await;
         assert!(matches!(&events[..], [Err(_)]), "{kind}");
         assert_eq!((server.requests(), limiter.snapshot().paused_until), (1, None), "{kind}");
+    }
+}
+
+/// Without a documented code there is nothing to judge, so that the library warns instead of deciding.
+#[tokio::test(start_paused = true)]
+async fn exception_of_an_unknown_name_is_unknown() {
+    for (kind, verdict) in
+        [("somethingNewException", None), ("inputThrottlingException", Some(Verdict::rate_limited()))]
+    {
+        let server = Server::start(vec![stream(&[exception(kind, "Something new.")])]);
+        let sent = client(&server.url()).converse_stream().model_id(MODEL).messages(message()).send().await;
+        let error = sent.unwrap().stream.recv().await.unwrap_err();
+        assert_eq!(judge_error(&error), verdict, "{kind}");
     }
 }
 

@@ -23,7 +23,7 @@ use aws_smithy_types::event_stream::RawMessage;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::Adapter;
-use crate::judge::{evidence::Evidence, transport::is_failed_connection};
+use crate::judge::{evidence::Evidence, rules::is_known_code, transport::is_failed_connection};
 
 /// The errors that operations return, those that their streams yield, and both without the response.
 const ADAPTERS: &[Adapter] = &[
@@ -63,15 +63,16 @@ pub(super) fn evidence<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<
     ADAPTERS.iter().find_map(|adapter| adapter(error))
 }
 
-/// Returns the evidence in a response. Its body is a part of it once the client has read it.
+/// Returns the evidence in a response, with the body of a failed one once the client has read it.
 pub(crate) fn http_evidence(response: &HttpResponse) -> Evidence<'_> {
-    let headers = response
-        .headers()
-        .iter()
+    let headers = response.headers().iter();
+    let headers = headers
         .filter_map(|(name, value)| Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?)));
     let mut evidence = Evidence::new().status(response.status().as_u16());
     evidence.headers = Cow::Owned(headers.collect::<HeaderMap>());
-    evidence.body = response.body().bytes().map(String::from_utf8_lossy);
+    if !response.status().is_success() {
+        evidence.body = response.body().bytes().map(String::from_utf8_lossy);
+    }
     evidence
 }
 
@@ -115,8 +116,7 @@ where
     E: Error + ProvideErrorMetadata + 'static,
     R: RawResponse,
 {
-    let sdk_error = error.downcast_ref::<SdkError<E, R>>()?;
-    Some(match sdk_error {
+    let evidence = match error.downcast_ref::<SdkError<E, R>>()? {
         SdkError::ServiceError(context) => {
             let evidence = context.raw().evidence();
             match context.err().code() {
@@ -128,7 +128,10 @@ where
         _ if R::MAY_BE_MISSING && is_failed_connection(error) => Evidence::new().failed_connection(),
         // A time-out, a request that could not be built, or one that could not be sent for another reason.
         _ => failed(),
-    })
+    };
+    let is_known =
+        evidence.status.is_some() || evidence.failed_connection || evidence.code.as_deref().is_some_and(is_known_code);
+    is_known.then_some(evidence)
 }
 
 /// Returns the evidence in the error of an operation or of a stream whose response is lost. Without a code the source of the
@@ -138,11 +141,12 @@ where
     E: Error + ProvideErrorMetadata + 'static,
 {
     let error = error.downcast_ref::<E>()?;
-    Some(coded(error.code()?, error.message()))
+    coded(error.code()?, error.message())
 }
 
-fn coded<'a>(code: &'a str, message: Option<&'a str>) -> Evidence<'a> {
-    Evidence::new().code(code).body(message.unwrap_or_default())
+/// Returns the evidence in a code and a message, or `None` if the code is unknown: there is no status that could decide.
+fn coded<'a>(code: &'a str, message: Option<&'a str>) -> Option<Evidence<'a>> {
+    is_known_code(code).then(|| Evidence::new().code(code).body(message.unwrap_or_default()))
 }
 
 /// The exceptions that the service models. Those in the events of a stream have no code but the name of their type.
@@ -150,7 +154,7 @@ macro_rules! exceptions {
     ($($name:ident)*) => {
         fn exception<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<'a>> {
             $(if let Some(error) = error.downcast_ref::<aws_sdk_bedrockruntime::types::error::$name>() {
-                return Some(coded(error.code().unwrap_or(stringify!($name)), error.message()));
+                return coded(error.code().unwrap_or(stringify!($name)), error.message());
             })*
             None
         }
@@ -160,8 +164,8 @@ macro_rules! exceptions {
             use aws_sdk_bedrockruntime::Error as AnyError;
 
             match error.downcast_ref::<AnyError>()? {
-                $(AnyError::$name(error) => Some(coded(error.code().unwrap_or(stringify!($name)), error.message())),)*
-                error => Some(coded(error.code()?, error.message())),
+                $(AnyError::$name(error) => coded(error.code().unwrap_or(stringify!($name)), error.message()),)*
+                error => coded(error.code()?, error.message()),
             }
         }
     };

@@ -39,6 +39,12 @@ impl Signs {
         signs
     }
 
+    /// Returns `true` if there is any.
+    #[cfg(feature = "aws-bedrock")]
+    pub(super) fn is_some(&self) -> bool {
+        !self.found.is_empty()
+    }
+
     pub(super) fn has(&self, meaning: Meaning) -> bool {
         self.found.contains(&meaning)
     }
