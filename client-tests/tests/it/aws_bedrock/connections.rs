@@ -25,7 +25,7 @@ async fn send(client: &Client) -> Sent {
 }
 
 /// Returns the address of a server that reads a request and then runs `answer` on the connection.
-fn server(answer: impl Fn(&mut TcpStream) + Send + 'static) -> String {
+pub(super) fn server(answer: impl Fn(&mut TcpStream) + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {

@@ -1,11 +1,16 @@
 //! The SDK's own retries, which multiply those of the limiter.
 
-use std::{env, process::Command};
+use std::{
+    env,
+    io::Write as _,
+    process::Command,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use aws_sdk_bedrockruntime::{Client, config::retry::RetryConfig};
 use ratellmiter_core::{Limiter, observe::ObserveInterceptor};
 
-use super::{config, converse, limiter, success, throttled};
+use super::{config, connections, converse, limiter, success, throttled};
 use crate::support::{Answer, Server};
 
 #[path = "../../../../ratellmiter-core/tests/support/warnings.rs"]
@@ -50,6 +55,26 @@ async fn own_retries_cause_one_warning() {
     assert!(warnings.said().contains("`RetryConfig::disabled()`"), "{}", warnings.said());
     let refused = vec![throttled(), throttled(), throttled(), success()];
     assert_eq!((ask_with_retries(refused).await, count()), (4, 1), "three attempts of the SDK, and one of the limiter");
+}
+
+/// An attempt without a response is not reported, but the next one knows its number.
+#[tokio::test(start_paused = true)]
+async fn own_retry_of_a_failed_connection_causes_the_warning() {
+    if !is_alone("aws_bedrock::retries::own_retry_of_a_failed_connection_causes_the_warning") {
+        return;
+    }
+    let warnings = warnings::Warnings::default();
+    tracing::subscriber::set_global_default(warnings.clone()).unwrap();
+    let (connections, body) = (AtomicUsize::new(0), success().body);
+    let url = connections::server(move |stream| {
+        if connections.fetch_add(1, Ordering::SeqCst) > 0 {
+            write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len()).unwrap();
+            stream.write_all(&body).unwrap();
+        }
+    });
+    let config = config(&url).interceptor(ObserveInterceptor::new()).retry_config(RetryConfig::standard());
+    converse(&limiter(), &Client::from_conf(config.build())).await.unwrap();
+    assert_eq!(warnings.said().matches("tries refused or failed requests again by itself").count(), 1);
 }
 
 #[tokio::test(start_paused = true)]
