@@ -75,7 +75,7 @@ mod limits;
 pub mod log;
 mod macro_support;
 mod monitor;
-#[cfg(any(feature = "reqwest", feature = "reqwest-012", feature = "tower"))]
+#[cfg(any(feature = "aws-bedrock", feature = "reqwest", feature = "reqwest-012", feature = "tower"))]
 pub mod observe;
 mod providers;
 #[cfg(feature = "sim")]

@@ -1,6 +1,7 @@
 //! Real client crates against a server on loopback that refuses requests as providers do.
 
 mod async_anthropic;
+mod aws_bedrock;
 mod clock;
 mod every_refusal;
 mod gemini_rust;

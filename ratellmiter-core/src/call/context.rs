@@ -48,6 +48,8 @@ struct Observations {
     nested_usage: Option<Usage>,
     /// Set by the first stream that keeps the ticket of the call.
     handover: Option<Arc<TicketHandover>>,
+    /// The handover belongs to the body of a response, and a stream of the function replaces it.
+    is_of_response: bool,
 }
 
 #[derive(Debug)]
@@ -106,13 +108,23 @@ pub fn observe(status: impl Into<Option<http::StatusCode>>, headers: &HeaderMap)
 
 /// Records a response. Returns `false` if this task has no call.
 pub(crate) fn record_response(status: Option<u16>, headers: &HeaderMap) -> bool {
+    record(status, headers, None)
+}
+
+/// Records a response with the verdict on it by its body. Returns `false` if this task has no call.
+#[cfg(feature = "aws-bedrock")]
+pub(crate) fn record_response_with_body(status: Option<u16>, headers: &HeaderMap, verdict: Verdict) -> bool {
+    record(status, headers, Some(verdict))
+}
+
+fn record(status: Option<u16>, headers: &HeaderMap, judged: Option<Verdict>) -> bool {
     let status = grpc_status(headers).or(status);
     CALL.try_with(|context| {
         let mut observed = context.lock();
         let failed = observed.last.as_ref().is_some_and(|last| may_retry(last.verdict(None, SystemTime::now())));
         // Headers without a status may belong to the response recorded before.
         observed.retried |= failed && status.is_some();
-        observed.last = Some(ObservedResponse { status, headers: headers.clone(), judged: None });
+        observed.last = Some(ObservedResponse { status, headers: headers.clone(), judged });
     })
     .is_ok()
 }
@@ -128,6 +140,13 @@ pub(crate) fn record_judged(status: u16, headers: &HeaderMap, verdict: Verdict) 
     });
 }
 
+/// Records that the client has sent the request of this task's call more than once.
+#[cfg(feature = "aws-bedrock")]
+pub(crate) fn record_client_retry() {
+    // Outside of a call there is nothing to record for.
+    let _ = CALL.try_with(|context| context.lock().retried = true);
+}
+
 /// Adds to the reported usage of this task's call. Returns `false` if there is none.
 pub(super) fn report_usage(usage: Usage) -> bool {
     CALL.try_with(|context| {
@@ -138,12 +157,15 @@ pub(super) fn report_usage(usage: Usage) -> bool {
 }
 
 /// Opens the handover through which a stream keeps this call's ticket. Returns `None` outside of a call, or if another
-/// stream has opened it.
-pub(super) fn open_handover() -> Option<Arc<TicketHandover>> {
+/// stream has opened it. The body of a response is no such stream: a stream of the function takes its place.
+pub(super) fn open_handover(is_of_response: bool) -> Option<Arc<TicketHandover>> {
     let handover = CALL.try_with(|context| {
         let mut observed = context.lock();
-        let is_new = observed.handover.is_none();
-        is_new.then(|| observed.handover.insert(Arc::default()).clone())
+        let may_open = observed.handover.is_none() || (observed.is_of_response && !is_of_response);
+        may_open.then(|| {
+            observed.is_of_response = is_of_response;
+            observed.handover.insert(Arc::default()).clone()
+        })
     });
     handover.ok().flatten()
 }
@@ -191,7 +213,7 @@ impl CallContext {
     /// Takes the facts about the attempt, and clears the context for the next one. `by_outcome` is the classification of
     /// the attempt's return value.
     pub(super) fn take_facts(&self, by_outcome: &Classification, now: SystemTime) -> AttemptFacts {
-        let Observations { last, retried, usage, nested_usage, handover } = std::mem::take(&mut *self.lock());
+        let Observations { last, retried, usage, nested_usage, handover, .. } = std::mem::take(&mut *self.lock());
         let by_response = last.as_ref().map(|last| last.verdict(by_outcome.verdict, now));
         let by_response = by_response.filter(|verdict| *verdict != Verdict::Success);
         // The observer judged the response that the error contains, with its body.

@@ -6,7 +6,7 @@ mod outcome;
 pub(crate) mod run;
 pub(crate) mod stream;
 pub(crate) mod stream_item;
-mod ticket_holder;
+pub(crate) mod ticket_holder;
 mod warnings;
 
 use std::{
@@ -40,7 +40,7 @@ use crate::{
     judge::{Classification, Verdict},
     limiter::{Acquire, Limiter, Ticket},
     limits::request::{AcquireOptions, Rejected},
-    providers::{charge::is_uncharged, limit_headers::readings, usage::Usage},
+    providers::{charge::is_uncharged, limit_headers::readings, usage::Usage, usage_in_headers::usage_in_headers},
 };
 
 /// Reports the usage of this task's call, for functions whose return value does not show it.
@@ -285,6 +285,7 @@ impl Call {
         if retried {
             warn_of_client_retries();
         }
+        let usage_in_headers = headers.as_ref().and_then(usage_in_headers);
         let readings = headers.map_or_else(Vec::new, |headers| {
             readings(&headers, now, self.limiter.call_settings().requests_header_is_per_day())
         });
@@ -300,7 +301,8 @@ impl Call {
             _ if status.is_some_and(is_uncharged) => CallEnd::Uncharged,
             _ => CallEnd::Failed,
         };
-        AttemptOutcome { verdict, end, usage: reported.or(usage).or(nested_usage), readings, handover }
+        let usage = reported.or(usage).or(nested_usage).or(usage_in_headers);
+        AttemptOutcome { verdict, end, usage, readings, handover }
     }
 
     /// Reports a refusal or a transient failure. Returns `true` if the call is queued again, `false` if its error is to be

@@ -16,7 +16,7 @@ use crate::{
 
 /// The ticket of a stream, with the end that its items have shown so far. Dropping it ends the call.
 #[derive(Debug, Default)]
-pub(super) struct TicketHolder {
+pub(crate) struct TicketHolder {
     ticket: HeldTicket,
     end: StreamEnd,
     /// The last item had a usage, which is then that of the whole call.
@@ -41,8 +41,22 @@ impl TicketHolder {
     /// Creates a holder for a stream that begins within the call of this task. Holds nothing if there is no call, or if
     /// another stream has its ticket.
     pub(super) fn of_current_call() -> Self {
-        let ticket = context::open_handover().map_or(HeldTicket::Nothing, HeldTicket::Handover);
+        let ticket = context::open_handover(false).map_or(HeldTicket::Nothing, HeldTicket::Handover);
         Self { ticket, ..Self::default() }
+    }
+
+    /// Creates a holder for the body of a response to the call of this task. Holds nothing if there is no call, or if a stream
+    /// has its ticket. A stream that begins within the call later takes the ticket over.
+    #[cfg(feature = "aws-bedrock")]
+    pub(crate) fn of_response() -> Self {
+        let ticket = context::open_handover(true).map_or(HeldTicket::Nothing, HeldTicket::Handover);
+        Self { ticket, ..Self::default() }
+    }
+
+    /// Returns `false` if the call has ended, or if there is none.
+    #[cfg(feature = "aws-bedrock")]
+    pub(crate) fn has_ticket(&self) -> bool {
+        !matches!(self.ticket, HeldTicket::Nothing)
     }
 
     /// Adds usage that is known before the first item.
@@ -56,7 +70,7 @@ impl TicketHolder {
     }
 
     /// Records an item. A refusal ends the call.
-    pub(super) fn observe_item(&mut self, item: StreamItem) {
+    pub(crate) fn observe_item(&mut self, item: StreamItem) {
         self.last_had_usage = item.usage.is_some();
         self.add_usage(item.usage);
         match item.verdict {
@@ -78,7 +92,7 @@ impl TicketHolder {
     }
 
     /// Ends the call, unless it has ended.
-    pub(super) fn finish(&mut self) {
+    pub(crate) fn finish(&mut self) {
         match std::mem::take(&mut self.ticket) {
             HeldTicket::Nothing => {}
             HeldTicket::Ticket(ticket) => self.end.apply_to(ticket),

@@ -61,6 +61,10 @@ const USAGES: &[fn(&dyn Any) -> Option<Usage>] = &[
     usage_of::<async_openai::types::chat::CreateChatCompletionResponse>,
     #[cfg(feature = "async-openai")]
     usage_of::<async_openai::types::responses::Response>,
+    #[cfg(feature = "aws-bedrock")]
+    usage_of::<aws_sdk_bedrockruntime::operation::converse::ConverseOutput>,
+    #[cfg(feature = "aws-bedrock")]
+    usage_of::<aws_sdk_bedrockruntime::operation::invoke_model::InvokeModelOutput>,
     #[cfg(feature = "genai")]
     usage_of::<genai::chat::ChatResponse>,
     #[cfg(feature = "genai")]

@@ -25,7 +25,7 @@ use super::{
     grpc,
     verdict::{LimitKind, Verdict},
 };
-use crate::providers::{error_signs::Meaning, header_values};
+use crate::providers::{error_signs::Meaning, header_values, provider::Provider};
 
 #[cfg(test)]
 thread_local! {
@@ -58,6 +58,7 @@ pub(super) fn judge_with_status(evidence: &Evidence<'_>, now: SystemTime) -> Jud
         // Bedrock: `ThrottlingException:http://...`.
         body.codes.push(kind.split(':').next().unwrap_or_default().to_lowercase());
     }
+    body.status = body.status.or_else(|| body.codes.iter().find_map(|code| status_of_code(code)));
     // OpenAI's Responses and OpenRouter report errors in successful responses.
     let is_in_band = matches!(evidence.status, Some(200..300) | None);
     if evidence.status.is_some() && is_in_band && !body.is_error {
@@ -78,6 +79,22 @@ pub(super) fn judge_with_status(evidence: &Evidence<'_>, now: SystemTime) -> Jud
     let as_429 = (status.is_none() && evidence.body.is_some()).then(|| Facts { status: Some(429), ..facts }.verdict());
     let status = status.filter(|status| (400..600).contains(status));
     Judged { as_429, knows_body, has_code, ..Judged::new(verdict, status) }
+}
+
+/// Returns the status that a provider documents for a code, which is in lower case.
+pub(super) fn status_of_code(code: &str) -> Option<u16> {
+    // Some have a namespace before them: `com.amazon.coral.service#InternalFailure`.
+    let name = code.rsplit('#').next()?;
+    let mut known = Provider::response_formats().flat_map(|format| format.statuses);
+    known.find(|(code, _)| *code == name).map(|(_, status)| *status)
+}
+
+/// Returns `true` if a provider documents the meaning or the status of a code.
+#[cfg(feature = "aws-bedrock")]
+pub(super) fn is_known_code(code: &str) -> bool {
+    let mut body = Body::default();
+    body.codes.push(code.to_lowercase());
+    status_of_code(&body.codes[0]).is_some() || !Signs::find(&body, None).is_empty()
 }
 
 /// The evidence on a failure, with its body read.
@@ -119,6 +136,7 @@ impl Facts<'_> {
                 Verdict::Transient { retry_after: retry_after_of_header(self) }
             }
             _ if signs.has(Meaning::Rate) => self.rate_limited(hint),
+            _ if signs.has(Meaning::Transient) => Verdict::Transient { retry_after: retry_after_of_header(self) },
             Some(400..600) if should_retry == Some(true) => {
                 Verdict::Transient { retry_after: retry_after_of_header(self) }
             }

@@ -5,6 +5,7 @@
 
 mod code;
 mod debug;
+mod exception;
 mod json;
 mod names;
 mod status;
@@ -56,6 +57,9 @@ pub(super) fn evidence(text: &str) -> Option<Evidence<'_>> {
             .then(|| Evidence::new().body(found.json));
     }
     let tail = &text[text.ceil_char_boundary(text.len().saturating_sub(MAX_TAIL))..];
+    if let Some(name) = exception::find(text) {
+        return Some(Evidence::new().code(name).body(text));
+    }
     if let Some(code) = code::find(&head).or_else(|| code::at_end(tail, &tokens(tail))) {
         return Some(Evidence::new().body(error_body(text, &code)));
     }

@@ -6,6 +6,8 @@
 //! An observer finds its call by the task. If a client sends its requests from other tasks, give the observer the limiter:
 //! a refusal observed outside of any call then pauses that limiter.
 
+#[cfg(feature = "aws-bedrock")]
+mod aws_bedrock;
 #[cfg(any(feature = "reqwest", feature = "reqwest-012"))]
 mod error_for_refusal;
 #[cfg(feature = "reqwest-middleware")]
@@ -13,6 +15,8 @@ mod reqwest_middleware;
 #[cfg(feature = "tower")]
 mod tower;
 
+#[cfg(feature = "aws-bedrock")]
+pub use self::aws_bedrock::{BedrockEvent, BedrockEvents, ObserveInterceptor, bedrock_events};
 #[cfg(feature = "async-openai")]
 pub use self::tower::openai_service;
 #[cfg(feature = "reqwest-middleware")]
@@ -22,11 +26,16 @@ pub use error_for_refusal::LlmResponseExt;
 #[cfg(feature = "tower")]
 pub use tower::{Observe, ObserveLayer};
 
-/// Reports a response to the call of this task, or else to `limiter`.
-#[cfg(any(feature = "reqwest-middleware", feature = "tower"))]
+/// Reports a response to the call of this task, or else to `limiter`. The body counts, if the evidence has one.
+#[cfg(any(feature = "aws-bedrock", feature = "reqwest-middleware", feature = "tower"))]
 fn report(evidence: &crate::classify::Evidence<'_>, limiter: Option<&crate::Limiter>) {
-    let is_in_call = crate::call::context::record_response(evidence.status, &evidence.headers);
+    let judged = || crate::classify::judge(evidence, std::time::SystemTime::now());
+    let is_in_call = match evidence.body {
+        #[cfg(feature = "aws-bedrock")]
+        Some(_) => crate::call::context::record_response_with_body(evidence.status, &evidence.headers, judged()),
+        _ => crate::call::context::record_response(evidence.status, &evidence.headers),
+    };
     if let Some(limiter) = limiter.filter(|_| !is_in_call) {
-        limiter.report_refusal(crate::classify::judge(evidence, std::time::SystemTime::now()));
+        limiter.report_refusal(judged());
     }
 }

@@ -46,6 +46,8 @@ pub(crate) enum Meaning {
     Growth,
     /// The server's own load.
     Overload,
+    /// The server failed, and asks to send the same request again.
+    Transient,
     /// A daily quota is exhausted.
     Day,
     /// A quota of several hours, a week or a month is exhausted.

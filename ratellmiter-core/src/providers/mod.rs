@@ -13,5 +13,6 @@ pub(crate) mod rfc3339;
 mod terms;
 pub(crate) mod tokens;
 pub(crate) mod usage;
+pub(crate) mod usage_in_headers;
 mod usage_in_json;
 mod usage_shapes;

@@ -18,8 +18,12 @@ pub(crate) struct ResponseFormat {
     pub(super) combined_limit_headers: &'static [LimitHeaders],
     /// The places of the token usage in a body or in an event of a stream, as JSON pointers.
     pub(super) usage_places: &'static [(&'static str, UsageShape)],
+    /// The headers that show the usage of a call whose body may not.
+    pub(super) usage_headers: &'static [UsageHeaders],
     /// The signs of errors, and their meaning.
     pub(crate) errors: &'static [(Sign, Meaning)],
+    /// The statuses of the codes, in lower case, for errors whose status is lost.
+    pub(crate) statuses: &'static [(&'static str, u16)],
     /// The headers of windows whose quota may be exhausted.
     pub(crate) windows: &'static [WindowHeaders],
     /// The offset from UTC, in hours, of the dates in messages that have no zone.
@@ -34,7 +38,9 @@ impl ResponseFormat {
         limit_headers: &[],
         combined_limit_headers: &[],
         usage_places: &[],
+        usage_headers: &[],
         errors: &[],
+        statuses: &[],
         windows: &[],
         zone_hours: None,
         day_starts_at: None,
@@ -49,6 +55,16 @@ pub(super) struct LimitHeaders {
     pub(super) limit: &'static str,
     pub(super) remaining: &'static str,
     pub(super) reset: &'static str,
+}
+
+/// The headers that show the usage of one call.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct UsageHeaders {
+    /// The parts of the input, each counted apart.
+    pub(super) input: &'static [&'static str],
+    /// The part of the input that was read from a cache.
+    pub(super) cached: &'static str,
+    pub(super) output: &'static str,
 }
 
 /// Creates [`LimitHeaders`] from their unit, their period, and the parts of their names before and after `limit`,

@@ -36,6 +36,12 @@ pub(super) fn converse(usage: &Value) -> Option<Usage> {
     combined(input, count(usage, "/cacheReadInputTokens"), count(usage, "/outputTokens"))
 }
 
+/// Reads the usage that Bedrock adds to the last chunk of a stream in a model's own format. Cached tokens are counted apart.
+pub(super) fn invocation_metrics(metrics: &Value) -> Option<Usage> {
+    let input = sum(metrics, &["/inputTokenCount", "/cacheReadInputTokenCount", "/cacheWriteInputTokenCount"]);
+    combined(input, count(metrics, "/cacheReadInputTokenCount"), count(metrics, "/outputTokenCount"))
+}
+
 /// Reads the usage of Cohere: the counted tokens, or else the billed ones.
 pub(super) fn cohere(usage: &Value) -> Option<Usage> {
     ["/tokens", "/billed_units"].iter().find_map(|place| {

@@ -8,6 +8,8 @@ use super::{classification::Judged, evidence::Evidence, rules::judge_with_status
 
 #[cfg(feature = "async-openai")]
 mod async_openai;
+#[cfg(feature = "aws-bedrock")]
+pub(crate) mod aws_bedrock;
 #[cfg(feature = "genai")]
 mod genai;
 #[cfg(feature = "ollama-rs")]
@@ -25,9 +27,12 @@ pub(super) mod version;
 #[cfg(any(feature = "reqwest", feature = "reqwest-012"))]
 pub use reqwest::ResponseError;
 
+/// Reads the evidence in an error of a client.
+type ReadEvidence = for<'a> fn(&'a (dyn Error + 'static)) -> Option<Evidence<'a>>;
+
 /// The adapter of an enabled client.
 struct Adapter {
-    evidence: for<'a> fn(&'a (dyn Error + 'static)) -> Option<Evidence<'a>>,
+    evidence: ReadEvidence,
     error: ErrorType,
 }
 
@@ -37,6 +42,11 @@ const ADAPTERS: &[Adapter] = &[
     Adapter {
         evidence: async_openai::evidence,
         error: ErrorType::of::<::async_openai::error::OpenAIError>("async-openai", "0.43"),
+    },
+    #[cfg(feature = "aws-bedrock")]
+    Adapter {
+        evidence: aws_bedrock::evidence,
+        error: ErrorType::of::<aws_sdk_bedrockruntime::Error>("aws-sdk-bedrockruntime", "1"),
     },
     #[cfg(feature = "genai")]
     Adapter { evidence: genai::evidence, error: ErrorType::of::<::genai::Error>("genai", "0.7") },

@@ -30,6 +30,30 @@ fn texts_of_known_clients_are_recognised() {
 }
 
 #[test]
+fn exceptions_of_aws_are_recognised_at_the_start_of_a_part() {
+    for (text, verdict) in [
+        ("ThrottlingException", Verdict::rate_limited()),
+        ("no answer: service error: ThrottlingException: Rate exceeded", Verdict::rate_limited()),
+        ("service error: unhandled error (ThrottlingException): Error { code: .. }", Verdict::rate_limited()),
+        ("An error occurred (ModelNotReadyException) when calling Converse: not ready", Verdict::overloaded()),
+        ("ServiceUnavailableException: the service is busy", Verdict::overloaded()),
+        ("ValidationException: the page said ThrottlingException: slow down", Verdict::Failed),
+        ("ResourceNotFoundException: no model (ThrottlingException)", Verdict::Failed),
+    ] {
+        assert_eq!(judged(text), Some(verdict), "{text}");
+    }
+    for text in [
+        "the page said ThrottlingException",
+        "SomethingException: the service said (ThrottlingException)",
+        "invalid value 'x: ThrottlingException'",
+        "java.lang.NullPointerException: null",
+        "Exception: slow down",
+    ] {
+        assert_eq!(judged(text), None, "{text}");
+    }
+}
+
+#[test]
 fn quoted_refusals_are_ignored() {
     for text in [
         "Invalid value 'x': the page said HTTP 429, try again later",

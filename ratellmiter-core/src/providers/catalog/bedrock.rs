@@ -3,9 +3,9 @@
 
 use crate::providers::{
     error_signs::{Meaning, Sign},
-    response_format::ResponseFormat,
+    response_format::{ResponseFormat, UsageHeaders},
     terms::{Input, Output, PerTime, Refund, RefusedRequests, RefusedTokens, Terms},
-    usage_shapes::converse,
+    usage_shapes::{converse, invocation_metrics},
 };
 
 pub(super) const TERMS: Terms = Terms {
@@ -28,15 +28,53 @@ pub(super) const TERMS: Terms = Terms {
     limits: &["requests_per_minute", "tokens_per_minute", "tokens_per_day"],
     responses: ResponseFormat {
         // Converse, and ConverseStream.
-        usage_places: &[("/usage", converse), ("/metadata/usage", converse)],
+        usage_places: &[
+            ("/usage", converse),
+            ("/metadata/usage", converse),
+            // The last chunk of InvokeModelWithResponseStream, for all models: docs.aws.amazon.com/bedrock, 2026-11.
+            ("/amazon-bedrock-invocationMetrics", invocation_metrics),
+        ],
+        // Sent by InvokeModel, for all models. Seen in recorded responses, not documented; 2026-11.
+        usage_headers: &[UsageHeaders {
+            input: &[
+                "x-amzn-bedrock-input-token-count",
+                "x-amzn-bedrock-cache-read-input-token-count",
+                "x-amzn-bedrock-cache-write-input-token-count",
+            ],
+            cached: "x-amzn-bedrock-cache-read-input-token-count",
+            output: "x-amzn-bedrock-output-token-count",
+        }],
         errors: &[
             (Sign::CodePart("servicequotaexceeded"), Meaning::Money),
             // Sent with status 429 while a model is loaded: docs.aws.amazon.com/bedrock, ModelNotReadyException, 2026-11.
             (Sign::CodePart("modelnotready"), Meaning::Overload),
             (Sign::CodePart("serviceunavailable"), Meaning::Overload),
             (Sign::CodePart("throttling"), Meaning::Rate),
+            // "An error occurred while streaming the response. Retry your request.": API_runtime_ResponseStream, 2026-11.
+            (Sign::CodePart("modelstreamerror"), Meaning::Transient),
         ],
+        statuses: STATUSES,
         ..ResponseFormat::NONE
     },
     ..Terms::UNDOCUMENTED
 };
+
+/// The statuses of the exceptions: docs.aws.amazon.com/bedrock/latest/APIReference, `API_runtime_Converse`, `API_runtime_InvokeModel`,
+/// `API_runtime_ResponseStream` and `API_runtime_StartAsyncInvoke`; the last lines: userguide/troubleshooting-api-error-codes.
+/// 2026-11.
+const STATUSES: &[(&str, u16)] = &[
+    ("accessdeniedexception", 403),
+    ("conflictexception", 400),
+    ("internalserverexception", 500),
+    ("modelerrorexception", 424),
+    ("modelnotreadyexception", 429),
+    ("modelstreamerrorexception", 424),
+    ("modeltimeoutexception", 408),
+    ("resourcenotfoundexception", 404),
+    ("servicequotaexceededexception", 400),
+    ("serviceunavailableexception", 503),
+    ("throttlingexception", 429),
+    ("validationexception", 400),
+    ("internalfailure", 500),
+    ("serviceunavailable", 503),
+];

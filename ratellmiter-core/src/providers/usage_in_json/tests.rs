@@ -115,6 +115,17 @@ fn usage_of_other_providers_is_read() {
             usage(2130, 2000, 628),
         ),
         (
+            "Bedrock, the last chunk of a model's own format",
+            json!({
+                "generation": "", "prompt_token_count": null, "stop_reason": "stop",
+                "amazon-bedrock-invocationMetrics": {
+                    "inputTokenCount": 30, "outputTokenCount": 628, "cacheReadInputTokenCount": 2000,
+                    "cacheWriteInputTokenCount": 100, "invocationLatency": 1200, "firstByteLatency": 300,
+                },
+            }),
+            usage(2130, 2000, 628),
+        ),
+        (
             "Cohere",
             json!({"id": "c1", "usage": {
                 "billed_units": {"input_tokens": 5, "output_tokens": 418},
