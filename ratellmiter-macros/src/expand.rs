@@ -78,7 +78,7 @@ pub(crate) fn expand(options: &TokenStream, item: TokenStream) -> Result<TokenSt
     let bindings = bind(&mut function.item.sig, options);
     let call = Expansion { krate: &krate, args: &args, function: &function }.call(&bindings);
     let statements = match function.shape {
-        Shape::Plain if args.stream.is_some() => {
+        Shape::Plain if args.stream.is_some() && !function.returns_iterator() => {
             let [lazy] = ["lazy"].map(ident);
             let rewrapped = rewrapped(&krate, function.output(), quote!(#lazy));
             quote!(let #lazy = #krate::__private::lazy(async move { #call }); #rewrapped)
@@ -171,26 +171,29 @@ impl Expansion<'_> {
     /// function from a refused result.
     fn start_stream(&self, call: &Ident, out: &Ident, classification: &Ident) -> (TokenStream, TokenStream) {
         let Self { krate, function, .. } = self;
-        let [item, stream, error] = ["item", "stream", "error"].map(ident);
-        let usage = self.usage(&quote!(#item));
+        let [stream, error] = ["stream", "error"].map(ident);
         let produced = function.produced();
-        let into_stream =
-            |ty: &Type| relocated(quote!(#krate::__private::NamedStream::into_stream(#stream)), ty.span());
-        let unwrapped = named(produced).map_or_else(|| quote!(#stream), into_stream);
-        let started = quote!(#call.start_stream(#classification, #unwrapped, |#item: &_| (#krate::__private::classification!(#item), #usage)).await);
-        if !produced.is_some_and(is_result) {
+        let (reading, read) = self.read_item(&stream);
+        let (started, rewrapped) = if function.returns_iterator() {
+            let boxed = || quote!(#krate::__private::rewrapped_iterator(#stream));
+            let rewrapped = named(produced).map_or_else(|| quote!(#stream), |_| boxed());
+            (quote!(#call.start_iterator(#classification, #stream, #read)), rewrapped)
+        } else {
             let rewrapped = match function.shape {
                 // The lazy stream around it is rewrapped.
                 Shape::Plain => quote!(#stream),
                 _ => rewrapped(krate, produced, quote!(#stream)),
             };
+            (quote!(#call.start_stream(#classification, #stream, #read).await), rewrapped)
+        };
+        if !produced.is_some_and(is_result) {
             let settled = self.settled(&stream, &started, &rewrapped);
             let kept = self.can_fail().map(|_| quote!(let #out = #stream;));
-            return (quote!(let #stream = #out; #settled #kept), quote!({ let #stream = #out; #rewrapped }));
+            return (quote!(let #stream = #out; #reading #settled #kept), quote!({ let #stream = #out; #rewrapped }));
         }
         let (ok, err) = (quote!(#krate::__private::Ok), quote!(#krate::__private::Err));
-        let rewrapped = rewrapped(krate, produced, quote!(#stream));
-        let on_stream = self.settled(&stream, &started, &quote!(#ok(#rewrapped)));
+        let settled = self.settled(&stream, &started, &quote!(#ok(#rewrapped)));
+        let on_stream = quote!(#reading #settled);
         let failed = quote!(#call.settle(#classification, #krate::__private::Option::None, #error));
         let on_error = self.settled(&error, &failed, &quote!(#err(#error)));
         let settled = quote! {
@@ -206,6 +209,39 @@ impl Expansion<'_> {
             }
         };
         (settled, result)
+    }
+
+    /// The statements that prepare the reading of the items of the attempt's `stream`, and the closure that reads one of them. The
+    /// user's `usage` is evaluated once for each attempt, so that it can keep a state.
+    fn read_item(&self, stream: &Ident) -> (TokenStream, TokenStream) {
+        let Self { krate, args, function } = self;
+        let [item, events, read_usage, value] = ["item", "events", "read_usage", "value"].map(ident);
+        let into_named = |ty: &Type| {
+            let into_named = if function.returns_iterator() {
+                quote!(#krate::__private::NamedIterator::into_named(#stream))
+            } else {
+                quote!(#krate::__private::NamedStream::into_stream(#stream))
+            };
+            let into_named = relocated(into_named, ty.span());
+            quote!(let #stream = #into_named;)
+        };
+        let unwrapped = named(function.produced()).map(into_named);
+        let events_of_stream = quote!(#unwrapped let mut #events = #krate::__private::StreamEvents::new(););
+        let Some(usage) = &args.usage else {
+            let read = quote!(move |#item: &_| #krate::__private::stream_item!(&mut #events, #item));
+            return (events_of_stream, read);
+        };
+        let items = if function.returns_iterator() {
+            quote!(#krate::__private::items_of_iterator(&#stream))
+        } else {
+            quote!(#krate::__private::items_of_stream(&#stream))
+        };
+        let called = relocated(quote!(#krate::__private::usage_by_item), usage.span());
+        let by = quote_spanned!(usage.span()=> #called(#krate::__private::items!(#items), #usage));
+        let read = quote! {
+            move |#item: &_| #krate::__private::stream_item!(&mut #events, #item, #value => #read_usage(#value))
+        };
+        (quote!(#events_of_stream let mut #read_usage = #by;), read)
     }
 
     /// The expression for the usage that the value behind the reference `out` shows.
@@ -298,7 +334,7 @@ impl Expansion<'_> {
                 let never = self.never();
                 quote!(#call.attempt(async { #never #body }).await)
             }
-            Shape::Plain if self.args.stream.is_some() => {
+            Shape::Plain if self.args.stream.is_some() && !self.function.returns_iterator() => {
                 let ty = output.filter(|ty| !matches!(ty, Type::ImplTrait(_))).map(local).into_iter();
                 quote!(#call.attempt_blocking(|| #(-> #ty)* #body))
             }

@@ -2,7 +2,9 @@
 
 use std::{any::type_name, time::SystemTime};
 
-use super::{classify::Response, rules::judge, verdict::Verdict};
+use serde_json::Value;
+
+use super::{classify::Response, evidence::Evidence, rules::judge, verdict::Verdict};
 
 /// The classification of a return value or of an item of a stream.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -13,6 +15,8 @@ pub struct Classification {
     pub(crate) basis: Basis,
     /// The client made up the item before it had a response; see [`Response`](super::classify::Response).
     pub(crate) is_before_response: bool,
+    /// The item is no part of the answer, such as the mark of its end; see [`Response`](super::classify::Response).
+    pub(crate) is_neutral: bool,
     /// The type of the error, for the warning about unrecognised errors.
     pub(crate) error_type: &'static str,
 }
@@ -30,6 +34,8 @@ pub(crate) enum Basis {
     Body { as_429: Verdict },
     /// An error without a status: of another step, or of a client that drops it.
     Error,
+    /// A connection that was closed before or after the response began. If a response was observed, the call has failed.
+    ClosedConnection,
 }
 
 impl Basis {
@@ -50,15 +56,19 @@ pub struct Judged {
     pub(crate) as_429: Option<Verdict>,
     /// The error contains a rejection: no observed response can overrule the verdict.
     pub(crate) is_final: bool,
+    /// The connection was closed, before or after the response began.
+    pub(crate) is_closed_connection: bool,
+    /// The error is the end of a stream that is complete.
+    pub(crate) is_neutral: bool,
 }
 
 impl Judged {
     /// The judgement of a rejection by a limiter, which is no outcome of a request.
-    pub(crate) const REJECTED: Self = Self { verdict: Verdict::Failed, status: None, as_429: None, is_final: true };
+    pub(crate) const REJECTED: Self = Self { is_final: true, ..Self::new(Verdict::Failed, None) };
 
     /// Creates the judgement of a response with a known status, or of an error that is no response.
     pub(crate) const fn new(verdict: Verdict, status: Option<u16>) -> Self {
-        Self { verdict, status, as_429: None, is_final: false }
+        Self { verdict, status, as_429: None, is_final: false, is_closed_connection: false, is_neutral: false }
     }
 
     fn basis(self) -> Basis {
@@ -66,6 +76,7 @@ impl Judged {
             Self { is_final: true, .. } => Basis::Final,
             Self { status: Some(status), .. } => Basis::Response(status),
             Self { as_429: Some(as_429), .. } => Basis::Body { as_429 },
+            Self { is_closed_connection: true, .. } => Basis::ClosedConnection,
             _ => Basis::Error,
         }
     }
@@ -74,24 +85,44 @@ impl Judged {
 impl Classification {
     /// Creates a classification that stands, whatever response was observed.
     pub(crate) fn decided(verdict: Verdict) -> Self {
-        Self { verdict: Some(verdict), basis: Basis::Final, is_before_response: false, error_type: "" }
+        Self {
+            verdict: Some(verdict),
+            basis: Basis::Final,
+            is_before_response: false,
+            is_neutral: false,
+            error_type: "",
+        }
+    }
+
+    /// Creates the classification of an event of a stream, which has the name `error` if `is_named_error`.
+    pub(crate) fn of_event(json: &Value, is_named_error: bool) -> Self {
+        if !is_named_error {
+            return Self::of_response(json);
+        }
+        let evidence = Evidence::new().body(json.to_string());
+        Self::decided(judge(&evidence, SystemTime::now()))
     }
 
     /// Creates the classification of a value that is a response.
     pub(crate) fn of_response(response: &(impl Response + ?Sized)) -> Self {
         let verdict = judge(&response.evidence(), SystemTime::now());
-        Self { is_before_response: response.is_before_response(), ..Self::decided(verdict) }
+        Self {
+            is_before_response: response.is_before_response(),
+            is_neutral: response.is_neutral(),
+            ..Self::decided(verdict)
+        }
     }
 
     /// Creates the classification of an error of type `E`, which knows its verdict.
     pub(crate) fn of_type<E: ?Sized>(verdict: Verdict) -> Self {
-        Self { verdict: Some(verdict), basis: Basis::Type, is_before_response: false, error_type: type_name::<E>() }
+        Self { basis: Basis::Type, error_type: type_name::<E>(), ..Self::decided(verdict) }
     }
 
     /// Creates the classification of an error of type `E` by its evidence.
     pub(crate) fn of_error<E: ?Sized>(judged: Option<Judged>) -> Self {
         let basis = judged.map_or(Basis::Error, Judged::basis);
         let verdict = judged.map(|judged| judged.verdict);
-        Self { verdict, basis, is_before_response: false, error_type: type_name::<E>() }
+        let is_neutral = judged.is_some_and(|judged| judged.is_neutral);
+        Self { verdict, basis, is_before_response: false, is_neutral, error_type: type_name::<E>() }
     }
 }

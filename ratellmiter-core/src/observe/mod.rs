@@ -6,7 +6,7 @@
 //! An observer finds its call by the task. If a client sends its requests from other tasks, give the observer the limiter:
 //! a refusal observed outside of any call then pauses that limiter.
 
-#[cfg(any(feature = "reqwest", feature = "reqwest-012"))]
+#[cfg(any(feature = "hyper", feature = "reqwest", feature = "reqwest-012", feature = "ureq"))]
 mod error_for_refusal;
 #[cfg(feature = "reqwest-middleware")]
 mod reqwest_middleware;
@@ -17,7 +17,7 @@ mod tower;
 pub use self::tower::openai_service;
 #[cfg(feature = "reqwest-middleware")]
 pub use crate::observe::reqwest_middleware::ObserveMiddleware;
-#[cfg(any(feature = "reqwest", feature = "reqwest-012"))]
+#[cfg(any(feature = "hyper", feature = "reqwest", feature = "reqwest-012", feature = "ureq"))]
 pub use error_for_refusal::LlmResponseExt;
 #[cfg(feature = "tower")]
 pub use tower::{Observe, ObserveLayer};
