@@ -12,7 +12,7 @@ use super::{
     clients,
     rules::judge_with_status,
     text,
-    transport::{is_failed_connection, is_failed_connection_text},
+    transport::{is_closed_connection_text, is_failed_connection, is_failed_connection_text},
     verdict::Verdict,
 };
 use crate::limits::request::Rejected;
@@ -78,6 +78,9 @@ pub(crate) fn by_text<E: Display + ?Sized>(error: &E) -> Option<Judged> {
     // Also that of a transparent error, whose source chain does not contain the rejection itself.
     if Rejected::is_in_text(&text.0) {
         return Some(Judged::REJECTED);
+    }
+    if is_closed_connection_text(&text.0) {
+        return Some(Judged { is_closed_connection: true, ..FAILED_CONNECTION });
     }
     is_failed_connection_text(&text.0).then_some(FAILED_CONNECTION)
 }

@@ -46,6 +46,12 @@ pub(super) fn is_failed_connection_text(text: &str) -> bool {
     text.contains(NO_CONNECTION) || is_debug() || (is_io() && !is_other())
 }
 
+/// Returns `true` if the text of an error is that of a connection that was closed, before or after the response began.
+pub(super) fn is_closed_connection_text(text: &str) -> bool {
+    // Of `ureq` 3.
+    text.trim_end().ends_with("io: Peer disconnected")
+}
+
 fn is_timeout(error: &(dyn Error + 'static)) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
         || error.to_string().contains("timed out")
