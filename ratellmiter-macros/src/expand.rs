@@ -238,8 +238,9 @@ impl Expansion<'_> {
         };
         let called = relocated(quote!(#krate::__private::usage_by_item), usage.span());
         let by = quote_spanned!(usage.span()=> #called(#krate::__private::items!(#items), #usage));
+        let by_user = relocated(quote!(#read_usage(#value)), usage.span());
         let read = quote! {
-            move |#item: &_| #krate::__private::stream_item!(&mut #events, #item, #value => #read_usage(#value))
+            move |#item: &_| #krate::__private::stream_item!(&mut #events, #item, #value => #by_user)
         };
         (quote!(#events_of_stream let mut #read_usage = #by;), read)
     }

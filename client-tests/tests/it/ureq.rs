@@ -13,7 +13,7 @@ use ratellmiter_core::{
     stream::StreamItem,
 };
 use serde_json::Value;
-use ureq::{Agent, Body, http::Response};
+use ureq::{Agent, Body, Timeout, http::Response};
 
 use crate::{
     blocking::{check_refusals, closed, incomplete_body, incomplete_headers, limiter, server, short_refusal, silent},
@@ -97,7 +97,19 @@ async fn connections_that_fail_before_a_response_are_transient() {
         assert_eq!(verdict(ureq::get(&url).call().unwrap_err()), Some(Verdict::transient()), "{url}");
         assert_eq!(verdict(AskError::Http(ureq::get(&url).call().unwrap_err())), Some(Verdict::transient()), "{url}");
     }
-    assert_eq!(verdict(ureq::get("http://host.invalid/").call().unwrap_err()), Some(Verdict::transient()));
+    let unresolved = io::Error::other("failed to lookup address information: Name or service not known");
+    for error in [
+        ureq::Error::HostNotFound,
+        ureq::Error::ConnectionFailed,
+        ureq::Error::Tls("handshake failure"),
+        ureq::Error::Timeout(Timeout::Connect),
+        ureq::Error::Timeout(Timeout::Resolve),
+        ureq::Error::Io(unresolved),
+        ureq::Error::Other(Box::new(io::Error::from(io::ErrorKind::ConnectionReset))),
+    ] {
+        let text = error.to_string();
+        assert_eq!(verdict(error), Some(Verdict::transient()), "{text}");
+    }
 }
 
 #[test]
@@ -119,6 +131,22 @@ fn timeouts_and_broken_bodies_are_failures() {
     let response = ureq::get(&incomplete_body()).call().unwrap();
     let line = BufReader::new(response.into_body().into_reader()).lines().next().unwrap();
     assert_eq!(verdict(line.unwrap_err()), Some(Verdict::Failed));
+}
+
+#[test]
+fn other_errors_of_the_client_are_failures() {
+    for error in [
+        ureq::Error::Timeout(Timeout::Global),
+        ureq::Error::Timeout(Timeout::RecvResponse),
+        ureq::Error::Timeout(Timeout::RecvBody),
+        ureq::Error::BadUri("x".to_owned()),
+        ureq::Error::TooManyRedirects,
+        ureq::Error::BodyExceedsLimit(7),
+        ureq::Error::Io(io::Error::from(io::ErrorKind::InvalidData)),
+    ] {
+        let text = error.to_string();
+        assert_eq!(verdict(error), Some(Verdict::Failed), "{text}");
+    }
 }
 
 #[test]

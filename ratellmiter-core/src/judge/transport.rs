@@ -7,11 +7,12 @@ use std::{error::Error, io, iter};
 
 use super::error_chain::MAX_CHAIN;
 
-/// The texts of `hyper`, of `hyper-util` and of `h2` by which a connection failed before a response began.
+/// The texts of `hyper`, of `hyper-util`, of `h2` and of the resolver of the standard library by which a connection failed before a response began.
 const BEFORE_RESPONSE: &[&str] = &[
     "connection closed before message completed",
     "refused stream before processing any application logic",
     "tls handshake eof",
+    "failed to lookup address information",
 ];
 
 /// The texts of `reqwest` and `hyper` for a response that broke off.

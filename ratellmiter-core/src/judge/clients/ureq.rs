@@ -13,7 +13,7 @@ pub(super) fn evidence<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<
         ::ureq::Error::StatusCode(status) => return Some(Evidence::new().status(*status)),
         // A reset of the connection after the response began is reported as a closed one.
         ::ureq::Error::Io(source) => source.kind() == io::ErrorKind::UnexpectedEof || is_failed_connection(source),
-        ::ureq::Error::Other(source) => return super::evidence(&**source),
+        ::ureq::Error::Other(source) => is_failed_connection(&**source),
         ::ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect)
         | ::ureq::Error::HostNotFound
         | ::ureq::Error::ConnectionFailed
