@@ -1,6 +1,9 @@
 //! Failed responses of HTTP clients as errors, which the call of this task observes.
 
-use std::{future::Future, io::Read, pin::Pin};
+#[cfg(any(feature = "reqwest-blocking", feature = "reqwest-012-blocking", feature = "ureq"))]
+use std::io::Read;
+#[cfg(any(feature = "hyper", feature = "reqwest", feature = "reqwest-012"))]
+use std::{future::Future, pin::Pin};
 
 use http::{HeaderMap, StatusCode};
 

@@ -13,6 +13,8 @@ mod objects;
 
 use std::error::Error;
 
+use serde_json::Value;
+
 pub(crate) use self::chunk::Chunk;
 use self::decoder::{Decoder, Event};
 use super::stream_item::StreamItem;
@@ -56,6 +58,8 @@ pub struct StreamEvents {
     lines: Option<Decoder>,
     has_event: bool,
     bytes_before_event: usize,
+    /// An event has shown that the pieces are those of a body, and not the text of a model.
+    is_body: bool,
 }
 
 /// The events that one piece completes.
@@ -65,6 +69,7 @@ struct Found {
     /// The first error.
     verdict: Option<Verdict>,
     has_event: bool,
+    is_body: bool,
 }
 
 impl StreamEvents {
@@ -103,22 +108,23 @@ impl StreamEvents {
         (classification, found.usage)
     }
 
-    /// `is_text` is `true` if the pieces may be the text that a model wrote: an error in it is none of the server.
+    /// `is_text` is `true` if the pieces may be the text that a model wrote, which has neither usage nor errors of the server.
     fn find(&mut self, piece: &[u8], is_text: bool) -> Found {
-        let mut found = Found::default();
+        let mut found = Found { is_body: self.is_body, ..Found::default() };
         self.joined.read(piece, is_text, &mut |event| found.add(&event));
         if piece.iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
             self.lines = None;
         }
         if let Some(lines) = &mut self.lines {
-            lines.read(piece, false, &mut |event| found.add(&event));
-            lines.read(b"\n", false, &mut |event| found.add(&event));
+            lines.read(piece, is_text, &mut |event| found.add(&event));
+            lines.read(b"\n", is_text, &mut |event| found.add(&event));
         }
         if self.joined.is_of_events() && matches!(piece.trim_ascii_start(), [b'{' | b'[', ..]) {
             // The last item of a stream of text may be an object with the usage.
-            let as_text = &mut |event: Event<'_>| found.add(&Event { may_be_text: true, ..event });
-            Decoder::default().read(piece, true, as_text);
+            let add_usage = &mut |event: Event<'_>| found.add_usage(event.json);
+            Decoder::default().read(piece, true, add_usage);
         }
+        self.is_body |= found.is_body;
         found
     }
 }
@@ -126,11 +132,20 @@ impl StreamEvents {
 impl Found {
     fn add(&mut self, event: &Event<'_>) {
         self.has_event = true;
-        self.usage = Usage::of_both(self.usage, Usage::from_json(event.json));
+        self.is_body |= !event.may_be_text;
+        // The last line of a body may have no end.
+        if self.is_body {
+            self.add_usage(event.json);
+        }
         if self.verdict.is_none() && !event.may_be_text {
             let verdict = Classification::of_event(event.json, event.is_named_error).verdict;
             self.verdict = verdict.filter(|verdict| *verdict != Verdict::Success);
         }
+    }
+
+    fn add_usage(&mut self, json: &Value) {
+        self.has_event = true;
+        self.usage = Usage::of_both(self.usage, Usage::from_json(json));
     }
 }
 
