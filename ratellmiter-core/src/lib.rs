@@ -75,7 +75,14 @@ mod limits;
 pub mod log;
 mod macro_support;
 mod monitor;
-#[cfg(any(feature = "aws-bedrock", feature = "reqwest", feature = "reqwest-012", feature = "tower"))]
+#[cfg(any(
+    feature = "aws-bedrock",
+    feature = "hyper",
+    feature = "reqwest",
+    feature = "reqwest-012",
+    feature = "tower",
+    feature = "ureq"
+))]
 pub mod observe;
 mod providers;
 #[cfg(feature = "sim")]
@@ -117,13 +124,15 @@ pub mod tokens {
 /// Classification of outcomes.
 pub mod classify {
     pub use crate::judge::{Evidence, judge, judge_error};
-    #[cfg(any(feature = "reqwest", feature = "reqwest-012"))]
+    #[cfg(any(feature = "hyper", feature = "reqwest", feature = "reqwest-012", feature = "ureq"))]
     pub use crate::{judge::clients::ResponseError, observe::LlmResponseExt};
 }
 
-/// Streams that keep the ticket of their call.
+/// Streams and iterators that keep the ticket of their call.
 pub mod stream {
-    pub use crate::call::{stream::TicketStream, stream_item::StreamItem};
+    pub use crate::call::{
+        iterator::TicketIterator, raw_stream::StreamEvents, stream::TicketStream, stream_item::StreamItem,
+    };
 }
 
 /// The future of a waiting call.

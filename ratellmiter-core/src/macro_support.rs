@@ -1,5 +1,7 @@
 //! The items that `#[ratellmiter]` expands to, exported as the hidden module `__private`. No part of the public API.
 
+mod items;
+
 pub use std::{
     boxed::Box,
     convert::identity,
@@ -17,9 +19,23 @@ use std::{
 
 use futures_core::Stream;
 
+pub use self::items::{
+    BoxedIterator, NamedIterator, item, item_by_user, items_of_iterator, items_of_stream, rewrapped_iterator,
+    usage_by_item,
+};
 pub use crate::{
-    __classification as classification, __kept as kept, __rejection as rejection, __usage as usage,
-    call::{Call, run::choices::IntoUsage},
+    __classification as classification, __items as items, __kept as kept, __rejection as rejection,
+    __stream_item as stream_item, __usage as usage,
+    call::{
+        Call, ItemClassification,
+        raw_stream::{
+            StreamEvents,
+            dispatch::{
+                Items, LeaveItem, LeaveResponse, LeaveUsage, ReadBytes, ReadChunk, ReadText, ResultItems, ValueItems,
+            },
+        },
+        run::choices::IntoUsage,
+    },
     judge::{
         classification::Classification,
         classify::Response,
@@ -242,7 +258,7 @@ impl<F: Future<Output: Stream + Unpin>> Stream for LazyStream<F> {
 #[diagnostic::on_unimplemented(
     message = "a ticket cannot be kept in `{Self}`",
     label = "not a stream that can be replaced",
-    note = "`stream` needs `impl Stream`, `Pin<Box<dyn Stream>>` or `BoxStream`, alone or in a type named `Result`; in other types wrap the stream in `ratellmiter_core::call::attach(stream)`, without the option"
+    note = "`stream` needs `impl Stream`, `Pin<Box<dyn Stream>>` or `BoxStream`, alone or in a type named `Result`; a plain function may return `impl Iterator` or `Box<dyn Iterator>`; in other types wrap the stream in `ratellmiter_core::call::attach(stream)`, without the option"
 )]
 pub trait NamedStream {
     /// The type itself.

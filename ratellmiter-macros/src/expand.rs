@@ -1,6 +1,7 @@
 //! The expansion: a loop around the function's body, which runs once for each attempt.
 
 mod rejection;
+mod stream;
 
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote, quote_spanned};
@@ -78,7 +79,7 @@ pub(crate) fn expand(options: &TokenStream, item: TokenStream) -> Result<TokenSt
     let bindings = bind(&mut function.item.sig, options);
     let call = Expansion { krate: &krate, args: &args, function: &function }.call(&bindings);
     let statements = match function.shape {
-        Shape::Plain if args.stream.is_some() => {
+        Shape::Plain if args.stream.is_some() && !function.returns_iterator() => {
             let [lazy] = ["lazy"].map(ident);
             let rewrapped = rewrapped(&krate, function.output(), quote!(#lazy));
             quote!(let #lazy = #krate::__private::lazy(async move { #call }); #rewrapped)
@@ -165,47 +166,6 @@ impl Expansion<'_> {
                 #krate::__private::Continue(#out) => #out,
             };
         }
-    }
-
-    /// The statement that ends an attempt with a stream, which is returned with the ticket, and the expression of the result of the
-    /// function from a refused result.
-    fn start_stream(&self, call: &Ident, out: &Ident, classification: &Ident) -> (TokenStream, TokenStream) {
-        let Self { krate, function, .. } = self;
-        let [item, stream, error] = ["item", "stream", "error"].map(ident);
-        let usage = self.usage(&quote!(#item));
-        let produced = function.produced();
-        let into_stream =
-            |ty: &Type| relocated(quote!(#krate::__private::NamedStream::into_stream(#stream)), ty.span());
-        let unwrapped = named(produced).map_or_else(|| quote!(#stream), into_stream);
-        let started = quote!(#call.start_stream(#classification, #unwrapped, |#item: &_| (#krate::__private::classification!(#item), #usage)).await);
-        if !produced.is_some_and(is_result) {
-            let rewrapped = match function.shape {
-                // The lazy stream around it is rewrapped.
-                Shape::Plain => quote!(#stream),
-                _ => rewrapped(krate, produced, quote!(#stream)),
-            };
-            let settled = self.settled(&stream, &started, &rewrapped);
-            let kept = self.can_fail().map(|_| quote!(let #out = #stream;));
-            return (quote!(let #stream = #out; #settled #kept), quote!({ let #stream = #out; #rewrapped }));
-        }
-        let (ok, err) = (quote!(#krate::__private::Ok), quote!(#krate::__private::Err));
-        let rewrapped = rewrapped(krate, produced, quote!(#stream));
-        let on_stream = self.settled(&stream, &started, &quote!(#ok(#rewrapped)));
-        let failed = quote!(#call.settle(#classification, #krate::__private::Option::None, #error));
-        let on_error = self.settled(&error, &failed, &quote!(#err(#error)));
-        let settled = quote! {
-            let #out = match #out {
-                #ok(#stream) => { #on_stream #ok(#stream) }
-                #err(#error) => { #on_error #err(#error) }
-            };
-        };
-        let result = quote! {
-            match #out {
-                #ok(#stream) => #ok(#rewrapped),
-                #err(#error) => #err(#error),
-            }
-        };
-        (settled, result)
     }
 
     /// The expression for the usage that the value behind the reference `out` shows.
@@ -298,7 +258,7 @@ impl Expansion<'_> {
                 let never = self.never();
                 quote!(#call.attempt(async { #never #body }).await)
             }
-            Shape::Plain if self.args.stream.is_some() => {
+            Shape::Plain if self.args.stream.is_some() && !self.function.returns_iterator() => {
                 let ty = output.filter(|ty| !matches!(ty, Type::ImplTrait(_))).map(local).into_iter();
                 quote!(#call.attempt_blocking(|| #(-> #ty)* #body))
             }

@@ -8,7 +8,7 @@ use syn::{
     parse2,
 };
 
-use crate::types::{bare, is_result};
+use crate::types::{bare, first_argument, is_result};
 
 /// A function and its body, which is not parsed.
 pub(crate) struct Function {
@@ -103,6 +103,12 @@ impl Function {
         }
     }
 
+    /// Returns `true` if the function blocks and returns an iterator, alone or in a `Result`.
+    pub(crate) fn returns_iterator(&self) -> bool {
+        let produced = self.produced().map(|ty| if is_result(ty) { first_argument(ty).unwrap_or(ty) } else { ty });
+        self.shape == Shape::Plain && produced.is_some_and(is_iterator)
+    }
+
     /// Checks that the function can return a stream that keeps its ticket. `stream` is the span of the option.
     pub(crate) fn check_stream(&self, stream: Span, bounded: bool) -> Result<()> {
         match self.produced() {
@@ -110,9 +116,10 @@ impl Function {
                 stream,
                 "`stream` keeps the ticket until the returned stream has ended, and this function returns none",
             )),
+            Some(_) if self.returns_iterator() => Ok(()),
             Some(produced) if self.shape == Shape::Plain && is_result(produced) => Err(Error::new(
                 stream,
-                "a plain function that returns a `Result` of a stream would have to wait for its first item: make it an `async fn`, or return the stream alone",
+                "a plain function that returns a `Result` of a stream would have to wait for its first item: make it an `async fn`, or return the stream alone, or an `impl Iterator` or `Box<dyn Iterator>`",
             )),
             Some(_) if self.shape == Shape::Plain && bounded => Err(Error::new(
                 stream,
@@ -203,13 +210,24 @@ fn future_output(ty: &Type) -> Option<&Type> {
 
 /// Returns `true` for `dyn Future` and `impl Future`.
 fn is_future(ty: &Type) -> bool {
+    has_bound(ty, "Future")
+}
+
+/// Returns `true` for `impl Iterator` and `Box<dyn Iterator>`.
+fn is_iterator(ty: &Type) -> bool {
+    let boxed = generic(ty).filter(|(name, _)| name == "Box").and_then(|(_, argument)| argument);
+    has_bound(boxed.unwrap_or(ty), "Iterator")
+}
+
+/// Returns `true` for `dyn Trait` and `impl Trait` with the trait `name`.
+fn has_bound(ty: &Type, name: &str) -> bool {
     let bounds = match ty {
         Type::ImplTrait(ty) => &ty.bounds,
         Type::TraitObject(ty) => &ty.bounds,
         _ => return false,
     };
     bounds.iter().any(|bound| {
-        matches!(bound, TypeParamBound::Trait(bound) if bound.path.segments.last().is_some_and(|last| last.ident == "Future"))
+        matches!(bound, TypeParamBound::Trait(bound) if bound.path.segments.last().is_some_and(|last| last.ident == name))
     })
 }
 

@@ -52,8 +52,8 @@ use proc_macro::TokenStream;
 /// | `when = F` | a path or closure `fn(&E) -> bool`, which returns `true` if the error is a refusal. For errors of foreign types | `Classify`, else the source chain |
 /// | `classify = F` | a path or closure `fn(&R) -> Verdict` over the whole return value, or `-> Option<Verdict>`, where `None` means that the library classifies it | |
 /// | `tokens = EXPR` | the estimated cost of the call: a number of input tokens, `(input, output)` with the maximum output, or a `TokenEstimate` | the 95th percentile of earlier calls |
-/// | `usage = F` | a path or closure `fn(&T) -> Usage` over the value, or `-> Option<Usage>`. With `stream`, over each item | `HasUsage`, if the value implements it |
-/// | `stream` | the function returns a stream, which keeps the ticket until it has ended | the call ends when the function returns |
+/// | `usage = F` | a path or closure `fn(&T) -> Usage` over the value, or `-> Option<Usage>`. With `stream`, over each item: a closure may keep a state, since there is one for each attempt | `HasUsage`, if the value implements it |
+/// | `stream` | the function returns a stream or an iterator, which keeps the ticket until it has ended | the call ends when the function returns |
 /// | `max_wait = EXPR` | the longest total time in the queue: a literal number of seconds, or an expression of type `Duration`. With 0 the call is sent at once or rejected | the limiter's, if any bound is given |
 /// | `max_queue = N` | the maximum number of calls queued before this one (`u32`); with 0 the call is sent at once or rejected | the limiter's, if any bound is given |
 /// | `deadline = EXPR` | the latest time at which the call may be sent: an `Instant` of `std` or `tokio` | |
@@ -102,10 +102,14 @@ use proc_macro::TokenStream;
 /// async fn ask(prompt: &str) -> Result<ChatCompletionResponseStream, OpenAIError> { /* ... */ }
 /// ```
 ///
-/// Each item is read by itself. Chunks of bytes from the network may split an event, so return a stream of events. For a type
-/// of your own that contains a stream, wrap the stream in `call::attach(stream)`, without the option.
+/// Items of bytes and text are pieces of one body, which may be cut anywhere: server-sent events, lines of JSON, or a list of
+/// JSON objects. Other items are read by themselves. For a type of your own that contains a stream, wrap the stream in
+/// `call::attach(stream)`, without the option.
 ///
-/// A plain `fn` with `stream` starts when its stream is first polled, so the stream borrows all reference arguments: take a
+/// A plain `fn` for a blocking client returns `impl Iterator` or `Box<dyn Iterator>`, alone or in a `Result`, and waits for the
+/// first item.
+///
+/// A plain `fn` that returns a stream starts when that is first polled, so the stream borrows all reference arguments: take a
 /// `String` instead of a `&str` if the stream is to outlive it.
 ///
 /// # Waiting

@@ -1,17 +1,26 @@
 //! Real client crates against a server on loopback that refuses requests as providers do.
 
+#![allow(clippy::result_large_err)] // A `ResponseError` has all headers of its response.
+
 mod async_anthropic;
 mod aws_bedrock;
+mod blocking;
 mod clock;
+mod eventsource;
 mod every_refusal;
 mod gemini_rust;
 mod google_cloud_gax;
 mod grpc_service;
+mod hyper;
 mod misanthropic;
 mod ollama_rs;
 mod openai_api_rs;
+mod pieces;
+mod raw_streams;
 mod readme;
+mod reqwest_blocking;
 #[path = "../../../ratellmiter-core/tests/support/mod.rs"]
 mod support;
 mod texts;
 mod tonic;
+mod ureq;

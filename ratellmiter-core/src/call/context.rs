@@ -61,6 +61,10 @@ struct ObservedResponse {
 }
 
 impl ObservedResponse {
+    fn is_success(&self) -> bool {
+        self.status.is_some_and(|status| (200..300).contains(&status))
+    }
+
     /// Judges the response. `by_error` is the verdict on the call's error, which stands in for an unknown status.
     fn verdict(&self, by_error: Option<Verdict>, now: SystemTime) -> Verdict {
         if let Some(verdict) = self.judged {
@@ -130,7 +134,7 @@ fn record(status: Option<u16>, headers: &HeaderMap, judged: Option<Verdict>) -> 
 }
 
 /// Records a response with the verdict on it, in place of the one that an observer may have recorded without its body.
-#[cfg(any(feature = "reqwest", feature = "reqwest-012"))]
+#[cfg(any(feature = "hyper", feature = "reqwest", feature = "reqwest-012", feature = "ureq"))]
 pub(crate) fn record_judged(status: u16, headers: &HeaderMap, verdict: Verdict) {
     // Outside of a call there is nothing to record for.
     let _ = CALL.try_with(|context| {
@@ -228,24 +232,28 @@ impl CallContext {
             Basis::Body { as_429 } if last.as_ref().is_some_and(|last| last.status == Some(429)) => {
                 Some(with_hint_of(as_429, by_response))
             }
-            Basis::Response(_) | Basis::Body { .. } | Basis::Error => match (by_outcome.verdict, by_response) {
-                // The error's text has the status 402 alone, and the response was judged with its body.
-                (Some(Verdict::QuotaExhausted { .. }), judged @ Some(verdict))
-                    if by_outcome.basis == Basis::Response(402) && verdict.is_retryable() =>
-                {
-                    judged
+            // The response broke off.
+            Basis::ClosedConnection if last.as_ref().is_some_and(ObservedResponse::is_success) => Some(Verdict::Failed),
+            Basis::Response(_) | Basis::Body { .. } | Basis::Error | Basis::ClosedConnection => {
+                match (by_outcome.verdict, by_response) {
+                    // The error's text has the status 402 alone, and the response was judged with its body.
+                    (Some(Verdict::QuotaExhausted { .. }), judged @ Some(verdict))
+                        if by_outcome.basis == Basis::Response(402) && verdict.is_retryable() =>
+                    {
+                        judged
+                    }
+                    // Only the error's text may show that the quota is exhausted: the status does not.
+                    (exhausted @ Some(Verdict::QuotaExhausted { .. }), _) => exhausted,
+                    (Some(overloaded @ Verdict::Overloaded { .. }), Some(Verdict::RateLimited { .. })) => {
+                        Some(with_hint_of(overloaded, by_response))
+                    }
+                    (by_outcome, Some(by_response)) if by_response != Verdict::Failed => {
+                        Some(merge_verdicts(by_response, by_outcome))
+                    }
+                    (_, failed @ Some(_)) if matches!(by_outcome.basis, Basis::Response(_)) => failed,
+                    (by_outcome, by_response) => by_outcome.or(by_response),
                 }
-                // Only the error's text may show that the quota is exhausted: the status does not.
-                (exhausted @ Some(Verdict::QuotaExhausted { .. }), _) => exhausted,
-                (Some(overloaded @ Verdict::Overloaded { .. }), Some(Verdict::RateLimited { .. })) => {
-                    Some(with_hint_of(overloaded, by_response))
-                }
-                (by_outcome, Some(by_response)) if by_response != Verdict::Failed => {
-                    Some(merge_verdicts(by_response, by_outcome))
-                }
-                (_, failed @ Some(_)) if matches!(by_outcome.basis, Basis::Response(_)) => failed,
-                (by_outcome, by_response) => by_outcome.or(by_response),
-            },
+            }
         };
         let status = last.as_ref().and_then(|last| last.status);
         AttemptFacts { verdict, status, retried, usage, nested_usage, handover, headers: last.map(|last| last.headers) }

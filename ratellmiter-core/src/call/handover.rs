@@ -34,7 +34,7 @@ impl StreamEnd {
             // Not retried: the caller already has the first items.
             Some(verdict) => drop(ticket.requeue(verdict)),
             None if self.is_unknown => drop(ticket),
-            None => ticket.settle(self.call_end, self.usage, &[]),
+            None => ticket.settle_stream(self.call_end, self.usage),
         }
     }
 }

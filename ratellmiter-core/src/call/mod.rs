@@ -2,7 +2,10 @@
 
 pub(crate) mod context;
 mod handover;
+mod items_start;
+pub(crate) mod iterator;
 mod outcome;
+pub(crate) mod raw_stream;
 pub(crate) mod run;
 pub(crate) mod stream;
 pub(crate) mod stream_item;
@@ -21,10 +24,12 @@ use futures_core::Stream;
 
 pub use self::run::Runner;
 #[doc(inline)]
-pub use crate::call::{context::observe, stream::attach};
+pub use crate::call::{context::observe, iterator::attach_iterator, stream::attach};
 use crate::{
     call::{
         context::{AttemptFacts, CallContext},
+        items_start::ItemsStart,
+        iterator::TicketIterator,
         outcome::{AttemptOutcome, known_or_failed},
         stream::TicketStream,
         stream_item::StreamItem,
@@ -106,7 +111,13 @@ pub type Settled<T> = ControlFlow<T, T>;
 
 /// The classification and the usage of one item of a stream.
 #[doc(hidden)]
-pub type ItemClassification = (Classification, Option<Usage>);
+#[derive(Debug, Clone, Copy)]
+pub struct ItemClassification {
+    pub(crate) classification: Classification,
+    pub(crate) usage: Option<Usage>,
+    /// The usage that counts if no item has another.
+    pub(crate) fallback: Option<Usage>,
+}
 
 impl Call {
     pub(crate) fn new(limiter: Limiter) -> Self {
@@ -242,40 +253,45 @@ impl Call {
             let holder = self.context.scope_blocking(TicketHolder::of_current_call);
             return ControlFlow::Break(TicketStream::new(holder, VecDeque::new(), stream, observer(classify_item)));
         }
-        let mut outcome = self.judge(&classification, None);
-        let (mut buffered, mut last_usage) = (VecDeque::new(), None);
-        let mut is_over = outcome.verdict != Verdict::Success;
-        let mut is_before_response = !is_over;
-        while is_before_response {
+        let mut start = ItemsStart::new(self.judge(&classification, None));
+        while start.is_before_response {
             let next = poll_fn(|context| stream.as_mut().poll_next(context));
-            let Some(item) = self.context.scope(next).await else {
-                is_over = true;
-                break;
-            };
-            let (classification, usage) = classify_item(&item);
-            buffered.push_back(item);
-            (is_before_response, last_usage) = (classification.is_before_response, usage);
-            outcome = self.judge(&classification, usage).merged_with(outcome);
-        }
-        let mut holder = TicketHolder::default();
-        let mut is_retried = false;
-        if let Some(ticket) = self.take_ticket() {
-            outcome = outcome.unless_refused_alone(&ticket);
-            if outcome.may_be_retried() {
-                is_retried = self.retry(ticket, &outcome);
-            } else {
-                holder = TicketHolder::new(ticket);
-                holder.set_end(outcome.end);
-                holder.apply_headers(&outcome.readings);
-                holder.add_usage(outcome.usage);
-                holder.observe_item(StreamItem { usage: last_usage, verdict: Some(outcome.verdict) });
+            match self.context.scope(next).await {
+                Some(item) => start.add(self, item, &mut classify_item),
+                None => start.end(),
             }
         }
-        if is_over {
-            holder.finish();
-        }
+        let (holder, buffered, is_retried) = start.settle(self);
         let stream = TicketStream::new(holder, buffered, stream, observer(classify_item));
         if is_retried { ControlFlow::Continue(stream) } else { ControlFlow::Break(stream) }
+    }
+
+    /// Ends an attempt that returned an iterator, as [`start_stream`](Self::start_stream). Blocks the thread until the first item.
+    pub fn start_iterator<I, L>(
+        &mut self,
+        classification: Classification,
+        mut iterator: I,
+        mut classify_item: L,
+    ) -> Settled<TicketIterator<I, impl FnMut(&I::Item) -> StreamItem + use<I, L>>>
+    where
+        I: Iterator,
+        L: FnMut(&I::Item) -> ItemClassification,
+    {
+        if self.context.is_nested() {
+            let holder = self.context.scope_blocking(TicketHolder::of_current_call);
+            let iterator = TicketIterator::new(holder, VecDeque::new(), iterator, observer(classify_item));
+            return ControlFlow::Break(iterator);
+        }
+        let mut start = ItemsStart::new(self.judge(&classification, None));
+        while start.is_before_response {
+            match self.context.scope_blocking(|| iterator.next()) {
+                Some(item) => start.add(self, item, &mut classify_item),
+                None => start.end(),
+            }
+        }
+        let (holder, buffered, is_retried) = start.settle(self);
+        let iterator = TicketIterator::new(holder, buffered, iterator, observer(classify_item));
+        if is_retried { ControlFlow::Continue(iterator) } else { ControlFlow::Break(iterator) }
     }
 
     fn judge(&self, classification: &Classification, usage: Option<Usage>) -> AttemptOutcome {
@@ -368,9 +384,9 @@ impl Call {
 /// Returns the function that reads the items of a stream with `classify_item`.
 fn observer<T, L: FnMut(&T) -> ItemClassification>(mut classify_item: L) -> impl FnMut(&T) -> StreamItem + use<T, L> {
     move |item: &T| {
-        let (classification, usage) = classify_item(item);
+        let ItemClassification { classification, usage, fallback } = classify_item(item);
         let verdict = known_or_failed(classification.verdict, &classification);
-        StreamItem { usage, verdict: Some(verdict) }
+        StreamItem { usage, verdict: Some(verdict), fallback, is_neutral: classification.is_neutral }
     }
 }
 

@@ -43,12 +43,11 @@ impl AttemptOutcome {
     }
 
     /// Adds the usage of an `earlier` part of the same attempt, and its header readings unless there are newer ones.
-    pub(super) fn merged_with(mut self, earlier: Self) -> Self {
+    pub(super) fn merge_earlier(&mut self, earlier: Self) {
         self.usage = Usage::of_both(earlier.usage, self.usage);
         if self.readings.is_empty() {
             self.readings = earlier.readings;
         }
-        self
     }
 }
 

@@ -15,11 +15,15 @@ pub struct StreamItem {
     pub usage: Option<Usage>,
     /// The refusal or failure of the call. `None` if the item shows neither.
     pub verdict: Option<Verdict>,
+    /// The usage that the item shows, for a stream in which the user's reading finds none.
+    pub(super) fallback: Option<Usage>,
+    /// The item is no part of the answer, so the usage of the item before it is still that of the whole call.
+    pub(super) is_neutral: bool,
 }
 
 impl StreamItem {
     /// An item that shows neither usage nor outcome.
-    pub const NOTHING: Self = Self { usage: None, verdict: None };
+    pub const NOTHING: Self = Self { usage: None, verdict: None, fallback: None, is_neutral: false };
 
     /// Returns the usage of an item of a client's stream, or the verdict on its error.
     ///
@@ -35,8 +39,16 @@ impl StreamItem {
     pub fn of<T: HasUsage, E: Error + 'static>(item: &Result<T, E>) -> Self {
         match item {
             Ok(value) => value.usage().into(),
-            Err(error) => Self::NOTHING.verdict(by_chain(error).map_or(Verdict::Failed, |judged| judged.verdict)),
+            Err(error) => Self::of_error(error),
         }
+    }
+
+    /// Returns the verdict on an error of a client's stream.
+    pub(super) fn of_error(error: &(dyn Error + 'static)) -> Self {
+        let judged = by_chain(error);
+        let is_neutral = judged.is_some_and(|judged| judged.is_neutral);
+        let verdict = judged.map_or(Verdict::Failed, |judged| judged.verdict);
+        Self { is_neutral, ..Self::NOTHING.verdict(verdict) }
     }
 
     /// Sets the usage of the call so far.
@@ -56,6 +68,6 @@ impl StreamItem {
 
 impl From<Option<Usage>> for StreamItem {
     fn from(usage: Option<Usage>) -> Self {
-        Self { usage, verdict: None }
+        Self { usage, ..Self::NOTHING }
     }
 }

@@ -21,6 +21,8 @@ pub(crate) struct TicketHolder {
     end: StreamEnd,
     /// The last item had a usage, which is then that of the whole call.
     last_had_usage: bool,
+    /// The usage of the items in which the user's reading found none.
+    fallback: Option<Usage>,
 }
 
 #[derive(Debug, Default)]
@@ -64,6 +66,11 @@ impl TicketHolder {
         self.end.usage = Usage::of_both(self.end.usage, usage);
     }
 
+    /// Adds usage that counts if no other is found.
+    pub(super) fn add_fallback(&mut self, usage: Option<Usage>) {
+        self.fallback = Usage::of_both(self.fallback, usage);
+    }
+
     /// Records the end that the response before the first item shows.
     pub(super) fn set_end(&mut self, end: CallEnd) {
         self.end.call_end = end;
@@ -71,8 +78,11 @@ impl TicketHolder {
 
     /// Records an item. A refusal ends the call.
     pub(crate) fn observe_item(&mut self, item: StreamItem) {
-        self.last_had_usage = item.usage.is_some();
+        if !item.is_neutral || item.usage.is_some() {
+            self.last_had_usage = item.usage.or(item.fallback).is_some();
+        }
         self.add_usage(item.usage);
+        self.add_fallback(item.fallback);
         match item.verdict {
             None | Some(Verdict::Success) => {}
             Some(verdict) if verdict.is_retryable() || matches!(verdict, Verdict::QuotaExhausted { .. }) => {
@@ -93,6 +103,7 @@ impl TicketHolder {
 
     /// Ends the call, unless it has ended.
     pub(crate) fn finish(&mut self) {
+        self.end.usage = self.end.usage.or(self.fallback);
         match std::mem::take(&mut self.ticket) {
             HeldTicket::Nothing => {}
             HeldTicket::Ticket(ticket) => self.end.apply_to(ticket),

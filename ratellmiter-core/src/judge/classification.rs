@@ -2,7 +2,9 @@
 
 use std::{any::type_name, time::SystemTime};
 
-use super::{classify::Response, rules::judge, verdict::Verdict};
+use serde_json::Value;
+
+use super::{classify::Response, evidence::Evidence, rules::judge, verdict::Verdict};
 
 /// The classification of a return value or of an item of a stream.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -15,6 +17,8 @@ pub struct Classification {
     pub(crate) is_before_response: bool,
     /// The status decided alone, since the code beside it is not known.
     pub(crate) has_unknown_code: bool,
+    /// The item is no part of the answer, such as the mark of its end; see [`Response`](super::classify::Response).
+    pub(crate) is_neutral: bool,
     /// The type of the error, for the warning about unrecognised errors.
     pub(crate) error_type: &'static str,
 }
@@ -32,6 +36,8 @@ pub(crate) enum Basis {
     Body { as_429: Verdict },
     /// An error without a status: of another step, or of a client that drops it.
     Error,
+    /// A connection that was closed before or after the response began. If a response was observed, the call has failed.
+    ClosedConnection,
 }
 
 impl Basis {
@@ -56,6 +62,10 @@ pub struct Judged {
     pub(crate) knows_body: bool,
     /// The error has a code that is not known.
     pub(crate) has_code: bool,
+    /// The connection was closed, before or after the response began.
+    pub(crate) is_closed_connection: bool,
+    /// The error is the end of a stream that is complete.
+    pub(crate) is_neutral: bool,
 }
 
 impl Judged {
@@ -64,7 +74,16 @@ impl Judged {
 
     /// Creates the judgement of a response with a known status, or of an error that is no response.
     pub(crate) const fn new(verdict: Verdict, status: Option<u16>) -> Self {
-        Self { verdict, status, as_429: None, is_final: false, knows_body: true, has_code: false }
+        Self {
+            verdict,
+            status,
+            as_429: None,
+            is_final: false,
+            knows_body: true,
+            has_code: false,
+            is_closed_connection: false,
+            is_neutral: false,
+        }
     }
 
     /// Returns the verdict, or `None` for a body without a status of which nothing is known.
@@ -83,6 +102,7 @@ impl Judged {
             Self { is_final: true, .. } => Basis::Final,
             Self { status: Some(status), .. } => Basis::Response(status),
             Self { as_429: Some(as_429), .. } => Basis::Body { as_429 },
+            Self { is_closed_connection: true, .. } => Basis::ClosedConnection,
             _ => Basis::Error,
         }
     }
@@ -91,14 +111,33 @@ impl Judged {
 impl Classification {
     /// Creates a classification that stands, whatever response was observed.
     pub(crate) fn decided(verdict: Verdict) -> Self {
-        let (verdict, basis) = (Some(verdict), Basis::Final);
-        Self { verdict, basis, is_before_response: false, has_unknown_code: false, error_type: "" }
+        Self {
+            verdict: Some(verdict),
+            basis: Basis::Final,
+            is_before_response: false,
+            is_neutral: false,
+            has_unknown_code: false,
+            error_type: "",
+        }
+    }
+
+    /// Creates the classification of an event of a stream, which has the name `error` if `is_named_error`.
+    pub(crate) fn of_event(json: &Value, is_named_error: bool) -> Self {
+        if !is_named_error {
+            return Self::of_response(json);
+        }
+        let evidence = Evidence::new().body(json.to_string());
+        Self::decided(judge(&evidence, SystemTime::now()))
     }
 
     /// Creates the classification of a value that is a response.
     pub(crate) fn of_response(response: &(impl Response + ?Sized)) -> Self {
         let verdict = judge(&response.evidence(), SystemTime::now());
-        Self { is_before_response: response.is_before_response(), ..Self::decided(verdict) }
+        Self {
+            is_before_response: response.is_before_response(),
+            is_neutral: response.is_neutral(),
+            ..Self::decided(verdict)
+        }
     }
 
     /// Creates the classification of an error of type `E`, which knows its verdict.
@@ -108,7 +147,7 @@ impl Classification {
 
     fn of_kind<E: ?Sized>(verdict: Option<Verdict>, basis: Basis) -> Self {
         let error_type = type_name::<E>();
-        Self { verdict, basis, is_before_response: false, has_unknown_code: false, error_type }
+        Self { verdict, basis, is_before_response: false, is_neutral: false, has_unknown_code: false, error_type }
     }
 
     /// Creates the classification of an error of type `E` by its evidence.
@@ -116,6 +155,7 @@ impl Classification {
         let basis = judged.map_or(Basis::Error, Judged::basis);
         let verdict = judged.and_then(Judged::known_verdict);
         let has_unknown_code = judged.is_some_and(Judged::is_refused_with_unknown_code);
-        Self { has_unknown_code, ..Self::of_kind::<E>(verdict, basis) }
+        let is_neutral = judged.is_some_and(|judged| judged.is_neutral);
+        Self { has_unknown_code, is_neutral, ..Self::of_kind::<E>(verdict, basis) }
     }
 }

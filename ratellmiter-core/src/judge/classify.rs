@@ -94,6 +94,11 @@ pub trait Response {
     fn is_before_response(&self) -> bool {
         false
     }
+
+    /// Returns `true` if the value is an item of a stream that is no part of the answer, such as the mark of its end.
+    fn is_neutral(&self) -> bool {
+        false
+    }
 }
 
 impl<B> Response for http::Response<B> {

@@ -13,7 +13,7 @@ use super::{
     fields::Fields,
     rules::judge_with_status,
     text,
-    transport::{is_failed_connection, is_failed_connection_text},
+    transport::{is_closed_connection_text, is_failed_connection, is_failed_connection_text},
     truncated::{MAX_TEXT_BYTES, truncated},
     verdict::Verdict,
 };
@@ -128,6 +128,9 @@ fn by_text_with(text: &str, fields: impl FnOnce() -> Option<Fields>) -> Option<J
     // Also that of a transparent error, whose source chain does not contain the rejection itself.
     if Rejected::is_in_text(text) {
         return Some(Judged::REJECTED);
+    }
+    if is_closed_connection_text(text) {
+        return Some(Judged { is_closed_connection: true, ..FAILED_CONNECTION });
     }
     is_failed_connection_text(text).then_some(FAILED_CONNECTION)
 }

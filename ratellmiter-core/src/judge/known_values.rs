@@ -35,10 +35,18 @@ const RESPONSES: &[AsResponse] = &[
     response::<reqwest::Response>,
     #[cfg(feature = "reqwest")]
     response::<http::Response<reqwest::Body>>,
+    #[cfg(feature = "reqwest-blocking")]
+    response::<reqwest::blocking::Response>,
     #[cfg(feature = "reqwest-012")]
     response::<reqwest_012::Response>,
     #[cfg(feature = "reqwest-012")]
     response::<http::Response<reqwest_012::Body>>,
+    #[cfg(feature = "reqwest-012-blocking")]
+    response::<reqwest_012::blocking::Response>,
+    #[cfg(feature = "hyper")]
+    response::<http::Response<hyper::body::Incoming>>,
+    #[cfg(feature = "ureq")]
+    response::<http::Response<ureq::Body>>,
     #[cfg(feature = "async-openai")]
     response::<async_openai::types::responses::Response>,
     #[cfg(feature = "openai-api-rs")]

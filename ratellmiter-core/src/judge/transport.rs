@@ -7,11 +7,12 @@ use std::{error::Error, io, iter};
 
 use super::error_chain::MAX_CHAIN;
 
-/// The texts of `hyper`, of `hyper-util` and of `h2` by which a connection failed before a response began.
+/// The texts of `hyper`, of `hyper-util`, of `h2` and of the resolver of the standard library by which a connection failed before a response began.
 const BEFORE_RESPONSE: &[&str] = &[
     "connection closed before message completed",
     "refused stream before processing any application logic",
     "tls handshake eof",
+    "failed to lookup address information",
 ];
 
 /// The texts of `reqwest` and `hyper` for a response that broke off.
@@ -44,6 +45,12 @@ pub(super) fn is_failed_connection_text(text: &str) -> bool {
     let is_debug = || text.starts_with("reqwest::Error {") && text.contains("legacy::Error(Connect");
     let is_other = || AFTER_RESPONSE.iter().any(|known| text.contains(known)) || text.contains("timed out");
     text.contains(NO_CONNECTION) || is_debug() || (is_io() && !is_other())
+}
+
+/// Returns `true` if the text of an error is that of a connection that was closed, before or after the response began.
+pub(super) fn is_closed_connection_text(text: &str) -> bool {
+    // Of `ureq` 3.
+    text.trim_end().ends_with("io: Peer disconnected")
 }
 
 fn is_timeout(error: &(dyn Error + 'static)) -> bool {

@@ -91,6 +91,21 @@ impl Ticket {
         }
     }
 
+    /// Ends the call of a stream. Without its usage, a warning is logged once if a budget counts tokens.
+    pub(crate) fn settle_stream(mut self, end: CallEnd, usage: Option<Usage>) {
+        let is_complete = end == CallEnd::Succeeded;
+        let ended = self.end(|state, now, grant| {
+            let is_missing = is_complete && usage.is_none() && state.scheduler.counts_tokens();
+            let is_warning_due = state.warnings.count_stream(is_complete, is_missing);
+            (is_warning_due, state.scheduler.finish(now, grant, end, usage))
+        });
+        let (is_warning_due, is_plausible) = ended.unwrap_or((false, true));
+        self.limiter.warn_implausible(true, is_plausible);
+        if is_warning_due {
+            self.limiter.warn_no_usage_of_stream();
+        }
+    }
+
     /// Applies the rate-limit headers of the response. A limit below the configured one applies at once, and a small remaining
     /// amount is spread over the time until the reset.
     ///

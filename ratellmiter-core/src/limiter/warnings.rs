@@ -17,6 +17,8 @@ pub(crate) struct Warnings {
     refused_alone: bool,
     /// Calls in a row without an estimate and without usage, at most [`WARN_AFTER_CALLS_WITHOUT_USAGE`].
     calls_without_usage: u8,
+    /// A stream without usage was logged.
+    stream_without_usage: bool,
 }
 
 impl Warnings {
@@ -27,6 +29,16 @@ impl Warnings {
         }
         self.calls_without_usage = if is_without_usage { self.calls_without_usage + 1 } else { 0 };
         self.calls_without_usage == WARN_AFTER_CALLS_WITHOUT_USAGE
+    }
+}
+
+impl Warnings {
+    /// Records the end of a stream. Returns `true` if it is the first whose usage is missing.
+    pub(crate) fn count_stream(&mut self, is_complete: bool, is_usage_missing: bool) -> bool {
+        if is_complete && !is_usage_missing {
+            self.count_call(false);
+        }
+        is_usage_missing && !std::mem::replace(&mut self.stream_without_usage, true)
     }
 }
 
@@ -88,6 +100,18 @@ impl Limiter {
             unit = kind.unit(),
             period = kind.period(),
             remedy = remedy(parameter),
+        );
+    }
+
+    /// Logs that a stream of a call with token limits showed no usage.
+    pub(super) fn warn_no_usage_of_stream(&self) {
+        let model = self.0.lock().scheduler.model().to_owned();
+        tracing::warn!(
+            model,
+            "token limits are set, but no usage was found in a stream that ended, so the whole reservation of its call stays \
+             charged: ask the provider for the usage (`stream_options.include_usage`, or \
+             `ChatOptions::with_capture_usage`), return a stream of bytes, lines, events or JSON, or add \
+             #[ratellmiter(usage = ...)]; `attach` needs `usage_from`"
         );
     }
 

@@ -8,7 +8,7 @@
 
 #[cfg(feature = "aws-bedrock")]
 mod aws_bedrock;
-#[cfg(any(feature = "reqwest", feature = "reqwest-012"))]
+#[cfg(any(feature = "hyper", feature = "reqwest", feature = "reqwest-012", feature = "ureq"))]
 mod error_for_refusal;
 #[cfg(feature = "reqwest-middleware")]
 mod reqwest_middleware;
@@ -21,7 +21,7 @@ pub use self::aws_bedrock::{BedrockEvent, BedrockEvents, ObserveInterceptor, bed
 pub use self::tower::openai_service;
 #[cfg(feature = "reqwest-middleware")]
 pub use crate::observe::reqwest_middleware::ObserveMiddleware;
-#[cfg(any(feature = "reqwest", feature = "reqwest-012"))]
+#[cfg(any(feature = "hyper", feature = "reqwest", feature = "reqwest-012", feature = "ureq"))]
 pub use error_for_refusal::LlmResponseExt;
 #[cfg(feature = "tower")]
 pub use tower::{Observe, ObserveLayer};

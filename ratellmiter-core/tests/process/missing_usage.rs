@@ -1,5 +1,6 @@
 //! The warning of a limiter that has token budgets but receives neither estimates nor usage.
 
+use futures::{Stream, StreamExt as _, stream};
 use ratellmiter_core::{Config, Limiter, Limits, Monitor, Usage, call, ratellmiter};
 
 use crate::{is_alone, warnings::Warnings};
@@ -28,6 +29,42 @@ async fn by_value(limiter: &Limiter) -> Result<Usage, String> {
 async fn by_report(limiter: &Limiter) -> Result<u8, String> {
     assert!(call::report_usage((10, 1)));
     Ok(1)
+}
+
+#[ratellmiter(limiter = limiter, tokens = (10, 10), stream)]
+async fn stream_of(
+    limiter: &Limiter,
+    pieces: &[&'static str],
+) -> Result<impl Stream<Item = &'static str> + use<>, String> {
+    Ok(stream::iter(pieces.to_vec()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn stream_without_usage_is_warned_about_once() {
+    if !is_alone("missing_usage::stream_without_usage_is_warned_about_once") {
+        return;
+    }
+    let warnings = Warnings::default();
+    tracing::subscriber::set_global_default(warnings.clone()).unwrap();
+    let without_token_budgets = Limiter::new(limits().requests_per_day(1_000_000));
+    let limiter = Limiter::new(with_tokens());
+    let complete = ["data: {\"usage\": {\"prompt_tok", "ens\": 9, \"completion_tokens\": 2}}\n\n"];
+    let error = "data: {\"error\": {\"message\": \"the model failed\"}}\n\n";
+    for _ in 0..30 {
+        assert_eq!(stream_of(&without_token_budgets, &["data: {}\n\n"]).await.unwrap().count().await, 1);
+        assert_eq!(stream_of(&limiter, &[complete[0], complete[1]]).await.unwrap().count().await, 2);
+        drop(stream_of(&limiter, &["data: {}\n\n"]).await.unwrap());
+        assert_eq!(stream_of(&limiter, &["data: {}\n\n", error]).await.unwrap().count().await, 2);
+    }
+    assert_eq!(warnings.said(), "", "no warning with usage, for a dropped or failed stream, or without token budgets");
+    for _ in 0..30 {
+        assert_eq!(stream_of(&limiter, &["data: {}\n\n", "data: [DONE]\n\n"]).await.unwrap().count().await, 2);
+    }
+    let said = warnings.said();
+    assert_eq!(said.lines().count(), 1, "{said}");
+    for part in ["stream", "stays charged", "stream_options.include_usage", "usage = ..."] {
+        assert!(said.contains(part), "{said}");
+    }
 }
 
 fn limits() -> Limits {

@@ -45,7 +45,7 @@ impl Expansion<'_> {
     pub(super) fn acquire(&self, call: &Ident, refused: Option<(&Ident, &Ident, &TokenStream)>) -> TokenStream {
         let Self { krate, args, function } = self;
         let [rejected, reject] = ["rejected", "reject"].map(ident);
-        let blocks = function.shape == Shape::Plain && args.stream.is_none();
+        let blocks = function.shape == Shape::Plain && (args.stream.is_none() || function.returns_iterator());
         let acquire = if blocks { quote!(blocking_acquire()) } else { quote!(acquire().await) };
         let refused = refused.map(|(kept, out, result)| {
             quote! {

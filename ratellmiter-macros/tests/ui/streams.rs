@@ -71,6 +71,11 @@ async fn usage() -> Result<BoxStream<'static, Result<u8, ApiError>>, ApiError> {
     Ok(Box::pin(stream::empty()))
 }
 
+#[ratellmiter(stream, usage = { let kept = vec![7]; move |_: &u8| { drop(kept); ratellmiter_core::Usage::new(1, 1) } })]
+async fn usage_of_one_item() -> Result<BoxStream<'static, Result<u8, ApiError>>, ApiError> {
+    Ok(Box::pin(stream::empty()))
+}
+
 #[ratellmiter(stream, bounded)]
 async fn other_error() -> Result<BoxStream<'static, u8>, ApiError> {
     Ok(Box::pin(stream::empty()))

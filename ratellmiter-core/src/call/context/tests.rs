@@ -20,7 +20,14 @@ fn observed(statuses: &[u16]) -> CallContext {
 }
 
 fn by_outcome(verdict: Option<Verdict>) -> Classification {
-    Classification { verdict, basis: Basis::Error, is_before_response: false, has_unknown_code: false, error_type: "" }
+    Classification {
+        verdict,
+        basis: Basis::Error,
+        is_before_response: false,
+        is_neutral: false,
+        has_unknown_code: false,
+        error_type: "",
+    }
 }
 
 const BY_HEADER: Option<Verdict> =

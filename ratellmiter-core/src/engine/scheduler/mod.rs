@@ -145,6 +145,11 @@ impl<W> Scheduler<W> {
         self.budgets.model()
     }
 
+    /// Returns `true` if tokens are budgeted.
+    pub(crate) fn counts_tokens(&self) -> bool {
+        self.budgets.count_tokens()
+    }
+
     /// Returns `true` if tokens are budgeted and the call in flight has no token estimate.
     pub(crate) fn has_no_estimate(&self, grant: &Grant) -> bool {
         self.budgets.count_tokens() && self.calls.get(grant.id).cost == TokenEstimate::UNKNOWN

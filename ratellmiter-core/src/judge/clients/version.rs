@@ -56,7 +56,7 @@ pub(in crate::judge) fn check(error: &(dyn Error + 'static)) {
 
 /// Returns the error types of that name, unless one of them is the type itself.
 fn others(has_name: impl Fn(&ErrorType) -> bool, is_same: impl Fn(&ErrorType) -> bool) -> Vec<ErrorType> {
-    let named: Vec<_> = ADAPTERS.iter().map(|adapter| adapter.error).filter(has_name).collect();
+    let named: Vec<_> = ADAPTERS.iter().filter_map(|adapter| adapter.error).filter(has_name).collect();
     if named.iter().any(is_same) { Vec::new() } else { named }
 }
 

@@ -38,6 +38,8 @@ fn failed_connections_in_a_chain_are_transient() {
     ] {
         assert_eq!(verdict(&wrapped("outer", io::Error::from(kind))), Some(Verdict::transient()), "{kind}");
     }
+    let unresolved = io::Error::other("failed to lookup address information: Temporary failure in name resolution");
+    assert_eq!(verdict(&unresolved), Some(Verdict::transient()));
     let incomplete = Wrapped("connection closed before message completed", None);
     assert_eq!(verdict(&wrapped("client error (SendRequest)", incomplete)), Some(Verdict::transient()));
     let tls = io::Error::new(io::ErrorKind::InvalidData, "invalid peer certificate");

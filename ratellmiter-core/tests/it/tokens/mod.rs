@@ -3,6 +3,7 @@
 #![deny(unused, clippy::pedantic)]
 
 mod charges;
+mod iterators;
 mod rejections;
 mod streams;
 
