@@ -50,6 +50,7 @@ impl Basis {
 /// A verdict on an error, and the status of the failed response that the error contains.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[allow(unnameable_types)] // A part of private traits.
+#[allow(clippy::struct_excessive_bools)] // They are independent of each other.
 pub struct Judged {
     pub(crate) verdict: Verdict,
     /// `None` if no response is known to have failed.

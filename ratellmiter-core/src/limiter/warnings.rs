@@ -8,6 +8,7 @@ const WARN_AFTER_CALLS_WITHOUT_USAGE: u8 = 20;
 
 /// Record of the warnings logged so far.
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools)] // They are independent of each other.
 pub(crate) struct Warnings {
     /// An implausible header or usage was logged.
     implausible: bool,
