@@ -91,13 +91,13 @@ fn random_half(calls: usize, seed: u64) -> Vec<bool> {
 #[test]
 fn random_half_refused_delays_the_others_less_than_threefold() {
     for hint in HINTS {
-        for (calls, seeds, max_median, max_upper_quarter) in [(60, 31, 2.0, 4.5), (300, 15, 2.5, 3.0)] {
+        for (calls, seeds, max_median, max_upper_quarter) in [(60, 31, 2.0, 5.0), (300, 15, 2.5, 3.0)] {
             let halves: Vec<_> = (0..seeds).map(|seed| random_half(calls, seed)).collect();
             let is_refused = |call: usize, seed| halves[usize::try_from(seed).unwrap()][call];
             let ratios = ratios(calls, seeds, hint, is_refused, |_, _| {});
             let (median, upper_quarter) = (ratios[ratios.len() / 2], ratios[ratios.len() * 3 / 4]);
             assert!(median <= max_median && upper_quarter <= max_upper_quarter, "{ratios:?}");
-            assert!(ratios.last().is_some_and(|worst| *worst < 8.0), "{ratios:?}");
+            assert!(ratios.last().is_some_and(|worst| *worst < 12.0), "{ratios:?}");
         }
     }
 }

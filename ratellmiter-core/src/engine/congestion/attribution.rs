@@ -6,8 +6,8 @@
 //! refusal is attributed to the call as well. Neither applies to more refusals in a row than single calls explain: then the
 //! refusals are attributed to a limit.
 //!
-//! Refused calls are queued before all others, and a further refusal of such a call is weak evidence: a limit refuses it as well. In doubt,
-//! a call that was never refused is therefore sent between them.
+//! Refused calls are queued before all others, and a further refusal of such a call is weak evidence: a limit refuses it as well. If
+//! single calls may be responsible, calls that were never refused are therefore sent between them.
 
 #[cfg(feature = "redis")]
 mod exchange;
@@ -35,10 +35,8 @@ const ASSUMED_ACCEPTED: f64 = 2.0;
 const MIN_PROBABILITY: f64 = 0.01;
 /// Maximum number of refusals in a row that are attributed to single calls.
 const MAX_IN_A_ROW: usize = 8;
-/// Number of refused canaries in a pause after which every second call is one that was never refused.
-const MIN_DOUBTFUL_CANARIES: u32 = 2;
-/// Number of calls that are responsible if they are refused again, one after the other, and no refused call is accepted.
-const MIN_REPEATED: f64 = 2.0;
+/// Number of calls that are responsible if they are refused again, one after the other, and no refused call was accepted.
+const MIN_REPEATED: f64 = 3.0;
 /// Maximum number of calls whose responsibility is pending, or confirmed and not yet recorded with the call.
 const MAX_PENDING: usize = 1024;
 
@@ -76,8 +74,6 @@ pub(crate) struct Attribution {
     repeated: Vec<(CallId, Duration)>,
     /// The call sent last was refused before.
     is_last_sent_again: bool,
-    /// Number of canaries refused since the refusal that started the last pause.
-    refused_canaries: u32,
 }
 
 impl Attribution {
@@ -172,17 +168,10 @@ impl Attribution {
         is_alone
     }
 
-    /// Records whether the refusal of a call that concerns all calls was that of a canary.
-    pub(crate) fn on_pause(&mut self, is_canary: bool) {
-        self.refused_canaries = if is_canary { self.refused_canaries.saturating_add(1) } else { 0 };
-    }
-
     /// Returns `true` if a call that was never refused is to be sent next, although refused calls are queued before it: its result
     /// decides whether a limit or the refused calls are responsible.
     pub(crate) fn skips_refused(&self, is_paused: bool) -> bool {
-        let is_expected = self.max_in_a_row() > 0;
-        let is_in_doubt = is_expected || self.refused_canaries >= MIN_DOUBTFUL_CANARIES;
-        !self.pending.is_empty() || is_expected && is_paused || is_in_doubt && self.is_last_sent_again
+        !self.pending.is_empty() || (is_paused || self.is_last_sent_again) && self.max_in_a_row() > 0
     }
 
     /// Returns the number of first refusals in a row that are attributed to single calls.
@@ -207,7 +196,8 @@ impl Attribution {
             self.repeated.push((grant.id, now));
             self.results.repeated += 1.0;
         }
-        if self.results.repeated + self.others.repeated >= MIN_REPEATED {
+        let results = self.results.with(&self.others);
+        if results.repeated >= MIN_REPEATED && results.recovered < 1.0 {
             self.results.repeated = 0.0;
             std::mem::take(&mut self.repeated).into_iter().for_each(|(call, _)| self.confirm(call));
         }

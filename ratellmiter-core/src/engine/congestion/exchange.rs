@@ -28,7 +28,7 @@ impl CongestionControl {
 
     /// Applies the results of the other processes.
     pub(crate) fn apply_results(&mut self, grant: &LeaseGrant) {
-        self.attribution.apply(grant.results, grant.refused_canaries);
+        self.attribution.apply(grant.results);
     }
 
     /// Switches to local control and returns the lease, which the local control takes over. `None` if there was no lease.

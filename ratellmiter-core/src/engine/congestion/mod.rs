@@ -214,7 +214,6 @@ impl CongestionControl {
         }
         if !is_alone {
             effect.concerns_all = true;
-            self.attribution.on_pause(is_canary);
             let tests = self.tests(verdict);
             effect.adapts = self.lease.is_none() && self.local.on_refusal(now, Some(grant), hint, tests);
         }

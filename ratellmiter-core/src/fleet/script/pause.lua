@@ -3,7 +3,7 @@
 function Pause.new()
     return {
         phase = 'flowing', episode = 0, next_pause = C.FIRST_PAUSE, is_first = true, slowest_refusal = 0, series = { since = 0, episodes = 0, accepted = 0, resumed_at = 0 },
-        cause = 'open', tests_again_at = 0, refused_canaries = 0,
+        cause = 'open', tests_again_at = 0,
     }
 end
 
@@ -66,7 +66,7 @@ local function start_episode(s, call)
     for key, known in pairs(doc.adapted) do adapted[key] = known end
     local ramp = {}
     for key, value in pairs(doc.ramp) do ramp[key] = value end
-    pause.first, pause.cause, pause.suspect, pause.is_tested, pause.refused_canaries = call, 'open', nil, false, 0
+    pause.first, pause.cause, pause.suspect, pause.is_tested = call, 'open', nil, false
     pause.before = { at = s.now, adapted = adapted, ramp = ramp, ignored_at = pause.ignored_at }
     pause.started_at, pause.concerns_rate, pause.wrong_hints = s.now, false, 0
     local series = pause.series
@@ -194,7 +194,6 @@ function Pause.on_refusal(s, refusal)
         s.doc.next_slot = math.max(s.doc.next_slot, s.now + s.tolerance())
         if not refusal.is_canary then adapt(s, refusal) end
     end
-    if is_canary then pause.refused_canaries = pause.refused_canaries + 1 end
     if is_canary and refusal.hint and refusal.hint <= C.MAX_HINT then pause.wrong_hints = (pause.wrong_hints or 0) + 1 end
     if is_canary and suspects(s, call, refusal.tests) then
         local hint = refusal.hint and refusal.hint <= C.MAX_HINT and refusal.hint or 0

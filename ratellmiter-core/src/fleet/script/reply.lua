@@ -14,7 +14,7 @@ function Reply.of(s, run)
         is_capacity_plentiful = calls.is_plentiful or false, ceilings = {}, adapted = {},
     }
     reply.closed, reply.accepted = Closed.reply(s), Closed.accepted(s)
-    reply.results, reply.refused_canaries = Members.results_of_others(s), pause.refused_canaries
+    reply.results = Members.results_of_others(s)
     local process, call = string.match(pause.responsible or '', '^(.*):(%d+)$')
     if process == s.id then reply.responsible, pause.responsible = tonumber(call), nil end
     for key, known in pairs(doc.adapted) do

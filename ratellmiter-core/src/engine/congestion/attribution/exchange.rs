@@ -10,11 +10,10 @@ impl Attribution {
         results.iter().any(|count| *count > 0.0).then_some(results)
     }
 
-    /// Applies the sums of the `results` of the other processes, and the number of canaries that were refused in the present pause.
-    pub(crate) fn apply(&mut self, results: Option<[f64; 5]>, refused_canaries: u32) {
+    /// Applies the sums of the `results` of the other processes.
+    pub(crate) fn apply(&mut self, results: Option<[f64; 5]>) {
         let [accepted, recovered, responsible, unresolved, repeated] = results.unwrap_or_default();
         self.others = Results { accepted, recovered, responsible, unresolved, repeated };
-        self.refused_canaries = refused_canaries;
     }
 
     /// Forgets the results of other processes.

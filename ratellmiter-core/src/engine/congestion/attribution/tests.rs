@@ -100,7 +100,7 @@ fn frequent_responsible_calls_explain_first_refusals() {
 }
 
 #[test]
-fn two_calls_refused_again_in_turn_are_responsible() {
+fn three_calls_refused_again_in_turn_are_responsible() {
     let (mut attribution, mut refusals) = (Attribution::default(), [RefusalHistory::default(); 3]);
     (0..).zip(&mut refusals).for_each(|(id, refusals)| assert!(!refuse(&mut attribution, id, 1, refusals)));
     accept(&mut attribution, 10, 2);
@@ -108,8 +108,10 @@ fn two_calls_refused_again_in_turn_are_responsible() {
     assert!(!refuse(&mut attribution, 11, 4, &mut RefusalHistory::default()), "two in a row");
     assert_eq!(attribution.max_in_a_row(), 0);
     refuse(&mut attribution, 1, 5, &mut refusals[1]);
+    assert_eq!(attribution.max_in_a_row(), 0);
+    refuse(&mut attribution, 2, 6, &mut refusals[2]);
     assert!(attribution.max_in_a_row() > 0, "no refused call was accepted");
-    assert!(refuse(&mut attribution, 0, 6, &mut refusals[0]) && refusals[0].is_responsible);
+    assert!(refuse(&mut attribution, 0, 7, &mut refusals[0]) && refusals[0].is_responsible);
 }
 
 #[test]
@@ -119,8 +121,10 @@ fn accepted_retry_is_evidence_of_a_limit() {
     accept(&mut attribution, 10, 2);
     refuse(&mut attribution, 0, 3, &mut refusals[0]);
     attribution.on_accepted(&grant(2, 4), &refusals[2]);
-    refuse(&mut attribution, 1, 5, &mut refusals[1]);
-    assert!(!refuse(&mut attribution, 11, 6, &mut RefusalHistory::default()));
+    for (sent, refusals) in (5..).zip(&mut refusals[..2]) {
+        refuse(&mut attribution, sent, sent, refusals);
+    }
+    assert!(!refuse(&mut attribution, 11, 8, &mut RefusalHistory::default()));
     assert_eq!(attribution.max_in_a_row(), 0, "one of three refused calls was accepted");
 }
 
@@ -139,23 +143,17 @@ fn refused_calls_without_a_second_result_count_as_the_others() {
 }
 
 #[test]
-fn call_never_refused_is_sent_next_in_doubt() {
+fn call_never_refused_is_sent_next_while_single_calls_are_refused() {
     let mut attribution = Attribution::default();
-    let refused = RefusalHistory { last: Some(at(1)), ..RefusalHistory::default() };
-    attribution.on_pause(false);
-    attribution.on_sent(at(2), &refused);
-    attribution.on_pause(true);
-    assert!(!attribution.skips_refused(true), "one canary was refused");
-    attribution.on_sent(at(3), &refused);
-    attribution.on_pause(true);
-    assert!(attribution.skips_refused(true), "two were");
-    attribution.on_sent(at(4), &RefusalHistory::default());
-    assert!(!attribution.skips_refused(true), "refused calls take turns with the others");
-    attribution.on_pause(false);
-    attribution.on_sent(at(5), &refused);
-    assert!(!attribution.skips_refused(true), "another pause");
-    attribution.on_responsible(&mut RefusalHistory::default());
-    assert!(attribution.skips_refused(true) && attribution.skips_refused(false), "single calls are refused");
-    attribution.on_sent(at(6), &RefusalHistory::default());
-    assert!(attribution.skips_refused(true) && !attribution.skips_refused(false));
+    let mut refusals = RefusalHistory { last: Some(at(1)), ..RefusalHistory::default() };
+    attribution.on_sent(at(1), &refusals);
+    assert!(!attribution.skips_refused(true) && !attribution.skips_refused(false));
+    accept(&mut attribution, 1, 2);
+    assert!(refuse(&mut attribution, 2, 3, &mut refusals));
+    assert!(attribution.skips_refused(false), "the next result decides about the refused call");
+    accept(&mut attribution, 3, 4);
+    attribution.on_sent(at(5), &RefusalHistory::default());
+    assert!(attribution.skips_refused(true) && !attribution.skips_refused(false), "another call ends a pause");
+    attribution.on_sent(at(6), &refusals);
+    assert!(attribution.skips_refused(false), "refused calls take turns with the others");
 }

@@ -215,9 +215,6 @@ pub(crate) struct LeaseGrant {
     pub(crate) responsible: Option<f64>,
     /// Sums of the results of the other processes, see `LeaseRequest::results`.
     pub(crate) results: Option<[f64; 5]>,
-    /// Number of canaries refused since the refusal that started the last pause.
-    #[serde(default)]
-    pub(crate) refused_canaries: u32,
     /// Rest of the fleet's pause.
     pub(crate) paused: Option<f64>,
     /// Closed state of the fleet.
