@@ -1,4 +1,4 @@
-//! The real `eventsource-stream` on `reqwest`, and `reqwest-eventsource`.
+//! The real `eventsource-stream` and `reqwest-eventsource` clients.
 
 use eventsource_stream::{Event, EventStreamError, Eventsource as _};
 use futures::{Stream, StreamExt as _};

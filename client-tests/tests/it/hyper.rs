@@ -1,4 +1,4 @@
-//! The real `hyper` client, alone and under `hyper-util`, against refusals in the providers' formats, in paused time.
+//! The real `hyper` and `hyper-util` clients against refusals in the providers' formats, in paused time.
 
 use std::{error::Error, time::Duration};
 

@@ -52,7 +52,7 @@ fn rows_have_examples_and_features_that_exist() {
         for feature in names(row.split('|').nth(2).unwrap()) {
             assert!(manifest.contains(&format!("\n{feature} = [")), "no feature `{feature}`");
             let example = root.join(format!("examples/client_{}.rs", feature.replace('-', "_")));
-            assert!(example.exists() || feature == "reqwest-012", "no {}", example.display());
+            assert!(example.exists() || feature.starts_with("reqwest-012"), "no {}", example.display());
         }
     }
 }

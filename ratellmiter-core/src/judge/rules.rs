@@ -74,7 +74,8 @@ pub(super) fn judge_with_status(evidence: &Evidence<'_>, now: SystemTime) -> Jud
     let status = if is_in_band { body.status } else { evidence.status };
     let facts = Facts { evidence, body, status, now };
     let verdict = facts.verdict();
-    let knows_body = facts.knows_body(verdict);
+    let is_no_refusal = evidence.status.is_some_and(|status| !(400..600).contains(&status));
+    let knows_body = is_no_refusal || facts.knows_body(verdict);
     let has_code = facts.body.codes.iter().any(|code| !matches!(code.parse(), Ok(400_u16..600)));
     let as_429 = (status.is_none() && evidence.body.is_some()).then(|| Facts { status: Some(429), ..facts }.verdict());
     let status = status.filter(|status| (400..600).contains(status));

@@ -45,6 +45,13 @@ pub(super) fn evidence(text: &str) -> Option<Evidence<'_>> {
             None => with_status(text, &head, &status, json.as_ref()),
         });
     }
+    if let Some(name) = exception::find(text) {
+        let evidence = Evidence::new().code(name);
+        return Some(match json {
+            Some(found) => evidence.body(found.json),
+            None => evidence.body(text),
+        });
+    }
     if let Some(found) = json.or(fields) {
         // The client writes the status behind the body.
         if let Some(status) = status_behind(&text[found.range.end..]) {
@@ -57,9 +64,6 @@ pub(super) fn evidence(text: &str) -> Option<Evidence<'_>> {
             .then(|| Evidence::new().body(found.json));
     }
     let tail = &text[text.ceil_char_boundary(text.len().saturating_sub(MAX_TAIL))..];
-    if let Some(name) = exception::find(text) {
-        return Some(Evidence::new().code(name).body(text));
-    }
     if let Some(code) = code::find(&head).or_else(|| code::at_end(tail, &tokens(tail))) {
         return Some(Evidence::new().body(error_body(text, &code)));
     }

@@ -46,7 +46,7 @@ async fn modelled_exceptions_are_treated_by_their_status() {
 async fn unhandled_errors_are_treated_by_code_status_and_body() {
     let plain = |status, body: &str| Answer::new(status, &[], body);
     for (id, answer, treatment) in [
-        ("a new code, by its status", exception(429, "CapacityExceededException", "Busy."), Retried(None)),
+        ("a new code, by its status", exception(429, "PeculiarException", "Busy."), Retried(None)),
         ("a new code of an overload", exception(503, "SomethingElse", "Busy."), Retried(None)),
         ("a new code of a failure", exception(502, "SomethingElse", ""), SentAgain(None)),
         ("a new code of a mistake", exception(422, "SomethingElse", "No such field."), Returned),

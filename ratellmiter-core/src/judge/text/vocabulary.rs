@@ -42,7 +42,20 @@ pub(super) fn is_report(word: &str) -> bool {
     .iter()
     .any(|stem| word.starts_with(stem))
         || ["返回", "失败", "失敗"].iter().any(|verb| word.ends_with(verb))
-        || matches!(word, "got" | "gave" | "sent" | "hit" | "threw" | "throttled" | "encountered" | "back" | "because")
+        || matches!(
+            word,
+            "got"
+                | "gave"
+                | "reports"
+                | "reported"
+                | "sent"
+                | "hit"
+                | "threw"
+                | "throttled"
+                | "encountered"
+                | "back"
+                | "because"
+        )
 }
 
 /// Returns `true` for words between a name or a verb and its number: "status is 429", "failed with a 429".

@@ -1,5 +1,5 @@
 //! `eventsource-stream` on `reqwest`: the events of a stream keep the ticket of their call, and settle it with their usage.
-//! `cargo run -p ratellmiter-examples --features eventsource-stream --bin client_eventsource`
+//! `cargo run -p ratellmiter-examples --features eventsource-stream --bin client_eventsource_stream`
 
 #[path = "../ratellmiter-core/tests/support/mod.rs"]
 mod support;
