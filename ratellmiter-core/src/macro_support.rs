@@ -24,8 +24,8 @@ pub use self::items::{
     usage_by_item,
 };
 pub use crate::{
-    __classification as classification, __items as items, __kept as kept, __rejection as rejection,
-    __stream_item as stream_item, __usage as usage,
+    __classification as classification, __error_classification as error_classification, __items as items,
+    __kept as kept, __rejection as rejection, __stream_item as stream_item, __usage as usage,
     call::{
         Call, ItemClassification,
         raw_stream::{
@@ -332,14 +332,25 @@ named_streams!(Send Sync);
 macro_rules! __classification {
     ($out:expr) => {{
         #[allow(unused_imports)]
-        use $crate::__private::{
-            AsResult as _, AsValue as _, ByClassify as _, ByFields as _, ByNothing as _, BySource as _, ByTarget as _,
-            ByText as _, ByTextAndFields as _, Dispatch, OkByNothing as _, OkByResponse as _,
-        };
+        use $crate::__private::{AsResult as _, AsValue as _, Dispatch, OkByNothing as _, OkByResponse as _};
         match (&&Dispatch($out)).sides() {
             $crate::__private::Ok(value) => (&&Dispatch(value)).classify_ok(),
-            $crate::__private::Err(error) => (&&&&&&&Dispatch(error)).classify_error(),
+            $crate::__private::Err(error) => $crate::__private::error_classification!(error),
         }
+    }};
+}
+
+/// Classifies the error that the reference `$error` points to.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __error_classification {
+    ($error:expr) => {{
+        #[allow(unused_imports)]
+        use $crate::__private::{
+            ByClassify as _, ByFields as _, ByNothing as _, BySource as _, ByTarget as _, ByText as _,
+            ByTextAndFields as _, Dispatch,
+        };
+        (&&&&&&&Dispatch($error)).classify_error()
     }};
 }
 

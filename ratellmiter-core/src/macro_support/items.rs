@@ -124,8 +124,7 @@ macro_rules! __stream_item {
     (@ $events:expr, $item:expr, $value:ident, $piece:ident, $read:block) => {{
         #[allow(unused_imports)]
         use $crate::__private::{
-            AsResult as _, AsValue as _, ByClassify as _, ByNothing as _, BySource as _, ByTarget as _, ByText as _,
-            Dispatch, LeaveItem as _, LeaveResponse as _, LeaveUsage as _, OkByNothing as _, OkByResponse as _,
+            AsResult as _, AsValue as _, Dispatch, LeaveItem as _, LeaveResponse as _, LeaveUsage as _, OkByNothing as _, OkByResponse as _,
             ReadBytes as _, ReadChunk as _, ReadText as _,
         };
         match (&&Dispatch($item)).sides() {
@@ -134,7 +133,8 @@ macro_rules! __stream_item {
                 $read
             }
             $crate::__private::Err(error) => {
-                $crate::__private::item((&&&&&Dispatch(error)).classify_error(), $crate::__private::Option::None)
+                let classification = $crate::__private::error_classification!(error);
+                $crate::__private::item(classification, $crate::__private::Option::None)
             }
         }
     }};

@@ -46,7 +46,7 @@ async fn modelled_exceptions_are_treated_by_their_status() {
 async fn unhandled_errors_are_treated_by_code_status_and_body() {
     let plain = |status, body: &str| Answer::new(status, &[], body);
     for (id, answer, treatment) in [
-        ("a new code, by its status", exception(429, "PeculiarException", "Busy."), Retried(None)),
+        ("a new code, by its status", exception(429, "CapacityExceededException", "Busy."), Retried(None)),
         ("a new code of an overload", exception(503, "SomethingElse", "Busy."), Retried(None)),
         ("a new code of a failure", exception(502, "SomethingElse", ""), SentAgain(None)),
         ("a new code of a mistake", exception(422, "SomethingElse", "No such field."), Returned),
@@ -74,7 +74,7 @@ async fn unhandled_errors_are_treated_by_code_status_and_body() {
 /// Without the response and without a documented name there is nothing to judge.
 #[tokio::test]
 async fn unhandled_error_without_its_response_is_unknown() {
-    let server = crate::support::Server::start(vec![exception(429, "CapacityExceededException", "Busy.")]);
+    let server = crate::support::Server::start(vec![exception(429, "PeculiarException", "Busy.")]);
     let sent = client(&server.url()).converse().model_id(super::MODEL).messages(super::message()).send().await;
     let error = sent.unwrap_err();
     assert!(judge_error(&error).is_some_and(Verdict::is_retryable), "by the status");
