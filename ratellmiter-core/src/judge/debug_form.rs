@@ -57,6 +57,15 @@ pub(super) fn read(text: &str) -> Option<Group<'_>> {
     }
 }
 
+/// Reads the value with members at the start of a text. Returns it with its length in bytes, or `None` if it is not complete.
+pub(super) fn read_start(text: &str) -> Option<(Group<'_>, usize)> {
+    let mut reader = Reader { rest: text, is_broken: false };
+    match reader.value(0)? {
+        Node::Group(group) if !reader.is_broken => Some((group, text.len() - reader.rest.len())),
+        _ => None,
+    }
+}
+
 struct Reader<'a> {
     rest: &'a str,
     /// A part was not in the form. Nothing is read after it.

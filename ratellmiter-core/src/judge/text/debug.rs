@@ -1,6 +1,9 @@
 //! Structures in the format of `Debug`, and dictionaries of Python, as JSON: `ApiError { code: Some("slow_down") }`.
 
+use serde_json::{Number, Value};
+
 use super::{json::Found, names, words::tokens};
+use crate::judge::debug_form::{self, Group, Node};
 
 /// Maximum number of places at which a structure is looked for.
 const MAX_PLACES: usize = 4;
@@ -8,128 +11,40 @@ const MAX_PLACES: usize = 4;
 /// Maximum length in bytes of a structure.
 const MAX_BYTES: usize = 16 << 10;
 
+/// The names of variants that stand for their value.
+const WRAPPERS: &[&str] = &["Some", "Ok", "Err", "String", "Number", "Bool"];
+
 /// Returns the first structure in `text` that can be read, as JSON.
 pub(super) fn find(text: &str) -> Option<Found> {
     let places = text.match_indices('{').map(|(at, _)| at).take(MAX_PLACES);
     places.into_iter().find_map(|start| {
         let rest = &text[start..];
-        let (json, length) =
-            Reader { text: &rest[..rest.floor_char_boundary(MAX_BYTES)], at: 0, json: String::new() }.read()?;
-        Some(Found { range: start..start + length, json })
+        let (group, length) = debug_form::read_start(&rest[..rest.floor_char_boundary(MAX_BYTES)])?;
+        Some(Found { range: start..start + length, json: of_group(&group).to_string() })
     })
 }
 
-struct Reader<'a> {
-    text: &'a str,
-    at: usize,
-    json: String,
+fn of_group(group: &Group<'_>) -> Value {
+    match &*group.members {
+        [member] if WRAPPERS.contains(&group.name) => of_node(&member.value),
+        members if members.iter().all(|member| !member.key.is_empty()) => {
+            members.iter().map(|member| (member.key.trim_start_matches("r#"), of_node(&member.value))).collect()
+        }
+        members => members.iter().map(|member| of_node(&member.value)).collect(),
+    }
 }
 
-impl Reader<'_> {
-    /// Returns the JSON and the length of the structure at the start of the text.
-    fn read(mut self) -> Option<(String, usize)> {
-        // The ends of what is open. A wrapper, such as `Some(…)`, has none in JSON.
-        let mut open = Vec::new();
-        while let Some(letter) = self.text[self.at..].chars().next() {
-            match letter {
-                '"' | '\'' => self.string(letter)?,
-                '{' | '[' => {
-                    open.push(Some(if letter == '{' { '}' } else { ']' }));
-                    self.json.push(letter);
-                    self.at += 1;
-                }
-                '}' | ']' | ')' => {
-                    let end = open.pop()?;
-                    let kept = self.json.trim_end_matches(',').len();
-                    self.json.truncate(kept);
-                    self.json.extend(end);
-                    self.at += 1;
-                }
-                letter if letter.is_alphanumeric() || matches!(letter, '_' | '-') => self.word(&mut open)?,
-                letter if letter.is_whitespace() => self.at += letter.len_utf8(),
-                ',' | ':' => {
-                    self.json.push(letter);
-                    self.at += 1;
-                }
-                _ => return None,
-            }
-            if open.is_empty() {
-                let is_valid = serde_json::from_str::<serde_core::de::IgnoredAny>(&self.json).is_ok();
-                return is_valid.then_some((self.json, self.at));
-            }
-        }
-        None
-    }
-
-    /// Reads a name, a number, a key or a value without quotes, and the bracket that it opens.
-    fn word(&mut self, open: &mut Vec<Option<char>>) -> Option<()> {
-        let rest = &self.text[self.at..];
-        let is_part = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '-' | '.' | '#' | '+');
-        let length = rest.find(|letter| !is_part(letter)).unwrap_or(rest.len());
-        let (word, behind) = rest.split_at(length);
-        self.at += length;
-        let next = behind.trim_start();
-        match next.chars().next() {
-            // A path: `module::Name`.
-            Some(':') if next.starts_with("::") => {
-                self.at += behind.len() - next.len() + 2;
-            }
-            Some(':') => self.json.push_str(&serde_json::to_string(word.trim_start_matches("r#")).ok()?),
-            Some('(') => {
-                let is_wrapper = matches!(word, "Some" | "Ok" | "Err" | "String" | "Number" | "Bool");
-                self.at += behind.len() - next.len() + 1;
-                if !is_wrapper {
-                    self.json.push('[');
-                }
-                open.push((!is_wrapper).then_some(']'));
-            }
-            // The name of a structure.
-            Some('{' | '[') => {}
-            _ => match word {
-                "true" | "false" => self.json.push_str(word),
-                "True" | "False" => self.json.push_str(&word.to_lowercase()),
-                "None" | "Null" | "null" | "nil" => self.json.push_str("null"),
-                number if number.parse::<f64>().is_ok() => self.json.push_str(number),
-                // The variant of an enum: `ResourceExhausted`.
-                name => {
-                    let code = names::code(&tokens(name)).unwrap_or_else(|| name.to_owned());
-                    self.json.push_str(&serde_json::to_string(&code).ok()?);
-                }
-            },
-        }
-        Some(())
-    }
-
-    /// Reads a string with the escapes of `Debug`.
-    fn string(&mut self, quote: char) -> Option<()> {
-        let mut content = String::new();
-        let mut letters = self.text[self.at + 1..].char_indices();
-        while let Some((at, letter)) = letters.next() {
-            match letter {
-                '\\' => match letters.next()?.1 {
-                    'n' => content.push('\n'),
-                    'r' => content.push('\r'),
-                    't' => content.push('\t'),
-                    '0' => content.push('\0'),
-                    'u' => {
-                        let digits: String = letters
-                            .by_ref()
-                            .map(|(_, letter)| letter)
-                            .skip_while(|letter| *letter == '{')
-                            .take_while(|letter| *letter != '}')
-                            .collect();
-                        content.extend(u32::from_str_radix(&digits, 16).ok().and_then(char::from_u32));
-                    }
-                    other => content.push(other),
-                },
-                letter if letter == quote => {
-                    self.json.push_str(&serde_json::to_string(&content).ok()?);
-                    self.at += 1 + at + 1;
-                    return Some(());
-                }
-                letter => content.push(letter),
-            }
-        }
-        None
+fn of_node(node: &Node<'_>) -> Value {
+    match node {
+        Node::Text(text) => text.as_str().into(),
+        Node::Group(group) => of_group(group),
+        Node::Word("true" | "True") => true.into(),
+        Node::Word("false" | "False") => false.into(),
+        Node::Word("None" | "Null" | "null" | "nil") => Value::Null,
+        Node::Word(word) => match word.parse::<Number>() {
+            Ok(number) => number.into(),
+            // The variant of an enum: `ResourceExhausted`.
+            Err(_) => names::code(&tokens(word)).unwrap_or_else(|| (*word).to_owned()).into(),
+        },
     }
 }
