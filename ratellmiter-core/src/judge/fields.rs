@@ -45,6 +45,8 @@ pub(super) struct Fields {
     codes: Map<String, Value>,
     /// One of them is beside a message, as in the bodies of the providers.
     has_coded_message: bool,
+    /// One of them is the name of a variant or a kind.
+    has_named_refusal: bool,
     /// The messages beside the status.
     texts: Vec<String>,
 }
@@ -56,7 +58,12 @@ impl Fields {
     }
 
     fn read(text: &str) -> Option<Self> {
-        let root = debug_form::read(text)?;
+        let Some(root) = debug_form::read(text) else {
+            // A variant without fields.
+            let mut fields = Self::default();
+            fields.add_name(text, false);
+            return fields.has_named_refusal.then_some(fields);
+        };
         let mut found = Vec::new();
         find_statuses(&root, &mut Vec::new(), &mut found);
         let nearest = found.iter().map(|(_, path)| path.len()).min();
@@ -85,6 +92,14 @@ impl Fields {
             let is_text = |member: &Member<'_>| matches!(member.value.unwrapped(), Node::Text(_));
             group.members.iter().any(|member| names.contains(&&*member.key) && is_text(member))
         };
+        if is_owner {
+            let is_duration = |value: &&Node<'_>| matches!(value, Node::Word(word) if word.ends_with('s'));
+            let duration = group.members.iter().map(|member| member.value.unwrapped()).find(is_duration);
+            let is_refusal = self.add_name(group.name, duration.is_some());
+            if let Some(duration) = duration.filter(|_| is_refusal && group.members.len() == 1) {
+                self.add_hint(&[], duration);
+            }
+        }
         self.has_coded_message |= has_text(&["code", "type"]) && has_text(MESSAGES);
         for Member { key, value } in &group.members {
             let key = words(key);
@@ -92,16 +107,37 @@ impl Fields {
                 self.add_headers(value.unwrapped());
                 continue;
             }
-            if has(&key, "retry") && has(&key, "after") {
+            if has(&key, "retry") && ["after", "in", "delay", "wait"].iter().any(|word| has(&key, word)) {
                 self.add_hint(&key, value.unwrapped());
                 continue;
             }
             match value.unwrapped() {
                 Node::Text(text) => self.add_text(&key, text),
                 Node::Group(inner) if is_owner => self.add(inner, true),
+                Node::Word(word) if ends_with(&key, &["code", "kind", "reason", "type"]) => {
+                    self.add_name(word, false);
+                }
                 _ => {}
             }
         }
+    }
+
+    /// Adds the name of a variant, if it names a refusal: `RateLimited`, `TooManyRequests`, and `RateLimit` with a duration.
+    /// Returns `true` if it does.
+    fn add_name(&mut self, name: &str, has_duration: bool) -> bool {
+        let words = words(name);
+        let is_refusal = match &*words.iter().map(String::as_str).collect::<Vec<_>>() {
+            ["rate", "limited" | "limiting"] | ["too", "many", "requests"] | ["overloaded" | "throttled"] => true,
+            ["rate", "limit", event] => matches!(*event, "exceeded" | "reached" | "hit" | "error"),
+            ["rate", "limit"] => has_duration,
+            _ => false,
+        };
+        if is_refusal {
+            self.has_named_refusal = true;
+            let code = if words == ["throttled"] { "rate_limited".to_owned() } else { words.join("_") };
+            self.codes.entry("code").or_insert_with(|| code.into());
+        }
+        is_refusal
     }
 
     /// Adds a text of the response: its body, a code of the error, or its message.
@@ -188,7 +224,7 @@ impl Fields {
             let body = json!({ "error": self.codes }).to_string();
             judge(&Evidence::new().body(body), SystemTime::now()) != Verdict::Failed
         };
-        self.status.is_some() || (self.has_coded_message && is_known())
+        self.status.is_some() || ((self.has_coded_message || self.has_named_refusal) && is_known())
     }
 
     /// Returns the evidence of the fields with the `text` of the same error, or `None` if they are neither a status nor a known

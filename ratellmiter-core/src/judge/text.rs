@@ -52,6 +52,9 @@ pub(super) fn evidence(text: &str) -> Option<Evidence<'_>> {
             None => evidence.body(text),
         });
     }
+    if json.is_some() && head.is_invalid_json() {
+        return None;
+    }
     if let Some(found) = json.or(fields) {
         // The client writes the status behind the body.
         if let Some(status) = status_behind(&text[found.range.end..]) {
@@ -71,7 +74,15 @@ pub(super) fn evidence(text: &str) -> Option<Evidence<'_>> {
     if text.contains("server busy, please try again.") {
         return Some(Evidence::new().status(503).body(text));
     }
+    if let Some(code) = code::whole_clause(text, &head) {
+        return Some(Evidence::new().body(error_body(text, &code)));
+    }
     code::is_sentence(text, &head).then(|| Evidence::new().body(text))
+}
+
+/// Returns `true` if the identifier at the end of `before` is the name of a text: `BadAnswer(`.
+fn last_word_is_content(before: &str) -> bool {
+    tokens(before).iter().rev().find_map(Token::word).is_some_and(vocabulary::is_content)
 }
 
 /// Returns `true` if the fields of a structure are those of an error's body: a message, or a code that is no status.
@@ -133,6 +144,7 @@ fn is_message(before: &str) -> bool {
         || matches!(name, "with" | "type" | "kind");
     match last {
         ':' | '=' => is_name || vocabulary::is_message_key(name),
+        '(' => !before[..before.len() - 1].ends_with(char::is_alphanumeric) || !last_word_is_content(before),
         last if last.is_alphanumeric() => is_name,
         _ => true,
     }

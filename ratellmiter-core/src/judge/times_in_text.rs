@@ -50,9 +50,10 @@ fn retry_after_field(message: &str) -> Option<Duration> {
         let is_joint = |letter: char| matches!(letter, '_' | '-' | ' ');
         let behind = message[at + retry.len()..].trim_start_matches(is_joint).strip_prefix("after")?;
         let (unit, value) = behind.split_at(behind.find([':', '='])?);
-        let value = value.trim_start_matches([':', '=', ' ', '"', '\'', '\\']);
-        let value = value.strip_prefix("some(").unwrap_or(value).trim_start_matches(['"', '\'', '\\']);
-        match unit.trim_matches(is_joint) {
+        let is_mark = |letter: char| letter.is_whitespace() || matches!(letter, ':' | '=' | '"' | '\'' | '\\');
+        let value = value.trim_start_matches(is_mark);
+        let value = value.strip_prefix("some(").unwrap_or(value).trim_start_matches(is_mark);
+        match unit.trim_matches(|letter| is_joint(letter) || is_mark(letter)) {
             "ms" | "millis" | "milliseconds" => {
                 number(value).and_then(|(millis, _)| header_values::seconds(millis / 1e3))
             }

@@ -44,6 +44,37 @@ struct ApiError {
 
 error!(ApiError, "the model could not be asked");
 
+#[derive(Debug)]
+#[allow(dead_code)]
+enum Named {
+    TooManyRequests,
+    RateLimited { retry_in: Duration },
+    RateLimit(Duration),
+    Response { kind: Kind, text: &'static str },
+    RateLimitConfig(Duration),
+    TooManyWords,
+}
+
+#[derive(Debug)]
+enum Kind {
+    RateLimited,
+    NotFound,
+}
+
+error!(Named, "the model could not be asked");
+
+#[test]
+fn variant_or_kind_that_names_a_refusal_is_read() {
+    let wait = Duration::from_secs(7);
+    assert_eq!(verdict(&Named::TooManyRequests), Some(Verdict::rate_limited()));
+    assert_eq!(verdict(&Named::RateLimited { retry_in: wait }), refused(7, LimitKind::Unknown));
+    assert_eq!(verdict(&Named::RateLimit(wait)), refused(7, LimitKind::Unknown));
+    assert_eq!(verdict(&Named::Response { kind: Kind::RateLimited, text: "" }), Some(Verdict::rate_limited()));
+    assert_eq!(verdict(&Named::Response { kind: Kind::NotFound, text: "RateLimited" }), None);
+    assert_eq!(verdict(&Named::RateLimitConfig(wait)), None);
+    assert_eq!(verdict(&Named::TooManyWords), None);
+}
+
 #[test]
 fn status_and_hint_in_fields_are_read() {
     let error = |status| ApiError { status, retry_after: Some(Duration::from_secs(7)), ..ApiError::default() };

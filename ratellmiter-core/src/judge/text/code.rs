@@ -2,8 +2,10 @@
 
 use super::{
     names,
-    status::Head,
-    vocabulary::{is_code, is_error, is_mention, is_status},
+    status::{Head, provider_at},
+    vocabulary::{
+        is_code, is_error, is_event_of_a_limit, is_filler, is_mention, is_report, is_server, is_speech, is_status,
+    },
     words::Token,
 };
 use crate::{
@@ -60,6 +62,40 @@ pub(super) fn is_sentence(text: &str, head: &Head<'_>) -> bool {
         })
     };
     starts.any(is_sentence)
+}
+
+/// Returns the code of a refusal that the whole text is, or its last clause behind one about an error or an answer: "rate limited",
+/// "request failed: Too Many Requests", "`OpenAI` rate limit exceeded". A quota is none, since disks have quotas as well.
+pub(super) fn whole_clause(text: &str, head: &Head<'_>) -> Option<String> {
+    if head.text.len() != text.len() {
+        return None;
+    }
+    let end = 1 + head.tokens.iter().rposition(|token| !matches!(token.mark(), Some('.' | '!' | '\n')))?;
+    let start = head.clause_of(end - 1);
+    let is_about_a_server =
+        |word: &str| is_error(word) || is_report(word) || is_server(word) || word.parse::<Provider>().is_ok();
+    let before = &head.tokens[..start];
+    let mut words = before.iter().filter_map(Token::word);
+    let is_context = start == 0
+        || (!head.is_a_value(start, start)
+            && !words.clone().any(is_speech)
+            && (words.any(is_about_a_server) || provider_at(before).is_some()));
+    let mut name = &head.tokens[start..end];
+    loop {
+        let first = name.first()?.word()?;
+        let is_sender = is_server(first) || is_report(first) || matches!(first, "we" | "you" | "being");
+        let skipped = provider_at(name).or_else(|| (is_sender || is_filler(first)).then_some(1));
+        let Some(skipped) = skipped else { break };
+        name = &name[skipped..];
+    }
+    let words: Vec<_> = name.iter().map(Token::word).collect::<Option<_>>()?;
+    let is_name = match words[..] {
+        ["rate", "limit", event] => is_event_of_a_limit(event),
+        ["rate", "limited"] | ["too", "many", "requests"] | ["overloaded"] => true,
+        ["rate", "limited", "by", ..] => is_server(words[words.len() - 1]) || provider_at(&name[3..]).is_some(),
+        _ => false,
+    };
+    names::code(name).filter(|_| is_context && is_name)
 }
 
 /// The place of a word.

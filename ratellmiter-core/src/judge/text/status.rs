@@ -11,8 +11,8 @@ use http::StatusCode;
 use super::{
     names::{self, is_name},
     vocabulary::{
-        follows_report, is_between, is_code, is_error, is_filler, is_mention, is_other_source, is_report, is_speech,
-        is_status,
+        follows_report, is_between, is_code, is_content, is_error, is_filler, is_mention, is_other_program,
+        is_other_source, is_provider, is_report, is_server, is_speech, is_status, is_task, is_with,
     },
     words::{Kind, Token, UNKNOWN_STATUS},
 };
@@ -83,6 +83,13 @@ enum Behind {
     Other,
 }
 
+/// Returns the number of tokens that the name of a provider has at the start of the tokens.
+pub(super) fn provider_at(tokens: &[Token]) -> Option<usize> {
+    let length = 1 + tokens.get(1..)?.iter().take_while(|token| token.is_glued).count();
+    let name: String = tokens[..length].iter().filter_map(Token::word).collect();
+    is_provider(&name).then_some(length)
+}
+
 /// Returns the first number that is a status of 400 to 599 by its place.
 pub(super) fn find(head: &Head<'_>) -> Option<Status> {
     (0..head.tokens.len()).find_map(|at| head.status_at(at))
@@ -100,7 +107,7 @@ impl Head<'_> {
             && before != Before::Mention
             && behind != Behind::Count
             && !self.is_a_value(clause, first)
-            && self.is_evidence(at, before, behind);
+            && self.is_evidence(at, status, before, behind);
         is_status.then(|| Status {
             code: status,
             range: token.start..end,
@@ -109,9 +116,13 @@ impl Head<'_> {
     }
 
     /// Returns `true` if the words around a number make it a status.
-    fn is_evidence(&self, at: usize, before: Before, behind: Behind) -> bool {
+    fn is_evidence(&self, at: usize, status: u16, before: Before, behind: Behind) -> bool {
         let is_bracketed = self.is_bracketed(at);
         let is_first_clause = self.clause_of(at) == 0;
+        let is_bare = matches!(before, Before::Start | Before::Clause | Before::Other { .. });
+        if is_bare && (self.is_in_a_list(at) || self.is_member(at)) {
+            return false;
+        }
         match before {
             Before::Mention => false,
             Before::Status | Before::Name => true,
@@ -119,7 +130,7 @@ impl Head<'_> {
             Before::Code => matches!(behind, Behind::Reason | Behind::Body | Behind::Title),
             Before::Report if behind == Behind::End => !self.expects_a_number(),
             Before::Report | Before::Start => behind != Behind::Other,
-            Before::Clause if behind == Behind::End => is_bracketed,
+            Before::Clause if behind == Behind::End => is_bracketed || self.is_named_behind(at, status),
             Before::Clause => matches!(behind, Behind::Reason | Behind::Body | Behind::Error),
             Before::Other { is_proper, is_plural } => match behind {
                 Behind::Reason => true,
@@ -159,6 +170,10 @@ impl Head<'_> {
             first = http + 1;
         }
         let marks: Vec<_> = self.tokens[first..at].iter().filter_map(Token::mark).collect();
+        // "Assertion failed: status == 429".
+        if marks.windows(2).any(|marks| marks == ['=', '=']) {
+            return (Before::Mention, first);
+        }
         let is_arrow = marks.contains(&'→') || marks.windows(2).any(|marks| matches!(marks, ['-' | '=', '>']));
         let mut between = 0;
         while between < MAX_BETWEEN && self.word_before(first).is_some_and(is_between) {
@@ -169,7 +184,8 @@ impl Head<'_> {
             let is_start = self.tokens[..first].iter().all(|token| token.mark().is_some());
             return (if is_start { Before::Start } else { Before::Clause }, first);
         };
-        if is_mention(word) && between == 0 {
+        let is_after_a_call = || self.clause_of(at) >= first && is_task(word) && self.is_about_a_call(first);
+        if is_mention(word) && between == 0 && !is_after_a_call() {
             return (Before::Mention, first);
         }
         let mut kind = None;
@@ -186,16 +202,18 @@ impl Head<'_> {
         }
         let outside = self.tokens[..group].iter().rev().find(|token| !token.word().is_some_and(is_filler));
         let outside = outside.and_then(Token::word);
-        if kind == Some(Before::Error) && outside == Some("os") {
+        if kind.is_some() && self.is_of_another_program(group) {
             return (Before::Mention, group);
         }
         if kind == Some(Before::Code) {
-            let is_known = outside.is_none_or(|word| is_report(word) || matches!(word, "api" | "http" | "with"));
+            let is_known =
+                outside.is_none_or(|word| is_report(word) || is_with(word) || matches!(word, "api" | "http"));
             kind = if is_known || self.is_glued_to(group, "api") { Some(Before::Status) } else { kind };
         }
         let is_equation =
             self.tokens[first..at].iter().filter_map(Token::word).any(|word| matches!(word, "is" | "was"));
-        let kind = kind.or_else(|| (is_arrow || is_report(word) && !is_equation).then_some(Before::Report));
+        let is_report = (is_report(word) && !is_equation) || self.is_sender(first, at);
+        let kind = kind.or_else(|| (is_arrow || is_report).then_some(Before::Report));
         let spoken_of = |outside: &str| is_mention(outside) && !self.is_about_an_error(group);
         match kind {
             Some(_) if outside.is_some_and(spoken_of) => (Before::Mention, group),
@@ -214,6 +232,51 @@ impl Head<'_> {
                 (Before::Other { is_proper, is_plural }, first)
             }
         }
+    }
+
+    /// Returns `true` if the words before `first` are a provider at the start of a clause, or a server and a colon: "Groq 429",
+    /// "the API: 429".
+    fn is_sender(&self, first: usize, at: usize) -> bool {
+        let is_colon = self.tokens[first..at].iter().any(|token| token.mark() == Some(':'));
+        let is_server = self.word_before(first).is_some_and(|word| is_server(word) && word != "model");
+        let start = self.clause_of(first.saturating_sub(1));
+        (is_server && is_colon) || provider_at(&self.tokens[start..first]).is_some_and(|length| length == first - start)
+    }
+
+    /// Returns `true` for "sqlite error code 503", "exited with code 500" and `Os { code: 500 }`.
+    fn is_of_another_program(&self, group: usize) -> bool {
+        let is_between = |token: &&Token| match token.word() {
+            Some(word) => is_filler(word) || is_with(word),
+            None => matches!(token.mark(), Some('{' | '(')),
+        };
+        let mut before = self.tokens[..group].iter().rev().skip_while(is_between);
+        before.next().and_then(Token::word).is_some_and(is_other_program)
+    }
+
+    /// Returns `true` if the number is followed by a colon and the name of a refusal: "[openai] 429: rate limit reached".
+    fn is_named_behind(&self, at: usize, status: u16) -> bool {
+        let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
+        let is_named =
+            |tokens: &[Token]| is_name(tokens) || reason.is_some_and(|text| names::reason(tokens, text).is_some());
+        self.tokens.get(at + 1).is_some_and(|mark| matches!(mark.mark(), Some(':' | '-' | '–' | '—')))
+            && is_named(&self.tokens[at + 2..])
+    }
+
+    /// Returns `true` for the first number of a list: "[429, 500]".
+    fn is_in_a_list(&self, at: usize) -> bool {
+        let next = &self.tokens[at + 1..];
+        let is_comma = next.first().is_some_and(|mark| mark.mark() == Some(','));
+        is_comma
+            && next.get(1).is_some_and(|token| token.kind == Kind::Number)
+            && next.get(2).is_none_or(|token| token.mark().is_some())
+    }
+
+    /// Returns `true` for the value of another name: `NotFound(429)`, `vec![429]`.
+    fn is_member(&self, at: usize) -> bool {
+        let before = self.text[..self.tokens[at].start].strip_suffix(['(', '[']);
+        let is_joined =
+            before.is_some_and(|before| before.ends_with(|last: char| last.is_alphanumeric() || last == '!'));
+        is_joined && !self.tokens[..at - 1].last().and_then(Token::word).is_some_and(is_server)
     }
 
     /// Returns `true` if the words before `first` are the name of a refusal, and not of a limit: "rate limit exceeded: 429".
@@ -272,6 +335,8 @@ impl Head<'_> {
         let closed = self.tokens[at + 1..].iter().take_while(is_closing).count();
         let next = at + 1 + closed;
         let until_json = self.json.and_then(|json| self.text.get(end..json));
+        // `b'{…}'` is a string of bytes.
+        let until_json = until_json.map(|between| between.trim_end_matches(['"', '\'', '\\']).trim_end_matches(" b"));
         if until_json.is_some_and(|between| !between.contains(char::is_alphanumeric)) {
             return (Behind::Body, end);
         }
@@ -280,11 +345,17 @@ impl Head<'_> {
             return (Behind::Reason, self.text.len() - rest.len());
         }
         let Some(token) = self.tokens.get(next) else { return (Behind::End, end) };
+        let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
+        let is_joined = closed == 0 && matches!(token.mark(), Some('(' | '（'));
+        if let Some(length) =
+            reason.filter(|_| is_joined).and_then(|text| names::reason(&self.tokens[next + 1..], text))
+        {
+            return (Behind::Reason, self.tokens[next + length].end);
+        }
         let Some(word) = token.word() else {
             return (if token.mark().is_some() || closed > 0 { Behind::End } else { Behind::Other }, end);
         };
         let words = &self.tokens[next..];
-        let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
         if let Some(length) = reason.and_then(|reason| names::reason(words, reason)) {
             return (Behind::Reason, words[length - 1].end);
         }
@@ -292,7 +363,10 @@ impl Head<'_> {
             return (if self.counts(next) { Behind::Count } else { Behind::Error }, end);
         }
         if closed > 0 {
-            return (Behind::End, end);
+            return (if matches!(word, "is" | "are" | "has") { Behind::Other } else { Behind::End }, end);
+        }
+        if word == "in" && self.is_duration(next + 1) {
+            return (Behind::Circumstance, end);
         }
         if is_name(words) {
             return (Behind::Reason, end);
@@ -321,8 +395,21 @@ impl Head<'_> {
         is_short || until_circumstance.clone().any(|word| is_plural(&word))
     }
 
-    /// Returns `true` if the text compares a number with the expected one, which is not a status: "expected 512, got 429".
+    /// Returns `true` if the tokens begin with a duration: "120 ms".
+    fn is_duration(&self, at: usize) -> bool {
+        let Some(first) = self.tokens.get(at) else { return false };
+        let text = self.text[first.start..].split([' ', ',', ':', ')']).take(2).collect::<String>();
+        let unit = text.trim_start_matches(|letter: char| letter.is_ascii_digit() || letter == '.');
+        unit.len() < text.len() && matches!(unit, "ms" | "s" | "sec" | "secs" | "seconds" | "milliseconds")
+    }
+
+    /// Returns `true` if the text compares a number with the expected one, which is not a status: "expected 512, got 429",
+    /// "must be positive, got 429".
     fn expects_a_number(&self) -> bool {
+        let is_rule = |token: &Token| matches!(token.word(), Some("must" | "should" | "wanted"));
+        if self.tokens.iter().any(is_rule) {
+            return true;
+        }
         let is_expected = |token: &Token| token.word().is_some_and(|word| word.starts_with("expect"));
         let mut expected = self.tokens.iter().enumerate().filter(|(_, token)| is_expected(token));
         expected.any(|(at, _)| self.tokens.get(at + 1).is_some_and(|next| next.word().is_none()))
@@ -342,7 +429,7 @@ impl Head<'_> {
     }
 
     /// Returns the index of the first token of the clause with the token at `at`.
-    fn clause_of(&self, at: usize) -> usize {
+    pub(super) fn clause_of(&self, at: usize) -> usize {
         (1..=at).rev().find(|at| self.ends_clause(at - 1)).unwrap_or(0)
     }
 
@@ -362,6 +449,25 @@ impl Head<'_> {
         self.tokens[self.clause_of(end)].word().is_some_and(is_error)
     }
 
+    /// Returns `true` if the clause with the token before `end` is about a call that failed: "could not translate the page: HTTP 429".
+    fn is_about_a_call(&self, end: usize) -> bool {
+        let start = self.clause_of(end.saturating_sub(1));
+        let words = || self.tokens[start..end].iter().filter_map(Token::word);
+        words().next().is_some_and(|word| word.ends_with("ing"))
+            || words().zip(words().skip(1)).any(|pair| matches!(pair, ("failed", "to") | ("could" | "can", "not")))
+            || words().any(|word| word == "cannot")
+    }
+
+    /// Returns `true` if the JSON behind the tokens is a value that the last clause calls invalid, and no response: "invalid tool
+    /// arguments: {…}".
+    pub(super) fn is_invalid_json(&self) -> bool {
+        let Some(end) = self.tokens.len().checked_sub(1).filter(|end| self.ends_clause(*end)) else { return false };
+        let words = || self.tokens[self.clause_of(end)..end].iter().filter_map(Token::word);
+        words().any(|word| matches!(word, "no" | "not") || word.starts_with("invalid"))
+            && words().any(|word| is_content(word) || word.starts_with("argument"))
+            && !words().any(|word| is_error(word) || is_status(word) || (is_server(word) && word != "model"))
+    }
+
     /// Returns `true` if the clause before the one at `clause` calls something invalid or is about a text, and this clause
     /// is its value: "invalid value: 429 Too Many Requests", "the page said: 429". `first` is the first token of the words before the status.
     pub(super) fn is_a_value(&self, clause: usize, first: usize) -> bool {
@@ -372,6 +478,7 @@ impl Head<'_> {
         let is_invalid =
             |(word, next): (&str, &str)| word.starts_with("invalid") && !is_error(next) && !is_status(next);
         let pairs = words().zip(words().skip(1).chain([""]));
-        pairs.take(2).any(is_invalid) || words().next_back().is_some_and(is_speech)
+        let is_text = |word: &str| is_speech(word) && !(is_task(word) && self.is_about_a_call(end));
+        pairs.take(2).any(is_invalid) || words().next_back().is_some_and(is_text)
     }
 }

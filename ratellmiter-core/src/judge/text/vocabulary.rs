@@ -1,5 +1,7 @@
 //! The classes of words around a status. Words are in lower case.
 
+use crate::providers::provider::Provider;
+
 /// Returns `true` for a name of a status: `status`, `HTTP`, and `statut`, `estado`, `статус`, `状态`.
 pub(super) fn is_status(word: &str) -> bool {
     word == "http"
@@ -28,7 +30,8 @@ pub(super) fn is_report(word: &str) -> bool {
     [
         "return",
         "respond",
-        "answer",
+        "answered",
+        "answers",
         "repli",
         "fail",
         "reject",
@@ -36,7 +39,7 @@ pub(super) fn is_report(word: &str) -> bool {
         "receiv",
         "répond",
         "respond",
-        "antwort",
+        "antwortet",
         "вернул",
     ]
     .iter()
@@ -62,7 +65,22 @@ pub(super) fn is_report(word: &str) -> bool {
 pub(super) fn is_between(word: &str) -> bool {
     matches!(
         word,
-        "a" | "an" | "the" | "with" | "by" | "is" | "was" | "of" | "some" | "unexpected" | "bad" | "due" | "to"
+        "a" | "an"
+            | "the"
+            | "with"
+            | "by"
+            | "is"
+            | "was"
+            | "of"
+            | "some"
+            | "unexpected"
+            | "bad"
+            | "due"
+            | "to"
+            | "con"
+            | "mit"
+            | "avec"
+            | "com"
     )
 }
 
@@ -101,8 +119,14 @@ pub(super) fn is_speech(word: &str) -> bool {
         || matches!(word, "page" | "prompt" | "question" | "word" | "words")
 }
 
+/// Returns `true` for a program or a format whose errors and codes are no statuses: "sqlite error code 503", "exit status".
+pub(super) fn is_other_program(word: &str) -> bool {
+    ["exit", "sql", "database", "pars", "syntax", "compil"].iter().any(|stem| word.contains(stem))
+        || matches!(word, "os" | "db" | "signal" | "redis")
+}
+
 /// Returns `true` for a server that sends a status.
-fn is_server(word: &str) -> bool {
+pub(super) fn is_server(word: &str) -> bool {
     matches!(word, "server" | "api" | "upstream" | "provider" | "endpoint" | "model" | "proxy" | "gateway" | "backend")
 }
 
@@ -126,6 +150,31 @@ pub(super) fn follows_report(word: &str) -> bool {
     )
 }
 
+/// Returns `true` for "with" in some languages.
+pub(super) fn is_with(word: &str) -> bool {
+    matches!(word, "with" | "avec" | "con" | "com" | "mit")
+}
+
+/// Returns `true` for an event of a limit: "rate limit exceeded".
+pub(super) fn is_event_of_a_limit(word: &str) -> bool {
+    matches!(word, "exceeded" | "reached" | "hit" | "triggered" | "encountered")
+}
+
+/// Returns `true` for the name of a task that an application gives to a model: "translate", "summarising".
+pub(super) fn is_task(word: &str) -> bool {
+    ["describ", "explain", "summar", "translat", "discuss"].iter().any(|stem| word.starts_with(stem)) || word == "page"
+}
+
+/// Returns `true` for a provider of the catalog.
+pub(super) fn is_provider(word: &str) -> bool {
+    word.parse::<Provider>().is_ok()
+}
+
+/// Returns `true` for the name of a value whose content is a text of its own: `BadAnswer("429 Too Many Requests")`.
+pub(super) fn is_content(word: &str) -> bool {
+    is_speech(word) || matches!(word, "answer" | "text" | "value" | "input" | "output" | "argument" | "json" | "title")
+}
+
 /// Returns `true` for words behind "from" that are no source of a status: "from the dice".
 pub(super) fn is_other_source(words: &[&str]) -> bool {
     matches!(words, ["from", "a" | "an" | "the", source, ..] if !is_server(source))
@@ -137,6 +186,9 @@ pub(super) fn is_filler(word: &str) -> bool {
         word,
         "a" | "an"
             | "the"
+            | "le"
+            | "el"
+            | "dem"
             | "some"
             | "your"
             | "is"

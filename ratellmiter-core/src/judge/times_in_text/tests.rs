@@ -40,6 +40,16 @@ fn wait_is_read_from_sentences() {
 }
 
 #[test]
+fn hint_in_the_pretty_form_of_debug_is_read() {
+    for text in [
+        "api {\n    retry_after: some(\n        7s,\n    ),\n}",
+        "api {\n    headers: {\n        \"retry-after\": \"7\",\n    },\n}",
+    ] {
+        assert_eq!(wait(text), Some(Duration::from_secs(7)), "{text}");
+    }
+}
+
+#[test]
 fn point_in_time_is_read_with_its_zone() {
     for (text, zone, expected) in [
         ("you will regain access on 2026-12-01 at 00:00 utc.", None, Some("2026-12-01T00:00:00Z")),
