@@ -23,6 +23,7 @@ fn by_outcome(verdict: Option<Verdict>) -> Classification {
     Classification {
         verdict,
         basis: Basis::Error,
+        status: None,
         is_before_response: false,
         is_neutral: false,
         has_unknown_code: false,
