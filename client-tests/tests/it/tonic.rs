@@ -14,7 +14,9 @@ use crate::{
     },
 };
 use futures::{Stream, StreamExt as _};
-use ratellmiter_core::{Limiter, Limits, Usage, Verdict, observe::ObserveLayer, ratellmiter, stream::StreamItem};
+use ratellmiter_core::{
+    Limiter, Limits, Usage, Verdict, classify::judge_error, observe::ObserveLayer, ratellmiter, stream::StreamItem,
+};
 use tokio::{net::TcpSocket, time::Instant};
 use tonic::{
     Code, Response, Status,
@@ -213,6 +215,16 @@ async fn status_as_text_is_understood() {
         let start = Instant::now();
         assert!(ask_as_text(&limiter(), channel(&service)).await.is_ok());
         assert_eq!((service.requests(), start.elapsed().as_secs()), (2, seconds));
+    }
+}
+
+#[test]
+fn each_code_as_text_has_the_verdict_of_the_status() {
+    for code in (1..=16).map(Code::from_i32) {
+        let status = Status::new(code, "no");
+        let text = std::io::Error::other(status.to_string());
+        assert_eq!(judge_error(&text), judge_error(&status), "{status}");
+        assert!(judge_error(&text).is_some(), "{status}");
     }
 }
 

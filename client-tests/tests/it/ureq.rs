@@ -2,13 +2,13 @@
 
 use std::{
     error::Error,
-    io::{self, BufRead as _, BufReader},
+    io::{self, BufRead as _, BufReader, Read as _},
     time::{Duration, Instant},
 };
 
 use ratellmiter_core::{
     Limiter, Usage, Verdict,
-    classify::{LlmResponseExt as _, ResponseError},
+    classify::{LlmResponseExt as _, ResponseError, judge_error},
     ratellmiter,
     stream::StreamItem,
 };
@@ -205,4 +205,21 @@ fn refusal_in_the_first_event_of_lines_is_retried() {
     let answer: Vec<_> = lines(&limiter, &url).unwrap().collect();
     assert_eq!(answer.len(), pieces::openai().lines().count());
     assert_eq!(taken(&limiter), (2002 + 122, 0), "the refused attempt stays charged");
+}
+
+#[test]
+fn body_that_breaks_off_is_a_known_failure() {
+    let response = ureq::get(&incomplete_body()).call().unwrap();
+    let error = response.into_body().into_reader().read_to_end(&mut Vec::new()).unwrap_err();
+    assert_eq!(judge_error(&error), Some(Verdict::Failed));
+    let other = io::Error::new(io::ErrorKind::UnexpectedEof, "a file of its own");
+    assert_eq!(judge_error(&other), None);
+}
+
+#[test]
+fn time_out_of_a_reader_is_a_known_failure() {
+    let body = |error| io::Error::other::<ureq::Error>(error);
+    assert_eq!(judge_error(&body(ureq::Error::Timeout(Timeout::Global))), Some(Verdict::Failed));
+    assert_eq!(judge_error(&body(ureq::Error::StatusCode(429))), Some(Verdict::rate_limited()));
+    assert_eq!(judge_error(&body(ureq::Error::StatusCode(404))), Some(Verdict::Failed));
 }

@@ -139,6 +139,9 @@ pub(crate) fn record_judged(status: u16, headers: &HeaderMap, verdict: Verdict) 
     // Outside of a call there is nothing to record for.
     let _ = CALL.try_with(|context| {
         let mut observed = context.lock();
+        // A response is judged once: one with a verdict belongs to an earlier request.
+        let earlier = observed.last.as_ref().and_then(|last| last.judged);
+        observed.retried |= earlier.is_some_and(may_retry);
         observed.last =
             Some(ObservedResponse { status: Some(status), headers: headers.clone(), judged: Some(verdict) });
     });

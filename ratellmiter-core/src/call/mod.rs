@@ -306,7 +306,7 @@ impl Call {
             readings(&headers, now, self.limiter.call_settings().requests_header_is_per_day())
         });
         let verdict = known_or_failed(verdict, classification);
-        let status = status.or_else(|| classification.basis.status());
+        let status = status.or(classification.status);
         let end = match verdict {
             Verdict::Success => CallEnd::Succeeded,
             Verdict::QuotaExhausted { .. } => CallEnd::QuotaExhausted,

@@ -58,8 +58,8 @@ pub(super) fn warn_of_nested_call() {
     }
 }
 
-/// Warns once that the HTTP client retries refusals or transient failures too: its retries multiply ours, and many providers
-/// count each of them.
+/// Warns once that the HTTP client, or a loop in the function, retries refusals or transient failures too: its retries
+/// multiply ours, and many providers count each of them.
 pub(super) fn warn_of_client_retries() {
     static WARNED: AtomicBool = AtomicBool::new(false);
     if !WARNED.swap(true, Ordering::Relaxed) {
@@ -67,7 +67,7 @@ pub(super) fn warn_of_client_retries() {
             "the client below the limiter tries refused or failed requests again by itself; leave that to the limiter: \
              async-openai `Client::with_http_service` with `ratellmiter_core::observe::openai_service`, reqwest \
              `ClientBuilder::retry(reqwest::retry::never())`, reqwest-middleware without `RetryTransientMiddleware`, aws \
-             `RetryConfig::disabled()`"
+             `RetryConfig::disabled()`, and no loop of retries inside of the function"
         );
     }
 }

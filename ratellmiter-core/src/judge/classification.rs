@@ -13,6 +13,8 @@ pub struct Classification {
     pub(crate) verdict: Option<Verdict>,
     /// The basis of the verdict.
     pub(crate) basis: Basis,
+    /// The status of the response that the value is or that the error contains. `None` if it is not known.
+    pub(crate) status: Option<u16>,
     /// The client made up the item before it had a response; see [`Response`](super::classify::Response).
     pub(crate) is_before_response: bool,
     /// The status decided alone, since the code beside it is not known.
@@ -38,13 +40,6 @@ pub(crate) enum Basis {
     Error,
     /// A connection that was closed before or after the response began. If a response was observed, the call has failed.
     ClosedConnection,
-}
-
-impl Basis {
-    /// Returns the status of the failed response that an error contains, or `None` if it is not known.
-    pub(crate) fn status(self) -> Option<u16> {
-        if let Self::Response(status) = self { Some(status) } else { None }
-    }
 }
 
 /// A verdict on an error, and the status of the failed response that the error contains.
@@ -115,6 +110,7 @@ impl Classification {
         Self {
             verdict: Some(verdict),
             basis: Basis::Final,
+            status: None,
             is_before_response: false,
             is_neutral: false,
             has_unknown_code: false,
@@ -133,8 +129,10 @@ impl Classification {
 
     /// Creates the classification of a value that is a response.
     pub(crate) fn of_response(response: &(impl Response + ?Sized)) -> Self {
-        let verdict = judge(&response.evidence(), SystemTime::now());
+        let evidence = response.evidence();
+        let verdict = judge(&evidence, SystemTime::now());
         Self {
+            status: evidence.status,
             is_before_response: response.is_before_response(),
             is_neutral: response.is_neutral(),
             ..Self::decided(verdict)
@@ -148,7 +146,16 @@ impl Classification {
 
     fn of_kind<E: ?Sized>(verdict: Option<Verdict>, basis: Basis) -> Self {
         let error_type = type_name::<E>();
-        Self { verdict, basis, is_before_response: false, is_neutral: false, has_unknown_code: false, error_type }
+        let status = if let Basis::Response(status) = basis { Some(status) } else { None };
+        Self {
+            verdict,
+            basis,
+            status,
+            is_before_response: false,
+            is_neutral: false,
+            has_unknown_code: false,
+            error_type,
+        }
     }
 
     /// Creates the classification of an error of type `E` by its evidence.

@@ -3,7 +3,7 @@
 use std::{
     error::Error,
     fmt::{Debug, Display},
-    iter,
+    io, iter,
     time::SystemTime,
 };
 
@@ -20,7 +20,17 @@ use super::{
 use crate::limits::request::Rejected;
 
 /// Maximum number of errors looked at in a source chain, in case it is circular.
-pub(super) const MAX_CHAIN: usize = 64;
+const MAX_CHAIN: usize = 64;
+
+/// Returns an error and its sources. The source of an I/O error is the error inside of it, of which [`Error::source`] returns
+/// the source only: readers of blocking clients wrap the error of the client in that way.
+pub(super) fn chain<'a>(error: Option<&'a (dyn Error + 'static)>) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    iter::successors(error, |&error| {
+        let inner = error.downcast_ref().and_then(io::Error::get_ref);
+        inner.map(|inner| inner as &(dyn Error + 'static)).or_else(|| error.source())
+    })
+    .take(MAX_CHAIN)
+}
 
 /// Returns the verdict on the first error in the source chain that belongs to a known client, or else on the first whose
 /// text is recognised, or else on the one whose derived `Debug` shows a status, or else on a connection that failed before a
@@ -57,7 +67,7 @@ pub fn judge_error(error: &(dyn Error + 'static)) -> Option<Verdict> {
 /// text is recognised, or else on the one whose fields contain a status, or else on a connection that failed before a
 /// response began. A rejection by a limiter anywhere in the chain is a failure.
 pub(crate) fn by_chain(error: &(dyn Error + 'static)) -> Option<Judged> {
-    let chain = || iter::successors(Some(error), |&error| error.source()).take(MAX_CHAIN);
+    let chain = || chain(Some(error));
     if chain().any(<dyn Error>::is::<Rejected>) {
         return Some(Judged::REJECTED);
     }

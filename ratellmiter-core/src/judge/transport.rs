@@ -3,9 +3,9 @@
 //! A time-out after the request was sent is not among them: the server may still do the work, and charges for it. Nor is a
 //! response that broke off.
 
-use std::{error::Error, io, iter};
+use std::{error::Error, io};
 
-use super::error_chain::MAX_CHAIN;
+use super::error_chain::chain;
 
 /// The texts of `hyper`, of `hyper-util`, of `h2` and of the resolver of the standard library by which a connection failed before a response began.
 const BEFORE_RESPONSE: &[&str] = &[
@@ -28,7 +28,7 @@ const ENDS_OF_TEXTS: &[&str] =
 
 /// Returns `true` if the source chain of an error shows that the connection failed before a response began.
 pub(super) fn is_failed_connection(error: &(dyn Error + 'static)) -> bool {
-    let chain = || iter::successors(Some(error), |&error| error.source()).take(MAX_CHAIN);
+    let chain = || chain(Some(error));
     let is = |error: &(dyn Error + 'static), texts: &[&str]| {
         let text = error.to_string();
         texts.iter().any(|known| text.contains(known))

@@ -23,6 +23,7 @@ fn by_outcome(verdict: Option<Verdict>) -> Classification {
     Classification {
         verdict,
         basis: Basis::Error,
+        status: None,
         is_before_response: false,
         is_neutral: false,
         has_unknown_code: false,
@@ -151,6 +152,35 @@ fn response_after_a_refusal_is_a_client_retry() {
     assert!(observed(&[429, 200]).take_facts(&by_outcome(None), now).retried);
     assert!(!observed(&[200, 429]).take_facts(&by_outcome(None), now).retried);
     assert!(!observed(&[404, 429]).take_facts(&by_outcome(None), now).retried);
+}
+
+#[cfg(feature = "reqwest")]
+#[test]
+fn second_judged_response_is_a_client_retry() {
+    let retried = |verdicts: &[Verdict]| {
+        let context = context();
+        context.scope_blocking(|| {
+            for verdict in verdicts {
+                let status = if *verdict == Verdict::Success { 200 } else { 429 };
+                observe(http::StatusCode::from_u16(status).unwrap(), &HeaderMap::new());
+                record_judged(status, &HeaderMap::new(), *verdict);
+                // A success may be checked again.
+                if *verdict == Verdict::Success {
+                    record_judged(status, &HeaderMap::new(), *verdict);
+                }
+            }
+        });
+        context.take_facts(&by_outcome(None), SystemTime::now()).retried
+    };
+    assert!(!retried(&[Verdict::Success]) && !retried(&[Verdict::RATE_LIMITED]));
+    assert!(!retried(&[Verdict::Success, Verdict::RATE_LIMITED]) && !retried(&[Verdict::Failed, Verdict::Success]));
+    assert!(retried(&[Verdict::RATE_LIMITED, Verdict::Success]) && retried(&[Verdict::transient(), Verdict::Success]));
+    let context = context();
+    context.scope_blocking(|| {
+        record_judged(429, &HeaderMap::new(), Verdict::RATE_LIMITED);
+        record_judged(200, &HeaderMap::new(), Verdict::Success);
+    });
+    assert!(context.take_facts(&by_outcome(None), SystemTime::now()).retried, "without an observer");
 }
 
 #[test]

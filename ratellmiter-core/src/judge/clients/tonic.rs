@@ -1,13 +1,13 @@
 //! `tonic` 0.14. Its `Status` has the code, the message, the details and the metadata of the response. A status that tonic made
 //! up by itself, without a response, has the error of the transport as its source.
 
-use std::{error::Error, iter};
+use std::error::Error;
 
 use ::tonic::{Code, Response, Status};
 use http::HeaderMap;
 
 use crate::{
-    judge::{error_chain::MAX_CHAIN, evidence::Evidence, transport::is_failed_connection},
+    judge::{error_chain::chain, evidence::Evidence, transport::is_failed_connection},
     providers::usage::{HasUsage, Usage},
 };
 
@@ -40,7 +40,7 @@ pub(super) fn evidence<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<
 /// Returns `true` if the status is that of a connection that failed, or of a time-out, and not of a response. HTTP/2 has a signal of
 /// its own for a client that sends too much, from which tonic makes `ResourceExhausted`.
 fn is_made_up(status: &Status) -> bool {
-    let mut sources = iter::successors(status.source(), |&error| error.source()).take(MAX_CHAIN).peekable();
+    let mut sources = chain(status.source()).peekable();
     sources.peek().is_some() && status.code() != Code::ResourceExhausted && !sources.any(<dyn Error>::is::<Status>)
 }
 

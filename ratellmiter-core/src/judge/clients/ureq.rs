@@ -8,7 +8,10 @@ use ::ureq::Timeout;
 use crate::judge::{evidence::Evidence, transport::is_failed_connection};
 
 pub(super) fn evidence<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<'a>> {
-    let error = error.downcast_ref::<::ureq::Error>()?;
+    let Some(error) = error.downcast_ref::<::ureq::Error>() else {
+        // The body of a response broke off.
+        return is_disconnected_reader(error).then(|| Evidence::new().status(0));
+    };
     let is_before_response = match error {
         ::ureq::Error::StatusCode(status) => return Some(Evidence::new().status(*status)),
         // A reset of the connection after the response began is reported as a closed one.
@@ -30,6 +33,13 @@ pub(super) fn evidence<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<
 pub(super) fn is_closed_connection(error: &(dyn Error + 'static)) -> bool {
     let is_end = |source: &io::Error| source.kind() == io::ErrorKind::UnexpectedEof;
     matches!(error.downcast_ref(), Some(::ureq::Error::Io(source)) if is_end(source))
+}
+
+/// Returns `true` if the error is that of the reader of a body, whose connection was closed: `ureq` unwraps its own error there.
+fn is_disconnected_reader(error: &(dyn Error + 'static)) -> bool {
+    let Some(error) = error.downcast_ref::<io::Error>() else { return false };
+    error.kind() == io::ErrorKind::UnexpectedEof
+        && error.get_ref().is_some_and(|inner| inner.to_string() == "Peer disconnected")
 }
 
 fn is_tls(error: &::ureq::Error) -> bool {

@@ -8,14 +8,24 @@ use crate::judge::evidence::Evidence;
 /// Maximum distance in bytes of a code from the start of the text.
 const MAX_OFFSET: usize = 120;
 
-/// The sentences by which tonic 0.14 names the codes of refusals and failures that pass, with the names of the codes.
+/// The sentences by which tonic 0.14 names the codes, with the names of the codes.
 const SENTENCES: &[(&str, &str)] = &[
+    ("The operation was cancelled", "CANCELLED"),
     ("Unknown error", "UNKNOWN"),
+    ("Client specified an invalid argument", "INVALID_ARGUMENT"),
     ("Deadline expired before operation could complete", "DEADLINE_EXCEEDED"),
+    ("Some requested entity was not found", "NOT_FOUND"),
+    ("Some entity that we attempted to create already exists", "ALREADY_EXISTS"),
+    ("The caller does not have permission to execute the specified operation", "PERMISSION_DENIED"),
     ("Some resource has been exhausted", "RESOURCE_EXHAUSTED"),
+    ("The system is not in a state required for the operation's execution", "FAILED_PRECONDITION"),
     ("The operation was aborted", "ABORTED"),
+    ("Operation was attempted past the valid range", "OUT_OF_RANGE"),
+    ("Operation is not implemented or not supported", "UNIMPLEMENTED"),
     ("Internal error", "INTERNAL"),
     ("The service is currently unavailable", "UNAVAILABLE"),
+    ("Unrecoverable data loss or corruption", "DATA_LOSS"),
+    ("The request does not have valid authentication credentials", "UNAUTHENTICATED"),
 ];
 
 /// Returns the evidence in the text of a gRPC error, or `None` if the text is none. A code behind an HTTP status, or in a body, is not

@@ -50,6 +50,34 @@ async fn call_answered_with_a_client_error_is_refunded() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn returned_response_is_charged_by_its_status() {
+    #[ratellmiter(limiter = limiter, tokens = (1000, 2000), transient_attempts = 0)]
+    async fn ask(limiter: &Limiter, status: u16) -> Result<http::Response<()>, ApiError> {
+        Ok(http::Response::builder().status(status).body(()).unwrap())
+    }
+    let limiter = limiter();
+    for status in [400, 401, 403, 404] {
+        assert_eq!(ask(&limiter, status).await.unwrap().status(), status);
+        assert_eq!(tokens(&limiter), 0, "{status}");
+    }
+    for (status, charged) in [(409, 3000), (500, 6000), (200, 9000)] {
+        assert_eq!(ask(&limiter, status).await.unwrap().status(), status);
+        assert_eq!(tokens(&limiter), charged, "the server may have worked before the status {status}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn failure_inside_a_success_stays_charged() {
+    #[ratellmiter(limiter = limiter, tokens = (1000, 2000), transient_attempts = 0)]
+    async fn ask(limiter: &Limiter) -> Result<serde_json::Value, ApiError> {
+        Ok(serde_json::json!({ "error": { "type": "server_error", "message": "The server had an error" } }))
+    }
+    let limiter = limiter();
+    assert!(ask(&limiter).await.is_ok());
+    assert_eq!(tokens(&limiter), 3000);
+}
+
+#[tokio::test(start_paused = true)]
 async fn stream_that_does_not_start_is_refunded() {
     #[ratellmiter(limiter = limiter, stream, tokens = (1000, 2000))]
     async fn ask(limiter: &Limiter) -> Result<BoxStream<'static, u8>, ApiError> {
