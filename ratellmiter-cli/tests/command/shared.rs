@@ -39,9 +39,9 @@ fn logs_of_a_shared_limiter_are_summed() {
     assert_eq!((code, notes.as_str()), (0, ""));
     assert_snapshot!(text, @r#"
         m, from 2026-11-24 06:40:13
-          calls     124: 109 finished (0 failed), 12 given up
+          calls     124: 109 finished (0 failed), 0 given up, 11 waiting, 4 in flight
           refusals  0, 0.000 per call; 0 pauses, 0 s in total
-          wait      14.6 s mean, 27.0 s p99; at most 120 queued
+          wait      12.6 s mean, 27.0 s p99; at most 120 queued
           latency   0.8 s p99
           in flight 3.6 mean, 4 max
           tokens    3390 reserved, 30 per call; 2260 used, 21 per call
@@ -63,14 +63,16 @@ fn logs_of_a_shared_limiter_are_summed() {
         | calls | 124 |
         | finished | 109 |
         | failed | 0 |
-        | given up | 12 |
+        | given up | 0 |
+        | waiting at the end | 11 |
+        | in flight at the end | 4 |
         | refusals | 0 |
         | overloads | 0 |
         | refusals per call | 0.000 |
         | pauses | 0 |
         | paused | 0.0 s |
         | longest queue | 120 |
-        | mean wait | 14.6 s |
+        | mean wait | 12.6 s |
         | p99 wait | 27.0 s |
         | p99 latency | 0.8 s |
         | duration | 31.0 s |
@@ -119,9 +121,9 @@ fn single_log_of_a_shared_limiter_is_marked() {
     let (_, text, _) = directory.run(&["-summary"]);
     assert_snapshot!(text, @r#"
         m, from 2026-11-24 06:40:13
-          calls     31: 30 finished (0 failed), 0 given up
+          calls     31: 30 finished (0 failed), 0 given up, 1 in flight
           refusals  0, 0.000 per call; 0 pauses, 0 s in total
-          wait      15.0 s mean, 27.0 s p99; at most 30 queued
+          wait      13.5 s mean, 27.0 s p99; at most 30 queued
           latency   0.8 s p99
           in flight 1.0 mean, 1 max
           tokens    930 reserved, 30 per call; 620 used, 20 per call
