@@ -163,3 +163,22 @@ fn logs_of_different_namespaces_are_not_summed() {
         "{text}"
     );
 }
+
+#[test]
+fn logs_with_different_limits_are_reported() {
+    let directory = Directory::new();
+    let log = shared_log("team-a", 0..31, 0..0);
+    directory.log("1-1.jsonl", log.clone());
+    directory.log("1-2.jsonl", log.replace("\"limit\":4.0", "\"limit\":10.0"));
+    let both = ["-file=1-1.jsonl", "-file=1-2.jsonl"];
+    let (code, text, notes) = directory.run(&[&both[..], &["-summary"]].concat());
+    assert_eq!(code, 0);
+    assert_snapshot!(notes, @r#"note: the logs have different limits for "m", from 240 to 600 per minute: they do not share one limit"#);
+    assert!(text.contains("; the logs differ in their limits: 240 and 600 per minute\n"), "{text}");
+    let (code, _, stderr) = directory.run(&[&both[..], &["-check=slowdown<=9"]].concat());
+    assert!(code == 3 && stderr.contains("slowdown<=9: the log does not contain it"), "{stderr}");
+    // The log of another day is of another run.
+    directory.log("2-1.jsonl", log.replace("\"at\":17955", "\"at\":17956"));
+    let failure = directory.failure(&["-file=1-1.jsonl", "-file=2-1.jsonl", "-summary"]);
+    assert!(failure.contains("2-1.jsonl starts at 2026-11-25 10:26:53, with no log between them"), "{failure}");
+}

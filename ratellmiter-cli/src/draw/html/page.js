@@ -168,7 +168,10 @@ const showModel = () => {
     ...FIGURES.filter(([, key]) => summary[key] !== undefined).map(([title, key, format]) => {
       const value = summary[key];
       const exactValue = value === null ? 'not in this log' : String(value);
-      const figure = make('dd', { textContent: format(value), title: exactValue });
+      // A value that the log bounds alone is an upper bound, with a lower one.
+      const least = summary[`${key}_least`];
+      const from = least === undefined ? '' : `${fixed(1, '')(least)}–`;
+      const figure = make('dd', { textContent: from + format(value), title: exactValue });
       figure.dataset.figure = key;
       return make('div', {}, [make('dt', { textContent: title }), figure]);
     }),
