@@ -38,11 +38,13 @@ pub(crate) struct Logs {
     pub(crate) models: BTreeMap<String, Series>,
     /// Remarks on the logs, such as skipped lines.
     pub(crate) notes: Vec<String>,
+    /// Number of lines that could not be read.
+    pub(crate) unreadable: u64,
 }
 
 impl Logs {
     fn one(path: PathBuf, log: Log) -> Self {
-        Self { notes: log.notes(&path), paths: vec![path], models: log.models }
+        Self { notes: log.notes(&path), unreadable: log.unreadable_lines(), paths: vec![path], models: log.models }
     }
 
     /// Returns the path of the first log.
@@ -112,8 +114,16 @@ fn read_several(files: &[PathBuf], source: &Source) -> Result<Logs, Failure> {
     if logs.iter().all(|(_, log)| log.models.is_empty()) {
         return Err(Failure::Empty(paths[0].clone()));
     }
-    let notes = logs.iter().flat_map(|(path, log)| log.notes(path)).collect();
-    Ok(Logs { paths, models: merge::sum(&logs), notes })
+    merge::check_one_run(&logs)?;
+    let mut notes: Vec<_> = logs.iter().flat_map(|(path, log)| log.notes(path)).collect();
+    let unreadable = logs.iter().map(|(_, log)| log.unreadable_lines()).sum();
+    let models = merge::sum(&logs);
+    let conflicts = models.iter().filter_map(|(model, series)| Some((model, series.limit_conflict()?)));
+    notes.extend(conflicts.map(|(model, limits)| {
+        let [one, other] = limits.map(|limit| (f64::from(limit) * 60.0).round());
+        format!("the logs have different limits for {model:?}, from {one} to {other} per minute: they do not share one limit")
+    }));
+    Ok(Logs { paths, models, notes, unreadable })
 }
 
 /// Returns the path of a log: in the working directory, or, for a bare file name, in the directory of the logs.

@@ -19,6 +19,7 @@ use crate::{
         Summary,
         render::{self, Format},
     },
+    words::plural,
     write,
 };
 
@@ -231,6 +232,11 @@ impl Run<'_> {
                 output.print_error(&format!("check failed: {:?}: {broken}{of}\n", summary.model));
                 code = BROKEN;
             }
+        }
+        if self.logs.unreadable > 0 {
+            let lines = plural(self.logs.unreadable, "unreadable line");
+            output.print_error(&format!("check failed: {lines}: the figures are incomplete{of}\n"));
+            code = BROKEN;
         }
         code
     }

@@ -229,17 +229,22 @@ fn legend_switches_lines_and_pointer_shows_values() {
         ("calls", "120"),
         ("finished", "120"),
         ("failed", "0"),
+        ("given_up", "0"),
+        ("rejected", "0"),
+        ("waiting", "0"),
+        ("in_flight", "0"),
         ("refusals", "2"),
+        ("overloaded", "2"),
         ("refusals_per_call", "0.017"),
         ("pauses", "1"),
         ("paused", "5 s"),
-        ("wait_mean", "19.0 s"),
+        ("wait_mean", "18.4 s"),
         ("duration", "35 s"),
-        ("physical", "24.2 s"),
+        ("physical", "23.8 s"),
     ] {
         assert_eq!(figures[figure], expected, "{figure}");
     }
-    assert_eq!(figures.as_object().unwrap().len(), 14);
+    assert_eq!(figures.as_object().unwrap().len(), 19);
     assert_eq!((&seen["tabs"], &seen["theme"], &seen["shade"]), (&0.into(), &"light".into(), &true.into()));
 
     let start = &seen["start"];

@@ -5,14 +5,18 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use ratellmiter_core::log::{Bottleneck, BudgetStatus, ClosedReason};
+use ratellmiter_core::log::{Bottleneck, BudgetStatus, ClosedReason, Sketch};
 use thiserror::Error;
 
 use crate::{
     read::Log,
     series::{Second, Series, budgets::tokens_per_second},
+    words::utc,
     write,
 };
+
+/// Longest time between two logs of one run, in seconds.
+const MAX_GAP: u64 = 600;
 
 /// The error of logs that cannot be summed.
 #[derive(Debug, Error, PartialEq)]
@@ -25,6 +29,8 @@ pub(crate) enum CannotSum {
     Unshared(PathBuf),
     #[error("{} has no namespace and {} has the namespace {namespace:?}; only logs of one namespace can be summed", path.display(), other.display())]
     Without { path: PathBuf, other: PathBuf, namespace: String },
+    #[error("{} ends at {ended} and {} starts at {started}, with no log between them; only logs of one run can be summed", earlier.display(), path.display())]
+    Runs { earlier: PathBuf, path: PathBuf, ended: String, started: String },
     #[error("{} has the namespace {:?} and {} has {:?}; only logs of one namespace can be summed", paths[0].display(), namespaces[0], paths[1].display(), namespaces[1])]
     Namespaces { paths: [PathBuf; 2], namespaces: [String; 2] },
 }
@@ -64,6 +70,60 @@ pub(crate) fn check_namespace(logs: &[(PathBuf, Log)]) -> Result<(), CannotSum> 
     Ok(())
 }
 
+/// Returns an error if no log covers the time between some of the logs and the others, so that they are of different runs.
+pub(crate) fn check_one_run(logs: &[(PathBuf, Log)]) -> Result<(), CannotSum> {
+    let span = |(path, log): &(PathBuf, Log)| {
+        let seconds = || log.models.values().flat_map(Series::seconds).map(|second| second.at);
+        Some((seconds().min()?, seconds().max()?, path.clone()))
+    };
+    let mut spans: Vec<_> = logs.iter().filter_map(span).collect();
+    spans.sort();
+    let mut last: Option<(u64, PathBuf)> = None;
+    for (start, end, path) in spans {
+        if let Some((before, earlier)) = last.as_ref().filter(|(before, _)| start.saturating_sub(*before) > MAX_GAP) {
+            let (ended, started) = (utc(*before), utc(start));
+            return Err(CannotSum::Runs { earlier: earlier.clone(), path, ended, started });
+        }
+        last = last.into_iter().chain([(end, path)]).max();
+    }
+    Ok(())
+}
+
+/// Returns the smallest and the largest limit, in calls a second, if two logs of the same time have no limit in common. A limit
+/// that changed during the run is in both logs.
+fn limit_conflict(series: &[&Series]) -> Option<[f32; 2]> {
+    let limits = |series: &Series| {
+        let mut limits: Vec<f32> = Vec::new();
+        for limit in series.seconds().iter().map(|second| second.limit).filter(|limit| limit.is_finite()) {
+            if !limits.iter().any(|known| is_same(*known, limit)) {
+                limits.push(limit);
+            }
+        }
+        limits
+    };
+    let logs: Vec<_> = series.iter().map(|series| (series, limits(series))).collect();
+    let mut conflict: Option<[f32; 2]> = None;
+    for (index, (one, of_one)) in logs.iter().enumerate() {
+        for (other, of_other) in &logs[index + 1..] {
+            let is_apart = one.start() + one.length() <= other.start() || other.start() + other.length() <= one.start();
+            let is_common = of_one.iter().any(|limit| of_other.iter().any(|other| is_same(*limit, *other)));
+            if is_apart || is_common || of_one.is_empty() || of_other.is_empty() {
+                continue;
+            }
+            for limit in of_one.iter().chain(of_other) {
+                let [least, most] = conflict.unwrap_or([*limit; 2]);
+                conflict = Some([least.min(*limit), most.max(*limit)]);
+            }
+        }
+    }
+    conflict
+}
+
+/// Returns `true` for limits that differ by rounding alone.
+fn is_same(one: f32, other: f32) -> bool {
+    (one - other).abs() <= one.abs().max(other.abs()) * 1e-3
+}
+
 /// Returns the sums of the logs, by model.
 pub(crate) fn sum(logs: &[(PathBuf, Log)]) -> BTreeMap<String, Series> {
     let mut models: BTreeMap<&str, Vec<&Series>> = BTreeMap::new();
@@ -78,13 +138,20 @@ fn sum_of_model(series: &[&Series], logs: usize) -> Series {
     let mut seconds: Vec<u64> = series.iter().flat_map(|series| series.seconds()).map(|second| second.at).collect();
     seconds.sort_unstable();
     seconds.dedup();
+    let sketches = summed_sketches(series);
     let mut cursors: Vec<LogCursor<'_>> = series.iter().map(|series| LogCursor::new(series)).collect();
     let mut sum = Series::of_logs(logs);
+    series.iter().for_each(|log| sum.add_log(log));
+    sum.set_limit_conflict(limit_conflict(series));
     for at in seconds {
         cursors.iter_mut().for_each(|cursor| cursor.advance_to(at));
         let rows: Vec<&Second> = cursors.iter().filter_map(|cursor| cursor.current).collect();
         let budgets = summed_budgets(&cursors, at);
         let mut second = summed_rows(at, &rows);
+        if let Some([waits, latencies]) = sketches.get(&at) {
+            second.wait_ms = with_sketch(second.wait_ms, second.issued(), waits);
+            second.latency_ms = with_sketch(second.latency_ms, second.finished(), latencies);
+        }
         second.in_flight = cursors.iter().fold(0, |sum, cursor| sum.saturating_add(cursor.in_flight()));
         second.token_budget = tokens_per_second(&budgets);
         // Closed if the limiter of any process is, until the last of them opens.
@@ -208,12 +275,35 @@ fn summed_rows(at: u64, rows: &[&Second]) -> Second {
         sum.limit = sum.limit.max(row.limit);
         sum.has_details |= row.has_details;
         sum.processes = sum.processes.max(row.processes);
+        // The processes of a fleet pause together.
+        sum.pauses = sum.pauses.max(row.pauses);
+        sum.paused_ms = sum.paused_ms.max(row.paused_ms);
         sum.is_disconnected |= row.is_disconnected;
     }
     sum.bottleneck = main_bottleneck(rows);
     sum.wait_ms = quantiles(rows.iter().map(|row| (row.issued(), row.wait_ms)));
     sum.latency_ms = quantiles(rows.iter().map(|row| (row.finished(), row.latency_ms)));
     sum
+}
+
+/// Returns the sums of the sketches of waits and latencies, by second.
+fn summed_sketches(series: &[&Series]) -> BTreeMap<u64, [Sketch; 2]> {
+    let mut sums: BTreeMap<u64, [Sketch; 2]> = BTreeMap::new();
+    for (at, sketches) in series.iter().flat_map(|series| series.kept_sketches()) {
+        sums.entry(*at).or_default().iter_mut().zip(sketches).for_each(|(sum, sketch)| sum.merge(sketch));
+    }
+    sums
+}
+
+/// Returns the median and 99th percentile of a sketch of all `calls`, with the maximum of `quantiles`. Returns `quantiles` if the
+/// sketch lacks some calls, of logs without sketches.
+fn with_sketch(quantiles: [u32; 3], calls: u64, sketch: &Sketch) -> [u32; 3] {
+    let max = quantiles[2];
+    let quantile = |of| sketch.quantile(of).map(|bucket| u32::try_from(bucket.to).unwrap_or(u32::MAX).min(max));
+    match (quantile(0.5), quantile(0.99)) {
+        (Some(p50), Some(p99)) if sketch.count() >= calls => [p50, p99, max],
+        _ => quantiles,
+    }
 }
 
 /// Returns the bottleneck with the most queued calls; of equal ones the first.

@@ -14,11 +14,13 @@ use std::{
     thread,
 };
 
+use ratellmiter_core::log::FORMAT;
 use thiserror::Error;
 
 use crate::{
     read::parse::{Parsed, parse},
     series::Series,
+    words::{plural, utc},
 };
 
 /// Longest line that is parsed, in bytes.
@@ -29,6 +31,9 @@ const MAX_MINUTE_BYTES: u64 = 64 << 20;
 const MINUTE_START: &[u8] = b"{\"rate_limiter_name\"";
 /// Bytes without a line break after which a file is not a log.
 const MAX_SKIPPED_BYTES: u64 = 256 << 20;
+
+/// Rows that are further from the middle row are skipped, in seconds: a year.
+const MAX_DISTANCE: u64 = 366 * 24 * 60 * 60;
 
 /// Bytes that one thread parses at once.
 const CHUNK_BYTES: usize = 2 << 20;
@@ -48,6 +53,10 @@ pub(crate) struct Log {
     too_long: Option<(u64, u64)>,
     /// `true` if the last line is incomplete.
     is_torn: bool,
+    /// Version of the format, if it is later than the known one.
+    later_format: Option<u32>,
+    /// Number of rows that were skipped since their time is far from that of the others, and one of their times.
+    far_rows: Option<(u64, u64)>,
     /// Namespace of the shared limiters; `None` if they were not shared.
     pub(crate) namespace: Option<String>,
     /// `true` if the log contains lines of the Python package.
@@ -84,10 +93,11 @@ impl Log {
     fn open(path: &Path, keeps_budgets: bool) -> Result<Self, Unreadable> {
         let failed = |source| Unreadable::System { path: path.into(), source };
         let file = File::open(path).map_err(failed)?;
-        let log = Self::of(BufReader::with_capacity(1 << 18, file), keeps_budgets).map_err(failed)?;
+        let mut log = Self::of(BufReader::with_capacity(1 << 18, file), keeps_budgets).map_err(failed)?;
         if let Some((line, limit)) = log.too_long {
             return Err(Unreadable::TooLong { path: path.into(), line, limit: limit >> 20 });
         }
+        log.drop_far_rows();
         if log.parsed_lines > 0 || log.broken.is_empty() {
             return Ok(log);
         }
@@ -120,6 +130,28 @@ impl Log {
         })
     }
 
+    /// Returns the number of lines that could not be read, apart from an incomplete last one.
+    pub(crate) fn unreadable_lines(&self) -> u64 {
+        self.broken_lines
+    }
+
+    /// Drops the rows whose time is far from that of the others, as of a clock that was not set yet.
+    fn drop_far_rows(&mut self) {
+        let mut times: Vec<u64> = self.models.values().flat_map(Series::seconds).map(|second| second.at).collect();
+        if times.is_empty() {
+            return;
+        }
+        let middle = times.len() / 2;
+        let center = *times.select_nth_unstable(middle).1;
+        let is_near = |at: u64| at.abs_diff(center) <= MAX_DISTANCE;
+        let far: Vec<u64> = times.into_iter().filter(|at| !is_near(*at)).collect();
+        if let Some(first) = far.first() {
+            self.far_rows = Some((far.len() as u64, *first));
+            self.models.values_mut().for_each(|series| series.retain(is_near));
+            self.models.retain(|_, series| !series.seconds().is_empty());
+        }
+    }
+
     /// Returns remarks on lines that were skipped.
     pub(crate) fn notes(&self, path: &Path) -> Vec<String> {
         let path = path.display();
@@ -130,6 +162,18 @@ impl Log {
             .collect();
         if self.broken_lines > MAX_BROKEN_NOTES as u64 {
             notes.push(format!("skipped {} more broken lines of {path}", self.broken_lines - MAX_BROKEN_NOTES as u64));
+        }
+        if let Some(format) = self.later_format {
+            notes.push(format!(
+                "{path} has version {format} of the format, and this command reads version {FORMAT}: figures may be missing"
+            ));
+        }
+        if let Some((rows, at)) = self.far_rows {
+            notes.push(format!(
+                "skipped {} of {path} far from the time of the others, at {}",
+                plural(rows, "row"),
+                utc(at)
+            ));
         }
         if self.is_torn {
             notes.push(format!("skipped the incomplete last line of {path}"));
@@ -144,6 +188,7 @@ impl Log {
         self.parsed_lines += part.parsed_lines;
         self.is_python |= part.is_python;
         self.namespace = self.namespace.take().or(part.namespace);
+        self.later_format = self.later_format.max(part.later_format);
         self.too_long = self.too_long.or(part.too_long);
         self.broken_lines += part.broken_lines;
         let room = MAX_BROKEN_NOTES - self.broken.len();
@@ -254,6 +299,7 @@ struct Part {
     /// A last line without a line break that could not be parsed.
     unfinished: Option<Broken>,
     namespace: Option<String>,
+    later_format: Option<u32>,
     is_python: bool,
     keeps_budgets: bool,
 }
@@ -290,7 +336,10 @@ impl Chunk {
 impl Part {
     fn add(&mut self, parsed: Parsed<'_>) {
         match parsed {
-            Parsed::Header(header) => self.namespace = self.namespace.take().or(header.namespace),
+            Parsed::Header(header) => {
+                self.later_format = self.later_format.max(Some(header.format).filter(|format| *format > FORMAT));
+                self.namespace = self.namespace.take().or(header.namespace);
+            }
             Parsed::Row(row) => {
                 let keeps_budgets = self.keeps_budgets;
                 let series = self.series(&row.model);

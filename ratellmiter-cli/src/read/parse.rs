@@ -57,7 +57,7 @@ struct Bucket {
     #[serde(default)]
     ticket_count: Option<f32>,
     issued_ticket_count: u64,
-    rate_limited_request_list: Length,
+    rate_limited_request_list: Vec<Limited>,
     finished_ticket_list: Length,
     overflow_request_list: Length,
 }
@@ -78,18 +78,51 @@ impl Bucket {
             rate,
             limit,
             bottleneck: bottleneck.filter(|_| has_queue),
+            newly_refused: self.newly_refused(),
             ..Second::from_counts(self.second_bucket_id, counts)
         }
+    }
+
+    /// Returns the number of listed calls whose last refusal was in this second; `None` if the times of refusals are missing.
+    fn newly_refused(&self) -> Option<u32> {
+        let times: Option<Vec<u64>> = self.rate_limited_request_list.iter().map(Limited::last_refused).collect();
+        let joined = times?.into_iter().filter(|at| *at == self.second_bucket_id).count();
+        u32::try_from(joined).ok()
     }
 
     fn counts(&self) -> Counts {
         [
             self.second_requested_ticket_count,
             self.issued_ticket_count,
-            self.rate_limited_request_list.0,
+            self.rate_limited_request_list.len() as u64,
             self.finished_ticket_list.0,
             self.overflow_request_list.0,
         ]
+    }
+}
+
+/// A refused call that waits to be sent again.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Limited {
+    Known { rate_limit_event_list: Vec<Refusal> },
+    Unknown(IgnoredAny),
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    second_bucket_ticket_was_limited: u64,
+}
+
+impl Limited {
+    /// Returns the second of its last refusal.
+    fn last_refused(&self) -> Option<u64> {
+        match self {
+            Self::Known { rate_limit_event_list } => {
+                rate_limit_event_list.iter().map(|refusal| refusal.second_bucket_ticket_was_limited).max()
+            }
+            Self::Unknown(_) => None,
+        }
     }
 }
 

@@ -78,3 +78,49 @@ fn endless_line_is_skipped_at_its_limit() {
     assert_eq!(log.too_long, Some((1, MAX_ROW_BYTES)));
     assert_eq!(counts(&log, "m"), [(7, [0, 1, 0, 0, 0])]);
 }
+
+#[test]
+fn later_format_is_noted() {
+    let row = r#"{"at":7,"model":"m","issued":1}"#;
+    let log = read(format!("{}\n{row}\n", HEADER.replace(r#""format":1"#, r#""format":9"#)).as_bytes());
+    assert_eq!(
+        log.notes(Path::new("x")),
+        ["x has version 9 of the format, and this command reads version 1: figures may be missing"]
+    );
+}
+
+#[test]
+fn row_far_from_the_others_is_skipped_with_a_note() {
+    let row = |at: u64| format!("{{\"at\":{at},\"model\":\"m\",\"issued\":1}}\n");
+    let rows: String = [1_795_502_413, 3, 1_795_502_414, 1_795_502_415].map(row).concat();
+    let mut log = read(rows.as_bytes());
+    log.drop_far_rows();
+    assert_eq!((log.models["m"].start(), log.models["m"].length()), (1_795_502_413, 3));
+    assert_eq!(
+        log.notes(Path::new("x")),
+        ["skipped 1 row of x far from the time of the others, at 1970-01-01 00:00:03"]
+    );
+}
+
+#[test]
+fn refusals_of_the_python_package_are_counted_as_calls_join() {
+    let refused = |id: u64, at: u64| {
+        format!(r#"{{"request_id":{id},"rate_limit_event_list":[{{"second_bucket_ticket_was_limited":{at}}}]}}"#)
+    };
+    let second = |at: u64, list: &[String]| {
+        format!(
+            r#"{{"second_bucket_id":{at},"second_requested_ticket_count":1,"issued_ticket_count":1,"overflow_request_list":[],"rate_limited_request_list":[{}],"finished_ticket_list":[]}}"#,
+            list.join(",")
+        )
+    };
+    // One call leaves the queue as another joins it, so that the number does not change.
+    let seconds = [
+        second(5, &[refused(1, 5), refused(2, 5)]),
+        second(6, &[refused(2, 5), refused(3, 6)]),
+        second(7, &[refused(3, 6), refused(4, 7)]),
+    ];
+    let text = format!(r#"{{"rate_limiter_name":"m","second_bucket_list":[{}]}}"#, seconds.join(","));
+    let log = read(text.as_bytes());
+    assert_eq!(log.models["m"].refusals(), 4);
+    assert!(log.models["m"].has_refused_queue());
+}

@@ -3,29 +3,48 @@
 pub(crate) mod budgets;
 pub(crate) mod closed;
 mod lines;
+pub(crate) mod pauses;
 pub(crate) mod processes;
 mod second;
+pub(crate) mod times;
 
-use ratellmiter_core::log::{BudgetStatus, Row};
+use ratellmiter_core::log::{BudgetStatus, Row, Sketch};
 
 pub(crate) use {
     lines::{Axis, Color, LINES, Line, Lines},
     second::{Counts, Second},
 };
 
-use crate::series::{budgets::Budgets, closed::ClosedSpan};
+use crate::series::{budgets::Budgets, closed::ClosedSpan, times::Times};
 
 /// The seconds of one model, in order. In a second without a row no event occurred and no call was queued.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Series {
     seconds: Vec<Second>,
     budgets: Budgets,
+    waits: Times,
+    latencies: Times,
     /// `true` if any second contains tokens. Otherwise a usage of zero is unknown rather than zero.
     has_tokens: bool,
     /// Number of logs that were summed into this series, minus one.
     other_logs: u32,
     /// The budgets of each row with its time, if they are to be summed with those of other logs.
     kept_budgets: Vec<(u64, BudgetStatus)>,
+    /// The sketches of waits and latencies of each row with its time, if they are to be summed with those of other logs.
+    kept_sketches: Vec<(u64, [Sketch; 2])>,
+    /// The ends of the logs that were summed; empty for a single log.
+    ends: Vec<End>,
+    /// Pauses that began, as the log with the most of them contains them; 0 for a single log.
+    summed_pauses: u64,
+    /// The limits in calls a second, if the logs that were summed differ in them.
+    limit_conflict: Option<[f32; 2]>,
+}
+
+/// The calls that had not ended when a log ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct End {
+    pub(crate) waiting: u64,
+    pub(crate) in_flight: u64,
 }
 
 impl Series {
@@ -35,29 +54,69 @@ impl Series {
     }
 
     pub(crate) fn add_row(&mut self, row: &Row<'_>) {
-        self.add_with(Second::from_row(row), &row.budgets);
+        let second = Second::from_row(row);
+        self.add_times(&second, &row.wait_buckets, &row.call_buckets, Some(row.wait_total_ms));
+        self.add_with(second, &row.budgets);
     }
 
-    /// Adds a second and its budgets.
+    fn add_times(&mut self, second: &Second, waits: &Sketch, latencies: &Sketch, waited: Option<u64>) {
+        if !second.has_details {
+            return;
+        }
+        match waits.count() {
+            0 => self.waits.add_quantiles(second.issued(), second.wait_ms),
+            _ => self.waits.add_sketch(waits, second.wait_ms[2].into(), waited),
+        }
+        match latencies.count() {
+            0 => self.latencies.add_quantiles(second.finished(), second.latency_ms),
+            _ => self.latencies.add_sketch(latencies, second.latency_ms[2].into(), None),
+        }
+    }
+
+    /// Adds a second and its budgets, without its waits and latencies.
     pub(crate) fn add_with(&mut self, second: Second, budgets: &[BudgetStatus]) {
         self.budgets.add(second.at, budgets);
-        self.add(second);
+        self.insert(second);
     }
 
-    /// Keeps the budgets of a row, to be summed with those of other logs. Does not add the row.
+    /// Keeps the budgets and sketches of a row, to be summed with those of other logs. Does not add the row.
     pub(crate) fn keep_budgets(&mut self, row: &Row<'_>) {
+        if row.wait_buckets.count() > 0 || row.call_buckets.count() > 0 {
+            self.kept_sketches.push((row.at, [row.wait_buckets.clone(), row.call_buckets.clone()]));
+        }
         self.kept_budgets.extend(row.budgets.iter().map(|budget| (row.at, *budget)));
     }
 
     /// Appends the seconds of a later part of the log.
     pub(crate) fn append(&mut self, later: Self) {
-        later.seconds.into_iter().for_each(|second| self.add(second));
+        later.seconds.into_iter().for_each(|second| self.insert(second));
         self.budgets.append(&later.budgets);
+        self.add_times_of(&later.waits, &later.latencies);
         self.kept_budgets.extend(later.kept_budgets);
+        self.kept_sketches.extend(later.kept_sketches);
+    }
+
+    /// Adds the waits and latencies of another series.
+    fn add_times_of(&mut self, waits: &Times, latencies: &Times) {
+        self.waits.merge(waits);
+        self.latencies.merge(latencies);
+    }
+
+    /// Adds the waits, latencies and ends of a log that is summed into this series.
+    pub(crate) fn add_log(&mut self, log: &Self) {
+        self.add_times_of(&log.waits, &log.latencies);
+        self.summed_pauses = self.summed_pauses.max(log.pauses_begun());
+        self.ends.push(log.end());
     }
 
     /// Adds a second. If there is one for the same time, the two are summed.
     pub(crate) fn add(&mut self, second: Second) {
+        let none = Sketch::default();
+        self.add_times(&second, &none, &none, None);
+        self.insert(second);
+    }
+
+    fn insert(&mut self, second: Second) {
         self.has_tokens |= second.has_tokens();
         let seconds = &mut self.seconds;
         match seconds.last_mut() {
@@ -77,6 +136,17 @@ impl Series {
         if self.seconds.len() >= 2 * rows {
             self.seconds.drain(..self.seconds.len() - rows);
         }
+    }
+
+    /// Drops the seconds whose times do not fulfil `is_kept`.
+    pub(crate) fn retain(&mut self, is_kept: impl Fn(u64) -> bool) {
+        self.seconds.retain(|second| is_kept(second.at));
+        self.kept_budgets.retain(|(at, _)| is_kept(*at));
+    }
+
+    /// Returns `true` if the log contains the refused calls in the queue in place of the number of refusals.
+    pub(crate) fn has_refused_queue(&self) -> bool {
+        self.seconds.iter().any(|second| second.newly_refused.is_some())
     }
 
     pub(crate) fn seconds(&self) -> &[Second] {
@@ -102,18 +172,55 @@ impl Series {
         &self.kept_budgets
     }
 
+    /// Returns the waits of the tickets that were granted.
+    pub(crate) fn waits(&self) -> &Times {
+        &self.waits
+    }
+
+    pub(crate) fn latencies(&self) -> &Times {
+        &self.latencies
+    }
+
+    /// Returns the calls that had not ended when the log, or each of the summed logs, ended.
+    pub(crate) fn end(&self) -> End {
+        if self.ends.is_empty() {
+            let last = self.seconds.last();
+            return last
+                .map_or_else(End::default, |last| End { waiting: last.queued(), in_flight: last.in_flight.into() });
+        }
+        self.ends.iter().fold(End::default(), |sum, end| End {
+            waiting: sum.waiting.saturating_add(end.waiting),
+            in_flight: sum.in_flight.saturating_add(end.in_flight),
+        })
+    }
+
+    /// Returns the limits in calls a second if the summed logs differ in them.
+    pub(crate) fn limit_conflict(&self) -> Option<[f32; 2]> {
+        self.limit_conflict
+    }
+
+    pub(crate) fn set_limit_conflict(&mut self, conflict: Option<[f32; 2]>) {
+        self.limit_conflict = conflict;
+    }
+
+    /// Returns the sketches of waits and latencies kept by [`keep_budgets`](Self::keep_budgets), each with the time of its row.
+    pub(crate) fn kept_sketches(&self) -> &[(u64, [Sketch; 2])] {
+        &self.kept_sketches
+    }
+
     /// Returns the number of calls.
     pub(crate) fn calls(&self) -> u64 {
         self.seconds.iter().map(Second::requested).fold(0, u64::saturating_add)
     }
 
-    /// Returns the number of refusals. For a log that contains the refused calls in the queue instead, this is the sum of the
-    /// increases of that number, a lower bound.
+    /// Returns the number of refusals. For a log that contains the refused calls in the queue instead, it is the number of calls that
+    /// joined these. If they are not known, it is the sum of the increases, a lower bound.
     pub(crate) fn refusals(&self) -> u64 {
         let mut refused_queued = 0;
         self.seconds.iter().fold(0, |sum: u64, second| {
             let before = if second.has_details { 0 } else { std::mem::replace(&mut refused_queued, second.refused()) };
-            sum.saturating_add(second.refused().saturating_sub(before))
+            let refused = second.newly_refused.map_or_else(|| second.refused().saturating_sub(before), u64::from);
+            sum.saturating_add(refused)
         })
     }
 
@@ -150,16 +257,19 @@ impl Series {
         })
     }
 
-    /// Returns the first and last second of each pause.
+    /// Returns the first and last second of each span that is shaded as a pause: of the seconds that were paused for the most part.
     pub(crate) fn pauses(&self) -> Vec<(u64, u64)> {
-        let mut pauses: Vec<(u64, u64)> = Vec::new();
-        for second in self.seconds.iter().filter(|second| second.is_paused()) {
-            match pauses.last_mut() {
-                Some((_, last)) if *last + 1 == second.at => *last = second.at,
-                _ => pauses.push((second.at, second.at)),
-            }
-        }
-        pauses
+        pauses::spans(&self.seconds)
+    }
+
+    /// Returns the number of pauses that began.
+    pub(crate) fn pauses_begun(&self) -> u64 {
+        if self.ends.is_empty() { pauses::begun(&self.seconds) } else { self.summed_pauses }
+    }
+
+    /// Returns the time spent in pauses, in milliseconds.
+    pub(crate) fn paused_ms(&self) -> u64 {
+        pauses::total_ms(&self.seconds)
     }
 
     /// Returns the spans in which the limiter was closed, in order.

@@ -19,6 +19,13 @@ pub(crate) struct Second {
     pub(crate) transient: u32,
     pub(crate) rejected: u32,
     pub(crate) in_flight: u32,
+    /// Pauses that began.
+    pub(crate) pauses: u32,
+    /// Part of the second in which the limiter was paused, in milliseconds; 0 in logs of earlier versions.
+    pub(crate) paused_ms: u32,
+    /// Calls that were refused in this second, in a log whose count of refusals contains all refused calls in the queue. `None` if
+    /// they are not known.
+    pub(crate) newly_refused: Option<u32>,
     /// Input and output tokens reserved.
     pub(crate) reserved_tokens: u32,
     /// Input and output tokens used.
@@ -58,6 +65,9 @@ impl Second {
             transient: 0,
             rejected: 0,
             in_flight: 0,
+            pauses: 0,
+            paused_ms: 0,
+            newly_refused: None,
             reserved_tokens: 0,
             used_tokens: 0,
             token_budget: f32::NAN,
@@ -86,6 +96,9 @@ impl Second {
             transient: short(row.transient),
             rejected: short(row.rejected),
             in_flight: short(row.in_flight),
+            pauses: short(row.pauses),
+            paused_ms: short(row.paused_ms),
+            newly_refused: None,
             reserved_tokens: short(row.reserved_tokens),
             used_tokens: short(row.used_tokens),
             token_budget: budgets::tokens_per_second(&row.budgets),
@@ -136,6 +149,8 @@ impl Second {
         };
         raise(&mut self.wait_ms, later.wait_ms);
         raise(&mut self.latency_ms, later.latency_ms);
+        self.pauses = self.pauses.saturating_add(later.pauses);
+        self.paused_ms = self.paused_ms.max(later.paused_ms);
         self.in_flight = later.in_flight;
         self.rate = later.rate;
         self.limit = later.limit;
@@ -154,6 +169,9 @@ impl Second {
         self.overloaded = self.overloaded.saturating_add(other.overloaded);
         self.transient = self.transient.saturating_add(other.transient);
         self.rejected = self.rejected.saturating_add(other.rejected);
+        if let Some(refused) = other.newly_refused {
+            self.newly_refused = Some(self.newly_refused.unwrap_or(0).saturating_add(refused));
+        }
         self.reserved_tokens = self.reserved_tokens.saturating_add(other.reserved_tokens);
         self.used_tokens = self.used_tokens.saturating_add(other.used_tokens);
     }

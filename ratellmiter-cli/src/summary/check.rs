@@ -2,7 +2,10 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::summary::figures::{self, Figure, Summary, Unit};
+use crate::{
+    series::times::Bounds,
+    summary::figures::{self, Figure, Summary, Unit},
+};
 
 /// Conditions that must all hold.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,6 +50,19 @@ const COMPARISONS: [(&str, Comparison); 5] = [
     (">", Comparison::Above),
 ];
 
+impl Comparison {
+    #[allow(clippy::float_cmp)] // Counts are exact; comparing times for equality is left to the user.
+    fn holds(self, value: f64, bound: f64) -> bool {
+        match self {
+            Self::AtMost => value <= bound,
+            Self::AtLeast => value >= bound,
+            Self::Below => value < bound,
+            Self::Above => value > bound,
+            Self::Equal => value == bound,
+        }
+    }
+}
+
 impl FromStr for Conditions {
     type Err = String;
 
@@ -78,10 +94,15 @@ impl FromStr for Condition {
 
 fn parse_bound(text: &str, unit: Unit) -> Option<f64> {
     let number = |text: &str| text.parse::<f64>().ok().filter(|value| value.is_finite() && *value >= 0.0);
+    if matches!(unit, Unit::Fraction | Unit::Ratio)
+        && let Some(percent) = text.strip_suffix('%')
+    {
+        return number(percent.trim_end()).map(|value| value / 100.0);
+    }
     if unit != Unit::Seconds {
         return number(text);
     }
-    let units = [("ms", 0.001), ("s", 1.0), ("m", 60.0)];
+    let units = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
     units.iter().find_map(|(suffix, factor)| number(text.strip_suffix(suffix)?).map(|value| value * factor))
 }
 
@@ -102,33 +123,44 @@ impl Conditions {
 
 impl Condition {
     /// Returns the condition and the actual figure if it does not hold. A figure that the log does not contain breaks it.
-    #[allow(clippy::float_cmp)] // Counts are exact; comparing times for equality is left to the user.
     fn broken_by(&self, run: &Summary) -> Option<String> {
         let Self { figure, comparison, bound, .. } = self;
-        let Some(value) = figure.value(run) else {
+        let Some(Bounds { least, most }) = figure.bounds(run) else {
             return Some(format!("{}: the log does not contain it", self.text()));
         };
-        let holds = match comparison {
-            Comparison::AtMost => value <= *bound,
-            Comparison::AtLeast => value >= *bound,
-            Comparison::Below => value < *bound,
-            Comparison::Above => value > *bound,
-            Comparison::Equal => value == *bound,
-        };
-        (!holds).then(|| format!("{}: it is {}", self.text(), display(figure.unit, value)))
+        // A value that is not known exactly holds if both of its bounds do.
+        if comparison.holds(least, *bound) && comparison.holds(most, *bound) {
+            return None;
+        }
+        let [least, most] = [least, most].map(|value| {
+            display(figure.unit, value, |rounded| comparison.holds(rounded, *bound) == comparison.holds(value, *bound))
+        });
+        Some(if least == most {
+            format!("{}: it is {most}", self.text())
+        } else {
+            format!("{}: it is between {least} and {most}, as far as the log contains it", self.text())
+        })
     }
 
+    #[allow(clippy::float_cmp)] // Enough digits show the same number.
     fn text(&self) -> String {
         let operator = COMPARISONS
             .iter()
             .find(|(_, comparison)| *comparison == self.comparison)
             .map_or("", |(operator, _)| operator);
-        format!("{}{operator}{}", self.name, display(self.figure.unit, self.bound))
+        format!("{}{operator}{}", self.name, display(self.figure.unit, self.bound, |rounded| rounded == self.bound))
     }
 }
 
-fn display(unit: Unit, value: f64) -> String {
-    let value = (value * 1000.0).round() / 1000.0;
+/// Formats a value with at most three decimals, or as many as `is_enough` requires of the rounded value.
+#[allow(clippy::float_cmp)] // Only zero itself is shown as zero.
+fn display(unit: Unit, value: f64, is_enough: impl Fn(f64) -> bool) -> String {
+    let rounded = |decimals| {
+        let scale = 10_f64.powi(decimals);
+        (value * scale).round() / scale
+    };
+    let is_precise = |rounded: f64| is_enough(rounded) && (rounded != 0.0 || value == 0.0);
+    let value = (3..=12).map(rounded).find(|rounded| is_precise(*rounded)).unwrap_or(value);
     match unit {
         Unit::Seconds => format!("{value}s"),
         _ => value.to_string(),

@@ -4,8 +4,14 @@ use ratellmiter_core::log::{BudgetKind, ClosedReason};
 use serde::Serialize;
 
 use crate::{
-    series::{Second, Series, budgets::BudgetSummary, closed::ClosedSpan, processes::Processes},
-    summary::measures::{activity, p99, tokens_per_call},
+    series::{
+        End, Second, Series,
+        budgets::BudgetSummary,
+        closed::ClosedSpan,
+        processes::Processes,
+        times::{Bounds, Times},
+    },
+    summary::measures::{activity, burst, tokens_per_call},
 };
 
 /// The run of one model. Times are in seconds. The field names are the keys of `-summary=json`.
@@ -25,6 +31,10 @@ pub(crate) struct Summary {
     /// Calls that neither finished nor were rejected, and were neither in flight nor queued at the end: dropped, or given up
     /// after refusals.
     pub(crate) given_up: u64,
+    /// Calls that were queued when the log ended.
+    pub(crate) waiting: u64,
+    /// Calls that were in flight when the log ended.
+    pub(crate) in_flight: u64,
     pub(crate) refusals: u64,
     /// Refusals because of an overloaded server; `None` if the log does not contain them.
     pub(crate) overloaded: Option<u64>,
@@ -41,14 +51,25 @@ pub(crate) struct Summary {
     pub(crate) closed_spans: Vec<ClosedSpan>,
     /// Largest number of queued calls.
     pub(crate) line: u64,
-    /// Mean wait of a call, from the length of the queue in each second.
+    /// Mean wait of a ticket. For a log that contains counts alone, it is that of a call, from the length of the queue in each
+    /// second.
     pub(crate) wait_mean: Option<f64>,
+    /// 99th percentile of the waits, or its upper bound if the log does not contain it exactly.
     pub(crate) wait_p99: Option<f64>,
-    /// 99th percentile of the latencies.
+    /// Lower bound of `wait_p99`; `None` if that is exact.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) wait_p99_least: Option<f64>,
+    /// 99th percentile of the latencies, or its upper bound if the log does not contain it exactly.
     pub(crate) call_p99: Option<f64>,
+    /// Lower bound of `call_p99`; `None` if that is exact.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) call_p99_least: Option<f64>,
     /// Configured calls per minute.
     pub(crate) limit: Option<f64>,
-    /// Shortest time in which the issued tickets fit at the configured rate.
+    /// Configured calls per minute of the summed logs, if they differ.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) limit_conflict: Option<[f64; 2]>,
+    /// Shortest time in which the served calls fit at the configured rate, after the burst that was sent at once.
     pub(crate) physical: Option<f64>,
     /// Calls in flight, averaged over the duration; `None` if the log does not contain them.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -94,9 +115,16 @@ impl Summary {
         let (refusals, finished) = (series.refusals(), sum(Second::finished));
         let queued_seconds = sum(Second::queued);
         let has_details = seconds.iter().any(|second| second.has_details);
-        let unfinished = seconds.last().map_or(0, |last| u64::from(last.in_flight).saturating_add(last.queued()));
+        let End { waiting, in_flight } = series.end();
+        let unfinished = waiting.saturating_add(in_flight);
         let limit = seconds.iter().rev().map(|second| second.limit).find(|limit| limit.is_finite());
-        let pauses = series.pauses();
+        let limit = limit.filter(|_| series.limit_conflict().is_none());
+        let served = if has_details { finished.saturating_add(in_flight) } else { calls.saturating_sub(waiting) };
+        let physical = |limit: f64| {
+            let paced = served.min(issued) as f64 - 1.0 - burst(seconds, limit);
+            (paced.max(0.0) / limit).min(series.length() as f64)
+        };
+        let [wait_p99, call_p99] = [series.waits(), series.latencies()].map(|times| Percentile::of(times, has_details));
         let (active_seconds, in_flight_seconds) = activity(seconds);
         let tokens = |of: fn(&Second) -> u32| {
             let all = seconds.iter().fold(0, |sum: u64, second| sum.saturating_add(of(second).into()));
@@ -117,23 +145,30 @@ impl Summary {
             failed: has_details.then(|| sum(|second| second.failed)),
             rejected,
             given_up: if has_details { given_up } else { 0 },
+            waiting,
+            in_flight,
             refusals,
             overloaded: has_details.then(|| sum(|second| second.overloaded.into())),
             transient: sum(|second| second.transient.into()),
             refusals_per_call: refusals as f64 / calls.max(1) as f64,
-            pauses: pauses.len() as u64,
-            paused: pauses.iter().map(|(from, to)| to - from + 1).sum(),
+            pauses: series.pauses_begun(),
+            paused: series.paused_ms().saturating_add(500) / 1000,
             exhausted: closed_spans.iter().filter(|span| span.reason == ClosedReason::Quota).count() as u64,
             closed: closed_spans.iter().map(ClosedSpan::length).fold(0, u64::saturating_add),
             closed_spans,
             line: seconds.iter().map(Second::queued).max().unwrap_or(0),
-            wait_mean: (calls > 0).then(|| queued_seconds as f64 / calls as f64),
-            wait_p99: p99(seconds.iter().map(|second| (second.issued(), second.wait_ms))).filter(|_| has_details),
-            call_p99: p99(seconds.iter().map(|second| (second.finished(), second.latency_ms))).filter(|_| has_details),
+            wait_mean: if has_details {
+                series.waits().mean()
+            } else {
+                (calls > 0).then(|| queued_seconds as f64 / calls as f64)
+            },
+            wait_p99: wait_p99.most,
+            wait_p99_least: wait_p99.least,
+            call_p99: call_p99.most,
+            call_p99_least: call_p99.least,
             limit: limit.map(|limit| (f64::from(limit) * 60.0).round()),
-            physical: limit
-                .filter(|limit| *limit > 0.0)
-                .map(|limit| issued.saturating_sub(1) as f64 / f64::from(limit)),
+            limit_conflict: series.limit_conflict().map(|limits| limits.map(|limit| (f64::from(limit) * 60.0).round())),
+            physical: limit.filter(|limit| *limit > 0.0).map(|limit| physical(limit.into())),
             in_flight_mean: (has_details && !seconds.is_empty())
                 .then(|| in_flight_seconds as f64 / series.length() as f64),
             in_flight_most: seconds.iter().map(|second| second.in_flight).max().filter(|_| has_details),
@@ -162,6 +197,27 @@ impl Summary {
     }
 }
 
+/// A percentile in seconds.
+#[derive(Debug, Clone, Copy, Default)]
+struct Percentile {
+    /// The value, or its upper bound.
+    most: Option<f64>,
+    /// The lower bound if the value is not known.
+    least: Option<f64>,
+}
+
+impl Percentile {
+    fn of(times: &Times, is_known: bool) -> Self {
+        match times.percentile(99).filter(|_| is_known) {
+            Some(bounds) => match bounds.value() {
+                Some(value) => Self { most: Some(value), least: None },
+                None => Self { most: Some(bounds.most), least: Some(bounds.least) },
+            },
+            None => Self::default(),
+        }
+    }
+}
+
 /// One figure of a summary.
 pub(super) struct Figure {
     /// Key among the ratios of a comparison in JSON.
@@ -173,6 +229,8 @@ pub(super) struct Figure {
     pub(super) unit: Unit,
     row: Row,
     value: fn(&Summary) -> Option<f64>,
+    /// Lower bound if the value is an upper bound.
+    least: fn(&Summary) -> Option<f64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -199,7 +257,7 @@ enum Row {
 }
 
 const fn figure(key: &'static str, label: &'static str, unit: Unit, value: fn(&Summary) -> Option<f64>) -> Figure {
-    Figure { key, label, checked_as: None, unit, row: Row::IfKnown, value }
+    Figure { key, label, checked_as: None, unit, row: Row::IfKnown, value, least: |_| None }
 }
 
 impl Figure {
@@ -215,6 +273,10 @@ impl Figure {
         Self { row: Row::Never, ..self }
     }
 
+    const fn at_least(self, least: fn(&Summary) -> Option<f64>) -> Self {
+        Self { least, ..self }
+    }
+
     const fn checked_as(self, name: &'static str) -> Self {
         Self { checked_as: Some(name), ..self }
     }
@@ -222,6 +284,12 @@ impl Figure {
     /// Returns the value; `None` if the log does not contain it.
     pub(super) fn value(&self, run: &Summary) -> Option<f64> {
         (self.value)(run)
+    }
+
+    /// Returns the bounds of the value, which are equal if it is known; `None` if the log does not contain it.
+    pub(super) fn bounds(&self, run: &Summary) -> Option<Bounds> {
+        let most = self.value(run)?;
+        Some(Bounds { least: (self.least)(run).unwrap_or(most), most })
     }
 
     /// Returns the value as tables show it.
@@ -243,6 +311,11 @@ pub(super) fn rows(runs: &[&Summary]) -> impl Iterator<Item = &'static Figure> {
     FIGURES.iter().filter(|figure| figure.has_row(runs))
 }
 
+/// Returns the figure with a key among the ratios of a comparison.
+pub(super) fn by_key(key: &str) -> Option<&'static Figure> {
+    FIGURES.iter().find(|figure| figure.key == key)
+}
+
 /// Returns the figures that `-check` knows, with their names.
 pub(super) fn checkable() -> impl Iterator<Item = (&'static str, &'static Figure)> {
     FIGURES.iter().filter_map(|figure| Some((figure.checked_as?, figure)))
@@ -250,11 +323,13 @@ pub(super) fn checkable() -> impl Iterator<Item = (&'static str, &'static Figure
 
 /// All figures, in the order of the tables.
 #[allow(clippy::cast_precision_loss)] // Counts of a log.
-static FIGURES: [Figure; 31] = [
+static FIGURES: [Figure; 33] = [
     figure("calls", "calls", Unit::Count, |run| Some(run.calls as f64)).always().checked_as("calls"),
     figure("finished", "finished", Unit::Count, |run| Some(run.finished as f64)).always().checked_as("finished"),
     figure("failed", "failed", Unit::Count, |run| run.failed.map(|failed| failed as f64)).always().checked_as("failed"),
     figure("given_up", "given up", Unit::Count, |run| Some(run.given_up as f64)).always().checked_as("given_up"),
+    figure("waiting", "waiting at the end", Unit::Count, |run| Some(run.waiting as f64)).if_positive(),
+    figure("in_flight_at_end", "in flight at the end", Unit::Count, |run| Some(run.in_flight as f64)).if_positive(),
     figure("refusals", "refusals", Unit::Count, |run| Some(run.refusals as f64)).always().checked_as("refusals"),
     figure("overloads", "overloads", Unit::Count, |run| run.overloaded.map(|overloads| overloads as f64))
         .always()
@@ -266,8 +341,14 @@ static FIGURES: [Figure; 31] = [
     figure("paused", "paused", Unit::Seconds, |run| Some(run.paused as f64)).always().checked_as("paused"),
     figure("longest_line", "longest queue", Unit::Count, |run| Some(run.line as f64)).always().checked_as("line"),
     figure("mean_wait", "mean wait", Unit::Seconds, |run| run.wait_mean).always().checked_as("wait_mean"),
-    figure("p99_wait", "p99 wait", Unit::Seconds, |run| run.wait_p99).always().checked_as("wait_p99"),
-    figure("p99_latency", "p99 latency", Unit::Seconds, |run| run.call_p99).always().checked_as("call_p99"),
+    figure("p99_wait", "p99 wait", Unit::Seconds, |run| run.wait_p99)
+        .at_least(|run| run.wait_p99_least)
+        .always()
+        .checked_as("wait_p99"),
+    figure("p99_latency", "p99 latency", Unit::Seconds, |run| run.call_p99)
+        .at_least(|run| run.call_p99_least)
+        .always()
+        .checked_as("call_p99"),
     figure("duration", "duration", Unit::Seconds, |run| Some(run.duration as f64)).always().checked_as("duration"),
     figure("rejected", "rejected", Unit::Count, |run| Some(run.rejected as f64)).if_positive().checked_as("rejected"),
     figure("exhausted", "quotas spent", Unit::Count, |run| Some(run.exhausted as f64))

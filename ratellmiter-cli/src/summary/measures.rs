@@ -1,7 +1,5 @@
 //! Measures over the seconds of a run.
 
-use hdrhistogram::Histogram;
-
 use crate::series::Second;
 
 /// Returns the number of seconds with activity, and the sum of the calls in flight over these seconds. Calls stay in flight in
@@ -25,28 +23,17 @@ pub(super) fn tokens_per_call(seconds: &[Second], of: fn(&Second) -> (u32, u64))
     (calls > 0.0).then(|| tokens / calls)
 }
 
-/// Number of values by which [`p99`] represents the calls of a second between its median and its 99th percentile.
-const STEPS: u64 = 16;
-
-/// Returns the 99th percentile over all seconds, in seconds, from the number of calls and the median, 99th percentile and
-/// maximum of each second in milliseconds.
-///
-/// It is an estimate: one call took the maximum, half of the calls took the median, and the others are spread evenly between
-/// median and 99th percentile.
+/// Returns the number of calls that were sent beyond the `limit` in calls a second: in any span of seconds, at most
+/// `limit` calls a second, one more, and these were sent. It is above zero if calls were sent in a burst.
 #[allow(clippy::cast_precision_loss)]
-pub(super) fn p99(seconds: impl Iterator<Item = (u64, [u32; 3])>) -> Option<f64> {
-    let mut all: Histogram<u64> = Histogram::new_with_max(u32::MAX.into(), 3).ok()?;
-    for (count, [p50, p99, max]) in seconds.filter(|(count, _)| *count > 0) {
-        let upper = count / 2;
-        all.saturating_record_n(p50.into(), count - upper.max(1));
-        let steps = (upper.saturating_sub(1)).min(STEPS);
-        let (mut left, spread) = (upper.saturating_sub(1), u64::from(p99.saturating_sub(p50)));
-        for step in 1..=steps {
-            let some = left / (steps - step + 1);
-            left -= some;
-            all.saturating_record_n(u64::from(p50) + spread * step / steps, some);
-        }
-        all.saturating_record_n(max.into(), 1);
+pub(super) fn burst(seconds: &[Second], limit: f64) -> f64 {
+    let mut before: Option<u64> = None;
+    let (mut excess, mut largest): (f64, f64) = (0.0, 0.0);
+    for second in seconds {
+        let gap = before.replace(second.at).map_or(0, |last| second.at.saturating_sub(last + 1));
+        excess = (excess - gap as f64 * limit).max(0.0) + second.issued() as f64 - limit;
+        largest = largest.max(excess);
+        excess = excess.max(0.0);
     }
-    (!all.is_empty()).then(|| all.value_at_quantile(0.99) as f64 / 1000.0)
+    (largest - 1.0).max(0.0)
 }

@@ -8,7 +8,7 @@ use ratellmiter_core::log::BudgetKind;
 use crate::{
     summary::{
         closed,
-        figures::{self, Summary, Unit},
+        figures::{self, Figure, Summary, Unit},
     },
     words::{plural, printable, utc},
 };
@@ -30,6 +30,19 @@ impl Unit {
             (Self::Seconds, Some(value)) => format!("{value:.1} s"),
             (Self::Mean, Some(value)) => format!("{value:.1}"),
             (Self::Fraction, Some(value)) => format!("{:.0} %", value * 100.0),
+        }
+    }
+}
+
+impl Figure {
+    /// Returns the figure as tables show it, as in "0.5–30.0 s" if only bounds are known.
+    fn display(&self, run: &Summary) -> String {
+        let most = self.unit.display(self.cell(run));
+        match self.bounds(run).map(|bounds| self.unit.display(Some(bounds.least))) {
+            Some(least) if self.unit == Unit::Seconds && self.cell(run).is_some() && least != most => {
+                format!("{}–{most}", least.trim_end_matches(" s"))
+            }
+            _ => most,
         }
     }
 }
@@ -82,7 +95,7 @@ pub(crate) fn comparison(format: Format, logs: [&str; 2], runs: [&Summary; 2]) -
             let rows = figures::rows(&runs).map(|figure| {
                 let (one, two) = (figure.cell(this), figure.cell(other));
                 let ratio = display_ratio(ratio(one, two));
-                [figure.label.into(), figure.unit.display(one), figure.unit.display(two), ratio]
+                [figure.label.into(), figure.display(this), figure.display(other), ratio]
             });
             let lines: Vec<[String; 4]> = std::iter::once(heading).chain(rows).collect();
             let widths: Vec<_> =
@@ -101,7 +114,7 @@ pub(crate) fn comparison(format: Format, logs: [&str; 2], runs: [&Summary; 2]) -
 }
 
 fn text(run: &Summary) -> String {
-    let seconds = |value| Unit::Seconds.display(value);
+    let figure = |key| figures::by_key(key).map_or_else(String::new, |figure| figure.display(run));
     let Summary { calls, finished, given_up, refusals, pauses, paused, line: max_queued, .. } = run;
     let mut page = format!("{}, from {}\n", printable(&run.model), utc(run.started));
     let failed = run.failed.map_or_else(String::new, |failed| format!(" ({failed} failed)"));
@@ -109,7 +122,9 @@ fn text(run: &Summary) -> String {
         0 => String::new(),
         rejected => format!(", {rejected} rejected"),
     };
-    let _ = writeln!(page, "  calls     {calls}: {finished} finished{failed}, {given_up} given up{rejected}");
+    let at_end = [(run.waiting, "waiting"), (run.in_flight, "in flight")].into_iter().filter(|(calls, _)| *calls > 0);
+    let at_end = at_end.fold(String::new(), |text, (calls, state)| format!("{text}, {calls} {state}"));
+    let _ = writeln!(page, "  calls     {calls}: {finished} finished{failed}, {given_up} given up{rejected}{at_end}");
     let overloads = match run.overloaded {
         Some(overloads @ 1..) => format!(" ({})", plural(overloads, "overload")),
         _ => String::new(),
@@ -126,10 +141,10 @@ fn text(run: &Summary) -> String {
     let _ = writeln!(
         page,
         "  wait      {} mean, {} p99; at most {max_queued} queued",
-        seconds(run.wait_mean),
-        seconds(run.wait_p99)
+        figure("mean_wait"),
+        figure("p99_wait")
     );
-    let _ = writeln!(page, "  latency   {} p99", seconds(run.call_p99));
+    let _ = writeln!(page, "  latency   {} p99", figure("p99_latency"));
     if let Some((mean, max)) = run.in_flight_mean.zip(run.in_flight_most) {
         let _ = writeln!(page, "  in flight {mean:.1} mean, {max} max");
     }
@@ -149,7 +164,9 @@ fn text(run: &Summary) -> String {
     }
     let minimum = match (run.limit, run.physical) {
         (Some(limit), Some(minimum)) => format!("; at least {minimum:.1} s at {limit} per minute"),
-        _ => String::new(),
+        _ => run.limit_conflict.map_or_else(String::new, |[one, other]| {
+            format!("; the logs differ in their limits: {one} and {other} per minute")
+        }),
     };
     let _ = writeln!(page, "  duration  {} s{minimum}", run.duration);
     if let Some(processes) = run.processes {
@@ -166,7 +183,7 @@ fn table(headings: &[String], runs: &[&Summary], with_ratios: bool) -> String {
     let _ = writeln!(table, "{last}\n| --- {}|", "| --: ".repeat(headings.len() + usize::from(with_ratios)));
     for figure in figures::rows(runs) {
         let _ = write!(table, "| {}", figure.label);
-        runs.iter().for_each(|run| _ = write!(table, " | {}", figure.unit.display(figure.cell(run))));
+        runs.iter().for_each(|run| _ = write!(table, " | {}", figure.display(run)));
         if let ([one, two], true) = (runs, with_ratios) {
             let _ = write!(table, " | {}", display_ratio(ratio(figure.cell(one), figure.cell(two))));
         }

@@ -133,3 +133,14 @@ fn overlong_lines_are_errors() {
     assert_snapshot!(directory.failure(&["-check=calls>=1"]), @"error: line 3 of ratellmiter_logs/1-1.jsonl is longer than 1 MiB, the limit for a row");
     assert_snapshot!(directory.failure(&["-file=/dev/zero"]), @"error: cannot read the log /dev/zero: line 1 has no line break within 256 MiB");
 }
+
+#[test]
+fn refused_queue_of_the_python_package_has_a_name_of_its_own() {
+    let directory = Directory::new();
+    let python = format!("-file={}", sample("python-four-models.jsonl"));
+    let legend = |args: &[&str]| directory.run(&[args, &["-out=-", "-format=svg"]].concat()).1;
+    let svg = legend(&[&python, "-model=GPT4"]);
+    assert!(svg.contains("waiting after a refusal") && !svg.contains("rate limited"), "{svg}");
+    let svg = legend(&[&format!("-file={}", sample("burst.jsonl")), "-model=gpt-4o"]);
+    assert!(svg.contains("rate limited") && !svg.contains("waiting after a refusal"), "{svg}");
+}

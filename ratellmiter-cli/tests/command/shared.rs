@@ -39,9 +39,9 @@ fn logs_of_a_shared_limiter_are_summed() {
     assert_eq!((code, notes.as_str()), (0, ""));
     assert_snapshot!(text, @r#"
         m, from 2026-11-24 06:40:13
-          calls     124: 109 finished (0 failed), 12 given up
+          calls     124: 109 finished (0 failed), 0 given up, 11 waiting, 4 in flight
           refusals  0, 0.000 per call; 0 pauses, 0 s in total
-          wait      14.6 s mean, 27.0 s p99; at most 120 queued
+          wait      12.6 s mean, 27.0 s p99; at most 120 queued
           latency   0.8 s p99
           in flight 3.6 mean, 4 max
           tokens    3390 reserved, 30 per call; 2260 used, 21 per call
@@ -63,14 +63,16 @@ fn logs_of_a_shared_limiter_are_summed() {
         | calls | 124 |
         | finished | 109 |
         | failed | 0 |
-        | given up | 12 |
+        | given up | 0 |
+        | waiting at the end | 11 |
+        | in flight at the end | 4 |
         | refusals | 0 |
         | overloads | 0 |
         | refusals per call | 0.000 |
         | pauses | 0 |
         | paused | 0.0 s |
         | longest queue | 120 |
-        | mean wait | 14.6 s |
+        | mean wait | 12.6 s |
         | p99 wait | 27.0 s |
         | p99 latency | 0.8 s |
         | duration | 31.0 s |
@@ -119,9 +121,9 @@ fn single_log_of_a_shared_limiter_is_marked() {
     let (_, text, _) = directory.run(&["-summary"]);
     assert_snapshot!(text, @r#"
         m, from 2026-11-24 06:40:13
-          calls     31: 30 finished (0 failed), 0 given up
+          calls     31: 30 finished (0 failed), 0 given up, 1 in flight
           refusals  0, 0.000 per call; 0 pauses, 0 s in total
-          wait      15.0 s mean, 27.0 s p99; at most 30 queued
+          wait      13.5 s mean, 27.0 s p99; at most 30 queued
           latency   0.8 s p99
           in flight 1.0 mean, 1 max
           tokens    930 reserved, 30 per call; 620 used, 20 per call
@@ -160,4 +162,23 @@ fn logs_of_different_namespaces_are_not_summed() {
         code == 0 && text.contains("  processes 2 of 4, summed from 2 logs; the limits are those of all 4 together\n"),
         "{text}"
     );
+}
+
+#[test]
+fn logs_with_different_limits_are_reported() {
+    let directory = Directory::new();
+    let log = shared_log("team-a", 0..31, 0..0);
+    directory.log("1-1.jsonl", log.clone());
+    directory.log("1-2.jsonl", log.replace("\"limit\":4.0", "\"limit\":10.0"));
+    let both = ["-file=1-1.jsonl", "-file=1-2.jsonl"];
+    let (code, text, notes) = directory.run(&[&both[..], &["-summary"]].concat());
+    assert_eq!(code, 0);
+    assert_snapshot!(notes, @r#"note: the logs have different limits for "m", from 240 to 600 per minute: they do not share one limit"#);
+    assert!(text.contains("; the logs differ in their limits: 240 and 600 per minute\n"), "{text}");
+    let (code, _, stderr) = directory.run(&[&both[..], &["-check=slowdown<=9"]].concat());
+    assert!(code == 3 && stderr.contains("slowdown<=9: the log does not contain it"), "{stderr}");
+    // The log of another day is of another run.
+    directory.log("2-1.jsonl", log.replace("\"at\":17955", "\"at\":17956"));
+    let failure = directory.failure(&["-file=1-1.jsonl", "-file=2-1.jsonl", "-summary"]);
+    assert!(failure.contains("2-1.jsonl starts at 2026-11-25 10:26:53, with no log between them"), "{failure}");
 }

@@ -17,10 +17,10 @@ fn summary_is_alone_on_stdout_in_each_format() {
         gpt-4o, from 2026-11-25 21:02:34
           calls     120: 120 finished (0 failed), 0 given up
           refusals  2 (2 overloads), 0.017 per call; 1 pause, 5 s in total
-          wait      19.0 s mean, 32.8 s p99; at most 119 queued
+          wait      18.4 s mean, 32.6 s p99; at most 119 queued
           latency   1.7 s p99
           in flight 2.8 mean, 6 max
-          duration  35 s; at least 24.2 s at 300 per minute
+          duration  35 s; at least 23.8 s at 300 per minute
           verdict   limited by the configured 300 calls per minute for 57 % of the time; all refusals were overloads: the limit can be raised
         "#);
     let (_, page, notes) = directory.run(&[&file, "-summary=md", "-model=gpt-4o", "-out=x.svg"]);
@@ -39,8 +39,8 @@ fn summary_is_alone_on_stdout_in_each_format() {
         | pauses | 1 |
         | paused | 5.0 s |
         | longest queue | 119 |
-        | mean wait | 19.0 s |
-        | p99 wait | 32.8 s |
+        | mean wait | 18.4 s |
+        | p99 wait | 32.6 s |
         | p99 latency | 1.7 s |
         | duration | 35.0 s |
         | mean in flight | 2.8 |
@@ -61,7 +61,7 @@ fn summary_is_alone_on_stdout_in_each_format() {
           refusals  5, 0.048 per call; 1 pause, 10 s in total
           wait      20.9 s mean, – p99; at most 99 queued
           latency   – p99
-          duration  36 s; at least 21.8 s at 300 per minute
+          duration  36 s; at least 20.8 s at 300 per minute
           verdict   limited by the 300 calls per minute for 44 % of the time; 5 refusals: find the cause before raising the limit
 
         TWENTY, from 2026-11-24 06:40:13
@@ -95,9 +95,9 @@ fn tokens_are_drawn_and_summarized() {
     assert_eq!(code, 0);
     assert_snapshot!(text, @r#"
         m, from 2026-11-24 06:40:13
-          calls     120: 60 finished (0 failed), 0 given up
+          calls     120: 60 finished (0 failed), 0 given up, 64 waiting, 3 in flight
           refusals  0, 0.000 per call; 0 pauses, 0 s in total
-          wait      17.2 s mean, 0.0 s p99; at most 64 queued
+          wait      0.0 s mean, 0.0 s p99; at most 64 queued
           latency   0.0 s p99
           in flight 3.0 mean, 3 max
           tokens    252000 reserved, 4200 per call; 30000 used, 500 per call
@@ -132,7 +132,7 @@ fn failed_condition_exits_with_3_and_keeps_the_picture() {
     assert_snapshot!(stderr, @r#"
         note: wrote x.png
         check failed: "gpt-4o": refusals<=1: it is 2
-        check failed: "gpt-4o": wait_p99<=5s: it is 32.831s
+        check failed: "gpt-4o": wait_p99<=5s: it is 32.6s
         "#);
     assert!(serde_json::from_str::<Value>(&stdout).is_ok());
     assert!(fs::read(directory.path("x.png")).unwrap().starts_with(b"\x89PNG"));
@@ -211,4 +211,46 @@ fn two_runs_are_compared() {
     assert_snapshot!(directory.failure(&["-model=m", "-file=1-1.jsonl", "-compare=3-1.jsonl"]), @r#"error: no model "m" in ratellmiter_logs/3-1.jsonl, which contains "default"; use -model=NAME or -model=all"#);
     directory.log("4-1.jsonl", ROW.to_owned() + &ROW.replace("default", "m"));
     assert_snapshot!(directory.failure(&["-file=4-1.jsonl", "-compare=1-1.jsonl", "-model=m,default"]), @"error: -compare takes one model, but -model names 2");
+}
+
+#[test]
+fn unreadable_rows_fail_a_check() {
+    let directory = Directory::new();
+    let row = |at: u64| json!({"at": at, "model": "m", "requested": 1, "issued": 1, "finished": 1}).to_string() + "\n";
+    let rows: String = (100..120).map(row).collect();
+    directory.log("1-1.jsonl", rows.clone());
+    assert_eq!(directory.run(&["-check=finished>=20"]).0, 0);
+    directory.log("2-1.jsonl", rows.replacen("{\"at\":110", "{at:110", 1).replacen("{\"at\":111", "{at:", 1));
+    let (code, _, stderr) = directory.run(&["-file=2-1.jsonl", "-check=finished>=10"]);
+    assert_eq!(code, 3);
+    assert!(stderr.ends_with("check failed: 2 unreadable lines: the figures are incomplete\n"), "{stderr}");
+    // The last line of a killed process is incomplete.
+    directory.log("3-1.jsonl", rows.clone() + &row(120)[..9]);
+    assert_eq!(directory.run(&["-file=3-1.jsonl", "-check=finished>=20"]).0, 0);
+}
+
+#[test]
+fn figures_add_up_in_each_format() {
+    let directory = Directory::new();
+    let row = |at: u64| {
+        let requested = if at == 100 { 1000 } else { 0 };
+        json!({
+            "at": at, "model": "m", "requested": requested, "issued": 1, "finished": u64::from(at > 100),
+            "overflow": 1099 - at, "in_flight": 1, "limit": 1.0, "held": "rate",
+        })
+        .to_string()
+            + "\n"
+    };
+    directory.log("1-1.jsonl", (100..110).map(row).collect::<String>());
+    let text = directory.run(&["-summary"]).1;
+    assert!(text.contains("  calls     1000: 9 finished (0 failed), 0 given up, 990 waiting, 1 in flight\n"), "{text}");
+    let page = directory.run(&["-summary=md"]).1;
+    assert!(page.contains("| waiting at the end | 990 |\n| in flight at the end | 1 |\n"), "{page}");
+    let value: Value = serde_json::from_str(&directory.run(&["-summary=json"]).1).unwrap();
+    let of = |key: &str| value["models"][0][key].as_u64().unwrap();
+    assert_eq!(["finished", "rejected", "given_up", "waiting", "in_flight"].map(of).iter().sum::<u64>(), of("calls"));
+    let (_, html, _) = directory.run(&["-out=-", "-format=html"]);
+    for key in ["given_up", "rejected", "waiting", "in_flight", "overloaded"] {
+        assert!(html.contains(&format!("'{key}'")) && html.contains(&format!("\"{key}\":")), "{key}");
+    }
 }

@@ -4,7 +4,10 @@ use std::{mem, time::Duration};
 
 use crate::{
     engine::{budgets::BudgetStatuses, lease::FleetStatus},
-    log::row::{Bottleneck, ClosedReason, Quantiles, Row},
+    log::{
+        row::{Bottleneck, ClosedReason, Quantiles, Row},
+        sketch::Sketch,
+    },
 };
 
 /// Counts within a second.
@@ -24,6 +27,8 @@ pub(crate) struct Counts {
     pub(crate) rejected: u64,
     pub(crate) reserved_tokens: u64,
     pub(crate) used_tokens: u64,
+    /// Pauses that have begun.
+    pub(crate) pauses: u64,
 }
 
 /// The state at the end of a second.
@@ -52,21 +57,33 @@ pub(crate) struct Gauges {
 impl Gauges {
     /// Returns the gauges as of `time` ago.
     fn before(&self, time: Duration) -> Self {
-        let more = |left: Option<Duration>| left.map(|left| left + time);
+        // A time that is over now may have been over then.
+        let more = |left: Option<Duration>| left.map(|left| if left.is_zero() { left } else { left + time });
         let closed = self.closed.map(|(reason, left)| (reason, more(left)));
         Self { paused_for: more(self.paused_for), time_left: more(self.time_left), closed, ..*self }
     }
 }
 
 /// A second that has ended.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Second {
     /// Seconds since the zero of the wall clock.
     pub(crate) at: u64,
     pub(crate) counts: Counts,
     pub(crate) gauges: Gauges,
-    pub(crate) waits: Quantiles,
-    pub(crate) calls: Quantiles,
+    /// Part of the second in which the limiter was paused.
+    pub(crate) paused: Duration,
+    pub(crate) waits: Latencies,
+    pub(crate) calls: Latencies,
+}
+
+/// The latencies of one second.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Latencies {
+    pub(crate) quantiles: Quantiles,
+    pub(crate) sketch: Sketch,
+    /// Sum in milliseconds.
+    pub(crate) total: u64,
 }
 
 /// Statistics of the current second, and those that have ended.
@@ -79,6 +96,8 @@ pub(crate) struct SecondStats {
     pub(crate) counts: Counts,
     pub(crate) waits: LatencySamples,
     pub(crate) calls: LatencySamples,
+    /// Pauses by their begin and end on the wall clock, as far as they reach into the current second.
+    paused: Vec<(Duration, Duration)>,
     /// Seconds that have ended and were not drained. Empty unless `recording`.
     closed: Vec<Second>,
     recording: bool,
@@ -92,6 +111,7 @@ impl SecondStats {
             counts: Counts::default(),
             waits: LatencySamples::default(),
             calls: LatencySamples::default(),
+            paused: Vec::new(),
             closed: Vec::new(),
             recording: false,
         }
@@ -100,6 +120,7 @@ impl SecondStats {
     /// Starts or stops keeping ended seconds. Earlier counts are discarded.
     pub(crate) fn record(&mut self, recording: bool) {
         self.recording = recording;
+        self.paused.clear();
         self.closed.clear();
         self.clear();
     }
@@ -107,6 +128,22 @@ impl SecondStats {
     /// Returns `true` if the current second has ended.
     pub(crate) fn is_over(&self, now: Duration) -> bool {
         (self.offset + now).as_secs() > self.at
+    }
+
+    /// Records a pause, or a part of one, that is later than those before. `from` is not before the current second.
+    pub(crate) fn add_pause(&mut self, from: Duration, to: Duration) {
+        let (from, to) = (self.offset + from, self.offset + to);
+        match self.paused.last_mut() {
+            _ if !self.recording || from >= to => {}
+            Some((_, end)) if *end == from => *end = to,
+            _ => self.paused.push((from, to)),
+        }
+    }
+
+    /// Returns the paused part of a second that is not before the current one.
+    fn paused_in(&self, at: u64) -> Duration {
+        let (start, end) = (Duration::from_secs(at), Duration::from_secs(at + 1));
+        self.paused.iter().map(|(from, to)| (*to).min(end).saturating_sub((*from).max(start))).sum()
     }
 
     /// Advances to the second that contains `now`. `gauges` have been valid since the last event.
@@ -119,13 +156,16 @@ impl SecondStats {
             // Remaining times were longer when the second ended.
             let at_end = |at: u64| gauges.before((self.offset + now).saturating_sub(Duration::from_secs(at + 1)));
             let empty = (self.at + 1..second).filter(|_| gauges.overflow > 0);
-            let empty: Vec<_> = empty.map(|at| Second { at, gauges: at_end(at), ..Second::empty() }).collect();
+            let empty: Vec<_> = empty
+                .map(|at| Second { at, gauges: at_end(at), paused: self.paused_in(at), ..Second::empty() })
+                .collect();
             self.close(&at_end(self.at));
             self.closed.extend(empty);
         } else {
             self.clear();
         }
         self.at = second;
+        self.paused.retain(|(_, to)| *to > Duration::from_secs(second));
     }
 
     /// Drains the seconds that have ended.
@@ -136,8 +176,9 @@ impl SecondStats {
     /// Ends the current second early. Later events of it are in a second row.
     pub(crate) fn close(&mut self, gauges: &Gauges) {
         if self.counts != Counts::default() || gauges.overflow > 0 {
-            let (counts, waits, calls) = (self.counts, self.waits.quantiles(), self.calls.quantiles());
-            self.closed.push(Second { at: self.at, counts, gauges: *gauges, waits, calls });
+            let (counts, waits, calls) = (self.counts, self.waits.latencies(), self.calls.latencies());
+            let paused = self.paused_in(self.at);
+            self.closed.push(Second { at: self.at, counts, gauges: *gauges, paused, waits, calls });
         }
         self.clear();
     }
@@ -152,7 +193,8 @@ impl SecondStats {
 impl Second {
     /// Returns the row of the log for this second of `model`.
     pub(crate) fn row<'a>(&self, model: &'a str) -> Row<'a> {
-        let Self { at, counts, gauges, waits, calls } = *self;
+        let Self { at, counts, gauges, paused, waits, calls } = self;
+        let (at, counts, gauges) = (*at, *counts, *gauges);
         Row {
             at,
             model: model.into(),
@@ -166,6 +208,8 @@ impl Second {
             overflow: gauges.overflow,
             rate: gauges.rate,
             paused_for: gauges.paused_for.map(rounded_seconds),
+            pauses: counts.pauses,
+            paused_ms: rounded_millis(*paused),
             closed: gauges.closed.map(|(reason, _)| reason),
             closed_for: gauges.closed.and_then(|(_, left)| left).map(rounded_seconds),
             time_left: gauges.time_left.map(rounded_seconds),
@@ -180,8 +224,11 @@ impl Second {
             budgets: gauges.budgets.into_iter().flatten().collect(),
             members: gauges.fleet.map(|fleet| fleet.processes),
             is_lost: gauges.fleet.is_some_and(|fleet| fleet.is_disconnected),
-            wait_ms: waits,
-            call_ms: calls,
+            wait_ms: waits.quantiles,
+            call_ms: calls.quantiles,
+            wait_total_ms: waits.total,
+            wait_buckets: waits.sketch.clone(),
+            call_buckets: calls.sketch.clone(),
         }
     }
 
@@ -190,8 +237,9 @@ impl Second {
             at: 0,
             counts: Counts::default(),
             gauges: Gauges::default(),
-            waits: Quantiles::default(),
-            calls: Quantiles::default(),
+            paused: Duration::ZERO,
+            waits: Latencies::default(),
+            calls: Latencies::default(),
         }
     }
 }
@@ -201,6 +249,11 @@ fn rounded_seconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1000.0).round() / 1000.0
 }
 
+/// Converts to milliseconds, rounded.
+fn rounded_millis(time: Duration) -> u64 {
+    u64::try_from((time + Duration::from_micros(500)).as_millis()).unwrap_or(u64::MAX)
+}
+
 /// Latencies in milliseconds of one second. All are kept up to [`MAX_KEPT`](Self::MAX_KEPT), then one in two, one in four, and so
 /// on. The maximum is always kept.
 #[derive(Debug, Default)]
@@ -208,6 +261,8 @@ pub(crate) struct LatencySamples {
     kept: Vec<u32>,
     max: u64,
     count: u64,
+    /// Sum of all.
+    total: u64,
     /// One in `2^thinning` samples is kept.
     thinning: u32,
 }
@@ -230,6 +285,12 @@ impl LatencySamples {
             self.kept.push(u32::try_from(millis).unwrap_or(u32::MAX));
         }
         self.count += 1;
+        self.total = self.total.saturating_add(millis);
+    }
+
+    fn latencies(&mut self) -> Latencies {
+        let sketch = self.kept.iter().map(|millis| (u64::from(*millis), 1 << self.thinning)).collect();
+        Latencies { quantiles: self.quantiles(), sketch, total: self.total }
     }
 
     fn quantiles(&mut self) -> Quantiles {
@@ -242,7 +303,7 @@ impl LatencySamples {
 
     fn clear(&mut self) {
         self.kept.clear();
-        (self.max, self.count, self.thinning) = (0, 0, 0);
+        (self.max, self.count, self.total, self.thinning) = (0, 0, 0, 0);
     }
 }
 

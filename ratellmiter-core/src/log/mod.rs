@@ -6,8 +6,10 @@
 
 pub(crate) mod fields;
 pub(crate) mod row;
+pub(crate) mod sketch;
 
 pub use row::{Bottleneck, BudgetKind, BudgetStatus, ClosedReason, FORMAT, Header, LogLine, Quantiles, Row};
+pub use sketch::{Bucket, Sketch};
 
 use std::{
     ffi::OsStr,

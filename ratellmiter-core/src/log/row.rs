@@ -8,7 +8,10 @@ use std::borrow::Cow;
 
 pub use crate::limits::budget_kind::BudgetKind;
 
-use crate::log::fields::{fields, serde_of_words, words};
+use crate::log::{
+    fields::{fields, serde_of_words, words},
+    sketch::Sketch,
+};
 
 /// Version of the format that this library writes.
 pub const FORMAT: u32 = 1;
@@ -60,8 +63,13 @@ pub struct Row<'a> {
     pub overflow: u64,
     /// Allowed rate at the end of the second, in calls a second; zero during a pause. NaN if a line does not contain it.
     pub rate: f64,
-    /// Remaining time of the pause at the end of the second, in seconds.
+    /// Time from the end of the second until the pause is over and the rate allows the next call, in seconds. `None` without a
+    /// pause, and if the next call waits for another limit whose end is not known.
     pub paused_for: Option<f64>,
+    /// Pauses that began in this second.
+    pub pauses: u64,
+    /// Part of the second in which the limiter was paused, in milliseconds.
+    pub paused_ms: u64,
     /// Reason for which the limiter was closed at the end of the second, or `None` if it was open.
     pub closed: Option<ClosedReason>,
     /// Time from then until a closed limiter opens, in seconds, or `None` if it is not known.
@@ -96,6 +104,12 @@ pub struct Row<'a> {
     pub wait_ms: Quantiles,
     /// Durations of the calls that ended in this second, in milliseconds.
     pub call_ms: Quantiles,
+    /// Sum of the queueing times in `wait_ms`, in milliseconds.
+    pub wait_total_ms: u64,
+    /// Numbers of the queueing times in `wait_ms`, by bucket.
+    pub wait_buckets: Sketch,
+    /// Numbers of the durations in `call_ms`, by bucket.
+    pub call_buckets: Sketch,
 }
 
 fields! {
@@ -112,6 +126,8 @@ fields! {
         overflow: always,
         rate: always(f64::NAN),
         paused_for: sparse,
+        pauses: sparse,
+        paused_ms: sparse,
         closed: sparse,
         closed_for: sparse,
         time_left: sparse,
@@ -128,6 +144,9 @@ fields! {
         is_lost: sparse,
         wait_ms: always,
         call_ms: always,
+        wait_total_ms: sparse,
+        wait_buckets: sparse,
+        call_buckets: sparse,
     }
 }
 

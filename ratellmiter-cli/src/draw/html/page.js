@@ -134,7 +134,12 @@ const FIGURES = [
   ['calls', 'calls', whole('')],
   ['finished', 'finished', whole('')],
   ['failed', 'failed', whole('')],
+  ['given up', 'given_up', whole('')],
+  ['turned away', 'rejected', whole('')],
+  ['waiting at the end', 'waiting', whole('')],
+  ['in flight at the end', 'in_flight', whole('')],
   ['refusals', 'refusals', whole('')],
+  ['overloads', 'overloaded', whole('')],
   ['refusals per call', 'refusals_per_call', (value) => (value > 0 && value < 0.0005 ? '<0.001' : fixed(3, '')(value))],
   ['pauses', 'pauses', whole('')],
   ['paused in total', 'paused', whole(' s')],
@@ -163,7 +168,10 @@ const showModel = () => {
     ...FIGURES.filter(([, key]) => summary[key] !== undefined).map(([title, key, format]) => {
       const value = summary[key];
       const exactValue = value === null ? 'not in this log' : String(value);
-      const figure = make('dd', { textContent: format(value), title: exactValue });
+      // A value that the log bounds alone is an upper bound, with a lower one.
+      const least = summary[`${key}_least`];
+      const from = least === undefined ? '' : `${fixed(1, '')(least)}–`;
+      const figure = make('dd', { textContent: from + format(value), title: exactValue });
       figure.dataset.figure = key;
       return make('div', {}, [make('dt', { textContent: title }), figure]);
     }),

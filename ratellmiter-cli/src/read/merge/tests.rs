@@ -233,3 +233,75 @@ fn logs_of_different_namespaces_are_not_summed() {
     insta::assert_snapshot!(of(&[None, Some("x")]), @r#"a has no namespace and b has the namespace "x"; only logs of one namespace can be summed"#);
     insta::assert_snapshot!(of(&[None, None]), @"a has no namespace, since its process did not share its limiters; only logs of one namespace can be summed");
 }
+
+#[test]
+fn percentiles_of_summed_processes_are_those_of_all_calls() {
+    let log = |slow: u64| {
+        (0..10)
+            .map(|second| Row {
+                issued: 200,
+                finished: 200,
+                call_ms: Quantiles { p50: 500, p99: if slow > 1 { 30_000 } else { 500 }, max: 30_000 },
+                call_buckets: [(500, 200 - slow), (30_000, slow)].into_iter().collect(),
+                wait_buckets: [(1000, 200)].into_iter().collect(),
+                wait_ms: Quantiles { p50: 1000, p99: 1000, max: 1000 },
+                wait_total_ms: 200_000,
+                ..at(second)
+            })
+            .collect::<Vec<_>>()
+    };
+    // In the first process 1.5 % of the calls are slow, in both together 0.75 %.
+    let both = sum(&[&log(3), &log(0)]);
+    assert!(both.seconds().iter().all(|second| second.latency_ms[1] < 510), "{:?}", both.seconds()[0].latency_ms);
+    let run = Summary::from_series("m", &both);
+    assert!((run.call_p99.unwrap() - 0.5).abs() < 0.01 && (run.wait_mean.unwrap() - 1.0).abs() < 1e-9, "{run:?}");
+}
+
+#[test]
+fn different_limits_are_a_conflict() {
+    let log = |limits: &[f64]| {
+        let row = |(second, limit): (u64, &f64)| Row { issued: 1, limit: Some(*limit), ..at(second) };
+        (100..).zip(limits).map(row).collect::<Vec<_>>()
+    };
+    let run = Summary::from_series("m", &sum(&[&log(&[5.0; 20]), &log(&[10.0; 20])]));
+    assert_eq!((run.limit, run.limit_conflict, run.physical), (None, Some([300.0, 600.0]), None));
+    // A limit that changed during the run is none, nor are rounded limits.
+    let changed: Vec<_> = (0..20).map(|second| if second < 10 { 1.0 } else { 10.0 }).collect();
+    let rounded: Vec<_> = changed.iter().map(|limit| limit * 1.00001).collect();
+    let run = Summary::from_series("m", &sum(&[&log(&changed), &log(&changed[..5]), &log(&rounded)]));
+    assert_eq!((run.limit, run.limit_conflict), (Some(600.0), None));
+}
+
+#[test]
+fn logs_of_different_runs_are_not_summed() {
+    let on = |start: u64| {
+        let mut of_one = named(Some("x"));
+        of_one.models.insert("m".into(), log(&[at(start), at(start + 60)]));
+        (PathBuf::from(format!("{start}.jsonl")), of_one)
+    };
+    assert_eq!(check_one_run(&[on(1000), on(1030), on(1300)]), Ok(()));
+    let error = check_one_run(&[on(86_400), on(0)]).unwrap_err().to_string();
+    insta::assert_snapshot!(error, @"0.jsonl ends at 1970-01-01 00:01:00 and 86400.jsonl starts at 1970-01-02 00:00:00, with no log between them; only logs of one run can be summed");
+    // The end of the longest log counts, and a log without rows does not matter.
+    let mut long = on(0);
+    long.1.models.insert("n".into(), log(&[at(0), at(90_000)]));
+    assert_eq!(check_one_run(&[long, on(10), on(86_400), ("idle".into(), named(Some("x")))]), Ok(()));
+}
+
+#[test]
+fn calls_at_the_ends_of_all_logs_add_up() {
+    let log = |end: u64| {
+        (0..end)
+            .map(|second| Row {
+                requested: 2,
+                issued: 1,
+                finished: u64::from(second > 0),
+                overflow: second + 1,
+                in_flight: 1,
+                ..at(second)
+            })
+            .collect::<Vec<_>>()
+    };
+    let run = Summary::from_series("m", &sum(&[&log(5), &log(9)]));
+    assert_eq!((run.calls, run.finished, run.waiting, run.in_flight, run.given_up), (28, 12, 14, 2, 0));
+}

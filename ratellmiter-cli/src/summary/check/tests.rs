@@ -1,6 +1,6 @@
 //! Tests of `check`.
 
-use ratellmiter_core::log::{BudgetKind, BudgetStatus, ClosedReason, Row};
+use ratellmiter_core::log::{BudgetKind, BudgetStatus, ClosedReason, Quantiles, Row};
 
 use super::*;
 use crate::series::{Second, Series};
@@ -103,4 +103,39 @@ fn invalid_condition_error_names_the_grammar() {
             "{error}"
         );
     }
+}
+
+#[test]
+fn values_are_printed_with_enough_digits() {
+    assert_eq!(broken("refusals_per_call<=0.0001"), ["refusals_per_call<=0.0001: it is 0.01"]);
+    assert_eq!(broken("refusals_per_call<=0.0099999"), ["refusals_per_call<=0.0099999: it is 0.01"]);
+    assert_eq!(broken("slowdown<=1.0101"), ["slowdown<=1.0101: it is 1.010101"]);
+    let rare = |at| Row { at, requested: 1000, issued: 1000, rate_limited: u64::from(at == 3), ..Row::default() };
+    let run = Summary::from_series("m", &(0..100).map(rare).collect());
+    let broken_by = |text: &str| text.parse::<Conditions>().unwrap().broken_by(&run);
+    assert_eq!(broken_by("refusals_per_call==0"), ["refusals_per_call==0: it is 0.00001"]);
+}
+
+#[test]
+fn hours_and_percentages_are_units() {
+    assert!(broken("duration<=1h,refusals_per_call<=1%").is_empty());
+    assert_eq!(broken("duration>0.5h"), ["duration>1800s: it is 20s"]);
+    assert_eq!(broken("refusals_per_call<0.5 %"), ["refusals_per_call<0.005: it is 0.01"]);
+    for text in ["calls<=90%", "duration<=5%", "budget_peak<=x%"] {
+        assert!(text.parse::<Conditions>().is_err(), "{text}");
+    }
+}
+
+#[test]
+fn figure_between_bounds_holds_if_both_do() {
+    let row = |at| Row {
+        at,
+        finished: 10,
+        call_ms: Quantiles { p50: 500, p99: if at < 4 { 30_000 } else { 500 }, max: if at < 4 { 30_000 } else { 500 } },
+        ..Row::default()
+    };
+    let run = Summary::from_series("m", &(0..60).map(row).collect());
+    let broken_by = |text: &str| text.parse::<Conditions>().unwrap().broken_by(&run);
+    assert!(broken_by("call_p99<=30s,call_p99>=0.5s").is_empty());
+    assert_eq!(broken_by("call_p99<=1s"), ["call_p99<=1s: it is between 0.5s and 30s, as far as the log contains it"]);
 }

@@ -137,10 +137,6 @@ impl LocalControl {
         }
     }
 
-    pub(super) fn ramp_due(&self) -> Duration {
-        self.ramp.due()
-    }
-
     /// Returns when the ramp next changes, or `None` at the full rate.
     pub(crate) fn ramp_changes_at(&self) -> Option<Duration> {
         self.ramp.changes_at()
@@ -337,7 +333,8 @@ impl LocalControl {
     }
 
     pub(super) fn bottleneck(&self, due: Duration, limit: NonZeroU32, server_limit: u64) -> Bottleneck {
-        if self.ramp.due() > due {
+        // The ramp does not apply to a canary.
+        if self.phase == Phase::Flowing && self.ramp.due() > due {
             Bottleneck::Ramp
         } else if self.pace >= limit {
             Bottleneck::Rate

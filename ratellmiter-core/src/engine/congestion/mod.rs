@@ -107,14 +107,6 @@ impl CongestionControl {
         }
     }
 
-    /// Returns when the next call may be sent, apart from pauses.
-    pub(crate) fn ramp_due(&self) -> Duration {
-        match &self.lease {
-            Some(lease) => lease.due().unwrap_or(Duration::MAX),
-            None => self.local.ramp_due(),
-        }
-    }
-
     /// Returns `true` if no call may be sent beside `in_flight` calls in flight.
     pub(crate) fn is_full(&self, in_flight: u64) -> bool {
         in_flight >= self.in_flight_limit()
@@ -263,6 +255,12 @@ impl CongestionControl {
 
     pub(crate) fn is_flowing(&self, now: Duration) -> bool {
         self.paused_for(now).is_none()
+    }
+
+    /// Returns `true` during a pause and while its canary is in flight. `false` if the time of the pause is over and the canary has
+    /// not been sent, since no call is queued or another limit delays it.
+    pub(crate) fn is_pausing(&self, now: Duration) -> bool {
+        !self.is_flowing(now) && self.pause_ends_at().is_none_or(|at| at > now)
     }
 
     /// Returns the remaining time of a pause, or of the canary's timeout. `None` if there is no pause.

@@ -120,6 +120,7 @@ impl<W> Scheduler<W> {
     }
 
     fn advance_step(&mut self, now: Duration) {
+        self.count_pauses(now);
         if let Some((at, resumption)) = self.congestion.local().and_then(|local| local.expire_canary(now)) {
             self.on_resumed(at, resumption);
             self.closing.on_canary_expired();
@@ -141,6 +142,19 @@ impl<W> Scheduler<W> {
             let gauges = self.gauges(now);
             self.stats.advance_to(now, &gauges);
         }
+    }
+
+    /// Records the pause since the last step, as it was left by the last event. A canary that waits for another limit, or for a call
+    /// to be requested, does not lengthen it.
+    fn count_pauses(&mut self, now: Duration) {
+        let is_open = self.closed().is_none();
+        let is_paused = !self.congestion.is_flowing(self.last_advanced);
+        if is_paused && is_open {
+            let ends = self.congestion.pause_ends_at().into_iter().chain(self.congestion.canary_expires_at());
+            self.stats.add_pause(self.last_advanced, ends.fold(now, Duration::min));
+            self.stats.counts.pauses += u64::from(!self.was_paused);
+        }
+        self.was_paused = is_paused || !is_open;
     }
 
     /// Counts `time` in which calls were queued towards the limit that they waited for, which grows if it was adapted. A shared

@@ -58,6 +58,8 @@ pub(crate) struct Scheduler<W> {
     rejects_queued: bool,
     /// Time of the last [`advance_to`](Self::advance_to).
     last_advanced: Duration,
+    /// The limiter was paused or closed when it last advanced.
+    was_paused: bool,
     /// Time at which the last call was sent, or `None` before the first.
     last_sent: Option<Duration>,
     /// The fleet, if the limiter is shared.
@@ -94,6 +96,7 @@ impl<W> Scheduler<W> {
             closing: Closing::default(),
             rejects_queued: false,
             last_advanced: Duration::ZERO,
+            was_paused: false,
             last_sent: None,
             fleet: None,
             reduced: None,
@@ -199,6 +202,7 @@ impl<W> Scheduler<W> {
         }
         self.stats.counts.requested += 1;
         self.congestion.on_requested();
+        self.stats.waits.add(Duration::ZERO);
         let position = QueuePosition::new(now, request.priority, self.new_id());
         Some(self.issue(position, now, now, CallState { reservation, ..request.state() }))
     }

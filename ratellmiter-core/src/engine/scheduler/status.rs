@@ -70,7 +70,7 @@ impl<W> Scheduler<W> {
             overflow: self.queue.total() as u64,
             in_flight: self.in_flight,
             rate: self.rate(),
-            paused_for: self.paused_for(now),
+            paused_for: self.blocked_for(now),
             time_left: (!self.queue.is_empty()).then(|| self.time_left(now)),
             closed: self.closed().map(|closed| (closed.reason, closed.opens_at.map(|at| at.saturating_sub(now)))),
             limit: f64::from(limits.requests_per_minute.get()) / 60.0,
@@ -87,6 +87,19 @@ impl<W> Scheduler<W> {
         self.closed().map(|closed| closed.time_left(now)).or_else(|| self.congestion.paused_for(now))
     }
 
+    /// Returns the remaining time until a call may be sent during a pause or while the limiter is closed. After the pause the canary
+    /// may still wait for the rate, the request window or a budget. `None` if there is no pause, if it is over and no call is queued,
+    /// or if the canary waits for an event.
+    fn blocked_for(&self, now: Duration) -> Option<Duration> {
+        let left = self.paused_for(now)?;
+        if self.closed().is_some() {
+            return Some(left);
+        }
+        let Some(ends_at) = self.congestion.pause_ends_at() else { return Some(left) };
+        let due = self.next().and_then(|(next, _)| self.due(&self.reservation_of(next)));
+        due.or_else(|| Some(ends_at).filter(|at| *at > now)).map(|at| at.saturating_sub(now).max(left))
+    }
+
     /// Returns the limit that the first queued call waits for, or `None` if the queue is empty.
     pub(super) fn bottleneck(&self, now: Duration) -> Option<Bottleneck> {
         if self.queue.is_empty() {
@@ -96,7 +109,7 @@ impl<W> Scheduler<W> {
         Some(match self.exhausted_budget() {
             _ if self.closed().is_some() => Bottleneck::Closed,
             _ if self.waits_for_fleet() => Bottleneck::Fleet,
-            _ if !self.congestion.is_flowing(now) => Bottleneck::Pause,
+            _ if self.congestion.is_pausing(now) => Bottleneck::Pause,
             _ if self.is_at_in_flight_limit() => Bottleneck::InFlight,
             Some(kind) => self.budgets.bottleneck(now, kind),
             None => {
@@ -120,7 +133,8 @@ impl<W> Scheduler<W> {
             return self.budgets.named(key);
         }
         let (due, budget) = self.budgets.binding(&self.reservation_of(next))?;
-        let others = self.meter.due().max(self.congestion.ramp_due()).max(self.window.due());
+        let open_at = self.congestion.due().unwrap_or(Duration::MAX);
+        let others = self.meter.due().max(open_at).max(self.window.due());
         (due > others).then_some(budget.kind)
     }
 }
