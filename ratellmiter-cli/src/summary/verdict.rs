@@ -1,10 +1,21 @@
-//! The verdict on a run: its bottleneck, and the setting to change.
+//! The verdict on a run: its bottleneck, and the setting to change if the rows support it.
+
+mod refusals;
+mod stretches;
+mod waiting;
 
 use ratellmiter_core::log::{Bottleneck, BudgetKind};
 
 use crate::{
     series::{Second, budgets::BudgetSummary, processes::Processes},
-    summary::{closed, figures::Summary},
+    summary::{
+        closed,
+        figures::Summary,
+        verdict::{
+            refusals::{Refusals, decimal},
+            waiting::{MIN_PERCENT, Waiting},
+        },
+    },
     words::{plural, utc},
 };
 
@@ -12,10 +23,12 @@ use crate::{
 const MIN_CALLS: u64 = 10;
 /// Below this duration, in seconds, there is no verdict.
 const MIN_SECONDS: u64 = 5;
-/// Up to this number of queued calls, the queue counts as empty.
-const MAX_SHORT_QUEUE: u64 = 3;
-/// Percentage of the time from which on a bottleneck counts.
-const MIN_PERCENT: f64 = 5.0;
+/// Largest number of configured rates that are listed if they changed.
+const MAX_LIMITS: usize = 3;
+/// Percentage of the finished calls from which on failures are mentioned.
+const MIN_FAILED_PERCENT: f64 = 50.0;
+/// Percentage of the calls from which on calls that are queued at the end are mentioned.
+const MIN_UNSENT_PERCENT: f64 = 50.0;
 
 /// Returns the bottleneck of a run and the setting to change, as a sentence without a full stop.
 pub(super) fn verdict(summary: &Summary, seconds: &[Second]) -> String {
@@ -25,100 +38,263 @@ pub(super) fn verdict(summary: &Summary, seconds: &[Second]) -> String {
         let verdict = format!("too little data: {} in {}", plural(calls, "call"), plural(duration, "second"));
         return [Some(verdict), closed].into_iter().flatten().collect::<Vec<_>>().join("; ");
     }
-    let shares = Shares::of(seconds, duration);
-    let (bottleneck, percent) = shares.largest();
+    let run = Run {
+        summary,
+        seconds,
+        waiting: Waiting::of(seconds, calls),
+        refusals: Refusals::of(summary, seconds),
+        has_adapted_rate: seconds.iter().any(|second| second.bottleneck == Some(Bottleneck::Learned)),
+    };
+    let (bottleneck, percent) = run.waiting.largest();
     // Without another bottleneck the refusals are those that closed the limiter, and not a sign of other clients.
-    let is_mainly_closed = percent < MIN_PERCENT.max(closed::percent(summary)) || bottleneck == Bottleneck::Closed;
+    let is_mainly_closed = !run.is_limited()
+        || percent * run.waiting.calls / 100.0 < closed_percent(summary)
+        || bottleneck == Bottleneck::Closed;
     let (main, remark) =
-        if is_mainly_closed && !has_adapted_rate(summary, seconds) { (closed, None) } else { (None, closed) };
+        if is_mainly_closed && run.suggested_limit().is_none() { (closed, None) } else { (None, closed) };
     let (verdict, budget) = match (main, bottleneck) {
         (Some(closed), _) => (closed, None),
-        (None, Bottleneck::Budget(kind)) if percent >= MIN_PERCENT => {
-            (limited_by_budget(summary, kind, percent), Some(kind))
-        }
-        (None, Bottleneck::Server) if percent >= MIN_PERCENT => (limited_by_server(percent), None),
-        _ => (limited_by_calls(summary, seconds, &shares), None),
+        (None, Bottleneck::Budget(kind)) if run.is_limited() => (run.limited_by_budget(kind, percent), Some(kind)),
+        (None, Bottleneck::Server) if run.is_limited() => (limited_by_server(percent), None),
+        _ => (run.limited_by_calls(), None),
     };
     // An exhausted daily budget is mentioned even if the run had another bottleneck.
     let others = summary.budgets.iter().filter(|other| Some(other.meter) != budget);
     let exhausted = others.filter_map(|budget| exhausted(summary, budget));
-    remark.into_iter().chain(exhausted).fold(verdict, |verdict, remark| format!("{verdict}; {remark}"))
+    let remarks = [failed(summary), unsent(summary, seconds), remark].into_iter().flatten().chain(exhausted);
+    remarks.fold(verdict, |verdict, remark| format!("{verdict}; {remark}"))
 }
 
-/// Share of the duration for which the first queued call waited for each bottleneck, in percent.
-struct Shares(Vec<(Bottleneck, f64)>);
+/// Returns the percentage of the time or of the calls, whichever is larger, for which the limiter was closed.
+fn closed_percent(summary: &Summary) -> f64 {
+    closed::percent(summary).max(percent(closed::rejected(summary), summary.calls))
+}
 
-impl Shares {
-    #[allow(clippy::cast_precision_loss)]
-    fn of(seconds: &[Second], duration: u64) -> Self {
-        let bottlenecks = [
-            Bottleneck::Pause,
-            Bottleneck::Closed,
-            Bottleneck::InFlight,
-            Bottleneck::Rate,
-            Bottleneck::Ramp,
-            Bottleneck::Learned,
-            Bottleneck::Server,
-            Bottleneck::Fleet,
-            Bottleneck::Other,
-        ];
-        let bottlenecks = bottlenecks.into_iter().chain(BudgetKind::ALL.map(Bottleneck::Budget).into_iter().rev());
-        let percent = |bottleneck: Bottleneck| {
-            let limited = seconds.iter().filter(|second| second.bottleneck == Some(bottleneck)).count();
-            (limited as f64 / duration as f64 * 100.0).round()
-        };
-        Self(bottlenecks.map(|bottleneck| (bottleneck, percent(bottleneck))).collect())
+/// Returns `true` if so many calls failed that the log contains hardly any evidence on the limits of the server.
+fn is_mostly_failed(summary: &Summary) -> bool {
+    summary.failed.is_some_and(|failed| failed > 0 && percent(failed, summary.finished) >= MIN_FAILED_PERCENT)
+}
+
+/// Returns the remark on failed calls; `None` if most calls succeeded.
+fn failed(summary: &Summary) -> Option<String> {
+    let failed = summary.failed.filter(|_| is_mostly_failed(summary))?;
+    let finished = plural(summary.finished, "finished call");
+    Some(if failed >= summary.finished {
+        format!("all {finished} failed")
+    } else {
+        format!("{failed} of {finished} failed")
+    })
+}
+
+/// Returns the remark on calls that are queued at the end; `None` if they are few.
+fn unsent(summary: &Summary, seconds: &[Second]) -> Option<String> {
+    let queued = seconds.last()?.queued();
+    (percent(queued, summary.calls) >= MIN_UNSENT_PERCENT)
+        .then(|| format!("{queued} of {} still queued at the end", plural(summary.calls, "call")))
+}
+
+#[allow(clippy::cast_precision_loss)] // Counts of a log.
+fn percent(part: u64, whole: u64) -> f64 {
+    part as f64 / whole.max(1) as f64 * 100.0
+}
+
+/// A run with enough data for a verdict.
+struct Run<'a> {
+    summary: &'a Summary,
+    seconds: &'a [Second],
+    waiting: Waiting,
+    refusals: Refusals,
+    /// `true` if calls waited for an adapted rate.
+    has_adapted_rate: bool,
+}
+
+impl Run<'_> {
+    /// Returns `true` if calls waited for a notable time, and for a known bottleneck.
+    fn is_limited(&self) -> bool {
+        self.waiting.is_notable() && self.waiting.largest().1 >= MIN_PERCENT
     }
 
-    /// Returns the bottleneck with the largest share; of equal ones the later one.
-    fn largest(&self) -> (Bottleneck, f64) {
-        let largest = self.0.iter().max_by(|(_, one), (_, other)| one.total_cmp(other));
-        largest.copied().unwrap_or((Bottleneck::Other, 0.0))
+    /// Returns the rate of the refused calls in calls per second and the limit in calls per minute that they suggest; `None` if
+    /// the rows support no lower limit.
+    fn suggested_limit(&self) -> Option<(f64, u64)> {
+        match self.refusals {
+            Refusals::Limit { rate, per_minute, .. } if self.has_adapted_rate => Some((rate, per_minute)),
+            _ => None,
+        }
+    }
+
+    fn limited_by_budget(&self, kind: BudgetKind, percent: f64) -> String {
+        let summary = self.summary;
+        let budget = summary.budgets.iter().find(|budget| budget.meter == kind);
+        if let Some(exhausted) = budget.and_then(|budget| exhausted(summary, budget)) {
+            return format!("{exhausted}, and calls waited for it for {percent} % of the waiting time");
+        }
+        let name = match budget {
+            Some(BudgetSummary { learned: Some(adapted), limit, .. }) => format!(
+                "the adapted budget of {adapted:.0} {} per {}, below the configured {limit},",
+                kind.unit(),
+                kind.period()
+            ),
+            Some(budget) => format!("the budget of {}", budget.name()),
+            None => format!("the budget of {} per {}", kind.unit(), kind.period()),
+        };
+        let limited = format!("limited by {name} for {percent} % of the waiting time");
+        // A lower max_tokens reduces neither prompts nor the number of requests.
+        let depends_on_max_tokens = match kind {
+            BudgetKind::TokensPerMinute | BudgetKind::OutputTokensPerMinute | BudgetKind::TokensPerDay => true,
+            BudgetKind::InputTokensPerMinute | BudgetKind::RequestsPerDay | BudgetKind::Other => false,
+        };
+        if let Some((reserved, used)) = summary.reserved_per_call.zip(summary.used_per_call)
+            && depends_on_max_tokens
+            && used * 2.0 < reserved
+        {
+            return format!(
+                "{limited}; calls reserved {reserved:.0} tokens on average and reported {used:.0} as used: lower max_tokens"
+            );
+        }
+        if budget.is_some_and(|budget| budget.learned.is_some()) {
+            return limited;
+        }
+        format!("{limited}; {}", self.refusals.clause_on_budget(summary, "raising it"))
+    }
+
+    /// Returns the verdict on a run that was limited neither by a budget nor by the server's headers.
+    fn limited_by_calls(&self) -> String {
+        let Self { summary, waiting, .. } = self;
+        let Summary { refusals, line: max_queued, calls, .. } = **summary;
+        let refused = plural(refusals, "refusal");
+        let is_idle = max_queued == 0 && !waiting.is_notable();
+        let Some(limit) = summary.limit else {
+            return match refusals {
+                0 if is_idle => not_limited(),
+                _ => format!("the log does not contain the limit; {refused}"),
+            };
+        };
+        if let Some((rate, per_minute)) = self.suggested_limit() {
+            let rate = decimal(rate);
+            if summary.processes.is_some_and(Processes::is_part) {
+                return format!(
+                    "the server refused calls at {rate} per second from these processes alone: sum the logs of all processes to find the limit"
+                );
+            }
+            return format!("the server refused calls at {rate} per second: set {per_minute} per minute");
+        }
+        if self.is_limited() {
+            let (bottleneck, percent) = waiting.largest();
+            return self.limited_by(bottleneck, percent, limit);
+        }
+        if waiting.is_notable() {
+            return format!(
+                "{:.0} % of the calls waited, up to {max_queued} at once, for a reason not in the log; {refused}",
+                waiting.calls
+            );
+        }
+        let rejected = summary.rejected.saturating_sub(closed::rejected(summary));
+        if refusals == 0 && rejected > 0 {
+            return format!(
+                "{rejected} of {} were rejected by max_wait, max_queue or a deadline",
+                plural(calls, "call")
+            );
+        }
+        match refusals {
+            0 if is_idle => not_limited(),
+            0 => format!("{}, {}: the limit is rarely the bottleneck", queue_text(max_queued), self.extent()),
+            _ if is_idle => format!("{refused} in {}, although no call was queued", plural(calls, "call")),
+            _ => format!(
+                "{refused} in {}, although {}, {}",
+                plural(calls, "call"),
+                queue_text(max_queued),
+                self.extent()
+            ),
+        }
+    }
+
+    /// Returns the extent of waits that are not notable.
+    fn extent(&self) -> &'static str {
+        if self.waiting.calls < MIN_PERCENT {
+            "and less than 5 % of the calls waited"
+        } else {
+            "for less than 5 % of the time that calls took"
+        }
+    }
+
+    /// Returns the verdict for the `bottleneck` that caused `percent` of the waiting time. `limit` is in calls per minute.
+    fn limited_by(&self, bottleneck: Bottleneck, percent: f64, limit: f64) -> String {
+        let Self { summary, seconds, refusals, .. } = self;
+        let is_clean = matches!(refusals, Refusals::None { .. } | Refusals::Overloads) && !is_mostly_failed(summary);
+        let time = format!("for {percent} % of the waiting time");
+        match bottleneck {
+            Bottleneck::Rate => match refusals {
+                Refusals::None { is_full: true } if is_constant(seconds) => {
+                    format!("{}; no refusals: the server's limit is not lower", self.limited_by_rate(&time, limit))
+                }
+                _ => format!("{}; {}", self.limited_by_rate(&time, limit), refusals.clause("raising the limit")),
+            },
+            Bottleneck::Learned => {
+                let adapted = format!(
+                    "limited by the rate adapted after earlier refusals {time}, below the configured {limit} calls per minute"
+                );
+                if summary.refusals == 0 {
+                    adapted
+                } else {
+                    format!("{adapted}; {}", refusals.clause("raising the limit"))
+                }
+            }
+            Bottleneck::InFlight => {
+                let limited = seconds.iter().filter(|second| second.bottleneck == Some(bottleneck));
+                let max = limited.map(|second| second.in_flight).max().unwrap_or(0);
+                let clause = refusals.clause("allowing more");
+                let remedy = ": shorter answers, or more calls in flight if the server accepts them, shorten the wait";
+                format!("limited by {max} calls in flight {time}; {clause}{}", if is_clean { remedy } else { "" })
+            }
+            Bottleneck::Ramp => {
+                let clause = refusals.clause("making it steeper");
+                let remedy = ": a steeper ramp or burst_window shortens the wait if the server accepts bursts";
+                format!("limited by the ramp {time}; {clause}{}", if is_clean { remedy } else { "" })
+            }
+            Bottleneck::Server => limited_by_server(percent),
+            Bottleneck::Fleet => format!("waited for Redis {time}"),
+            Bottleneck::Closed => format!("calls waited for the closed limiter {time}"),
+            Bottleneck::Budget(_) | Bottleneck::Other => {
+                format!("limited {time} by a bottleneck that this version does not know")
+            }
+            Bottleneck::Pause => match refusals {
+                Refusals::None { .. } => format!("paused {time} by refusals that are not in this log"),
+                Refusals::Overloads => format!("paused {time} while the server was overloaded"),
+                Refusals::Contradicted { .. } => format!("paused {time}; {}", refusals.clause("raising the limit")),
+                _ => format!("paused {time} after {}", plural(summary.refusals, "refusal")),
+            },
+        }
+    }
+
+    /// Returns the part of a verdict on the configured rate, with each rate for which calls waited if it changed.
+    fn limited_by_rate(&self, time: &str, limit: f64) -> String {
+        // The Python package rounds the limit to whole calls per second, so that it may differ from the configured one.
+        let configured = if self.summary.overloaded.is_some() { "the configured" } else { "the" };
+        let mut limits: Vec<_> = self.waiting.limits().collect();
+        limits.sort_by(|(_, one), (_, other)| other.total_cmp(one));
+        match limits[..] {
+            [] => format!("limited by {configured} {limit} calls per minute {time}"),
+            [(only, _)] if is_constant(self.seconds) => {
+                format!("limited by {configured} {only} calls per minute {time}")
+            }
+            _ => {
+                let shares: Vec<_> =
+                    limits.iter().take(MAX_LIMITS).map(|(limit, percent)| format!("{limit} for {percent} %")).collect();
+                let others = if limits.len() > MAX_LIMITS { " and others" } else { "" };
+                format!(
+                    "limited by {configured} calls per minute, which changed in the run, {time}: {}{others}",
+                    shares.join(", ")
+                )
+            }
+        }
     }
 }
 
 fn limited_by_server(percent: f64) -> String {
     format!(
-        "limited by the server's rate-limit headers for {percent} % of the time: its limits are lower than the configured ones, or other clients use them too"
+        "limited by the server's rate-limit headers for {percent} % of the waiting time: they left less than the configured limits"
     )
-}
-
-fn limited_by_budget(summary: &Summary, kind: BudgetKind, percent: f64) -> String {
-    let budget = summary.budgets.iter().find(|budget| budget.meter == kind);
-    if let Some(exhausted) = budget.and_then(|budget| exhausted(summary, budget)) {
-        return format!("{exhausted}, and calls waited for it for {percent} % of the time");
-    }
-    let name = match budget {
-        Some(BudgetSummary { learned: Some(adapted), limit, .. }) => format!(
-            "the adapted budget of {adapted:.0} {} per {}, below the configured {limit},",
-            kind.unit(),
-            kind.period()
-        ),
-        Some(budget) => format!("the budget of {}", budget.name()),
-        None => format!("the budget of {} per {}", kind.unit(), kind.period()),
-    };
-    let limited = format!("limited by {name} for {percent} % of the time");
-    // A lower max_tokens reduces neither prompts nor the number of requests.
-    let depends_on_max_tokens = match kind {
-        BudgetKind::TokensPerMinute | BudgetKind::OutputTokensPerMinute | BudgetKind::TokensPerDay => true,
-        BudgetKind::InputTokensPerMinute | BudgetKind::RequestsPerDay | BudgetKind::Other => false,
-    };
-    if let Some((reserved, used)) = summary.reserved_per_call.zip(summary.used_per_call)
-        && depends_on_max_tokens
-        && used * 2.0 < reserved
-    {
-        return format!(
-            "{limited}; calls reserved {reserved:.0} tokens on average and reported {used:.0} as used: lower max_tokens"
-        );
-    }
-    match summary.refusals {
-        _ if budget.is_some_and(|budget| budget.learned.is_some()) => limited,
-        0 => format!("{limited}; no refusals: raise it if the account allows more"),
-        _ if summary.only_overloads() => {
-            format!("{limited}; all refusals were overloads: raise it if the account allows more")
-        }
-        refusals => format!("{limited}; {} before raising it", find_the_cause(refusals)),
-    }
 }
 
 /// Returns when a daily budget was exhausted; `None` if it was not, or if the budget is not daily.
@@ -136,170 +312,23 @@ fn exhausted(summary: &Summary, budget: &BudgetSummary) -> Option<String> {
     Some(format!("the daily budget of {amount} {} was exhausted {time}", budget.meter.unit()))
 }
 
-fn find_the_cause(refusals: u64) -> String {
-    format!("{}: find the cause", plural(refusals, "refusal"))
+/// Returns `true` if the configured rate is the same in all rows that contain it.
+fn is_constant(seconds: &[Second]) -> bool {
+    let mut limits = seconds.iter().map(|second| second.limit).filter(|limit| limit.is_finite());
+    let first = limits.next();
+    limits.all(|limit| first.is_none_or(|first| (first - limit).abs() * 60.0 < 0.5))
 }
 
-/// Returns `true` if calls waited for a rate that was adapted after refusals in this run.
-fn has_adapted_rate(summary: &Summary, seconds: &[Second]) -> bool {
-    summary.refusals > 0 && seconds.iter().any(|second| second.bottleneck == Some(Bottleneck::Learned))
-}
-
-/// Returns the verdict on a run that was limited neither by a budget nor by the server's headers.
-#[allow(clippy::cast_precision_loss)]
-fn limited_by_calls(summary: &Summary, seconds: &[Second], shares: &Shares) -> String {
-    let Summary { duration, refusals, line: max_queued, .. } = *summary;
-    let refused = plural(refusals, "refusal");
-    let Some(limit) = summary.limit else {
-        return if refusals == 0 && max_queued <= MAX_SHORT_QUEUE {
-            not_limited(max_queued)
-        } else {
-            format!("the log does not contain the limit; {refused}")
-        };
-    };
-    if has_adapted_rate(summary, seconds) {
-        let rate = rate_at_refusal(seconds);
-        if summary.processes.is_some_and(Processes::is_part) {
-            return format!(
-                "the server refused calls at {rate:.1} per second from these processes alone: sum the logs of all processes to find the limit"
-            );
-        }
-        return format!("the server refused calls at {rate:.1} per second: set {} per minute", suggested_limit(rate));
-    }
-    let (bottleneck, percent) = shares.largest();
-    let queued_seconds = seconds.iter().filter(|second| second.queued() > MAX_SHORT_QUEUE).count();
-    let queued_percent = queued_seconds as f64 / duration as f64 * 100.0;
-    if percent < MIN_PERCENT && queued_percent >= MIN_PERCENT {
-        return format!(
-            "calls were queued for {queued_percent:.0} % of the time, up to {max_queued} at once, for a reason not in the log; {refused}"
-        );
-    }
-    let hardly_limited = max_queued <= MAX_SHORT_QUEUE || percent < MIN_PERCENT;
-    let rejected = summary.rejected.saturating_sub(closed::rejected(summary));
-    if hardly_limited && refusals == 0 && rejected > 0 {
-        return format!(
-            "{rejected} of {} were rejected by max_wait, max_queue or a deadline: raise the limit or the allowed wait",
-            plural(summary.calls, "call")
-        );
-    }
-    if max_queued > MAX_SHORT_QUEUE && percent < MIN_PERCENT && refusals == 0 {
-        return format!(
-            "up to {max_queued} calls were queued, for less than 5 % of the time: the limit is rarely the bottleneck"
-        );
-    }
-    if hardly_limited {
-        return match refusals {
-            0 => not_limited(max_queued),
-            _ => format!(
-                "{refused}, although {} and the limit is rarely the bottleneck: other clients use the same limit",
-                queue_text(max_queued)
-            ),
-        };
-    }
-    limited_by(summary, seconds, bottleneck, percent, limit)
-}
-
-/// Returns the verdict for the `bottleneck` that limited a run for `percent` of the time. `limit` is in calls per minute.
-fn limited_by(summary: &Summary, seconds: &[Second], bottleneck: Bottleneck, percent: f64, limit: f64) -> String {
-    let refusals = summary.refusals;
-    let only_overloads = summary.only_overloads();
-    let is_clean = refusals == 0 || only_overloads;
-    let cause = find_the_cause(refusals);
-    // The Python package rounds the limit to whole calls per second, so that it may differ from the configured one.
-    let configured = if summary.overloaded.is_some() { "the configured" } else { "the" };
-    let paced = format!("limited by {configured} {limit} calls per minute for {percent} % of the time");
-    match bottleneck {
-        Bottleneck::Rate if refusals == 0 => format!("{paced}; no refusals: the limit can be raised"),
-        Bottleneck::Rate if only_overloads => {
-            format!("{paced}; all refusals were overloads: the limit can be raised")
-        }
-        Bottleneck::Rate => format!("{paced}; {cause} before raising the limit"),
-        Bottleneck::Learned => format!(
-            "limited by the rate adapted after earlier refusals for {percent} % of the time, below the configured {limit} calls per minute"
-        ),
-        Bottleneck::InFlight => {
-            let max = seconds.iter().map(|second| second.in_flight).max().unwrap_or(0);
-            let limited = format!("limited by {max} calls in flight for {percent} % of the time");
-            if is_clean {
-                format!("{limited}: allow more of them, or request shorter answers")
-            } else {
-                format!("{limited}; {cause} before allowing more")
-            }
-        }
-        Bottleneck::Ramp if is_clean => format!(
-            "limited by the ramp for {percent} % of the time: demand comes in bursts; set burst_window or a steeper ramp"
-        ),
-        Bottleneck::Ramp => {
-            format!("limited by the ramp for {percent} % of the time; {cause} before making it steeper")
-        }
-        Bottleneck::Server => limited_by_server(percent),
-        Bottleneck::Fleet => format!("waited for Redis for {percent} % of the time"),
-        Bottleneck::Closed => format!("calls waited for the closed limiter for {percent} % of the time"),
-        Bottleneck::Budget(_) | Bottleneck::Other => {
-            format!("limited for {percent} % of the time by a bottleneck that this version does not know")
-        }
-        Bottleneck::Pause if refusals == 0 => {
-            format!("paused for {percent} % of the time by refusals that are not in this log")
-        }
-        Bottleneck::Pause if only_overloads => {
-            format!("paused for {percent} % of the time while the server was overloaded")
-        }
-        Bottleneck::Pause => format!(
-            "paused for {percent} % of the time after {}: the server's limit is lower than configured, or other clients use it too",
-            plural(refusals, "refusal")
-        ),
-    }
-}
-
-fn not_limited(max_queued: u64) -> String {
-    format!("{}: the limit is not the bottleneck", queue_text(max_queued))
+fn not_limited() -> String {
+    "no call was queued: the limit is not the bottleneck".into()
 }
 
 fn queue_text(max_queued: u64) -> String {
     match max_queued {
-        0 => "no call was queued".into(),
+        0 => "no call was queued at the end of a second".into(),
         1 => "at most 1 call was queued".into(),
         _ => format!("at most {max_queued} calls were queued"),
     }
-}
-
-/// Returns the rate that the server accepted before the last refusal caused by the rate, in calls per second.
-///
-/// Averaged over at most 20 seconds, so that a burst the server lets through hardly counts. The last refusal is used because the
-/// ramp is over by then.
-#[allow(clippy::cast_precision_loss)]
-fn rate_at_refusal(seconds: &[Second]) -> f64 {
-    const WINDOW_SECONDS: usize = 20;
-    let is_refused = |second: &Second| second.refused() > 0;
-    // A refusal during a pause is that of a canary.
-    let starts_pause = |at: usize| is_refused(&seconds[at]) && (at == 0 || !seconds[at - 1].is_paused());
-    let last = (0..seconds.len()).rev().find(|at| starts_pause(*at));
-    let last = last.or_else(|| seconds.iter().rposition(is_refused)).unwrap_or(0);
-    // A slow refusal arrives in a second in which no call is sent: the calls before the pause count.
-    let is_flowing = |second: &Second| second.issued() > 0 && !is_refused(second) && !second.is_paused();
-    let last = if seconds.get(last).is_some_and(|second| second.issued() > 0) {
-        last
-    } else {
-        seconds[..last].iter().rposition(is_flowing).unwrap_or(last)
-    };
-    let before = seconds[..last].iter().rev().take_while(|second| !is_refused(second) && !second.is_paused());
-    let window: Vec<_> = seconds[last..=last].iter().chain(before.take(WINDOW_SECONDS - 1)).collect();
-    let accepted: u64 = window.iter().map(|second| second.issued().saturating_sub(second.refused())).sum();
-    // Rounded to the printed digits, so that the suggested limit matches the printed rate.
-    (accepted as f64 / window.len() as f64 * 10.0).floor() / 10.0
-}
-
-/// Returns a rate in calls per minute, rounded down to a round number of at least 1.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-fn suggested_limit(per_second: f64) -> u64 {
-    let per_minute = per_second * 60.0 + 1e-6;
-    let step = match per_minute {
-        ..20.0 => 1.0,
-        ..200.0 => 5.0,
-        ..2000.0 => 10.0,
-        _ => 100.0,
-    };
-    ((per_minute / step).floor() * step).max(1.0) as u64
 }
 
 #[cfg(test)]

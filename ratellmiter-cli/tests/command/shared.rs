@@ -48,7 +48,7 @@ fn logs_of_a_shared_limiter_are_summed() {
           budget    8000 tokens per minute: 23 % charged on average, 41 % at most
           duration  31 s; at least 28.0 s at 240 per minute
           processes 4, summed from 4 logs
-          verdict   limited by the configured 240 calls per minute for 97 % of the time; no refusals: the limit can be raised; Redis was unreachable for 12 s
+          verdict   limited by the configured 240 calls per minute for 100 % of the waiting time; no refusals; Redis was unreachable for 12 s
         "#);
     // As a shell expands `ratellmiter_logs/*.jsonl`.
     let expanded = ["1-1", "1-2", "1-3", "1-4"].map(|name| format!("ratellmiter_logs/{name}.jsonl"));
@@ -88,7 +88,7 @@ fn logs_of_a_shared_limiter_are_summed() {
         | logs | 4 |
         | Redis unreachable | 12.0 s |
 
-        **m**: limited by the configured 240 calls per minute for 97 % of the time; no refusals: the limit can be raised; Redis was unreachable for 12 s.
+        **m**: limited by the configured 240 calls per minute for 100 % of the waiting time; no refusals; Redis was unreachable for 12 s.
         "#);
     let (_, json, _) = directory.run(&with(&["-summary=json"]));
     let value: Value = serde_json::from_str(&json).unwrap();
@@ -130,7 +130,7 @@ fn single_log_of_a_shared_limiter_is_marked() {
           budget    8000 tokens per minute: 6 % charged on average, 12 % at most
           duration  31 s; at least 7.5 s at 240 per minute
           processes 1 of 4; the limits are those of all 4 together
-          verdict   limited by the configured 240 calls per minute for 97 % of the time; no refusals: the limit can be raised; covers 1 of the 4 processes that share the limiter; Redis was unreachable for 1 s
+          verdict   limited by the configured 240 calls per minute for 100 % of the waiting time; no refusals; covers 1 of the 4 processes that share the limiter; Redis was unreachable for 1 s
         "#);
 }
 

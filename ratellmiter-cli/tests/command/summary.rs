@@ -21,7 +21,7 @@ fn summary_is_alone_on_stdout_in_each_format() {
           latency   1.7 s p99
           in flight 2.8 mean, 6 max
           duration  35 s; at least 23.8 s at 300 per minute
-          verdict   limited by the configured 300 calls per minute for 57 % of the time; all refusals were overloads: the limit can be raised
+          verdict   limited by the configured 300 calls per minute for 45 % of the waiting time; all refusals were overloads
         "#);
     let (_, page, notes) = directory.run(&[&file, "-summary=md", "-model=gpt-4o", "-out=x.svg"]);
     assert_snapshot!(page, @r#"
@@ -46,7 +46,7 @@ fn summary_is_alone_on_stdout_in_each_format() {
         | mean in flight | 2.8 |
         | max in flight | 6 |
 
-        **gpt-4o**: limited by the configured 300 calls per minute for 57 % of the time; all refusals were overloads: the limit can be raised.
+        **gpt-4o**: limited by the configured 300 calls per minute for 45 % of the waiting time; all refusals were overloads.
         "#);
     assert_eq!(notes, "note: wrote x.svg\n");
     assert!(fs::read_to_string(directory.path("x.svg")).unwrap().starts_with("<svg"));
@@ -62,7 +62,7 @@ fn summary_is_alone_on_stdout_in_each_format() {
           wait      20.9 s mean, – p99; at most 99 queued
           latency   – p99
           duration  36 s; at least 20.8 s at 300 per minute
-          verdict   limited by the 300 calls per minute for 44 % of the time; 5 refusals: find the cause before raising the limit
+          verdict   paused for 36 % of the waiting time; 5 refusals, the last at 2.5 per second, although the server accepted 4.5 per second for 20 s after the first of them
 
         TWENTY, from 2026-11-24 06:40:13
           calls     20: 20 finished, 0 given up
@@ -70,7 +70,7 @@ fn summary_is_alone_on_stdout_in_each_format() {
           wait      9.5 s mean, – p99; at most 19 queued
           latency   – p99
           duration  20 s; at least 19.0 s at 60 per minute
-          verdict   limited by the 60 calls per minute for 95 % of the time; no refusals: the limit can be raised
+          verdict   limited by the 60 calls per minute for 100 % of the waiting time; no refusals
         "#);
 }
 
@@ -103,7 +103,7 @@ fn tokens_are_drawn_and_summarized() {
           tokens    252000 reserved, 4200 per call; 30000 used, 500 per call
           budget    80000 output tokens per minute: 99 % charged on average, 100 % at most
           duration  60 s; at least 11.8 s at 300 per minute
-          verdict   limited by the budget of 80000 output tokens per minute for 100 % of the time; calls reserved 4200 tokens on average and reported 500 as used: lower max_tokens
+          verdict   limited by the budget of 80000 output tokens per minute for 100 % of the waiting time; calls reserved 4200 tokens on average and reported 500 as used: lower max_tokens; 64 of 120 calls still queued at the end
         "#);
     let (code, _, stderr) = directory.run(&["-check=budget_peak<=0.9,used_tokens>=30000"]);
     assert_eq!(code, 3);

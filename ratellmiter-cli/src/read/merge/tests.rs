@@ -216,7 +216,7 @@ fn verdict_on_a_fleet_is_on_the_sum() {
     assert_eq!((all.calls, all.limit, all.line), (80, Some(240.0), 80));
     assert_eq!(
         all.verdict,
-        "limited by the configured 240 calls per minute for 100 % of the time; no refusals: the limit can be raised; Redis was unreachable for 5 s"
+        "limited by the configured 240 calls per minute for 100 % of the waiting time; no refusals; 80 of 80 calls still queued at the end; Redis was unreachable for 5 s"
     );
     let one = Summary::from_series("m", &log(&logs[0]));
     assert!(one.verdict.ends_with("; covers 1 of the 4 processes that share the limiter"), "{}", one.verdict);
