@@ -1,5 +1,7 @@
 //! Formatting of counts, times and untrusted text.
 
+pub(crate) use crate::names::printable;
+
 /// Returns `count` with `noun`, which gets an "s" unless `count` is 1.
 pub(crate) fn plural(count: u64, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
@@ -46,14 +48,10 @@ fn days_in_month(year: u64, month: u64) -> u64 {
     }
 }
 
-/// Replaces control characters by spaces, so that text from a log cannot break a line or control a terminal.
-pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
-}
-
-/// Joins the lines of a text with spaces. Paths and messages of the system may contain line breaks.
+/// Joins the lines of a text with spaces and escapes its control characters. Paths and messages of the system may contain both.
 pub(crate) fn one_line(text: &str) -> String {
-    text.split(['\n', '\r']).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+    let lines = text.split(['\n', '\r']).map(str::trim).filter(|part| !part.is_empty());
+    printable(&lines.collect::<Vec<_>>().join(" "))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use ratellmiter_core::log::BudgetKind;
 
 use crate::{
+    names::{self, markdown},
     summary::{
         closed,
         figures::{self, Summary, Unit},
@@ -40,10 +41,10 @@ pub(crate) fn summaries(format: Format, log: &str, runs: &[Summary]) -> String {
         Format::Text => runs.iter().map(text).collect::<Vec<_>>().join("\n"),
         Format::Md => {
             let columns: Vec<_> = runs.iter().collect();
-            let headings: Vec<_> = runs.iter().map(|run| escaped(&run.model)).collect();
-            let mut page = format!("### rateLLMiter: {}\n\n{}", escaped(log), table(&headings, &columns, false));
+            let headings: Vec<_> = runs.iter().map(|run| markdown(&run.model)).collect();
+            let mut page = format!("### rateLLMiter: {}\n\n{}", markdown(log), table(&headings, &columns, false));
             for run in runs {
-                let _ = writeln!(page, "\n**{}**: {}.", escaped(&run.model), escaped(&run.verdict));
+                let _ = writeln!(page, "\n**{}**: {}.", markdown(&run.model), markdown(&run.verdict));
                 for (index, line) in closed::lines(run).iter().enumerate() {
                     let _ = writeln!(page, "{}- closed: {line}", if index == 0 { "\n" } else { "" });
                 }
@@ -65,15 +66,15 @@ pub(crate) fn comparison(format: Format, logs: [&str; 2], runs: [&Summary; 2]) -
             json(&serde_json::json!({ "logs": logs, "models": runs, "ratios": ratios }))
         }
         Format::Md => {
-            let headings = logs.map(escaped);
+            let headings = logs.map(markdown);
             format!(
                 "### rateLLMiter: {}\n\n{}\n**{}**: {}.\n\n**{}**: {}.\n",
-                escaped(&this.model),
+                markdown(&this.model),
                 table(&headings, &runs, true),
                 headings[0],
-                escaped(&this.verdict),
+                markdown(&this.verdict),
                 headings[1],
-                escaped(&other.verdict)
+                markdown(&other.verdict)
             )
         }
         Format::Text => {
@@ -184,18 +185,8 @@ fn display_ratio(ratio: Option<f64>) -> String {
     ratio.map_or_else(|| "–".into(), |ratio| format!("{ratio:.2}"))
 }
 
-/// Escapes the characters that have a meaning in Markdown tables.
-fn escaped(text: &str) -> String {
-    printable(text)
-        .replace('\\', "\\\\")
-        .replace('|', "\\|")
-        .replace('<', "&lt;")
-        .replace('`', "\\`")
-        .replace('*', "\\*")
-}
-
 fn json(value: &serde_json::Value) -> String {
-    format!("{value:#}\n")
+    names::json(&format!("{value:#}\n"))
 }
 
 #[cfg(test)]
