@@ -16,6 +16,20 @@ pub(crate) fn short_duration(seconds: u64) -> String {
     }
 }
 
+/// Formats seconds as `4:50:39`, or `50:39` below an hour.
+pub(crate) fn clock(seconds: u64) -> String {
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, minutes, seconds) => format!("{minutes}:{seconds:02}"),
+        (hours, minutes, seconds) => format!("{hours}:{minutes:02}:{seconds:02}"),
+    }
+}
+
+/// Formats seconds with `decimals`, as `35.0 s`. From an hour on they are a [`clock`] time.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Positive and saturating.
+pub(crate) fn length(seconds: f64, decimals: usize) -> String {
+    if seconds >= 3600.0 { clock(seconds.round() as u64) } else { format!("{seconds:.decimals$} s") }
+}
+
 /// Formats seconds since the epoch as a date and time in UTC. After the year 9999 the number itself is returned.
 pub(crate) fn utc(seconds: u64) -> String {
     let (mut days, second) = (seconds / 86_400, seconds % 86_400);

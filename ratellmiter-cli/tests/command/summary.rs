@@ -14,7 +14,7 @@ fn summary_is_alone_on_stdout_in_each_format() {
     let (code, text, notes) = directory.run(&[&file, "-summary"]);
     assert_eq!((code, notes.as_str()), (0, ""));
     assert_snapshot!(text, @r#"
-        gpt-4o, from 2026-11-25 21:02:34
+        gpt-4o, from 2026-11-25 21:02:34 UTC
           calls     120: 120 finished (0 failed), 0 given up
           refusals  2 (2 overloads), 0.017 per call; 1 pause, 5 s in total
           wait      19.0 s mean, 32.8 s p99; at most 119 queued
@@ -56,7 +56,7 @@ fn summary_is_alone_on_stdout_in_each_format() {
     // All models of a log of the Python package, which contains counts alone.
     let (_, text, _) = directory.run(&[&format!("-file={}", sample("python-four-models.jsonl")), "-summary"]);
     assert_snapshot!(text, @r#"
-        GPT4, from 2026-11-24 06:40:13
+        GPT4, from 2026-11-24 06:40:13 UTC
           calls     105: 105 finished, 0 given up
           refusals  5, 0.048 per call; 1 pause, 10 s in total
           wait      20.9 s mean, – p99; at most 99 queued
@@ -64,7 +64,7 @@ fn summary_is_alone_on_stdout_in_each_format() {
           duration  36 s; at least 21.8 s at 300 per minute
           verdict   limited by the 300 calls per minute for 44 % of the time; 5 refusals: find the cause before raising the limit
 
-        TWENTY, from 2026-11-24 06:40:13
+        TWENTY, from 2026-11-24 06:40:13 UTC
           calls     20: 20 finished, 0 given up
           refusals  0, 0.000 per call; 0 pauses, 0 s in total
           wait      9.5 s mean, – p99; at most 19 queued
@@ -94,7 +94,7 @@ fn tokens_are_drawn_and_summarized() {
     let (code, text, _) = directory.run(&["-summary"]);
     assert_eq!(code, 0);
     assert_snapshot!(text, @r#"
-        m, from 2026-11-24 06:40:13
+        m, from 2026-11-24 06:40:13 UTC
           calls     120: 60 finished (0 failed), 0 given up
           refusals  0, 0.000 per call; 0 pauses, 0 s in total
           wait      17.2 s mean, 0.0 s p99; at most 64 queued
@@ -196,6 +196,8 @@ fn two_runs_are_compared() {
           duration              20.0 s     30.0 s   0.67
           mean in flight           0.0        0.0      –
           max in flight              0          0      –
+          finished per min       240.0      120.0   2.00
+          runs of 20 s and 30 s: totals differ by length, compare finished per min
           1-1.jsonl: no call was queued: the limit is not the bottleneck
           2-1.jsonl: no call was queued: the limit is not the bottleneck
         "#);
