@@ -2,16 +2,22 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
-use clap::{CommandFactory as _, Parser, ValueEnum, error::ErrorKind};
+use clap::{
+    CommandFactory as _, Parser, ValueEnum, ValueHint,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 use clap_complete::Shell;
 
 use crate::{
     draw::theme::{Size, Theme},
+    read,
     series::Lines,
     summary::{check::Conditions, render::Format},
+    words::one_line,
+    write,
 };
 
 /// What the command is to do.
@@ -114,11 +120,15 @@ struct Arguments {
     model: Option<String>,
 
     /// A log of this library or of the Python package; several of one namespace are summed
-    #[arg(long, value_name = "LOG", num_args = 1..)]
+    #[arg(long, value_name = "LOG", num_args = 1.., value_hint = ValueHint::FilePath)]
     file: Vec<PathBuf>,
 
+    /// A log to draw, as with -file
+    #[arg(value_name = "LOG")]
+    logs: Vec<PathBuf>,
+
     /// The directory of the logs
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     dir: Option<PathBuf>,
 
     /// The lines to draw, by their letters
@@ -126,7 +136,7 @@ struct Arguments {
     lines: Option<Lines>,
 
     /// The file to write; its extension selects the format
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     out: Option<PathBuf>,
 
     /// The format of the chart
@@ -154,7 +164,7 @@ struct Arguments {
     check: Option<Conditions>,
 
     /// A log of another run to compare with
-    #[arg(long, value_name = "LOG")]
+    #[arg(long, value_name = "LOG", value_hint = ValueHint::FilePath)]
     compare: Option<PathBuf>,
 
     /// List the logs
@@ -205,18 +215,42 @@ Other    -follow -completions=SHELL -version -help
 Exit     0 success, 1 failure, 2 invalid arguments, 3 a condition failed
 ";
 
+/// Extension of logs, which an argument without an option must have.
+const LOG_EXTENSION: &str = "jsonl";
+
 pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Parsed {
-    match Arguments::try_parse_from(args.map(with_two_dashes)) {
+    match Arguments::try_parse_from(normalized(args)) {
         Ok(Arguments { completions: Some(shell), .. }) => Parsed::Text(completions(shell)),
         Ok(typed) => match typed.into_job() {
             Ok(job) => Parsed::Job(job),
-            Err(problem) => Parsed::Error(format!("error: {problem}\n")),
+            Err(problem) => Parsed::Error(format!("error: {}\n", one_line(&problem))),
         },
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             Parsed::Text(error.to_string())
         }
-        Err(error) => Parsed::Error(format!("{}\n", without_usage(&error.to_string()))),
+        Err(error) => Parsed::Error(format!("{}\n", one_line(&without_usage(&with_one_dash(error).to_string())))),
     }
+}
+
+/// Returns the error with its options spelled as in the help. What the user typed as a value is kept.
+fn with_one_dash(mut error: clap::Error) -> clap::Error {
+    let spelled =
+        |option: &str| option.strip_prefix('-').filter(|rest| rest.starts_with('-')).unwrap_or(option).to_owned();
+    for kind in [ContextKind::InvalidArg, ContextKind::PriorArg, ContextKind::SuggestedArg] {
+        let value = match error.get(kind) {
+            Some(ContextValue::String(option)) => ContextValue::String(spelled(option)),
+            Some(ContextValue::Strings(options)) => {
+                ContextValue::Strings(options.iter().map(|option| spelled(option)).collect())
+            }
+            _ => continue,
+        };
+        error.insert(kind, value);
+    }
+    // The tip to pass an unknown option as a value is of no use: logs end in .jsonl.
+    if error.kind() == ErrorKind::UnknownArgument {
+        error.insert(ContextKind::Suggested, ContextValue::None);
+    }
+    error
 }
 
 /// Returns the problem and the allowed values on one line, without the usage text of clap.
@@ -227,7 +261,14 @@ fn without_usage(error: &str) -> String {
 }
 
 impl Arguments {
-    fn into_job(self) -> Result<Job, String> {
+    fn into_job(mut self) -> Result<Job, String> {
+        if let Some(other) = self.logs.iter().find(|log| log.extension() != Some(OsStr::new(LOG_EXTENSION))) {
+            let other = other.display();
+            return Err(format!(
+                "unexpected argument '{other}' found; name a log with -file=LOG, a model with -model=NAME"
+            ));
+        }
+        self.file.append(&mut self.logs);
         if self.list {
             self.forbid_others("-list", &["-dir"])?;
             return Ok(Job::List { directory: self.dir });
@@ -235,6 +276,9 @@ impl Arguments {
         if self.follow {
             self.forbid_others("-follow", &["-dir", "-file", "-model", "-lines"])?;
             self.require_single_log("-follow")?;
+            if self.file.iter().any(|file| read::is_stdin(file)) {
+                return Err("-follow reads keys from stdin, so that -file=- cannot be followed".into());
+            }
         }
         if self.compare.is_some() {
             self.require_single_log("-compare")?;
@@ -295,15 +339,16 @@ impl Arguments {
         }
         let (out, kind) = match &self.out {
             None => (Out::Default, kind.unwrap_or(Kind::Png)),
-            Some(out) if out == "-" => {
+            Some(out) if out == "-" || write::is_stdout(out) => {
+                let shown = out.display();
                 let other = [("-summary", self.summary.is_some()), ("-compare", self.compare.is_some())];
                 if let Some((flag, _)) = other.iter().find(|(_, there)| *there) {
-                    return Err(format!("-out=- and {flag} both write to stdout; use -out=FILE"));
+                    return Err(format!("-out={shown} and {flag} both write to stdout; use -out=FILE"));
                 }
                 if self.open {
-                    return Err("-open needs a file, but -out=- writes to stdout".into());
+                    return Err(format!("-open needs a file, but -out={shown} writes to stdout"));
                 }
-                (Out::Stdout, kind.unwrap_or(Kind::Png))
+                (Out::Stdout, kind_of(out.extension(), kind)?)
             }
             Some(out) => (Out::File(out.clone()), kind_of(out.extension(), kind)?),
         };
@@ -373,6 +418,26 @@ fn completions(shell: Shell) -> String {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Arguments::command(), "ratellmiter", &mut script);
     String::from_utf8_lossy(&script).into_owned()
+}
+
+/// Returns the arguments as clap reads them: options with two dashes, and the format of `-summary` joined with it.
+fn normalized(args: impl Iterator<Item = OsString>) -> impl Iterator<Item = OsString> {
+    let mut args = args.map(with_two_dashes).peekable();
+    std::iter::from_fn(move || {
+        let mut arg = args.next()?;
+        if arg == "--summary"
+            && let Some(format) = args.next_if(|next| is_value(next))
+        {
+            arg.push("=");
+            arg.push(format);
+        }
+        Some(arg)
+    })
+}
+
+/// Returns `true` if an argument is neither an option nor a log.
+fn is_value(arg: &OsStr) -> bool {
+    !arg.as_encoded_bytes().starts_with(b"-") && Path::new(arg).extension() != Some(OsStr::new(LOG_EXTENSION))
 }
 
 /// Adds a second dash to an argument such as `-model`, so that clap reads it as a long option.

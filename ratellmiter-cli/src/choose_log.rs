@@ -10,7 +10,7 @@ use ratellmiter_core::{config, log};
 use crate::{
     args::Source,
     failure::Failure,
-    read::{Log, merge},
+    read::{Log, is_stdin, merge},
     series::Series,
 };
 
@@ -76,6 +76,9 @@ impl Logs {
 }
 
 pub(crate) fn name_of(path: &Path) -> String {
+    if is_stdin(path) {
+        return "stdin".into();
+    }
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
@@ -126,8 +129,11 @@ fn read_several(files: &[PathBuf], source: &Source) -> Result<Logs, Failure> {
     Ok(Logs { paths, models, notes, unreadable })
 }
 
-/// Returns the path of a log: in the working directory, or, for a bare file name, in the directory of the logs.
+/// Returns the path of a log: stdin, in the working directory, or, for a bare file name, in the directory of the logs.
 pub(crate) fn locate(file: &Path, source: &Source) -> Result<PathBuf, Failure> {
+    if is_stdin(file) {
+        return Ok(file.to_owned());
+    }
     if !file.exists() && file.components().count() == 1 {
         let among_logs = directory(source.directory.as_deref())?.join(file);
         if among_logs.exists() {

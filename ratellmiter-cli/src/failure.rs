@@ -7,15 +7,18 @@ use thiserror::Error;
 
 use crate::read::{Unreadable, merge::CannotSum};
 
+/// The end of the errors of a directory without a log to read.
+const HINT: &str = "; name a log with -file=LOG, or see -help";
+
 #[derive(Debug, Error)]
 pub(crate) enum Failure {
     #[error(transparent)]
     Config(#[from] config::ConfigError),
-    #[error("cannot list the logs in {}: {source}", directory.display())]
+    #[error("cannot list the logs in {}: {source}{HINT}", directory.display())]
     Directory { directory: PathBuf, source: io::Error },
-    #[error("no logs in {}: log files end in .jsonl", .0.display())]
+    #[error("no logs in {}: log files end in .jsonl{HINT}", .0.display())]
     NoLog(PathBuf),
-    #[error("no log in {} contains any rows", .0.display())]
+    #[error("no log in {} contains any rows{HINT}", .0.display())]
     NoRows(PathBuf),
     #[error("{} contains no rows", .0.display())]
     Empty(PathBuf),

@@ -4,7 +4,8 @@
 //! and `live` (a chart that follows a running program). `choose_log` finds the logs and `read` reads them: a whole log, a log
 //! that grows, or the sum of several. `series` holds the rows of one model by the second. `summary` turns them into figures and
 //! a verdict, renders these and checks conditions. `draw` turns them into a `graph` and renders it with plotters (`chart`), in
-//! the cells of a terminal (`cells`, `terminal`) or as a page (`html`). `write` writes files, whole or not at all.
+//! the cells of a terminal (`cells`, `terminal`) or as a page (`html`). `write` writes files, whole or not at all. `names` escapes
+//! names for each output.
 //!
 //! All of plotters is in `draw::chart` and `draw::theme`, all of ratatui in `draw::cells`, `draw::terminal` and `live`, which
 //! need the default feature `terminal`.
@@ -17,6 +18,7 @@ mod failure;
 mod list;
 #[cfg(feature = "terminal")]
 mod live;
+mod names;
 mod output;
 mod read;
 mod report;

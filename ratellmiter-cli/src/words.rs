@@ -1,5 +1,7 @@
 //! Formatting of counts, times and untrusted text.
 
+pub(crate) use crate::names::printable;
+
 /// Returns `count` with `noun`, which gets an "s" unless `count` is 1.
 pub(crate) fn plural(count: u64, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
@@ -12,6 +14,20 @@ pub(crate) fn short_duration(seconds: u64) -> String {
         (0, minutes, seconds) => format!("{minutes}m{seconds:02}s"),
         (hours, minutes, seconds) => format!("{hours}h{minutes:02}m{seconds:02}s"),
     }
+}
+
+/// Formats seconds as `4:50:39`, or `50:39` below an hour.
+pub(crate) fn clock(seconds: u64) -> String {
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, minutes, seconds) => format!("{minutes}:{seconds:02}"),
+        (hours, minutes, seconds) => format!("{hours}:{minutes:02}:{seconds:02}"),
+    }
+}
+
+/// Formats seconds with `decimals`, as `35.0 s`. From an hour on they are a [`clock`] time.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Positive and saturating.
+pub(crate) fn length(seconds: f64, decimals: usize) -> String {
+    if seconds >= 3600.0 { clock(seconds.round() as u64) } else { format!("{seconds:.decimals$} s") }
 }
 
 /// Formats seconds since the epoch as a date and time in UTC. After the year 9999 the number itself is returned.
@@ -46,14 +62,10 @@ fn days_in_month(year: u64, month: u64) -> u64 {
     }
 }
 
-/// Replaces control characters by spaces, so that text from a log cannot break a line or control a terminal.
-pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
-}
-
-/// Joins the lines of a text with spaces. Paths and messages of the system may contain line breaks.
+/// Joins the lines of a text with spaces and escapes its control characters. Paths and messages of the system may contain both.
 pub(crate) fn one_line(text: &str) -> String {
-    text.split(['\n', '\r']).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+    let lines = text.split(['\n', '\r']).map(str::trim).filter(|part| !part.is_empty());
+    printable(&lines.collect::<Vec<_>>().join(" "))
 }
 
 #[cfg(test)]

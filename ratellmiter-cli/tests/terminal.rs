@@ -305,6 +305,45 @@ fn signal_ends_following_and_restores_the_terminal() {
     }
 }
 
+/// Pipes without a writer, devices without an end and terminals, as the followed log.
+#[test]
+fn log_that_never_answers_can_be_quit() {
+    for (log, quit) in [
+        ("pipe", "q"),
+        ("pipe", "\x03"),
+        ("pipe", "TERM"),
+        ("/dev/zero", "q"),
+        ("/dev/urandom", "TERM"),
+        ("/dev/null", "\x03"),
+        ("/dev/tty", "q"),
+    ] {
+        let mut followed = Followed::start(&format!("-file={log}"), 80, 24);
+        assert!(Command::new("mkfifo").arg(followed.directory.path().join("pipe")).status().unwrap().success());
+        followed.terminal.shows(&[log.rsplit('/').next().unwrap(), "waiting for the first row"]);
+        if quit == "TERM" {
+            assert!(Command::new("kill").args(["-TERM", &followed.process()]).status().unwrap().success());
+        } else {
+            followed.terminal.keys(quit);
+        }
+        followed.leaves();
+    }
+}
+
+#[test]
+fn pipe_is_followed_as_it_is_written() {
+    let mut followed = Followed::start("-file=pipe -model=m", 80, 24);
+    let pipe = followed.directory.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    followed.terminal.shows(&["waiting for the first row"]);
+    for queued in [1234, 4321] {
+        // Each writer closes the pipe.
+        append(&pipe, &row(queued, "m", &format!("\"requested\":1,\"overflow\":{queued},\"rate\":1.0")));
+        followed.terminal.shows(&["1 m", &queued.to_string()]);
+    }
+    followed.terminal.keys("q");
+    followed.leaves();
+}
+
 #[test]
 fn resized_terminal_is_redrawn() {
     let mut followed = Followed::start("-lines=r", 100, 30);

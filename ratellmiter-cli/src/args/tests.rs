@@ -34,7 +34,7 @@ fn picture(args: &[&str]) -> Option<(Kind, Out)> {
 fn help_names_all_options_and_fits_a_screen() {
     let command = Arguments::command();
     command.clone().debug_assert();
-    for argument in command.get_arguments() {
+    for argument in command.get_opts() {
         let flag = format!(" -{}", argument.get_long().unwrap());
         assert!(HELP.contains(&flag), "{flag}");
     }
@@ -74,7 +74,9 @@ fn several_files_are_given_singly_or_as_a_list() {
     assert_eq!(files(&["-file", "a,b.jsonl", "c*.jsonl", "-model=m"]), expected);
     assert_eq!(files(&["-file", "a,b.jsonl", "-model", "m", "-file=c*.jsonl"]), expected);
     assert!(files(&[]).is_empty());
-    assert_eq!(error(&["-file=a", "b"]), "error: unexpected argument 'b' found");
+    let hint = "; name a log with -file=LOG, a model with -model=NAME";
+    assert_eq!(error(&["-file=a", "b"]), format!("error: unexpected argument 'b' found{hint}"));
+    assert_eq!(error(&["gpt\u{1b}[1m"]), format!("error: unexpected argument 'gpt\\u{{1b}}[1m' found{hint}"));
 }
 
 #[test]
@@ -142,12 +144,12 @@ fn contradictory_arguments_are_errors() {
     -list -model=a: error: -model cannot be used with -list; allowed with it: -dir
     -follow -out=a.png: error: -out cannot be used with -follow; allowed with it: -dir, -file, -model, -lines
     -list -follow: error: -follow cannot be used with -list; allowed with it: -dir
-    -format=gif: error: invalid value 'gif' for '--format <FORMAT>'; [possible values: term, png, svg, html]
-    -theme=blue: error: invalid value 'blue' for '--theme <THEME>'; [possible values: light, dark]
-    -size=5x5: error: invalid value '5x5' for '--size <WxH>': allowed is WIDTHxHEIGHT in pixels, from 320x200 to 4000x3000
-    -summary=xml: error: invalid value 'xml' for '--summary[=<FORMAT>]'; [possible values: text, md, json]
-    -completions=cmd: error: invalid value 'cmd' for '--completions <SHELL>'; [possible values: bash, elvish, fish, powershell, zsh]
-    -check=refusals: error: invalid value 'refusals' for '--check <CONDITIONS>': "refusals" is not a condition; allowed are conditions like FIGURE<=VALUE with <=, >=, <, > or ==, separated by commas; figures are calls, finished, failed, given_up, refusals, overloads, refusals_per_call, pauses, paused, line, wait_mean, wait_p99, call_p99, duration, rejected, exhausted, closed, transient, in_flight, reserved_tokens, used_tokens, budget_mean, budget_peak, slowdown
+    -format=gif: error: invalid value 'gif' for '-format <FORMAT>'; [possible values: term, png, svg, html]
+    -theme=blue: error: invalid value 'blue' for '-theme <THEME>'; [possible values: light, dark]
+    -size=5x5: error: invalid value '5x5' for '-size <WxH>': allowed is WIDTHxHEIGHT in pixels, from 320x200 to 4000x3000
+    -summary=xml: error: invalid value 'xml' for '-summary[=<FORMAT>]'; [possible values: text, md, json]
+    -completions=cmd: error: invalid value 'cmd' for '-completions <SHELL>'; [possible values: bash, elvish, fish, powershell, zsh]
+    -check=refusals: error: invalid value 'refusals' for '-check <CONDITIONS>': "refusals" is not a condition; allowed are conditions like FIGURE<=VALUE with <=, >=, <, > or ==, separated by commas; figures are calls, finished, failed, given_up, refusals, overloads, refusals_per_call, pauses, paused, line, wait_mean, wait_p99, call_p99, duration, rejected, exhausted, closed, transient, in_flight, reserved_tokens, used_tokens, budget_mean, budget_peak, slowdown
     "#
     );
 }
@@ -158,4 +160,68 @@ fn completions_exist_for_each_shell() {
         let Parsed::Text(script) = parsed(&[&format!("-completions={shell}")]) else { panic!("{shell}") };
         assert!(script.contains("compare") && script.contains("ratellmiter"), "{shell}");
     }
+}
+
+#[test]
+fn logs_need_no_option() {
+    let files = |args: &[&str]| report(args).source.files;
+    assert_eq!(files(&["x.jsonl"]), [PathBuf::from("x.jsonl")]);
+    assert_eq!(files(&["logs/x.jsonl", "-model=m", "y.jsonl"]), ["logs/x.jsonl", "y.jsonl"].map(PathBuf::from));
+    assert_eq!(files(&["-file=-"]), [PathBuf::from("-")]);
+    assert!(
+        matches!(parsed(&["x.jsonl", "-follow"]), Parsed::Job(Job::Follow { source, .. }) if source.files.len() == 1)
+    );
+    assert_eq!(error(&["-list", "x.jsonl"]), "error: -file cannot be used with -list; allowed with it: -dir");
+    assert_eq!(
+        error(&["-follow", "-file=-"]),
+        "error: -follow reads keys from stdin, so that -file=- cannot be followed"
+    );
+}
+
+#[test]
+fn format_of_a_summary_is_given_in_both_ways() {
+    for (args, format) in [
+        (&["-summary", "json"][..], Format::Json),
+        (&["--summary", "md", "-model", "x"], Format::Md),
+        (&["-summary", "-model=x"], Format::Text),
+        (&["-summary", "x.jsonl"], Format::Text),
+        (&["x.jsonl", "-summary=text"], Format::Text),
+    ] {
+        assert_eq!(report(args).summary, Some(format), "{args:?}");
+    }
+    assert_eq!(report(&["-summary", "x.jsonl"]).source.files, [PathBuf::from("x.jsonl")]);
+    assert_eq!(
+        error(&["-summary", "xml"]),
+        "error: invalid value 'xml' for '-summary[=<FORMAT>]'; [possible values: text, md, json]"
+    );
+}
+
+#[test]
+fn errors_name_options_as_the_help_does() {
+    for args in [
+        &["--modle=x"][..],
+        &["-lines=--x"],
+        &["-model"],
+        &["-model=a", "--model=b"],
+        &["-open=x"],
+        &["-theme", "--size=5x5"],
+        &["-x"],
+    ] {
+        let error = error(args);
+        assert!(!error.replace("'--x'", "").contains("--"), "{args:?}: {error}");
+    }
+    assert!(error(&["-lines=--x"]).starts_with("error: invalid value '--x' for '-lines <LETTERS>'"));
+}
+
+#[cfg(unix)]
+#[test]
+fn path_of_stdout_is_stdout() {
+    for path in ["/dev/stdout", "/dev/fd/1"] {
+        assert_eq!(picture(&[&format!("-out={path}"), "-format=svg"]), Some((Kind::Svg, Out::Stdout)));
+        assert_eq!(
+            error(&[&format!("-out={path}"), "-summary"]),
+            format!("error: -out={path} and -summary both write to stdout; use -out=FILE")
+        );
+    }
+    assert_eq!(picture(&["-out=/dev/null"]), Some((Kind::Png, Out::File("/dev/null".into()))));
 }

@@ -2,19 +2,18 @@
 
 mod panel;
 mod run;
+mod watch;
 
 use std::{
-    collections::BTreeSet,
     fmt,
     io::{self, IsTerminal as _},
-    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
         mpsc::{self, Receiver, RecvTimeoutError},
     },
     thread,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use ratatui::{
@@ -25,26 +24,22 @@ use ratatui::{
         execute,
     },
 };
-use ratellmiter_core::log;
 
 use crate::{
     args::{Models, Source},
-    choose_log,
     draw::cells::Paint,
     exit_code::DONE,
     failure::Failure,
     live::{
         panel::Panel,
         run::{Live, Selection, View},
+        watch::{State, Update, Watch},
     },
-    read::tail::{Progress, Tail, TailEvent},
     series::Lines,
 };
 
 /// Interval at which the log is read and drawn.
 const REFRESH_INTERVAL: Duration = Duration::from_millis(250);
-/// Interval at which a newer log is searched for.
-const SEARCH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Draws until a key or a signal ends it, and restores the terminal.
 pub(crate) fn run(source: &Source, models: Models, lines: Lines) -> Result<u8, Failure> {
@@ -54,14 +49,15 @@ pub(crate) fn run(source: &Source, models: Models, lines: Lines) -> Result<u8, F
         }
     }
     let failed = |error: io::Error| Failure::Terminal(error.to_string());
-    let mut watch = Watch::of(source)?;
+    let watch = Watch::of(source)?;
     let stop = stop_flag().map_err(failed)?;
     let mut follower = Follower::of(models, lines, Paint::of_environment(true));
     let mut terminal = TerminalGuard::enter().map_err(failed)?;
     let events = terminal_events();
+    let updates = watch::follow(watch);
     loop {
-        let more = watch.read(&mut follower.live, since_epoch());
-        terminal.0.draw(|frame| follower.draw(&watch, since_epoch(), frame)).map_err(failed)?;
+        let more = follower.apply(&updates, REFRESH_INTERVAL);
+        terminal.0.draw(|frame| follower.draw(since_epoch(), frame)).map_err(failed)?;
         let mut timeout = if more { Duration::ZERO } else { REFRESH_INTERVAL };
         // All pending keys are handled before the next drawing.
         let is_closed = loop {
@@ -165,6 +161,7 @@ struct Follower {
     selection: Selection,
     lines: Lines,
     paint: Paint,
+    state: State,
 }
 
 impl Follower {
@@ -174,7 +171,19 @@ impl Follower {
             Models::All => Selection::All,
             Models::Named(names) => Selection::Named(names),
         };
-        Self { live: Live::default(), selection, lines, paint }
+        Self { live: Live::default(), selection, lines, paint, state: State::default() }
+    }
+
+    /// Applies the updates that are there, for `at_most` this time. Returns `true` if there may be more.
+    fn apply(&mut self, updates: &Receiver<Update>, at_most: Duration) -> bool {
+        let start = Instant::now();
+        while let Ok(update) = updates.try_recv() {
+            self.state = update.apply(&mut self.live, since_epoch());
+            if start.elapsed() >= at_most {
+                return true;
+            }
+        }
+        false
     }
 
     /// Handles a key. Digits select a model; tab and the arrow keys select the next one, and after the last all of them.
@@ -213,10 +222,10 @@ impl Follower {
         }
     }
 
-    fn draw(&self, watch: &Watch, now: Duration, frame: &mut Frame<'_>) {
+    fn draw(&self, now: Duration, frame: &mut Frame<'_>) {
         let models: Vec<_> = self.live.models().collect();
-        let view = match watch.waiting_for() {
-            Some(text) => View::Waiting(text),
+        let view = match &self.state.waiting_for {
+            Some(text) => View::Waiting(text.clone()),
             None => self.live.view(
                 &self.selection,
                 &self.lines,
@@ -224,9 +233,9 @@ impl Follower {
                 now,
             ),
         };
-        let note = watch.problem.clone().or_else(|| self.live.note(now));
+        let note = self.state.problem.clone().or_else(|| self.live.note(now));
         let panel = Panel {
-            log: &watch.name(),
+            log: &self.state.name,
             models: &models,
             shown: self.position(&models),
             view: &view,
@@ -234,117 +243,6 @@ impl Follower {
             paint: self.paint,
         };
         panel.draw(frame.area(), frame.buffer_mut());
-    }
-}
-
-/// The log that is followed.
-#[derive(Debug)]
-struct Watch {
-    location: Location,
-    tail: Option<Tail>,
-    /// Time of the last search, since the epoch.
-    searched: Option<Duration>,
-    problem: Option<String>,
-}
-
-#[derive(Debug)]
-enum Location {
-    /// The first of these paths that exists.
-    Named(Vec<PathBuf>),
-    /// The newest log of a directory. Logs in `known` are never returned to.
-    Newest { directory: PathBuf, known: BTreeSet<PathBuf> },
-}
-
-impl Watch {
-    fn of(source: &Source) -> Result<Self, Failure> {
-        let location = match source.files.first() {
-            // The same paths as `choose_log::locate`, but neither has to exist yet.
-            Some(file) if file.components().count() == 1 => {
-                let among_logs = choose_log::directory(source.directory.as_deref())?.join(file);
-                Location::Named(vec![file.clone(), among_logs])
-            }
-            Some(file) => Location::Named(vec![file.clone()]),
-            None => Location::Newest {
-                directory: choose_log::directory(source.directory.as_deref())?,
-                known: BTreeSet::new(),
-            },
-        };
-        Ok(Self { location, tail: None, searched: None, problem: None })
-    }
-
-    /// Reads new lines of the log. Returns `true` if more can be read at once.
-    fn read(&mut self, live: &mut Live, now: Duration) -> bool {
-        self.problem = None;
-        let due =
-            self.searched.is_none_or(|searched| now.saturating_sub(searched) >= SEARCH_INTERVAL || now < searched);
-        if self.tail.is_none() || due {
-            self.searched = Some(now);
-            if let Some(path) = self.search() {
-                self.tail = Some(Tail::new(path));
-                *live = Live::default();
-            }
-        }
-        let Some(tail) = &mut self.tail else { return false };
-        let progress = tail.read_new(|event| match event {
-            TailEvent::Restarted => *live = Live::default(),
-            TailEvent::Line(text) => live.add(text, now),
-            TailEvent::TooLong => live.add_broken(),
-        });
-        match progress {
-            Ok(Progress::More) => true,
-            Ok(Progress::CaughtUp) => {
-                live.caught_up();
-                false
-            }
-            Ok(Progress::Absent) => {
-                self.problem = Some("the log was deleted".into());
-                false
-            }
-            Err(error) => {
-                self.problem = Some(format!("cannot read the log: {error}"));
-                false
-            }
-        }
-    }
-
-    /// Returns the path of another log to follow, if there is one.
-    fn search(&mut self) -> Option<PathBuf> {
-        match &mut self.location {
-            Location::Named(paths) if self.tail.is_none() => paths.iter().find(|path| path.exists()).cloned(),
-            Location::Named(_) => None,
-            Location::Newest { directory, known } => {
-                let logs = match log::newest_first(directory) {
-                    Ok(logs) => logs,
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-                    Err(error) => {
-                        // While a log is followed, a newer one is not needed.
-                        if self.tail.is_none() {
-                            self.problem = Some(format!("cannot list the logs: {error}"));
-                        }
-                        return None;
-                    }
-                };
-                let followed = self.tail.as_ref().map(Tail::path);
-                let mut newer = logs.iter().take_while(|path| Some(path.as_path()) != followed);
-                let found = newer.find(|path| !known.contains(*path)).cloned();
-                *known = logs.into_iter().collect();
-                found
-            }
-        }
-    }
-
-    /// Returns a message if there is no log yet.
-    fn waiting_for(&self) -> Option<String> {
-        match &self.location {
-            _ if self.tail.is_some() => None,
-            Location::Named(paths) => Some(format!("waiting for the log {}", paths[0].display())),
-            Location::Newest { directory, .. } => Some(format!("waiting for a log in {}", directory.display())),
-        }
-    }
-
-    fn name(&self) -> String {
-        let path = self.tail.as_ref().map(Tail::path);
-        path.and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
     }
 }
 

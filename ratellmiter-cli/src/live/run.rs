@@ -169,8 +169,11 @@ impl Live {
         if at >= model.last.at {
             model.last = last;
         }
-        model.series.add(second);
-        model.series.keep_last(MAX_ROWS);
+        // Rows that would be dropped are not inserted: in a log in reverse order that takes long.
+        if !model.series.is_beyond_last(MAX_ROWS, at) {
+            model.series.add(second);
+            model.series.keep_last(MAX_ROWS);
+        }
     }
 
     /// Returns the models in alphabetical order.

@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use super::*;
+use super::{watch::SEARCH_INTERVAL, *};
 
 const ROW: &str = "{\"at\":1795502413,\"model\":\"m\",\"requested\":1}\n";
 
-struct Following(tempfile::TempDir, Watch, Live, Duration);
+struct Following(tempfile::TempDir, Watch, Live, Duration, State);
 
 impl Following {
     fn of(file: Option<&str>) -> Self {
@@ -16,7 +16,7 @@ impl Following {
             directory: Some(directory.path().join("logs")),
         };
         let watch = Watch::of(&source).unwrap();
-        Self(directory, watch, Live::default(), Duration::from_secs(1_795_502_414))
+        Self(directory, watch, Live::default(), Duration::from_secs(1_795_502_414), State::default())
     }
 
     fn write(&self, name: &str, text: &str) {
@@ -27,8 +27,13 @@ impl Following {
     /// Reads one second later. Returns the name of the log that is followed, and its models.
     fn read(&mut self) -> (String, Vec<String>) {
         self.3 += SEARCH_INTERVAL;
-        assert!(!self.1.read(&mut self.2, self.3));
-        (self.1.name(), self.2.models().map(ToOwned::to_owned).collect())
+        if self.1.search_if_due(self.3) {
+            self.2 = Live::default();
+        }
+        let (update, more) = self.1.read();
+        assert!(!more);
+        self.4 = update.apply(&mut self.2, self.3);
+        (self.4.name.clone(), self.2.models().map(ToOwned::to_owned).collect())
     }
 }
 
@@ -40,7 +45,7 @@ fn found(name: &str, models: &[&str]) -> (String, Vec<String>) {
 fn newest_log_is_followed_until_there_is_a_newer_one() {
     let mut following = Following::of(None);
     assert_eq!(following.read(), found("", &[]));
-    assert!(following.1.waiting_for().unwrap().starts_with("waiting for a log in "));
+    assert!(following.4.waiting_for.as_ref().unwrap().starts_with("waiting for a log in "));
     following.write("notes.txt", "");
     assert_eq!(following.read(), found("", &[]));
     following.write("100-1.jsonl", "");
@@ -53,10 +58,10 @@ fn newest_log_is_followed_until_there_is_a_newer_one() {
     assert_eq!(following.read(), found("200-1.jsonl", &["n"]), "the program was restarted");
     fs::remove_dir_all(following.0.path().join("logs")).unwrap();
     assert_eq!(following.read(), found("200-1.jsonl", &["n"]));
-    assert_eq!(following.1.problem.as_deref(), Some("the log was deleted"));
+    assert_eq!(following.4.problem.as_deref(), Some("the log was deleted"));
     following.write("200-1.jsonl", ROW);
     assert_eq!(following.read(), found("200-1.jsonl", &["m"]));
-    assert_eq!(following.1.problem, None);
+    assert_eq!(following.4.problem, None);
 }
 
 #[test]
@@ -64,7 +69,7 @@ fn named_log_is_the_only_one_followed() {
     let mut following = Following::of(Some("5-5.jsonl"));
     following.write("100-1.jsonl", ROW);
     assert_eq!(following.read(), found("", &[]));
-    assert_eq!(following.1.waiting_for().unwrap(), "waiting for the log 5-5.jsonl");
+    assert_eq!(following.4.waiting_for.as_deref().unwrap(), "waiting for the log 5-5.jsonl");
     following.write("5-5.jsonl", ROW);
     assert_eq!(following.read(), found("5-5.jsonl", &["m"]));
     following.write("200-1.jsonl", ROW);
@@ -76,7 +81,7 @@ fn unreadable_directory_is_reported() {
     let mut following = Following::of(None);
     fs::write(following.0.path().join("logs"), "").unwrap();
     following.read();
-    assert!(following.1.problem.as_ref().unwrap().starts_with("cannot list the logs: "));
+    assert!(following.4.problem.as_ref().unwrap().starts_with("cannot list the logs: "));
 }
 
 #[test]

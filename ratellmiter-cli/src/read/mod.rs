@@ -19,7 +19,7 @@ use thiserror::Error;
 
 use crate::{
     read::parse::{Parsed, parse},
-    series::Series,
+    series::{Series, SeriesBuilder},
     words::{plural, utc},
 };
 
@@ -80,6 +80,11 @@ pub(crate) enum Unreadable {
     NoLog { path: PathBuf, line: u64, problem: String },
 }
 
+/// Returns `true` if `path` is `-`, the name of stdin.
+pub(crate) fn is_stdin(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
 impl Log {
     pub(crate) fn read(path: &Path) -> Result<Self, Unreadable> {
         Self::open(path, false)
@@ -92,8 +97,9 @@ impl Log {
 
     fn open(path: &Path, keeps_budgets: bool) -> Result<Self, Unreadable> {
         let failed = |source| Unreadable::System { path: path.into(), source };
-        let file = File::open(path).map_err(failed)?;
-        let mut log = Self::of(BufReader::with_capacity(1 << 18, file), keeps_budgets).map_err(failed)?;
+        let source: Box<dyn io::Read> =
+            if is_stdin(path) { Box::new(io::stdin()) } else { Box::new(File::open(path).map_err(failed)?) };
+        let mut log = Self::of(BufReader::with_capacity(1 << 18, source), keeps_budgets).map_err(failed)?;
         if let Some((line, limit)) = log.too_long {
             return Err(Unreadable::TooLong { path: path.into(), line, limit: limit >> 20 });
         }
@@ -114,20 +120,23 @@ impl Log {
         let mut log = Self::default();
         let mut chunks = Chunks { source, line: 0, keeps_budgets };
         let workers = thread::available_parallelism().map_or(1, usize::from);
+        let mut builders = BTreeMap::new();
         // Results are added in the order of the lines.
-        thread::scope(|scope| {
+        thread::scope(|scope| -> io::Result<()> {
             let mut parsing = VecDeque::new();
             while let Some(chunk) = chunks.next()? {
                 if parsing.len() == workers {
-                    log.add(joined(parsing.pop_front()));
+                    log.add(joined(parsing.pop_front()), &mut builders);
                 }
                 parsing.push_back(scope.spawn(move || chunk.parse()));
             }
             while !parsing.is_empty() {
-                log.add(joined(parsing.pop_front()));
+                log.add(joined(parsing.pop_front()), &mut builders);
             }
-            Ok(log)
-        })
+            Ok(())
+        })?;
+        log.models = builders.into_iter().map(|(model, builder)| (model, builder.build())).collect();
+        Ok(log)
     }
 
     /// Returns the number of lines that could not be read, apart from an incomplete last one.
@@ -181,9 +190,10 @@ impl Log {
         notes
     }
 
-    fn add(&mut self, part: Part) {
-        for (model, series) in part.models {
-            self.models.entry(model).or_default().append(series);
+    /// Adds all but the rows of a part, which are added to `builders`.
+    fn add(&mut self, part: Part, builders: &mut BTreeMap<String, SeriesBuilder>) {
+        for (model, rows) in part.models {
+            builders.entry(model).or_default().append(rows);
         }
         self.parsed_lines += part.parsed_lines;
         self.is_python |= part.is_python;
@@ -291,7 +301,7 @@ fn skip_line(source: &mut impl BufRead, line: u64) -> io::Result<()> {
 /// The content of a chunk.
 #[derive(Debug, Default)]
 struct Part {
-    models: HashMap<String, Series>,
+    models: HashMap<String, SeriesBuilder>,
     broken: Vec<Broken>,
     broken_lines: u64,
     parsed_lines: u64,
@@ -356,9 +366,9 @@ impl Part {
         }
     }
 
-    fn series(&mut self, model: &str) -> &mut Series {
+    fn series(&mut self, model: &str) -> &mut SeriesBuilder {
         if !self.models.contains_key(model) {
-            self.models.insert(model.to_owned(), Series::default());
+            self.models.insert(model.to_owned(), SeriesBuilder::default());
         }
         self.models.get_mut(model).expect("it was just inserted")
     }

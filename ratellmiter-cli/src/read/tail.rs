@@ -1,8 +1,10 @@
 //! Reads the new lines of a log that is still being written.
+//!
+//! A pipe or a device is a stream: it has no length, is never rewritten, and reading it may wait for any time.
 
 use std::{
     fs::{File, Metadata},
-    io::{self, Read, Seek as _, SeekFrom},
+    io::{self, IsTerminal as _, Read, Seek as _, SeekFrom},
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -54,6 +56,8 @@ struct Open {
     /// Length and modification time when the whole file had been read.
     seen: Option<(u64, Option<SystemTime>)>,
     lines: LineBuffer,
+    /// `true` for a pipe or a device.
+    is_stream: bool,
 }
 
 impl Tail {
@@ -66,6 +70,7 @@ impl Tail {
     }
 
     /// Reads what was appended since the last call and passes it to `found`. An incomplete last line is kept until it is complete.
+    /// For a stream, waits until there is anything to read.
     pub(crate) fn read_new(&mut self, mut found: impl FnMut(TailEvent<'_>)) -> io::Result<Progress> {
         let data = match self.path.metadata() {
             Ok(data) => data,
@@ -77,14 +82,17 @@ impl Tail {
             if !open.is_still(&data)? {
                 self.open = None;
                 found(TailEvent::Restarted);
-            } else if open.seen == Some((data.len(), data.modified().ok())) {
+            } else if !open.is_stream && open.seen == Some((data.len(), data.modified().ok())) {
                 return Ok(Progress::CaughtUp);
             }
         }
         let open = match &mut self.open {
             Some(open) => open,
             None => match File::open(&self.path) {
+                // Its input is that of the keyboard.
+                Ok(file) if file.is_terminal() => return Err(io::Error::other("it is a terminal")),
                 Ok(file) => self.open.insert(Open {
+                    is_stream: !data.is_file() && !data.is_dir(),
                     file,
                     offset: 0,
                     last: Vec::new(),
@@ -102,6 +110,9 @@ impl Tail {
 impl Open {
     /// Returns `true` if the file at the path is this one and still contains the part read last.
     fn is_still(&mut self, there: &Metadata) -> io::Result<bool> {
+        if self.is_stream {
+            return Ok(is_same_file(&self.file.metadata()?, there));
+        }
         if !is_same_file(&self.file.metadata()?, there) || there.len() < self.offset {
             return Ok(false);
         }
@@ -120,8 +131,11 @@ impl Open {
     fn read(&mut self, found: &mut impl FnMut(TailEvent<'_>)) -> io::Result<Progress> {
         let data = self.file.metadata()?;
         let mut buffer = vec![0; CHUNK_BYTES];
-        let mut left = MAX_BYTES_PER_READ;
-        self.file.seek(SeekFrom::Start(self.offset))?;
+        // What a stream contains is passed on before more of it is waited for.
+        let mut left = if self.is_stream { 1 } else { MAX_BYTES_PER_READ };
+        if !self.is_stream {
+            self.file.seek(SeekFrom::Start(self.offset))?;
+        }
         while left > 0 {
             let read = match self.file.read(&mut buffer) {
                 Ok(0) => {
@@ -151,7 +165,7 @@ fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
 }
 
 #[cfg(not(unix))]
-fn same(one: &Metadata, other: &Metadata) -> bool {
+fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
     one.created().ok() == other.created().ok()
 }
 

@@ -124,3 +124,26 @@ fn refusals_of_the_python_package_are_counted_as_calls_join() {
     assert_eq!(log.models["m"].refusals(), 4);
     assert!(log.models["m"].has_refused_queue());
 }
+
+fn row(at: u64) -> String {
+    format!("{{\"at\":{at},\"model\":\"m\",\"issued\":1}}\n")
+}
+
+#[test]
+fn rows_in_reverse_order_are_read_in_order() {
+    let text: String = (0..100_000).rev().map(row).collect();
+    let start = std::time::Instant::now();
+    let log = read(text.as_bytes());
+    assert!(start.elapsed() < std::time::Duration::from_secs(8), "{:?}", start.elapsed());
+    let series = &log.models["m"];
+    assert_eq!((series.seconds().len(), series.start(), series.length()), (100_000, 0, 100_000));
+    assert!(series.seconds().is_sorted_by_key(|second| second.at));
+}
+
+#[test]
+fn interleaved_logs_are_read_in_order() {
+    let text: String = (0..1000).flat_map(|at| [row(at), row(1000 - at)]).collect();
+    let counted = counts(&read(text.as_bytes()), "m");
+    assert!(counted.is_sorted() && counted.len() == 1001);
+    assert_eq!(counted.iter().map(|(_, counts)| counts[1]).sum::<u64>(), 2000);
+}

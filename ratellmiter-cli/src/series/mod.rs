@@ -1,6 +1,7 @@
 //! The rows of one model, by the second.
 
 pub(crate) mod budgets;
+mod builder;
 pub(crate) mod closed;
 mod lines;
 pub(crate) mod pauses;
@@ -11,6 +12,7 @@ pub(crate) mod times;
 use ratellmiter_core::log::{BudgetStatus, Row, Sketch};
 
 pub(crate) use {
+    builder::SeriesBuilder,
     lines::{Axis, Color, LINES, Line, Lines},
     second::{Counts, Second},
 };
@@ -53,6 +55,7 @@ impl Series {
         Self { other_logs: u32::try_from(logs.saturating_sub(1)).unwrap_or(u32::MAX), ..Self::default() }
     }
 
+    #[cfg(test)]
     pub(crate) fn add_row(&mut self, row: &Row<'_>) {
         let second = Second::from_row(row);
         self.add_times(&second, &row.wait_buckets, &row.call_buckets, Some(row.wait_total_ms));
@@ -88,6 +91,7 @@ impl Series {
     }
 
     /// Appends the seconds of a later part of the log.
+    #[cfg(test)]
     pub(crate) fn append(&mut self, later: Self) {
         later.seconds.into_iter().for_each(|second| self.insert(second));
         self.budgets.append(&later.budgets);
@@ -109,7 +113,7 @@ impl Series {
         self.ends.push(log.end());
     }
 
-    /// Adds a second. If there is one for the same time, the two are summed.
+    /// Adds a second. If there is one for the same time, the two are summed. For many rows in any order, see [`SeriesBuilder`].
     pub(crate) fn add(&mut self, second: Second) {
         let none = Sketch::default();
         self.add_times(&second, &none, &none, None);
@@ -128,6 +132,13 @@ impl Series {
             },
             _ => seconds.push(second),
         }
+    }
+
+    /// Returns `true` if there are `rows` rows after `at`, so that [`keep_last`](Self::keep_last) would drop one of that second.
+    #[cfg(feature = "terminal")]
+    pub(crate) fn is_beyond_last(&self, rows: usize, at: u64) -> bool {
+        let first = self.seconds.len().checked_sub(rows).and_then(|first| self.seconds.get(first));
+        first.is_some_and(|first| at < first.at)
     }
 
     /// Drops all but the last `rows` rows if there are at least twice as many.
@@ -280,17 +291,17 @@ impl Series {
 
 impl FromIterator<Second> for Series {
     fn from_iter<T: IntoIterator<Item = Second>>(rows: T) -> Self {
-        let mut series = Self::default();
-        rows.into_iter().for_each(|second| series.add(second));
-        series
+        let mut builder = SeriesBuilder::default();
+        rows.into_iter().for_each(|second| builder.add(second));
+        builder.build()
     }
 }
 
 impl<'a> FromIterator<Row<'a>> for Series {
     fn from_iter<T: IntoIterator<Item = Row<'a>>>(rows: T) -> Self {
-        let mut series = Self::default();
-        rows.into_iter().for_each(|row| series.add_row(&row));
-        series
+        let mut builder = SeriesBuilder::default();
+        rows.into_iter().for_each(|row| builder.add_row(&row));
+        builder.build()
     }
 }
 

@@ -6,11 +6,12 @@ use clap::ValueEnum;
 use ratellmiter_core::log::BudgetKind;
 
 use crate::{
+    names::{self, markdown},
     summary::{
         closed,
         figures::{self, Figure, Summary, Unit},
     },
-    words::{plural, printable, utc},
+    words::{length, plural, printable, utc},
 };
 
 /// Format of a summary.
@@ -21,13 +22,16 @@ pub(crate) enum Format {
     Json,
 }
 
+/// Number of models up to which each is a column of a table in Markdown. More of them are its rows.
+const MAX_COLUMNS: usize = 3;
+
 impl Unit {
     fn display(self, value: Option<f64>) -> String {
         match (self, value) {
             (_, None) => "–".into(),
             (Self::Count, Some(value)) => format!("{value}"),
             (Self::Ratio, Some(value)) => format!("{value:.3}"),
-            (Self::Seconds, Some(value)) => format!("{value:.1} s"),
+            (Self::Seconds, Some(value)) => length(value, 1),
             (Self::Mean, Some(value)) => format!("{value:.1}"),
             (Self::Fraction, Some(value)) => format!("{:.0} %", value * 100.0),
         }
@@ -53,10 +57,12 @@ pub(crate) fn summaries(format: Format, log: &str, runs: &[Summary]) -> String {
         Format::Text => runs.iter().map(text).collect::<Vec<_>>().join("\n"),
         Format::Md => {
             let columns: Vec<_> = runs.iter().collect();
-            let headings: Vec<_> = runs.iter().map(|run| escaped(&run.model)).collect();
-            let mut page = format!("### rateLLMiter: {}\n\n{}", escaped(log), table(&headings, &columns, false));
+            let headings: Vec<_> = runs.iter().map(|run| markdown(&run.model)).collect();
+            let table =
+                if runs.len() > MAX_COLUMNS { rows(&headings, &columns) } else { table(&headings, &columns, false) };
+            let mut page = format!("### rateLLMiter: {}\n\n{table}", markdown(log));
             for run in runs {
-                let _ = writeln!(page, "\n**{}**: {}.", escaped(&run.model), escaped(&run.verdict));
+                let _ = writeln!(page, "\n**{}**: {}.", markdown(&run.model), markdown(&run.verdict));
                 for (index, line) in closed::lines(run).iter().enumerate() {
                     let _ = writeln!(page, "{}- closed: {line}", if index == 0 { "\n" } else { "" });
                 }
@@ -72,32 +78,38 @@ pub(crate) fn comparison(format: Format, logs: [&str; 2], runs: [&Summary; 2]) -
     let [this, other] = runs;
     match format {
         Format::Json => {
-            let ratios: serde_json::Map<_, _> = figures::rows(&runs)
+            let mut ratios: serde_json::Map<_, _> = figures::rows(&runs)
                 .map(|figure| (figure.key.to_owned(), ratio(figure.cell(this), figure.cell(other)).into()))
                 .collect();
-            json(&serde_json::json!({ "logs": logs, "models": runs, "ratios": ratios }))
+            ratios.insert("finished_per_minute".into(), ratio(throughput(this), throughput(other)).into());
+            json(&serde_json::json!({ "logs": logs, "models": runs, "ratios": ratios, "note": lengths(runs) }))
         }
         Format::Md => {
-            let headings = logs.map(escaped);
+            let headings = logs.map(markdown);
+            let note = lengths(runs).map_or_else(String::new, |note| format!("\n{note}.\n"));
             format!(
-                "### rateLLMiter: {}\n\n{}\n**{}**: {}.\n\n**{}**: {}.\n",
-                escaped(&this.model),
+                "### rateLLMiter: {}\n\n{}{note}\n**{}**: {}.\n\n**{}**: {}.\n",
+                markdown(&this.model),
                 table(&headings, &runs, true),
                 headings[0],
-                escaped(&this.verdict),
+                markdown(&this.verdict),
                 headings[1],
-                escaped(&other.verdict)
+                markdown(&other.verdict)
             )
         }
         Format::Text => {
             let mut page = format!("{}\n", printable(&this.model));
-            let heading = [String::new(), logs[0].into(), logs[1].into(), "ratio".into()];
+            let logs = logs.map(printable);
+            let heading = [String::new(), logs[0].clone(), logs[1].clone(), "ratio".into()];
             let rows = figures::rows(&runs).map(|figure| {
                 let (one, two) = (figure.cell(this), figure.cell(other));
                 let ratio = display_ratio(ratio(one, two));
                 [figure.label.into(), figure.display(this), figure.display(other), ratio]
             });
-            let lines: Vec<[String; 4]> = std::iter::once(heading).chain(rows).collect();
+            let [one, two] = [throughput(this), throughput(other)];
+            let [shown, compared] = [one, two].map(|value| Unit::Mean.display(value));
+            let last = [THROUGHPUT.into(), shown, compared, display_ratio(ratio(one, two))];
+            let lines: Vec<[String; 4]> = std::iter::once(heading).chain(rows).chain([last]).collect();
             let widths: Vec<_> =
                 (0..4).map(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0)).collect();
             for [label, one, two, ratio] in &lines {
@@ -107,6 +119,7 @@ pub(crate) fn comparison(format: Format, logs: [&str; 2], runs: [&Summary; 2]) -
                 );
                 let _ = writeln!(page, "{}", padded.trim_end());
             }
+            lengths(runs).into_iter().for_each(|note| _ = writeln!(page, "  {note}"));
             let _ = writeln!(page, "  {}: {}\n  {}: {}", logs[0], this.verdict, logs[1], other.verdict);
             page
         }
@@ -115,8 +128,10 @@ pub(crate) fn comparison(format: Format, logs: [&str; 2], runs: [&Summary; 2]) -
 
 fn text(run: &Summary) -> String {
     let figure = |key| figures::by_key(key).map_or_else(String::new, |figure| figure.display(run));
+    #[allow(clippy::cast_precision_loss)]
+    let whole = |seconds: u64| length(seconds as f64, 0);
     let Summary { calls, finished, given_up, refusals, pauses, paused, line: max_queued, .. } = run;
-    let mut page = format!("{}, from {}\n", printable(&run.model), utc(run.started));
+    let mut page = format!("{}, from {} UTC\n", printable(&run.model), utc(run.started));
     let failed = run.failed.map_or_else(String::new, |failed| format!(" ({failed} failed)"));
     let rejected = match run.rejected {
         0 => String::new(),
@@ -131,9 +146,10 @@ fn text(run: &Summary) -> String {
     };
     let _ = writeln!(
         page,
-        "  refusals  {refusals}{overloads}, {:.3} per call; {}, {paused} s in total",
+        "  refusals  {refusals}{overloads}, {:.3} per call; {}, {} in total",
         run.refusals_per_call,
-        plural(*pauses, "pause")
+        plural(*pauses, "pause"),
+        whole(*paused)
     );
     for line in closed::lines(run) {
         let _ = writeln!(page, "  closed    {line}");
@@ -163,12 +179,12 @@ fn text(run: &Summary) -> String {
         let _ = writeln!(page, "  budget    {name}{adapted}: {mean} charged on average, {peak} at most{used}");
     }
     let minimum = match (run.limit, run.physical) {
-        (Some(limit), Some(minimum)) => format!("; at least {minimum:.1} s at {limit} per minute"),
+        (Some(limit), Some(minimum)) => format!("; at least {} at {limit} per minute", length(minimum, 1)),
         _ => run.limit_conflict.map_or_else(String::new, |[one, other]| {
             format!("; the logs differ in their limits: {one} and {other} per minute")
         }),
     };
-    let _ = writeln!(page, "  duration  {} s{minimum}", run.duration);
+    let _ = writeln!(page, "  duration  {}{minimum}", whole(run.duration));
     if let Some(processes) = run.processes {
         let _ = writeln!(page, "  processes {}", processes.description());
     }
@@ -189,7 +205,42 @@ fn table(headings: &[String], runs: &[&Summary], with_ratios: bool) -> String {
         }
         table.push_str(" |\n");
     }
+    if let ([one, two], true) = (runs, with_ratios) {
+        let [one, two] = [throughput(one), throughput(two)];
+        let [shown, other] = [one, two].map(|value| Unit::Mean.display(value));
+        let _ = writeln!(table, "| {THROUGHPUT} | {shown} | {other} | {} |", display_ratio(ratio(one, two)));
+    }
     table
+}
+
+/// Returns a table with a row for each run.
+fn rows(names: &[String], runs: &[&Summary]) -> String {
+    let mut table = String::from("| model");
+    figures::rows(runs).for_each(|figure| _ = write!(table, " | {}", figure.label));
+    let _ = writeln!(table, " |\n| --- {}|", "| --: ".repeat(figures::rows(runs).count()));
+    for (name, run) in names.iter().zip(runs) {
+        let _ = write!(table, "| {name}");
+        figures::rows(runs).for_each(|figure| _ = write!(table, " | {}", figure.unit.display(figure.cell(run))));
+        table.push_str(" |\n");
+    }
+    table
+}
+
+/// Label of the row of [`throughput`] in comparisons.
+const THROUGHPUT: &str = "finished per min";
+
+/// Returns the finished calls per minute; `None` for a run without rows.
+#[allow(clippy::cast_precision_loss)]
+fn throughput(run: &Summary) -> Option<f64> {
+    (run.duration > 0).then(|| run.finished as f64 * 60.0 / run.duration as f64)
+}
+
+/// Returns a remark if two runs are of different length, so that their totals cannot be compared.
+#[allow(clippy::cast_precision_loss)]
+fn lengths([this, other]: [&Summary; 2]) -> Option<String> {
+    let [one, two] = [this, other].map(|run| length(run.duration as f64, 0));
+    (this.duration != other.duration)
+        .then(|| format!("runs of {one} and {two}: totals differ by length, compare {THROUGHPUT}"))
 }
 
 /// Returns `one / two`; `None` if either is unknown or `two` is zero.
@@ -201,18 +252,8 @@ fn display_ratio(ratio: Option<f64>) -> String {
     ratio.map_or_else(|| "–".into(), |ratio| format!("{ratio:.2}"))
 }
 
-/// Escapes the characters that have a meaning in Markdown tables.
-fn escaped(text: &str) -> String {
-    printable(text)
-        .replace('\\', "\\\\")
-        .replace('|', "\\|")
-        .replace('<', "&lt;")
-        .replace('`', "\\`")
-        .replace('*', "\\*")
-}
-
 fn json(value: &serde_json::Value) -> String {
-    format!("{value:#}\n")
+    names::json(&format!("{value:#}\n"))
 }
 
 #[cfg(test)]

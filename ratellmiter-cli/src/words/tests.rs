@@ -27,3 +27,17 @@ fn dates_follow_the_gregorian_calendar() {
     }
     assert_eq!(utc(u64::MAX), u64::MAX.to_string());
 }
+
+#[test]
+fn long_durations_are_clock_times() {
+    assert_eq!(
+        [0, 30, 300, 3599, 3600, 17_439, 90_061].map(clock),
+        ["0:00", "0:30", "5:00", "59:59", "1:00:00", "4:50:39", "25:01:01"]
+    );
+    assert_eq!(
+        [0.04, 59.96, 3599.9, 17_439.4].map(|seconds| length(seconds, 1)),
+        ["0.0 s", "60.0 s", "3599.9 s", "4:50:39"]
+    );
+    assert_eq!(length(35.0, 0), "35 s");
+    assert!(length(f64::MAX, 1).contains(':'));
+}

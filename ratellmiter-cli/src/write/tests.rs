@@ -11,6 +11,8 @@ fn default_name_has_log_model_and_lines() {
     assert_eq!(named("logs/17-4.jsonl", "gpt-4o"), "17-4-gpt-4o_ri.png");
     assert_eq!(named("17-4.jsonl", "mistral/large"), "17-4-mistral-large_ri.png");
     assert_eq!(named("17-4.jsonl", "../../etc/🦀\n"), "17-4-..-..-etc-🦀-_ri.png");
+    assert_eq!(named("17-4.jsonl", "a\u{202e}b\u{ffff}"), "17-4-a-b-_ri.png");
+    assert_eq!(named("-", "m"), "stdin-m_ri.png");
     assert_eq!(default_name(Path::new("logs/17-4.jsonl"), 3, "m", "ri", "svg"), "17-4+3-m_ri.svg");
 }
 
@@ -54,4 +56,55 @@ fn links_and_devices_are_kept() {
         assert_eq!(written.is_ok(), name == "null", "{written:?}");
         assert!(fs::metadata(device).unwrap().file_type().is_char_device());
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn links_beside_the_output_are_not_followed() {
+    use std::{os::unix::fs::symlink, process};
+
+    let directory = tempfile::tempdir().unwrap();
+    let target = directory.path().join("precious");
+    fs::write(&target, "kept").unwrap();
+    // The names that a process with this id, or one that counts from it, could use.
+    for number in 0..200 {
+        let name = format!(".ratellmiter-{}.tmp", process::id() - 100 + number);
+        symlink(&target, directory.path().join(name)).unwrap();
+    }
+    write(b"new", &directory.path().join("a.png")).unwrap();
+    assert_eq!(fs::read(&target).unwrap(), b"kept");
+    assert_eq!(fs::read(directory.path().join("a.png")).unwrap(), b"new");
+    assert!(!fs::symlink_metadata(directory.path().join("a.png")).unwrap().is_symlink());
+}
+
+#[cfg(unix)]
+#[test]
+fn output_has_the_permissions_of_a_new_file() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let directory = tempfile::tempdir().unwrap();
+    let mode = |name: &str| fs::metadata(directory.path().join(name)).unwrap().permissions().mode();
+    fs::write(directory.path().join("plain"), "").unwrap();
+    write(b"new", &directory.path().join("a.png")).unwrap();
+    assert_eq!(mode("a.png"), mode("plain"));
+}
+
+#[cfg(unix)]
+#[test]
+fn paths_of_open_files_lead_to_them() {
+    use std::os::unix::fs::symlink;
+
+    let directory = tempfile::tempdir().unwrap();
+    let link = |name: &str, target: &str| {
+        let link = directory.path().join(name);
+        symlink(target, &link).unwrap();
+        link
+    };
+    assert!(is_stdout(Path::new("/dev/stdout")) && is_stdout(Path::new("/dev/fd/1")));
+    assert!(is_stdout(&link("out.svg", "/dev/stdout")));
+    assert!(is_stdout(&link("again", "out.svg")), "a relative link to a link");
+    for other in ["/dev/stderr", "/dev/fd/2", "/dev/null", "1", "x.png", "/", ""] {
+        assert!(!is_stdout(Path::new(other)), "{other}");
+    }
+    assert!(!is_stdout(&link("loop", "loop")));
 }

@@ -45,10 +45,10 @@ fn both_samples_are_drawn() {
 #[test]
 fn missing_log_or_model_is_an_error() {
     let directory = Directory::new();
-    assert_snapshot!(directory.failure(&["-dir=nowhere"]), @"error: cannot list the logs in nowhere: No such file or directory (os error 2)");
-    assert_snapshot!(directory.failure(&[]), @"error: no logs in ratellmiter_logs: log files end in .jsonl");
+    assert_snapshot!(directory.failure(&["-dir=nowhere"]), @"error: cannot list the logs in nowhere: No such file or directory (os error 2); name a log with -file=LOG, or see -help");
+    assert_snapshot!(directory.failure(&[]), @"error: no logs in ratellmiter_logs: log files end in .jsonl; name a log with -file=LOG, or see -help");
     directory.log("1-1.jsonl", HEADER);
-    assert_snapshot!(directory.failure(&[]), @"error: no log in ratellmiter_logs contains any rows");
+    assert_snapshot!(directory.failure(&[]), @"error: no log in ratellmiter_logs contains any rows; name a log with -file=LOG, or see -help");
     assert_snapshot!(directory.failure(&["-file=1-1.jsonl"]), @"error: ratellmiter_logs/1-1.jsonl contains no rows");
     assert_snapshot!(directory.failure(&["-file=2-1.jsonl"]), @"error: cannot read the log 2-1.jsonl: No such file or directory (os error 2)");
     directory.log("2-1.jsonl", ROW.replace("default", "gpt-4o") + &ROW.replace("default", "a\\nb"));
@@ -123,7 +123,7 @@ fn logs_are_listed_as_a_table() {
         1795502300-7.jsonl  2026-11-24 06:40:13      1s    100         0  team-a     default
         1795502000-7.jsonl  –                         –      0         0             –
         "#);
-    assert_snapshot!(directory.failure(&["-list", "-dir=nowhere"]), @"error: cannot list the logs in nowhere: No such file or directory (os error 2)");
+    assert_snapshot!(directory.failure(&["-list", "-dir=nowhere"]), @"error: cannot list the logs in nowhere: No such file or directory (os error 2); name a log with -file=LOG, or see -help");
 }
 
 #[test]
@@ -143,4 +143,24 @@ fn refused_queue_of_the_python_package_has_a_name_of_its_own() {
     assert!(svg.contains("waiting after a refusal") && !svg.contains("rate limited"), "{svg}");
     let svg = legend(&[&format!("-file={}", sample("burst.jsonl")), "-model=gpt-4o"]);
     assert!(svg.contains("rate limited") && !svg.contains("waiting after a refusal"), "{svg}");
+}
+
+#[test]
+fn log_is_read_from_stdin() {
+    let directory = Directory::new();
+    fs::write(directory.path("x.jsonl"), format!("{HEADER}{ROW}")).unwrap();
+    for (args, expected) in [
+        (&["-file=-"][..], "stdin-default_riefo.png\n"),
+        (&["-file", "-", "-lines=r"], "stdin-default_r.png\n"),
+        (&["x.jsonl"], "x-default_riefo.png\n"),
+    ] {
+        let log = fs::File::open(directory.path("x.jsonl")).unwrap();
+        let output = directory.command(args).stdin(log).output().unwrap();
+        assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(0), expected.as_bytes()), "{args:?}");
+        assert!(directory.path(expected.trim_end()).exists());
+    }
+    let empty = fs::File::open("/dev/null").unwrap();
+    let output = directory.command(&["-file=-", "-summary"]).stdin(empty).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_snapshot!(String::from_utf8(output.stderr).unwrap(), @"error: - contains no rows");
 }

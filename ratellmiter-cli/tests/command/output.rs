@@ -14,11 +14,11 @@ fn invalid_arguments_exit_with_2() {
         assert_eq!((code, stdout.as_str(), stderr.lines().count()), (2, "", 1), "{stderr}");
         stderr
     };
-    assert_snapshot!(error(&["-lines=rx"]), @"error: invalid value 'rx' for '--lines <LETTERS>': unknown letter 'x'; choose from r requested, i issued, e rate limited, f finished, o overflow, a allowed rate, w wait, l latency, n in flight, t tokens reserved, u tokens used, b token budget");
-    assert_snapshot!(error(&["-lines="]), @"error: invalid value '' for '--lines <LETTERS>': no letters; choose from r requested, i issued, e rate limited, f finished, o overflow, a allowed rate, w wait, l latency, n in flight, t tokens reserved, u tokens used, b token budget");
-    assert_snapshot!(error(&["-modle=x"]), @"error: unexpected argument '--modle' found; tip: a similar argument exists: '--model'");
-    assert_snapshot!(error(&["gpt-4o"]), @"error: unexpected argument 'gpt-4o' found");
-    assert_snapshot!(error(&["-model=a", "-model=b"]), @"error: the argument '--model <NAME>' cannot be used multiple times");
+    assert_snapshot!(error(&["-lines=rx"]), @"error: invalid value 'rx' for '-lines <LETTERS>': unknown letter 'x'; choose from r requested, i issued, e rate limited, f finished, o overflow, a allowed rate, w wait, l latency, n in flight, t tokens reserved, u tokens used, b token budget");
+    assert_snapshot!(error(&["-lines="]), @"error: invalid value '' for '-lines <LETTERS>': no letters; choose from r requested, i issued, e rate limited, f finished, o overflow, a allowed rate, w wait, l latency, n in flight, t tokens reserved, u tokens used, b token budget");
+    assert_snapshot!(error(&["-modle=x"]), @"error: unexpected argument '-modle' found; tip: a similar argument exists: '-model'");
+    assert_snapshot!(error(&["gpt-4o"]), @"error: unexpected argument 'gpt-4o' found; name a log with -file=LOG, a model with -model=NAME");
+    assert_snapshot!(error(&["-model=a", "-model=b"]), @"error: the argument '-model <NAME>' cannot be used multiple times");
 }
 
 #[test]
@@ -167,4 +167,68 @@ fn picture_never_overwrites_its_log() {
             (log.clone(), log.clone())
         );
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn path_of_stdout_behaves_as_a_dash() {
+    let directory = Directory::new();
+    directory.log("1-1.jsonl", ROW);
+    let expected = directory.command(&["-out=-", "-format=svg"]).output().unwrap().stdout;
+    let before = directory.files();
+    for path in ["/dev/stdout", "/dev/fd/1"] {
+        let args = [&*format!("-out={path}"), "-format=svg"];
+        assert_eq!(directory.command(&args).output().unwrap().stdout, expected, "to a pipe");
+        let redirected = fs::File::create(directory.path("out.svg")).unwrap();
+        assert!(directory.command(&args).stdout(redirected).status().unwrap().success());
+        assert_eq!(fs::read(directory.path("out.svg")).unwrap(), expected, "to a file");
+        fs::remove_file(directory.path("out.svg")).unwrap();
+        assert_eq!(directory.files(), before);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn other_open_file_is_appended_to() {
+    let directory = Directory::new();
+    directory.log("1-1.jsonl", ROW);
+    let log = fs::File::create(directory.path("errors")).unwrap();
+    assert!(
+        directory
+            .command(&["-out=/dev/stderr", "-format=svg"])
+            .stderr(log)
+            .stdout(Stdio::null())
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert!(fs::read_to_string(directory.path("errors")).unwrap().starts_with("<svg"));
+    assert_eq!(directory.files().len(), 2);
+}
+
+#[cfg(unix)]
+#[test]
+fn names_are_escaped_in_each_output() {
+    let directory = Directory::new();
+    let name = "a\u{202e}b\u{ffff}|![x](y)\u{9b}1m";
+    directory.log("1-1.jsonl", ROW.replace("default", name));
+    let raw = ['\u{202e}', '\u{ffff}', '\u{9b}'];
+    for (args, escaped) in [
+        (&["-summary"][..], "a\\u{202e}b\\u{ffff}|![x](y)\\u{9b}1m, from"),
+        (&["-summary=md"], "a\\\\u{202e}b\\\\u{ffff}\\|!\\[x\\](y)\\\\u{9b}1m"),
+        (&["-summary=json"], "a\\u202eb\\uffff|![x](y)\\u009b1m"),
+        (&["-list"], "a\\u{202e}b\\u{ffff}|![x](y)\\u{9b}1m"),
+        (&["-format=term"], "a\\u{202e}b\\u{ffff}|![x](y)\\u{9b}1m"),
+        (&["-out=-", "-format=svg"], "a\\u{202e}b\\u{ffff}|![x](y)\\u{9b}1m"),
+        (&["-out=-", "-format=html"], "a\\\\u{202e}b\\\\u{ffff}|![x](y)\\\\u{9b}1m"),
+    ] {
+        let (code, text, notes) = directory.run(args);
+        assert_eq!(code, 0, "{notes}");
+        assert!(text.contains(escaped) && !(text + &notes).contains(raw), "{args:?}");
+    }
+    let path = directory.drawn(&[]).0;
+    assert!(!path.contains(raw), "{path}");
+    let file = "\u{1b}[1m.jsonl";
+    assert!(!directory.failure(&["-file", file]).contains('\u{1b}'));
+    assert!(!directory.run(&[&format!("-{file}")]).2.contains('\u{1b}'));
 }

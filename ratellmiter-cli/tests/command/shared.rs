@@ -38,7 +38,7 @@ fn logs_of_a_shared_limiter_are_summed() {
     let (code, text, notes) = directory.run(&with(&["-summary"]));
     assert_eq!((code, notes.as_str()), (0, ""));
     assert_snapshot!(text, @r#"
-        m, from 2026-11-24 06:40:13
+        m, from 2026-11-24 06:40:13 UTC
           calls     124: 109 finished (0 failed), 0 given up, 11 waiting, 4 in flight
           refusals  0, 0.000 per call; 0 pauses, 0 s in total
           wait      12.6 s mean, 27.0 s p99; at most 120 queued
@@ -120,7 +120,7 @@ fn single_log_of_a_shared_limiter_is_marked() {
     assert!(svg.contains("Request Flow for m: 1 of 4 processes"), "{svg}");
     let (_, text, _) = directory.run(&["-summary"]);
     assert_snapshot!(text, @r#"
-        m, from 2026-11-24 06:40:13
+        m, from 2026-11-24 06:40:13 UTC
           calls     31: 30 finished (0 failed), 0 given up, 1 in flight
           refusals  0, 0.000 per call; 0 pauses, 0 s in total
           wait      13.5 s mean, 27.0 s p99; at most 30 queued

@@ -14,7 +14,7 @@ fn summary_is_alone_on_stdout_in_each_format() {
     let (code, text, notes) = directory.run(&[&file, "-summary"]);
     assert_eq!((code, notes.as_str()), (0, ""));
     assert_snapshot!(text, @r#"
-        gpt-4o, from 2026-11-25 21:02:34
+        gpt-4o, from 2026-11-25 21:02:34 UTC
           calls     120: 120 finished (0 failed), 0 given up
           refusals  2 (2 overloads), 0.017 per call; 1 pause, 5 s in total
           wait      18.4 s mean, 32.6 s p99; at most 119 queued
@@ -56,7 +56,7 @@ fn summary_is_alone_on_stdout_in_each_format() {
     // All models of a log of the Python package, which contains counts alone.
     let (_, text, _) = directory.run(&[&format!("-file={}", sample("python-four-models.jsonl")), "-summary"]);
     assert_snapshot!(text, @r#"
-        GPT4, from 2026-11-24 06:40:13
+        GPT4, from 2026-11-24 06:40:13 UTC
           calls     105: 105 finished, 0 given up
           refusals  5, 0.048 per call; 1 pause, 10 s in total
           wait      20.9 s mean, – p99; at most 99 queued
@@ -64,7 +64,7 @@ fn summary_is_alone_on_stdout_in_each_format() {
           duration  36 s; at least 20.8 s at 300 per minute
           verdict   paused for 36 % of the waiting time; 5 refusals, the last at 2.5 per second, although the server accepted 4.5 per second for 20 s after the first of them
 
-        TWENTY, from 2026-11-24 06:40:13
+        TWENTY, from 2026-11-24 06:40:13 UTC
           calls     20: 20 finished, 0 given up
           refusals  0, 0.000 per call; 0 pauses, 0 s in total
           wait      9.5 s mean, – p99; at most 19 queued
@@ -94,7 +94,7 @@ fn tokens_are_drawn_and_summarized() {
     let (code, text, _) = directory.run(&["-summary"]);
     assert_eq!(code, 0);
     assert_snapshot!(text, @r#"
-        m, from 2026-11-24 06:40:13
+        m, from 2026-11-24 06:40:13 UTC
           calls     120: 60 finished (0 failed), 0 given up, 64 waiting, 3 in flight
           refusals  0, 0.000 per call; 0 pauses, 0 s in total
           wait      0.0 s mean, 0.0 s p99; at most 64 queued
@@ -196,6 +196,8 @@ fn two_runs_are_compared() {
           duration              20.0 s     30.0 s   0.67
           mean in flight           0.0        0.0      –
           max in flight              0          0      –
+          finished per min       240.0      120.0   2.00
+          runs of 20 s and 30 s: totals differ by length, compare finished per min
           1-1.jsonl: no call was queued: the limit is not the bottleneck
           2-1.jsonl: no call was queued: the limit is not the bottleneck
         "#);

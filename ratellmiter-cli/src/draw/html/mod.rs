@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::{
     draw::theme::Theme,
+    names::{self, printable},
     series::{Axis, LINES, Line, Lines, Second, Series},
     summary::Summary,
 };
@@ -46,12 +47,12 @@ pub(crate) fn page(page: &Page<'_>) -> String {
 /// Returns JSON that cannot end the script element, whatever names it contains.
 fn embedded(data: &Data<'_>) -> String {
     let json = serde_json::to_string(data).expect("text, numbers, and letters for keys");
-    json.replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
+    names::json(&json.replace('<', "\\u003c"))
 }
 
 #[derive(Debug, Serialize)]
 struct Data<'a> {
-    log: &'a str,
+    log: String,
     shown: usize,
     /// Letters of the lines that are shown first.
     on: &'a str,
@@ -72,7 +73,7 @@ struct Style {
 
 #[derive(Debug, Serialize)]
 struct Model<'a> {
-    name: &'a str,
+    name: String,
     summary: &'a Summary,
     /// First second, since the epoch.
     start: u64,
@@ -128,7 +129,7 @@ impl Data<'_> {
         };
         let models = page.models.iter().zip(page.summaries);
         Data {
-            log: page.log,
+            log: printable(page.log),
             shown: page.shown,
             on: page.lines.letters(),
             lines: LINES.iter().filter(|line| is_known(line)).map(style).collect(),
@@ -138,13 +139,13 @@ impl Data<'_> {
 }
 
 impl<'a> Model<'a> {
-    fn of(name: &'a str, series: &Series, summary: &'a Summary, is_known: impl Fn(&Line) -> bool) -> Self {
+    fn of(name: &str, series: &Series, summary: &'a Summary, is_known: impl Fn(&Line) -> bool) -> Self {
         let length = series.length();
         let short = length.min(series.seconds().len() as u64) <= MAX_CELLS;
         let stretch = if short { 1 } else { length.div_ceil(MAX_CELLS) };
         let cells = cells(series, stretch);
         Self {
-            name,
+            name: printable(name),
             summary,
             start: series.start(),
             length,

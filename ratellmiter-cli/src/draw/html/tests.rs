@@ -66,6 +66,12 @@ fn page_is_self_contained() {
     assert!(!SCRIPT.contains("innerHTML") && !SCRIPT.contains("insertAdjacentHTML") && !SCRIPT.contains("</"));
 }
 
+fn model_name(name: &str) -> String {
+    let page = html("x.jsonl", &[(name, &counted([(5, [1; 5])]))]);
+    assert!(!page.contains(['\u{202e}', '\u{ffff}']));
+    data(&page)["models"][0]["name"].as_str().unwrap().to_owned()
+}
+
 #[test]
 fn names_cannot_inject_markup() {
     let series = counted([(5, [1; 5])]);
@@ -76,9 +82,13 @@ fn names_cannot_inject_markup() {
         assert!(!html.contains(raw), "{raw:?}");
     }
     assert_eq!(html.matches("</script>").count(), 2);
+    assert_eq!(model_name("gpt\u{202e}fdp\u{ffff}"), "gpt\\u{202e}fdp\\u{ffff}");
     let data = data(&html);
     assert_eq!(data["log"], names[0]);
-    assert_eq!(names, std::array::from_fn(|index| data["models"][index]["name"].as_str().unwrap().to_owned()));
+    assert_eq!(
+        names.map(printable),
+        std::array::from_fn(|index| data["models"][index]["name"].as_str().unwrap().to_owned())
+    );
 }
 
 #[test]

@@ -218,3 +218,17 @@ fn extreme_times_and_counts_are_shown() {
     }
     chart(&live, &Selection::All, 100, 1.0);
 }
+
+#[test]
+fn log_in_reverse_order_keeps_its_last_rows() {
+    let mut live = Live::default();
+    let count = 3 * MAX_ROWS as u64;
+    let start = std::time::Instant::now();
+    for at in (0..count).rev() {
+        live.add(format!("{{\"at\":{at},\"model\":\"m\",\"requested\":1}}").as_bytes(), Duration::ZERO);
+    }
+    assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
+    let model = &live.models["m"];
+    assert_eq!((model.series.seconds().len(), model.series.start()), (MAX_ROWS, count - MAX_ROWS as u64));
+    assert_eq!(model.totals[0], count, "the others count in the totals");
+}

@@ -21,7 +21,7 @@ fn run(model: &str, calls: u64) -> Summary {
 fn text_has_a_block_for_each_model() {
     let text = summaries(Format::Text, "x.jsonl", &[run("gpt-4o", 5), run("a\nb", 1)]);
     insta::assert_snapshot!(text, @r#"
-    gpt-4o, from 2026-11-24 06:40:00
+    gpt-4o, from 2026-11-24 06:40:00 UTC
       calls     100: 100 finished (0 failed), 0 given up
       refusals  0, 0.000 per call; 0 pauses, 0 s in total
       wait      0.0 s mean, 0.0 s p99; at most 0 queued
@@ -30,7 +30,7 @@ fn text_has_a_block_for_each_model() {
       duration  20 s; at least 19.8 s at 300 per minute
       verdict   no call was queued: the limit is not the bottleneck
 
-    a b, from 2026-11-24 06:40:00
+    a b, from 2026-11-24 06:40:00 UTC
       calls     20: 20 finished (0 failed), 0 given up
       refusals  0, 0.000 per call; 0 pauses, 0 s in total
       wait      0.0 s mean, 0.0 s p99; at most 0 queued
@@ -63,7 +63,7 @@ fn tokens_and_budgets_are_rendered_if_known() {
     };
     let run = Summary::from_series("m", &(0..100).map(row).collect());
     insta::assert_snapshot!(text(&run), @r#"
-    m, from 2026-11-24 06:40:00
+    m, from 2026-11-24 06:40:00 UTC
       calls     200: 200 finished (0 failed), 0 given up, 4 in flight
       refusals  0, 0.000 per call; 0 pauses, 0 s in total
       wait      0.0 s mean, 0.0 s p99; at most 0 queued
@@ -111,7 +111,7 @@ fn closed_spans_are_rendered_in_each_format() {
     };
     let run = Summary::from_series("m", &(0..40).map(row).collect());
     insta::assert_snapshot!(text(&run), @r#"
-    m, from 2026-11-24 06:40:00
+    m, from 2026-11-24 06:40:00 UTC
       calls     160: 120 finished (0 failed), 0 given up, 40 rejected
       refusals  1, 0.006 per call; 0 pauses, 0 s in total
       closed    quota spent at 06:40:30 UTC, 40 calls not sent, available again at 00:00 UTC
@@ -177,5 +177,44 @@ fn comparison_has_ratios_if_defined() {
     assert_eq!(
         (&value["ratios"]["calls"], &value["ratios"]["refusals_per_call"]),
         (&2.0.into(), &serde_json::Value::Null)
+    );
+}
+
+#[test]
+fn many_models_are_rows_of_the_table() {
+    let runs: Vec<_> = (1..=40).map(|number| run(&format!("m|{number}"), number)).collect();
+    let page = summaries(Format::Md, "x.jsonl", &runs);
+    let table: Vec<_> = page.lines().filter(|line| line.starts_with('|')).collect();
+    assert_eq!(table.len(), 42);
+    assert!(table[0].starts_with("| model | calls | finished |"), "{page}");
+    assert!(table[41].starts_with("| m\\|40 | 800 | 800 |"), "{page}");
+    let columns = |line: &str| line.replace("\\|", "").matches('|').count();
+    assert!(table.iter().all(|line| columns(line) == columns(table[0])));
+    assert!(summaries(Format::Md, "x", &runs[..3]).contains("| | m\\|1 | m\\|2 | m\\|3 |\n"));
+}
+
+#[test]
+fn runs_of_different_length_are_compared_by_throughput() {
+    let (one, mut two) = (run("m", 10), run("m", 5));
+    two.duration = 10;
+    for (format, note, row) in [
+        (Format::Text, "\n  runs of 20 s and 10 s: totals", "finished per min"),
+        (Format::Md, "\nruns of 20 s and 10 s: totals", "| finished per min | 600.0 | 600.0 | 1.00 |"),
+        (Format::Json, "\"note\": \"runs of 20 s and 10 s: totals", "\"finished_per_minute\": 1.0"),
+    ] {
+        let text = comparison(format, ["a\u{202e}", "b"], [&one, &two]);
+        assert!(text.contains(note) && text.contains(row) && !text.contains('\u{202e}'), "{text}");
+    }
+    assert!(!comparison(Format::Text, ["a", "b"], [&one, &one]).contains("runs of"));
+}
+
+#[test]
+fn long_run_is_a_clock_time_with_its_zone() {
+    let long = Summary { duration: 17_439, paused: 7200, ..run("m", 5) };
+    let text = text(&long);
+    assert!(text.starts_with("m, from 2026-11-24 06:40:00 UTC\n"), "{text}");
+    assert!(
+        text.contains("  duration  4:50:39; at least 19.8 s") && text.contains(" pauses, 2:00:00 in total"),
+        "{text}"
     );
 }
