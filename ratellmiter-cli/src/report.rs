@@ -6,10 +6,11 @@ use crate::{
     args::{Kind, Models, Out, Picture, Report, View},
     choose_log::{self, DEFAULT, Logs},
     draw::{
-        chart,
+        chart::{self, Chart},
+        course::Course,
         graph::Graph,
         html::{self, Page},
-        theme::Size,
+        theme::{Layout, Size},
     },
     exit_code::{BROKEN, DONE},
     failure::Failure,
@@ -21,6 +22,9 @@ use crate::{
     },
     write,
 };
+
+/// Width of a step of a long run, in pixels.
+const PIXELS_PER_BIN: u64 = 5;
 
 /// Runs a report and returns the exit code.
 pub(crate) fn run(report: &Report, output: &mut Output<'_>) -> Result<u8, Failure> {
@@ -83,12 +87,7 @@ impl Run<'_> {
     }
 
     fn draw(&self, picture: &Picture, other: Option<&ComparedLogs>, output: &mut Output<'_>) -> Result<(), Failure> {
-        let (bytes, name) = if picture.kind == Kind::Html {
-            self.page()?
-        } else {
-            let (graph, name) = self.graph(other, picture.size.width, output)?;
-            (self.picture(picture.kind, &graph, picture.size)?, name)
-        };
+        let (bytes, name) = if picture.kind == Kind::Html { self.page()? } else { self.chart(picture, other, output)? };
         let path = match &picture.out {
             Out::Stdout => return print(output, bytes),
             Out::File(path) => path.clone(),
@@ -117,11 +116,34 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn picture(&self, kind: Kind, graph: &Graph, size: Size) -> Result<Vec<u8>, Failure> {
-        if kind == Kind::Svg {
-            return chart::svg(graph, size, self.report.theme).map(String::into_bytes).map_err(Failure::Draw);
+    /// Draws the selected models in a layout, and returns the picture and the words for its file name.
+    fn chart(
+        &self,
+        picture: &Picture,
+        other: Option<&ComparedLogs>,
+        output: &mut Output<'_>,
+    ) -> Result<(Vec<u8>, NameParts), Failure> {
+        let Picture { kind, size, layout, .. } = *picture;
+        if layout == Layout::Panels
+            && other.is_none()
+            && self.report.models != Models::All
+            && let [(model, series)] = self.chosen()?[..]
+        {
+            let lines = self.report.lines.clone().unwrap_or_default();
+            let summary = Summary::from_series(model, series);
+            let bins = u64::from(size.width) / PIXELS_PER_BIN;
+            let course = Course::of_model(model, series, &lines, bins, &summary);
+            return Ok((self.picture(kind, &course, size)?, (model.to_owned(), lines.letters().to_owned())));
         }
-        let pixels = chart::pixels(graph, size, self.report.theme).map_err(Failure::Draw)?;
+        let (graph, name) = self.graph(other, size.width, output)?;
+        Ok((self.picture(kind, &graph, size)?, name))
+    }
+
+    fn picture<'b>(&self, kind: Kind, chart: impl Into<Chart<'b>>, size: Size) -> Result<Vec<u8>, Failure> {
+        if kind == Kind::Svg {
+            return chart::svg(chart, size, self.report.theme).map(String::into_bytes).map_err(Failure::Draw);
+        }
+        let pixels = chart::pixels(chart, size, self.report.theme).map_err(Failure::Draw)?;
         pixels.encode().map_err(|error| Failure::Draw(error.to_string()))
     }
 

@@ -61,19 +61,24 @@ const fn line(
 
 /// All lines, in drawing order.
 pub(crate) const LINES: [Line; 12] = [
-    line('t', "tokens reserved", (170, 200, 0), (178, 206, 40), 6, Axis::Tokens),
-    line('b', "token budget", (80, 60, 0), (250, 240, 180), 4, Axis::Tokens),
-    line('u', "tokens used", (230, 0, 140), (255, 80, 190), 4, Axis::Tokens),
-    line('o', "overflow, waiting", (150, 170, 255), (96, 122, 230), 6, Axis::Calls),
-    line('r', "requested", (255, 150, 0), (255, 166, 43), 6, Axis::Calls),
-    line('n', "in flight", (0, 150, 160), (64, 200, 208), 4, Axis::Calls),
-    line('a', "allowed rate", (120, 120, 120), (165, 165, 165), 4, Axis::Calls),
-    line('i', "issued", (0, 135, 30), (62, 190, 88), 5, Axis::Calls),
-    line('f', "finished", (140, 50, 160), (204, 120, 222), 3, Axis::Calls),
-    line('e', "rate limited", (225, 0, 0), (255, 92, 92), 3, Axis::Calls),
-    line('w', "wait p99, s", (180, 120, 60), (214, 164, 110), 3, Axis::Seconds),
-    line('l', "latency p99, s", (30, 80, 160), (120, 170, 250), 3, Axis::Seconds),
+    line('t', "tokens reserved", (114, 156, 95), (209, 232, 75), 6, Axis::Tokens),
+    line('b', "token budget", (63, 47, 0), (251, 241, 180), 4, Axis::Tokens),
+    line('u', "tokens used", (170, 74, 127), (252, 92, 173), 4, Axis::Tokens),
+    line('o', "overflow, waiting", (118, 142, 219), (92, 118, 234), 6, Axis::Calls),
+    line('r', "requested", (213, 123, 2), (238, 149, 16), 6, Axis::Calls),
+    line('n', "in flight", (67, 153, 162), (0, 169, 177), 4, Axis::Calls),
+    line('a', "allowed rate", (122, 118, 110), (192, 202, 222), 4, Axis::Calls),
+    line('i', "issued", (26, 123, 54), (75, 206, 122), 5, Axis::Calls),
+    line('f', "finished", (139, 50, 160), (216, 148, 237), 3, Axis::Calls),
+    line('e', "rate limited", (219, 3, 2), (234, 72, 66), 3, Axis::Calls),
+    line('w', "wait p99, s", (96, 80, 66), (197, 181, 171), 3, Axis::Seconds),
+    line('l', "latency p99, s", (24, 64, 100), (233, 249, 255), 3, Axis::Seconds),
 ];
+
+/// Returns the color of a line.
+pub(crate) fn color_of(letter: char) -> Color {
+    LINES.iter().find(|line| line.letter == letter).map_or(LINES[0].color, |line| line.color)
+}
 
 /// The letters of the selected lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
