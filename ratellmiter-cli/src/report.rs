@@ -76,6 +76,10 @@ impl Run<'_> {
     #[cfg(feature = "terminal")]
     fn show(&self, other: Option<&ComparedLogs>, output: &mut Output<'_>) -> Result<(), Failure> {
         let screen = crate::draw::terminal::Screen::of_stdout();
+        if other.is_none() {
+            let course = self.course(u64::from(screen.columns()) / 2, output)?.0;
+            return print(output, crate::draw::terminal::draw_panels(&course, screen));
+        }
         let graph = self.graph(other, screen.columns(), output)?.0;
         print(output, crate::draw::terminal::draw(&graph, screen))
     }
@@ -124,19 +128,38 @@ impl Run<'_> {
         output: &mut Output<'_>,
     ) -> Result<(Vec<u8>, NameParts), Failure> {
         let Picture { kind, size, layout, .. } = *picture;
-        if layout == Layout::Panels
-            && other.is_none()
-            && self.report.models != Models::All
-            && let [(model, series)] = self.chosen()?[..]
-        {
-            let lines = self.report.lines.clone().unwrap_or_default();
-            let summary = Summary::from_series(model, series);
-            let bins = u64::from(size.width) / PIXELS_PER_BIN;
-            let course = Course::of_model(model, series, &lines, bins, &summary);
-            return Ok((self.picture(kind, &course, size)?, (model.to_owned(), lines.letters().to_owned())));
+        if layout == Layout::Panels && other.is_none() {
+            let (course, name) = self.course(u64::from(size.width) / PIXELS_PER_BIN, output)?;
+            return Ok((self.picture(kind, &course, size)?, name));
         }
         let (graph, name) = self.graph(other, size.width, output)?;
         Ok((self.picture(kind, &graph, size)?, name))
+    }
+
+    /// Returns the panels of the selected models in about `bins` steps, and the words for the file name.
+    fn course(&self, bins: u64, output: &mut Output<'_>) -> Result<(Course, NameParts), Failure> {
+        let chosen = self.chosen()?;
+        let lines = self.report.lines.clone().unwrap_or_default();
+        if self.report.models != Models::All
+            && let [(model, series)] = chosen[..]
+        {
+            let summary = Summary::from_series(model, series);
+            let course = Course::of_model(model, series, &lines, bins, &summary);
+            return Ok((course, (model.to_owned(), lines.letters().to_owned())));
+        }
+        Ok((Course::of_models(&chosen, bins), self.name_of_several(output)))
+    }
+
+    /// Returns the words for the file name of a picture of several models.
+    fn name_of_several(&self, output: &mut Output<'_>) -> NameParts {
+        if self.report.lines.is_some() {
+            output.note("-lines is ignored: several models are compared by their finished calls");
+        }
+        let name = match &self.report.models {
+            Models::Named(names) => names.clone(),
+            _ => "all".into(),
+        };
+        (name, "f".into())
     }
 
     fn picture<'b>(&self, kind: Kind, chart: impl Into<Chart<'b>>, size: Size) -> Result<Vec<u8>, Failure> {
@@ -187,16 +210,7 @@ impl Run<'_> {
                 (graph, ((*model).to_owned(), format!("{}_compared", lines.letters())))
             }
             (several, Some(_)) => return Err(Failure::CompareSeveral(several.len())),
-            (several, None) => {
-                if self.report.lines.is_some() {
-                    output.note("-lines is ignored: several models are compared by their finished calls");
-                }
-                let name = match &self.report.models {
-                    Models::Named(names) => names.clone(),
-                    _ => "all".into(),
-                };
-                (Graph::of_models(several, columns), (name, "f".into()))
-            }
+            (several, None) => (Graph::of_models(several, columns), self.name_of_several(output)),
         })
     }
 

@@ -132,7 +132,7 @@ where
         let labels = pen.text_style(34);
         pen.write("Time since the start", (frame.center(), pen.height - pen.measure(34)), &labels)?;
         let upright = labels.transform(FontTransform::Rotate270);
-        frame.draw_titles(self.graph.unit, &upright, pen)
+        frame.draw_titles(&self.graph.unit, &upright, pen)
     }
 
     #[allow(clippy::cast_precision_loss)]

@@ -2,6 +2,9 @@
 
 mod bins;
 mod events;
+#[cfg(feature = "terminal")]
+mod graphs;
+mod many;
 mod scale;
 mod spans;
 
@@ -38,7 +41,7 @@ pub(crate) struct Course {
 #[derive(Debug, Clone)]
 pub(crate) struct Panel {
     /// Title of the left axis, if it is an axis of calls.
-    pub(crate) unit: &'static str,
+    pub(crate) unit: String,
     /// Share of the height, relative to the other panels.
     pub(crate) weight: f64,
     pub(crate) traces: Vec<Trace>,
@@ -54,6 +57,9 @@ pub(crate) struct Panel {
 #[derive(Debug, Clone)]
 pub(crate) struct Trace {
     pub(crate) name: String,
+    /// Character of the trace in a terminal without colors.
+    #[cfg(feature = "terminal")]
+    pub(crate) letter: char,
     pub(crate) color: Color,
     /// `true` for the other run of a comparison.
     pub(crate) is_pale: bool,
@@ -113,30 +119,39 @@ fn rates<'a>(series: &Series, lines: impl Iterator<Item = &'a Line>, bins: &Bins
     let limit = levels(|second| second.limit);
     let adapted = levels(crate::series::Second::adapted_rate);
     let top = scale::rates_top(&traces, &limit);
-    Some(Panel { unit: bins.unit(), weight: 1.7, top, traces, limit, adapted })
+    Some(Panel { unit: bins.unit().into(), weight: 1.7, top, traces, limit, adapted })
 }
 
 fn queue<'a>(series: &Series, lines: impl Iterator<Item = &'a Line>, bins: &Bins) -> Option<Panel> {
     let traces: Vec<_> = lines.map(|line| trace(series, line, bins)).collect();
     let top = scale::largest(&traces, Axis::Calls) * 1.08;
-    let panel = Panel { unit: "Calls", weight: 1.0, top: top.max(1.0), traces, limit: Vec::new(), adapted: Vec::new() };
+    let panel =
+        Panel { unit: "Calls".into(), weight: 1.0, top: top.max(1.0), traces, limit: Vec::new(), adapted: Vec::new() };
     (!panel.traces.is_empty()).then_some(panel)
 }
 
 fn trace(series: &Series, line: &Line, bins: &Bins) -> Trace {
     let form = match line.letter {
-        'o' => Form::Area,
+        'o' | 'e' => Form::Area,
         'f' | 'l' | 'u' => Form::Dashed,
         _ => Form::Solid,
     };
+    let mut steps = bins.steps(series, line.letter);
+    if line.letter == 'e' {
+        // Refusals are bars, and seconds without any are empty.
+        steps.retain(|step| step.most > 0.0);
+    }
     Trace {
         name: line.name.into(),
+        #[cfg(feature = "terminal")]
+        letter: line.letter,
         color: line.color,
         is_pale: false,
-        width: line.width,
+        // Thinner than on a single axis, since lines rarely cover each other.
+        width: (line.width * 2).div_ceil(3).max(3),
         axis: line.axis,
         form,
-        steps: bins.steps(series, line.letter),
+        steps,
     }
 }
 
@@ -154,3 +169,6 @@ impl Panel {
         is_present.then(|| if axis == Axis::Calls { self.top } else { scale::largest(&self.traces, axis) * 1.05 })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -59,7 +59,8 @@ const fn line(
     Line { letter, name, color: Color { light, dark }, width, axis }
 }
 
-/// All lines, in drawing order.
+/// All lines, in drawing order. Each two colors differ for deuteranopia and protanopia, and each has a contrast of at least 3:1
+/// with its paper.
 pub(crate) const LINES: [Line; 12] = [
     line('t', "tokens reserved", (114, 156, 95), (209, 232, 75), 6, Axis::Tokens),
     line('b', "token budget", (63, 47, 0), (251, 241, 180), 4, Axis::Tokens),
@@ -74,6 +75,23 @@ pub(crate) const LINES: [Line; 12] = [
     line('w', "wait p99, s", (96, 80, 66), (197, 181, 171), 3, Axis::Seconds),
     line('l', "latency p99, s", (24, 64, 100), (233, 249, 255), 3, Axis::Seconds),
 ];
+
+/// Colors of models. As for lines, each two differ for deuteranopia and protanopia, too.
+pub(crate) const MODEL_COLORS: [Color; 10] = [
+    Color { light: (18, 123, 205), dark: (92, 165, 251) },
+    Color { light: (212, 94, 3), dark: (255, 140, 52) },
+    Color { light: (9, 128, 95), dark: (20, 200, 160) },
+    Color { light: (114, 92, 134), dark: (223, 148, 195) },
+    Color { light: (154, 143, 91), dark: (241, 230, 41) },
+    Color { light: (89, 151, 191), dark: (131, 206, 251) },
+    Color { light: (66, 71, 76), dark: (206, 207, 209) },
+    Color { light: (116, 54, 157), dark: (140, 106, 214) },
+    Color { light: (161, 4, 20), dark: (254, 111, 112) },
+    Color { light: (5, 93, 64), dark: (163, 228, 136) },
+];
+
+/// Color of the sum of other models.
+pub(crate) const OTHERS_COLOR: Color = Color { light: (110, 114, 121), dark: (139, 139, 140) };
 
 /// Returns the color of a line.
 pub(crate) fn color_of(letter: char) -> Color {
@@ -116,6 +134,9 @@ impl FromStr for Lines {
         }
     }
 }
+
+#[cfg(test)]
+mod palette_tests;
 
 #[cfg(test)]
 mod tests {

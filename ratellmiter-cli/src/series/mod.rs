@@ -9,7 +9,7 @@ mod second;
 use ratellmiter_core::log::{BudgetStatus, Row};
 
 pub(crate) use {
-    lines::{Axis, Color, LINES, Line, Lines, color_of},
+    lines::{Axis, Color, LINES, Line, Lines, MODEL_COLORS, OTHERS_COLOR, color_of},
     second::{Counts, Second},
 };
 

@@ -56,7 +56,7 @@ where
         labels::draw_spikes(panel, frame, pen)?;
         frame.draw_border(pen)?;
         let style = pen.text_style(30).transform(FontTransform::Rotate270);
-        frame.draw_titles(panel.unit, &style, pen)?;
+        frame.draw_titles(&panel.unit, &style, pen)?;
     }
     let Some((first, last)) = frames.first().zip(frames.last()) else { return Ok(()) };
     labels::draw_spans(course, &frames, pen)?;
@@ -73,7 +73,6 @@ where
 }
 
 /// Returns the frames of the panels. All have the same left and right edge.
-#[allow(clippy::cast_possible_truncation)] // Pixels of a picture.
 fn frames<B: DrawingBackend>(course: &Course, pen: &Pen<'_, B>, legend: i32) -> Vec<Frame>
 where
     B::ErrorType: 'static,
@@ -83,12 +82,13 @@ where
     let gaps = pen.measure(EVENTS) + (count - 2).max(0) * pen.measure(GAP);
     let room = (pen.height - top - pen.measure(BOTTOM) - gaps).max(count * 12);
     let weights: f64 = course.panels.iter().map(|panel| panel.weight).sum();
-    let axes: Vec<_> = course.panels.iter().map(|panel| axes(panel, room / count.max(1), pen)).collect();
+    let axes: Vec<_> =
+        course.panels.iter().map(|panel| axes(panel, share(room, panel.weight / weights), pen)).collect();
     let right = axes.iter().map(Vec::len).max().unwrap_or(1).saturating_sub(1);
     let right = (i32::try_from(right).unwrap_or(0) * RIGHT_AXIS).max(RIGHT);
     let mut next = top;
     let frame = |((index, panel), axes): ((usize, &Panel), Vec<(Axis, Scale)>)| {
-        let height = (f64::from(room) * panel.weight / weights) as i32;
+        let height = share(room, panel.weight / weights);
         let frame = Frame {
             left: pen.measure(LEFT),
             right: pen.width - pen.measure(right),
@@ -104,11 +104,16 @@ where
     course.panels.iter().enumerate().zip(axes).map(frame).collect()
 }
 
+#[allow(clippy::cast_possible_truncation)] // Pixels of a picture.
+fn share(room: i32, part: f64) -> i32 {
+    (f64::from(room) * part) as i32
+}
+
 fn axes<B: DrawingBackend>(panel: &Panel, height: i32, pen: &Pen<'_, B>) -> Vec<(Axis, Scale)>
 where
     B::ErrorType: 'static,
 {
-    let ticks = (height / pen.measure(60).max(1)).clamp(1, 6).unsigned_abs();
+    let ticks = (height / pen.measure(42).max(1)).clamp(1, 6).unsigned_abs();
     let scale = |axis: Axis| {
         let least = if axis == Axis::Calls { 1e-3 } else { axis.min_step() };
         Some((axis, Scale::to(panel.largest(axis)?, ticks, least)))
@@ -188,3 +193,6 @@ fn entries(course: &Course, theme: Theme) -> Vec<Entry> {
     let marks = Mark::ALL.into_iter().filter(|other| *other != Mark::Closed).filter_map(mark);
     closed.into_iter().chain(traces).chain(pauses).chain(marks).collect()
 }
+
+#[cfg(test)]
+mod tests;

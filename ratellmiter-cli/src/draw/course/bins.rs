@@ -43,6 +43,17 @@ impl Bins {
         Self { length: bin_length(length, bins, per), per, last: length.saturating_sub(1) }
     }
 
+    /// Returns bins of a second each, or longer ones for a log of many more seconds than `bins`.
+    pub(crate) fn of_length(length: u64, bins: u64) -> Self {
+        Self { length: bin_length(length, bins, 1), per: 1, last: length.saturating_sub(1) }
+    }
+
+    /// Returns the steps of a line of a series that starts `offset` seconds after the time axis.
+    pub(crate) fn steps_after(&self, offset: u64, series: &Series, letter: char) -> Vec<Step> {
+        let shift = |at: u64| at - series.start() + offset;
+        self.binned(series.pieces(letter).map(|(from, to, value)| (shift(from), shift(to), value)))
+    }
+
     pub(crate) fn unit(&self) -> &'static str {
         if self.per == 1 { "Calls per second" } else { "Calls per minute" }
     }

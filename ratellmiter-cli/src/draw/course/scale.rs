@@ -7,6 +7,8 @@ use crate::{
 
 /// Largest ratio of the scale to the limit.
 const MAX_ABOVE_LIMIT: f64 = 4.0;
+/// Ratio to the limit up to which a value is not a spike.
+const MAX_NEAR: f64 = 2.2;
 /// Ratio of the limit to the rates from which on the limit is above the scale.
 const FAR_LIMIT: f64 = 10.0;
 
@@ -21,14 +23,16 @@ pub(super) fn rates_top(traces: &[Trace], limit: &[Level]) -> f64 {
         return if top > 0.0 { top * 1.1 } else { (largest * 1.1).max(1.0) };
     }
     if largest * FAR_LIMIT < limit {
-        return (largest * 1.25).max(f64::MIN_POSITIVE).max(if largest > 0.0 { 0.0 } else { limit * 1.25 });
+        return if largest > 0.0 { largest * 1.25 } else { limit * 1.25 };
     }
-    let room = limit * 1.25;
-    if largest <= limit * 1.6 { room.max(largest * 1.08) } else { (usual * 1.15).clamp(room, limit * MAX_ABOVE_LIMIT) }
+    // Values that are not far above the limit are inside.
+    let near = traces.iter().filter(|trace| trace.axis == Axis::Calls).flat_map(|trace| &trace.steps);
+    let near = near.map(|step| step.most).filter(|most| *most <= limit * MAX_NEAR).fold(0.0, f64::max);
+    (usual * 1.15).min(limit * MAX_ABOVE_LIMIT).max(near * 1.08).max(limit * 1.25)
 }
 
 /// Returns the value that a trace does not exceed for nine tenths of its time.
-fn usual(trace: &Trace) -> f64 {
+pub(super) fn usual(trace: &Trace) -> f64 {
     let mut values: Vec<_> = trace.steps.iter().map(|step| (step.mean, step.to - step.from + 1)).collect();
     values.sort_by(|(one, _), (other, _)| one.total_cmp(other));
     let total: u128 = values.iter().map(|(_, seconds)| u128::from(*seconds)).sum();

@@ -2,8 +2,9 @@
 
 use plotters::{
     backend::DrawingBackend,
+    element::Rectangle,
     style::{
-        FontTransform, TextStyle,
+        Color as _, FontTransform, TextStyle,
         text_anchor::{HPos, Pos, VPos},
     },
 };
@@ -15,7 +16,7 @@ use crate::{
             layout::Frame,
             pen::{DrawResult, Pen},
         },
-        course::{Course, Panel, Span},
+        course::{Course, Panel, Span, Step, Trace},
         graph::abbreviated,
     },
     series::Axis,
@@ -37,14 +38,17 @@ where
             let (left, right) = frame.columns(level.from, level.to);
             let is_inside = level.value <= panel.top;
             let y = frame.y(Axis::Calls, level.value.min(panel.top)).max(frame.top);
-            if is_inside {
-                pen.dashes(&[pen.scaled((left, y)), pen.scaled((right, y))], ink, pen.stroke(LIMIT))?;
+            let ends = [pen.scaled((left, y)), pen.scaled((right, y))];
+            match name {
+                "limit" if is_inside => pen.dashes(&ends, ink, pen.stroke(LIMIT))?,
+                _ if is_inside => pen.path(&ends, ink, pen.stroke(LIMIT))?,
+                _ => {}
             }
             let above = if is_inside { "" } else { " (above)" };
             let text = format!("{name} {}{above}", value_text(level.value));
             let width = pen.width_of(&text, &style)?;
             let right = right.min(frame.right - pen.measure(8)).min(free);
-            if right - width > left || levels.len() == 1 {
+            if right - width > left || free == i32::MAX {
                 let below = if is_inside { -pen.measure(15) } else { pen.measure(15) };
                 let style = style.clone().pos(Pos::new(HPos::Right, VPos::Center));
                 pen.write(&text, (right, (y + below).max(frame.top + pen.measure(13))), &style)?;
@@ -65,30 +69,32 @@ pub(super) fn draw_spikes<B: DrawingBackend>(panel: &Panel, frame: &Frame, pen: 
 where
     B::ErrorType: 'static,
 {
-    let mut spikes: Vec<(u64, f64, &super::Trace)> = Vec::new();
+    let mut spikes: Vec<(&Step, &Trace)> = Vec::new();
     for trace in panel.traces.iter().filter(|trace| trace.axis == Axis::Calls) {
         for steps in trace.steps.chunk_by(|one, next| (one.most > panel.top) == (next.most > panel.top)) {
             let highest = steps
                 .iter()
                 .filter(|step| step.most > panel.top)
                 .max_by(|one, other| one.most.total_cmp(&other.most).then(other.from.cmp(&one.from)));
-            spikes.extend(highest.map(|step| (step.from.midpoint(step.to), step.most, trace)));
+            spikes.extend(highest.map(|step| (step, trace)));
         }
     }
     // The largest are written first, and others where there is room.
-    spikes.sort_by(|one, other| other.1.total_cmp(&one.1));
+    spikes.sort_by(|one, other| other.0.most.total_cmp(&one.0.most));
     let mut taken: Vec<(i32, i32)> = Vec::new();
-    for (at, value, trace) in spikes.into_iter().take(200) {
-        #[allow(clippy::cast_precision_loss)]
-        let x = frame.x(at as f64);
+    for (step, trace) in spikes.into_iter().take(200) {
+        let (start, end) = frame.columns(step.from, step.to);
         let color = traces::color(trace, pen.theme);
         let style = pen.text_style(24).color(&color);
-        let text = format!("{} {}", value_text(value), trace.name);
+        let text = format!("{} {}", value_text(step.most), trace.name);
         let (gap, width) = (pen.measure(10), pen.width_of(&text, &style)?);
-        let right = (x + gap, x + gap + width);
-        let place = if right.1 > frame.right { (x - gap - width, x - gap) } else { right };
+        let right = (end + gap, end + gap + width);
+        let place = if right.1 > frame.right { (start - gap - width, start - gap) } else { right };
         if taken.iter().all(|(from, to)| place.1 + gap < *from || place.0 > *to + gap) {
             let style = style.pos(Pos::new(HPos::Left, VPos::Center));
+            let corners = [(place.0 - gap / 2, frame.top + 1), (place.1 + gap / 2, frame.top + pen.measure(31))];
+            let paper = pen.theme.background().mix(0.75).filled();
+            pen.canvas.draw(&Rectangle::new(corners.map(|corner| pen.scaled(corner)), paper))?;
             pen.write(&text, (place.0, frame.top + pen.measure(16)), &style)?;
             taken.push(place);
         }
@@ -96,8 +102,7 @@ where
     Ok(())
 }
 
-/// Writes cause and length of pauses and of closed time where there is room: beside each other, else upright, else the length
-/// alone.
+/// Writes cause and length of pauses and of closed time where there is room: in a row, else upright, else the length alone.
 pub(super) fn draw_spans<B: DrawingBackend>(course: &Course, frames: &[Frame], pen: &Pen<'_, B>) -> DrawResult
 where
     B::ErrorType: 'static,
