@@ -12,7 +12,7 @@ use clap::{
 use clap_complete::Shell;
 
 use crate::{
-    draw::theme::{Size, Theme},
+    draw::theme::{Layout, Size, Theme},
     read,
     series::Lines,
     summary::{check::Conditions, render::Format},
@@ -69,6 +69,7 @@ pub(crate) enum View {
 #[derive(Debug, PartialEq)]
 pub(crate) struct Picture {
     pub(crate) kind: Kind,
+    pub(crate) layout: Layout,
     pub(crate) out: Out,
     pub(crate) size: Size,
     pub(crate) open: bool,
@@ -151,6 +152,10 @@ struct Arguments {
     #[arg(long, value_name = "THEME")]
     theme: Option<Theme>,
 
+    /// The layout of the picture
+    #[arg(long, value_name = "LAYOUT")]
+    layout: Option<Layout>,
+
     /// Open the picture in the system's viewer
     #[arg(long)]
     open: bool,
@@ -205,7 +210,7 @@ Picture  -out=FILE    a .png, .svg or .html file, or - for stdout
          -lines=riefo r requested i issued e rate limited f finished o overflow
                       a allowed rate n in flight w wait p99 l latency p99
                       t tokens reserved u tokens used b token budget
-         -size=2000x800 -theme=light|dark -open
+         -layout=panels|single -size=2000x800 -theme=light|dark -open
 Figures  -summary[=text|md|json] -check=CONDITIONS -compare=LOG
 Checks   calls finished failed given_up refusals overloads refusals_per_call
          pauses paused line wait_mean wait_p99 call_p99 duration rejected closed
@@ -316,6 +321,7 @@ impl Arguments {
                 let misplaced = [
                     ("-out", self.out.is_some()),
                     ("-size", self.size.is_some()),
+                    ("-layout", self.layout.is_some()),
                     ("-theme", self.theme.is_some()),
                     ("-open", self.open),
                 ];
@@ -331,7 +337,8 @@ impl Arguments {
             Some(FormatArgument::Html) => Some(Kind::Html),
             None => None,
         };
-        let is_chart_requested = self.out.is_some() || kind.is_some() || self.open || self.size.is_some();
+        let is_chart_requested =
+            self.out.is_some() || kind.is_some() || self.open || self.size.is_some() || self.layout.is_some();
         let figures_only =
             (self.summary.is_some() || self.check.is_some()) && self.compare.is_none() && !is_chart_requested;
         if figures_only {
@@ -355,10 +362,14 @@ impl Arguments {
         if kind == Kind::Html && self.size.is_some() {
             return Err("-size applies to .png and .svg only; a page fills its window".into());
         }
+        if kind == Kind::Html && self.layout.is_some() {
+            return Err("-layout applies to .png and .svg only".into());
+        }
         if kind == Kind::Html && self.compare.is_some() {
             return Err("-compare draws .png and .svg only".into());
         }
-        Ok(Some(View::Picture(Picture { kind, out, size: self.size.unwrap_or(Size::DEFAULT), open: self.open })))
+        let (layout, size) = (self.layout.unwrap_or(Layout::Panels), self.size.unwrap_or(Size::DEFAULT));
+        Ok(Some(View::Picture(Picture { kind, layout, out, size, open: self.open })))
     }
 
     /// Returns an error if `-file` names several logs.
@@ -379,6 +390,7 @@ impl Arguments {
             ("-out", self.out.is_some()),
             ("-format", self.format.is_some()),
             ("-size", self.size.is_some()),
+            ("-layout", self.layout.is_some()),
             ("-theme", self.theme.is_some()),
             ("-open", self.open),
             ("-summary", self.summary.is_some()),

@@ -6,10 +6,11 @@ use crate::{
     args::{Kind, Models, Out, Picture, Report, View},
     choose_log::{self, DEFAULT, Logs},
     draw::{
-        chart,
+        chart::{self, Chart},
+        course::Course,
         graph::Graph,
         html::{self, Page},
-        theme::Size,
+        theme::{Layout, Size},
     },
     exit_code::{BROKEN, DONE},
     failure::Failure,
@@ -22,6 +23,9 @@ use crate::{
     words::plural,
     write,
 };
+
+/// Width of a step of a long run, in pixels.
+const PIXELS_PER_BIN: u64 = 5;
 
 /// Runs a report and returns the exit code.
 pub(crate) fn run(report: &Report, output: &mut Output<'_>) -> Result<u8, Failure> {
@@ -73,6 +77,10 @@ impl Run<'_> {
     #[cfg(feature = "terminal")]
     fn show(&self, other: Option<&ComparedLogs>, output: &mut Output<'_>) -> Result<(), Failure> {
         let screen = crate::draw::terminal::Screen::of_stdout();
+        if other.is_none() {
+            let course = self.course(u64::from(screen.columns()) / 2, output)?.0;
+            return print(output, crate::draw::terminal::draw_panels(&course, screen));
+        }
         let graph = self.graph(other, screen.columns(), output)?.0;
         print(output, crate::draw::terminal::draw(&graph, screen))
     }
@@ -84,12 +92,7 @@ impl Run<'_> {
     }
 
     fn draw(&self, picture: &Picture, other: Option<&ComparedLogs>, output: &mut Output<'_>) -> Result<(), Failure> {
-        let (bytes, name) = if picture.kind == Kind::Html {
-            self.page()?
-        } else {
-            let (graph, name) = self.graph(other, picture.size.width, output)?;
-            (self.picture(picture.kind, &graph, picture.size)?, name)
-        };
+        let (bytes, name) = if picture.kind == Kind::Html { self.page()? } else { self.chart(picture, other, output)? };
         let path = match &picture.out {
             Out::Stdout => return print(output, bytes),
             Out::File(path) => path.clone(),
@@ -118,11 +121,53 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn picture(&self, kind: Kind, graph: &Graph, size: Size) -> Result<Vec<u8>, Failure> {
-        if kind == Kind::Svg {
-            return chart::svg(graph, size, self.report.theme).map(String::into_bytes).map_err(Failure::Draw);
+    /// Draws the selected models in a layout, and returns the picture and the words for its file name.
+    fn chart(
+        &self,
+        picture: &Picture,
+        other: Option<&ComparedLogs>,
+        output: &mut Output<'_>,
+    ) -> Result<(Vec<u8>, NameParts), Failure> {
+        let Picture { kind, size, layout, .. } = *picture;
+        if layout == Layout::Panels && other.is_none() {
+            let (course, name) = self.course(u64::from(size.width) / PIXELS_PER_BIN, output)?;
+            return Ok((self.picture(kind, &course, size)?, name));
         }
-        let pixels = chart::pixels(graph, size, self.report.theme).map_err(Failure::Draw)?;
+        let (graph, name) = self.graph(other, size.width, output)?;
+        Ok((self.picture(kind, &graph, size)?, name))
+    }
+
+    /// Returns the panels of the selected models in about `bins` steps, and the words for the file name.
+    fn course(&self, bins: u64, output: &mut Output<'_>) -> Result<(Course, NameParts), Failure> {
+        let chosen = self.chosen()?;
+        let lines = self.report.lines.clone().unwrap_or_default();
+        if self.report.models != Models::All
+            && let [(model, series)] = chosen[..]
+        {
+            let summary = Summary::from_series(model, series);
+            let course = Course::of_model(model, series, &lines, bins, &summary);
+            return Ok((course, (model.to_owned(), lines.letters().to_owned())));
+        }
+        Ok((Course::of_models(&chosen, bins), self.name_of_several(output)))
+    }
+
+    /// Returns the words for the file name of a picture of several models.
+    fn name_of_several(&self, output: &mut Output<'_>) -> NameParts {
+        if self.report.lines.is_some() {
+            output.note("-lines is ignored: several models are compared by their finished calls");
+        }
+        let name = match &self.report.models {
+            Models::Named(names) => names.clone(),
+            _ => "all".into(),
+        };
+        (name, "f".into())
+    }
+
+    fn picture<'b>(&self, kind: Kind, chart: impl Into<Chart<'b>>, size: Size) -> Result<Vec<u8>, Failure> {
+        if kind == Kind::Svg {
+            return chart::svg(chart, size, self.report.theme).map(String::into_bytes).map_err(Failure::Draw);
+        }
+        let pixels = chart::pixels(chart, size, self.report.theme).map_err(Failure::Draw)?;
         pixels.encode().map_err(|error| Failure::Draw(error.to_string()))
     }
 
@@ -166,16 +211,7 @@ impl Run<'_> {
                 (graph, ((*model).to_owned(), format!("{}_compared", lines.letters())))
             }
             (several, Some(_)) => return Err(Failure::CompareSeveral(several.len())),
-            (several, None) => {
-                if self.report.lines.is_some() {
-                    output.note("-lines is ignored: several models are compared by their finished calls");
-                }
-                let name = match &self.report.models {
-                    Models::Named(names) => names.clone(),
-                    _ => "all".into(),
-                };
-                (Graph::of_models(several, columns), (name, "f".into()))
-            }
+            (several, None) => (Graph::of_models(several, columns), self.name_of_several(output)),
         })
     }
 

@@ -204,7 +204,7 @@ fn legend_switches_lines_and_pointer_shows_values() {
         seen.all = [...'riefonawl'].map((letter) => press(line(letter))).pop();
         seen.crossed = colors('#cross').size;
         seen.at_7 = moveTo('7 s');
-        seen.crosses = colors('#cross').has('rgb(0, 135, 30)');
+        seen.crosses = colors('#cross').has('rgb(26, 123, 54)');
         seen.at_14 = moveTo('14 s, paused');
         seen.spoken = plot.getAttribute('aria-valuetext');
         key(plot, 'ArrowRight');
@@ -216,7 +216,7 @@ fn legend_switches_lines_and_pointer_shows_values() {
         seen.home = text('#when');
         seen.left = move(0, 'pointerleave');
         one('#theme').click();
-        seen.dark = [document.documentElement.dataset.theme, drawn(), colors('#chart').has('rgb(255, 166, 43)')];",
+        seen.dark = [document.documentElement.dataset.theme, drawn(), colors('#chart').has('rgb(238, 149, 16)')];",
     );
     assert_eq!((&seen["title"], &seen["log"]), (&"burst.jsonl – rateLLMiter".into(), &"burst.jsonl".into()));
     let file = sample("burst.jsonl").display().to_string();

@@ -105,6 +105,8 @@ pub(crate) struct Plot<'a> {
     /// Offset at the right edge.
     pub(crate) to: u64,
     pub(crate) paint: Paint,
+    /// Smallest width of the labels on the left, so that plots below each other are aligned.
+    pub(crate) labels: u16,
 }
 
 /// Largest number of rows of a legend.
@@ -115,7 +117,10 @@ impl Plot<'_> {
     pub(crate) fn draw(&self, area: Rect, buffer: &mut Buffer) {
         let legend = self.draw_legend(area, buffer);
         let rest = Rect { y: area.y + legend, height: area.height.saturating_sub(legend), ..area };
-        let Some(frame) = Frame::of(self.graph, [self.from, self.to], self.paint.is_colored(), rest) else { return };
+        let Some(frame) = Frame::of(self.graph, [self.from, self.to], self.paint.is_colored(), self.labels, rest)
+        else {
+            return;
+        };
         self.draw_curves(&frame, buffer);
         self.shade(&frame, &self.graph.pauses, (PAUSE, "░"), buffer);
         self.shade(&frame, &self.graph.closed, (CLOSED_SHADE, "▒"), buffer);
@@ -279,7 +284,7 @@ impl Plot<'_> {
         let mut free = frame.area.right();
         for axis in frame.axes.iter().rev() {
             let is_left = axis.x == left;
-            let title = if axis.of == Axis::Calls { self.graph.unit } else { axis.of.title() };
+            let title = if axis.of == Axis::Calls { &self.graph.unit } else { axis.of.title() };
             let length = cells(title.len());
             if frame.titled && is_left {
                 buffer.set_stringn(frame.area.x, frame.area.y, title, usize::from(free - frame.area.x), faint);

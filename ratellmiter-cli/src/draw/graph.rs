@@ -1,7 +1,7 @@
 //! The content of a chart, independent of its rendering: curves over time, pauses, and spans in which the limiter was closed.
 
 use crate::{
-    series::{Axis, Color, Lines, Series, processes::Processes},
+    series::{Axis, Color, Lines, MODEL_COLORS, Series, processes::Processes},
     words::printable,
 };
 
@@ -9,7 +9,7 @@ use crate::{
 pub(crate) struct Graph {
     pub(crate) title: String,
     /// Title of the left axis.
-    pub(crate) unit: &'static str,
+    pub(crate) unit: String,
     /// Offset of the last second.
     pub(crate) last: u64,
     pub(crate) curves: Vec<Curve>,
@@ -35,17 +35,6 @@ pub(crate) struct Curve {
 
 /// Name of the shade of a closed limiter in legends.
 pub(crate) const CLOSED: &str = "closed";
-
-/// Colors that are distinguishable with color vision deficiency (Okabe and Ito 2008), and similar ones for a dark background.
-const MODEL_COLORS: [Color; 7] = [
-    Color { light: (0, 114, 178), dark: (86, 156, 230) },
-    Color { light: (213, 94, 0), dark: (255, 142, 60) },
-    Color { light: (0, 158, 115), dark: (60, 200, 160) },
-    Color { light: (204, 121, 167), dark: (226, 150, 196) },
-    Color { light: (150, 130, 0), dark: (240, 228, 66) },
-    Color { light: (60, 160, 220), dark: (130, 205, 250) },
-    Color { light: (80, 80, 80), dark: (190, 190, 190) },
-];
 
 impl Graph {
     /// Returns the lines of one model, thinned to `columns` columns.
@@ -102,7 +91,7 @@ impl Graph {
     fn titled(title: &str, length: u64) -> Self {
         Self {
             title: printable(title),
-            unit: "Number of requests",
+            unit: "Number of requests".into(),
             last: length.saturating_sub(1),
             curves: Vec::new(),
             pauses: Vec::new(),

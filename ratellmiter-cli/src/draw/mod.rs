@@ -3,9 +3,11 @@
 #[cfg(feature = "terminal")]
 pub(crate) mod cells;
 pub(crate) mod chart;
+pub(crate) mod course;
 pub(crate) mod graph;
 pub(crate) mod html;
 pub(crate) mod png;
 #[cfg(feature = "terminal")]
 pub(crate) mod terminal;
 pub(crate) mod theme;
+pub(crate) mod time_axis;

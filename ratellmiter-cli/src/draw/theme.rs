@@ -1,4 +1,4 @@
-//! Sizes and color themes of pictures.
+//! Sizes, layouts and color themes of pictures.
 
 use std::str::FromStr;
 
@@ -32,6 +32,15 @@ impl FromStr for Size {
         };
         parse().ok_or_else(|| "allowed is WIDTHxHEIGHT in pixels, from 320x200 to 4000x3000".to_owned())
     }
+}
+
+/// Layout of a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Layout {
+    /// Rates above, the queue below.
+    Panels,
+    /// All lines on one axis.
+    Single,
 }
 
 /// Color theme of a picture or page.
@@ -75,6 +84,14 @@ impl Theme {
         match self {
             Self::Light => RGBColor(254, 236, 178),
             Self::Dark => RGBColor(84, 70, 18),
+        }
+    }
+
+    /// Returns the color of the mark of a closed limiter.
+    pub(crate) fn closed_mark(self) -> RGBColor {
+        match self {
+            Self::Light => RGBColor(150, 112, 0),
+            Self::Dark => RGBColor(214, 180, 60),
         }
     }
 

@@ -58,7 +58,8 @@ impl Panel<'_> {
             View::Chart(chart) => {
                 let used = self.draw_figures(&chart.figures, rest, buffer) + airy;
                 let rest = Rect { y: rest.y + used, height: rest.height.saturating_sub(used), ..rest };
-                Plot { graph: &chart.graph, from: chart.from, to: chart.to, paint: self.paint }.draw(rest, buffer);
+                Plot { graph: &chart.graph, from: chart.from, to: chart.to, paint: self.paint, labels: 0 }
+                    .draw(rest, buffer);
             }
         }
     }

@@ -271,8 +271,9 @@ fn summed_rows(at: u64, rows: &[&Second]) -> Second {
             .filter(|rate| rate.is_finite())
             .reduce(|one, other| one + other)
             .unwrap_or(f32::NAN);
-        // `max` ignores `NAN`.
+        // `max` and `min` ignore `NAN`.
         sum.limit = sum.limit.max(row.limit);
+        sum.adapted = sum.adapted.min(row.adapted);
         sum.has_details |= row.has_details;
         sum.processes = sum.processes.max(row.processes);
         // The processes of a fleet pause together.

@@ -59,21 +59,44 @@ const fn line(
     Line { letter, name, color: Color { light, dark }, width, axis }
 }
 
-/// All lines, in drawing order.
+/// All lines, in drawing order. Each two colors differ for deuteranopia and protanopia, and each has a contrast of at least 3:1
+/// with its paper.
 pub(crate) const LINES: [Line; 12] = [
-    line('t', "tokens reserved", (170, 200, 0), (178, 206, 40), 6, Axis::Tokens),
-    line('b', "token budget", (80, 60, 0), (250, 240, 180), 4, Axis::Tokens),
-    line('u', "tokens used", (230, 0, 140), (255, 80, 190), 4, Axis::Tokens),
-    line('o', "overflow, waiting", (150, 170, 255), (96, 122, 230), 6, Axis::Calls),
-    line('r', "requested", (255, 150, 0), (255, 166, 43), 6, Axis::Calls),
-    line('n', "in flight", (0, 150, 160), (64, 200, 208), 4, Axis::Calls),
-    line('a', "allowed rate", (120, 120, 120), (165, 165, 165), 4, Axis::Calls),
-    line('i', "issued", (0, 135, 30), (62, 190, 88), 5, Axis::Calls),
-    line('f', "finished", (140, 50, 160), (204, 120, 222), 3, Axis::Calls),
-    line('e', "rate limited", (225, 0, 0), (255, 92, 92), 3, Axis::Calls),
-    line('w', "wait p99, s", (180, 120, 60), (214, 164, 110), 3, Axis::Seconds),
-    line('l', "latency p99, s", (30, 80, 160), (120, 170, 250), 3, Axis::Seconds),
+    line('t', "tokens reserved", (114, 156, 95), (209, 232, 75), 6, Axis::Tokens),
+    line('b', "token budget", (63, 47, 0), (251, 241, 180), 4, Axis::Tokens),
+    line('u', "tokens used", (170, 74, 127), (252, 92, 173), 4, Axis::Tokens),
+    line('o', "overflow, waiting", (118, 142, 219), (92, 118, 234), 6, Axis::Calls),
+    line('r', "requested", (213, 123, 2), (238, 149, 16), 6, Axis::Calls),
+    line('n', "in flight", (67, 153, 162), (0, 169, 177), 4, Axis::Calls),
+    line('a', "allowed rate", (122, 118, 110), (192, 202, 222), 4, Axis::Calls),
+    line('i', "issued", (26, 123, 54), (75, 206, 122), 5, Axis::Calls),
+    line('f', "finished", (139, 50, 160), (216, 148, 237), 3, Axis::Calls),
+    line('e', "rate limited", (219, 3, 2), (234, 72, 66), 3, Axis::Calls),
+    line('w', "wait p99, s", (96, 80, 66), (197, 181, 171), 3, Axis::Seconds),
+    line('l', "latency p99, s", (24, 64, 100), (233, 249, 255), 3, Axis::Seconds),
 ];
+
+/// Colors of models. As for lines, each two differ for deuteranopia and protanopia, too.
+pub(crate) const MODEL_COLORS: [Color; 10] = [
+    Color { light: (18, 123, 205), dark: (92, 165, 251) },
+    Color { light: (212, 94, 3), dark: (255, 140, 52) },
+    Color { light: (9, 128, 95), dark: (20, 200, 160) },
+    Color { light: (114, 92, 134), dark: (223, 148, 195) },
+    Color { light: (154, 143, 91), dark: (241, 230, 41) },
+    Color { light: (89, 151, 191), dark: (131, 206, 251) },
+    Color { light: (66, 71, 76), dark: (206, 207, 209) },
+    Color { light: (116, 54, 157), dark: (140, 106, 214) },
+    Color { light: (161, 4, 20), dark: (254, 111, 112) },
+    Color { light: (5, 93, 64), dark: (163, 228, 136) },
+];
+
+/// Color of the sum of other models.
+pub(crate) const OTHERS_COLOR: Color = Color { light: (110, 114, 121), dark: (139, 139, 140) };
+
+/// Returns the color of a line.
+pub(crate) fn color_of(letter: char) -> Color {
+    LINES.iter().find(|line| line.letter == letter).map_or(LINES[0].color, |line| line.color)
+}
 
 /// The letters of the selected lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,6 +134,9 @@ impl FromStr for Lines {
         }
     }
 }
+
+#[cfg(test)]
+mod palette_tests;
 
 #[cfg(test)]
 mod tests {

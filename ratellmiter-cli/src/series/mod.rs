@@ -13,7 +13,7 @@ use ratellmiter_core::log::{BudgetStatus, Row, Sketch};
 
 pub(crate) use {
     builder::SeriesBuilder,
-    lines::{Axis, Color, LINES, Line, Lines},
+    lines::{Axis, Color, LINES, Line, Lines, MODEL_COLORS, OTHERS_COLOR, color_of},
     second::{Counts, Second},
 };
 
@@ -256,16 +256,32 @@ impl Series {
         let mut before: Option<&Second> = None;
         self.seconds.iter().flat_map(move |second| {
             let gap = before.replace(second).filter(|last| last.at + 1 < second.at);
-            // In a gap counts are zero, calls stay in flight, and other values are unknown.
-            let height = match letter {
-                'r' | 'i' | 'e' | 'f' | 'o' => Some(0.0),
-                't' | 'u' => self.has_tokens.then_some(0.0),
-                'n' => gap.and_then(|last| last.value(letter)),
-                _ => None,
-            };
+            let height = gap.and_then(|last| self.value_in_gap(last, letter));
             let ends = gap.zip(height).map(|(last, height)| [(last.at + 1, height), (second.at - 1, height)]);
             ends.into_iter().flatten().chain(self.value(second, letter).map(|height| (second.at, height)))
         })
+    }
+
+    /// Returns the values of a line with their first and last seconds. A gap between rows is one piece, unless the value is
+    /// unknown in it.
+    pub(crate) fn pieces(&self, letter: char) -> impl Iterator<Item = (u64, u64, f64)> {
+        let mut before: Option<&Second> = None;
+        self.seconds.iter().flat_map(move |second| {
+            let gap = before.replace(second).filter(|last| last.at + 1 < second.at);
+            let gap = gap.and_then(|last| Some((last.at + 1, second.at - 1, self.value_in_gap(last, letter)?)));
+            let value = self.value(second, letter).map(|value| (second.at, second.at, value));
+            gap.into_iter().chain(value)
+        })
+    }
+
+    /// Returns the value of a line in a gap after `last`: counts are zero, calls stay in flight, and other values are unknown.
+    fn value_in_gap(&self, last: &Second, letter: char) -> Option<f64> {
+        match letter {
+            'r' | 'i' | 'e' | 'f' | 'o' => Some(0.0),
+            't' | 'u' => self.has_tokens.then_some(0.0),
+            'n' => last.value(letter),
+            _ => None,
+        }
     }
 
     /// Returns the first and last second of each span that is shaded as a pause: of the seconds that were paused for the most part.

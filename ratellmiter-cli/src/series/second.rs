@@ -36,6 +36,8 @@ pub(crate) struct Second {
     pub(crate) rate: f32,
     /// Configured calls per second.
     pub(crate) limit: f32,
+    /// Adapted calls per second; `NAN` while the configured rate applies.
+    pub(crate) adapted: f32,
     pub(crate) bottleneck: Option<Bottleneck>,
     /// Reason for which the limiter was closed when the second ended.
     pub(crate) closed: Option<ClosedReason>,
@@ -73,6 +75,7 @@ impl Second {
             token_budget: f32::NAN,
             rate: f32::NAN,
             limit: f32::NAN,
+            adapted: f32::NAN,
             bottleneck: None,
             closed: None,
             opens_at: 0,
@@ -104,6 +107,7 @@ impl Second {
             token_budget: budgets::tokens_per_second(&row.budgets),
             rate: row.rate as f32,
             limit: row.limit.map_or(f32::NAN, |limit| limit as f32),
+            adapted: row.learned_rate.map_or(f32::NAN, |rate| rate as f32),
             bottleneck: row.held,
             closed: row.closed,
             opens_at: row.closed_for.filter(|_| row.closed.is_some()).map_or(0, |left| opening(row.at, left)),
@@ -141,6 +145,12 @@ impl Second {
         self.closed.is_none() && (self.bottleneck == Some(Bottleneck::Pause) || self.rate == 0.0)
     }
 
+    /// Returns the adapted rate in calls per second if it differs from the configured one; else `NAN`.
+    pub(crate) fn adapted_rate(&self) -> f32 {
+        let differs = (self.adapted - self.limit).abs() > 0.01 * self.limit;
+        if differs || self.limit.is_nan() { self.adapted } else { f32::NAN }
+    }
+
     /// Adds a later row of the same second and the same process, whose gauges replace the earlier ones.
     pub(super) fn add(&mut self, later: &Self) {
         self.add_counts(later);
@@ -154,6 +164,7 @@ impl Second {
         self.in_flight = later.in_flight;
         self.rate = later.rate;
         self.limit = later.limit;
+        self.adapted = later.adapted;
         self.bottleneck = later.bottleneck;
         self.closed = later.closed;
         self.opens_at = later.opens_at;

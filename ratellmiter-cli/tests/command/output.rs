@@ -80,7 +80,7 @@ fn help_fits_a_screen() {
                  -lines=riefo r requested i issued e rate limited f finished o overflow
                               a allowed rate n in flight w wait p99 l latency p99
                               t tokens reserved u tokens used b token budget
-                 -size=2000x800 -theme=light|dark -open
+                 -layout=panels|single -size=2000x800 -theme=light|dark -open
         Figures  -summary[=text|md|json] -check=CONDITIONS -compare=LOG
         Checks   calls finished failed given_up refusals overloads refusals_per_call
                  pauses paused line wait_mean wait_p99 call_p99 duration rejected closed

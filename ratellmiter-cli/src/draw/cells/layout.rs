@@ -44,7 +44,7 @@ pub(super) struct Scale {
 
 impl Frame {
     /// Returns the layout of the offsets `span` of a graph; `None` if the area is too small.
-    pub(super) fn of(graph: &Graph, span: [u64; 2], is_colored: bool, area: Rect) -> Option<Self> {
+    pub(super) fn of(graph: &Graph, span: [u64; 2], is_colored: bool, labels: u16, area: Rect) -> Option<Self> {
         let captioned = area.height >= 11;
         let titled = area.height >= 8;
         let around = 2 + u16::from(captioned) + u16::from(titled);
@@ -61,7 +61,7 @@ impl Frame {
             let labels = axis.scale.ticks().map(|(value, step)| tick(axis.of, value, step).len());
             labels.max().map_or(0, cells) + 1
         };
-        let left = axes.first().map_or(1, taken) + 1;
+        let left = axes.first().map_or(1, taken).max(labels) + 1;
         let right = axes.iter().skip(1).map(taken).sum::<u16>().max(1);
         let width = area.width.checked_sub(left + right).filter(|width| *width >= 4)?;
         let rect = Rect { x: area.x + left, y: area.y + u16::from(titled), width, height };

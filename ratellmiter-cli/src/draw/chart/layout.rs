@@ -1,15 +1,26 @@
-//! Layout of a picture. All measures are in pixels of a picture of 2000 x 800.
+//! Layout of a picture and its axes. All measures are in pixels of a picture of 2000 x 800.
+
+use plotters::{
+    backend::DrawingBackend,
+    element::Rectangle,
+    style::{
+        Color as _, TextStyle,
+        text_anchor::{HPos, Pos, VPos},
+    },
+};
 
 use crate::{
     draw::{
-        graph::{Graph, step},
+        chart::pen::{DrawResult, Pen},
+        graph::{Graph, step, tick},
         theme::Size,
+        time_axis,
     },
     series::Axis,
 };
 
-const LEFT: i32 = 150;
-const RIGHT: i32 = 40;
+pub(super) const LEFT: i32 = 150;
+pub(super) const RIGHT: i32 = 40;
 /// Width of an axis on the right.
 pub(super) const RIGHT_AXIS: i32 = 130;
 /// Distance of the middle of its title from its outer edge.
@@ -17,10 +28,13 @@ pub(super) const RIGHT_TITLE: i32 = 28;
 const TOP: i32 = 140;
 const BOTTOM: i32 = 120;
 /// Distance of the first and last second from the frame.
-const INSET: i32 = 24;
+pub(super) const INSET: i32 = 24;
+
+/// Largest number of steps of the time axis.
+const MAX_TIMES: u32 = 12;
 
 /// Layout of a picture, in its pixels.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Frame {
     pub(super) left: i32,
     pub(super) right: i32,
@@ -45,6 +59,12 @@ impl Scale {
         // Some space above the largest value.
         let top = if largest > least_step { largest * 1.05 } else { largest };
         Self { top, step: step(largest, ticks).max(least_step) }
+    }
+
+    /// Returns a scale with exactly this value at its upper edge.
+    pub(super) fn to(top: f64, ticks: u32, least_step: f64) -> Self {
+        let top = top.max(least_step);
+        Self { top, step: step(top, ticks).max(least_step) }
     }
 
     pub(super) fn ticks(self) -> impl Iterator<Item = f64> {
@@ -83,5 +103,113 @@ impl Frame {
     pub(super) fn y(&self, axis: Axis, height: f64) -> i32 {
         let (_, scale) = self.axes.iter().find(|(other, _)| *other == axis).unwrap_or(&self.axes[0]);
         self.bottom - (height / scale.top * f64::from(self.bottom - self.top)).round() as i32
+    }
+
+    /// Returns the left and right edge of a span, which extends to the middle between its seconds and the neighboring ones. It is
+    /// at least three pixels wide and inside the frame.
+    #[allow(clippy::cast_precision_loss)]
+    pub(super) fn columns(&self, from: u64, to: u64) -> (i32, i32) {
+        const MIN_WIDTH: i32 = 3;
+        let left = self.x(from as f64 - 0.5).max(self.left).min(self.right - MIN_WIDTH);
+        (left, self.x(to as f64 + 0.5).min(self.right).max(left + MIN_WIDTH))
+    }
+
+    pub(super) fn center(&self) -> i32 {
+        i32::midpoint(self.left, self.right)
+    }
+
+    /// Returns the position of an axis on the right. `index` is 1 for the innermost.
+    fn right_axis<B: DrawingBackend>(&self, index: usize, pen: &Pen<'_, B>) -> i32
+    where
+        B::ErrorType: 'static,
+    {
+        self.right + i32::try_from(index - 1).unwrap_or(0) * pen.measure(RIGHT_AXIS)
+    }
+
+    /// Draws the ticks and labels of values, and the grid lines of the left axis.
+    pub(super) fn draw_values<B: DrawingBackend>(&self, pen: &Pen<'_, B>) -> DrawResult
+    where
+        B::ErrorType: 'static,
+    {
+        let Self { left, right, top, bottom, .. } = *self;
+        let (grid, ink) = (pen.theme.grid(), pen.theme.foreground());
+        let (tick_length, gap) = (pen.measure(10), pen.measure(18));
+        for (index, (axis, scale)) in self.axes.iter().enumerate() {
+            // The left axis has grid lines; axes beyond the first on the right have a vertical line.
+            let at = if index == 0 { left } else { self.right_axis(index, pen) };
+            if index > 1 {
+                pen.rule((at, top), (at, bottom), ink)?;
+            }
+            let (out, side) = if index == 0 { (-1, HPos::Right) } else { (1, HPos::Left) };
+            let style = pen.text_style(30).pos(Pos::new(side, VPos::Center));
+            for height in scale.ticks() {
+                let y = self.y(*axis, height);
+                if index == 0 {
+                    pen.rule((left, y), (right, y), grid)?;
+                }
+                pen.rule((at, y), (at + out * tick_length, y), ink)?;
+                pen.write(&tick(*axis, height, scale.step), (at + out * gap, y), &style)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Draws the grid lines of the time axis.
+    #[allow(clippy::cast_precision_loss)]
+    pub(super) fn draw_times<B: DrawingBackend>(&self, pen: &Pen<'_, B>) -> DrawResult
+    where
+        B::ErrorType: 'static,
+    {
+        for offset in time_axis::ticks(0, self.last, MAX_TIMES) {
+            let x = self.x(offset as f64);
+            pen.rule((x, self.top), (x, self.bottom), pen.theme.grid())?;
+        }
+        Ok(())
+    }
+
+    /// Draws the ticks and labels of the time axis.
+    #[allow(clippy::cast_precision_loss)]
+    pub(super) fn draw_time_labels<B: DrawingBackend>(&self, pen: &Pen<'_, B>) -> DrawResult
+    where
+        B::ErrorType: 'static,
+    {
+        for offset in time_axis::ticks(0, self.last, MAX_TIMES) {
+            let x = self.x(offset as f64);
+            pen.rule((x, self.bottom), (x, self.bottom + pen.measure(10)), pen.theme.foreground())?;
+            let label = time_axis::label(offset, self.last);
+            pen.write(&label, (x, self.bottom + pen.measure(34)), &pen.text_style(30))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn draw_border<B: DrawingBackend>(&self, pen: &Pen<'_, B>) -> DrawResult
+    where
+        B::ErrorType: 'static,
+    {
+        let corners = [pen.scaled((self.left, self.top)), pen.scaled((self.right, self.bottom))];
+        let stroke = pen.theme.foreground().stroke_width(pen.stroke(2).unsigned_abs());
+        Ok(pen.canvas.draw(&Rectangle::new(corners, stroke))?)
+    }
+
+    /// Draws the titles of the axes. `unit` is the title of the axis of calls.
+    pub(super) fn draw_titles<B: DrawingBackend>(
+        &self,
+        unit: &str,
+        style: &TextStyle<'_>,
+        pen: &Pen<'_, B>,
+    ) -> DrawResult
+    where
+        B::ErrorType: 'static,
+    {
+        let middle = i32::midpoint(self.top, self.bottom);
+        for (index, (axis, _)) in self.axes.iter().enumerate() {
+            let title = if *axis == Axis::Calls { unit } else { axis.title() };
+            let x = match index {
+                0 => pen.measure(34),
+                _ => self.right_axis(index, pen) + pen.measure(RIGHT_AXIS - RIGHT_TITLE),
+            };
+            pen.write(title, (x, middle), style)?;
+        }
+        Ok(())
     }
 }

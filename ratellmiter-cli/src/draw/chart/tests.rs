@@ -3,7 +3,7 @@
 use ratellmiter_core::log::{ClosedReason, Row};
 
 use super::*;
-use crate::series::{Counts, LINES, Lines, Second, Series};
+use crate::series::{Axis, Counts, LINES, Lines, Second, Series};
 
 fn series(rows: &[(u64, Counts)]) -> Series {
     rows.iter().map(|(at, counts)| Second::from_counts(*at, *counts)).collect()
@@ -150,7 +150,7 @@ fn svg_escapes_names() {
     let text = svg(&Graph::of_model("<b>&\"m\"", &level(), &"ro".parse().unwrap(), 2000), Size::DEFAULT, Theme::Light)
         .unwrap();
     assert!(text.starts_with("<svg") && text.trim_end().ends_with("</svg>"));
-    assert!(text.contains("overflow, waiting") && text.contains("#FF9600"), "{text}");
+    assert!(text.contains("overflow, waiting") && text.contains("#D57B02"), "{text}");
     assert!(text.contains("&lt;b&gt;&amp;") && !text.contains("<b>"), "{text}");
 }
 

@@ -214,7 +214,7 @@ fn with_colors_curves_are_dots_and_pauses_are_shaded() {
     ");
     assert!(
         page.contains("\x1b[0;48;2;74;30;38m")
-            && page.contains("\x1b[0;38;2;96;122;230m")
+            && page.contains("\x1b[0;38;2;92;118;234m")
             && page.contains("\x1b[0;1m")
     );
     assert!(

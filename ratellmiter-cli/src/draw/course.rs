@@ -1,0 +1,174 @@
+//! The course of a run as panels on one time axis: rates above, the queue below.
+
+mod bins;
+mod events;
+#[cfg(feature = "terminal")]
+mod graphs;
+mod many;
+mod scale;
+mod spans;
+
+use crate::{
+    series::{Axis, Color, Line, Lines, Series, processes::Processes},
+    summary::Summary,
+    words::printable,
+};
+
+pub(crate) use bins::{Bins, Step};
+pub(crate) use events::{Event, Mark};
+pub(crate) use spans::{Level, Span};
+
+/// A chart of several panels on one time axis.
+#[derive(Debug, Clone)]
+pub(crate) struct Course {
+    pub(crate) title: String,
+    /// Limit and verdict.
+    pub(crate) subtitle: String,
+    /// First second, since the epoch.
+    pub(crate) start: u64,
+    /// Offset of the last second.
+    pub(crate) last: u64,
+    /// Panels from top to bottom.
+    pub(crate) panels: Vec<Panel>,
+    pub(crate) pauses: Vec<Span>,
+    /// Spans in which the limiter was closed.
+    pub(crate) closed: Vec<Span>,
+    /// Events in the order of time.
+    pub(crate) events: Vec<Event>,
+}
+
+/// Traces on common axes.
+#[derive(Debug, Clone)]
+pub(crate) struct Panel {
+    /// Title of the left axis, if it is an axis of calls.
+    pub(crate) unit: String,
+    /// Share of the height, relative to the other panels.
+    pub(crate) weight: f64,
+    pub(crate) traces: Vec<Trace>,
+    /// Value at the upper edge of the axis of calls. Larger values are cut off.
+    pub(crate) top: f64,
+    /// The configured limit in the unit of the panel.
+    pub(crate) limit: Vec<Level>,
+    /// The adapted limit where it differs from the configured one.
+    pub(crate) adapted: Vec<Level>,
+}
+
+/// One line of a panel.
+#[derive(Debug, Clone)]
+pub(crate) struct Trace {
+    pub(crate) name: String,
+    /// Character of the trace in a terminal without colors.
+    #[cfg(feature = "terminal")]
+    pub(crate) letter: char,
+    pub(crate) color: Color,
+    /// `true` for the other run of a comparison.
+    pub(crate) is_pale: bool,
+    pub(crate) width: u32,
+    pub(crate) axis: Axis,
+    pub(crate) form: Form,
+    /// Steps in the order of time. Between steps that do not touch, the value is unknown.
+    pub(crate) steps: Vec<Step>,
+}
+
+/// Form of a trace, as a second cue besides its color.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Solid,
+    Dashed,
+    /// Filled down to zero.
+    Area,
+}
+
+impl Course {
+    /// Returns the lines of one model in at most about `bins` steps.
+    pub(crate) fn of_model(model: &str, series: &Series, lines: &Lines, bins: u64, summary: &Summary) -> Self {
+        let processes = Processes::of(series).and_then(Processes::title);
+        let processes = processes.map_or_else(String::new, |processes| format!(": {processes}"));
+        let bins = Bins::of(series, bins);
+        let chosen = |in_queue: bool| lines.iter().filter(move |line| is_of_queue(line) == in_queue);
+        let rates = rates(series, chosen(false), &bins);
+        let queue = queue(series, chosen(true), &bins);
+        let (pauses, closed) = (spans::pauses(series), spans::closed(series));
+        Self {
+            title: printable(&format!("Request Flow for {model}{processes}")),
+            subtitle: printable(&subtitle(summary)),
+            start: series.start(),
+            last: series.length().saturating_sub(1),
+            panels: [rates, queue].into_iter().flatten().collect(),
+            events: events::of(series),
+            pauses,
+            closed,
+        }
+    }
+}
+
+/// Returns `true` for lines of the queue and of times, which are in the lower panel.
+fn is_of_queue(line: &Line) -> bool {
+    line.axis == Axis::Seconds || matches!(line.letter, 'o' | 'n')
+}
+
+fn rates<'a>(series: &Series, lines: impl Iterator<Item = &'a Line>, bins: &Bins) -> Option<Panel> {
+    let traces: Vec<_> = lines.map(|line| trace(series, line, bins)).collect();
+    if traces.is_empty() {
+        return None;
+    }
+    let has_calls = traces.iter().any(|trace| trace.axis == Axis::Calls);
+    let levels = |of: fn(&crate::series::Second) -> f32| {
+        if has_calls { spans::levels(series, of, bins.per()) } else { Vec::new() }
+    };
+    let limit = levels(|second| second.limit);
+    let adapted = levels(crate::series::Second::adapted_rate);
+    let top = scale::rates_top(&traces, &limit);
+    Some(Panel { unit: bins.unit().into(), weight: 1.7, top, traces, limit, adapted })
+}
+
+fn queue<'a>(series: &Series, lines: impl Iterator<Item = &'a Line>, bins: &Bins) -> Option<Panel> {
+    let traces: Vec<_> = lines.map(|line| trace(series, line, bins)).collect();
+    let top = scale::largest(&traces, Axis::Calls) * 1.08;
+    let panel =
+        Panel { unit: "Calls".into(), weight: 1.0, top: top.max(1.0), traces, limit: Vec::new(), adapted: Vec::new() };
+    (!panel.traces.is_empty()).then_some(panel)
+}
+
+fn trace(series: &Series, line: &Line, bins: &Bins) -> Trace {
+    let form = match line.letter {
+        'o' | 'e' => Form::Area,
+        'f' | 'l' | 'u' => Form::Dashed,
+        _ => Form::Solid,
+    };
+    let mut steps = bins.steps(series, line.letter);
+    if line.letter == 'e' {
+        // Refusals are bars, and seconds without any are empty.
+        steps.retain(|step| step.most > 0.0);
+    }
+    Trace {
+        name: line.name.into(),
+        #[cfg(feature = "terminal")]
+        letter: line.letter,
+        color: line.color,
+        is_pale: false,
+        // Thinner than on a single axis, since lines rarely cover each other.
+        width: (line.width * 2).div_ceil(3).max(3),
+        axis: line.axis,
+        form,
+        steps,
+    }
+}
+
+/// Returns the limit and the first clause of the verdict.
+fn subtitle(summary: &Summary) -> String {
+    let limit = summary.limit.map(|limit| format!("limit {limit} a minute"));
+    let verdict = summary.verdict.split(';').next().map(str::trim).filter(|verdict| !verdict.is_empty());
+    limit.into_iter().chain(verdict.map(str::to_owned)).collect::<Vec<_>>().join("  ·  ")
+}
+
+impl Panel {
+    /// Returns the largest value on an axis; `None` if no trace has it.
+    pub(crate) fn largest(&self, axis: Axis) -> Option<f64> {
+        let is_present = self.traces.iter().any(|trace| trace.axis == axis);
+        is_present.then(|| if axis == Axis::Calls { self.top } else { scale::largest(&self.traces, axis) * 1.05 })
+    }
+}
+
+#[cfg(test)]
+mod tests;

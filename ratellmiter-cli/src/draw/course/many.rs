@@ -1,0 +1,87 @@
+//! Several models on one time axis.
+
+use crate::{
+    draw::course::{Bins, Course, Form, Panel, Step, Trace, scale},
+    series::{Axis, MODEL_COLORS, OTHERS_COLOR, Series, processes::Processes},
+    words::printable,
+};
+
+/// Number of models that have a trace of their own.
+const MAX_MODELS: usize = 10;
+/// Ratio of the usual rates of two models from which on each has its own panel.
+const MAX_RATIO: f64 = 5.0;
+
+impl Course {
+    /// Returns the finished calls of several models: the ten largest, and the sum of the others. Models whose scales differ have
+    /// a panel each.
+    pub(crate) fn of_models(models: &[(&str, &Series)], bins: u64) -> Self {
+        let start = models.iter().map(|(_, series)| series.start()).min().unwrap_or(0);
+        let end = models.iter().map(|(_, series)| series.start().saturating_add(series.length())).max().unwrap_or(0);
+        let length = end - start;
+        let bins = Bins::of_length(length, bins);
+        let total =
+            |series: &Series| series.seconds().iter().fold(0_u64, |sum, second| sum.saturating_add(second.finished()));
+        let mut ranked: Vec<_> = models.iter().map(|(name, series)| (*name, *series, total(series))).collect();
+        ranked.sort_by_key(|(.., total)| std::cmp::Reverse(*total));
+        // A single other model has a trace of its own.
+        let shown = if ranked.len() > MAX_MODELS + 1 { MAX_MODELS } else { ranked.len() };
+        let mut traces: Vec<Trace> = Vec::new();
+        for (index, (name, series, total)) in ranked[..shown].iter().enumerate() {
+            let color = MODEL_COLORS.get(index).copied().unwrap_or(OTHERS_COLOR);
+            let steps = bins.steps_after(series.start() - start, series, 'f');
+            traces.push(trace(index, printable(&format!("{name}: {total}")), color, steps));
+        }
+        if shown < ranked.len() {
+            let others = &ranked[shown..];
+            let total = others.iter().fold(0_u64, |sum, (.., total)| sum.saturating_add(*total));
+            let seconds = others.iter().flat_map(|(_, series, _)| series.seconds());
+            let mut seconds: Vec<_> =
+                seconds.map(|second| crate::series::Second::from_counts(second.at, second.counts)).collect();
+            seconds.sort_by_key(|second| second.at);
+            let sum: Series = seconds.into_iter().collect();
+            let steps = bins.steps_after(sum.start() - start, &sum, 'f');
+            traces.push(trace(shown, format!("{} others: {total}", others.len()), OTHERS_COLOR, steps));
+        }
+        let processes = models.iter().filter_map(|(_, series)| Processes::of(series)).max_by_key(|all| all.members);
+        let processes = processes.and_then(Processes::title).map_or_else(String::new, |text| format!(": {text}"));
+        Self {
+            title: printable(&format!("Finished calls by model{processes}")),
+            subtitle: format!("{} models", models.len()),
+            start,
+            last: length.saturating_sub(1),
+            panels: panels(traces),
+            pauses: Vec::new(),
+            closed: Vec::new(),
+            events: Vec::new(),
+        }
+    }
+}
+
+fn trace(index: usize, name: String, color: crate::series::Color, steps: Vec<Step>) -> Trace {
+    Trace {
+        name,
+        #[cfg(feature = "terminal")]
+        letter: ('a'..='z').nth(index).unwrap_or('*'),
+        color,
+        is_pale: false,
+        width: 4,
+        axis: Axis::Calls,
+        form: if index % 2 == 1 { Form::Dashed } else { Form::Solid },
+        steps,
+    }
+}
+
+/// Puts traces into one panel, or into one each if their scales differ.
+fn panels(traces: Vec<Trace>) -> Vec<Panel> {
+    let panel = |traces: Vec<Trace>, unit: &str| {
+        let top = scale::rates_top(&traces, &[]);
+        Panel { unit: unit.into(), weight: 1.0, traces, top, limit: Vec::new(), adapted: Vec::new() }
+    };
+    let usual = traces.iter().map(scale::usual).filter(|usual| *usual > 0.0);
+    let (least, most) = usual.fold((f64::MAX, 0.0_f64), |(least, most), usual| (least.min(usual), most.max(usual)));
+    if most > least * MAX_RATIO {
+        traces.into_iter().map(|trace| panel(vec![trace], "")).collect()
+    } else {
+        vec![panel(traces, "Finished per second")]
+    }
+}

@@ -1,0 +1,92 @@
+//! Pauses, spans in which a limiter is closed, and levels of its limits.
+
+use ratellmiter_core::log::ClosedReason;
+
+use crate::{
+    series::{Second, Series},
+    words::short_duration,
+};
+
+/// A labeled span of seconds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Span {
+    /// Offset of the first second.
+    pub(crate) from: u64,
+    /// Offset of the last second.
+    pub(crate) to: u64,
+    pub(crate) cause: &'static str,
+}
+
+impl Span {
+    /// Returns the length as a text.
+    pub(crate) fn length(&self) -> String {
+        short_duration((self.to - self.from).saturating_add(1))
+    }
+}
+
+/// A value that holds for a span of seconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Level {
+    /// Offset of the first second.
+    pub(crate) from: u64,
+    /// Offset of the last second.
+    pub(crate) to: u64,
+    pub(crate) value: f64,
+}
+
+/// Returns the pauses with their causes.
+pub(super) fn pauses(series: &Series) -> Vec<Span> {
+    let seconds = series.seconds();
+    let cause = |from: u64, to: u64| {
+        // The refusal may be in the row before the first paused second.
+        let first = seconds.partition_point(|second| second.at < from.saturating_sub(1));
+        let rows = seconds[first..].iter().take_while(|second| second.at <= to);
+        let (refused, overloaded) = rows.fold((0_u64, 0_u64), |(refused, overloaded), second| {
+            (refused.saturating_add(second.refused()), overloaded.saturating_add(second.overloaded.into()))
+        });
+        match (refused, overloaded) {
+            (0, _) => "paused",
+            (refused, overloaded) if refused == overloaded => "overloaded",
+            _ => "refused",
+        }
+    };
+    let span = |(from, to)| Span { from: from - series.start(), to: to - series.start(), cause: cause(from, to) };
+    series.pauses().into_iter().map(span).collect()
+}
+
+/// Returns the spans in which the limiter was closed, with their reasons.
+pub(super) fn closed(series: &Series) -> Vec<Span> {
+    let spans = series.closed_spans();
+    let span = |span: &crate::series::closed::ClosedSpan| Span {
+        from: span.from - series.start(),
+        to: span.to - series.start(),
+        cause: match span.reason {
+            ClosedReason::Quota => "closed: quota",
+            ClosedReason::Unavailable => "closed: unavailable",
+            ClosedReason::Other => "closed",
+        },
+    };
+    spans.iter().map(span).collect()
+}
+
+/// Returns the levels of a gauge in calls per `per` seconds. It keeps its value in a gap between rows.
+#[allow(clippy::cast_precision_loss)]
+pub(super) fn levels(series: &Series, of: impl Fn(&Second) -> f32, per: u64) -> Vec<Level> {
+    let mut levels: Vec<Level> = Vec::new();
+    let mut is_known = false;
+    for second in series.seconds() {
+        let (at, value) = (second.at - series.start(), f64::from(of(second)) * per as f64);
+        let was_known = std::mem::replace(&mut is_known, value.is_finite());
+        if was_known && let Some(level) = levels.last_mut() {
+            level.to = at.saturating_sub(1).max(level.from);
+            if is_known && (level.value - value).abs() <= 1e-3 * value {
+                level.to = at;
+                continue;
+            }
+        }
+        if is_known {
+            levels.push(Level { from: at, to: at, value });
+        }
+    }
+    levels
+}

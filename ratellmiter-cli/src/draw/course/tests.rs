@@ -1,0 +1,130 @@
+//! Tests of `course`.
+
+use ratellmiter_core::log::{Bottleneck, ClosedReason, Row};
+
+use super::*;
+
+fn course(rows: impl IntoIterator<Item = Row<'static>>, letters: &str) -> Course {
+    let series: Series = rows.into_iter().collect();
+    Course::of_model("m", &series, &letters.parse().unwrap(), 400, &Summary::from_series("m", &series))
+}
+
+fn row(at: u64) -> Row<'static> {
+    Row { at, issued: 5, finished: 5, rate: 5.0, limit: Some(5.0), ..Row::default() }
+}
+
+fn trace<'a>(course: &'a Course, name: &str) -> &'a Trace {
+    course.panels.iter().flat_map(|panel| &panel.traces).find(|trace| trace.name == name).unwrap()
+}
+
+#[test]
+fn rates_and_queue_are_panels_and_a_spike_does_not_set_the_scale() {
+    let burst = |at| Row { requested: if at == 3 { 500 } else { 5 }, overflow: 500, ..row(at) };
+    let course = course((0..60).map(burst), "riefo");
+    let names: Vec<Vec<_>> =
+        course.panels.iter().map(|panel| panel.traces.iter().map(|trace| trace.name.as_str()).collect()).collect();
+    assert_eq!(names, [vec!["requested", "issued", "finished", "rate limited"], vec!["overflow, waiting"]]);
+    assert!((6.0..8.0).contains(&course.panels[0].top), "{}", course.panels[0].top);
+    assert!(course.panels[1].top > 500.0);
+    assert_eq!(course.panels[0].limit, [Level { from: 0, to: 59, value: 5.0 }]);
+}
+
+#[test]
+fn scale_holds_steady_demand_and_slow_runs() {
+    let top = |requested, limit: f64| {
+        course((0..60).map(|at| Row { requested, limit: Some(limit), ..row(at) }), "ri").panels[0].top
+    };
+    assert!(top(12, 5.0) > 12.0, "steady demand above the limit");
+    assert!((15.0..25.0).contains(&top(900, 5.0)), "at most four times the limit");
+    assert!((5.0..10.0).contains(&top(0, 1000.0)), "far below the limit");
+    assert!((100.0..130.0).contains(&top(0, 99.0).max(100.0)));
+}
+
+#[test]
+fn unknown_seconds_have_no_steps() {
+    let rows = [row(0), Row { finished: 0, ..row(1) }, row(2), row(9)];
+    let course = course(rows, "fal");
+    let spans = |name| trace(&course, name).steps.iter().map(|step| (step.from, step.to)).collect::<Vec<_>>();
+    assert_eq!(spans("allowed rate"), [(0, 0), (1, 1), (2, 2), (9, 9)]);
+    assert_eq!(spans("latency p99, s"), [(0, 0), (2, 2), (9, 9)]);
+    assert_eq!(spans("finished"), (0..10).map(|at| (at, at)).collect::<Vec<_>>(), "no call in a gap");
+}
+
+#[test]
+fn long_runs_are_means_between_least_and_most() {
+    let course = course((0..21_600).map(|at| Row { issued: if at == 700 { 99 } else { at % 3 }, ..row(at) }), "i");
+    let steps = &trace(&course, "issued").steps;
+    assert_eq!((steps.len(), steps[0].from, steps[0].to), (360, 0, 59));
+    assert!((steps[0].least, steps[0].most) == (0.0, 2.0) && (steps[0].mean - 1.0).abs() < 1e-9, "{:?}", steps[0]);
+    assert!(steps[11].most >= 99.0);
+    assert_eq!(steps[359].to, 21_599);
+}
+
+#[test]
+fn slow_models_are_counted_per_minute() {
+    let slow = |at| Row { limit: Some(0.1), issued: u64::from(at % 10 == 0), ..row(at) };
+    let course = course((0..3600).map(slow), "i");
+    assert_eq!(course.panels[0].unit, "Calls per minute");
+    let steps = &trace(&course, "issued").steps;
+    assert!(steps.len() == 60 && steps.iter().all(|step| (step.mean - 6.0).abs() < 1e-9), "{steps:?}");
+    assert!((course.panels[0].limit[0].value - 6.0).abs() < 1e-6 && course.panels[0].top >= 7.0);
+}
+
+#[test]
+fn events_are_refusals_overloads_canaries_and_closed_time() {
+    let paused = |at| Row { issued: 0, rate: 0.0, held: Some(Bottleneck::Pause), ..row(at) };
+    let rows = [
+        Row { rate_limited: 1, ..paused(0) },
+        paused(1),
+        Row { issued: 1, rate_limited: 2, overloaded: 2, ..paused(2) },
+        paused(3),
+        row(4),
+        Row { closed: Some(ClosedReason::Quota), issued: 0, rate: 0.0, ..row(5) },
+    ];
+    let course = course(rows, "ri");
+    let events: Vec<_> = course.events.iter().map(|event| (event.at, event.mark, event.count)).collect();
+    assert_eq!(
+        events,
+        [
+            (0, Mark::Refusal, 1),
+            (2, Mark::Overload, 2),
+            (2, Mark::Canary, 1),
+            (4, Mark::Canary, 1),
+            (5, Mark::Closed, 1)
+        ]
+    );
+    assert_eq!((course.pauses[0].cause, course.pauses[0].length().as_str()), ("refused", "4s"));
+    assert_eq!(course.closed[0].cause, "closed: quota");
+}
+
+#[test]
+fn limits_are_levels_and_the_adapted_one_is_drawn_where_it_differs() {
+    let rows = (0..30).map(|at| Row {
+        limit: Some(if at < 10 { 1.0 } else { 10.0 }),
+        learned_rate: (at >= 20).then_some(if at < 25 { 8.0 } else { 10.0 }),
+        ..row(at)
+    });
+    let course = course(rows, "i");
+    let spans = |levels: &[Level]| levels.iter().map(|level| (level.from, level.to, level.value)).collect::<Vec<_>>();
+    assert_eq!(spans(&course.panels[0].limit), [(0, 9, 1.0), (10, 29, 10.0)]);
+    assert_eq!(spans(&course.panels[0].adapted), [(20, 24, 8.0)]);
+}
+
+#[test]
+fn ten_largest_models_and_the_sum_of_the_others_are_drawn() {
+    let series = |finished| (0..20).map(|at| Row { finished, ..row(at) }).collect::<Series>();
+    let all: Vec<_> = (0..40).map(|index| (format!("m{index}"), series(50 + index))).collect();
+    let models: Vec<_> = all.iter().map(|(name, series)| (name.as_str(), series)).collect();
+    let course = Course::of_models(&models[..35], 400);
+    let names = |course: &Course| {
+        course.panels.iter().flat_map(|panel| &panel.traces).map(|trace| trace.name.clone()).collect::<Vec<_>>()
+    };
+    let names = names(&course);
+    assert_eq!((names.len(), names[0].as_str()), (11, "m34: 1680"));
+    assert!(names[10].starts_with("25 others: "), "{names:?}");
+    assert!(course.panels.len() > 1, "the sum has another scale");
+    assert_eq!(Course::of_models(&models[..5], 400).panels.len(), 1);
+    assert_eq!(Course::of_models(&models[..11], 400).panels[0].traces.len(), 11);
+    let (small, large) = (series(1), series(80));
+    assert_eq!(Course::of_models(&[("small", &small), ("large", &large)], 400).panels.len(), 2);
+}
