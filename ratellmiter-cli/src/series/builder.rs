@@ -1,6 +1,6 @@
 //! Collects rows of one model in any order.
 
-use ratellmiter_core::log::Row;
+use ratellmiter_core::log::{Row, Sketch};
 
 use crate::series::{Second, Series};
 
@@ -16,8 +16,10 @@ pub(crate) struct SeriesBuilder {
 
 impl SeriesBuilder {
     pub(crate) fn add_row(&mut self, row: &Row<'_>) {
+        let second = Second::from_row(row);
+        self.series.add_times(&second, &row.wait_buckets, &row.call_buckets, Some(row.wait_total_ms));
         self.series.budgets.add(row.at, &row.budgets);
-        self.add(Second::from_row(row));
+        self.insert(second);
     }
 
     /// Keeps the budgets of a row, to be summed with those of other logs. Does not add the row.
@@ -25,7 +27,14 @@ impl SeriesBuilder {
         self.series.keep_budgets(row);
     }
 
+    /// Adds a row without sketches.
     pub(crate) fn add(&mut self, second: Second) {
+        let none = Sketch::default();
+        self.series.add_times(&second, &none, &none, None);
+        self.insert(second);
+    }
+
+    fn insert(&mut self, second: Second) {
         self.series.has_tokens |= second.has_tokens();
         match self.series.seconds.last_mut() {
             Some(last) if last.at == second.at => last.add(&second),
@@ -39,9 +48,11 @@ impl SeriesBuilder {
     /// Appends the rows of a later part of the log.
     pub(crate) fn append(&mut self, later: Self) {
         self.is_out_of_order |= later.is_out_of_order;
-        later.series.seconds.into_iter().for_each(|second| self.add(second));
+        later.series.seconds.into_iter().for_each(|second| self.insert(second));
         self.series.budgets.append(&later.series.budgets);
+        self.series.add_times_of(&later.series.waits, &later.series.latencies);
         self.series.kept_budgets.extend(later.series.kept_budgets);
+        self.series.kept_sketches.extend(later.series.kept_sketches);
     }
 
     pub(crate) fn build(self) -> Series {
