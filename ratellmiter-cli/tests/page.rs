@@ -426,7 +426,8 @@ fn long_log_is_thinned_and_names_are_text() {
         seen.unnamed = { name: text('#name'), calls: figures().calls, peak: values().r, drawn: drawn() };",
     );
     assert_eq!(seen["log"], json!(["<b>day.jsonl", true, 0]));
-    assert_eq!(seen["tabs"], json!([["(no name)", ""], [names[0], names[0]], [names[2], names[2]]]));
+    let escaped = "a b'\"&lt;🦀 ";
+    assert_eq!(seen["tabs"], json!([["(no name)", ""], [names[0], names[0]], [escaped, escaped]]));
     assert_eq!((&seen["chosen"], &seen["peak"]), (&names[0].into(), &"99".into()));
     // The peak is found at one pixel at least.
     assert!(!seen["found"].as_array().unwrap().is_empty());

@@ -202,9 +202,9 @@ fn drawing_fits_the_terminal_and_has_colors() {
         let command = [BINARY, "-file", &sample(), "-model=gpt-4o", "-format=term"];
         let mut terminal = Terminal::run(&command, &[("COLORTERM", "truecolor")], directory.path(), columns, rows);
         assert_eq!(terminal.ends(), 0);
-        terminal.shows(&["Request Flow for gpt-4o", "requested", "Offset in seconds"]);
+        terminal.shows(&["Request Flow for gpt-4o", "requested", "Calls per second"]);
         let output = terminal.output();
-        assert!(output.contains("38;2;255;166;43") && output.contains("48;2;"), "{output:?}");
+        assert!(output.contains("38;2;238;149;16") && output.contains("48;2;"), "{output:?}");
         assert!(output.ends_with("\r\n"), "{output:?}");
         let display = terminal.display.lock().unwrap();
         // A row that is too long would wrap.

@@ -142,7 +142,7 @@ fn trace(series: &Series, line: &Line, bins: &Bins) -> Trace {
         steps.retain(|step| step.most > 0.0);
     }
     Trace {
-        name: line.name.into(),
+        name: series.name_of(line).into(),
         #[cfg(feature = "terminal")]
         letter: line.letter,
         color: line.color,

@@ -100,13 +100,9 @@ impl Graph {
     }
 
     fn add(&mut self, series: &Series, lines: &Lines, columns: u32, suffix: &str, pale: bool) {
-        let has_refused_queue = series.has_refused_queue();
         for line in lines.iter() {
             self.curves.push(Curve {
-                name: format!(
-                    "{}{suffix}",
-                    if has_refused_queue && line.letter == 'e' { "waiting after a refusal" } else { line.name }
-                ),
+                name: format!("{}{suffix}", series.name_of(line)),
                 #[cfg(feature = "terminal")]
                 letter: if pale { line.letter.to_ascii_uppercase() } else { line.letter },
                 color: line.color,

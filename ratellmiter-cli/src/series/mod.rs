@@ -262,6 +262,11 @@ impl Series {
         })
     }
 
+    /// Returns the name of a line in a picture. In logs of the Python package, `e` is a level.
+    pub(crate) fn name_of(&self, line: &Line) -> &'static str {
+        if self.has_refused_queue() && line.letter == 'e' { "waiting after a refusal" } else { line.name }
+    }
+
     /// Returns the values of a line with their first and last seconds. A gap between rows is one piece, unless the value is
     /// unknown in it.
     pub(crate) fn pieces(&self, letter: char) -> impl Iterator<Item = (u64, u64, f64)> {
