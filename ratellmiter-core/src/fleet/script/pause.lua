@@ -29,6 +29,7 @@ function Pause.reopen(pause, now)
     pause.phase, pause.ends_at, pause.canary, pause.cause, pause.suspect = 'paused', now, nil, 'limit', nil
     pause.next_pause, pause.is_first = C.FIRST_PAUSE, true
     pause.first, pause.before, pause.concerns_rate, pause.wrong_hints, pause.started_at = nil, nil, false, 0, 0
+    pause.is_tested = false
 end
 
 -- Ends the pause. If a single call was responsible for it, the limits are as before, and the ramp is not lower.
