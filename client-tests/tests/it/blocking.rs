@@ -1,8 +1,6 @@
 //! The refusals of the vectors for blocking clients, which wait in real time.
 
 use std::{
-    io::{Read as _, Write as _},
-    net::{TcpListener, TcpStream},
     thread,
     time::{Duration, Instant},
 };
@@ -59,42 +57,4 @@ pub(crate) fn short_refusal() -> Answer {
     let body =
         r#"{"error": {"code": "rate_limit_exceeded", "message": "Rate limit reached. Please try again in 30ms."}}"#;
     Answer::new(429, &[("content-type", "application/json"), ("retry-after-ms", "30")], body)
-}
-
-/// Returns the address of a server that reads requests and then runs `answer` on the connection.
-pub(crate) fn server(answer: impl Fn(&mut TcpStream) + Send + 'static) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        for stream in listener.incoming().take(100) {
-            let mut stream = stream.unwrap();
-            let mut request = [0; 4096];
-            let _ = stream.read(&mut request);
-            answer(&mut stream);
-        }
-    });
-    format!("http://{address}/v1")
-}
-
-/// Returns the address of a server that closes the connection within the headers of its response.
-pub(crate) fn incomplete_headers() -> String {
-    server(|stream| stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-ty").unwrap())
-}
-
-/// Returns the address of a server that closes the connection within the body of its response.
-pub(crate) fn incomplete_body() -> String {
-    server(|stream| stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\nhalf").unwrap())
-}
-
-/// Returns the address of a server that never answers.
-pub(crate) fn silent() -> String {
-    server(|_| thread::sleep(Duration::from_secs(1)))
-}
-
-/// Returns an address to which no connection can be made, and the socket that keeps its port.
-pub(crate) fn closed() -> (tokio::net::TcpSocket, String) {
-    let socket = tokio::net::TcpSocket::new_v4().unwrap();
-    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
-    let url = format!("http://{}/v1", socket.local_addr().unwrap());
-    (socket, url)
 }

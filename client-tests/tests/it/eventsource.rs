@@ -12,7 +12,8 @@ use reqwest_eventsource::EventSource;
 use tokio::time::Instant;
 
 use crate::{
-    blocking::{closed, incomplete_body, limiter},
+    blocking::limiter,
+    broken::{closed, incomplete_body},
     pieces::{anthropic, bytes, openai, refused, serve},
     support::{
         Server, budget, taken,

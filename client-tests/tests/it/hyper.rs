@@ -20,7 +20,7 @@ use ratellmiter_core::{
 use tokio::{net::TcpStream, time::Instant};
 
 use crate::{
-    blocking::{closed, incomplete_body, incomplete_headers, server},
+    broken::{closed, incomplete_body, incomplete_headers, server, silent},
     pieces,
     support::{
         Answer, Server, budget, taken,
@@ -122,8 +122,8 @@ async fn unsent_request_is_transient_and_a_broken_body_is_not() {
     let response = send(&incomplete_body()).await.unwrap();
     let error = response.into_body().collect().await.unwrap_err();
     assert_eq!(verdict(&error), Some(Verdict::Failed));
-    let silent = tokio::time::timeout(Duration::from_millis(50), send(&crate::blocking::silent())).await;
-    assert_eq!(verdict(&silent.unwrap_err()), None, "a time-out after the request was sent");
+    let unanswered = tokio::time::timeout(Duration::from_millis(50), send(&silent())).await;
+    assert_eq!(verdict(&unanswered.unwrap_err()), None, "a time-out after the request was sent");
 }
 
 #[ratellmiter(limiter = limiter, tokens = (1000, 1002), stream)]

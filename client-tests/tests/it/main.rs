@@ -2,9 +2,13 @@
 
 #![allow(clippy::result_large_err)] // A `ResponseError` has all headers of its response.
 
+#[path = "../../../ratellmiter-core/tests/support/alone.rs"]
+mod alone;
 mod async_anthropic;
 mod aws_bedrock;
 mod blocking;
+#[path = "../../../ratellmiter-core/tests/support/broken.rs"]
+mod broken;
 mod clock;
 mod eventsource;
 mod every_refusal;

@@ -12,7 +12,8 @@ use reqwest::blocking::{self, Response};
 use serde_json::Value;
 
 use crate::{
-    blocking::{check_refusals, incomplete_headers, limiter, short_refusal},
+    blocking::{check_refusals, limiter, short_refusal},
+    broken::incomplete_headers,
     pieces,
     support::{Server, budget, taken, vectors::success},
 };

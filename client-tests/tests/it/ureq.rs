@@ -16,7 +16,8 @@ use serde_json::Value;
 use ureq::{Agent, Body, Timeout, http::Response};
 
 use crate::{
-    blocking::{check_refusals, closed, incomplete_body, incomplete_headers, limiter, server, short_refusal, silent},
+    blocking::{check_refusals, limiter, short_refusal},
+    broken::{closed, incomplete_body, incomplete_headers, server, silent},
     pieces,
     support::{Answer, Server, budget, taken, vectors::success},
 };

@@ -1,47 +1,14 @@
 //! Real clients against servers that fail before, during and after the response.
 
-use std::{
-    io::{Read as _, Write as _},
-    net::{TcpListener, TcpStream},
-    thread,
-    time::Duration,
-};
+use std::{net::TcpStream, time::Duration};
 
+use crate::broken::{closed, incomplete_body, incomplete_headers, server, silent};
 use ratellmiter_core::{Usage, Verdict, stream::StreamItem};
-use tokio::net::TcpSocket;
 
 const TRANSIENT: Option<Verdict> = Some(Verdict::transient());
 
 fn verdict(error: impl std::error::Error + 'static) -> Option<Verdict> {
     StreamItem::of(&Err::<Usage, _>(error)).verdict
-}
-
-/// Returns the address of a server to which no connection can be made. The socket does not listen, and keeps the port from other
-/// servers.
-pub(super) fn closed() -> (TcpSocket, String) {
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
-    let url = format!("http://{}/v1", socket.local_addr().unwrap());
-    (socket, url)
-}
-
-/// Returns the address of a server that reads a request and then runs `answer` on the connection.
-fn server(answer: impl Fn(&mut TcpStream) + Send + 'static) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        for stream in listener.incoming().take(100) {
-            let mut stream = stream.unwrap();
-            let mut request = [0; 4096];
-            let _ = stream.read(&mut request);
-            answer(&mut stream);
-        }
-    });
-    format!("http://{address}/v1")
-}
-
-fn incomplete_headers() -> String {
-    server(|stream| stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-ty").unwrap())
 }
 
 #[tokio::test]
@@ -71,10 +38,9 @@ async fn connection_without_a_response_is_transient() {
 
 #[tokio::test]
 async fn timeout_and_broken_body_are_failures() {
-    let silent = server(|_| thread::sleep(Duration::from_secs(1)));
     let client = reqwest::Client::builder().timeout(Duration::from_millis(100)).build().unwrap();
-    assert_eq!(verdict(client.get(silent).send().await.unwrap_err()), Some(Verdict::Failed));
-    let broken = server(|stream| stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\nhalf").unwrap());
+    assert_eq!(verdict(client.get(silent()).send().await.unwrap_err()), Some(Verdict::Failed));
+    let broken = incomplete_body();
     let response = reqwest::get(&broken).await.unwrap();
     assert_eq!(verdict(response.text().await.unwrap_err()), Some(Verdict::Failed));
     let response = reqwest_012::get(&broken).await.unwrap();

@@ -2,6 +2,9 @@
 
 #[cfg(feature = "async-openai")]
 mod async_openai;
+#[cfg(feature = "reqwest")]
+#[path = "../support/broken.rs"]
+mod broken;
 #[cfg(all(
     feature = "async-openai",
     feature = "genai",

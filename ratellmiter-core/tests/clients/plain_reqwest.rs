@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    connections::closed,
+    broken::closed,
     support::{Answer, Server},
 };
 use ratellmiter_core::{Limiter, Limits, ratellmiter};

@@ -1,11 +1,6 @@
 //! Requests without a response, and responses that break off.
 
-use std::{
-    io::{Read as _, Write as _},
-    net::{TcpListener, TcpStream},
-    thread,
-    time::Duration,
-};
+use std::{io::Write as _, time::Duration};
 
 use aws_sdk_bedrockruntime::{
     Client, Error as AnyError,
@@ -14,7 +9,8 @@ use aws_sdk_bedrockruntime::{
     operation::converse::{ConverseError, ConverseOutput},
 };
 use ratellmiter_core::{Verdict, classify::judge_error};
-use tokio::net::TcpSocket;
+
+use crate::broken::{closed, incomplete_headers, server, silent};
 
 use super::{MODEL, client, config, converse, limiter, message};
 
@@ -22,21 +18,6 @@ type Sent = Result<ConverseOutput, SdkError<ConverseError>>;
 
 async fn send(client: &Client) -> Sent {
     client.converse().model_id(MODEL).messages(message()).send().await
-}
-
-/// Returns the address of a server that reads a request and then runs `answer` on the connection.
-pub(super) fn server(answer: impl Fn(&mut TcpStream) + Send + 'static) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        for stream in listener.incoming().take(100) {
-            let mut stream = stream.unwrap();
-            let mut request = [0; 4096];
-            let _ = stream.read(&mut request);
-            answer(&mut stream);
-        }
-    });
-    format!("http://{address}/v1")
 }
 
 /// Checks the verdict on an error in each of the types that contain it.
@@ -52,12 +33,8 @@ fn check(sent: Sent, is_kind: impl Fn(&SdkError<ConverseError>) -> bool, verdict
 
 #[tokio::test]
 async fn connection_without_a_response_is_transient() {
-    // The socket does not listen, and keeps the port from other servers.
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
-    let closed = format!("http://{}/v1", socket.local_addr().unwrap());
-    let incomplete_headers = server(|stream| stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-ty").unwrap());
-    for url in [closed, incomplete_headers, server(|_| {})] {
+    let (_socket, closed) = closed();
+    for url in [closed, incomplete_headers(), server(|_| {})] {
         let is_dispatch = |error: &_| matches!(error, SdkError::DispatchFailure(_));
         check(send(&client(&url)).await, is_dispatch, Verdict::transient());
     }
@@ -65,10 +42,8 @@ async fn connection_without_a_response_is_transient() {
 
 #[tokio::test(start_paused = true)]
 async fn failed_connection_is_tried_three_times() {
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let (_socket, url) = closed();
     let start = tokio::time::Instant::now();
-    let url = format!("http://{}/v1", socket.local_addr().unwrap());
     let error = converse(&limiter(), &client(&url)).await.unwrap_err();
     assert!(matches!(error, SdkError::DispatchFailure(_)));
     let took = start.elapsed().as_millis();
@@ -77,7 +52,7 @@ async fn failed_connection_is_tried_three_times() {
 
 #[tokio::test]
 async fn timeout_after_the_request_is_a_failure() {
-    let url = server(|_| thread::sleep(Duration::from_secs(1)));
+    let url = silent();
     let timeouts = TimeoutConfig::builder().operation_timeout(Duration::from_millis(100)).build();
     let client = Client::from_conf(config(&url).timeout_config(timeouts).build());
     check(send(&client).await, |error| matches!(error, SdkError::TimeoutError(_)), Verdict::Failed);

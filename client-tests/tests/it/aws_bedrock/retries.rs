@@ -1,34 +1,22 @@
 //! The SDK's own retries, which multiply those of the limiter.
 
 use std::{
-    env,
     io::Write as _,
-    process::Command,
     sync::atomic::{AtomicUsize, Ordering},
 };
 
 use aws_sdk_bedrockruntime::{Client, config::retry::RetryConfig};
 use ratellmiter_core::{Limiter, observe::ObserveInterceptor};
 
-use super::{config, connections, converse, limiter, success, throttled};
-use crate::support::{Answer, Server};
+use super::{config, converse, limiter, success, throttled};
+use crate::{
+    alone::is_alone,
+    broken,
+    support::{Answer, Server},
+};
 
 #[path = "../../../../ratellmiter-core/tests/support/warnings.rs"]
 mod warnings;
-
-/// Runs `test` again in a process of its own and returns `false`. Returns `true` in that process. A warning is logged once in
-/// a process, and other tests may cause it.
-fn is_alone(test: &str) -> bool {
-    const VARIABLE: &str = "RATELLMITER_TEST_ALONE";
-    if env::var_os(VARIABLE).is_some() {
-        return true;
-    }
-    let mut command = Command::new(env::current_exe().unwrap());
-    let output = command.args([test, "--exact", "--nocapture"]).env(VARIABLE, "1").output().unwrap();
-    let [out, err] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
-    assert!(output.status.success() && out.contains("1 passed"), "{out}\n{err}");
-    false
-}
 
 /// Makes a call through a client that retries, and returns the number of requests.
 async fn ask_with_retries(answers: Vec<Answer>) -> usize {
@@ -66,7 +54,7 @@ async fn own_retry_of_a_failed_connection_causes_the_warning() {
     let warnings = warnings::Warnings::default();
     tracing::subscriber::set_global_default(warnings.clone()).unwrap();
     let (connections, body) = (AtomicUsize::new(0), success().body);
-    let url = connections::server(move |stream| {
+    let url = broken::server(move |stream| {
         if connections.fetch_add(1, Ordering::SeqCst) > 0 {
             write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len()).unwrap();
             stream.write_all(&body).unwrap();
