@@ -70,14 +70,11 @@ pub(super) fn evidence(text: &str) -> Option<Evidence<'_>> {
     if let Some(code) = code::find(&head).or_else(|| code::at_end(tail, &tokens(tail))) {
         return Some(Evidence::new().body(error_body(text, &code)));
     }
-    // Ollama, `ErrMaxQueue`.
-    if text.contains("server busy, please try again.") {
-        return Some(Evidence::new().status(503).body(text));
-    }
     if let Some(code) = code::whole_clause(text, &head) {
         return Some(Evidence::new().body(error_body(text, &code)));
     }
-    code::is_sentence(text, &head).then(|| Evidence::new().body(text))
+    let sentence = &text[code::sentence(text, &head)?..];
+    Some(Evidence { hint: times_in_text::wait(&text.to_lowercase()), ..Evidence::new().body(sentence) })
 }
 
 /// Returns `true` if the identifier at the end of `before` is the name of a text: `BadAnswer(`.

@@ -47,12 +47,13 @@ pub(super) fn at_end(text: &str, tokens: &[Token]) -> Option<String> {
     names::code(&tokens[start + 3..end]).filter(|_| is_identifier).map(|_| code.to_lowercase())
 }
 
-/// Returns `true` if the text, or the clause behind that of an error, begins with the sentence of a server that names a quota or
-/// its load; or if the text begins with the words of a rate limit and contains a time to wait.
-pub(super) fn is_sentence(text: &str, head: &Head<'_>) -> bool {
+/// Returns the start of a server's sentence that names a quota or its load; or of the words of a rate limit, if the text contains
+/// a time to wait. It is at the start of the text or of the clause behind that of an error, maybe behind the name of a server.
+pub(super) fn sentence(text: &str, head: &Head<'_>) -> Option<usize> {
     let starts = (0..head.tokens.len()).filter(|at| head.tokens[*at].word().is_some());
     let is_start = |at: &usize| *at == 0 || Place::of(head, *at) == Place::Error || head.is_behind_error(*at);
-    let mut starts = starts.filter(is_start).map(|at| head.tokens[at].start);
+    let behind_sender = |at: usize| [at, at + sender_at(&head.tokens[at..])];
+    let mut starts = starts.filter(is_start).flat_map(behind_sender).filter_map(|at| Some(head.tokens.get(at)?.start));
     let is_sentence = |start: usize| {
         let clause = head.text[start..].to_lowercase();
         Provider::error_signs().any(|(sign, _)| match sign {
@@ -61,7 +62,7 @@ pub(super) fn is_sentence(text: &str, head: &Head<'_>) -> bool {
             _ => false,
         })
     };
-    starts.any(is_sentence)
+    starts.find(|start| is_sentence(*start))
 }
 
 /// Returns the code of a refusal that the whole text is, or its last clause behind one about an error or an answer: "rate limited",
@@ -80,22 +81,33 @@ pub(super) fn whole_clause(text: &str, head: &Head<'_>) -> Option<String> {
         || (!head.is_a_value(start, start)
             && !words.clone().any(is_speech)
             && (words.any(is_about_a_server) || provider_at(before).is_some()));
-    let mut name = &head.tokens[start..end];
-    loop {
-        let first = name.first()?.word()?;
-        let is_sender = is_server(first) || is_report(first) || matches!(first, "we" | "you" | "being");
-        let skipped = provider_at(name).or_else(|| (is_sender || is_filler(first)).then_some(1));
-        let Some(skipped) = skipped else { break };
-        name = &name[skipped..];
-    }
-    let words: Vec<_> = name.iter().map(Token::word).collect::<Option<_>>()?;
+    let name = &head.tokens[start..end];
+    let name = &name[sender_at(name)..];
+    let words: Vec<_> = name.iter().map_while(Token::word).collect();
+    let is_whole = words.len() == name.len();
     let is_name = match words[..] {
+        // "rate limit reached for gpt-4o": the name of a model has other marks.
+        ["rate", "limit", event, "for", ..] => is_event_of_a_limit(event) && start == 0,
+        _ if !is_whole => false,
         ["rate", "limit", event] => is_event_of_a_limit(event),
         ["rate", "limited"] | ["too", "many", "requests"] | ["overloaded"] => true,
         ["rate", "limited", "by", ..] => is_server(words[words.len() - 1]) || provider_at(&name[3..]).is_some(),
         _ => false,
     };
     names::code(name).filter(|_| is_context && is_name)
+}
+
+/// Returns the number of tokens at the start that name the sender of a refusal: "`OpenAI`", "we are being".
+fn sender_at(tokens: &[Token]) -> usize {
+    let mut at = 0;
+    while let Some(first) = tokens.get(at).and_then(Token::word) {
+        let is_sender = is_server(first) || is_report(first) || matches!(first, "we" | "you" | "being");
+        let Some(length) = provider_at(&tokens[at..]).or_else(|| (is_sender || is_filler(first)).then_some(1)) else {
+            break;
+        };
+        at += length;
+    }
+    at
 }
 
 /// The place of a word.

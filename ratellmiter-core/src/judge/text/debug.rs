@@ -2,7 +2,12 @@
 
 use serde_json::{Number, Value};
 
-use super::{json::Found, names, words::tokens};
+use super::{
+    json::Found,
+    names,
+    vocabulary::is_other_program,
+    words::{Token, tokens},
+};
 use crate::judge::debug_form::{self, Group, Node};
 
 /// Maximum number of places at which a structure is looked for.
@@ -14,13 +19,14 @@ const MAX_BYTES: usize = 16 << 10;
 /// The names of variants that stand for their value.
 const WRAPPERS: &[&str] = &["Some", "Ok", "Err", "String", "Number", "Bool"];
 
-/// Returns the first structure in `text` that can be read, as JSON.
+/// Returns the first structure in `text` that can be read, as JSON. Those of other programs are none: `Os { code: 500, .. }`.
 pub(super) fn find(text: &str) -> Option<Found> {
     let places = text.match_indices('{').map(|(at, _)| at).take(MAX_PLACES);
     places.into_iter().find_map(|start| {
         let rest = &text[start..];
         let (group, length) = debug_form::read_start(&rest[..rest.floor_char_boundary(MAX_BYTES)])?;
-        Some(Found { range: start..start + length, json: of_group(&group).to_string() })
+        let is_other = tokens(&text[..start]).last().and_then(Token::word).is_some_and(is_other_program);
+        (!is_other).then(|| Found { range: start..start + length, json: of_group(&group).to_string() })
     })
 }
 

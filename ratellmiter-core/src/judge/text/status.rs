@@ -5,6 +5,8 @@
 //! speak of a status ("the page said HTTP 429", "expected 429") or before things that are counted ("429 items").
 
 mod clauses;
+mod numbers;
+mod subjects;
 
 use std::ops::Range;
 
@@ -13,8 +15,8 @@ use http::StatusCode;
 use super::{
     names::{self, is_name},
     vocabulary::{
-        follows_report, is_between, is_code, is_error, is_filler, is_mention, is_other_program, is_other_source,
-        is_provider, is_report, is_server, is_status, is_task, is_with,
+        follows_report, is_between, is_code, is_error, is_filler, is_mention, is_provider, is_report, is_status,
+        is_task, is_with,
     },
     words::{Kind, Token, UNKNOWN_STATUS},
 };
@@ -109,6 +111,8 @@ impl Head<'_> {
             && before != Before::Mention
             && behind != Behind::Count
             && !self.is_a_value(clause, first)
+            && !self.is_a_value(self.clause_of(first), first)
+            && !self.is_of_the_system(number)
             && self.is_evidence(at, status, before, behind);
         is_status.then(|| Status {
             code: status,
@@ -127,6 +131,7 @@ impl Head<'_> {
         }
         match before {
             Before::Mention => false,
+            Before::Status if behind == Behind::Other => !self.is_of_another_thing(at),
             Before::Status | Before::Name => true,
             Before::Error => behind != Behind::Other || !self.is_lower(at + 1) || is_first_clause,
             Before::Code => matches!(behind, Behind::Reason | Behind::Body | Behind::Title),
@@ -214,7 +219,7 @@ impl Head<'_> {
         }
         let is_equation =
             self.tokens[first..at].iter().filter_map(Token::word).any(|word| matches!(word, "is" | "was"));
-        let is_report = (is_report(word) && !is_equation) || self.is_sender(first, at);
+        let is_report = (is_report(word) && !is_equation) || self.is_sender(first, at) || self.is_request_line(first);
         let kind = kind.or_else(|| (is_arrow || is_report).then_some(Before::Report));
         let spoken_of = |outside: &str| is_mention(outside) && !self.is_about_an_error(group);
         match kind {
@@ -236,25 +241,6 @@ impl Head<'_> {
         }
     }
 
-    /// Returns `true` if the words before `first` are a provider at the start of a clause, or a server and a colon: "Groq 429",
-    /// "the API: 429".
-    fn is_sender(&self, first: usize, at: usize) -> bool {
-        let is_colon = self.tokens[first..at].iter().any(|token| token.mark() == Some(':'));
-        let is_server = self.word_before(first).is_some_and(|word| is_server(word) && word != "model");
-        let start = self.clause_of(first.saturating_sub(1));
-        (is_server && is_colon) || provider_at(&self.tokens[start..first]).is_some_and(|length| length == first - start)
-    }
-
-    /// Returns `true` for "sqlite error code 503", "exited with code 500" and `Os { code: 500 }`.
-    fn is_of_another_program(&self, group: usize) -> bool {
-        let is_between = |token: &&Token| match token.word() {
-            Some(word) => is_filler(word) || is_with(word),
-            None => matches!(token.mark(), Some('{' | '(')),
-        };
-        let mut before = self.tokens[..group].iter().rev().skip_while(is_between);
-        before.next().and_then(Token::word).is_some_and(is_other_program)
-    }
-
     /// Returns `true` if the number is followed by a colon and the name of a refusal: "[openai] 429: rate limit reached".
     fn is_named_behind(&self, at: usize, status: u16) -> bool {
         let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
@@ -264,47 +250,12 @@ impl Head<'_> {
             && is_named(&self.tokens[at + 2..])
     }
 
-    /// Returns `true` for the first number of a list: "[429, 500]".
-    fn is_in_a_list(&self, at: usize) -> bool {
-        let next = &self.tokens[at + 1..];
-        let is_comma = next.first().is_some_and(|mark| mark.mark() == Some(','));
-        is_comma
-            && next.get(1).is_some_and(|token| token.kind == Kind::Number)
-            && next.get(2).is_none_or(|token| token.mark().is_some())
-    }
-
-    /// Returns `true` for the value of another name: `NotFound(429)`, `vec![429]`.
-    fn is_member(&self, at: usize) -> bool {
-        let before = self.text[..self.tokens[at].start].strip_suffix(['(', '[']);
-        let is_joined =
-            before.is_some_and(|before| before.ends_with(|last: char| last.is_alphanumeric() || last == '!'));
-        is_joined && !self.tokens[..at - 1].last().and_then(Token::word).is_some_and(is_server)
-    }
-
     /// Returns `true` if the words before `first` are the name of a refusal, and not of a limit: "rate limit exceeded: 429".
     fn is_named(&self, at: usize, first: usize, status: u16) -> bool {
         let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
         let is_event = self.is_bracketed(at) || self.word_before(first).is_some_and(|word| word.ends_with("ed"));
         (is_event && names::ends_before(self.tokens, first))
             || reason.is_some_and(|reason| names::is_reason_before(&self.tokens[..first], reason))
-    }
-
-    /// Returns `true` for "an error of status 429" and "because of HTTP 429".
-    fn is_about_an_error(&self, group: usize) -> bool {
-        let mut words = self.tokens[..group].iter().rev().map_while(Token::word).filter(|word| !is_filler(word));
-        matches!(words.next(), Some("of" | "on" | "for" | "in"))
-            && words.next().is_some_and(|word| is_error(word) || is_report(word) || word == "because")
-    }
-
-    /// Returns `true` for "pages with status 429": the thing has the status, and nothing reported it.
-    fn is_with_a_status(&self, group: usize) -> bool {
-        let mut words = self.tokens[..group]
-            .iter()
-            .rev()
-            .map_while(Token::word)
-            .filter(|word| !matches!(*word, "a" | "an" | "the"));
-        words.next() == Some("with")
-            && words.next().is_some_and(|word| !is_report(word) && !word.ends_with("ed") && !is_error(word))
     }
 
     /// Returns the index of `HTTP`, if `HTTP/1.1` stands before `end`.
@@ -368,10 +319,18 @@ impl Head<'_> {
             return (if matches!(word, "is" | "are" | "has") { Behind::Other } else { Behind::End }, end);
         }
         if word == "in" && self.is_duration(next + 1) {
+            // "429 in 3 s of audio".
+            if self.tokens[next + 1..].iter().take(6).any(|token| token.word() == Some("of")) {
+                return (Behind::Count, end);
+            }
             return (Behind::Circumstance, end);
         }
         if is_name(words) {
             return (Behind::Reason, end);
+        }
+        // "POST /v1/messages 429 120ms".
+        if self.is_duration(next) {
+            return (Behind::Circumstance, end);
         }
         let is_title = matches!(token.kind, Kind::Word { is_capitalised: true, .. }) && word.len() > 3;
         match () {
@@ -380,41 +339,6 @@ impl Head<'_> {
             () if follows_report(word) => (Behind::Circumstance, end),
             () => (Behind::Other, end),
         }
-    }
-
-    /// Returns `true` if the words count something: a plural within three words, a unit, or the size of a whole.
-    fn counts(&self, at: usize) -> bool {
-        let words: Vec<_> = self.tokens[at..].iter().map_while(Token::word).take(3).collect();
-        if is_other_source(&words) && !self.tokens[at + 2].is_capitalised() {
-            return true;
-        }
-        let is_plural =
-            |word: &&&str| word.len() > 3 && word.ends_with('s') && !word.ends_with("ss") && !is_status(word);
-        let is_short =
-            words.first().is_some_and(|word| word.len() <= 2 && word.is_ascii() && !matches!(*word, "at" | "on"));
-        let until_circumstance =
-            words.iter().take_while(|word| !follows_report(word) || is_error(word) || is_status(word));
-        is_short || until_circumstance.clone().any(|word| is_plural(&word))
-    }
-
-    /// Returns `true` if the tokens begin with a duration: "120 ms".
-    fn is_duration(&self, at: usize) -> bool {
-        let Some(first) = self.tokens.get(at) else { return false };
-        let text = self.text[first.start..].split([' ', ',', ':', ')']).take(2).collect::<String>();
-        let unit = text.trim_start_matches(|letter: char| letter.is_ascii_digit() || letter == '.');
-        unit.len() < text.len() && matches!(unit, "ms" | "s" | "sec" | "secs" | "seconds" | "milliseconds")
-    }
-
-    /// Returns `true` if the text compares a number with the expected one, which is not a status: "expected 512, got 429",
-    /// "must be positive, got 429".
-    fn expects_a_number(&self) -> bool {
-        let is_rule = |token: &Token| matches!(token.word(), Some("must" | "should" | "wanted"));
-        if self.tokens.iter().any(is_rule) {
-            return true;
-        }
-        let is_expected = |token: &Token| token.word().is_some_and(|word| word.starts_with("expect"));
-        let mut expected = self.tokens.iter().enumerate().filter(|(_, token)| is_expected(token));
-        expected.any(|(at, _)| self.tokens.get(at + 1).is_some_and(|next| next.word().is_none()))
     }
 
     fn is_lower(&self, at: usize) -> bool {
