@@ -73,6 +73,9 @@ pub(super) fn evidence(text: &str) -> Option<Evidence<'_>> {
     if let Some(code) = code::whole_clause(text, &head) {
         return Some(Evidence::new().body(error_body(text, &code)));
     }
+    if let Some(status) = code::status_of_reason(text, &head) {
+        return Some(Evidence::new().status(status).body(text));
+    }
     let sentence = &text[code::sentence(text, &head)?..];
     Some(Evidence { hint: times_in_text::wait(&text.to_lowercase()), ..Evidence::new().body(sentence) })
 }

@@ -18,6 +18,11 @@ pub(crate) enum Sign {
 }
 
 impl Sign {
+    /// Returns `true` if a name in a text is this code.
+    pub(super) fn is_whole_name(self, name: &str) -> bool {
+        matches!(self, Self::Code(code) | Self::CodePart(code) if name == code)
+    }
+
     /// Returns `true` if a name in a text is this code, or begins with it.
     pub(super) fn is_name(self, name: &str) -> bool {
         match self {

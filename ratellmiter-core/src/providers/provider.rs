@@ -95,6 +95,11 @@ impl Provider {
         Self::response_formats().flat_map(|format| format.errors.iter().copied())
     }
 
+    /// Returns `true` if a name in a text, in lower case, is the code of an error.
+    pub(crate) fn is_code(name: &str) -> bool {
+        Self::error_signs().any(|(sign, _)| sign.is_whole_name(name))
+    }
+
     /// Returns `true` if a name in a text, in lower case, begins with the code of an error.
     pub(crate) fn has_code(name: &str) -> bool {
         Self::error_signs().any(|(sign, _)| sign.is_name(name))

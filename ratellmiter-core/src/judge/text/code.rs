@@ -1,5 +1,7 @@
 //! Codes and sentences of servers in a text without a status.
 
+use http::StatusCode;
+
 use super::{
     names,
     status::{Head, provider_at},
@@ -66,8 +68,41 @@ pub(super) fn sentence(text: &str, head: &Head<'_>) -> Option<usize> {
 }
 
 /// Returns the code of a refusal that the whole text is, or its last clause behind one about an error or an answer: "rate limited",
-/// "request failed: Too Many Requests", "`OpenAI` rate limit exceeded". A quota is none, since disks have quotas as well.
+/// "request failed: Too Many Requests", "`OpenAI` rate limit exceeded". A quota in words is none, since disks have quotas as well.
 pub(super) fn whole_clause(text: &str, head: &Head<'_>) -> Option<String> {
+    let (start, name) = last_clause(text, head)?;
+    // "Throttled" is a report as well.
+    let name = name.get(sender_at(name)..).filter(|name| !name.is_empty()).unwrap_or(name);
+    let words: Vec<_> = name.iter().map_while(Token::word).collect();
+    let is_whole = words.len() == name.len();
+    let is_name = match words[..] {
+        // "rate limit reached for gpt-4o": the name of a model has other marks.
+        ["rate", "limit", event, "for", ..] => is_event_of_a_limit(event) && start == 0,
+        _ if !is_whole => false,
+        ["rate", "limit", event] => is_event_of_a_limit(event),
+        ["rate", "limited"] | ["too", "many", "requests"] | ["overloaded" | "throttled"] => true,
+        ["rate", "limited", "by", ..] => is_server(words[words.len() - 1]) || provider_at(&name[3..]).is_some(),
+        // `insufficient_quota`
+        [_, ..] => start == 0 && name[1..].iter().all(|word| word.is_glued) && Provider::is_code(&words.join("_")),
+        [] => false,
+    };
+    names::code(name).filter(|_| is_name)
+}
+
+/// Returns the status whose reason phrase is the whole text, or its last clause behind one about an error or an answer: "Service
+/// Unavailable". Of the statuses of requests it is that of payment only, since other phrases are errors of any program.
+pub(super) fn status_of_reason(text: &str, head: &Head<'_>) -> Option<u16> {
+    let (_, name) = last_clause(text, head)?;
+    let is_reason = |status: &u16| {
+        let phrase = StatusCode::from_u16(*status).ok().and_then(|status| status.canonical_reason());
+        phrase.is_some_and(|phrase| names::reason(name, phrase) == Some(name.len()))
+    };
+    (500..600).chain([402]).find(is_reason)
+}
+
+/// Returns the last clause, without the marks at its end, and the index of its first token; if it is the whole text, or behind
+/// a clause about an error or an answer.
+fn last_clause<'a>(text: &str, head: &Head<'a>) -> Option<(usize, &'a [Token])> {
     if head.text.len() != text.len() {
         return None;
     }
@@ -81,20 +116,7 @@ pub(super) fn whole_clause(text: &str, head: &Head<'_>) -> Option<String> {
         || (!head.is_a_value(start, start)
             && !words.clone().any(is_speech)
             && (words.any(is_about_a_server) || provider_at(before).is_some()));
-    let name = &head.tokens[start..end];
-    let name = &name[sender_at(name)..];
-    let words: Vec<_> = name.iter().map_while(Token::word).collect();
-    let is_whole = words.len() == name.len();
-    let is_name = match words[..] {
-        // "rate limit reached for gpt-4o": the name of a model has other marks.
-        ["rate", "limit", event, "for", ..] => is_event_of_a_limit(event) && start == 0,
-        _ if !is_whole => false,
-        ["rate", "limit", event] => is_event_of_a_limit(event),
-        ["rate", "limited"] | ["too", "many", "requests"] | ["overloaded"] => true,
-        ["rate", "limited", "by", ..] => is_server(words[words.len() - 1]) || provider_at(&name[3..]).is_some(),
-        _ => false,
-    };
-    names::code(name).filter(|_| is_context && is_name)
+    is_context.then(|| (start, &head.tokens[start..end]))
 }
 
 /// Returns the number of tokens at the start that name the sender of a refusal: "`OpenAI`", "we are being".

@@ -15,8 +15,8 @@ use http::StatusCode;
 use super::{
     names::{self, is_name},
     vocabulary::{
-        follows_report, is_between, is_code, is_error, is_filler, is_mention, is_provider, is_report, is_status,
-        is_task, is_with,
+        follows_report, is_between, is_code, is_error, is_filler, is_mention, is_provider, is_report, is_saying,
+        is_status, is_task, is_with,
     },
     words::{Kind, Token, UNKNOWN_STATUS},
 };
@@ -137,7 +137,9 @@ impl Head<'_> {
             Before::Code => matches!(behind, Behind::Reason | Behind::Body | Behind::Title),
             Before::Report if behind == Behind::End => !self.expects_a_number(),
             Before::Report | Before::Start => behind != Behind::Other,
-            Before::Clause if behind == Behind::End => is_bracketed || self.is_named_behind(at, status),
+            Before::Clause if matches!(behind, Behind::End | Behind::Title) => {
+                is_bracketed || self.is_named_behind(at, status) || self.is_behind_provider(at)
+            }
             Before::Clause => matches!(behind, Behind::Reason | Behind::Body | Behind::Error),
             Before::Other { is_proper, is_plural } => match behind {
                 Behind::Reason => true,
@@ -192,6 +194,10 @@ impl Head<'_> {
             return (if is_start { Before::Start } else { Before::Clause }, first);
         };
         let is_after_a_call = || self.clause_of(at) >= first && is_task(word) && self.is_about_a_call(first);
+        // "The server said 429".
+        if is_saying(word) && self.ends_with_server(first - 1) {
+            return (Before::Report, first);
+        }
         if is_mention(word) && between == 0 && !is_after_a_call() {
             return (Before::Mention, first);
         }

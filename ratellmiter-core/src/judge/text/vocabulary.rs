@@ -22,7 +22,7 @@ pub(super) fn is_error(word: &str) -> bool {
             word,
             "err" | "errored" | "response" | "errore" | "erro" | "fout" | "błąd" | "ошибка" | "ошибки" | "오류"
         )
-        || ["错误", "錯誤", "异常", "エラー"].iter().any(|name| word.ends_with(name))
+        || ["错误", "錯誤", "异常", "エラー", "响应", "響應", "応答"].iter().any(|name| word.ends_with(name))
 }
 
 /// Returns `true` for a verb that reports an answer: "returned", "failed", "got".
@@ -44,7 +44,7 @@ pub(super) fn is_report(word: &str) -> bool {
     ]
     .iter()
     .any(|stem| word.starts_with(stem))
-        || ["返回", "失败", "失敗"].iter().any(|verb| word.ends_with(verb))
+        || ["返回", "失败", "失敗", "실패"].iter().any(|verb| word.ends_with(verb))
         || matches!(
             word,
             "got"
@@ -112,11 +112,14 @@ pub(super) fn is_speech(word: &str) -> bool {
     ["mention", "expect", "contain", "describ", "quot", "titl", "explain", "summar", "translat", "discuss"]
         .iter()
         .any(|stem| word.starts_with(stem))
-        || matches!(
-            word,
-            "say" | "says" | "said" | "saying" | "wrote" | "writes" | "asked" | "asks" | "reads" | "shows"
-        )
+        || is_saying(word)
+        || matches!(word, "wrote" | "writes" | "asked" | "asks" | "reads" | "shows")
         || matches!(word, "page" | "prompt" | "question" | "word" | "words")
+}
+
+/// Returns `true` for a verb of speech, which reports an answer if its subject is a server.
+pub(super) fn is_saying(word: &str) -> bool {
+    matches!(word, "say" | "says" | "said" | "saying")
 }
 
 /// Returns `true` for a program or a format whose errors and codes are no statuses: "sqlite error code 503", "exit status".

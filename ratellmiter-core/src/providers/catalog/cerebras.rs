@@ -36,6 +36,9 @@ pub(super) const TERMS: Terms = Terms {
             (Sign::Phrase("experiencing high traffic"), Meaning::Overload),
             (Sign::Code("request_quota_exceeded"), Meaning::Rate),
             (Sign::Code("token_quota_exceeded"), Meaning::Rate),
+            // The messages of these codes, for clients that drop the code: github.com/dcdpr/jp/pull/1085, 2026-09.
+            (Sign::Phrase("requests per minute limit exceeded"), Meaning::Requests),
+            (Sign::Phrase("tokens per minute limit exceeded"), Meaning::Tokens),
         ],
         ..ResponseFormat::NONE
     },

@@ -82,10 +82,13 @@ pub(super) const TERMS: Terms = Terms {
             (Sign::CodePart("rate_limit"), Meaning::Rate),
             (Sign::CodePart("too_many_requests"), Meaning::Rate),
             (Sign::CodePart("resource_exhausted"), Meaning::Rate),
+            (Sign::Code("throttled"), Meaning::Rate),
             (Sign::CodePart("capacity_exceeded"), Meaning::Rate),
             (Sign::Start("rate limit"), Meaning::Rate),
             (Sign::Start("too many requests"), Meaning::Rate),
             (Sign::Start("request was throttled"), Meaning::Rate),
+            (Sign::Start("throttled"), Meaning::Rate),
+            (Sign::Start("throttling"), Meaning::Rate),
         ],
         ..ResponseFormat::NONE
     },

@@ -17,7 +17,9 @@ impl Head<'_> {
         let is_colon = self.tokens[first..at].iter().any(|token| token.mark() == Some(':'));
         let is_server = self.word_before(first).is_some_and(|word| is_server(word) && word != "model");
         let start = self.clause_of(first.saturating_sub(1));
-        (is_server && is_colon) || provider_at(&self.tokens[start..first]).is_some_and(|length| length == first - start)
+        let is_other = self.tokens[start..first].iter().filter_map(Token::word).any(is_other_program);
+        (is_server && is_colon && !is_other)
+            || provider_at(&self.tokens[start..first]).is_some_and(|length| length == first - start)
     }
 
     /// Returns `true` if the words before `first` are a request, as in the log of a server: "POST /v1/messages 429".
@@ -29,6 +31,20 @@ impl Head<'_> {
             .map_or(text, |(before, _)| before);
         let method = before.split_whitespace().next_back().unwrap_or_default();
         matches!(method, "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "HEAD")
+    }
+
+    /// Returns `true` if the words before `end` are a server or a provider at the end of a clause: "the server", "`OpenAI`".
+    pub(super) fn ends_with_server(&self, end: usize) -> bool {
+        let is_server = self.word_before(end).is_some_and(|word| is_server(word) && word != "model");
+        let start = self.clause_of(end.saturating_sub(1));
+        is_server || (start..end).any(|at| provider_at(&self.tokens[at..end]).is_some_and(|length| at + length == end))
+    }
+
+    /// Returns `true` if the clause before the number ends with a provider: "error communicating with `OpenAI`: 429".
+    pub(super) fn is_behind_provider(&self, at: usize) -> bool {
+        let Some(end) = self.clause_of(at).checked_sub(1) else { return false };
+        let clause = &self.tokens[self.clause_of(end.saturating_sub(1))..end];
+        self.ends_with_server(end) && !clause.iter().filter_map(Token::word).any(is_other_program)
     }
 
     /// Returns `true` for "sqlite error code 503", "exited with code 500" and `Os { code: 500 }`.

@@ -42,6 +42,8 @@ fn other_statuses_have_their_own_verdict() {
             "overloaded (529): try later",
             "the server answered 529 <unknown status code>",
             "status: 503",
+            "Service Unavailable",
+            "request failed: service unavailable.",
         ],
     );
     check(
@@ -55,6 +57,8 @@ fn other_statuses_have_their_own_verdict() {
             "HTTP 408 Request Timeout",
             "Cloudflare returned 522",
             "server error 500",
+            "Bad Gateway",
+            "OpenAI: Internal Server Error",
             "502: All models failed: status code: 429 Too Many Requests: {\"error\":{\"code\":\"1308\",\"message\":\"x\"}}",
         ],
     );

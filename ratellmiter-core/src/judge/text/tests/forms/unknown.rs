@@ -212,4 +212,10 @@ pub(super) const UNKNOWN: &[&str] = &[
     "got 429 in 3 s of audio",
     "GET /v1/models 500 tokens",
     "Claude says: 429 Too Many Requests",
+    "the model said 429",
+    "the model said: 429",
+    "loading config: 429",
+    "rate_limit_config_missing",
+    "disk: insufficient storage",
+    "parse error in api: 429",
 ];
