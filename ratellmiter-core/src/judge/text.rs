@@ -38,6 +38,9 @@ pub(super) fn evidence(text: &str) -> Option<Evidence<'_>> {
     let words = tokens(&head);
     let json_at = json.as_ref().map(|found| found.range.start);
     let head = Head { text: &head, tokens: &words, json: json_at };
+    if let Some(end) = head.quotes_from().filter(|end| *end < text.trim_end().len()) {
+        return evidence(&text[..end]);
+    }
     let fields = json.is_none().then(|| debug::find(text).filter(|found| is_body(&found.json))).flatten();
     if let Some(status) = status::find(&head) {
         return Some(match fields {
@@ -63,7 +66,8 @@ pub(super) fn evidence(text: &str) -> Option<Evidence<'_>> {
         // Without a status the codes of the error decide.
         let body = Body::read(&found.json);
         let is_error = body.is_error || !body.message.trim().is_empty();
-        return (is_error && (body.status.is_some() || body.is_error || !body.codes.is_empty()))
+        let is_sentence = || code::begins_with_sentence(&body.message, &body.message, found.range.start > 0);
+        return (is_error && (body.status.is_some() || body.is_error || !body.codes.is_empty() || is_sentence()))
             .then(|| Evidence::new().body(found.json));
     }
     let tail = &text[text.ceil_char_boundary(text.len().saturating_sub(MAX_TAIL))..];
@@ -137,6 +141,10 @@ fn is_message(before: &str) -> bool {
     let Some(last) = before.chars().next_back() else { return true };
     let words = tokens(before.trim_end_matches([':', '=', ' ', '"', '\'', '\\']));
     let name = words.last().and_then(Token::word).unwrap_or_default();
+    let subject = words.iter().rev().skip(1).find_map(Token::word).unwrap_or_default();
+    if (subject == "model" && vocabulary::is_report(name)) || (vocabulary::is_message_key(name) && subject == "in") {
+        return false;
+    }
     let is_name = vocabulary::is_status(name)
         || vocabulary::is_code(name)
         || vocabulary::is_error(name)

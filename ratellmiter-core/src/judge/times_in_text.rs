@@ -37,7 +37,13 @@ const FILLERS: &[&str] = &["~", "about ", "approximately ", "around ", "another 
 pub(super) fn wait(message: &str) -> Option<Duration> {
     let after = |phrase: &&str| {
         let mut places = message.match_indices(*phrase).take(MAX_PLACES);
-        places.find_map(|(at, phrase)| amount(&message[at + phrase.len()..]))
+        places.find_map(|(at, phrase)| {
+            let rest = &message[at + phrase.len()..];
+            // "try again in 1" is the start of a message that was cut.
+            let is_cut =
+                phrase.ends_with("in ") && rest.trim_end().bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+            amount(rest).filter(|_| !is_cut)
+        })
     };
     let chinese = || message.match_indices('后').take(MAX_PLACES).find_map(|(at, _)| chinese_amount(&message[..at]));
     BEFORE_WAIT.iter().find_map(after).or_else(|| retry_after_field(message)).or_else(chinese)
@@ -79,7 +85,9 @@ fn amount(text: &str) -> Option<Duration> {
         let letters = word.find(|letter: char| !letter.is_alphabetic()).unwrap_or(word.len());
         let Some(unit) = unit(&word[..letters]) else {
             let is_a_count = COUNTED.iter().any(|counted| word[..letters].starts_with(counted));
-            let sum = if is_a_count { sum } else { sum.or(Some(number)) };
+            // A year: "retry after 2026-12-01T00:00:00Z".
+            let is_a_date = behind.starts_with('-') && behind[1..].starts_with(|next: char| next.is_ascii_digit());
+            let sum = if is_a_count || is_a_date { sum } else { sum.or(Some(number)) };
             return sum.and_then(header_values::seconds);
         };
         sum = Some(sum.unwrap_or_default() + number * unit);

@@ -13,8 +13,9 @@ pub(crate) enum Sign {
     Phrase(&'static str),
     /// The start of the message.
     Start(&'static str),
-    /// A part of the message that another provider, which sends the second text as a code, uses for something else.
-    PhraseWithoutCode(&'static str, &'static str),
+    /// A part of the message that another provider uses for something else, with a time to wait or with one of these codes or
+    /// words.
+    PhraseUnless(&'static str, &'static [&'static str]),
 }
 
 impl Sign {

@@ -11,6 +11,7 @@ const WAITS: &[&str] = &[
     "retryDelay",
     "retry_delay",
     "retry_after",
+    "retry-after",
     "retryAfter",
     "retry_after_seconds",
     "retryAfterSeconds",

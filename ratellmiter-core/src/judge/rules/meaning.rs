@@ -2,7 +2,7 @@
 
 use super::Body;
 use crate::{
-    judge::LimitKind,
+    judge::{LimitKind, times_in_text},
     providers::{
         error_signs::{Meaning, Sign},
         provider::Provider,
@@ -85,7 +85,12 @@ impl Sign {
             Self::Quota(part) => body.quotas.iter().any(|quota| quota.contains(part)),
             Self::Phrase(phrase) => body.message.contains(phrase),
             Self::Start(start) => body.message.starts_with(start),
-            Self::PhraseWithoutCode(phrase, code) => body.message.contains(phrase) && !has_code(code),
+            Self::PhraseUnless(phrase, others) => {
+                let is_other = |other: &&str| has_code(other) || body.message.contains(*other);
+                body.message.contains(phrase)
+                    && !others.iter().any(is_other)
+                    && times_in_text::wait(&body.message).is_none()
+            }
         }
     }
 }

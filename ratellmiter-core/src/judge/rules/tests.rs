@@ -189,8 +189,9 @@ fn error_in_a_success_is_recognised_unless_quoted() {
     let in_band =
         json!({ "error": { "code": 429, "message": "Provider returned error", "metadata": { "provider_name": "x" } } });
     assert!(is_refused(judged(200, &[], &in_band), LimitKind::Unknown));
-    let failed = json!({ "status": "failed", "error": { "code": "server_error", "message": "" } });
-    assert_eq!(judged(200, &[], &failed), Verdict::Failed);
+    let failed = |code: &str| json!({ "status": "failed", "error": { "code": code, "message": "" } });
+    assert_eq!(judged(200, &[], &failed("invalid_prompt")), Verdict::Failed);
+    assert_eq!(judged(200, &[], &failed("server_error")), Verdict::transient());
     let completed = json!({ "status": "completed", "error": null, "output": "HTTP 429 rate_limit_exceeded" });
     assert_eq!(judged(200, &[], &completed), Verdict::Success);
     assert_eq!(judged(200, &[], &json!("429 too many requests, retry after 5 s")), Verdict::Success);

@@ -6,17 +6,21 @@ use super::{
     names,
     status::{Head, provider_at},
     vocabulary::{
-        is_code, is_error, is_event_of_a_limit, is_filler, is_mention, is_report, is_server, is_speech, is_status,
+        is_code, is_error, is_event_of_a_limit, is_filler, is_mention, is_predicate, is_report, is_server, is_speech,
+        is_status,
     },
     words::Token,
 };
 use crate::{
     judge::times_in_text,
-    providers::{error_signs::Sign, provider::Provider},
+    providers::{
+        error_signs::{Meaning, Sign},
+        provider::Provider,
+    },
 };
 
 /// Maximum distance in bytes of a server's sentence from the start of its clause.
-const MAX_OFFSET: usize = 12;
+const MAX_OFFSET: usize = 16;
 
 /// Maximum number of words in a clause that is the name of a refusal.
 const MAX_WORDS: usize = 4;
@@ -29,6 +33,7 @@ pub(super) fn find(head: &Head<'_>) -> Option<String> {
         let place = Place::of(head, at);
         let code = names::code(&tokens[at..])?;
         let is_code = match place {
+            _ if is_checked(head, at) => false,
             Place::Key => is_identifier(tokens, at) || is_quoted(tokens, at) || ends_soon(head, at),
             Place::Error => ends_soon(head, at) || is_identifier(tokens, at) && stands_alone(head, at),
             Place::Clause => is_identifier(tokens, at) && is_event(tokens, at) && stands_alone(head, at),
@@ -36,6 +41,17 @@ pub(super) fn find(head: &Head<'_>) -> Option<String> {
         };
         is_code.then_some(code)
     })
+}
+
+/// Returns `true` if the identifier at `at` is a value that an application checks, or a path: "`rate_limited` is not one of ..",
+/// "`rate_limit.burst` must be ..".
+fn is_checked(head: &Head<'_>, at: usize) -> bool {
+    let next = at + 1 + head.tokens[at + 1..].iter().take_while(|token| token.is_glued).count();
+    let is_path = head.tokens.get(next).is_some_and(|mark| {
+        mark.mark() == Some('.') && head.text[mark.end..].starts_with(|next: char| next.is_alphabetic())
+    });
+    let behind = head.tokens[next..].iter().find(|token| !matches!(token.mark(), Some('\'' | '"' | '`')));
+    is_path || behind.and_then(Token::word).is_some_and(is_predicate)
 }
 
 /// Returns the code in brackets at the end of a text: "(code: `rate_limit_exceeded`)".
@@ -53,37 +69,66 @@ pub(super) fn at_end(text: &str, tokens: &[Token]) -> Option<String> {
 /// a time to wait. It is at the start of the text or of the clause behind that of an error, maybe behind the name of a server.
 pub(super) fn sentence(text: &str, head: &Head<'_>) -> Option<usize> {
     let starts = (0..head.tokens.len()).filter(|at| head.tokens[*at].word().is_some());
-    let is_start = |at: &usize| *at == 0 || Place::of(head, *at) == Place::Error || head.is_behind_error(*at);
+    let is_start = |at: &usize| {
+        *at == 0
+            || Place::of(head, *at) == Place::Error
+            || head.is_behind_error(*at)
+            || (head.clause_of(*at) == *at && is_behind_answer(head, *at))
+    };
     let behind_sender = |at: usize| [at, at + sender_at(&head.tokens[at..])];
     let mut starts = starts.filter(is_start).flat_map(behind_sender).filter_map(|at| Some(head.tokens.get(at)?.start));
-    let is_sentence = |start: usize| {
-        let clause = head.text[start..].to_lowercase();
-        Provider::error_signs().any(|(sign, _)| match sign {
-            Sign::Phrase(phrase) => clause.find(phrase).is_some_and(|at| at <= MAX_OFFSET),
-            Sign::Start(words) => clause.starts_with(words) && times_in_text::wait(&text.to_lowercase()).is_some(),
-            _ => false,
-        })
-    };
+    let is_sentence = |start: usize| begins_with_sentence(&head.text[start..], text, start > 0);
     starts.find(|start| is_sentence(*start))
+}
+
+/// Returns `true` if a clause of `text` begins with the sentence of a server. `is_behind_answer` if other clauses show that it is
+/// about a server.
+pub(super) fn begins_with_sentence(clause: &str, text: &str, is_behind_answer: bool) -> bool {
+    let clause = clause.to_lowercase();
+    Provider::error_signs().any(|(sign, meaning)| match sign {
+        // "Insufficient credits" alone may be the application's own.
+        Sign::Phrase(phrase) if meaning == Meaning::Money && !is_behind_answer && !phrase.contains("you") => false,
+        Sign::Phrase(phrase) | Sign::PhraseUnless(phrase, _) => clause.find(phrase).is_some_and(|at| at <= MAX_OFFSET),
+        Sign::Start(words) => clause.starts_with(words) && times_in_text::wait(&text.to_lowercase()).is_some(),
+        _ => false,
+    })
 }
 
 /// Returns the code of a refusal that the whole text is, or its last clause behind one about an error or an answer: "rate limited",
 /// "request failed: Too Many Requests", "`OpenAI` rate limit exceeded". A quota in words is none, since disks have quotas as well.
 pub(super) fn whole_clause(text: &str, head: &Head<'_>) -> Option<String> {
-    let (start, name) = last_clause(text, head)?;
+    let first_clause = || Some((0, &head.tokens[..(0..head.tokens.len()).find(|at| head.ends_clause(*at))?]));
+    let last = last_clause(text, head)?;
+    name_of_clause(last).or_else(|| name_of_clause(first_clause()?))
+}
+
+/// Returns the code of a refusal that a clause is, from its index and its tokens.
+fn name_of_clause((start, clause): (usize, &[Token])) -> Option<String> {
     // "Throttled" is a report as well.
-    let name = name.get(sender_at(name)..).filter(|name| !name.is_empty()).unwrap_or(name);
+    let name = clause.get(sender_at(clause)..).filter(|name| !name.is_empty()).unwrap_or(clause);
+    let is_counted =
+        name.first().and_then(Token::word).is_some_and(|word| matches!(word, "request" | "requests" | "tokens"));
+    let name = &name[usize::from(is_counted)..];
     let words: Vec<_> = name.iter().map_while(Token::word).collect();
-    let is_whole = words.len() == name.len();
+    let end = name.get(words.len()).and_then(Token::mark);
+    let is_whole = end.is_none_or(|mark| start == 0 && matches!(mark, ',' | ';' | '.' | '(' | '-' | '–' | '—'));
     let is_name = match words[..] {
         // "rate limit reached for gpt-4o": the name of a model has other marks.
-        ["rate", "limit", event, "for", ..] => is_event_of_a_limit(event) && start == 0,
+        ["rate", "limit", event, "for", ..] => is_event_of_a_limit(event),
         _ if !is_whole => false,
         ["rate", "limit", event] => is_event_of_a_limit(event),
-        ["rate", "limited"] | ["too", "many", "requests"] | ["overloaded" | "throttled"] => true,
+        ["rate", "limited"]
+        | ["rate", "limited", "us"]
+        | ["too", "many", "requests"]
+        | ["overloaded" | "throttled"] => true,
         ["rate", "limited", "by", ..] => is_server(words[words.len() - 1]) || provider_at(&name[3..]).is_some(),
         // `insufficient_quota`
-        [_, ..] => start == 0 && name[1..].iter().all(|word| word.is_glued) && Provider::is_code(&words.join("_")),
+        [_, ..] => {
+            start == 0
+                && end.is_none()
+                && name[1..].iter().all(|word| word.is_glued)
+                && Provider::is_code(&words.join("_"))
+        }
         [] => false,
     };
     names::code(name).filter(|_| is_name)
@@ -92,7 +137,9 @@ pub(super) fn whole_clause(text: &str, head: &Head<'_>) -> Option<String> {
 /// Returns the status whose reason phrase is the whole text, or its last clause behind one about an error or an answer: "Service
 /// Unavailable". Of the statuses of requests it is that of payment only, since other phrases are errors of any program.
 pub(super) fn status_of_reason(text: &str, head: &Head<'_>) -> Option<u16> {
-    let (_, name) = last_clause(text, head)?;
+    let (start, name) = last_clause(text, head)?;
+    // "service unavailable" alone may be the application's own.
+    name.first().filter(|first| start > 0 || first.is_capitalised())?;
     let is_reason = |status: &u16| {
         let phrase = StatusCode::from_u16(*status).ok().and_then(|status| status.canonical_reason());
         phrase.is_some_and(|phrase| names::reason(name, phrase) == Some(name.len()))
@@ -108,15 +155,18 @@ fn last_clause<'a>(text: &str, head: &Head<'a>) -> Option<(usize, &'a [Token])> 
     }
     let end = 1 + head.tokens.iter().rposition(|token| !matches!(token.mark(), Some('.' | '!' | '\n')))?;
     let start = head.clause_of(end - 1);
+    (start == 0 || is_behind_answer(head, start)).then(|| (start, &head.tokens[start..end]))
+}
+
+/// Returns `true` if the clauses before the one at `start` are about an error or an answer: "request failed: ..", "`OpenAI`: ..".
+fn is_behind_answer(head: &Head<'_>, start: usize) -> bool {
     let is_about_a_server =
         |word: &str| is_error(word) || is_report(word) || is_server(word) || word.parse::<Provider>().is_ok();
     let before = &head.tokens[..start];
     let mut words = before.iter().filter_map(Token::word);
-    let is_context = start == 0
-        || (!head.is_a_value(start, start)
-            && !words.clone().any(is_speech)
-            && (words.any(is_about_a_server) || provider_at(before).is_some()));
-    is_context.then(|| (start, &head.tokens[start..end]))
+    !head.is_a_value(start, start)
+        && !words.clone().any(is_speech)
+        && (words.any(is_about_a_server) || provider_at(before).is_some())
 }
 
 /// Returns the number of tokens at the start that name the sender of a refusal: "`OpenAI`", "we are being".

@@ -12,6 +12,7 @@ use std::ops::Range;
 
 use http::StatusCode;
 
+use self::numbers::is_enhanced_code;
 use super::{
     names::{self, is_name},
     vocabulary::{
@@ -113,6 +114,7 @@ impl Head<'_> {
             && !self.is_a_value(clause, first)
             && !self.is_a_value(self.clause_of(first), first)
             && !self.is_of_the_system(number)
+            && !self.is_about_a_record(at)
             && self.is_evidence(at, status, before, behind);
         is_status.then(|| Status {
             code: status,
@@ -142,7 +144,9 @@ impl Head<'_> {
             }
             Before::Clause => matches!(behind, Behind::Reason | Behind::Body | Behind::Error),
             Before::Other { is_proper, is_plural } => match behind {
-                Behind::Reason => true,
+                // "user 404 not found" is no response.
+                Behind::Reason => is_proper || is_bracketed || self.tokens[at + 1].is_capitalised(),
+                Behind::End if self.is_named_behind(at, status) => true,
                 Behind::Body => is_proper,
                 Behind::End | Behind::Error => is_bracketed && is_first_clause && !is_plural,
                 _ => false,
@@ -164,7 +168,10 @@ impl Head<'_> {
         let mark = behind.next();
         let is_digit = behind.next().is_some_and(|next| next.is_ascii_digit());
         let is_continued = match mark {
-            Some('.' | ',' | ':' | '\'') => is_digit,
+            // The code of a mail server: "421 4.7.0".
+            _ if is_enhanced_code(self.text[token.end..].trim_start_matches([')', ':', ' '])) => true,
+            Some('.') => is_digit || self.text[token.end + 1..].starts_with(char::is_alphabetic),
+            Some(',' | ':' | '\'') => is_digit,
             Some('-' | '/') => self.text[token.end + 1..].starts_with(char::is_alphanumeric),
             Some(mark) => matches!(mark, '%' | '$' | '€' | '£' | '°' | '+' | '*' | '=' | '^' | '@' | '~'),
             None => false,
@@ -215,7 +222,7 @@ impl Head<'_> {
         }
         let outside = self.tokens[..group].iter().rev().find(|token| !token.word().is_some_and(is_filler));
         let outside = outside.and_then(Token::word);
-        if kind.is_some() && self.is_of_another_program(group) {
+        if kind.is_some() && self.is_of_another_program(group, at) {
             return (Before::Mention, group);
         }
         if kind == Some(Before::Code) {

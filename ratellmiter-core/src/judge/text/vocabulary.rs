@@ -125,12 +125,15 @@ pub(super) fn is_saying(word: &str) -> bool {
 /// Returns `true` for a program or a format whose errors and codes are no statuses: "sqlite error code 503", "exit status".
 pub(super) fn is_other_program(word: &str) -> bool {
     ["exit", "sql", "database", "pars", "syntax", "compil"].iter().any(|stem| word.contains(stem))
-        || matches!(word, "os" | "db" | "signal" | "redis")
+        || matches!(word, "os" | "db" | "signal" | "redis" | "oracle" | "smtp" | "command" | "subprocess" | "script")
 }
 
 /// Returns `true` for a server that sends a status.
 pub(super) fn is_server(word: &str) -> bool {
-    matches!(word, "server" | "api" | "upstream" | "provider" | "endpoint" | "model" | "proxy" | "gateway" | "backend")
+    matches!(
+        word,
+        "server" | "api" | "upstream" | "provider" | "endpoint" | "model" | "llm" | "proxy" | "gateway" | "backend"
+    )
 }
 
 /// Returns `true` for a word that can follow a status in a report: "429 from https://…", "429 while streaming".
@@ -176,6 +179,29 @@ pub(super) fn is_provider(word: &str) -> bool {
 /// Returns `true` for the name of a value whose content is a text of its own: `BadAnswer("429 Too Many Requests")`.
 pub(super) fn is_content(word: &str) -> bool {
     is_speech(word) || matches!(word, "answer" | "text" | "value" | "input" | "output" | "argument" | "json" | "title")
+}
+
+/// Returns `true` for a verb of a program that reads the answer of a model or the message of a user: "parse", "classify".
+pub(super) fn is_reading(word: &str) -> bool {
+    ["pars", "classif", "decod", "deserial", "validat", "rout", "extract", "interpret"]
+        .iter()
+        .any(|stem| word.starts_with(stem))
+}
+
+/// Returns `true` for a text that a model or a user has written.
+pub(super) fn is_written(word: &str) -> bool {
+    matches!(word, "answer" | "output" | "completion" | "message" | "prompt" | "reply" | "quote" | "document")
+}
+
+/// Returns `true` for a verb of a program that keeps records of its calls: "save", "export".
+pub(super) fn is_recording(word: &str) -> bool {
+    ["sav", "log", "record", "cach", "export", "persist", "stor"].iter().any(|stem| word.starts_with(stem))
+        && word != "story"
+}
+
+/// Returns `true` for a verb behind the name of a value that an application checks: "must be", "is not".
+pub(super) fn is_predicate(word: &str) -> bool {
+    matches!(word, "is" | "are" | "must" | "should" | "has" | "cannot" | "can" | "was")
 }
 
 /// Returns `true` for words behind "from" that are no source of a status: "from the dice".

@@ -34,6 +34,8 @@ fn wait_is_read_from_sentences() {
         "retry in -5s",
         "please wait for 3 requests to finish",
         "请稍后再试",
+        "please try again in 1",
+        "retry after 2026-12-01t00:00:00z",
     ] {
         assert_eq!(wait(text), None, "{text}");
     }

@@ -42,6 +42,9 @@ pub(super) const TERMS: Terms = Terms {
             (Sign::Phrase("you have reached your api usage limits"), Meaning::Money),
             (Sign::Phrase("credit balance is too low"), Meaning::Money),
             (Sign::Phrase("out of extra usage"), Meaning::Money),
+            // The message of a `rate_limit_error`, for clients that drop the code.
+            (Sign::Phrase("would exceed your organization"), Meaning::Rate),
+            (Sign::Phrase("would exceed your account's rate limit"), Meaning::Rate),
             // A tier, sent as a `rate_limit_error`: github.com/anthropics/claude-code/issues/42616, 2026-04.
             (Sign::Phrase("extra usage is required"), Meaning::ThisRequest),
             (Sign::Phrase("usage credits are required"), Meaning::ThisRequest),
@@ -60,6 +63,8 @@ pub(super) const TERMS: Terms = Terms {
                 reset: "anthropic-ratelimit-unified-7d-reset",
             },
         ],
+        // docs.claude.com/en/api/errors, 2026-11.
+        statuses: &[("api_error", 500), ("timeout_error", 504)],
         ..ResponseFormat::NONE
     },
     ..Terms::UNDOCUMENTED

@@ -50,6 +50,9 @@ pub(super) const TERMS: Terms = Terms {
             (Sign::CodePart("modelnotready"), Meaning::Overload),
             (Sign::CodePart("serviceunavailable"), Meaning::Overload),
             (Sign::CodePart("throttling"), Meaning::Rate),
+            // The messages of a `ThrottlingException`, for clients that drop the name.
+            (Sign::Phrase("too many tokens, please wait"), Meaning::Tokens),
+            (Sign::Phrase("too many requests, please wait"), Meaning::Requests),
             // "An error occurred while streaming the response. Retry your request.": API_runtime_ResponseStream, 2026-11.
             (Sign::CodePart("modelstreamerror"), Meaning::Transient),
         ],

@@ -48,7 +48,10 @@ pub(super) const TERMS: Terms = Terms {
             (Sign::CodePart("usage_limit_exceeded"), Meaning::Money),
             // The same sentence is Google's for the limit of a minute.
             (
-                Sign::PhraseWithoutCode("exceeded your current quota, please check your plan", "resource_exhausted"),
+                Sign::PhraseUnless(
+                    "exceeded your current quota, please check your plan",
+                    &["resource_exhausted", "quota exceeded for metric"],
+                ),
                 Meaning::Money,
             ),
             (Sign::CodePart("slow_down"), Meaning::Growth),
@@ -68,6 +71,8 @@ pub(super) const TERMS: Terms = Terms {
             WindowHeaders { state: "x-codex-secondary-used-percent", reset: "x-codex-secondary-reset-after-seconds" },
             WindowHeaders { state: "x-codex-secondary-used-percent", reset: "x-codex-secondary-reset-at" },
         ],
+        // Errors in streams, which have no status: github.com/locez/merry/pull/50, 2026-09.
+        statuses: &[("server_error", 500)],
         ..ResponseFormat::NONE
     },
     ..Terms::UNDOCUMENTED

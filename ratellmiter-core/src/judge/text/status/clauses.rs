@@ -2,7 +2,9 @@
 
 use super::Head;
 use crate::judge::text::{
-    vocabulary::{is_content, is_error, is_server, is_speech, is_status, is_task},
+    vocabulary::{
+        is_content, is_error, is_reading, is_recording, is_server, is_speech, is_status, is_task, is_written,
+    },
     words::Token,
 };
 
@@ -35,6 +37,29 @@ impl Head<'_> {
         words().next().is_some_and(|word| word.ends_with("ing"))
             || words().zip(words().skip(1)).any(|pair| matches!(pair, ("failed", "to") | ("could" | "can", "not")))
             || words().any(|word| word == "cannot")
+    }
+
+    /// Returns the end of the application's own words, behind which it quotes the text of a model or of a user: "failed to parse
+    /// the answer: ..". `None` if it quotes none.
+    pub(in crate::judge::text) fn quotes_from(&self) -> Option<usize> {
+        let ends = (0..self.tokens.len())
+            .filter(|at| matches!(self.tokens[*at].mark(), Some(':' | '：')) && self.ends_clause(*at));
+        ends.map(|end| (self.clause_of(end), end)).find_map(|(start, end)| {
+            let words = || self.tokens[start..end].iter().filter_map(Token::word);
+            let is_quoting = words().any(is_reading) && words().any(is_written);
+            is_quoting.then(|| self.tokens[end].end)
+        })
+    }
+
+    /// Returns `true` if the clause with the token at `at` is about a record of a call: "failed to save the job with status 429".
+    pub(super) fn is_about_a_record(&self, at: usize) -> bool {
+        let start = self.clause_of(at);
+        let words: Vec<_> = self.tokens[start..at].iter().filter_map(Token::word).take(4).collect();
+        let verbs = match &words[..] {
+            ["failed", "to", verbs @ ..] | ["could" | "can", "not", verbs @ ..] | ["cannot", verbs @ ..] => verbs,
+            _ => &[],
+        };
+        verbs.iter().any(|verb| is_recording(verb))
     }
 
     /// Returns `true` if the JSON behind the tokens is a value that the last clause calls invalid, and no response: "invalid tool

@@ -7,6 +7,14 @@ use crate::judge::text::{
     words::Token,
 };
 
+/// Returns `true` if the text begins with three numbers and points: "4.7.0".
+pub(super) fn is_enhanced_code(text: &str) -> bool {
+    let end = text.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(text.len());
+    let mut parts = text[..end].trim_end_matches('.').split('.');
+    let is_number = |part: Option<&str>| part.is_some_and(|part| !part.is_empty());
+    is_number(parts.next()) && is_number(parts.next()) && is_number(parts.next()) && parts.next().is_none()
+}
+
 impl Head<'_> {
     /// Returns `true` for the first number of a list: "[429, 500]".
     pub(super) fn is_in_a_list(&self, at: usize) -> bool {

@@ -18,6 +18,9 @@ impl Head<'_> {
         let is_server = self.word_before(first).is_some_and(|word| is_server(word) && word != "model");
         let start = self.clause_of(first.saturating_sub(1));
         let is_other = self.tokens[start..first].iter().filter_map(Token::word).any(is_other_program);
+        // "API 500: internal".
+        let is_colon =
+            is_colon || (first == start + 1 && self.tokens.get(at + 1).is_some_and(|mark| mark.mark() == Some(':')));
         (is_server && is_colon && !is_other)
             || provider_at(&self.tokens[start..first]).is_some_and(|length| length == first - start)
     }
@@ -48,13 +51,21 @@ impl Head<'_> {
     }
 
     /// Returns `true` for "sqlite error code 503", "exited with code 500" and `Os { code: 500 }`.
-    pub(super) fn is_of_another_program(&self, group: usize) -> bool {
+    pub(super) fn is_of_another_program(&self, group: usize, at: usize) -> bool {
         let is_between = |token: &&Token| match token.word() {
             Some(word) => is_filler(word) || is_with(word),
             None => matches!(token.mark(), Some('{' | '(')),
         };
         let mut before = self.tokens[..group].iter().rev().skip_while(is_between);
-        before.next().and_then(Token::word).is_some_and(is_other_program) || self.is_code_of_another_error(group)
+        let is_program = |token: &Token| token.word().is_some_and(is_other_program);
+        let clause = &self.tokens[self.clause_of(group.saturating_sub(1)).min(group)..group];
+        // "error code: 500 (SQLITE_CORRUPT)"
+        let is_named_behind = self.tokens[at + 1..].first().is_some_and(|mark| mark.mark() == Some('('))
+            && self.tokens.get(at + 2).is_some_and(is_program);
+        is_named_behind
+            || before.next().is_some_and(is_program)
+            || clause.iter().any(is_program)
+            || self.is_code_of_another_error(group)
     }
 
     /// Returns `true` for "database error: code: 500": the clause before the code names another program.

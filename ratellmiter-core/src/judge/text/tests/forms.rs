@@ -58,8 +58,19 @@ fn other_statuses_have_their_own_verdict() {
             "Cloudflare returned 522",
             "server error 500",
             "Bad Gateway",
+            "API 500: internal",
+            "{\"type\":\"error\",\"error\":{\"type\":\"api_error\",\"message\":\"Internal server error\"}}",
+            "openai stream: {\"error\":{\"message\":\"x\",\"type\":\"server_error\",\"code\":\"server_error\"}}",
             "OpenAI: Internal Server Error",
             "502: All models failed: status code: 429 Too Many Requests: {\"error\":{\"code\":\"1308\",\"message\":\"x\"}}",
+        ],
+    );
+    check(
+        "exhausted",
+        &[
+            "openai: You exceeded your current quota, please check your plan and billing details.",
+            "You exceeded your current quota, please check your plan and billing details.",
+            "OpenRouter: Insufficient credits. Add more credits to continue.",
         ],
     );
     check(

@@ -52,7 +52,7 @@ fn rule(provider: Provider) -> String {
 fn codes(provider: Provider) -> String {
     let code = |sign: &Sign| match *sign {
         Sign::Code(code) | Sign::CodePart(code) | Sign::Quota(code) => Some(code),
-        Sign::Phrase(_) | Sign::Start(_) | Sign::PhraseWithoutCode(..) => None,
+        Sign::Phrase(_) | Sign::Start(_) | Sign::PhraseUnless(..) => None,
     };
     let bare = |code: &str| {
         let number = code.rsplit('.').next().filter(|number| number.bytes().all(|byte| byte.is_ascii_digit()));
