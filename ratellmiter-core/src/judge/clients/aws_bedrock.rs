@@ -16,11 +16,15 @@ use aws_sdk_bedrockruntime::{
         invoke_model_with_response_stream::InvokeModelWithResponseStreamError,
         list_async_invokes::ListAsyncInvokesError, start_async_invoke::StartAsyncInvokeError,
     },
-    types::error::{ConverseStreamOutputError, InvokeModelWithBidirectionalStreamOutputError, ResponseStreamError},
+    types::error::{
+        ConverseStreamOutputError, InvokeModelWithBidirectionalStreamOutputError, ModelErrorException,
+        ModelStreamErrorException, ResponseStreamError,
+    },
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::event_stream::RawMessage;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::json;
 
 use super::ReadEvidence;
 use crate::judge::{evidence::Evidence, rules::is_known_code, transport::is_failed_connection};
@@ -141,12 +145,34 @@ where
     E: Error + ProvideErrorMetadata + 'static,
 {
     let error = error.downcast_ref::<E>()?;
-    coded(error.code()?, error.message())
+    coded(error.code()?, error.message(), error.source())
 }
 
-/// Returns the evidence in a code and a message, or `None` if the code is unknown: there is no status that could decide.
-fn coded<'a>(code: &'a str, message: Option<&'a str>) -> Option<Evidence<'a>> {
-    is_known_code(code).then(|| Evidence::new().code(code).body(message.unwrap_or_default()))
+/// Returns the evidence in the code and the message of an `exception`, or `None` if the code is unknown: there is no status
+/// that could decide.
+fn coded<'a>(
+    code: &'a str,
+    message: Option<&'a str>,
+    exception: Option<&(dyn Error + 'static)>,
+) -> Option<Evidence<'a>> {
+    if !is_known_code(code) {
+        return None;
+    }
+    let evidence = Evidence::new().code(code);
+    Some(match exception.and_then(|exception| with_original(exception, message)) {
+        Some(body) => evidence.body(body),
+        None => evidence.body(message.unwrap_or_default()),
+    })
+}
+
+/// Returns the body of an exception that has the status of the model's own server, in the form in which it is sent.
+fn with_original(exception: &(dyn Error + 'static), message: Option<&str>) -> Option<String> {
+    let (status, original) = if let Some(error) = exception.downcast_ref::<ModelStreamErrorException>() {
+        (error.original_status_code(), error.original_message())
+    } else {
+        (exception.downcast_ref::<ModelErrorException>()?.original_status_code(), None)
+    };
+    Some(json!({ "message": message, "originalStatusCode": status, "originalMessage": original }).to_string())
 }
 
 /// The exceptions that the service models. Those in the events of a stream have no code but the name of their type.
@@ -154,7 +180,7 @@ macro_rules! exceptions {
     ($($name:ident)*) => {
         fn exception<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<'a>> {
             $(if let Some(error) = error.downcast_ref::<aws_sdk_bedrockruntime::types::error::$name>() {
-                return coded(error.code().unwrap_or(stringify!($name)), error.message());
+                return coded(error.code().unwrap_or(stringify!($name)), error.message(), Some(error));
             })*
             None
         }
@@ -164,8 +190,10 @@ macro_rules! exceptions {
             use aws_sdk_bedrockruntime::Error as AnyError;
 
             match error.downcast_ref::<AnyError>()? {
-                $(AnyError::$name(error) => coded(error.code().unwrap_or(stringify!($name)), error.message()),)*
-                error => coded(error.code()?, error.message()),
+                $(AnyError::$name(error) => {
+                    coded(error.code().unwrap_or(stringify!($name)), error.message(), Some(error))
+                })*
+                error => coded(error.code()?, error.message(), None),
             }
         }
     };
