@@ -23,6 +23,7 @@ mod pieces;
 mod raw_streams;
 mod readme;
 mod reqwest_blocking;
+mod stalled;
 #[path = "../../../ratellmiter-core/tests/support/mod.rs"]
 mod support;
 mod texts;
