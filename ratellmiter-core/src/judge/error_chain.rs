@@ -14,7 +14,7 @@ use super::{
     rules::judge_with_status,
     text,
     transport::{is_closed_connection_text, is_failed_connection, is_failed_connection_text},
-    truncated::{MAX_TEXT_BYTES, truncated},
+    truncated::{MAX_TEXT_BYTES, text_of, truncated},
     verdict::Verdict,
 };
 use crate::limits::request::Rejected;
@@ -76,7 +76,7 @@ pub(crate) fn by_chain(error: &(dyn Error + 'static)) -> Option<Judged> {
         return Some(judged);
     }
     chain().for_each(clients::version::check);
-    let texts = || chain().filter_map(|error| by_text_with(&text_of(error), || Fields::of(error)));
+    let texts = || chain().filter_map(|error| by_text_of(error, &text_of(error)));
     let known_text = texts().find(|judged| judged.known_verdict().is_some());
     // The status of an unknown body may be in the observed response.
     known_text.or_else(|| by_fields_of(chain())).or_else(connection).or_else(|| texts().next())
@@ -88,8 +88,8 @@ pub(crate) fn by_chain_of<E: Error + 'static>(error: &E) -> Option<Judged> {
     by_chain(error)
 }
 
-/// Returns the verdict on the error of a chain whose own fields contain the status, or else a known code. The fields of an error show those of its
-/// sources as well, at more depth.
+/// Returns the verdict on the error of a chain whose own fields contain the status, or else a known code. The fields of an
+/// error show those of its sources as well, at more depth.
 fn by_fields_of<'a>(chain: impl Iterator<Item = &'a (dyn Error + 'static)>) -> Option<Judged> {
     let fields = chain.filter_map(|error| {
         let fields = Fields::of(error).filter(Fields::are_refusal_or_failure)?;
@@ -110,7 +110,17 @@ pub(crate) fn by_text<E: Display + ?Sized>(error: &E) -> Option<Judged> {
 /// Returns the verdict on the text of an error, completed by its fields, or else on its fields.
 pub(crate) fn by_text_and_fields<E: Display + Debug + ?Sized>(error: &E) -> Option<Judged> {
     let text = text_of(error);
-    by_text_with(&text, || Fields::of(error)).or_else(|| by_fields_with(error, &text))
+    by_text_of(error, &text).or_else(|| by_fields_with(error, &text))
+}
+
+/// Returns the verdict on the `text` of an error, completed by its fields. A number alone is none: only the name of a field
+/// shows that it is a status, unless the error is a text itself.
+fn by_text_of<E: Debug + ?Sized>(error: &E, text: &str) -> Option<Judged> {
+    let is_number = text.trim().parse::<f64>().is_ok();
+    if is_number && !truncated(format_args!("{error:?}"), MAX_TEXT_BYTES).contains('"') {
+        return None;
+    }
+    by_text_with(text, || Fields::of(error))
 }
 
 /// Returns the verdict on the fields of an error that has no text.
@@ -120,10 +130,6 @@ pub(crate) fn by_fields<E: Debug + ?Sized>(error: &E) -> Option<Judged> {
 
 fn by_fields_with<E: Debug + ?Sized>(error: &E, text: &str) -> Option<Judged> {
     Some(judge_with_status(&Fields::of(error)?.evidence(text)?, SystemTime::now()))
-}
-
-fn text_of<E: Display + ?Sized>(error: &E) -> String {
-    truncated(format_args!("{error}"), MAX_TEXT_BYTES)
 }
 
 /// Returns the verdict on the text of an error, completed by the `fields` of the same error.

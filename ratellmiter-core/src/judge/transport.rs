@@ -5,9 +5,10 @@
 
 use std::{error::Error, io};
 
-use super::error_chain::chain;
+use super::{error_chain::chain, truncated::text_of};
 
-/// The texts of `hyper`, of `hyper-util`, of `h2` and of the resolver of the standard library by which a connection failed before a response began.
+/// The texts of `hyper`, of `hyper-util`, of `h2` and of the resolver of the standard library by which a connection failed
+/// before a response began.
 const BEFORE_RESPONSE: &[&str] = &[
     "connection closed before message completed",
     "refused stream before processing any application logic",
@@ -30,10 +31,10 @@ const ENDS_OF_TEXTS: &[&str] =
 pub(super) fn is_failed_connection(error: &(dyn Error + 'static)) -> bool {
     let chain = || chain(Some(error));
     let is = |error: &(dyn Error + 'static), texts: &[&str]| {
-        let text = error.to_string();
+        let text = text_of(error);
         texts.iter().any(|known| text.contains(known))
     };
-    chain().any(|error| error.to_string() == NO_CONNECTION)
+    chain().any(|error| text_of(error) == NO_CONNECTION)
         || (!chain().any(|error| is(error, AFTER_RESPONSE) || is_timeout(error))
             && chain().any(|error| is_failed_io(error) || is(error, BEFORE_RESPONSE)))
 }
@@ -55,7 +56,7 @@ pub(super) fn is_closed_connection_text(text: &str) -> bool {
 
 fn is_timeout(error: &(dyn Error + 'static)) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
-        || error.to_string().contains("timed out")
+        || text_of(error).contains("timed out")
 }
 
 fn is_failed_io(error: &(dyn Error + 'static)) -> bool {

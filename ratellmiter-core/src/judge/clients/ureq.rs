@@ -5,7 +5,7 @@ use std::{error::Error, io};
 
 use ::ureq::Timeout;
 
-use crate::judge::{evidence::Evidence, transport::is_failed_connection};
+use crate::judge::{evidence::Evidence, transport::is_failed_connection, truncated::text_of};
 
 pub(super) fn evidence<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<'a>> {
     let Some(error) = error.downcast_ref::<::ureq::Error>() else {
@@ -39,7 +39,7 @@ pub(super) fn is_closed_connection(error: &(dyn Error + 'static)) -> bool {
 fn is_disconnected_reader(error: &(dyn Error + 'static)) -> bool {
     let Some(error) = error.downcast_ref::<io::Error>() else { return false };
     error.kind() == io::ErrorKind::UnexpectedEof
-        && error.get_ref().is_some_and(|inner| inner.to_string() == "Peer disconnected")
+        && error.get_ref().is_some_and(|inner| text_of(inner) == "Peer disconnected")
 }
 
 fn is_tls(error: &::ureq::Error) -> bool {

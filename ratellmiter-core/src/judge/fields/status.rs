@@ -6,14 +6,18 @@ use crate::judge::debug_form::{Group, Member, Node};
 /// The words in the names of types and of variants that hold a failed response.
 const RESPONSES: &[&str] = &["api", "http", "response", "status"];
 
+/// The words in the names of statuses that are compared with that of a response.
+const CONDITIONS: &[&str] = &["accepted", "allowed", "expected", "ignored", "retryable", "wanted"];
+
 /// A status, and the groups around it from the outermost.
 pub(super) type Found<'a> = (u16, Vec<&'a Group<'a>>);
 
 /// Finds the values that are statuses of failed responses.
 pub(super) fn find_statuses<'a>(group: &'a Group<'a>, path: &mut Vec<&'a Group<'a>>, found: &mut Vec<Found<'a>>) {
     let name = words(group.name);
+    let is_condition = |words: &[String]| CONDITIONS.iter().any(|word| has(words, word));
     // Processes have statuses as well.
-    if has(&name, "exit") || has(&name, "wait") {
+    if has(&name, "exit") || has(&name, "wait") || is_condition(&name) {
         return;
     }
     path.push(group);
@@ -22,6 +26,9 @@ pub(super) fn find_statuses<'a>(group: &'a Group<'a>, path: &mut Vec<&'a Group<'
         && ends_with(&name, &["api", "code", "error", "failure", "http", "response", "status"]);
     for (index, Member { key, value }) in group.members.iter().enumerate() {
         let (is_first, key) = (key.is_empty() && index == 0, words(key));
+        if is_condition(&key) {
+            continue;
+        }
         let is_named = has(&key, "status") || (has(&key, "http") && ends_with(&key, &["code"]));
         let is_status = (is_named && ends_with(&key, &["code", "status"]) && !has(&key, "exit"))
             || (is_response && (is_first || key == ["code"]));

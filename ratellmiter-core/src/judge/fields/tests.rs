@@ -24,6 +24,8 @@ macro_rules! error {
     };
 }
 
+mod no_signs;
+
 fn verdict(error: &(impl Error + 'static)) -> Option<Verdict> {
     by_chain(error).map(|judged| judged.verdict)
 }
@@ -192,6 +194,16 @@ fn hints_in_fields_have_units() {
         ("retry_after: 1.5s", 1500),
         ("retry_after: 250ms", 250),
         ("info: Info { retryAfter: 4 }", 4000),
+        ("wait: 5s", 5000),
+        ("wait: Some(1.5s)", 1500),
+        ("wait_secs: 5", 5000),
+        ("backoff_ms: \"250\"", 250),
+        ("cooldown: Cooldown(2s)", 2000),
+        ("delay_before_next: 4s", 4000),
+        ("reset_in: 9s", 9000),
+        ("retry_after_minutes: 2", 120_000),
+        ("retry_after_ms: \"1500\"", 1500),
+        ("retry_after: \"5s\"", 5000),
     ];
     for (fields, millis) in cases {
         assert_eq!(hint(fields), Some(Duration::from_millis(millis)), "{fields}");
@@ -199,6 +211,20 @@ fn hints_in_fields_have_units() {
     for fields in
         ["retry_after: None", "retry_after: -1", "retry_after: 1e300", "retry_after: 3x", "after: 3", "retry: 3"]
     {
+        assert_eq!(hint(fields), None, "{fields}");
+    }
+    // Settings, times that have passed, and numbers without a unit.
+    for fields in [
+        "max_retry_delay: 60s",
+        "retry_delay_multiplier: 2.0",
+        "elapsed_wait: 3s",
+        "timeout: 30s",
+        "took: 3s",
+        "wait: 5",
+        "wait: Long",
+        "waited: 5s",
+        "total_backoff: 9s",
+    ] {
         assert_eq!(hint(fields), None, "{fields}");
     }
 }
