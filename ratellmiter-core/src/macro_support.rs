@@ -24,8 +24,8 @@ pub use self::items::{
     usage_by_item,
 };
 pub use crate::{
-    __classification as classification, __error_classification as error_classification, __items as items,
-    __kept as kept, __rejection as rejection, __stream_item as stream_item, __usage as usage,
+    __classification as classification, __error_classification as error_classification, __is_stream as is_stream,
+    __items as items, __kept as kept, __rejection as rejection, __stream_item as stream_item, __usage as usage,
     call::{
         Call, ItemClassification,
         raw_stream::{
@@ -38,10 +38,11 @@ pub use crate::{
     },
     judge::{
         classification::Classification,
-        classify::Response,
+        classify::{Response, StreamedAnswer},
         dispatch::{
-            AsResult, AsValue, ByClassify, ByFields, ByNothing, BySource, ByTarget, ByText, ByTextAndFields, Dispatch,
-            Dynamic, OkByNothing, OkByResponse, UsageOfNothing, UsageOfValue,
+            AsResult, AsValue, ByClassify, ByFields, ByNothing, BySource, ByTarget, ByText, ByTextAndFields,
+            ContainsStream, Dispatch, Dynamic, IsNoStream, IsStream, OkByNothing, OkByResponse, UsageOfNothing,
+            UsageOfValue,
         },
     },
     limits::request::{AcquireOptions, Priority},
@@ -373,6 +374,22 @@ macro_rules! __kept {
         #[allow(unused_imports)]
         use $crate::__private::{KeepNothing as _, KeepSend as _};
         (&&$crate::__private::Refused::new($out)).kept($can_fail)
+    }};
+}
+
+/// Returns `true` if the value that the reference `$out` points to is a stream, or contains that of a known client.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __is_stream {
+    ($out:expr) => {{
+        #[allow(unused_imports)]
+        use $crate::__private::{
+            AsResult as _, AsValue as _, ContainsStream as _, Dispatch, IsNoStream as _, IsStream as _,
+        };
+        match (&&Dispatch($out)).sides() {
+            $crate::__private::Ok(value) => (&&&Dispatch(value)).is_stream(),
+            $crate::__private::Err(_) => false,
+        }
     }};
 }
 

@@ -35,7 +35,8 @@ use crate::{
         stream_item::StreamItem,
         ticket_holder::TicketHolder,
         warnings::{
-            warn_of_calls_that_cannot_fail, warn_of_client_retries, warn_of_nested_call, warn_of_unused_bounds,
+            warn_of_calls_that_cannot_fail, warn_of_client_retries, warn_of_nested_call, warn_of_stream_without_option,
+            warn_of_unused_bounds,
         },
     },
     engine::{
@@ -78,6 +79,7 @@ pub fn report_usage(usage: impl Into<Usage>) -> bool {
 /// one attempt, which the outer call judges.
 #[doc(hidden)]
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools)] // They are independent of each other.
 pub struct Call {
     limiter: Limiter,
     max_attempts: u32,
@@ -91,6 +93,8 @@ pub struct Call {
     can_fail: bool,
     /// The limiter has a `max_wait` or a `max_queue` of its own.
     limiter_has_bounds: bool,
+    /// The attempt returned a stream without the option `stream`.
+    returns_stream: bool,
     state: AttemptState,
     context: CallContext,
 }
@@ -135,6 +139,7 @@ impl Call {
             request: None,
             bounded: false,
             can_fail: false,
+            returns_stream: false,
             state: AttemptState::Idle,
             context,
         }
@@ -210,6 +215,11 @@ impl Call {
         self.context.scope_blocking(attempt)
     }
 
+    /// Sets whether the result of the attempt is a stream, although the function has no option `stream`.
+    pub fn returns_stream(&mut self, is_stream: bool) {
+        self.returns_stream = is_stream;
+    }
+
     /// Ends an attempt whose result is `out`, with the `usage` that the result shows. Returns `Break` with the result of
     /// the call, or `Continue` with `out` if the call was refused or failed transiently, and is queued again.
     pub fn settle<T>(&mut self, classification: Classification, usage: Option<Usage>, out: T) -> Settled<T> {
@@ -230,7 +240,13 @@ impl Call {
                 ticket.read(&outcome.readings);
                 handover.give(ticket, outcome.usage);
             }
-            _ => ticket.settle(outcome.end, outcome.usage, &outcome.readings),
+            handover => {
+                let is_success = outcome.verdict == Verdict::Success;
+                if self.returns_stream && is_success && handover.is_none() && outcome.usage.is_none() {
+                    warn_of_stream_without_option();
+                }
+                ticket.settle(outcome.end, outcome.usage, &outcome.readings);
+            }
         }
         ControlFlow::Break(out)
     }

@@ -101,6 +101,9 @@ pub trait Response {
     }
 }
 
+/// An answer of a client that contains the stream of its parts, without being a `Stream`.
+pub trait StreamedAnswer {}
+
 impl<B> Response for http::Response<B> {
     fn evidence(&self) -> Evidence<'_> {
         Evidence::new().status(self.status().as_u16()).headers(self.headers())

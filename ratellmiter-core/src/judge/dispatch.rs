@@ -13,9 +13,11 @@ use std::{
     ops::Deref,
 };
 
+use futures_core::Stream;
+
 use super::{
     classification::Classification,
-    classify::{Classify, Response},
+    classify::{Classify, Response, StreamedAnswer},
     error_chain::{by_chain, by_chain_of, by_fields, by_text, by_text_and_fields},
     verdict::Verdict,
 };
@@ -108,6 +110,42 @@ pub trait UsageOfNothing {
 impl<T> UsageOfNothing for Dispatch<'_, T> {
     fn usage_of_ok(&self) -> Option<Usage> {
         None
+    }
+}
+
+/// Finds that a successful value is a stream.
+pub trait IsStream {
+    /// Returns `true`.
+    fn is_stream(&self) -> bool;
+}
+
+impl<T: Stream> IsStream for &&Dispatch<'_, T> {
+    fn is_stream(&self) -> bool {
+        true
+    }
+}
+
+/// Finds that a successful value contains the stream of a client.
+pub trait ContainsStream {
+    /// Returns `true`.
+    fn is_stream(&self) -> bool;
+}
+
+impl<T: StreamedAnswer> ContainsStream for &Dispatch<'_, T> {
+    fn is_stream(&self) -> bool {
+        true
+    }
+}
+
+/// Stands in for any other successful value.
+pub trait IsNoStream {
+    /// Returns `false`.
+    fn is_stream(&self) -> bool;
+}
+
+impl<T> IsNoStream for Dispatch<'_, T> {
+    fn is_stream(&self) -> bool {
+        false
     }
 }
 

@@ -65,7 +65,7 @@ fn metadata() -> Vec<u8> {
     event("metadata", &json!({ "usage": usage, "metrics": { "latencyMs": 5 } }))
 }
 
-fn answer() -> Answer {
+pub(super) fn answer() -> Answer {
     stream(&[event("messageStart", &json!({ "role": "assistant" })), word("hel"), word("lo"), metadata()])
 }
 
@@ -188,7 +188,10 @@ async fn refusal_in_the_middle_pauses_and_is_passed_on() {
 }
 
 #[ratellmiter(limiter = limiter, tokens = (5000, 5000))]
-async fn receiver(limiter: &Limiter, client: &Client) -> Result<ConverseStreamOutput, SdkError<ConverseStreamError>> {
+pub(super) async fn receiver(
+    limiter: &Limiter,
+    client: &Client,
+) -> Result<ConverseStreamOutput, SdkError<ConverseStreamError>> {
     client.converse_stream().model_id(MODEL).messages(message()).send().await
 }
 

@@ -9,13 +9,19 @@ use std::{borrow::Cow, error::Error, fmt::Debug};
 use aws_sdk_bedrockruntime::{
     error::{ProvideErrorMetadata, SdkError},
     operation::{
-        apply_guardrail::ApplyGuardrailError, converse::ConverseError, converse_stream::ConverseStreamError,
-        count_tokens::CountTokensError, get_async_invoke::GetAsyncInvokeError,
-        invoke_guardrail_checks::InvokeGuardrailChecksError, invoke_model::InvokeModelError,
+        apply_guardrail::ApplyGuardrailError,
+        converse::ConverseError,
+        converse_stream::{ConverseStreamError, ConverseStreamOutput},
+        count_tokens::CountTokensError,
+        get_async_invoke::GetAsyncInvokeError,
+        invoke_guardrail_checks::InvokeGuardrailChecksError,
+        invoke_model::InvokeModelError,
         invoke_model_with_bidirectional_stream::InvokeModelWithBidirectionalStreamError,
-        invoke_model_with_response_stream::InvokeModelWithResponseStreamError,
-        list_async_invokes::ListAsyncInvokesError, start_async_invoke::StartAsyncInvokeError,
+        invoke_model_with_response_stream::{InvokeModelWithResponseStreamError, InvokeModelWithResponseStreamOutput},
+        list_async_invokes::ListAsyncInvokesError,
+        start_async_invoke::StartAsyncInvokeError,
     },
+    primitives::event_stream::EventReceiver,
     types::error::{
         ConverseStreamOutputError, InvokeModelWithBidirectionalStreamOutputError, ModelErrorException,
         ModelStreamErrorException, ResponseStreamError,
@@ -27,7 +33,9 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::json;
 
 use super::ReadEvidence;
-use crate::judge::{evidence::Evidence, rules::is_known_code, transport::is_failed_connection};
+use crate::judge::{
+    classify::StreamedAnswer, evidence::Evidence, rules::is_known_code, transport::is_failed_connection,
+};
 
 /// The errors that operations return, those that their streams yield, and both without the response.
 const ADAPTERS: &[ReadEvidence] = &[
@@ -213,3 +221,9 @@ exceptions! {
     ThrottlingException
     ValidationException
 }
+
+impl StreamedAnswer for ConverseStreamOutput {}
+
+impl StreamedAnswer for InvokeModelWithResponseStreamOutput {}
+
+impl<T, E> StreamedAnswer for EventReceiver<T, E> {}

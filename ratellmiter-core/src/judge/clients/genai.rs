@@ -6,7 +6,11 @@ use std::error::Error;
 use ::genai::{chat, webc};
 
 use crate::{
-    judge::{classify::Response, evidence::Evidence, transport::is_failed_connection},
+    judge::{
+        classify::{Response, StreamedAnswer},
+        evidence::Evidence,
+        transport::is_failed_connection,
+    },
     providers::usage::{HasUsage, Usage},
 };
 
@@ -57,6 +61,8 @@ impl HasUsage for ::genai::embed::EmbedResponse {
         from_chat(&self.usage)
     }
 }
+
+impl StreamedAnswer for chat::ChatStreamResponse {}
 
 /// An event is always a success, since errors are not events.
 impl Response for chat::ChatStreamEvent {

@@ -3,11 +3,11 @@
 
 use std::error::Error;
 
-use ::tonic::{Code, Response, Status};
+use ::tonic::{Code, Response, Status, Streaming};
 use http::HeaderMap;
 
 use crate::{
-    judge::{error_chain::chain, evidence::Evidence, transport::is_failed_connection},
+    judge::{classify::StreamedAnswer, error_chain::chain, evidence::Evidence, transport::is_failed_connection},
     providers::usage::{HasUsage, Usage},
 };
 
@@ -49,3 +49,5 @@ impl<T: HasUsage> HasUsage for Response<T> {
         self.get_ref().usage()
     }
 }
+
+impl<T> StreamedAnswer for Response<Streaming<T>> {}

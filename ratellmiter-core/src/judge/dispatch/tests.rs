@@ -117,3 +117,27 @@ fn start_of_a_ten_megabyte_error_is_recognised() {
     let page = format!("429 Too Many Requests: {}", "x".repeat(10 << 20));
     assert_eq!(verdict!(Err::<(), _>(page)), Some(Verdict::RATE_LIMITED));
 }
+
+#[test]
+fn streams_are_found_by_their_type() {
+    macro_rules! is_stream {
+        ($out:expr) => {
+            $crate::__is_stream!(&$out)
+        };
+    }
+    fn generic<T>(value: &T) -> bool {
+        is_stream!(*value)
+    }
+    fn opaque() -> impl Stream<Item = u8> {
+        futures::stream::iter([1])
+    }
+    use futures::StreamExt as _;
+    assert!(is_stream!(opaque()));
+    assert!(is_stream!(Ok::<_, Text>(opaque())));
+    assert!(is_stream!(futures::stream::empty::<u8>().boxed()));
+    assert!(is_stream!(Ok::<_, Text>(futures::stream::empty::<u8>().boxed_local())));
+    assert!(!is_stream!(Err::<futures::stream::Empty<u8>, _>(Text("no"))));
+    assert!(!is_stream!(Ok::<_, Text>(vec![1])));
+    assert!(!is_stream!(7));
+    assert!(!generic(&futures::stream::empty::<u8>()), "without a bound nothing is known");
+}
