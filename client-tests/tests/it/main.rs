@@ -9,6 +9,7 @@ mod aws_bedrock;
 mod blocking;
 #[path = "../../../ratellmiter-core/tests/support/broken.rs"]
 mod broken;
+mod checked_responses;
 mod clock;
 mod eventsource;
 mod every_refusal;
@@ -23,9 +24,10 @@ mod pieces;
 mod raw_streams;
 mod readme;
 mod reqwest_blocking;
-mod stalled;
 #[path = "../../../ratellmiter-core/tests/support/mod.rs"]
 mod support;
 mod texts;
 mod tonic;
 mod ureq;
+#[path = "../../../ratellmiter-core/tests/support/warnings.rs"]
+mod warnings;

@@ -4,6 +4,7 @@ use std::{
     error::Error,
     fmt::{Debug, Display},
     io, iter,
+    sync::Arc,
     time::SystemTime,
 };
 
@@ -22,11 +23,18 @@ use crate::limits::request::Rejected;
 /// Maximum number of errors looked at in a source chain, in case it is circular.
 const MAX_CHAIN: usize = 64;
 
+/// Returns an error as a `T`, also if it is boxed or shared: a box is not its own source.
+pub(super) fn as_type<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+    let boxed = || error.downcast_ref::<Box<T>>().map(|error| &**error);
+    let shared = || error.downcast_ref::<Arc<T>>().map(|error| &**error);
+    error.downcast_ref().or_else(boxed).or_else(shared)
+}
+
 /// Returns an error and its sources. The source of an I/O error is the error inside of it, of which [`Error::source`] returns
 /// the source only: readers of blocking clients wrap the error of the client in that way.
 pub(super) fn chain<'a>(error: Option<&'a (dyn Error + 'static)>) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     iter::successors(error, |&error| {
-        let inner = error.downcast_ref().and_then(io::Error::get_ref);
+        let inner = as_type(error).and_then(io::Error::get_ref);
         inner.map(|inner| inner as &(dyn Error + 'static)).or_else(|| error.source())
     })
     .take(MAX_CHAIN)
@@ -68,7 +76,7 @@ pub fn judge_error(error: &(dyn Error + 'static)) -> Option<Verdict> {
 /// response began. A rejection by a limiter anywhere in the chain is a failure.
 pub(crate) fn by_chain(error: &(dyn Error + 'static)) -> Option<Judged> {
     let chain = || chain(Some(error));
-    if chain().any(<dyn Error>::is::<Rejected>) {
+    if chain().any(|error| as_type::<Rejected>(error).is_some()) {
         return Some(Judged::REJECTED);
     }
     let connection = || is_failed_connection(error).then_some(FAILED_CONNECTION);

@@ -5,7 +5,10 @@
 
 use std::{error::Error, io};
 
-use super::{error_chain::chain, truncated::text_of};
+use super::{
+    error_chain::{as_type, chain},
+    truncated::text_of,
+};
 
 /// The texts of `hyper`, of `hyper-util`, of `h2` and of the resolver of the standard library by which a connection failed
 /// before a response began.
@@ -55,7 +58,7 @@ pub(super) fn is_closed_connection_text(text: &str) -> bool {
 }
 
 fn is_timeout(error: &(dyn Error + 'static)) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
+    as_type::<io::Error>(error).is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
         || text_of(error).contains("timed out")
 }
 
@@ -64,7 +67,7 @@ fn is_failed_io(error: &(dyn Error + 'static)) -> bool {
         BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable, NetworkDown,
         NetworkUnreachable, NotConnected,
     };
-    let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+    let kind = as_type(error).map(io::Error::kind);
     matches!(
         kind,
         Some(

@@ -13,10 +13,8 @@ use crate::{
     alone::is_alone,
     broken,
     support::{Answer, Server},
+    warnings,
 };
-
-#[path = "../../../../ratellmiter-core/tests/support/warnings.rs"]
-mod warnings;
 
 /// Makes a call through a client that retries, and returns the number of requests.
 async fn ask_with_retries(answers: Vec<Answer>) -> usize {

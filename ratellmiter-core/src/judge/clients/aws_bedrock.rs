@@ -34,7 +34,8 @@ use serde_json::json;
 
 use super::ReadEvidence;
 use crate::judge::{
-    classify::StreamedAnswer, evidence::Evidence, rules::is_known_code, transport::is_failed_connection,
+    classify::StreamedAnswer, error_chain::as_type, evidence::Evidence, rules::is_known_code,
+    transport::is_failed_connection,
 };
 
 /// The errors that operations return, those that their streams yield, and both without the response.
@@ -128,7 +129,7 @@ where
     E: Error + ProvideErrorMetadata + 'static,
     R: RawResponse,
 {
-    let evidence = match error.downcast_ref::<SdkError<E, R>>()? {
+    let evidence = match as_type::<SdkError<E, R>>(error)? {
         SdkError::ServiceError(context) => {
             let evidence = context.raw().evidence();
             match context.err().code() {
@@ -152,7 +153,7 @@ fn service_error<'a, E>(error: &'a (dyn Error + 'static)) -> Option<Evidence<'a>
 where
     E: Error + ProvideErrorMetadata + 'static,
 {
-    let error = error.downcast_ref::<E>()?;
+    let error = as_type::<E>(error)?;
     coded(error.code()?, error.message(), error.source())
 }
 
@@ -175,10 +176,10 @@ fn coded<'a>(
 
 /// Returns the body of an exception that has the status of the model's own server, in the form in which it is sent.
 fn with_original(exception: &(dyn Error + 'static), message: Option<&str>) -> Option<String> {
-    let (status, original) = if let Some(error) = exception.downcast_ref::<ModelStreamErrorException>() {
+    let (status, original) = if let Some(error) = as_type::<ModelStreamErrorException>(exception) {
         (error.original_status_code(), error.original_message())
     } else {
-        (exception.downcast_ref::<ModelErrorException>()?.original_status_code(), None)
+        (as_type::<ModelErrorException>(exception)?.original_status_code(), None)
     };
     Some(json!({ "message": message, "originalStatusCode": status, "originalMessage": original }).to_string())
 }
@@ -187,7 +188,7 @@ fn with_original(exception: &(dyn Error + 'static), message: Option<&str>) -> Op
 macro_rules! exceptions {
     ($($name:ident)*) => {
         fn exception<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<'a>> {
-            $(if let Some(error) = error.downcast_ref::<aws_sdk_bedrockruntime::types::error::$name>() {
+            $(if let Some(error) = as_type::<aws_sdk_bedrockruntime::types::error::$name>(error) {
                 return coded(error.code().unwrap_or(stringify!($name)), error.message(), Some(error));
             })*
             None
@@ -197,7 +198,7 @@ macro_rules! exceptions {
         fn any_error<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<'a>> {
             use aws_sdk_bedrockruntime::Error as AnyError;
 
-            match error.downcast_ref::<AnyError>()? {
+            match as_type::<AnyError>(error)? {
                 $(AnyError::$name(error) => {
                     coded(error.code().unwrap_or(stringify!($name)), error.message(), Some(error))
                 })*

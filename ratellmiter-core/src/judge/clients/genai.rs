@@ -8,6 +8,7 @@ use ::genai::{chat, webc};
 use crate::{
     judge::{
         classify::{Response, StreamedAnswer},
+        error_chain::as_type,
         evidence::Evidence,
         transport::is_failed_connection,
     },
@@ -15,7 +16,7 @@ use crate::{
 };
 
 pub(super) fn evidence<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<'a>> {
-    let error = error.downcast_ref::<::genai::Error>()?;
+    let error = as_type::<::genai::Error>(error)?;
     match error {
         // The inner error is not in the source chain. Without a status there was no response. Zero is judged as a failure.
         ::genai::Error::WebStream { error, .. } => {
