@@ -11,7 +11,7 @@ use std::{
 use super::{
     classification::Judged,
     clients,
-    fields::Fields,
+    fields::{Fields, is_structure_without_response},
     rules::judge_with_status,
     text,
     transport::{is_closed_connection_text, is_failed_connection, is_failed_connection_text},
@@ -142,7 +142,8 @@ fn by_fields_with<E: Debug + ?Sized>(error: &E, text: &str) -> Option<Judged> {
 
 /// Returns the verdict on the text of an error, completed by the `fields` of the same error.
 fn by_text_with(text: &str, fields: impl FnOnce() -> Option<Fields>) -> Option<Judged> {
-    if let Some(evidence) = text::evidence(text) {
+    let evidence = if is_structure_without_response(text) { None } else { text::evidence(text) };
+    if let Some(evidence) = evidence {
         let evidence = match fields() {
             Some(fields) => fields.complete(evidence),
             None => evidence,

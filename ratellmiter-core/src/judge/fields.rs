@@ -20,7 +20,7 @@ use serde_json::{Map, Value, json};
 use self::{
     hint::{is_duration, is_hint, is_other_time, time_to_wait},
     names::{ends_with, has, words},
-    status::find_statuses,
+    status::{find_statuses, has_no_response},
 };
 use super::{
     Evidence,
@@ -248,6 +248,12 @@ impl Fields {
         error.insert("message".to_owned(), message.into());
         json!({ "error": error }).to_string()
     }
+}
+
+/// Returns `true` if a text is a structure in the format of `Debug` whose name shows that its numbers are no statuses of a
+/// response: the error of a system, such as `Os { code: 500, .. }`, or a condition, such as `Expected { status: 429 }`.
+pub(super) fn is_structure_without_response(text: &str) -> bool {
+    debug_form::read(text).is_some_and(|root| has_no_response(&root))
 }
 
 /// Returns `true` if a group is a request that a client keeps in its error.

@@ -77,7 +77,7 @@ impl StartOfBody {
         let read = move || {
             let _place = place;
             let mut piece = [0; 4096];
-            // Ends at the end of the body, at an error, and once nobody waits for the pieces.
+            // Ends at the end of the body, at an error, and once the pieces are no longer read.
             loop {
                 match reader.read(&mut piece) {
                     Ok(length @ 1..) if sender.send(piece[..length].to_vec()).is_ok() => {}
@@ -142,5 +142,5 @@ impl Timer {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "reqwest", feature = "ureq"))]
 mod tests;

@@ -8,7 +8,7 @@ use crate::judge::debug_form::{Group, Node};
 /// The words in the names of fields that contain a time to wait, if its unit is known.
 const WAITS: &[&str] = &["backoff", "cooldown", "delay", "wait"];
 
-/// The words in the names of times that nobody has to wait: settings, and times that have passed.
+/// The words in the names of other times: settings, and times that have passed.
 const OTHER_TIMES: &[&str] = &[
     "base",
     "elapsed",

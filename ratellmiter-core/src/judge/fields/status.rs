@@ -15,9 +15,7 @@ pub(super) type Found<'a> = (u16, Vec<&'a Group<'a>>);
 /// Finds the values that are statuses of failed responses.
 pub(super) fn find_statuses<'a>(group: &'a Group<'a>, path: &mut Vec<&'a Group<'a>>, found: &mut Vec<Found<'a>>) {
     let name = words(group.name);
-    let is_condition = |words: &[String]| CONDITIONS.iter().any(|word| has(words, word));
-    // Processes have statuses as well.
-    if has(&name, "exit") || has(&name, "wait") || is_condition(&name) {
+    if is_no_response(&name) {
         return;
     }
     path.push(group);
@@ -42,6 +40,22 @@ pub(super) fn find_statuses<'a>(group: &'a Group<'a>, path: &mut Vec<&'a Group<'
         }
     }
     path.pop();
+}
+
+/// Returns `true` if a group is the error of a system or a condition, alone or in variants with no other member:
+/// `Io(Os { code: 500, .. })`.
+pub(super) fn has_no_response(group: &Group<'_>) -> bool {
+    is_no_response(&words(group.name))
+        || matches!(&*group.members, [Member { value: Node::Group(inner), .. }] if has_no_response(inner))
+}
+
+/// Returns `true` if the words are the name of a status of something else: of a process, of the system, or of a condition.
+fn is_no_response(name: &[String]) -> bool {
+    has(name, "exit") || has(name, "wait") || name == ["os"] || is_condition(name)
+}
+
+fn is_condition(name: &[String]) -> bool {
+    CONDITIONS.iter().any(|word| has(name, word))
 }
 
 fn status(value: &Node<'_>) -> Option<u16> {

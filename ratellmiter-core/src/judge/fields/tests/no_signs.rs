@@ -64,6 +64,22 @@ fn statuses_that_are_conditions_or_numbers_of_systems_are_no_evidence() {
 }
 
 #[test]
+fn structure_as_text_is_judged_by_its_name() {
+    for text in [
+        r#"Os { code: 500, kind: Other, message: "x" }"#,
+        r#"Io(Os { code: 429, kind: Uncategorized, message: "Unknown error 429" })"#,
+        "Expected { status: 429 }",
+        "Error { source: ExpectedStatus(429) }",
+        "ExitStatus { code: 503 }",
+    ] {
+        assert_eq!(by_text_and_fields(text), None, "{text}");
+        assert_eq!(verdict(&std::io::Error::other(text)), None, "{text}");
+    }
+    let response = by_text_and_fields("UnexpectedStatus { status: 429 }");
+    assert_eq!(response.map(|judged| judged.verdict), Some(Verdict::RATE_LIMITED));
+}
+
+#[test]
 fn request_in_an_error_shows_neither_hint_nor_limit() {
     let request = Request {
         method: "POST",
