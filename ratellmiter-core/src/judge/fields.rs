@@ -34,6 +34,9 @@ use super::{
 /// The last words of the names of fields that contain a message.
 const MESSAGES: &[&str] = &["body", "detail", "details", "error", "message", "msg", "reason", "text"];
 
+/// The last words of the names of fields that contain a code.
+const CODES: &[&str] = &["code", "status", "type"];
+
 /// Maximum number of messages that are read.
 const MAX_MESSAGES: usize = 16;
 
@@ -106,7 +109,7 @@ impl Fields {
                 self.hint = self.hint.or_else(|| time_to_wait(&[], value.unwrapped()));
             }
         }
-        self.has_coded_message |= has_text(&["code", "type"]) && has_text(MESSAGES);
+        self.has_coded_message |= has_text(CODES) && has_text(MESSAGES);
         for Member { key, value } in &group.members {
             let (key, value) = (words(key), value.unwrapped());
             // The request may quote anything.
@@ -124,7 +127,9 @@ impl Fields {
             match value {
                 Node::Text(text) => self.add_text(&key, text),
                 Node::Group(inner) if is_owner && !is_request(inner) => self.add(inner, true),
-                Node::Word(word) if ends_with(&key, &["code", "kind", "reason", "type"]) => {
+                Node::Word(word)
+                    if ends_with(&key, &["code", "error", "kind", "reason", "source", "status", "type"]) =>
+                {
                     self.add_name(word, false);
                 }
                 _ => {}
@@ -154,7 +159,7 @@ impl Fields {
     fn add_text(&mut self, key: &[String], text: &str) {
         if text.starts_with('{') && Body::read(text).is_error {
             self.json.get_or_insert_with(|| text.to_owned());
-        } else if let Some(name) = key.last().filter(|_| ends_with(key, &["code", "type"])) {
+        } else if let Some(name) = key.last().filter(|_| ends_with(key, CODES)) {
             self.codes.entry(name).or_insert_with(|| text.into());
         } else if self.texts.len() < MAX_MESSAGES && (key.is_empty() || ends_with(key, MESSAGES)) {
             self.texts.push(text.to_owned());
@@ -176,13 +181,14 @@ impl Fields {
         for Member { key, value } in &headers.members {
             match value {
                 Node::Text(value) if !key.is_empty() => self.add_header(key, value),
-                Node::Group(pair) => {
-                    if let [Member { value: Node::Text(name), .. }, Member { value: Node::Text(value), .. }] =
-                        &*pair.members
-                    {
+                Node::Group(group) => match &*group.members {
+                    // The values of one name.
+                    [Member { value: Node::Text(value), .. }, ..] if !key.is_empty() => self.add_header(key, value),
+                    [Member { value: Node::Text(name), .. }, Member { value: Node::Text(value), .. }] => {
                         self.add_header(name, value);
                     }
-                }
+                    _ => {}
+                },
                 _ => {}
             }
         }

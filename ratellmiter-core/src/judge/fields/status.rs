@@ -1,10 +1,13 @@
 //! The status of a failed response among the fields of an error.
 
 use super::names::{ends_with, has, words};
-use crate::judge::debug_form::{Group, Member, Node};
+use crate::{
+    judge::debug_form::{Group, Member, Node},
+    providers::provider::Provider,
+};
 
 /// The words in the names of types and of variants that hold a failed response.
-const RESPONSES: &[&str] = &["api", "http", "response", "status"];
+const RESPONSES: &[&str] = &["api", "http", "llm", "response", "status"];
 
 /// The words in the names of statuses that are compared with that of a response.
 const CONDITIONS: &[&str] = &["accepted", "allowed", "expected", "ignored", "retryable", "wanted"];
@@ -19,8 +22,8 @@ pub(super) fn find_statuses<'a>(group: &'a Group<'a>, path: &mut Vec<&'a Group<'
         return;
     }
     path.push(group);
-    // `Api`, `HttpError`, `BadStatus`, `ErrorResponse`, but not `HttpPort`.
-    let is_response = RESPONSES.iter().any(|word| has(&name, word))
+    // `Api`, `HttpError`, `BadStatus`, `ErrorResponse`, `OpenAiError`, but not `HttpPort`.
+    let is_response = (RESPONSES.iter().any(|word| has(&name, word)) || is_of_provider(&name))
         && ends_with(&name, &["api", "code", "error", "failure", "http", "response", "status"]);
     for (index, Member { key, value }) in group.members.iter().enumerate() {
         let (is_first, key) = (key.is_empty() && index == 0, words(key));
@@ -42,6 +45,11 @@ pub(super) fn find_statuses<'a>(group: &'a Group<'a>, path: &mut Vec<&'a Group<'
     path.pop();
 }
 
+/// Returns `true` if the words before the last one are the name of a provider.
+fn is_of_provider(name: &[String]) -> bool {
+    name.split_last().is_some_and(|(_, words)| words.concat().parse::<Provider>().is_ok())
+}
+
 /// Returns `true` if a group is the error of a system or a condition, alone or in variants with no other member:
 /// `Io(Os { code: 500, .. })`.
 pub(super) fn has_no_response(group: &Group<'_>) -> bool {
@@ -61,7 +69,8 @@ fn is_condition(name: &[String]) -> bool {
 fn status(value: &Node<'_>) -> Option<u16> {
     let text = match value {
         Node::Word(text) => text,
-        Node::Text(text) => &**text,
+        // With its reason: `429 Too Many Requests`.
+        Node::Text(text) => text.split(' ').next().unwrap_or_default(),
         Node::Group(_) => return None,
     };
     text.parse().ok().filter(|status| (400..600).contains(status))
