@@ -23,6 +23,8 @@ use std::{
 use futures_core::Stream;
 
 pub use self::run::Runner;
+#[doc(hidden)]
+pub use self::stream_item::ItemClassification;
 #[doc(inline)]
 pub use crate::call::{context::observe, iterator::attach_iterator, stream::attach};
 use crate::{
@@ -32,7 +34,7 @@ use crate::{
         iterator::TicketIterator,
         outcome::{AttemptOutcome, known_or_failed},
         stream::TicketStream,
-        stream_item::StreamItem,
+        stream_item::{StreamItem, observer},
         ticket_holder::TicketHolder,
         warnings::{
             warn_of_calls_that_cannot_fail, warn_of_client_retries, warn_of_nested_call, warn_of_stream_without_option,
@@ -112,16 +114,6 @@ enum AttemptState {
 /// then queued again.
 #[doc(hidden)]
 pub type Settled<T> = ControlFlow<T, T>;
-
-/// The classification and the usage of one item of a stream.
-#[doc(hidden)]
-#[derive(Debug, Clone, Copy)]
-pub struct ItemClassification {
-    pub(crate) classification: Classification,
-    pub(crate) usage: Option<Usage>,
-    /// The usage that counts if no item has another.
-    pub(crate) fallback: Option<Usage>,
-}
 
 impl Call {
     pub(crate) fn new(limiter: Limiter) -> Self {
@@ -394,15 +386,6 @@ impl Call {
             AttemptState::Queued(queued) => queued,
             _ => Acquire::new(&self.limiter, self.request.clone(), None),
         }
-    }
-}
-
-/// Returns the function that reads the items of a stream with `classify_item`.
-fn observer<T, L: FnMut(&T) -> ItemClassification>(mut classify_item: L) -> impl FnMut(&T) -> StreamItem + use<T, L> {
-    move |item: &T| {
-        let ItemClassification { classification, usage, fallback } = classify_item(item);
-        let verdict = known_or_failed(classification.verdict, &classification);
-        StreamItem { usage, verdict: Some(verdict), fallback, is_neutral: classification.is_neutral }
     }
 }
 

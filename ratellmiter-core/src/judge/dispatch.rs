@@ -1,6 +1,6 @@
 //! Chooses how a return value is classified, by its type.
 //!
-//! A response is classified by its status; an error by [`Classify`], else by its source chain, else by its text and its fields.
+//! A response is classified by its status and its body, if that has been read; an error by [`Classify`], else by its source chain, else by its text and its fields.
 //!
 //! The choice is made where the attribute expands, since only there the types are concrete. The hidden macro
 //! `__classification!` calls a method that several traits offer, each on one more reference to [`Dispatch`] than the next.
@@ -17,7 +17,7 @@ use futures_core::Stream;
 
 use super::{
     classification::Classification,
-    classify::{Classify, Response, StreamedAnswer},
+    classify::{Classify, Response, ResponseBody, StreamedAnswer},
     error_chain::{by_chain, by_chain_of, by_fields, by_text, by_text_and_fields},
     verdict::Verdict,
 };
@@ -62,6 +62,18 @@ impl<T> AsValue for Dispatch<'_, T> {
     type Err = Infallible;
     fn sides(&self) -> Result<&T, &Infallible> {
         Ok(self.0)
+    }
+}
+
+/// Classifies a successful value that is a response with a body that has been read.
+pub trait OkByBody {
+    /// Returns the classification.
+    fn classify_ok(&self) -> Classification;
+}
+
+impl<B: ResponseBody> OkByBody for &&Dispatch<'_, http::Response<B>> {
+    fn classify_ok(&self) -> Classification {
+        Classification::of_response_with_body(self.0)
     }
 }
 
