@@ -1,6 +1,7 @@
 //! The items that `#[ratellmiter]` expands to, exported as the hidden module `__private`. No part of the public API.
 
 mod items;
+mod values;
 
 pub use std::{
     boxed::Box,
@@ -24,8 +25,8 @@ pub use self::items::{
     usage_by_item,
 };
 pub use crate::{
-    __classification as classification, __error_classification as error_classification, __items as items,
-    __kept as kept, __rejection as rejection, __stream_item as stream_item, __usage as usage,
+    __classification as classification, __error_classification as error_classification, __is_stream as is_stream,
+    __items as items, __kept as kept, __rejection as rejection, __stream_item as stream_item, __usage as usage,
     call::{
         Call, ItemClassification,
         raw_stream::{
@@ -38,10 +39,11 @@ pub use crate::{
     },
     judge::{
         classification::Classification,
-        classify::Response,
+        classify::{Response, ResponseBody, StreamedAnswer},
         dispatch::{
-            AsResult, AsValue, ByClassify, ByFields, ByNothing, BySource, ByTarget, ByText, ByTextAndFields, Dispatch,
-            Dynamic, OkByNothing, OkByResponse, UsageOfNothing, UsageOfValue,
+            AsResult, AsValue, ByClassify, ByFields, ByNothing, BySource, ByTarget, ByText, ByTextAndFields,
+            ContainsStream, Dispatch, Dynamic, IsNoStream, IsStream, OkByBody, OkByNothing, OkByResponse,
+            UsageOfNothing, UsageOfValue,
         },
     },
     limits::request::{AcquireOptions, Priority},
@@ -326,34 +328,6 @@ named_streams!();
 named_streams!(Send);
 named_streams!(Send Sync);
 
-/// Classifies the value that the reference `$out` points to.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __classification {
-    ($out:expr) => {{
-        #[allow(unused_imports)]
-        use $crate::__private::{AsResult as _, AsValue as _, Dispatch, OkByNothing as _, OkByResponse as _};
-        match (&&Dispatch($out)).sides() {
-            $crate::__private::Ok(value) => (&&Dispatch(value)).classify_ok(),
-            $crate::__private::Err(error) => $crate::__private::error_classification!(error),
-        }
-    }};
-}
-
-/// Classifies the error that the reference `$error` points to.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __error_classification {
-    ($error:expr) => {{
-        #[allow(unused_imports)]
-        use $crate::__private::{
-            ByClassify as _, ByFields as _, ByNothing as _, BySource as _, ByTarget as _, ByText as _,
-            ByTextAndFields as _, Dispatch,
-        };
-        (&&&&&&&Dispatch($error)).classify_error()
-    }};
-}
-
 /// Returns the conversion of a rejection to the return type `$out` of a function, or `None` if the type has none.
 #[doc(hidden)]
 #[macro_export]
@@ -373,28 +347,5 @@ macro_rules! __kept {
         #[allow(unused_imports)]
         use $crate::__private::{KeepNothing as _, KeepSend as _};
         (&&$crate::__private::Refused::new($out)).kept($can_fail)
-    }};
-}
-
-/// Returns the usage that the value behind the reference `$out` shows. With `$by`, the usage is `$by` evaluated with the
-/// value of `Ok` as `$value`.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __usage {
-    ($out:expr) => {{
-        #[allow(unused_imports)]
-        use $crate::__private::{AsResult as _, AsValue as _, Dispatch, UsageOfNothing as _, UsageOfValue as _};
-        match (&&Dispatch($out)).sides() {
-            $crate::__private::Ok(value) => (&&Dispatch(value)).usage_of_ok(),
-            $crate::__private::Err(_) => $crate::__private::Option::None,
-        }
-    }};
-    ($out:expr, $value:ident => $by:expr) => {{
-        #[allow(unused_imports)]
-        use $crate::__private::{AsResult as _, AsValue as _, Dispatch};
-        match (&&Dispatch($out)).sides() {
-            $crate::__private::Ok($value) => $by,
-            $crate::__private::Err(_) => $crate::__private::Option::None,
-        }
     }};
 }

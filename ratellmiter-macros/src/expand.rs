@@ -38,6 +38,7 @@ use crate::{
 ///                 }).await;
 ///                 let classification = ::ratellmiter_core::__private::classification!(&out);
 ///                 let usage = ::ratellmiter_core::__private::usage!(&out);
+///                 call.returns_stream(::ratellmiter_core::__private::is_stream!(&out));
 ///                 let out = match call.settle(classification, usage, out) {
 ///                     Break(out) => return out,
 ///                     Continue(out) => out,
@@ -102,7 +103,7 @@ struct Expansion<'a> {
 impl Expansion<'_> {
     /// All statements of the function: the start of the call, and the loop over its attempts.
     fn call(&self, bindings: &[Binding]) -> TokenStream {
-        let Self { function, .. } = self;
+        let Self { krate, function, .. } = self;
         let [call, out, classification, usage] = ["call", "out", "classification", "usage"].map(ident);
         let (start, conversion) = (self.start(), self.conversion());
         let first = self.acquire(&call, None);
@@ -118,7 +119,8 @@ impl Expansion<'_> {
             self.start_stream(&call, &out, &classification)
         } else {
             let settled = self.settled(&out, &quote!(#call.settle(#classification, #usage, #out)), &quote!(#out));
-            (quote!(let #usage = #used; #settled), quote!(#out))
+            let is_stream = quote!(#krate::__private::is_stream!(&#out));
+            (quote!(let #usage = #used; #call.returns_stream(#is_stream); #settled), quote!(#out))
         };
         let attempt = quote! {
             #(#each)*
@@ -129,7 +131,7 @@ impl Expansion<'_> {
         };
         // The block ends the lifetime of the values of the attempt before the call waits again.
         let attempt = if let Some(can_fail) = self.can_fail() {
-            let ([kept], krate) = (["kept"].map(ident), self.krate);
+            let [kept] = ["kept"].map(ident);
             let again = self.acquire(&call, Some((&kept, &out, &result)));
             quote! {
                 let #kept = {

@@ -60,6 +60,15 @@ async fn refusal_in_the_first_event_is_retried() {
 }
 
 #[tokio::test]
+async fn text_of_an_error_event_is_no_answer() {
+    let refused = "event: error\ndata: Rate limit reached, please try again in 20ms.\n\n";
+    let limiter = budget();
+    let url = serve(vec![bytes(refused), bytes(&openai())]);
+    assert_eq!(events(&limiter, &url).await.unwrap().count().await, 3);
+    assert_eq!(taken(&limiter), (2002 + 122, 0), "the refused attempt stays charged");
+}
+
+#[tokio::test]
 async fn response_that_breaks_off_is_a_failure() {
     let stream = reqwest::get(incomplete_body()).await.unwrap().bytes_stream().eventsource();
     let errors: Vec<_> = stream.filter_map(async |item| item.err()).collect().await;

@@ -40,7 +40,7 @@ fn client() -> legacy::Client<HttpConnector, Empty<Bytes>> {
 }
 
 /// Sends a request over a connection of its own.
-async fn send(url: &str) -> Result<Response<Incoming>, AnyError> {
+pub(crate) async fn send(url: &str) -> Result<Response<Incoming>, AnyError> {
     let request = Request::get(url).body(Empty::<Bytes>::new())?;
     let authority = request.uri().authority().ok_or("no authority")?.to_string();
     let (mut sender, connection) = http1::handshake(TokioIo::new(TcpStream::connect(authority).await?)).await?;

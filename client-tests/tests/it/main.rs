@@ -9,6 +9,7 @@ mod aws_bedrock;
 mod blocking;
 #[path = "../../../ratellmiter-core/tests/support/broken.rs"]
 mod broken;
+mod checked_responses;
 mod clock;
 mod eventsource;
 mod every_refusal;
@@ -28,3 +29,5 @@ mod support;
 mod texts;
 mod tonic;
 mod ureq;
+#[path = "../../../ratellmiter-core/tests/support/warnings.rs"]
+mod warnings;

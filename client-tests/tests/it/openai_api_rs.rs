@@ -21,7 +21,7 @@ use openai_api_rs::v1::{
         responses_stream::ResponseStreamResponse,
     },
 };
-use ratellmiter_core::{Limiter, Usage, Verdict, ratellmiter, stream::StreamItem};
+use ratellmiter_core::{Limiter, Usage, Verdict, classify::judge_error, ratellmiter, stream::StreamItem};
 use serde_json::{Value, json};
 use tokio::net::TcpSocket;
 
@@ -39,6 +39,21 @@ async fn every_refusal_is_understood_without_its_headers() {
     let understood =
         every_refusal(Lost::Headers, success(), async |limiter, url| ask(limiter, url).await.is_ok()).await;
     assert_eq!(understood, refusals().len());
+}
+
+#[test]
+fn number_at_the_start_of_a_message_is_no_status() {
+    for message in ["500 tokens were used: no answer", "5000: no answer"] {
+        let error = APIError::CustomError { message: message.to_owned() };
+        assert_ne!(judge_error(&error), Some(Verdict::transient()), "{message}");
+    }
+    for (message, verdict) in [
+        ("429 Too Many Requests: slow down", Verdict::rate_limited()),
+        ("529 <unknown status code>: Overloaded", Verdict::overloaded()),
+    ] {
+        let error = APIError::CustomError { message: message.to_owned() };
+        assert_eq!(judge_error(&error), Some(verdict), "{message}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

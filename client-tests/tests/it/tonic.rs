@@ -249,6 +249,15 @@ async fn parts(
     grpc_service::stream(channel).await
 }
 
+/// A stream that is returned inside of the response cannot keep the ticket, which the expansion finds by its type.
+#[tokio::test(start_paused = true)]
+async fn stream_inside_of_a_response_is_found_by_its_type() {
+    let service = Running::start(vec![answer()]).await;
+    let streaming = grpc_service::stream(channel(&service)).await.map(Response::new);
+    assert!(streaming.is_ok() && ratellmiter_core::__is_stream!(&streaming));
+    assert!(!ratellmiter_core::__is_stream!(&grpc_service::ask(channel(&service)).await));
+}
+
 #[tokio::test(start_paused = true)]
 async fn refused_stream_is_retried_and_settles_at_end() {
     // The last status is in the trailers of a response without messages.

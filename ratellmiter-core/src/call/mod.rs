@@ -23,6 +23,8 @@ use std::{
 use futures_core::Stream;
 
 pub use self::run::Runner;
+#[doc(hidden)]
+pub use self::stream_item::ItemClassification;
 #[doc(inline)]
 pub use crate::call::{context::observe, iterator::attach_iterator, stream::attach};
 use crate::{
@@ -32,10 +34,11 @@ use crate::{
         iterator::TicketIterator,
         outcome::{AttemptOutcome, known_or_failed},
         stream::TicketStream,
-        stream_item::StreamItem,
+        stream_item::{StreamItem, observer},
         ticket_holder::TicketHolder,
         warnings::{
-            warn_of_calls_that_cannot_fail, warn_of_client_retries, warn_of_nested_call, warn_of_unused_bounds,
+            warn_of_calls_that_cannot_fail, warn_of_client_retries, warn_of_nested_call, warn_of_stream_without_option,
+            warn_of_unused_bounds,
         },
     },
     engine::{
@@ -78,6 +81,7 @@ pub fn report_usage(usage: impl Into<Usage>) -> bool {
 /// one attempt, which the outer call judges.
 #[doc(hidden)]
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools)] // They are independent of each other.
 pub struct Call {
     limiter: Limiter,
     max_attempts: u32,
@@ -91,6 +95,8 @@ pub struct Call {
     can_fail: bool,
     /// The limiter has a `max_wait` or a `max_queue` of its own.
     limiter_has_bounds: bool,
+    /// The attempt returned a stream without the option `stream`.
+    returns_stream: bool,
     state: AttemptState,
     context: CallContext,
 }
@@ -109,16 +115,6 @@ enum AttemptState {
 #[doc(hidden)]
 pub type Settled<T> = ControlFlow<T, T>;
 
-/// The classification and the usage of one item of a stream.
-#[doc(hidden)]
-#[derive(Debug, Clone, Copy)]
-pub struct ItemClassification {
-    pub(crate) classification: Classification,
-    pub(crate) usage: Option<Usage>,
-    /// The usage that counts if no item has another.
-    pub(crate) fallback: Option<Usage>,
-}
-
 impl Call {
     pub(crate) fn new(limiter: Limiter) -> Self {
         let context = CallContext::begin(limiter.clone());
@@ -135,6 +131,7 @@ impl Call {
             request: None,
             bounded: false,
             can_fail: false,
+            returns_stream: false,
             state: AttemptState::Idle,
             context,
         }
@@ -210,6 +207,11 @@ impl Call {
         self.context.scope_blocking(attempt)
     }
 
+    /// Sets whether the result of the attempt is a stream, although the function has no option `stream`.
+    pub fn returns_stream(&mut self, is_stream: bool) {
+        self.returns_stream = is_stream;
+    }
+
     /// Ends an attempt whose result is `out`, with the `usage` that the result shows. Returns `Break` with the result of
     /// the call, or `Continue` with `out` if the call was refused or failed transiently, and is queued again.
     pub fn settle<T>(&mut self, classification: Classification, usage: Option<Usage>, out: T) -> Settled<T> {
@@ -230,7 +232,13 @@ impl Call {
                 ticket.read(&outcome.readings);
                 handover.give(ticket, outcome.usage);
             }
-            _ => ticket.settle(outcome.end, outcome.usage, &outcome.readings),
+            handover => {
+                let is_success = outcome.verdict == Verdict::Success;
+                if self.returns_stream && is_success && handover.is_none() && outcome.usage.is_none() {
+                    warn_of_stream_without_option();
+                }
+                ticket.settle(outcome.end, outcome.usage, &outcome.readings);
+            }
         }
         ControlFlow::Break(out)
     }
@@ -378,15 +386,6 @@ impl Call {
             AttemptState::Queued(queued) => queued,
             _ => Acquire::new(&self.limiter, self.request.clone(), None),
         }
-    }
-}
-
-/// Returns the function that reads the items of a stream with `classify_item`.
-fn observer<T, L: FnMut(&T) -> ItemClassification>(mut classify_item: L) -> impl FnMut(&T) -> StreamItem + use<T, L> {
-    move |item: &T| {
-        let ItemClassification { classification, usage, fallback } = classify_item(item);
-        let verdict = known_or_failed(classification.verdict, &classification);
-        StreamItem { usage, verdict: Some(verdict), fallback, is_neutral: classification.is_neutral }
     }
 }
 

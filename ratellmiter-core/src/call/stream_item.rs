@@ -2,8 +2,9 @@
 
 use std::error::Error;
 
+use super::outcome::known_or_failed;
 use crate::{
-    judge::{Verdict, error_chain::by_chain},
+    judge::{Classification, Verdict, error_chain::by_chain},
     providers::usage::{HasUsage, Usage},
 };
 
@@ -69,5 +70,26 @@ impl StreamItem {
 impl From<Option<Usage>> for StreamItem {
     fn from(usage: Option<Usage>) -> Self {
         Self { usage, ..Self::NOTHING }
+    }
+}
+
+/// The classification and the usage of one item of a stream.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy)]
+pub struct ItemClassification {
+    pub(crate) classification: Classification,
+    pub(crate) usage: Option<Usage>,
+    /// The usage that counts if no item has another.
+    pub(crate) fallback: Option<Usage>,
+}
+
+/// Returns the function that reads the items of a stream with `classify_item`.
+pub(super) fn observer<T, L: FnMut(&T) -> ItemClassification>(
+    mut classify_item: L,
+) -> impl FnMut(&T) -> StreamItem + use<T, L> {
+    move |item: &T| {
+        let ItemClassification { classification, usage, fallback } = classify_item(item);
+        let verdict = known_or_failed(classification.verdict, &classification);
+        StreamItem { usage, verdict: Some(verdict), fallback, is_neutral: classification.is_neutral }
     }
 }

@@ -58,6 +58,19 @@ pub(super) fn warn_of_nested_call() {
     }
 }
 
+/// Warns once that a function returned a stream that does not keep the ticket of the call.
+pub(super) fn warn_of_stream_without_option() {
+    static WARNED: AtomicBool = AtomicBool::new(false);
+    if !WARNED.swap(true, Ordering::Relaxed) {
+        tracing::warn!(
+            "a function without the option `stream` returned a stream: its call ended before the stream did, so that its whole \
+             reservation stays charged, and refusals in the stream are not seen. Use #[ratellmiter(stream)], wrap the \
+             stream in ratellmiter_core::call::attach, or report the usage; the receivers of AWS Bedrock need \
+             ratellmiter_core::observe::ObserveInterceptor or `bedrock_events`"
+        );
+    }
+}
+
 /// Warns once that the HTTP client, or a loop in the function, retries refusals or transient failures too: its retries
 /// multiply ours, and many providers count each of them.
 pub(super) fn warn_of_client_retries() {

@@ -23,6 +23,8 @@ const MAX_ITEMS: usize = 16;
 pub(crate) struct Body {
     /// The status, which many providers send as a code.
     pub(crate) status: Option<u16>,
+    /// The status of the server behind the one that answers. Sent by Bedrock.
+    pub(crate) original_status: Option<u16>,
     /// The type, code, status and reason of the error, and the codes in its details. [Numbers](numbers) of small range have the
     /// name of their place before them: `base_resp.1002`.
     pub(crate) codes: Vec<String>,
@@ -111,7 +113,7 @@ impl Body {
         }
         self.add_status(error);
         self.hints.add(error);
-        for key in ["message", "Message", "msg", "detail", "error_message", "error_description"] {
+        for key in ["message", "originalMessage", "Message", "msg", "detail", "error_message", "error_description"] {
             match error.get(key) {
                 Some(Value::String(message)) => self.add_message(message, may_nest),
                 Some(inner @ Value::Object(_)) if may_nest && key == "detail" => self.nest(inner.clone(), true),
@@ -194,14 +196,17 @@ impl Body {
     }
 
     fn add_status(&mut self, error: &Value) {
-        for key in ["http_code", "status_code", "statusCode", "raw_status_code", "http_status"] {
+        let status = |key: &str| {
             let status = match error.get(key) {
                 Some(Value::Number(number)) => number.as_u64().and_then(|status| u16::try_from(status).ok()),
                 Some(Value::String(text)) => text.parse().ok(),
                 _ => None,
             };
-            self.status = self.status.or_else(|| status.filter(is_status));
-        }
+            status.filter(is_status)
+        };
+        let keys = ["http_code", "status_code", "statusCode", "raw_status_code", "http_status"];
+        self.status = self.status.or_else(|| keys.into_iter().find_map(status));
+        self.original_status = self.original_status.or_else(|| status("originalStatusCode"));
     }
 
     fn add_code_of(&mut self, value: Option<&Value>) {

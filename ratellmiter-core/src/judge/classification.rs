@@ -4,7 +4,12 @@ use std::{any::type_name, time::SystemTime};
 
 use serde_json::Value;
 
-use super::{classify::Response, evidence::Evidence, rules::judge, verdict::Verdict};
+use super::{
+    classify::{Response, ResponseBody},
+    evidence::Evidence,
+    rules::judge,
+    verdict::Verdict,
+};
 
 /// The classification of a return value or of an item of a stream.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -137,6 +142,13 @@ impl Classification {
             is_neutral: response.is_neutral(),
             ..Self::decided(verdict)
         }
+    }
+
+    /// Creates the classification of a response by its status, its headers and its body.
+    pub(crate) fn of_response_with_body(response: &http::Response<impl ResponseBody>) -> Self {
+        let evidence = response.evidence().body(response.body().text());
+        let verdict = judge(&evidence, SystemTime::now());
+        Self { status: evidence.status, ..Self::decided(verdict) }
     }
 
     /// Creates the classification of an error of type `E`, which knows its verdict.

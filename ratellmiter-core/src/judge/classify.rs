@@ -1,6 +1,6 @@
 //! Types that have a verdict by themselves: errors of users, and responses.
 
-use std::error::Error;
+use std::{borrow::Cow, error::Error};
 
 use super::{body, evidence::Evidence, verdict::Verdict};
 
@@ -47,7 +47,7 @@ use super::{body, evidence::Evidence, verdict::Verdict};
 /// the verdict on it to the library:
 ///
 /// ```
-/// # use std::error::Error;
+/// # use std::{borrow::Cow, error::Error};
 /// use ratellmiter_core::{Classify, Verdict};
 ///
 /// enum ApiError {
@@ -100,6 +100,33 @@ pub trait Response {
         false
     }
 }
+
+/// The body of a response that has been read.
+pub trait ResponseBody {
+    /// Returns the body as text, with invalid UTF-8 replaced.
+    fn text(&self) -> Cow<'_, str>;
+}
+
+macro_rules! response_bodies {
+    ($($body:ty)*) => {$(
+        impl ResponseBody for $body {
+            fn text(&self) -> Cow<'_, str> {
+                String::from_utf8_lossy(self.as_ref())
+            }
+        }
+    )*};
+}
+
+response_bodies!(String &str Vec<u8> &[u8] bytes::Bytes);
+
+impl ResponseBody for serde_json::Value {
+    fn text(&self) -> Cow<'_, str> {
+        self.to_string().into()
+    }
+}
+
+/// An answer of a client that contains the stream of its parts, without being a `Stream`.
+pub trait StreamedAnswer {}
 
 impl<B> Response for http::Response<B> {
     fn evidence(&self) -> Evidence<'_> {

@@ -1,6 +1,6 @@
 //! Chooses how a return value is classified, by its type.
 //!
-//! A response is classified by its status; an error by [`Classify`], else by its source chain, else by its text and its fields.
+//! A response is classified by its status and its body, if that has been read; an error by [`Classify`], else by its source chain, else by its text and its fields.
 //!
 //! The choice is made where the attribute expands, since only there the types are concrete. The hidden macro
 //! `__classification!` calls a method that several traits offer, each on one more reference to [`Dispatch`] than the next.
@@ -13,9 +13,11 @@ use std::{
     ops::Deref,
 };
 
+use futures_core::Stream;
+
 use super::{
     classification::Classification,
-    classify::{Classify, Response},
+    classify::{Classify, Response, ResponseBody, StreamedAnswer},
     error_chain::{by_chain, by_chain_of, by_fields, by_text, by_text_and_fields},
     verdict::Verdict,
 };
@@ -60,6 +62,18 @@ impl<T> AsValue for Dispatch<'_, T> {
     type Err = Infallible;
     fn sides(&self) -> Result<&T, &Infallible> {
         Ok(self.0)
+    }
+}
+
+/// Classifies a successful value that is a response with a body that has been read.
+pub trait OkByBody {
+    /// Returns the classification.
+    fn classify_ok(&self) -> Classification;
+}
+
+impl<B: ResponseBody> OkByBody for &&Dispatch<'_, http::Response<B>> {
+    fn classify_ok(&self) -> Classification {
+        Classification::of_response_with_body(self.0)
     }
 }
 
@@ -108,6 +122,42 @@ pub trait UsageOfNothing {
 impl<T> UsageOfNothing for Dispatch<'_, T> {
     fn usage_of_ok(&self) -> Option<Usage> {
         None
+    }
+}
+
+/// Finds that a successful value is a stream.
+pub trait IsStream {
+    /// Returns `true`.
+    fn is_stream(&self) -> bool;
+}
+
+impl<T: Stream> IsStream for &&Dispatch<'_, T> {
+    fn is_stream(&self) -> bool {
+        true
+    }
+}
+
+/// Finds that a successful value contains the stream of a client.
+pub trait ContainsStream {
+    /// Returns `true`.
+    fn is_stream(&self) -> bool;
+}
+
+impl<T: StreamedAnswer> ContainsStream for &Dispatch<'_, T> {
+    fn is_stream(&self) -> bool {
+        true
+    }
+}
+
+/// Stands in for any other successful value.
+pub trait IsNoStream {
+    /// Returns `false`.
+    fn is_stream(&self) -> bool;
+}
+
+impl<T> IsNoStream for Dispatch<'_, T> {
+    fn is_stream(&self) -> bool {
+        false
     }
 }
 

@@ -4,17 +4,18 @@ use std::{
     error::Error,
     fmt::{Debug, Display},
     io, iter,
+    sync::Arc,
     time::SystemTime,
 };
 
 use super::{
     classification::Judged,
     clients,
-    fields::Fields,
+    fields::{Fields, is_structure_without_response},
     rules::judge_with_status,
     text,
     transport::{is_closed_connection_text, is_failed_connection, is_failed_connection_text},
-    truncated::{MAX_TEXT_BYTES, truncated},
+    truncated::{MAX_TEXT_BYTES, text_of, truncated},
     verdict::Verdict,
 };
 use crate::limits::request::Rejected;
@@ -22,11 +23,18 @@ use crate::limits::request::Rejected;
 /// Maximum number of errors looked at in a source chain, in case it is circular.
 const MAX_CHAIN: usize = 64;
 
+/// Returns an error as a `T`, also if it is boxed or shared: a box is not its own source.
+pub(super) fn as_type<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+    let boxed = || error.downcast_ref::<Box<T>>().map(|error| &**error);
+    let shared = || error.downcast_ref::<Arc<T>>().map(|error| &**error);
+    error.downcast_ref().or_else(boxed).or_else(shared)
+}
+
 /// Returns an error and its sources. The source of an I/O error is the error inside of it, of which [`Error::source`] returns
 /// the source only: readers of blocking clients wrap the error of the client in that way.
 pub(super) fn chain<'a>(error: Option<&'a (dyn Error + 'static)>) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     iter::successors(error, |&error| {
-        let inner = error.downcast_ref().and_then(io::Error::get_ref);
+        let inner = as_type(error).and_then(io::Error::get_ref);
         inner.map(|inner| inner as &(dyn Error + 'static)).or_else(|| error.source())
     })
     .take(MAX_CHAIN)
@@ -68,7 +76,7 @@ pub fn judge_error(error: &(dyn Error + 'static)) -> Option<Verdict> {
 /// response began. A rejection by a limiter anywhere in the chain is a failure.
 pub(crate) fn by_chain(error: &(dyn Error + 'static)) -> Option<Judged> {
     let chain = || chain(Some(error));
-    if chain().any(<dyn Error>::is::<Rejected>) {
+    if chain().any(|error| as_type::<Rejected>(error).is_some()) {
         return Some(Judged::REJECTED);
     }
     let connection = || is_failed_connection(error).then_some(FAILED_CONNECTION);
@@ -76,7 +84,7 @@ pub(crate) fn by_chain(error: &(dyn Error + 'static)) -> Option<Judged> {
         return Some(judged);
     }
     chain().for_each(clients::version::check);
-    let texts = || chain().filter_map(|error| by_text_with(&text_of(error), || Fields::of(error)));
+    let texts = || chain().filter_map(|error| by_text_of(error, &text_of(error)));
     let known_text = texts().find(|judged| judged.known_verdict().is_some());
     // The status of an unknown body may be in the observed response.
     known_text.or_else(|| by_fields_of(chain())).or_else(connection).or_else(|| texts().next())
@@ -88,8 +96,8 @@ pub(crate) fn by_chain_of<E: Error + 'static>(error: &E) -> Option<Judged> {
     by_chain(error)
 }
 
-/// Returns the verdict on the error of a chain whose own fields contain the status, or else a known code. The fields of an error show those of its
-/// sources as well, at more depth.
+/// Returns the verdict on the error of a chain whose own fields contain the status, or else a known code. The fields of an
+/// error show those of its sources as well, at more depth.
 fn by_fields_of<'a>(chain: impl Iterator<Item = &'a (dyn Error + 'static)>) -> Option<Judged> {
     let fields = chain.filter_map(|error| {
         let fields = Fields::of(error).filter(Fields::are_refusal_or_failure)?;
@@ -110,7 +118,17 @@ pub(crate) fn by_text<E: Display + ?Sized>(error: &E) -> Option<Judged> {
 /// Returns the verdict on the text of an error, completed by its fields, or else on its fields.
 pub(crate) fn by_text_and_fields<E: Display + Debug + ?Sized>(error: &E) -> Option<Judged> {
     let text = text_of(error);
-    by_text_with(&text, || Fields::of(error)).or_else(|| by_fields_with(error, &text))
+    by_text_of(error, &text).or_else(|| by_fields_with(error, &text))
+}
+
+/// Returns the verdict on the `text` of an error, completed by its fields. A number alone is none: only the name of a field
+/// shows that it is a status, unless the error is a text itself.
+fn by_text_of<E: Debug + ?Sized>(error: &E, text: &str) -> Option<Judged> {
+    let is_number = text.trim().parse::<f64>().is_ok();
+    if is_number && !truncated(format_args!("{error:?}"), MAX_TEXT_BYTES).contains('"') {
+        return None;
+    }
+    by_text_with(text, || Fields::of(error))
 }
 
 /// Returns the verdict on the fields of an error that has no text.
@@ -122,13 +140,10 @@ fn by_fields_with<E: Debug + ?Sized>(error: &E, text: &str) -> Option<Judged> {
     Some(judge_with_status(&Fields::of(error)?.evidence(text)?, SystemTime::now()))
 }
 
-fn text_of<E: Display + ?Sized>(error: &E) -> String {
-    truncated(format_args!("{error}"), MAX_TEXT_BYTES)
-}
-
 /// Returns the verdict on the text of an error, completed by the `fields` of the same error.
 fn by_text_with(text: &str, fields: impl FnOnce() -> Option<Fields>) -> Option<Judged> {
-    if let Some(evidence) = text::evidence(text) {
+    let evidence = if is_structure_without_response(text) { None } else { text::evidence(text) };
+    if let Some(evidence) = evidence {
         let evidence = match fields() {
             Some(fields) => fields.complete(evidence),
             None => evidence,

@@ -4,6 +4,7 @@
 //! expansion of the attribute cannot call `error.status()`, since a method of this name with arguments or type parameters
 //! would be a compile error.
 
+mod hint;
 mod names;
 mod status;
 
@@ -17,8 +18,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, header::RETRY_AFTER};
 use serde_json::{Map, Value, json};
 
 use self::{
+    hint::{is_duration, is_hint, is_other_time, time_to_wait},
     names::{ends_with, has, words},
-    status::find_statuses,
+    status::{find_statuses, has_no_response},
 };
 use super::{
     Evidence,
@@ -31,6 +33,12 @@ use super::{
 
 /// The last words of the names of fields that contain a message.
 const MESSAGES: &[&str] = &["body", "detail", "details", "error", "message", "msg", "reason", "text"];
+
+/// The last words of the names of fields that contain a code.
+const CODES: &[&str] = &["code", "status", "type"];
+
+/// Maximum number of messages that are read.
+const MAX_MESSAGES: usize = 16;
 
 /// The evidence in the fields of an error.
 #[derive(Debug, Default, PartialEq)]
@@ -59,10 +67,10 @@ impl Fields {
 
     fn read(text: &str) -> Option<Self> {
         let Some(root) = debug_form::read(text) else {
-            // A variant without fields.
+            // A variant without fields. A text with spaces or quotes is none, although its last word may be the name of one.
+            let is_path = text.chars().all(|letter| letter.is_alphanumeric() || matches!(letter, '_' | ':'));
             let mut fields = Self::default();
-            fields.add_name(text, false);
-            return fields.has_named_refusal.then_some(fields);
+            return (is_path && fields.add_name(text, false)).then_some(fields);
         };
         let mut found = Vec::new();
         find_statuses(&root, &mut Vec::new(), &mut found);
@@ -93,28 +101,35 @@ impl Fields {
             group.members.iter().any(|member| names.contains(&&*member.key) && is_text(member))
         };
         if is_owner {
-            let is_duration = |value: &&Node<'_>| matches!(value, Node::Word(word) if word.ends_with('s'));
-            let duration = group.members.iter().map(|member| member.value.unwrapped()).find(is_duration);
-            let is_refusal = self.add_name(group.name, duration.is_some());
-            if let Some(duration) = duration.filter(|_| is_refusal && group.members.len() == 1) {
-                self.add_hint(&[], duration);
+            let has_duration = group.members.iter().any(|member| is_duration(member.value.unwrapped()));
+            let is_refusal = self.add_name(group.name, has_duration);
+            if let ([Member { key, value }], true) = (&*group.members, is_refusal && has_duration)
+                && !is_other_time(&words(key))
+            {
+                self.hint = self.hint.or_else(|| time_to_wait(&[], value.unwrapped()));
             }
         }
-        self.has_coded_message |= has_text(&["code", "type"]) && has_text(MESSAGES);
+        self.has_coded_message |= has_text(CODES) && has_text(MESSAGES);
         for Member { key, value } in &group.members {
-            let key = words(key);
+            let (key, value) = (words(key), value.unwrapped());
+            // The request may quote anything.
+            if has(&key, "request") || has(&key, "prompt") {
+                continue;
+            }
             if has(&key, "headers") {
-                self.add_headers(value.unwrapped());
+                self.add_headers(value);
                 continue;
             }
-            if has(&key, "retry") && ["after", "in", "delay", "wait"].iter().any(|word| has(&key, word)) {
-                self.add_hint(&key, value.unwrapped());
+            if is_hint(&key, value) {
+                self.add_hint(&key, value);
                 continue;
             }
-            match value.unwrapped() {
+            match value {
                 Node::Text(text) => self.add_text(&key, text),
-                Node::Group(inner) if is_owner => self.add(inner, true),
-                Node::Word(word) if ends_with(&key, &["code", "kind", "reason", "type"]) => {
+                Node::Group(inner) if is_owner && !is_request(inner) => self.add(inner, true),
+                Node::Word(word)
+                    if ends_with(&key, &["code", "error", "kind", "reason", "source", "status", "type"]) =>
+                {
                     self.add_name(word, false);
                 }
                 _ => {}
@@ -142,36 +157,22 @@ impl Fields {
 
     /// Adds a text of the response: its body, a code of the error, or its message.
     fn add_text(&mut self, key: &[String], text: &str) {
-        if has(key, "request") || has(key, "prompt") {
-            return;
-        }
         if text.starts_with('{') && Body::read(text).is_error {
             self.json.get_or_insert_with(|| text.to_owned());
-        } else if let Some(name) = key.last().filter(|_| ends_with(key, &["code", "type"])) {
+        } else if let Some(name) = key.last().filter(|_| ends_with(key, CODES)) {
             self.codes.entry(name).or_insert_with(|| text.into());
-        } else if key.is_empty() || ends_with(key, MESSAGES) {
+        } else if self.texts.len() < MAX_MESSAGES && (key.is_empty() || ends_with(key, MESSAGES)) {
             self.texts.push(text.to_owned());
         }
     }
 
     fn add_hint(&mut self, key: &[String], value: &Node<'_>) {
-        let text = match value {
-            Node::Word(word) => *word,
+        match (time_to_wait(key, value), value) {
+            (Some(time), _) => self.hint = self.hint.or(Some(time)),
             // In the forms of the header.
-            Node::Text(text) => return self.add_header(RETRY_AFTER.as_str(), text),
-            Node::Group(_) => return,
-        };
-        let digits = text.trim_end_matches(|letter: char| letter.is_alphabetic());
-        let unit = match &text[digits.len()..] {
-            "ms" => 1e-3,
-            "µs" => 1e-6,
-            "ns" => 1e-9,
-            "" if key.last().is_some_and(|unit| unit == "ms" || unit.starts_with("milli")) => 1e-3,
-            "s" | "" => 1.0,
-            _ => return,
-        };
-        let seconds = digits.parse().ok().and_then(|number: f64| Duration::try_from_secs_f64(number * unit).ok());
-        self.hint = self.hint.or(seconds);
+            (None, Node::Text(text)) => self.add_header(RETRY_AFTER.as_str(), text),
+            _ => {}
+        }
     }
 
     /// Adds the headers of a map, or of a list of pairs.
@@ -180,13 +181,14 @@ impl Fields {
         for Member { key, value } in &headers.members {
             match value {
                 Node::Text(value) if !key.is_empty() => self.add_header(key, value),
-                Node::Group(pair) => {
-                    if let [Member { value: Node::Text(name), .. }, Member { value: Node::Text(value), .. }] =
-                        &*pair.members
-                    {
+                Node::Group(group) => match &*group.members {
+                    // The values of one name.
+                    [Member { value: Node::Text(value), .. }, ..] if !key.is_empty() => self.add_header(key, value),
+                    [Member { value: Node::Text(name), .. }, Member { value: Node::Text(value), .. }] => {
                         self.add_header(name, value);
                     }
-                }
+                    _ => {}
+                },
                 _ => {}
             }
         }
@@ -252,6 +254,17 @@ impl Fields {
         error.insert("message".to_owned(), message.into());
         json!({ "error": error }).to_string()
     }
+}
+
+/// Returns `true` if a text is a structure in the format of `Debug` whose name shows that its numbers are no statuses of a
+/// response: the error of a system, such as `Os { code: 500, .. }`, or a condition, such as `Expected { status: 429 }`.
+pub(super) fn is_structure_without_response(text: &str) -> bool {
+    debug_form::read(text).is_some_and(|root| has_no_response(&root))
+}
+
+/// Returns `true` if a group is a request that a client keeps in its error.
+fn is_request(group: &Group<'_>) -> bool {
+    words(group.name) == ["request"] && group.members.iter().any(|member| member.key == "method")
 }
 
 #[cfg(test)]

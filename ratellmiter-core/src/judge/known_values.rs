@@ -8,11 +8,14 @@ use std::any::Any;
 use openai_api_rs::v1::responses::responses::{CallResponse, ResponseObject};
 use serde_json::Value;
 
-use super::classify::Response;
+use super::{
+    classification::Classification,
+    classify::{Response, ResponseBody},
+};
 use crate::providers::usage::{HasUsage, Usage};
 
-/// Returns the value as a response, if it is of a type that can be a refusal.
-pub(crate) fn as_response(value: &dyn Any) -> Option<&dyn Response> {
+/// Returns the classification of the value, if it is of a type that can be a refusal.
+pub(crate) fn classification(value: &dyn Any) -> Option<Classification> {
     RESPONSES.iter().find_map(|response| response(value))
 }
 
@@ -21,16 +24,14 @@ pub(crate) fn usage(value: &dyn Any) -> Option<Usage> {
     USAGES.iter().find_map(|usage| usage(value))
 }
 
-type AsResponse = fn(&dyn Any) -> Option<&dyn Response>;
-
-const RESPONSES: &[AsResponse] = &[
+const RESPONSES: &[fn(&dyn Any) -> Option<Classification>] = &[
     response::<Value>,
     response::<http::Response<()>>,
-    response::<http::Response<Value>>,
-    response::<http::Response<String>>,
-    response::<http::Response<&'static str>>,
-    response::<http::Response<Vec<u8>>>,
-    response::<http::Response<bytes::Bytes>>,
+    with_body::<Value>,
+    with_body::<String>,
+    with_body::<&'static str>,
+    with_body::<Vec<u8>>,
+    with_body::<bytes::Bytes>,
     #[cfg(feature = "reqwest")]
     response::<reqwest::Response>,
     #[cfg(feature = "reqwest")]
@@ -91,8 +92,12 @@ const USAGES: &[fn(&dyn Any) -> Option<Usage>] = &[
     usage_of::<rig_core::completion::CompletionResponse>,
 ];
 
-fn response<T: Response + 'static>(value: &dyn Any) -> Option<&dyn Response> {
-    value.downcast_ref::<T>().map(|value| value as &dyn Response)
+fn response<T: Response + 'static>(value: &dyn Any) -> Option<Classification> {
+    value.downcast_ref::<T>().map(Classification::of_response)
+}
+
+fn with_body<B: ResponseBody + 'static>(value: &dyn Any) -> Option<Classification> {
+    value.downcast_ref::<http::Response<B>>().map(Classification::of_response_with_body)
 }
 
 fn usage_of<T: HasUsage + 'static>(value: &dyn Any) -> Option<Usage> {

@@ -71,7 +71,11 @@ pub(super) fn judge_with_status(evidence: &Evidence<'_>, now: SystemTime) -> Jud
     }
     let outer = if is_in_band { body.status } else { evidence.status };
     body.absorb_nested(outer);
-    let status = if is_in_band { body.status } else { evidence.status };
+    let status = match if is_in_band { body.status } else { evidence.status } {
+        // The status 424 stands for a failure of the server behind, whose own status may be in the body.
+        status @ (None | Some(424)) => body.original_status.or(status),
+        known => known,
+    };
     let facts = Facts { evidence, body, status, now };
     let verdict = facts.verdict();
     let is_no_refusal = evidence.status.is_some_and(|status| !(400..600).contains(&status));

@@ -5,9 +5,13 @@
 
 use std::{error::Error, io};
 
-use super::error_chain::chain;
+use super::{
+    error_chain::{as_type, chain},
+    truncated::text_of,
+};
 
-/// The texts of `hyper`, of `hyper-util`, of `h2` and of the resolver of the standard library by which a connection failed before a response began.
+/// The texts of `hyper`, of `hyper-util`, of `h2` and of the resolver of the standard library by which a connection failed
+/// before a response began.
 const BEFORE_RESPONSE: &[&str] = &[
     "connection closed before message completed",
     "refused stream before processing any application logic",
@@ -30,10 +34,10 @@ const ENDS_OF_TEXTS: &[&str] =
 pub(super) fn is_failed_connection(error: &(dyn Error + 'static)) -> bool {
     let chain = || chain(Some(error));
     let is = |error: &(dyn Error + 'static), texts: &[&str]| {
-        let text = error.to_string();
+        let text = text_of(error);
         texts.iter().any(|known| text.contains(known))
     };
-    chain().any(|error| error.to_string() == NO_CONNECTION)
+    chain().any(|error| text_of(error) == NO_CONNECTION)
         || (!chain().any(|error| is(error, AFTER_RESPONSE) || is_timeout(error))
             && chain().any(|error| is_failed_io(error) || is(error, BEFORE_RESPONSE)))
 }
@@ -54,8 +58,8 @@ pub(super) fn is_closed_connection_text(text: &str) -> bool {
 }
 
 fn is_timeout(error: &(dyn Error + 'static)) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
-        || error.to_string().contains("timed out")
+    as_type::<io::Error>(error).is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
+        || text_of(error).contains("timed out")
 }
 
 fn is_failed_io(error: &(dyn Error + 'static)) -> bool {
@@ -63,7 +67,7 @@ fn is_failed_io(error: &(dyn Error + 'static)) -> bool {
         BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable, NetworkDown,
         NetworkUnreachable, NotConnected,
     };
-    let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+    let kind = as_type(error).map(io::Error::kind);
     matches!(
         kind,
         Some(

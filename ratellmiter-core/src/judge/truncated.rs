@@ -1,9 +1,14 @@
 //! Texts of errors, of limited length.
 
-use std::fmt::{self, Write as _};
+use std::fmt::{self, Display, Write as _};
 
 /// Maximum length of an error's text in bytes: some errors contain a whole page.
 pub(super) const MAX_TEXT_BYTES: usize = 64 << 10;
+
+/// Returns the start of the text of an error. If its `Display` fails, which is a panic in `to_string`, it is the text before that.
+pub(super) fn text_of<E: Display + ?Sized>(error: &E) -> String {
+    truncated(format_args!("{error}"), MAX_TEXT_BYTES)
+}
 
 /// Returns the first `max_bytes` of a text.
 pub(super) fn truncated(text: fmt::Arguments<'_>, max_bytes: usize) -> String {

@@ -1,19 +1,15 @@
 //! Failed responses of HTTP clients as errors, which the call of this task observes.
 
-#[cfg(any(feature = "reqwest-blocking", feature = "reqwest-012-blocking", feature = "ureq"))]
-use std::io::Read;
 #[cfg(any(feature = "hyper", feature = "reqwest", feature = "reqwest-012"))]
 use std::{future::Future, pin::Pin};
 
 use http::{HeaderMap, StatusCode};
 
+use super::start_of_body::StartOfBody;
 use crate::{
     call::context,
     judge::{Classify as _, Verdict, clients::ResponseError},
 };
-
-/// Maximum length in bytes of the body that is read from a failed response.
-const MAX_BODY_BYTES: usize = 16 << 10;
 
 /// Extension of the responses of `reqwest`, `hyper` and `ureq` with an error that keeps the evidence of a refusal: status,
 /// headers and body.
@@ -27,8 +23,8 @@ pub trait LlmResponseExt: Sized {
     /// is returned unchanged.
     ///
     /// # Errors
-    /// Any other status, with the headers and the first 16 KiB of the body. A body that breaks off is kept as far as it
-    /// was received.
+    /// Any other status, with the headers and the first 16 KiB of the body. A body that breaks off, or that has not ended
+    /// after three seconds, is kept as far as it was received.
     ///
     /// # Cancel safety
     /// Dropping the future drops the response.
@@ -45,26 +41,10 @@ fn record_success(status: StatusCode, headers: &HeaderMap) {
 }
 
 /// Returns the error of a failed response, and reports it to the call of this task.
-fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ResponseError {
-    let error = ResponseError::new(status, headers.clone(), String::from_utf8_lossy(body).into_owned());
+fn refusal(status: StatusCode, headers: HeaderMap, body: &StartOfBody) -> ResponseError {
+    let error = ResponseError::new(status, headers, String::from_utf8_lossy(&body.bytes).into_owned());
     context::record_judged(status.as_u16(), &error.headers, error.verdict());
     error
-}
-
-/// Adds a piece of the body. Returns `true` if enough of it has been read.
-#[cfg(any(feature = "hyper", feature = "reqwest", feature = "reqwest-012"))]
-fn add_piece(body: &mut Vec<u8>, piece: &[u8]) -> bool {
-    body.extend_from_slice(&piece[..piece.len().min(MAX_BODY_BYTES - body.len())]);
-    body.len() == MAX_BODY_BYTES
-}
-
-/// Reads the start of the body of a blocking client. It may break off.
-#[cfg(any(feature = "reqwest-blocking", feature = "reqwest-012-blocking", feature = "ureq"))]
-fn start_of_body(reader: impl Read) -> Vec<u8> {
-    let mut body = Vec::new();
-    // What was read before an error is kept.
-    let _ = reader.take(MAX_BODY_BYTES as u64).read_to_end(&mut body);
-    body
 }
 
 macro_rules! error_for_refusal {
@@ -80,13 +60,13 @@ macro_rules! error_for_refusal {
                         record_success(status, self.headers());
                         return Ok(self);
                     }
-                    let mut body = Vec::new();
-                    while let Ok(Some(piece)) = self.chunk().await {
-                        if add_piece(&mut body, &piece) {
+                    let mut body = StartOfBody::default();
+                    while let Some(Ok(Some(piece))) = body.in_time(self.chunk()).await {
+                        if body.add(&piece) {
                             break;
                         }
                     }
-                    Err(refusal(status, self.headers(), &body))
+                    Err(refusal(status, std::mem::take(self.headers_mut()), &body))
                 })
             }
         }
@@ -101,8 +81,8 @@ macro_rules! error_for_refusal {
                     record_success(status, self.headers());
                     return Ok(self);
                 }
-                let body = start_of_body(&mut self);
-                Err(refusal(status, self.headers(), &body))
+                let headers = std::mem::take(self.headers_mut());
+                Err(refusal(status, headers, &StartOfBody::read(self)))
             }
         }
     };
@@ -123,13 +103,15 @@ impl LlmResponseExt for http::Response<hyper::body::Incoming> {
                 record_success(self.status(), self.headers());
                 return Ok(self);
             }
-            let mut body = Vec::new();
-            while let Some(Ok(frame)) = std::future::poll_fn(|cx| Pin::new(self.body_mut()).poll_frame(cx)).await {
-                if frame.data_ref().is_some_and(|piece| add_piece(&mut body, piece)) {
+            let mut body = StartOfBody::default();
+            loop {
+                let next = std::future::poll_fn(|context| Pin::new(self.body_mut()).poll_frame(context));
+                let Some(Some(Ok(frame))) = body.in_time(next).await else { break };
+                if frame.data_ref().is_some_and(|piece| body.add(piece)) {
                     break;
                 }
             }
-            Err(refusal(self.status(), self.headers(), &body))
+            Err(refusal(self.status(), std::mem::take(self.headers_mut()), &body))
         })
     }
 }
@@ -139,12 +121,12 @@ impl LlmResponseExt for http::Response<hyper::body::Incoming> {
 impl LlmResponseExt for http::Response<ureq::Body> {
     type Checked = Result<Self, ResponseError>;
 
-    fn error_for_refusal(mut self) -> Self::Checked {
+    fn error_for_refusal(self) -> Self::Checked {
         if self.status().is_success() {
             record_success(self.status(), self.headers());
             return Ok(self);
         }
-        let body = start_of_body(self.body_mut().as_reader());
-        Err(refusal(self.status(), self.headers(), &body))
+        let (head, body) = self.into_parts();
+        Err(refusal(head.status, head.headers, &StartOfBody::read(body.into_reader())))
     }
 }

@@ -12,6 +12,8 @@ mod aws_bedrock;
 mod error_for_refusal;
 #[cfg(feature = "reqwest-middleware")]
 mod reqwest_middleware;
+#[cfg(any(feature = "hyper", feature = "reqwest", feature = "reqwest-012", feature = "ureq"))]
+mod start_of_body;
 #[cfg(feature = "tower")]
 mod tower;
 

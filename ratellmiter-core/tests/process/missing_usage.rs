@@ -1,6 +1,9 @@
 //! The warning of a limiter that has token budgets but receives neither estimates nor usage.
 
-use futures::{Stream, StreamExt as _, stream};
+use futures::{
+    Stream, StreamExt as _,
+    stream::{self, BoxStream},
+};
 use ratellmiter_core::{Config, Limiter, Limits, Monitor, Usage, call, ratellmiter};
 
 use crate::{is_alone, warnings::Warnings};
@@ -117,4 +120,52 @@ async fn calls_without_usage_are_warned_about_once() {
     }
     assert_eq!(warnings.said().lines().count(), 1, "{}", warnings.said());
     monitor.stop().await.unwrap();
+}
+
+#[ratellmiter(limiter = limiter, tokens = (10, 10))]
+async fn opaque(limiter: &Limiter) -> Result<impl Stream<Item = u8> + use<>, String> {
+    Ok(stream::iter([1, 2]))
+}
+
+#[ratellmiter(limiter = limiter)]
+async fn boxed(limiter: &Limiter) -> BoxStream<'static, u8> {
+    stream::iter([1, 2]).boxed()
+}
+
+#[ratellmiter(limiter = limiter, tokens = (10, 10))]
+async fn attached(limiter: &Limiter) -> Result<BoxStream<'static, u8>, String> {
+    Ok(call::attach(stream::iter([1, 2])).boxed())
+}
+
+#[ratellmiter(limiter = limiter, tokens = (10, 10))]
+async fn reported(limiter: &Limiter) -> Result<BoxStream<'static, u8>, String> {
+    assert!(call::report_usage((10, 1)));
+    Ok(stream::iter([1, 2]).boxed())
+}
+
+#[ratellmiter(limiter = limiter, tokens = (10, 10))]
+async fn failed(limiter: &Limiter) -> Result<BoxStream<'static, u8>, String> {
+    Err("400 Bad Request".to_owned())
+}
+
+#[tokio::test(start_paused = true)]
+async fn stream_without_the_option_is_warned_about_at_the_first_call() {
+    if !is_alone("missing_usage::stream_without_the_option_is_warned_about_at_the_first_call") {
+        return;
+    }
+    let warnings = Warnings::default();
+    tracing::subscriber::set_global_default(warnings.clone()).unwrap();
+    let limiter = Limiter::new(limits().requests_per_day(1_000_000));
+    assert_eq!(stream_of(&limiter, &["data: {}\n\n"]).await.unwrap().count().await, 1);
+    assert_eq!(attached(&limiter).await.unwrap().count().await, 2);
+    assert_eq!(reported(&limiter).await.unwrap().count().await, 2);
+    assert!(failed(&limiter).await.is_err());
+    assert_eq!(warnings.said(), "", "the ticket is kept, the usage is known, or there is no stream");
+    assert_eq!(opaque(&limiter).await.unwrap().count().await, 2);
+    let said = warnings.said();
+    for part in ["without the option `stream`", "call::attach"] {
+        assert!(said.contains(part), "{said}");
+    }
+    assert_eq!(boxed(&limiter).await.count().await, 2);
+    assert_eq!(warnings.said(), said, "once");
 }

@@ -35,12 +35,12 @@ enum Wrapped {
 }
 
 #[ratellmiter(limiter = limiter)]
-async fn any(limiter: &Limiter, client: &Client) -> Result<ConverseOutput, AnyError> {
+pub(super) async fn any(limiter: &Limiter, client: &Client) -> Result<ConverseOutput, AnyError> {
     Ok(send(client).await?)
 }
 
 #[ratellmiter(limiter = limiter)]
-async fn service(limiter: &Limiter, client: &Client) -> Result<ConverseOutput, ConverseError> {
+pub(super) async fn service(limiter: &Limiter, client: &Client) -> Result<ConverseOutput, ConverseError> {
     send(client).await.map_err(SdkError::into_service_error)
 }
 

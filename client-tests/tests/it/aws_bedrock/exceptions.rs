@@ -1,7 +1,12 @@
 //! The exceptions that the service models, and others.
 
-use aws_sdk_bedrockruntime::error::SdkError;
-use ratellmiter_core::{Verdict, classify::judge_error};
+use aws_sdk_bedrockruntime::{
+    Error as AnyError,
+    error::SdkError,
+    types::error::{ConverseStreamOutputError, ModelStreamErrorException},
+};
+use ratellmiter_core::{LimitKind, Verdict, classify::judge_error};
+use serde_json::json;
 
 use super::{Answer, Refusal, client, converse, exception, invoke_model, observed};
 use crate::support::vectors::Treatment::{self, Retried, Returned, SentAgain};
@@ -109,5 +114,48 @@ async fn message_names_the_limit_of_a_throttling() {
             }
             verdict => panic!("{message}: {verdict:?}"),
         }
+    }
+}
+
+/// A model behind Bedrock has a status and a message of its own.
+#[tokio::test(start_paused = true)]
+async fn status_of_the_model_decides_in_a_response() {
+    for (original, treatment) in
+        [(429, Retried(None)), (503, Retried(None)), (500, SentAgain(None)), (400, Returned), (0, Returned)]
+    {
+        let mut answer = exception(424, "ModelErrorException", "");
+        answer.body = json!({ "message": "The model failed.", "originalStatusCode": original }).to_string().into();
+        let refusal = refusal("original status", answer, treatment);
+        let _ = super::check_one!(&refusal, client, converse);
+        let _ = super::check_one!(&refusal, observed, converse);
+        let _ = super::check_one!(&refusal, client, super::error_types::any);
+        let _ = super::check_one!(&refusal, client, super::error_types::service);
+    }
+}
+
+#[test]
+fn status_and_message_of_the_model_decide_in_a_stream() {
+    let stream_error = |status: i32, message: &str| {
+        let error = ModelStreamErrorException::builder().message("An error occurred while streaming the response.");
+        error.original_status_code(status).original_message(message).build()
+    };
+    let tokens = Verdict::rate_limited().with_limit(LimitKind::Tokens);
+    for (status, message, verdict) in [
+        (429, "Too many tokens, please wait before trying again.", tokens),
+        (429, "", Verdict::rate_limited()),
+        (503, "", Verdict::overloaded()),
+        (500, "", Verdict::transient()),
+        (400, "The input is too long.", Verdict::Failed),
+        (0, "", Verdict::transient()),
+    ] {
+        let error = stream_error(status, message);
+        assert_eq!(judge_error(&error), Some(verdict), "{status}");
+        assert_eq!(
+            judge_error(&ConverseStreamOutputError::ModelStreamErrorException(error)),
+            Some(verdict),
+            "{status}"
+        );
+        let any = AnyError::ModelStreamErrorException(stream_error(status, message));
+        assert_eq!(judge_error(&any), Some(verdict), "{status}");
     }
 }

@@ -13,10 +13,8 @@ use crate::{
     alone::is_alone,
     broken,
     support::{Answer, Server},
+    warnings,
 };
-
-#[path = "../../../../ratellmiter-core/tests/support/warnings.rs"]
-mod warnings;
 
 /// Makes a call through a client that retries, and returns the number of requests.
 async fn ask_with_retries(answers: Vec<Answer>) -> usize {
@@ -76,4 +74,22 @@ async fn observer_with_limiter_sees_requests_of_other_tasks() {
     });
     sent.await.unwrap().unwrap_err();
     assert!(limiter.snapshot().paused_until.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn receiver_that_is_not_observed_causes_one_warning() {
+    if !is_alone("aws_bedrock::retries::receiver_that_is_not_observed_causes_one_warning") {
+        return;
+    }
+    let warnings = warnings::Warnings::default();
+    tracing::subscriber::set_global_default(warnings.clone()).unwrap();
+    let server = Server::start(vec![super::streams::answer()]);
+    let limiter = limiter();
+    let (observed, client) = (super::observed(&server.url()), super::client(&server.url()));
+    assert!(super::streams::receiver(&limiter, &observed).await.is_ok());
+    assert_eq!(warnings.said(), "", "the receiver keeps the ticket");
+    assert!(super::streams::receiver(&limiter, &client).await.is_ok());
+    assert!(super::streams::receiver(&limiter, &client).await.is_ok());
+    let said = warnings.said();
+    assert_eq!((said.lines().count(), said.matches("without the option `stream`").count()), (1, 1), "{said}");
 }

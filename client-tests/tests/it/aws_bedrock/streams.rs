@@ -65,7 +65,7 @@ fn metadata() -> Vec<u8> {
     event("metadata", &json!({ "usage": usage, "metrics": { "latencyMs": 5 } }))
 }
 
-fn answer() -> Answer {
+pub(super) fn answer() -> Answer {
     stream(&[event("messageStart", &json!({ "role": "assistant" })), word("hel"), word("lo"), metadata()])
 }
 
@@ -127,6 +127,25 @@ async fn exception_as_first_event_is_retried() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn status_of_the_model_in_an_event_decides() {
+    let headers = [(":message-type", "exception"), (":exception-type", "modelStreamErrorException")];
+    let failed = |status: u16| {
+        let payload = json!({ "message": "It failed.", "originalStatusCode": status, "originalMessage": "Sorry." });
+        stream(&[encode(&headers, &payload.to_string())])
+    };
+    for (status, requests, millis) in [(429, 2, 2000), (503, 2, 2000), (500, 2, 500), (400, 1, 0)] {
+        for client_of in [client as fn(&str) -> Client, observed] {
+            let server = Server::start(vec![failed(status), answer()]);
+            let (limiter, start) = (budget(), Instant::now());
+            let events: Vec<_> = events(&limiter, &client_of(&server.url())).await.unwrap().collect().await;
+            assert_eq!((server.requests(), events.iter().all(Result::is_ok)), (requests, requests == 2), "{status}");
+            let took = start.elapsed().as_millis();
+            assert!((millis..=millis + millis / 10 + 2).contains(&took), "{status}: {took}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn exception_that_is_no_refusal_is_returned() {
     for kind in ["validationException", "modelErrorException", "accessDeniedException"] {
         let server = Server::start(vec![stream(&[exception(kind, "No.")]), answer()]);
@@ -169,7 +188,10 @@ async fn refusal_in_the_middle_pauses_and_is_passed_on() {
 }
 
 #[ratellmiter(limiter = limiter, tokens = (5000, 5000))]
-async fn receiver(limiter: &Limiter, client: &Client) -> Result<ConverseStreamOutput, SdkError<ConverseStreamError>> {
+pub(super) async fn receiver(
+    limiter: &Limiter,
+    client: &Client,
+) -> Result<ConverseStreamOutput, SdkError<ConverseStreamError>> {
     client.converse_stream().model_id(MODEL).messages(message()).send().await
 }
 

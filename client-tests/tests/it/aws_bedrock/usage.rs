@@ -84,8 +84,8 @@ async fn headers_settle_the_call_of_any_model() {
 async fn function_form_settles_the_usage_of_an_answer() {
     let server = Server::start(vec![super::throttled(), success()]);
     let (client, limiter) = (client(&server.url()), budget());
-    let answer =
-        limiter.run(async || client.converse().model_id(MODEL).messages(message()).send().await).await.unwrap();
+    let runner = limiter.runner().tokens(5000, 5000);
+    let answer = runner.run(async || client.converse().model_id(MODEL).messages(message()).send().await).await.unwrap();
     assert_eq!(answer.stop_reason().as_str(), "end_turn");
-    assert_eq!((server.requests(), taken(&limiter).1), (2, 0));
+    assert_eq!((server.requests(), taken(&limiter)), (2, (11_020, 0)), "the refused attempt stays charged");
 }

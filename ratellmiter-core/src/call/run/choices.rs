@@ -117,10 +117,7 @@ pub trait ClassifyOk<T> {
 
 impl<T: 'static> ClassifyOk<T> for Known {
     fn classify_ok(&self, value: &T) -> Classification {
-        match known_values::as_response(value) {
-            Some(response) => Classification::of_response(response),
-            None => Classification::decided(Verdict::Success),
-        }
+        known_values::classification(value).unwrap_or_else(|| Classification::decided(Verdict::Success))
     }
 }
 

@@ -11,12 +11,12 @@ use ::async_openai::{
 use serde_core::Serialize;
 
 use crate::{
-    judge::{classify::Response, evidence::Evidence, transport::is_failed_connection},
+    judge::{classify::Response, error_chain::as_type, evidence::Evidence, transport::is_failed_connection},
     providers::usage::{HasUsage, Usage},
 };
 
 pub(super) fn evidence<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<'a>> {
-    match error.downcast_ref::<OpenAIError>()? {
+    match as_type(error)? {
         OpenAIError::ApiError(response) => {
             let api = &response.api_error;
             let body = serde_json::json!({ "error": { "type": api.r#type, "code": api.code, "message": api.message } });

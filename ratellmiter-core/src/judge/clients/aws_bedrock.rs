@@ -9,21 +9,34 @@ use std::{borrow::Cow, error::Error, fmt::Debug};
 use aws_sdk_bedrockruntime::{
     error::{ProvideErrorMetadata, SdkError},
     operation::{
-        apply_guardrail::ApplyGuardrailError, converse::ConverseError, converse_stream::ConverseStreamError,
-        count_tokens::CountTokensError, get_async_invoke::GetAsyncInvokeError,
-        invoke_guardrail_checks::InvokeGuardrailChecksError, invoke_model::InvokeModelError,
+        apply_guardrail::ApplyGuardrailError,
+        converse::ConverseError,
+        converse_stream::{ConverseStreamError, ConverseStreamOutput},
+        count_tokens::CountTokensError,
+        get_async_invoke::GetAsyncInvokeError,
+        invoke_guardrail_checks::InvokeGuardrailChecksError,
+        invoke_model::InvokeModelError,
         invoke_model_with_bidirectional_stream::InvokeModelWithBidirectionalStreamError,
-        invoke_model_with_response_stream::InvokeModelWithResponseStreamError,
-        list_async_invokes::ListAsyncInvokesError, start_async_invoke::StartAsyncInvokeError,
+        invoke_model_with_response_stream::{InvokeModelWithResponseStreamError, InvokeModelWithResponseStreamOutput},
+        list_async_invokes::ListAsyncInvokesError,
+        start_async_invoke::StartAsyncInvokeError,
     },
-    types::error::{ConverseStreamOutputError, InvokeModelWithBidirectionalStreamOutputError, ResponseStreamError},
+    primitives::event_stream::EventReceiver,
+    types::error::{
+        ConverseStreamOutputError, InvokeModelWithBidirectionalStreamOutputError, ModelErrorException,
+        ModelStreamErrorException, ResponseStreamError,
+    },
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::event_stream::RawMessage;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::json;
 
 use super::ReadEvidence;
-use crate::judge::{evidence::Evidence, rules::is_known_code, transport::is_failed_connection};
+use crate::judge::{
+    classify::StreamedAnswer, error_chain::as_type, evidence::Evidence, rules::is_known_code,
+    transport::is_failed_connection,
+};
 
 /// The errors that operations return, those that their streams yield, and both without the response.
 const ADAPTERS: &[ReadEvidence] = &[
@@ -116,7 +129,7 @@ where
     E: Error + ProvideErrorMetadata + 'static,
     R: RawResponse,
 {
-    let evidence = match error.downcast_ref::<SdkError<E, R>>()? {
+    let evidence = match as_type::<SdkError<E, R>>(error)? {
         SdkError::ServiceError(context) => {
             let evidence = context.raw().evidence();
             match context.err().code() {
@@ -140,21 +153,43 @@ fn service_error<'a, E>(error: &'a (dyn Error + 'static)) -> Option<Evidence<'a>
 where
     E: Error + ProvideErrorMetadata + 'static,
 {
-    let error = error.downcast_ref::<E>()?;
-    coded(error.code()?, error.message())
+    let error = as_type::<E>(error)?;
+    coded(error.code()?, error.message(), error.source())
 }
 
-/// Returns the evidence in a code and a message, or `None` if the code is unknown: there is no status that could decide.
-fn coded<'a>(code: &'a str, message: Option<&'a str>) -> Option<Evidence<'a>> {
-    is_known_code(code).then(|| Evidence::new().code(code).body(message.unwrap_or_default()))
+/// Returns the evidence in the code and the message of an `exception`, or `None` if the code is unknown: there is no status
+/// that could decide.
+fn coded<'a>(
+    code: &'a str,
+    message: Option<&'a str>,
+    exception: Option<&(dyn Error + 'static)>,
+) -> Option<Evidence<'a>> {
+    if !is_known_code(code) {
+        return None;
+    }
+    let evidence = Evidence::new().code(code);
+    Some(match exception.and_then(|exception| with_original(exception, message)) {
+        Some(body) => evidence.body(body),
+        None => evidence.body(message.unwrap_or_default()),
+    })
+}
+
+/// Returns the body of an exception that has the status of the model's own server, in the form in which it is sent.
+fn with_original(exception: &(dyn Error + 'static), message: Option<&str>) -> Option<String> {
+    let (status, original) = if let Some(error) = as_type::<ModelStreamErrorException>(exception) {
+        (error.original_status_code(), error.original_message())
+    } else {
+        (as_type::<ModelErrorException>(exception)?.original_status_code(), None)
+    };
+    Some(json!({ "message": message, "originalStatusCode": status, "originalMessage": original }).to_string())
 }
 
 /// The exceptions that the service models. Those in the events of a stream have no code but the name of their type.
 macro_rules! exceptions {
     ($($name:ident)*) => {
         fn exception<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<'a>> {
-            $(if let Some(error) = error.downcast_ref::<aws_sdk_bedrockruntime::types::error::$name>() {
-                return coded(error.code().unwrap_or(stringify!($name)), error.message());
+            $(if let Some(error) = as_type::<aws_sdk_bedrockruntime::types::error::$name>(error) {
+                return coded(error.code().unwrap_or(stringify!($name)), error.message(), Some(error));
             })*
             None
         }
@@ -163,9 +198,11 @@ macro_rules! exceptions {
         fn any_error<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<'a>> {
             use aws_sdk_bedrockruntime::Error as AnyError;
 
-            match error.downcast_ref::<AnyError>()? {
-                $(AnyError::$name(error) => coded(error.code().unwrap_or(stringify!($name)), error.message()),)*
-                error => coded(error.code()?, error.message()),
+            match as_type::<AnyError>(error)? {
+                $(AnyError::$name(error) => {
+                    coded(error.code().unwrap_or(stringify!($name)), error.message(), Some(error))
+                })*
+                error => coded(error.code()?, error.message(), None),
             }
         }
     };
@@ -185,3 +222,9 @@ exceptions! {
     ThrottlingException
     ValidationException
 }
+
+impl StreamedAnswer for ConverseStreamOutput {}
+
+impl StreamedAnswer for InvokeModelWithResponseStreamOutput {}
+
+impl<T, E> StreamedAnswer for EventReceiver<T, E> {}

@@ -6,31 +6,31 @@ use std::error::Error;
 use ::eventsource_stream::Event;
 
 use crate::{
-    judge::{classify::Response, evidence::Evidence},
+    judge::{classify::Response, error_chain::as_type, evidence::Evidence},
     providers::usage::{HasUsage, Usage},
 };
 
 pub(super) fn evidence<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<'a>> {
     #[cfg(feature = "reqwest-eventsource")]
-    if let Some(error) = error.downcast_ref::<::reqwest_eventsource::Error>() {
+    if let Some(error) = as_type(error) {
         return Some(of_event_source(error));
     }
     // The transport's error is missing from the source chain.
     #[cfg(feature = "reqwest")]
     if let Some(::eventsource_stream::EventStreamError::Transport(error)) =
-        error.downcast_ref::<::eventsource_stream::EventStreamError<::reqwest::Error>>()
+        as_type::<::eventsource_stream::EventStreamError<::reqwest::Error>>(error)
     {
         return super::reqwest::v13::evidence(error);
     }
     #[cfg(feature = "reqwest-012")]
     if let Some(::eventsource_stream::EventStreamError::Transport(error)) =
-        error.downcast_ref::<::eventsource_stream::EventStreamError<::reqwest_012::Error>>()
+        as_type::<::eventsource_stream::EventStreamError<::reqwest_012::Error>>(error)
     {
         return super::reqwest::v12::evidence(error);
     }
     #[cfg(feature = "hyper")]
     if let Some(::eventsource_stream::EventStreamError::Transport(error)) =
-        error.downcast_ref::<::eventsource_stream::EventStreamError<::hyper::Error>>()
+        as_type::<::eventsource_stream::EventStreamError<::hyper::Error>>(error)
     {
         return super::hyper::evidence(error);
     }
@@ -53,15 +53,15 @@ fn of_event_source(error: &::reqwest_eventsource::Error) -> Evidence<'_> {
 /// Returns `true` if the error is the end of a stream, after which the client makes its request again.
 #[cfg(feature = "reqwest-eventsource")]
 pub(super) fn is_end(error: &(dyn Error + 'static)) -> bool {
-    matches!(error.downcast_ref(), Some(::reqwest_eventsource::Error::StreamEnded))
+    matches!(as_type(error), Some(::reqwest_eventsource::Error::StreamEnded))
 }
 
 impl Response for Event {
     fn evidence(&self) -> Evidence<'_> {
         let body = serde_json::from_str::<serde_json::Value>(&self.data);
         match body {
-            // A server may send an error of any shape under this name.
-            Ok(_) if self.event == "error" => Evidence::new().body(&*self.data),
+            // A server may send an error of any shape, and a text, under this name.
+            _ if self.event == "error" => Evidence::new().body(&*self.data),
             Ok(body) if body.evidence().body.is_some() => Evidence::new().status(200).body(&*self.data),
             _ => Evidence::new().status(200),
         }

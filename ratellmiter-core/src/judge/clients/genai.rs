@@ -6,12 +6,17 @@ use std::error::Error;
 use ::genai::{chat, webc};
 
 use crate::{
-    judge::{classify::Response, evidence::Evidence, transport::is_failed_connection},
+    judge::{
+        classify::{Response, StreamedAnswer},
+        error_chain::as_type,
+        evidence::Evidence,
+        transport::is_failed_connection,
+    },
     providers::usage::{HasUsage, Usage},
 };
 
 pub(super) fn evidence<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<'a>> {
-    let error = error.downcast_ref::<::genai::Error>()?;
+    let error = as_type::<::genai::Error>(error)?;
     match error {
         // The inner error is not in the source chain. Without a status there was no response. Zero is judged as a failure.
         ::genai::Error::WebStream { error, .. } => {
@@ -57,6 +62,8 @@ impl HasUsage for ::genai::embed::EmbedResponse {
         from_chat(&self.usage)
     }
 }
+
+impl StreamedAnswer for chat::ChatStreamResponse {}
 
 /// An event is always a success, since errors are not events.
 impl Response for chat::ChatStreamEvent {

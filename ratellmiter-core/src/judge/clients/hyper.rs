@@ -2,10 +2,10 @@
 
 use std::error::Error;
 
-use crate::judge::{evidence::Evidence, transport::is_failed_connection};
+use crate::judge::{error_chain::as_type, evidence::Evidence, transport::is_failed_connection};
 
 pub(super) fn evidence<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<'a>> {
-    let hyper = error.downcast_ref::<::hyper::Error>()?;
+    let hyper = as_type::<::hyper::Error>(error)?;
     // A canceled request was never sent.
     let is_before_response = hyper.is_canceled() || is_failed_connection(error);
     // Without a response, zero is judged as a failure.

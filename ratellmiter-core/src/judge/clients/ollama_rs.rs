@@ -9,12 +9,12 @@ use ::ollama_rs::{
 };
 
 use crate::{
-    judge::{evidence::Evidence, transport::is_failed_connection_text},
+    judge::{error_chain::as_type, evidence::Evidence, transport::is_failed_connection_text},
     providers::usage::{HasUsage, Usage},
 };
 
 pub(super) fn evidence<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<'a>> {
-    match error.downcast_ref::<OllamaError>()? {
+    match as_type(error)? {
         OllamaError::Other(body) if is_failed_connection_text(body) => Some(Evidence::new().failed_connection()),
         OllamaError::Other(body) => Some(Evidence::new().body(&**body)),
         OllamaError::InternalError(error) => Some(Evidence::new().body(&*error.message)),

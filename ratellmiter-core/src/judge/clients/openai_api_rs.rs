@@ -14,21 +14,20 @@ use ::openai_api_rs::v1::{
         responses_stream::ResponseStreamResponse,
     },
 };
+use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::{
-    judge::{classify::Response, evidence::Evidence},
+    judge::{classify::Response, error_chain::as_type, evidence::Evidence},
     providers::usage::{HasUsage, Usage},
 };
 
 pub(super) fn evidence<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<'a>> {
-    match error.downcast_ref::<APIError>()? {
+    match as_type(error)? {
         // Missing from the source chain.
         APIError::ReqwestError(error) => super::reqwest::v12::evidence(error),
         APIError::CustomError { message } => {
-            let with_status =
-                message.split_once(": ").and_then(|(status, body)| Some((status.get(..3)?.parse().ok()?, body)));
-            match with_status {
+            match message.split_once(": ").and_then(|(start, body)| Some((status(start)?, body))) {
                 Some((status, body)) => Some(Evidence::new().status(status).body(body)),
                 None if message.trim_start().starts_with(['{', '[']) => Some(Evidence::new().body(&**message)),
                 // Another text, which may be recognised as such.
@@ -36,6 +35,12 @@ pub(super) fn evidence<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<
             }
         }
     }
+}
+
+/// Returns the status that a text consists of, with its reason: `429 Too Many Requests`.
+fn status(text: &str) -> Option<u16> {
+    let status = StatusCode::from_bytes(text.get(..3)?.as_bytes()).ok()?;
+    (status.to_string() == text).then_some(status.as_u16())
 }
 
 /// An answer of the Responses API, which may be a refusal.

@@ -4,7 +4,7 @@
 
 use std::error::Error;
 
-use crate::judge::{classify::Response, evidence::Evidence, transport::is_failed_connection};
+use crate::judge::{classify::Response, error_chain::as_type, evidence::Evidence, transport::is_failed_connection};
 
 macro_rules! major {
     ($module:ident, $reqwest:ident, $feature:literal, $blocking:literal) => {
@@ -28,7 +28,7 @@ macro_rules! major {
             /// Returns the status of an error of `error_for_status`, which has no other evidence, or that the connection
             /// failed.
             pub(in crate::judge::clients) fn evidence<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<'a>> {
-                let error = error.downcast_ref::<$reqwest::Error>()?;
+                let error = as_type::<$reqwest::Error>(error)?;
                 if let Some(status) = error.status() {
                     return Some(Evidence::new().status(status.as_u16()));
                 }

@@ -4,7 +4,10 @@ use std::{error::Error, fmt, time::SystemTime};
 
 use http::{HeaderMap, StatusCode};
 
-use crate::judge::{classification::Judged, classify::Classify, evidence::Evidence, rules::judge, verdict::Verdict};
+use crate::judge::{
+    classification::Judged, classify::Classify, error_chain::as_type, evidence::Evidence, rules::judge_with_status,
+    verdict::Verdict,
+};
 
 /// A response whose status is not a success: its headers, and the first 16 KiB of its body.
 #[derive(Debug, Clone)]
@@ -16,6 +19,7 @@ pub struct ResponseError {
     /// The start of the body, with invalid UTF-8 replaced.
     pub body: String,
     verdict: Verdict,
+    has_unknown_code: bool,
 }
 
 /// Writes the status alone, because headers and bodies may contain secrets.
@@ -31,8 +35,9 @@ impl ResponseError {
     /// Creates the error and judges it, once.
     pub(crate) fn new(status: StatusCode, headers: HeaderMap, body: String) -> Self {
         let evidence = Evidence::new().status(status.as_u16()).headers(&headers).body(&*body);
-        let verdict = judge(&evidence, SystemTime::now());
-        Self { status, headers, body, verdict }
+        let judged = judge_with_status(&evidence, SystemTime::now());
+        let has_unknown_code = judged.is_refused_with_unknown_code();
+        Self { status, headers, body, verdict: judged.verdict, has_unknown_code }
     }
 }
 
@@ -40,10 +45,16 @@ impl Classify for ResponseError {
     fn verdict(&self) -> Verdict {
         self.verdict
     }
+
+    // The source chain knows whether the code in the body is known.
+    fn client_error(&self) -> Option<&(dyn Error + 'static)> {
+        Some(self)
+    }
 }
 
 /// Returns the verdict of a [`ResponseError`] in a source chain.
 pub(super) fn judged(error: &(dyn Error + 'static)) -> Option<Judged> {
-    let error: &ResponseError = error.downcast_ref()?;
-    Some(Judged::new(error.verdict, Some(error.status.as_u16())))
+    let error: &ResponseError = as_type(error)?;
+    let judged = Judged::new(error.verdict, Some(error.status.as_u16()));
+    Some(Judged { has_code: error.has_unknown_code, knows_body: !error.has_unknown_code, ..judged })
 }

@@ -6,12 +6,12 @@ use std::error::Error;
 use rig_core::{completion, error::ProviderError, http_client};
 
 use crate::{
-    judge::{evidence::Evidence, transport::is_failed_connection},
+    judge::{error_chain::as_type, evidence::Evidence, transport::is_failed_connection},
     providers::usage::{HasUsage, Usage},
 };
 
 pub(super) fn evidence<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<'a>> {
-    match error.downcast_ref::<ProviderError>()? {
+    match as_type(error)? {
         ProviderError::ProviderResponse(response) => {
             let mut evidence = Evidence::new().body(&*response.body);
             evidence.status = response.status.map(|status| status.as_u16());

@@ -3,11 +3,16 @@
 
 use std::error::Error;
 
-use ::tonic::{Code, Response, Status};
+use ::tonic::{Code, Response, Status, Streaming};
 use http::HeaderMap;
 
 use crate::{
-    judge::{error_chain::chain, evidence::Evidence, transport::is_failed_connection},
+    judge::{
+        classify::StreamedAnswer,
+        error_chain::{as_type, chain},
+        evidence::Evidence,
+        transport::is_failed_connection,
+    },
     providers::usage::{HasUsage, Usage},
 };
 
@@ -18,9 +23,7 @@ const MAPPED: &str = "grpc-status header missing, mapped from HTTP status code "
 const BROKEN_OFF: &str = "protocol error: missing grpc-status trailer";
 
 pub(super) fn evidence<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<'a>> {
-    // Large errors are often boxed.
-    let status =
-        error.downcast_ref::<Status>().or_else(|| error.downcast_ref::<Box<Status>>().map(|status| &**status))?;
+    let status: &Status = as_type(error)?;
     if is_failed_connection(status) {
         return Some(Evidence::new().failed_connection());
     }
@@ -49,3 +52,5 @@ impl<T: HasUsage> HasUsage for Response<T> {
         self.get_ref().usage()
     }
 }
+
+impl<T> StreamedAnswer for Response<Streaming<T>> {}

@@ -5,10 +5,10 @@ use std::{error::Error, io};
 
 use ::ureq::Timeout;
 
-use crate::judge::{evidence::Evidence, transport::is_failed_connection};
+use crate::judge::{error_chain::as_type, evidence::Evidence, transport::is_failed_connection, truncated::text_of};
 
 pub(super) fn evidence<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<'a>> {
-    let Some(error) = error.downcast_ref::<::ureq::Error>() else {
+    let Some(error) = as_type::<::ureq::Error>(error) else {
         // The body of a response broke off.
         return is_disconnected_reader(error).then(|| Evidence::new().status(0));
     };
@@ -32,14 +32,14 @@ pub(super) fn evidence<'a>(error: &'a (dyn Error + 'static)) -> Option<Evidence<
 /// Returns `true` if the connection was closed, which has the same error before and after the response began.
 pub(super) fn is_closed_connection(error: &(dyn Error + 'static)) -> bool {
     let is_end = |source: &io::Error| source.kind() == io::ErrorKind::UnexpectedEof;
-    matches!(error.downcast_ref(), Some(::ureq::Error::Io(source)) if is_end(source))
+    matches!(as_type(error), Some(::ureq::Error::Io(source)) if is_end(source))
 }
 
 /// Returns `true` if the error is that of the reader of a body, whose connection was closed: `ureq` unwraps its own error there.
 fn is_disconnected_reader(error: &(dyn Error + 'static)) -> bool {
-    let Some(error) = error.downcast_ref::<io::Error>() else { return false };
+    let Some(error) = as_type::<io::Error>(error) else { return false };
     error.kind() == io::ErrorKind::UnexpectedEof
-        && error.get_ref().is_some_and(|inner| inner.to_string() == "Peer disconnected")
+        && error.get_ref().is_some_and(|inner| text_of(inner) == "Peer disconnected")
 }
 
 fn is_tls(error: &::ureq::Error) -> bool {

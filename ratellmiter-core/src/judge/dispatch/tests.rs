@@ -85,6 +85,34 @@ fn response_in_ok_can_be_a_refusal() {
 }
 
 #[test]
+fn body_of_a_response_in_ok_decides() {
+    use crate::judge::known_values;
+    fn response<B>(status: u16, body: B) -> http::Response<B> {
+        http::Response::builder().status(status).body(body).unwrap()
+    }
+    const SPENT: &str = r#"{"error": {"code": "insufficient_quota", "message": "You exceeded your current quota"}}"#;
+    macro_rules! both {
+        ($response:expr) => {{
+            let response = $response;
+            let run = known_values::classification(&response).and_then(|found| found.verdict);
+            assert_eq!(verdict!(response), run);
+            run
+        }};
+    }
+    let spent = Some(Verdict::QuotaExhausted { resumes_at: None, limit: crate::LimitKind::Billing });
+    assert_eq!(both!(response(429, SPENT)), spent);
+    assert_eq!(both!(response(429, SPENT.to_owned())), spent);
+    assert_eq!(both!(response(429, SPENT.as_bytes().to_vec())), spent);
+    assert_eq!(both!(response(429, bytes::Bytes::from(SPENT))), spent);
+    assert_eq!(both!(response(429, serde_json::from_str::<serde_json::Value>(SPENT).unwrap())), spent);
+    assert_eq!(both!(response(429, "slow down")), Some(Verdict::RATE_LIMITED));
+    assert_eq!(both!(response(200, "429 Too Many Requests")), Some(Verdict::Success), "an answer");
+    let in_band = r#"{"error": {"code": 429, "message": "Rate limit exceeded"}}"#;
+    assert_eq!(both!(response(200, in_band)), Some(Verdict::RATE_LIMITED));
+    assert_eq!(verdict!(response(429, [1_u8; 3])), Some(Verdict::RATE_LIMITED), "a body of another type");
+}
+
+#[test]
 fn json_body_of_a_success_can_be_a_refusal() {
     let openrouter = serde_json::json!({ "error": { "code": 429, "message": "Rate limit exceeded" } });
     assert_eq!(verdict!(Ok::<_, Text>(openrouter)), Some(Verdict::RATE_LIMITED));
@@ -116,4 +144,28 @@ fn generic_function_classifies_by_its_bounds() {
 fn start_of_a_ten_megabyte_error_is_recognised() {
     let page = format!("429 Too Many Requests: {}", "x".repeat(10 << 20));
     assert_eq!(verdict!(Err::<(), _>(page)), Some(Verdict::RATE_LIMITED));
+}
+
+#[test]
+fn streams_are_found_by_their_type() {
+    macro_rules! is_stream {
+        ($out:expr) => {
+            $crate::__is_stream!(&$out)
+        };
+    }
+    fn generic<T>(value: &T) -> bool {
+        is_stream!(*value)
+    }
+    fn opaque() -> impl Stream<Item = u8> {
+        futures::stream::iter([1])
+    }
+    use futures::StreamExt as _;
+    assert!(is_stream!(opaque()));
+    assert!(is_stream!(Ok::<_, Text>(opaque())));
+    assert!(is_stream!(futures::stream::empty::<u8>().boxed()));
+    assert!(is_stream!(Ok::<_, Text>(futures::stream::empty::<u8>().boxed_local())));
+    assert!(!is_stream!(Err::<futures::stream::Empty<u8>, _>(Text("no"))));
+    assert!(!is_stream!(Ok::<_, Text>(vec![1])));
+    assert!(!is_stream!(7));
+    assert!(!generic(&futures::stream::empty::<u8>()), "without a bound nothing is known");
 }

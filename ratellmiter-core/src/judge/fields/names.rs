@@ -8,13 +8,16 @@ pub(super) fn has(words: &[String], word: &str) -> bool {
     words.iter().any(|known| known == word)
 }
 
-/// Splits the last segment of a path into its words in lower case: `Retry-After`, `retry_after` and `RetryAfter` alike.
+/// Splits the last segment of a path into its words in lower case: `Retry-After`, `retry_after` and `RetryAfter` alike. In
+/// `HTTPError`, the last capital letter begins a word.
 pub(super) fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut was_lower = false;
-    for letter in name.rsplit("::").next().unwrap_or_default().chars() {
+    let mut letters = name.rsplit("::").next().unwrap_or_default().chars().peekable();
+    while let Some(letter) = letters.next() {
         let is_separator = !letter.is_alphanumeric();
-        if (is_separator || (was_lower && letter.is_uppercase())) && words.last().is_some_and(|word| !word.is_empty()) {
+        let is_start = letter.is_uppercase() && (was_lower || letters.peek().is_some_and(|next| next.is_lowercase()));
+        if (is_separator || is_start) && words.last().is_some_and(|word| !word.is_empty()) {
             words.push(String::new());
         }
         if !is_separator && let Some(word) = words.last_mut() {

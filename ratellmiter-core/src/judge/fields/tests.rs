@@ -24,6 +24,8 @@ macro_rules! error {
     };
 }
 
+mod no_signs;
+
 fn verdict(error: &(impl Error + 'static)) -> Option<Verdict> {
     by_chain(error).map(|judged| judged.verdict)
 }
@@ -71,6 +73,13 @@ fn variant_or_kind_that_names_a_refusal_is_read() {
     assert_eq!(verdict(&Named::RateLimit(wait)), refused(7, LimitKind::Unknown));
     assert_eq!(verdict(&Named::Response { kind: Kind::RateLimited, text: "" }), Some(Verdict::rate_limited()));
     assert_eq!(verdict(&Named::Response { kind: Kind::NotFound, text: "RateLimited" }), None);
+    for status in ["status: TOO_MANY_REQUESTS", "last_error: Kind::RateLimited", "source: Overloaded"] {
+        let fields = Fields::read(&format!("Failed {{ attempts: 3, {status} }}")).unwrap();
+        assert!(fields.are_refusal_or_failure(), "{status}");
+    }
+    let google = r#"Error { code: 8, status: "RESOURCE_EXHAUSTED", message: "Please try again in 7s" }"#;
+    let evidence = Fields::read(google).unwrap().evidence("").unwrap();
+    assert_eq!(Some(judge(&evidence, SystemTime::now())), refused(7, LimitKind::Unknown));
     assert_eq!(verdict(&Named::RateLimitConfig(wait)), None);
     assert_eq!(verdict(&Named::TooManyWords), None);
 }
@@ -93,6 +102,8 @@ fn headers_and_body_in_fields_complete_the_status() {
     let headers = HashMap::from([("Retry-After", "7"), ("x-request-id", "a\nb")]);
     let error = ApiError { status: 429, headers: headers.clone(), ..ApiError::default() };
     assert_eq!(verdict(&error), refused(7, LimitKind::Unknown));
+    let lists = r#"Api { status: 429, headers: {"retry-after": ["7", "9"], "x": []} }"#;
+    assert_eq!(Fields::read(lists).unwrap().evidence("").unwrap().headers["retry-after"], "7");
     let body = r#"{"error": {"type": "tokens", "message": "Please try again in 2s"}}"#;
     let error = ApiError { status: 429, body: body.to_owned(), ..ApiError::default() };
     assert_eq!(verdict(&error), refused(2, LimitKind::Tokens));
@@ -146,6 +157,9 @@ fn names_of_fields_and_variants_decide() {
         Exit { exit_status: u16 },
         Texts { status: &'static str, body: &'static str },
         Process(ExitStatus),
+        OpenAiError { code: u16 },
+        GeminiError(u16),
+        PostgresError { code: u16 },
     }
     error!(Shape, "failed");
     let all_429 = [
@@ -156,6 +170,9 @@ fn names_of_fields_and_variants_decide() {
         Shape::Wrapped(Box::new(Shape::Http(429))),
         Shape::Failed { http_status_code: Some(429) },
         Shape::Texts { status: "429", body: "status: 500" },
+        Shape::Texts { status: "429 Too Many Requests", body: "" },
+        Shape::OpenAiError { code: 429 },
+        Shape::GeminiError(429),
     ];
     for error in all_429 {
         assert_eq!(verdict(&error), Some(Verdict::RATE_LIMITED), "{error:?}");
@@ -170,6 +187,8 @@ fn names_of_fields_and_variants_decide() {
         Shape::Exit { exit_status: 429 },
         Shape::Wrapped(Box::new(Shape::TooLong(500))),
         Shape::Texts { status: "rate", body: "Api { status: 429 }" },
+        Shape::Texts { status: "4290 items", body: "" },
+        Shape::PostgresError { code: 500 },
     ];
     for error in others {
         assert_eq!(verdict(&error), None, "{error:?}");
@@ -192,6 +211,16 @@ fn hints_in_fields_have_units() {
         ("retry_after: 1.5s", 1500),
         ("retry_after: 250ms", 250),
         ("info: Info { retryAfter: 4 }", 4000),
+        ("wait: 5s", 5000),
+        ("wait: Some(1.5s)", 1500),
+        ("wait_secs: 5", 5000),
+        ("backoff_ms: \"250\"", 250),
+        ("cooldown: Cooldown(2s)", 2000),
+        ("delay_before_next: 4s", 4000),
+        ("reset_in: 9s", 9000),
+        ("retry_after_minutes: 2", 120_000),
+        ("retry_after_ms: \"1500\"", 1500),
+        ("retry_after: \"5s\"", 5000),
     ];
     for (fields, millis) in cases {
         assert_eq!(hint(fields), Some(Duration::from_millis(millis)), "{fields}");
@@ -199,6 +228,20 @@ fn hints_in_fields_have_units() {
     for fields in
         ["retry_after: None", "retry_after: -1", "retry_after: 1e300", "retry_after: 3x", "after: 3", "retry: 3"]
     {
+        assert_eq!(hint(fields), None, "{fields}");
+    }
+    // Settings, times that have passed, and numbers without a unit.
+    for fields in [
+        "max_retry_delay: 60s",
+        "retry_delay_multiplier: 2.0",
+        "elapsed_wait: 3s",
+        "timeout: 30s",
+        "took: 3s",
+        "wait: 5",
+        "wait: Long",
+        "waited: 5s",
+        "total_backoff: 9s",
+    ] {
         assert_eq!(hint(fields), None, "{fields}");
     }
 }

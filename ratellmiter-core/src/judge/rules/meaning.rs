@@ -66,7 +66,7 @@ fn counts(sign: Sign, meaning: Meaning, status: Option<u16>, body: &Body) -> boo
         // A start of a message stands in for a code that is not there.
         (Meaning::Rate, _) if matches!(sign, Sign::Start(_)) => status.is_none() && body.codes.is_empty(),
         // The status is exact if it is known.
-        (Meaning::Transient, _) => is_code,
+        (Meaning::Transient, _) => is_code && body.original_status.is_none(),
         (_, None | Some(402 | 429 | 503 | 529)) => true,
         (Meaning::Money | Meaning::Quota | Meaning::Day, Some(status)) => is_code || matches!(status, 400..=403 | 412),
         (Meaning::Growth, _)

@@ -86,3 +86,27 @@ fn failed_connections_are_recognised_in_texts() {
         assert_eq!(verdict(&Wrapped(text, None)), None, "{text}");
     }
 }
+
+#[test]
+fn error_whose_text_fails_is_read_without_a_panic() {
+    #[derive(Debug)]
+    struct Broken;
+    impl fmt::Display for Broken {
+        fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+            Err(fmt::Error)
+        }
+    }
+    impl Error for Broken {}
+    assert_eq!(verdict(&Broken), None);
+    assert_eq!(verdict(&io::Error::new(io::ErrorKind::UnexpectedEof, Broken)), None);
+}
+
+#[test]
+fn boxed_and_shared_errors_are_read_as_their_content() {
+    let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
+    assert_eq!(verdict(&Box::new(refused())), Some(Verdict::transient()));
+    assert_eq!(verdict(&std::sync::Arc::new(refused())), Some(Verdict::transient()));
+    assert_eq!(verdict(&wrapped("no answer", Box::new(refused()))), Some(Verdict::transient()));
+    let late = Box::new(io::Error::from(io::ErrorKind::TimedOut));
+    assert_eq!(verdict(&late), None);
+}

@@ -48,6 +48,12 @@ impl ObservedBody {
         }
         self.holder.observe_item(item);
     }
+
+    /// Ends the call as failed. The usage of the events before counts.
+    fn fail(&mut self) {
+        self.observe(StreamItem::NOTHING.verdict(Verdict::Failed));
+        self.holder.finish();
+    }
 }
 
 impl Body for ObservedBody {
@@ -64,9 +70,13 @@ impl Body for ObservedBody {
                 while let Some(message) = self.events.next() {
                     self.observe(item(&message));
                 }
+                if self.events.is_malformed() {
+                    self.fail();
+                }
             }
-            Some(Err(_)) => self.observe(StreamItem::NOTHING.verdict(Verdict::Failed)),
-            None => self.holder.finish(),
+            None if !self.events.is_within_event => self.holder.finish(),
+            // The connection was cut, maybe within an event.
+            Some(Err(_)) | None => self.fail(),
         }
         Poll::Ready(frame)
     }
@@ -93,18 +103,29 @@ fn item(message: &Message) -> StreamItem {
 struct EventReader {
     decoder: MessageFrameDecoder,
     unread: BytesMut,
-    /// The data is no event stream. It is not read any further.
+    /// The last event has begun, and is not complete. The decoder may have taken its first bytes. `false` if it is too long.
+    is_within_event: bool,
+    /// The data is no event stream, or an event is too long. It is not read any further.
     is_broken: bool,
 }
 
 impl EventReader {
     fn push(&mut self, data: &[u8]) {
-        self.is_broken |= self.unread.len() + data.len() > MAX_EVENT_BYTES;
         if self.is_broken {
-            self.unread.clear();
-        } else {
-            self.unread.extend_from_slice(data);
+            return;
         }
+        if self.unread.len() + data.len() > MAX_EVENT_BYTES {
+            (self.is_broken, self.is_within_event) = (true, false);
+            self.unread.clear();
+            return;
+        }
+        self.is_within_event |= !data.is_empty();
+        self.unread.extend_from_slice(data);
+    }
+
+    /// Returns `true` if the last event cannot be read, apart from one that is too long.
+    fn is_malformed(&self) -> bool {
+        self.is_broken && self.is_within_event
     }
 
     /// Returns the next event, if all of it has been pushed.
@@ -113,7 +134,10 @@ impl EventReader {
             return None;
         }
         match self.decoder.decode_frame(&mut self.unread) {
-            Ok(DecodedFrame::Complete(message)) => Some(message),
+            Ok(DecodedFrame::Complete(message)) => {
+                self.is_within_event = !self.unread.is_empty();
+                Some(message)
+            }
             Ok(DecodedFrame::Incomplete) => None,
             Err(_) => {
                 self.is_broken = true;

@@ -74,3 +74,20 @@ fn table_of_the_guide_is_that_of_the_catalog() {
     let found: Vec<_> = GUIDE.lines().filter(|line| line.starts_with("| `")).collect();
     assert!(found == expected, "the table is to be:\n{}", expected.join("\n"));
 }
+
+#[test]
+fn number_of_providers_in_the_texts_is_that_of_the_catalog() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let number_before = |path: &str, words: &str| {
+        let text = std::fs::read_to_string(root.join(path)).unwrap();
+        let (before, _) = text.split_once(words).unwrap_or_else(|| panic!("{path} has no \"{words}\""));
+        before.split_whitespace().next_back().and_then(|number| number.parse::<usize>().ok())
+    };
+    for (path, words) in [
+        ("README.md", "[providers] |"),
+        ("ratellmiter-core/README.md", "providers, limits calls in flight"),
+        ("ratellmiter-core/src/guide/tokens.md", "accounting rules, each of which"),
+    ] {
+        assert_eq!(number_before(path, words), Some(all().count()), "{path}");
+    }
+}

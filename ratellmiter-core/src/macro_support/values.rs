@@ -1,0 +1,70 @@
+//! The macros that read the result of a call by its type.
+
+/// Classifies the value that the reference `$out` points to.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __classification {
+    ($out:expr) => {{
+        #[allow(unused_imports)]
+        use $crate::__private::{
+            AsResult as _, AsValue as _, Dispatch, OkByBody as _, OkByNothing as _, OkByResponse as _,
+        };
+        match (&&Dispatch($out)).sides() {
+            $crate::__private::Ok(value) => (&&&Dispatch(value)).classify_ok(),
+            $crate::__private::Err(error) => $crate::__private::error_classification!(error),
+        }
+    }};
+}
+
+/// Classifies the error that the reference `$error` points to.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __error_classification {
+    ($error:expr) => {{
+        #[allow(unused_imports)]
+        use $crate::__private::{
+            ByClassify as _, ByFields as _, ByNothing as _, BySource as _, ByTarget as _, ByText as _,
+            ByTextAndFields as _, Dispatch,
+        };
+        (&&&&&&&Dispatch($error)).classify_error()
+    }};
+}
+
+/// Returns `true` if the value that the reference `$out` points to is a stream, or contains that of a known client.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __is_stream {
+    ($out:expr) => {{
+        #[allow(unused_imports)]
+        use $crate::__private::{
+            AsResult as _, AsValue as _, ContainsStream as _, Dispatch, IsNoStream as _, IsStream as _,
+        };
+        match (&&Dispatch($out)).sides() {
+            $crate::__private::Ok(value) => (&&&Dispatch(value)).is_stream(),
+            $crate::__private::Err(_) => false,
+        }
+    }};
+}
+
+/// Returns the usage that the value behind the reference `$out` shows. With `$by`, the usage is `$by` evaluated with the
+/// value of `Ok` as `$value`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __usage {
+    ($out:expr) => {{
+        #[allow(unused_imports)]
+        use $crate::__private::{AsResult as _, AsValue as _, Dispatch, UsageOfNothing as _, UsageOfValue as _};
+        match (&&Dispatch($out)).sides() {
+            $crate::__private::Ok(value) => (&&Dispatch(value)).usage_of_ok(),
+            $crate::__private::Err(_) => $crate::__private::Option::None,
+        }
+    }};
+    ($out:expr, $value:ident => $by:expr) => {{
+        #[allow(unused_imports)]
+        use $crate::__private::{AsResult as _, AsValue as _, Dispatch};
+        match (&&Dispatch($out)).sides() {
+            $crate::__private::Ok($value) => $by,
+            $crate::__private::Err(_) => $crate::__private::Option::None,
+        }
+    }};
+}
