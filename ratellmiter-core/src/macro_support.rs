@@ -20,8 +20,8 @@ use std::{
 use futures_core::Stream;
 
 pub use self::items::{
-    BoxedIterator, NamedIterator, item, item_by_user, items_of_iterator, items_of_stream, rewrapped_iterator,
-    usage_by_item,
+    BoxedIterator, NamedIterator, item, item_by_user, items_of_iterator, items_of_stream, iterator_of,
+    rewrapped_iterator, stream_of, usage_by_item,
 };
 pub use crate::{
     __classification as classification, __error_classification as error_classification, __items as items,
@@ -129,12 +129,12 @@ pub trait CanFail {
     /// The return type.
     type Out;
     /// Returns the conversion of a rejection to the result of the function.
-    fn rejection(&self) -> Option<fn(Rejected) -> Self::Out>;
+    fn ratellmiter_rejection(&self) -> Option<fn(Rejected) -> Self::Out>;
 }
 
 impl<T, E: From<Rejected>> CanFail for &Outcome<Result<T, E>> {
     type Out = Result<T, E>;
-    fn rejection(&self) -> Option<fn(Rejected) -> Self::Out> {
+    fn ratellmiter_rejection(&self) -> Option<fn(Rejected) -> Self::Out> {
         Some(|rejected| Err(rejected.into()))
     }
 }
@@ -144,12 +144,12 @@ pub trait CannotFail {
     /// The return type.
     type Out;
     /// Returns `None`.
-    fn rejection(&self) -> Option<fn(Rejected) -> Self::Out>;
+    fn ratellmiter_rejection(&self) -> Option<fn(Rejected) -> Self::Out>;
 }
 
 impl<R> CannotFail for Outcome<R> {
     type Out = R;
-    fn rejection(&self) -> Option<fn(Rejected) -> R> {
+    fn ratellmiter_rejection(&self) -> Option<fn(Rejected) -> R> {
         None
     }
 }
@@ -170,12 +170,12 @@ pub trait KeepSend {
     /// The result.
     type Out;
     /// Returns the result, or `None` unless the call `can_fail`.
-    fn kept(&self, can_fail: bool) -> Option<Self::Out>;
+    fn ratellmiter_kept(&self, can_fail: bool) -> Option<Self::Out>;
 }
 
 impl<R: Send> KeepSend for &Refused<R> {
     type Out = R;
-    fn kept(&self, can_fail: bool) -> Option<R> {
+    fn ratellmiter_kept(&self, can_fail: bool) -> Option<R> {
         self.0.take().filter(|_| can_fail)
     }
 }
@@ -185,12 +185,12 @@ pub trait KeepNothing {
     /// The result.
     type Out;
     /// Drops the result.
-    fn kept(&self, can_fail: bool) -> Dropped<Self::Out>;
+    fn ratellmiter_kept(&self, can_fail: bool) -> Dropped<Self::Out>;
 }
 
 impl<R> KeepNothing for Refused<R> {
     type Out = R;
-    fn kept(&self, _: bool) -> Dropped<R> {
+    fn ratellmiter_kept(&self, _: bool) -> Dropped<R> {
         self.0.take();
         Dropped(PhantomData)
     }
@@ -332,9 +332,9 @@ named_streams!(Send Sync);
 macro_rules! __classification {
     ($out:expr) => {{
         #[allow(unused_imports)]
-        use $crate::__private::{AsResult as _, AsValue as _, Dispatch, OkByNothing as _, OkByResponse as _};
-        match (&&Dispatch($out)).sides() {
-            $crate::__private::Ok(value) => (&&Dispatch(value)).classify_ok(),
+        use $crate::__private::{AsResult as _, AsValue as _, OkByNothing as _, OkByResponse as _};
+        match (&&$crate::__private::Dispatch($out)).ratellmiter_sides() {
+            $crate::__private::Ok(value) => (&&$crate::__private::Dispatch(value)).ratellmiter_classify_ok(),
             $crate::__private::Err(error) => $crate::__private::error_classification!(error),
         }
     }};
@@ -348,9 +348,9 @@ macro_rules! __error_classification {
         #[allow(unused_imports)]
         use $crate::__private::{
             ByClassify as _, ByFields as _, ByNothing as _, BySource as _, ByTarget as _, ByText as _,
-            ByTextAndFields as _, Dispatch,
+            ByTextAndFields as _,
         };
-        (&&&&&&&Dispatch($error)).classify_error()
+        (&&&&&&&$crate::__private::Dispatch($error)).ratellmiter_classify_error()
     }};
 }
 
@@ -361,7 +361,7 @@ macro_rules! __rejection {
     ($out:ty) => {{
         #[allow(unused_imports)]
         use $crate::__private::{CanFail as _, CannotFail as _};
-        (&&$crate::__private::Outcome::<$out>::NEW).rejection()
+        (&&$crate::__private::Outcome::<$out>::NEW).ratellmiter_rejection()
     }};
 }
 
@@ -372,7 +372,7 @@ macro_rules! __kept {
     ($out:expr, $can_fail:expr) => {{
         #[allow(unused_imports)]
         use $crate::__private::{KeepNothing as _, KeepSend as _};
-        (&&$crate::__private::Refused::new($out)).kept($can_fail)
+        (&&$crate::__private::Refused::new($out)).ratellmiter_kept($can_fail)
     }};
 }
 
@@ -383,16 +383,16 @@ macro_rules! __kept {
 macro_rules! __usage {
     ($out:expr) => {{
         #[allow(unused_imports)]
-        use $crate::__private::{AsResult as _, AsValue as _, Dispatch, UsageOfNothing as _, UsageOfValue as _};
-        match (&&Dispatch($out)).sides() {
-            $crate::__private::Ok(value) => (&&Dispatch(value)).usage_of_ok(),
+        use $crate::__private::{AsResult as _, AsValue as _, UsageOfNothing as _, UsageOfValue as _};
+        match (&&$crate::__private::Dispatch($out)).ratellmiter_sides() {
+            $crate::__private::Ok(value) => (&&$crate::__private::Dispatch(value)).ratellmiter_usage_of_ok(),
             $crate::__private::Err(_) => $crate::__private::Option::None,
         }
     }};
     ($out:expr, $value:ident => $by:expr) => {{
         #[allow(unused_imports)]
-        use $crate::__private::{AsResult as _, AsValue as _, Dispatch};
-        match (&&Dispatch($out)).sides() {
+        use $crate::__private::{AsResult as _, AsValue as _};
+        match (&&$crate::__private::Dispatch($out)).ratellmiter_sides() {
             $crate::__private::Ok($value) => $by,
             $crate::__private::Err(_) => $crate::__private::Option::None,
         }

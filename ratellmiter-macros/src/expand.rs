@@ -52,6 +52,8 @@ use crate::{
 ///     }
 /// ```
 ///
+/// The methods of the call are written as paths, so that no trait of the user can offer others of the same names.
+///
 /// `rejection!` finds whether the error type is `From<Rejected>`, so that calls can fail while the limiter is closed. A refused
 /// call then returns its own error, which `kept!` keeps if it is `Send`. The return that is never taken gives `?` and `return` in
 /// the body their type. In a plain function the loop calls `call.blocking_acquire()` and the body is in a closure. In a function
@@ -117,7 +119,9 @@ impl Expansion<'_> {
         let (end, result) = if self.args.stream.is_some() {
             self.start_stream(&call, &out, &classification)
         } else {
-            let settled = self.settled(&out, &quote!(#call.settle(#classification, #usage, #out)), &quote!(#out));
+            let krate = self.krate;
+            let settled = quote!(#krate::__private::Call::settle(&mut #call, #classification, #usage, #out));
+            let settled = self.settled(&out, &settled, &quote!(#out));
             (quote!(let #usage = #used; #settled), quote!(#out))
         };
         let attempt = quote! {
@@ -201,7 +205,7 @@ impl Expansion<'_> {
         let options = self.options();
         let can_fail = self.rejecting().map(|_| {
             let [reject] = ["reject"].map(ident);
-            quote!(.can_fail(#reject.is_some()))
+            quote!(.can_fail(#krate::__private::Option::is_some(&#reject)))
         });
         quote!(#start #(#attempts)* #(#transient)* #options #can_fail)
     }
@@ -256,24 +260,25 @@ impl Expansion<'_> {
         match shape {
             Shape::Async => {
                 let never = self.never();
-                quote!(#call.attempt(async { #never #body }).await)
+                quote!(#krate::__private::Call::attempt(&#call, async { #never #body }).await)
             }
             Shape::Plain if self.args.stream.is_some() && !self.function.returns_iterator() => {
                 let ty = output.filter(|ty| !matches!(ty, Type::ImplTrait(_))).map(local).into_iter();
-                quote!(#call.attempt_blocking(|| #(-> #ty)* #body))
+                quote!(#krate::__private::Call::attempt_blocking(&#call, || #(-> #ty)* #body))
             }
             Shape::Plain => {
                 let ty = output.map(inferred).into_iter();
-                quote!(#call.attempt_blocking(|| #(-> #ty)* #body))
+                quote!(#krate::__private::Call::attempt_blocking(&#call, || #(-> #ty)* #body))
             }
             Shape::Pinned | Shape::Boxed => {
                 let ty = output.map(local);
-                quote!(#call.attempt((|| -> #ty #body)()).await)
+                quote!(#krate::__private::Call::attempt(&#call, (|| -> #ty #body)()).await)
             }
             Shape::Opaque => {
                 // A closure's return type cannot name the output of its future.
                 let ty = self.function.produced().map_or_else(|| quote!(_), |ty| inferred(ty).into_token_stream());
-                quote!(#call.attempt(#krate::__private::assert_output::<#ty, _>((|| #body)())).await)
+                let future = quote!(#krate::__private::assert_output::<#ty, _>((|| #body)()));
+                quote!(#krate::__private::Call::attempt(&#call, #future).await)
             }
         }
     }
@@ -307,10 +312,14 @@ fn rewrapped(krate: &TokenStream, ty: Option<&Type>, stream: TokenStream) -> Tok
     }
 }
 
+/// Returns the type of the stream, without a `Result` around it.
+fn stream_type(ty: Option<&Type>) -> Option<&Type> {
+    ty.map(|ty| if is_result(ty) { types::first_argument(ty).unwrap_or(ty) } else { ty })
+}
+
 /// Returns the type of the stream, without a `Result` around it, if it can be named.
 fn named(ty: Option<&Type>) -> Option<&Type> {
-    let ty = ty.map(|ty| if is_result(ty) { types::first_argument(ty).unwrap_or(ty) } else { ty });
-    ty.filter(|ty| !matches!(ty, Type::ImplTrait(_)))
+    stream_type(ty).filter(|ty| !matches!(ty, Type::ImplTrait(_)))
 }
 
 /// Moves the tokens to `span`, so that errors are shown there and not at the whole attribute.
