@@ -11,7 +11,7 @@ pub(super) struct StreamEnd {
     pub(super) usage: Option<Usage>,
     /// The refusal that ended the stream.
     pub(super) refusal: Option<Verdict>,
-    /// The stream was dropped before its end, and its last item reported no usage.
+    /// The stream was dropped before its end, and neither its last item reported a usage nor has the call failed without one.
     pub(super) is_unknown: bool,
 }
 

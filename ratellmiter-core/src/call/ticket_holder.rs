@@ -114,7 +114,13 @@ impl TicketHolder {
 
 impl Drop for TicketHolder {
     fn drop(&mut self) {
-        self.end.is_unknown = !self.last_had_usage;
+        let has_known_failure = match self.end.call_end {
+            CallEnd::Succeeded => false,
+            // The server may generate more than the usage so far: some errors are those of one item.
+            CallEnd::Failed => self.end.usage.or(self.fallback).is_none(),
+            CallEnd::Uncharged | CallEnd::QuotaExhausted => true,
+        };
+        self.end.is_unknown = !self.last_had_usage && !has_known_failure;
         self.finish();
     }
 }
