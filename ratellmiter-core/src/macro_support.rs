@@ -86,6 +86,12 @@ pub fn usage_by<T, U: IntoUsage>(value: &T, usage: impl FnOnce(&T) -> U) -> Opti
     usage(value).into_usage()
 }
 
+/// Stands for a value of a type that is to be inferred. It is never called.
+#[must_use]
+pub fn never<T>() -> T {
+    unreachable!("it stands behind a condition that is false")
+}
+
 /// Returns `future`, and lets the compiler check that its output is a `T`.
 pub fn assert_output<T, F: Future<Output = T>>(future: F) -> F {
     future
@@ -331,7 +337,6 @@ named_streams!(Send Sync);
 #[macro_export]
 macro_rules! __classification {
     ($out:expr) => {{
-        #[allow(unused_imports)]
         use $crate::__private::{AsResult as _, AsValue as _, OkByNothing as _, OkByResponse as _};
         match (&&$crate::__private::Dispatch($out)).ratellmiter_sides() {
             $crate::__private::Ok(value) => (&&$crate::__private::Dispatch(value)).ratellmiter_classify_ok(),
@@ -345,7 +350,6 @@ macro_rules! __classification {
 #[macro_export]
 macro_rules! __error_classification {
     ($error:expr) => {{
-        #[allow(unused_imports)]
         use $crate::__private::{
             ByClassify as _, ByFields as _, ByNothing as _, BySource as _, ByTarget as _, ByText as _,
             ByTextAndFields as _,
@@ -359,7 +363,6 @@ macro_rules! __error_classification {
 #[macro_export]
 macro_rules! __rejection {
     ($out:ty) => {{
-        #[allow(unused_imports)]
         use $crate::__private::{CanFail as _, CannotFail as _};
         (&&$crate::__private::Outcome::<$out>::NEW).ratellmiter_rejection()
     }};
@@ -370,7 +373,6 @@ macro_rules! __rejection {
 #[macro_export]
 macro_rules! __kept {
     ($out:expr, $can_fail:expr) => {{
-        #[allow(unused_imports)]
         use $crate::__private::{KeepNothing as _, KeepSend as _};
         (&&$crate::__private::Refused::new($out)).ratellmiter_kept($can_fail)
     }};
@@ -382,7 +384,6 @@ macro_rules! __kept {
 #[macro_export]
 macro_rules! __usage {
     ($out:expr) => {{
-        #[allow(unused_imports)]
         use $crate::__private::{AsResult as _, AsValue as _, UsageOfNothing as _, UsageOfValue as _};
         match (&&$crate::__private::Dispatch($out)).ratellmiter_sides() {
             $crate::__private::Ok(value) => (&&$crate::__private::Dispatch(value)).ratellmiter_usage_of_ok(),
@@ -390,7 +391,6 @@ macro_rules! __usage {
         }
     }};
     ($out:expr, $value:ident => $by:expr) => {{
-        #[allow(unused_imports)]
         use $crate::__private::{AsResult as _, AsValue as _};
         match (&&$crate::__private::Dispatch($out)).ratellmiter_sides() {
             $crate::__private::Ok($value) => $by,

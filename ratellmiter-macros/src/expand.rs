@@ -33,7 +33,7 @@ use crate::{
 ///             let kept = {
 ///                 let prompt = <String as Clone>::clone(&kept0);
 ///                 let out = call.attempt(async {
-///                     if false { let never: Result<String, E> = loop {}; return never; }
+///                     if false { return ::ratellmiter_core::__private::never::<Result<String, E>>(); }
 ///                     { BODY }
 ///                 }).await;
 ///                 let classification = ::ratellmiter_core::__private::classification!(&out);
@@ -285,20 +285,11 @@ impl Expansion<'_> {
 
     /// A return of the declared type that is never taken.
     fn never(&self) -> TokenStream {
+        let krate = self.krate;
         let ty = self.function.output().map_or_else(|| quote!(()), |ty| inferred(ty).into_token_stream());
-        let never = ident("never");
         quote! {
-            #[allow(
-                clippy::diverging_sub_expression,
-                clippy::empty_loop,
-                clippy::let_unit_value,
-                clippy::needless_return,
-                unreachable_code,
-                unused_variables
-            )]
             if false {
-                let #never: #ty = loop {};
-                return #never;
+                return #krate::__private::never::<#ty>();
             }
         }
     }

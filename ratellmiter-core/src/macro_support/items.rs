@@ -93,7 +93,6 @@ named_iterators!(Send Sync);
 #[macro_export]
 macro_rules! __items {
     ($items:expr) => {{
-        #[allow(unused_imports)]
         use $crate::__private::{ResultItems as _, ValueItems as _};
         (&&$items).ratellmiter_ok()
     }};
@@ -106,7 +105,6 @@ macro_rules! __items {
 macro_rules! __stream_item {
     ($events:expr, $item:expr) => {{
         $crate::__stream_item!(@ $events, $item, value, piece, {
-            #[allow(unused_imports)]
             use $crate::__private::{UsageOfNothing as _, UsageOfValue as _};
             match piece {
                 $crate::__private::Option::Some((classification, usage)) => {
@@ -132,7 +130,6 @@ macro_rules! __stream_item {
         })
     }};
     (@ $events:expr, $item:expr, $value:ident, $piece:ident, $read:block) => {{
-        #[allow(unused_imports)]
         use $crate::__private::{
             AsResult as _, AsValue as _, LeaveItem as _, LeaveResponse as _, LeaveUsage as _, OkByNothing as _, OkByResponse as _,
             ReadBytes as _, ReadChunk as _, ReadText as _,

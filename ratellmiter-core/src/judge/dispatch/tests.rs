@@ -6,9 +6,12 @@ use std::{
 use super::*;
 
 macro_rules! verdict {
-    ($out:expr) => {
-        $crate::__classification!(&$out).verdict
-    };
+    ($out:expr) => {{
+        // Lints of the macro's imports concern this crate alone.
+        #[allow(unused_imports)]
+        let classification = $crate::__classification!(&$out);
+        classification.verdict
+    }};
 }
 
 #[derive(Debug)]
