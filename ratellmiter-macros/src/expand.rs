@@ -11,7 +11,7 @@ use crate::{
     args::{Args, Priority, check_priority, ident, seconds},
     bindings::{Binding, bind},
     function::{Function, Shape},
-    types::{self, inferred, is_result, local},
+    types::{self, has_opaque, inferred, is_result, local},
 };
 
 /// Expands the attribute with `options` on the function `item`.
@@ -124,10 +124,15 @@ impl Expansion<'_> {
             let settled = self.settled(&out, &settled, &quote!(#out));
             (quote!(let #usage = #used; #settled), quote!(#out))
         };
+        // It is never taken. With it the compiler infers the types inside of an `impl Trait` from the signature before the result
+        // is classified.
+        let typed = (self.args.stream.is_none() && function.produced().is_some_and(has_opaque))
+            .then(|| quote!(if false { return #out; }));
         let attempt = quote! {
             #(#each)*
             #[allow(clippy::redundant_async_block, clippy::redundant_closure_call)]
             let #out = #body;
+            #typed
             let #classification = #classified;
             #end
         };

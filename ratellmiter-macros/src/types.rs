@@ -43,17 +43,20 @@ pub(crate) fn inferred(ty: &Type) -> Type {
     ty
 }
 
+/// Returns `true` if the type contains an `impl Trait`.
+pub(crate) fn has_opaque(ty: &Type) -> bool {
+    let mut infer = Infer::default();
+    infer.visit_type_mut(&mut ty.clone());
+    infer.found
+}
+
 /// Returns `true` if the error of a `Result` contains an `impl Trait`: a conversion to it is not known.
 pub(crate) fn has_opaque_error(ty: &Type) -> bool {
     let Type::Path(TypePath { path, .. }) = ty else { return false };
     let Some(PathArguments::AngleBracketed(arguments)) = path.segments.last().map(|last| &last.arguments) else {
         return false;
     };
-    arguments.args.iter().skip(1).any(|argument| {
-        let mut infer = Infer::default();
-        infer.visit_generic_argument_mut(&mut argument.clone());
-        infer.found
-    })
+    arguments.args.iter().skip(1).any(|argument| matches!(argument, GenericArgument::Type(ty) if has_opaque(ty)))
 }
 
 /// Replaces each `impl Trait` by `_`.
