@@ -264,7 +264,7 @@ impl<F: Future<Output: Stream + Unpin>> Stream for LazyStream<F> {
 #[diagnostic::on_unimplemented(
     message = "a ticket cannot be kept in `{Self}`",
     label = "not a stream that can be replaced",
-    note = "`stream` needs `impl Stream`, `Pin<Box<dyn Stream>>` or `BoxStream`, alone or in a type named `Result`; a plain function may return `impl Iterator` or `Box<dyn Iterator>`; in other types wrap the stream in `ratellmiter_core::call::attach(stream)`, without the option"
+    note = "`stream` needs `impl Stream`, `Pin<Box<dyn Stream>>` or `BoxStream`, alone or in a type whose name ends with `Result`; a plain function may return `impl Iterator` or `Box<dyn Iterator>`; in other types wrap the stream in `ratellmiter_core::call::attach(stream)`, without the option"
 )]
 pub trait NamedStream {
     /// The type itself.

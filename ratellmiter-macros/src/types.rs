@@ -17,9 +17,10 @@ pub(crate) fn bare(mut ty: &Type) -> &Type {
     }
 }
 
-/// Returns `true` if the last segment of the type is `Result`.
+/// Returns `true` if the name of the type is `Result`, or ends with it, as those of aliases do.
 pub(crate) fn is_result(ty: &Type) -> bool {
-    matches!(ty, Type::Path(TypePath { path, .. }) if path.segments.last().is_some_and(|last| last.ident == "Result"))
+    let Type::Path(TypePath { path, .. }) = ty else { return false };
+    path.segments.last().is_some_and(|last| last.ident.to_string().ends_with("Result"))
 }
 
 /// Returns `T` of `some::Name<T, E>`.

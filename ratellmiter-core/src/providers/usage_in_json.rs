@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{
+    event_text::{events, is_events, lines, without_mark},
     provider::Provider,
     usage::{HasUsage, Usage},
 };
@@ -46,42 +47,26 @@ impl Usage {
     /// ```
     #[must_use]
     pub fn from_text(text: &str) -> Option<Self> {
-        let text = text.trim_start_matches('\u{feff}');
+        let text = without_mark(text);
         if let Ok(body) = serde_json::from_str(text) {
             return Self::from_json(&body);
         }
         let values = serde_json::Deserializer::from_str(text).into_iter().map_while(Result::ok);
         let mut usage = values.filter_map(|value| Self::from_json(&value)).reduce(Self::merged);
         let mut add = |json: &str| {
-            let json = serde_json::from_str(json);
-            usage = Self::of_both(usage, json.as_ref().ok().and_then(Self::from_json));
-            json.is_ok()
+            let json = serde_json::from_str(json).ok();
+            usage = Self::of_both(usage, json.as_ref().and_then(Self::from_json));
         };
-        // The data of one event may have several lines, which an empty line ends.
-        let mut event = String::new();
-        for line in lines(text).chain([""]) {
-            match line.strip_prefix("data:") {
-                Some(data) if !add(data) => event.extend([data, "\n"]),
-                Some(_) => {}
-                None if line.is_empty() => drop(add(&std::mem::take(&mut event))),
-                None => drop(add(line)),
-            }
-        }
+        lines(text).for_each(|line| add(line.strip_prefix("data:").unwrap_or(line)));
+        // Data of several lines.
+        events(text).filter(|event| event.data.lines().nth(1).is_some()).for_each(|event| add(&event.data));
         usage
     }
 }
 
-/// Returns the lines of a text, which end with LF, CR or both.
-fn lines(text: &str) -> impl Iterator<Item = &str> {
-    text.lines().flat_map(|line| line.split('\r'))
-}
-
-/// Returns `true` if a text is JSON, or its first line other than a comment is a field of server-sent events.
+/// Returns `true` if a text is JSON, or one of server-sent events.
 fn is_body(text: &str) -> bool {
-    let text = text.trim_start_matches('\u{feff}').trim_start();
-    let field =
-        lines(text).find(|line| !line.is_empty() && !line.starts_with(':')).and_then(|line| line.split_once(':'));
-    text.starts_with(['{', '[']) || field.is_some_and(|(name, _)| matches!(name, "data" | "event" | "id" | "retry"))
+    without_mark(text).trim_start().starts_with(['{', '[']) || is_events(text)
 }
 
 /// Finds the usage in one body or event.

@@ -266,7 +266,14 @@ async fn types_of_items_are_inferred_from_the_signature() {
     fn iterator(limiter: &Limiter) -> Result<impl Iterator<Item = Result<u8, AskError>> + use<>, AskError> {
         Ok(std::iter::once("1".parse()).map(|number| Ok(number?)))
     }
+    type AskResult<T> = Result<T, AskError>;
+
+    #[ratellmiter(limiter = limiter, stream)]
+    async fn alias(limiter: &Limiter) -> AskResult<impl Stream<Item = AskResult<u8>> + use<>> {
+        Ok(stream::iter(["7".parse()]).map(|number| Ok(number?)))
+    }
     let limiter = limiter();
+    assert_eq!(alias(&limiter).await.unwrap().count().await, 1);
     assert_eq!(mapped(&limiter, "7").await.unwrap().map(Result::unwrap).collect::<Vec<_>>().await, [7]);
     assert_eq!(empty(&limiter).await.count().await, 0);
     assert_eq!((lazy(&limiter).count().await, future(&limiter, "a").await.unwrap().count().await), (1, 1));
