@@ -49,27 +49,27 @@ impl<T: Response> LeaveResponse for &&&Dispatch<'_, T> {
     }
 }
 
+/// Reads items of other types that contain text, such as strings of other crates. Most of these are bytes as well.
+pub trait ReadText {
+    /// Returns the classification and the usage.
+    fn ratellmiter_read_piece(&self, events: &mut StreamEvents) -> Piece;
+}
+
+impl<T: AsRef<str>> ReadText for &&Dispatch<'_, T> {
+    fn ratellmiter_read_piece(&self, events: &mut StreamEvents) -> Piece {
+        Some(events.classify(self.0.as_ref().as_bytes(), true))
+    }
+}
+
 /// Reads items of other types that contain bytes.
 pub trait ReadBytes {
     /// Returns the classification and the usage.
     fn ratellmiter_read_piece(&self, events: &mut StreamEvents) -> Piece;
 }
 
-impl<T: AsRef<[u8]>> ReadBytes for &&Dispatch<'_, T> {
+impl<T: AsRef<[u8]>> ReadBytes for &Dispatch<'_, T> {
     fn ratellmiter_read_piece(&self, events: &mut StreamEvents) -> Piece {
         Some(events.classify(self.0.as_ref(), false))
-    }
-}
-
-/// Reads items of other types that contain text.
-pub trait ReadText {
-    /// Returns the classification and the usage.
-    fn ratellmiter_read_piece(&self, events: &mut StreamEvents) -> Piece;
-}
-
-impl<T: AsRef<str>> ReadText for &Dispatch<'_, T> {
-    fn ratellmiter_read_piece(&self, events: &mut StreamEvents) -> Piece {
-        Some(events.classify(self.0.as_ref().as_bytes(), true))
     }
 }
 

@@ -280,3 +280,33 @@ async fn types_of_items_are_inferred_from_the_signature() {
     assert_eq!(iterator(&limiter).unwrap().count(), 1);
     assert_eq!(limiter.snapshot().in_flight, 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn strings_of_other_crates_are_text_and_not_bytes() {
+    /// A string as other crates have it.
+    struct Words(&'static str);
+
+    impl AsRef<str> for Words {
+        fn as_ref(&self) -> &str {
+            self.0
+        }
+    }
+
+    impl AsRef<[u8]> for Words {
+        fn as_ref(&self) -> &[u8] {
+            self.0.as_bytes()
+        }
+    }
+
+    #[ratellmiter(limiter = limiter, stream, tokens = (100, 1000))]
+    async fn ask(limiter: &Limiter, parts: &[&'static str]) -> impl Stream<Item = Words> + use<> {
+        stream::iter(parts.iter().map(|part| Words(part)).collect::<Vec<_>>())
+    }
+    let limiter = limiter();
+    let quoted = ["An error:\n", "data: {\"error\": {\"code\": \"rate_limit_exceeded\"}}\n\n"];
+    assert_eq!(ask(&limiter, &quoted).await.count().await, 2);
+    assert!(limiter.snapshot().paused_until.is_none(), "the model wrote it");
+    let body = ["data: {\"usage\": {\"prompt_to", "kens\": 9}}\n\n"];
+    assert_eq!(ask(&limiter, &body).await.count().await, 2);
+    assert_eq!(tokens(&limiter), 1100 + 9);
+}
