@@ -32,7 +32,7 @@ impl StreamEnd {
         match self.refusal {
             Some(Verdict::QuotaExhausted { resumes_at, .. }) => drop(ticket.exhaust(resumes_at)),
             // Not retried: the caller already has the first items.
-            Some(verdict) => drop(ticket.requeue(verdict)),
+            Some(verdict) => ticket.finish_refused_midway(&verdict, self.usage),
             None if self.is_unknown => drop(ticket),
             None => ticket.settle_stream(self.call_end, self.usage),
         }

@@ -310,3 +310,29 @@ async fn strings_of_other_crates_are_text_and_not_bytes() {
     assert_eq!(ask(&limiter, &body).await.count().await, 2);
     assert_eq!(tokens(&limiter), 1100 + 9);
 }
+
+#[tokio::test(start_paused = true)]
+async fn usage_before_a_refusal_in_the_stream_stays_charged() {
+    #[ratellmiter(limiter = limiter, stream, tokens = (100, 1000))]
+    async fn ask(
+        limiter: &Limiter,
+        usage: Option<Usage>,
+    ) -> impl Stream<Item = Result<Option<Usage>, ApiError>> + use<> {
+        stream::iter([Ok(None), Ok(usage), Err(ApiError::Refused), Ok(None)])
+    }
+    let usage = Some(Usage::new(50, 3));
+    // Mistral releases the tokens of a refused call.
+    for (provider, usage, charged) in [
+        (Provider::Mistral, usage, 53),
+        (Provider::Mistral, None, 0),
+        (Provider::Generic, usage, 1100),
+        (Provider::Generic, None, 1100),
+    ] {
+        let limits = Limits::for_provider(provider).requests_per_minute(6000).no_ramp();
+        let limiter = Limiter::new(limits.tokens_per_minute(100_000));
+        assert_eq!(ask(&limiter, usage).await.count().await, 4);
+        assert_eq!(tokens(&limiter), charged, "{provider} {usage:?}");
+        let snapshot = limiter.snapshot();
+        assert!(snapshot.paused_until.is_some() && snapshot.in_flight == 0 && snapshot.queued == 0);
+    }
+}
