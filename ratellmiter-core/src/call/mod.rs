@@ -249,7 +249,7 @@ impl Call {
     {
         let mut stream = Box::pin(stream);
         if self.context.is_nested() {
-            let holder = self.context.scope_blocking(TicketHolder::of_current_call);
+            let holder = self.context.scope_blocking(TicketHolder::of_nested_call);
             return ControlFlow::Break(TicketStream::new(holder.into(), stream, observer(classify_item)));
         }
         let mut start = ItemsStart::new(self.judge(&classification, None));
@@ -277,7 +277,7 @@ impl Call {
         L: FnMut(&I::Item) -> ItemClassification,
     {
         if self.context.is_nested() {
-            let holder = self.context.scope_blocking(TicketHolder::of_current_call);
+            let holder = self.context.scope_blocking(TicketHolder::of_nested_call);
             return ControlFlow::Break(TicketIterator::new(holder.into(), iterator, observer(classify_item)));
         }
         let mut start = ItemsStart::new(self.judge(&classification, None));
