@@ -21,8 +21,8 @@ use std::{
 use futures_core::Stream;
 
 pub use self::items::{
-    BoxedIterator, NamedIterator, item, item_by_user, items_of_iterator, items_of_stream, rewrapped_iterator,
-    usage_by_item,
+    BoxedIterator, NamedIterator, item, item_by_user, items_of_iterator, items_of_stream, iterator_of,
+    rewrapped_iterator, stream_of, usage_by_item,
 };
 pub use crate::{
     __classification as classification, __error_classification as error_classification, __is_stream as is_stream,
@@ -88,6 +88,12 @@ pub fn usage_by<T, U: IntoUsage>(value: &T, usage: impl FnOnce(&T) -> U) -> Opti
     usage(value).into_usage()
 }
 
+/// Stands for a value of a type that is to be inferred. It is never called.
+#[must_use]
+pub fn never<T>() -> T {
+    unreachable!("it stands behind a condition that is false")
+}
+
 /// Returns `future`, and lets the compiler check that its output is a `T`.
 pub fn assert_output<T, F: Future<Output = T>>(future: F) -> F {
     future
@@ -131,12 +137,12 @@ pub trait CanFail {
     /// The return type.
     type Out;
     /// Returns the conversion of a rejection to the result of the function.
-    fn rejection(&self) -> Option<fn(Rejected) -> Self::Out>;
+    fn ratellmiter_rejection(&self) -> Option<fn(Rejected) -> Self::Out>;
 }
 
 impl<T, E: From<Rejected>> CanFail for &Outcome<Result<T, E>> {
     type Out = Result<T, E>;
-    fn rejection(&self) -> Option<fn(Rejected) -> Self::Out> {
+    fn ratellmiter_rejection(&self) -> Option<fn(Rejected) -> Self::Out> {
         Some(|rejected| Err(rejected.into()))
     }
 }
@@ -146,12 +152,12 @@ pub trait CannotFail {
     /// The return type.
     type Out;
     /// Returns `None`.
-    fn rejection(&self) -> Option<fn(Rejected) -> Self::Out>;
+    fn ratellmiter_rejection(&self) -> Option<fn(Rejected) -> Self::Out>;
 }
 
 impl<R> CannotFail for Outcome<R> {
     type Out = R;
-    fn rejection(&self) -> Option<fn(Rejected) -> R> {
+    fn ratellmiter_rejection(&self) -> Option<fn(Rejected) -> R> {
         None
     }
 }
@@ -172,12 +178,12 @@ pub trait KeepSend {
     /// The result.
     type Out;
     /// Returns the result, or `None` unless the call `can_fail`.
-    fn kept(&self, can_fail: bool) -> Option<Self::Out>;
+    fn ratellmiter_kept(&self, can_fail: bool) -> Option<Self::Out>;
 }
 
 impl<R: Send> KeepSend for &Refused<R> {
     type Out = R;
-    fn kept(&self, can_fail: bool) -> Option<R> {
+    fn ratellmiter_kept(&self, can_fail: bool) -> Option<R> {
         self.0.take().filter(|_| can_fail)
     }
 }
@@ -187,12 +193,12 @@ pub trait KeepNothing {
     /// The result.
     type Out;
     /// Drops the result.
-    fn kept(&self, can_fail: bool) -> Dropped<Self::Out>;
+    fn ratellmiter_kept(&self, can_fail: bool) -> Dropped<Self::Out>;
 }
 
 impl<R> KeepNothing for Refused<R> {
     type Out = R;
-    fn kept(&self, _: bool) -> Dropped<R> {
+    fn ratellmiter_kept(&self, _: bool) -> Dropped<R> {
         self.0.take();
         Dropped(PhantomData)
     }
@@ -260,7 +266,7 @@ impl<F: Future<Output: Stream + Unpin>> Stream for LazyStream<F> {
 #[diagnostic::on_unimplemented(
     message = "a ticket cannot be kept in `{Self}`",
     label = "not a stream that can be replaced",
-    note = "`stream` needs `impl Stream`, `Pin<Box<dyn Stream>>` or `BoxStream`, alone or in a type named `Result`; a plain function may return `impl Iterator` or `Box<dyn Iterator>`; in other types wrap the stream in `ratellmiter_core::call::attach(stream)`, without the option"
+    note = "`stream` needs `impl Stream`, `Pin<Box<dyn Stream>>` or `BoxStream`, alone or in a type whose name ends with `Result`; a plain function may return `impl Iterator` or `Box<dyn Iterator>`; in other types wrap the stream in `ratellmiter_core::call::attach(stream)`, without the option"
 )]
 pub trait NamedStream {
     /// The type itself.
@@ -333,9 +339,8 @@ named_streams!(Send Sync);
 #[macro_export]
 macro_rules! __rejection {
     ($out:ty) => {{
-        #[allow(unused_imports)]
         use $crate::__private::{CanFail as _, CannotFail as _};
-        (&&$crate::__private::Outcome::<$out>::NEW).rejection()
+        (&&$crate::__private::Outcome::<$out>::NEW).ratellmiter_rejection()
     }};
 }
 
@@ -344,8 +349,7 @@ macro_rules! __rejection {
 #[macro_export]
 macro_rules! __kept {
     ($out:expr, $can_fail:expr) => {{
-        #[allow(unused_imports)]
         use $crate::__private::{KeepNothing as _, KeepSend as _};
-        (&&$crate::__private::Refused::new($out)).kept($can_fail)
+        (&&$crate::__private::Refused::new($out)).ratellmiter_kept($can_fail)
     }};
 }

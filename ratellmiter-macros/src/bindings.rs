@@ -68,11 +68,11 @@ fn bind_one(index: usize, argument: &mut PatType, options: &TokenStream) -> Opti
     };
     let is_condition = |attribute: &&Attribute| attribute.path().is_ident("cfg");
     let conditions: Vec<_> = argument.attrs.iter().filter(is_condition).collect();
-    let used = mentions(options, &name).then(|| quote!(#[allow(unused_variables)]));
+    let used = mentions(options, &name).then(|| quote!(#(#conditions)* let _ = &#name;));
     let quiet = quote!(#[allow(clippy::shadow_unrelated, clippy::used_underscore_binding)]);
     Some(Binding {
         once: moved_to.map(|kept| quote!(#(#conditions)* #quiet let #kept = #name;)),
-        each: quote!(#(#conditions)* #used #quiet let #pattern = #value;),
+        each: quote!(#(#conditions)* #quiet let #pattern = #value; #used),
     })
 }
 

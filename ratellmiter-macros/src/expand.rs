@@ -11,7 +11,7 @@ use crate::{
     args::{Args, Priority, check_priority, ident, seconds},
     bindings::{Binding, bind},
     function::{Function, Shape},
-    types::{self, inferred, is_result, local},
+    types::{self, has_opaque, inferred, is_result, local},
 };
 
 /// Expands the attribute with `options` on the function `item`.
@@ -33,7 +33,7 @@ use crate::{
 ///             let kept = {
 ///                 let prompt = <String as Clone>::clone(&kept0);
 ///                 let out = call.attempt(async {
-///                     if false { let never: Result<String, E> = loop {}; return never; }
+///                     if false { return ::ratellmiter_core::__private::never::<Result<String, E>>(); }
 ///                     { BODY }
 ///                 }).await;
 ///                 let classification = ::ratellmiter_core::__private::classification!(&out);
@@ -52,6 +52,8 @@ use crate::{
 ///         }
 ///     }
 /// ```
+///
+/// The methods of the call are written as paths, so that no trait of the user can offer others of the same names.
 ///
 /// `rejection!` finds whether the error type is `From<Rejected>`, so that calls can fail while the limiter is closed. A refused
 /// call then returns its own error, which `kept!` keeps if it is `Send`. The return that is never taken gives `?` and `return` in
@@ -118,14 +120,22 @@ impl Expansion<'_> {
         let (end, result) = if self.args.stream.is_some() {
             self.start_stream(&call, &out, &classification)
         } else {
-            let settled = self.settled(&out, &quote!(#call.settle(#classification, #usage, #out)), &quote!(#out));
+            let krate = self.krate;
+            let settled = quote!(#krate::__private::Call::settle(&mut #call, #classification, #usage, #out));
+            let settled = self.settled(&out, &settled, &quote!(#out));
             let is_stream = quote!(#krate::__private::is_stream!(&#out));
-            (quote!(let #usage = #used; #call.returns_stream(#is_stream); #settled), quote!(#out))
+            let checked = quote!(#krate::__private::Call::returns_stream(&mut #call, #is_stream));
+            (quote!(let #usage = #used; #checked; #settled), quote!(#out))
         };
+        // It is never taken. With it the compiler infers the types inside of an `impl Trait` from the signature before the result
+        // is classified.
+        let typed = (self.args.stream.is_none() && function.produced().is_some_and(has_opaque))
+            .then(|| quote!(if false { return #out; }));
         let attempt = quote! {
             #(#each)*
             #[allow(clippy::redundant_async_block, clippy::redundant_closure_call)]
             let #out = #body;
+            #typed
             let #classification = #classified;
             #end
         };
@@ -203,7 +213,7 @@ impl Expansion<'_> {
         let options = self.options();
         let can_fail = self.rejecting().map(|_| {
             let [reject] = ["reject"].map(ident);
-            quote!(.can_fail(#reject.is_some()))
+            quote!(.can_fail(#krate::__private::Option::is_some(&#reject)))
         });
         quote!(#start #(#attempts)* #(#transient)* #options #can_fail)
     }
@@ -258,44 +268,36 @@ impl Expansion<'_> {
         match shape {
             Shape::Async => {
                 let never = self.never();
-                quote!(#call.attempt(async { #never #body }).await)
+                quote!(#krate::__private::Call::attempt(&#call, async { #never #body }).await)
             }
             Shape::Plain if self.args.stream.is_some() && !self.function.returns_iterator() => {
                 let ty = output.filter(|ty| !matches!(ty, Type::ImplTrait(_))).map(local).into_iter();
-                quote!(#call.attempt_blocking(|| #(-> #ty)* #body))
+                quote!(#krate::__private::Call::attempt_blocking(&#call, || #(-> #ty)* #body))
             }
             Shape::Plain => {
                 let ty = output.map(inferred).into_iter();
-                quote!(#call.attempt_blocking(|| #(-> #ty)* #body))
+                quote!(#krate::__private::Call::attempt_blocking(&#call, || #(-> #ty)* #body))
             }
             Shape::Pinned | Shape::Boxed => {
                 let ty = output.map(local);
-                quote!(#call.attempt((|| -> #ty #body)()).await)
+                quote!(#krate::__private::Call::attempt(&#call, (|| -> #ty #body)()).await)
             }
             Shape::Opaque => {
                 // A closure's return type cannot name the output of its future.
                 let ty = self.function.produced().map_or_else(|| quote!(_), |ty| inferred(ty).into_token_stream());
-                quote!(#call.attempt(#krate::__private::assert_output::<#ty, _>((|| #body)())).await)
+                let future = quote!(#krate::__private::assert_output::<#ty, _>((|| #body)()));
+                quote!(#krate::__private::Call::attempt(&#call, #future).await)
             }
         }
     }
 
     /// A return of the declared type that is never taken.
     fn never(&self) -> TokenStream {
+        let krate = self.krate;
         let ty = self.function.output().map_or_else(|| quote!(()), |ty| inferred(ty).into_token_stream());
-        let never = ident("never");
         quote! {
-            #[allow(
-                clippy::diverging_sub_expression,
-                clippy::empty_loop,
-                clippy::let_unit_value,
-                clippy::needless_return,
-                unreachable_code,
-                unused_variables
-            )]
             if false {
-                let #never: #ty = loop {};
-                return #never;
+                return #krate::__private::never::<#ty>();
             }
         }
     }
@@ -309,10 +311,14 @@ fn rewrapped(krate: &TokenStream, ty: Option<&Type>, stream: TokenStream) -> Tok
     }
 }
 
+/// Returns the type of the stream, without a `Result` around it.
+fn stream_type(ty: Option<&Type>) -> Option<&Type> {
+    ty.map(|ty| if is_result(ty) { types::first_argument(ty).unwrap_or(ty) } else { ty })
+}
+
 /// Returns the type of the stream, without a `Result` around it, if it can be named.
 fn named(ty: Option<&Type>) -> Option<&Type> {
-    let ty = ty.map(|ty| if is_result(ty) { types::first_argument(ty).unwrap_or(ty) } else { ty });
-    ty.filter(|ty| !matches!(ty, Type::ImplTrait(_)))
+    stream_type(ty).filter(|ty| !matches!(ty, Type::ImplTrait(_)))
 }
 
 /// Moves the tokens to `span`, so that errors are shown there and not at the whole attribute.

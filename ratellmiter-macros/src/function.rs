@@ -193,6 +193,11 @@ fn generic(ty: &Type) -> Option<(String, Option<&Type>)> {
 
 /// Returns the `Output` of a `dyn Future` or `impl Future`.
 fn future_output(ty: &Type) -> Option<&Type> {
+    associated(ty, "Output")
+}
+
+/// Returns the associated type `name` of a `dyn Trait` or `impl Trait`.
+pub(crate) fn associated<'a>(ty: &'a Type, name: &str) -> Option<&'a Type> {
     let bounds = match ty {
         Type::ImplTrait(ty) => &ty.bounds,
         Type::TraitObject(ty) => &ty.bounds,
@@ -202,7 +207,7 @@ fn future_output(ty: &Type) -> Option<&Type> {
         let TypeParamBound::Trait(bound) = bound else { return None };
         let PathArguments::AngleBracketed(arguments) = &bound.path.segments.last()?.arguments else { return None };
         arguments.args.iter().find_map(|argument| match argument {
-            GenericArgument::AssocType(output) if output.ident == "Output" => Some(bare(&output.ty)),
+            GenericArgument::AssocType(found) if found.ident == name => Some(bare(&found.ty)),
             _ => None,
         })
     })

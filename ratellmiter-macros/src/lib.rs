@@ -92,10 +92,10 @@ use proc_macro::TokenStream;
 /// # Streams
 ///
 /// With `stream` the call is in flight until the stream has ended or is dropped. The function returns `impl Stream`,
-/// `Pin<Box<dyn Stream>>` or `BoxStream`, alone or in a `Result`. It waits for the first item: if that is a refusal, the call is
-/// retried. A later refusal pauses the limiter, and its item is returned to the caller. The usage is merged from all items;
-/// `OpenAI` sends it only with `stream_options.include_usage`. `when` classifies the error of the function, not the errors of the
-/// items, and `classify` cannot be combined with `stream`.
+/// `Pin<Box<dyn Stream>>` or `BoxStream`, alone or in a `Result`, or in an alias whose name ends with `Result`. It waits for the
+/// first item: if that is a refusal, the call is retried. A later refusal pauses the limiter, and its item is returned to the
+/// caller. The usage is merged from all items; `OpenAI` sends it only with `stream_options.include_usage`. `when` classifies the
+/// error of the function, not the errors of the items, and `classify` cannot be combined with `stream`.
 ///
 /// ```ignore
 /// #[ratellmiter(model = "gpt-4o", tokens = (estimate_tokens(prompt), 500), stream)]

@@ -17,9 +17,10 @@ pub(crate) fn bare(mut ty: &Type) -> &Type {
     }
 }
 
-/// Returns `true` if the last segment of the type is `Result`.
+/// Returns `true` if the name of the type is `Result`, or ends with it, as those of aliases do.
 pub(crate) fn is_result(ty: &Type) -> bool {
-    matches!(ty, Type::Path(TypePath { path, .. }) if path.segments.last().is_some_and(|last| last.ident == "Result"))
+    let Type::Path(TypePath { path, .. }) = ty else { return false };
+    path.segments.last().is_some_and(|last| last.ident.to_string().ends_with("Result"))
 }
 
 /// Returns `T` of `some::Name<T, E>`.
@@ -43,17 +44,20 @@ pub(crate) fn inferred(ty: &Type) -> Type {
     ty
 }
 
+/// Returns `true` if the type contains an `impl Trait`.
+pub(crate) fn has_opaque(ty: &Type) -> bool {
+    let mut infer = Infer::default();
+    infer.visit_type_mut(&mut ty.clone());
+    infer.found
+}
+
 /// Returns `true` if the error of a `Result` contains an `impl Trait`: a conversion to it is not known.
 pub(crate) fn has_opaque_error(ty: &Type) -> bool {
     let Type::Path(TypePath { path, .. }) = ty else { return false };
     let Some(PathArguments::AngleBracketed(arguments)) = path.segments.last().map(|last| &last.arguments) else {
         return false;
     };
-    arguments.args.iter().skip(1).any(|argument| {
-        let mut infer = Infer::default();
-        infer.visit_generic_argument_mut(&mut argument.clone());
-        infer.found
-    })
+    arguments.args.iter().skip(1).any(|argument| matches!(argument, GenericArgument::Type(ty) if has_opaque(ty)))
 }
 
 /// Replaces each `impl Trait` by `_`.

@@ -177,6 +177,11 @@ pub(super) fn open_handover(is_of_response: bool) -> Option<Arc<TicketHandover>>
     handover.ok().flatten()
 }
 
+/// Returns the handover of this task's call, which another stream has opened.
+pub(super) fn opened_handover() -> Option<Arc<TicketHandover>> {
+    CALL.try_with(|context| context.lock().handover.clone()).ok().flatten()
+}
+
 impl CallContext {
     /// Creates the context of a call of `limiter`, which begins in the scope of this task's call, if there is one.
     pub(super) fn begin(limiter: Limiter) -> Self {

@@ -11,7 +11,7 @@ pub(super) struct StreamEnd {
     pub(super) usage: Option<Usage>,
     /// The refusal that ended the stream.
     pub(super) refusal: Option<Verdict>,
-    /// The stream was dropped before its end, and its last item reported no usage.
+    /// The stream was dropped before its end, and neither its last item reported a usage nor has the call failed without one.
     pub(super) is_unknown: bool,
 }
 
@@ -22,8 +22,10 @@ impl Default for StreamEnd {
 }
 
 impl StreamEnd {
-    fn with_earlier_usage(mut self, earlier: Option<Usage>) -> Self {
-        self.usage = Usage::of_both(earlier, self.usage);
+    /// Adds the usage of the `others`, and merges that of the whole call, which may contain both.
+    fn with_usages(mut self, others: Option<Usage>, of_call: Option<Usage>) -> Self {
+        let all = self.usage.into_iter().chain(others).reduce(Usage::plus);
+        self.usage = Usage::of_both(of_call, all);
         self
     }
 
@@ -32,7 +34,7 @@ impl StreamEnd {
         match self.refusal {
             Some(Verdict::QuotaExhausted { resumes_at, .. }) => drop(ticket.exhaust(resumes_at)),
             // Not retried: the caller already has the first items.
-            Some(verdict) => drop(ticket.requeue(verdict)),
+            Some(verdict) => ticket.finish_refused_midway(&verdict, self.usage),
             None if self.is_unknown => drop(ticket),
             None => ticket.settle_stream(self.call_end, self.usage),
         }
@@ -50,6 +52,8 @@ struct HandoverState {
     ticket: Option<Ticket>,
     /// The usage that the call reported, apart from its stream.
     usage: Option<Usage>,
+    /// The total of the usages of the other streams of nested calls, each of which was a request of its own.
+    others: Option<Usage>,
     end: Option<StreamEnd>,
 }
 
@@ -62,17 +66,24 @@ impl TicketHandover {
         match state.end {
             None => state.ticket = Some(ticket),
             Some(end) => {
+                let end = end.with_usages(state.others, usage);
                 drop(state);
-                end.with_earlier_usage(usage).apply_to(ticket);
+                end.apply_to(ticket);
             }
         }
+    }
+
+    /// Adds the usage of another stream, if the call has not ended.
+    pub(super) fn add_usage(&self, usage: Option<Usage>) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.others = state.others.into_iter().chain(usage).reduce(Usage::plus);
     }
 
     /// Records the end of the stream, and ends the call if it has already returned.
     pub(super) fn end(&self, end: StreamEnd) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.end = Some(end);
-        let (ticket, end) = (state.ticket.take(), end.with_earlier_usage(state.usage));
+        let (ticket, end) = (state.ticket.take(), end.with_usages(state.others, state.usage));
         drop(state);
         if let Some(ticket) = ticket {
             end.apply_to(ticket);

@@ -1,9 +1,9 @@
 //! Iterators that keep the ticket of their call until they have ended, for blocking clients; see
 //! [`stream`](super::stream).
 
-use std::{collections::VecDeque, fmt};
+use std::fmt;
 
-use super::{stream_item::StreamItem, ticket_holder::TicketHolder};
+use super::{items_start::StartedItems, stream_item::StreamItem, ticket_holder::TicketHolder};
 use crate::limiter::Ticket;
 
 impl Ticket {
@@ -39,22 +39,20 @@ pub fn attach_iterator<I: Iterator>(iterator: I) -> TicketIterator<I> {
 #[must_use = "dropping an iterator ends its call"]
 pub struct TicketIterator<I: Iterator, L = fn(&<I as Iterator>::Item) -> StreamItem> {
     iterator: I,
-    // Items that were read before the iterator was returned to the caller.
-    buffered: VecDeque<I::Item>,
-    holder: TicketHolder,
+    started: StartedItems<I::Item>,
     observe: L,
 }
 
 impl<I: Iterator> TicketIterator<I> {
     fn unobserved(holder: TicketHolder, iterator: I) -> Self {
-        Self { iterator, buffered: VecDeque::new(), holder, observe: |_| StreamItem::NOTHING }
+        Self { iterator, started: holder.into(), observe: |_| StreamItem::NOTHING }
     }
 }
 
 impl<I: Iterator, L> TicketIterator<I, L> {
-    /// Creates an iterator that returns the `buffered` items first. `observe` is not called for them.
-    pub(super) fn new(holder: TicketHolder, buffered: VecDeque<I::Item>, iterator: I, observe: L) -> Self {
-        Self { iterator, buffered, holder, observe }
+    /// Creates an iterator that returns the `started` items first. `observe` is not called for them.
+    pub(super) fn new(started: StartedItems<I::Item>, iterator: I, observe: L) -> Self {
+        Self { iterator, started, observe }
     }
 
     /// Calls `observe` for each item, to find the usage and the outcome of the call.
@@ -64,8 +62,8 @@ impl<I: Iterator, L> TicketIterator<I, L> {
         self,
         mut observe: impl FnMut(&I::Item) -> T,
     ) -> TicketIterator<I, impl FnMut(&I::Item) -> StreamItem> {
-        let Self { iterator, buffered, holder, .. } = self;
-        TicketIterator { iterator, buffered, holder, observe: move |item: &I::Item| observe(item).into() }
+        let Self { iterator, started, .. } = self;
+        TicketIterator { iterator, started, observe: move |item: &I::Item| observe(item).into() }
     }
 }
 
@@ -73,26 +71,25 @@ impl<I: Iterator, L: FnMut(&I::Item) -> StreamItem> Iterator for TicketIterator<
     type Item = I::Item;
 
     fn next(&mut self) -> Option<I::Item> {
-        if let Some(item) = self.buffered.pop_front() {
-            return Some(item);
+        let started = &mut self.started;
+        if !started.buffered.is_empty() || started.has_ended {
+            return started.buffered.pop_front();
         }
         let item = self.iterator.next();
         match &item {
-            Some(item) => self.holder.observe_item((self.observe)(item)),
-            None => self.holder.finish(),
+            Some(item) => started.holder.observe_item((self.observe)(item)),
+            None => started.holder.finish(),
         }
         item
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let (lower, upper) = self.iterator.size_hint();
-        let buffered = self.buffered.len();
-        (lower.saturating_add(buffered), upper.and_then(|upper| upper.checked_add(buffered)))
+        self.started.size_hint(|| self.iterator.size_hint())
     }
 }
 
 impl<I: Iterator, L> fmt::Debug for TicketIterator<I, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TicketIterator").field("holder", &self.holder).finish_non_exhaustive()
+        f.debug_struct("TicketIterator").field("holder", &self.started.holder).finish_non_exhaustive()
     }
 }

@@ -13,7 +13,6 @@ pub(crate) mod ticket_holder;
 mod warnings;
 
 use std::{
-    collections::VecDeque,
     future::{Future, poll_fn},
     ops::ControlFlow,
     pin::Pin,
@@ -258,8 +257,8 @@ impl Call {
     {
         let mut stream = Box::pin(stream);
         if self.context.is_nested() {
-            let holder = self.context.scope_blocking(TicketHolder::of_current_call);
-            return ControlFlow::Break(TicketStream::new(holder, VecDeque::new(), stream, observer(classify_item)));
+            let holder = self.context.scope_blocking(TicketHolder::of_nested_call);
+            return ControlFlow::Break(TicketStream::new(holder.into(), stream, observer(classify_item)));
         }
         let mut start = ItemsStart::new(self.judge(&classification, None));
         while start.is_before_response {
@@ -269,8 +268,8 @@ impl Call {
                 None => start.end(),
             }
         }
-        let (holder, buffered, is_retried) = start.settle(self);
-        let stream = TicketStream::new(holder, buffered, stream, observer(classify_item));
+        let (started, is_retried) = start.settle(self);
+        let stream = TicketStream::new(started, stream, observer(classify_item));
         if is_retried { ControlFlow::Continue(stream) } else { ControlFlow::Break(stream) }
     }
 
@@ -286,9 +285,8 @@ impl Call {
         L: FnMut(&I::Item) -> ItemClassification,
     {
         if self.context.is_nested() {
-            let holder = self.context.scope_blocking(TicketHolder::of_current_call);
-            let iterator = TicketIterator::new(holder, VecDeque::new(), iterator, observer(classify_item));
-            return ControlFlow::Break(iterator);
+            let holder = self.context.scope_blocking(TicketHolder::of_nested_call);
+            return ControlFlow::Break(TicketIterator::new(holder.into(), iterator, observer(classify_item)));
         }
         let mut start = ItemsStart::new(self.judge(&classification, None));
         while start.is_before_response {
@@ -297,8 +295,8 @@ impl Call {
                 None => start.end(),
             }
         }
-        let (holder, buffered, is_retried) = start.settle(self);
-        let iterator = TicketIterator::new(holder, buffered, iterator, observer(classify_item));
+        let (started, is_retried) = start.settle(self);
+        let iterator = TicketIterator::new(started, iterator, observer(classify_item));
         if is_retried { ControlFlow::Continue(iterator) } else { ControlFlow::Break(iterator) }
     }
 

@@ -24,8 +24,8 @@ impl Limiter {
     ///
     /// Outcomes are classified, and their usage is read, as in a `#[ratellmiter]` function:
     ///
-    /// - An `Ok` with a `reqwest::Response`, an `http::Response` of text or bytes, or of hyper or ureq with their features, a `serde_json::Value` or a response of
-    ///   `OpenAI`'s Responses API may be a refusal. Every other `Ok` is a success.
+    /// - An `Ok` with a `reqwest::Response`, an `http::Response` of text or bytes, or of hyper or ureq with their features, a
+    ///   `serde_json::Value` or a response of `OpenAI`'s Responses API may be a refusal. Every other `Ok` is a success.
     /// - An error is classified by its source chain and its text. It implements [`Error`](std::error::Error), or is an
     ///   `anyhow::Error`, an `eyre::Report`, a `Box<dyn Error>`, a `String` or a `&str`.
     /// - The usage is read from JSON, text, bytes, and the answers of known clients.

@@ -1,12 +1,11 @@
 //! Streams that keep the ticket of their call until they have ended.
 //!
 //! The end of a stream settles its ticket with the usage that its items showed. Dropping it earlier frees its place in
-//! flight. The ticket is then settled only if the last item showed a usage; otherwise the whole reservation stays charged,
-//! because the server may continue to generate. A refusal among the items pauses the limiter; the item is still returned
-//! to the caller.
+//! flight. The ticket is then settled if the last item showed a usage, or if the call has failed without any; otherwise the
+//! whole reservation stays charged, because the server may continue to generate. A refusal among the items pauses the
+//! limiter; the item is still returned to the caller.
 
 use std::{
-    collections::VecDeque,
     fmt,
     pin::Pin,
     task::{Context, Poll, ready},
@@ -15,7 +14,7 @@ use std::{
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
-use super::{stream_item::StreamItem, ticket_holder::TicketHolder};
+use super::{items_start::StartedItems, stream_item::StreamItem, ticket_holder::TicketHolder};
 use crate::limiter::Ticket;
 
 impl Ticket {
@@ -84,23 +83,21 @@ pin_project! {
     pub struct TicketStream<S: Stream, L = fn(&<S as Stream>::Item) -> StreamItem> {
         #[pin]
         stream: S,
-        // Items that were read before the stream was returned to the caller.
-        buffered: VecDeque<S::Item>,
-        holder: TicketHolder,
+        started: StartedItems<S::Item>,
         observe: L,
     }
 }
 
 impl<S: Stream> TicketStream<S> {
     fn unobserved(holder: TicketHolder, stream: S) -> Self {
-        Self { stream, buffered: VecDeque::new(), holder, observe: |_| StreamItem::NOTHING }
+        Self { stream, started: holder.into(), observe: |_| StreamItem::NOTHING }
     }
 }
 
 impl<S: Stream, L> TicketStream<S, L> {
-    /// Creates a stream that yields the `buffered` items first. `observe` is not called for them.
-    pub(super) fn new(holder: TicketHolder, buffered: VecDeque<S::Item>, stream: S, observe: L) -> Self {
-        Self { stream, buffered, holder, observe }
+    /// Creates a stream that yields the `started` items first. `observe` is not called for them.
+    pub(super) fn new(started: StartedItems<S::Item>, stream: S, observe: L) -> Self {
+        Self { stream, started, observe }
     }
 
     /// Calls `observe` for each item, to find the usage and the outcome of the call.
@@ -110,8 +107,8 @@ impl<S: Stream, L> TicketStream<S, L> {
         self,
         mut observe: impl FnMut(&S::Item) -> T,
     ) -> TicketStream<S, impl FnMut(&S::Item) -> StreamItem> {
-        let Self { stream, buffered, holder, .. } = self;
-        TicketStream { stream, buffered, holder, observe: move |item: &S::Item| observe(item).into() }
+        let Self { stream, started, .. } = self;
+        TicketStream { stream, started, observe: move |item: &S::Item| observe(item).into() }
     }
 }
 
@@ -120,26 +117,25 @@ impl<S: Stream, L: FnMut(&S::Item) -> StreamItem> Stream for TicketStream<S, L> 
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<S::Item>> {
         let this = self.project();
-        if let Some(item) = this.buffered.pop_front() {
-            return Poll::Ready(Some(item));
+        let started = this.started;
+        if !started.buffered.is_empty() || started.has_ended {
+            return Poll::Ready(started.buffered.pop_front());
         }
         let item = ready!(this.stream.poll_next(context));
         match &item {
-            Some(item) => this.holder.observe_item((this.observe)(item)),
-            None => this.holder.finish(),
+            Some(item) => started.holder.observe_item((this.observe)(item)),
+            None => started.holder.finish(),
         }
         Poll::Ready(item)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let (lower, upper) = self.stream.size_hint();
-        let buffered = self.buffered.len();
-        (lower.saturating_add(buffered), upper.and_then(|upper| upper.checked_add(buffered)))
+        self.started.size_hint(|| self.stream.size_hint())
     }
 }
 
 impl<S: Stream, L> fmt::Debug for TicketStream<S, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TicketStream").field("holder", &self.holder).finish_non_exhaustive()
+        f.debug_struct("TicketStream").field("holder", &self.started.holder).finish_non_exhaustive()
     }
 }

@@ -33,6 +33,8 @@ enum HeldTicket {
     Ticket(Ticket),
     /// The ticket of a call that may not have returned yet.
     Handover(Arc<TicketHandover>),
+    /// The ticket of a call around this one, which belongs to another stream.
+    Joined(Arc<TicketHandover>),
 }
 
 impl TicketHolder {
@@ -45,6 +47,16 @@ impl TicketHolder {
     pub(super) fn of_current_call() -> Self {
         let ticket = context::open_handover(false).map_or(HeldTicket::Nothing, HeldTicket::Handover);
         Self { ticket, ..Self::default() }
+    }
+
+    /// Creates a holder for the stream of a nested call, as [`of_current_call`](Self::of_current_call). If another stream has the
+    /// ticket, the usage of this one is added to that of the call, since it is another request.
+    pub(super) fn of_nested_call() -> Self {
+        let mut holder = Self::of_current_call();
+        if let (HeldTicket::Nothing, Some(handover)) = (&holder.ticket, context::opened_handover()) {
+            holder.ticket = HeldTicket::Joined(handover);
+        }
+        holder
     }
 
     /// Creates a holder for the body of a response to the call of this task. Holds nothing if there is no call, or if a stream
@@ -108,13 +120,20 @@ impl TicketHolder {
             HeldTicket::Nothing => {}
             HeldTicket::Ticket(ticket) => self.end.apply_to(ticket),
             HeldTicket::Handover(handover) => handover.end(self.end),
+            HeldTicket::Joined(handover) => handover.add_usage(self.end.usage),
         }
     }
 }
 
 impl Drop for TicketHolder {
     fn drop(&mut self) {
-        self.end.is_unknown = !self.last_had_usage;
+        let has_known_failure = match self.end.call_end {
+            CallEnd::Succeeded => false,
+            // The server may generate more than the usage so far: some errors are those of one item.
+            CallEnd::Failed => self.end.usage.or(self.fallback).is_none(),
+            CallEnd::Uncharged | CallEnd::QuotaExhausted => true,
+        };
+        self.end.is_unknown = !self.last_had_usage && !has_known_failure;
         self.finish();
     }
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 pub(super) use self::error_place::is_error;
 use self::{error_place::error_in, hints::BodyHints};
+use crate::providers::event_text::{events, is_events, without_mark};
 
 /// Maximum length, in characters, of the text that is read from a body that is not JSON.
 const MAX_TEXT_CHARS: usize = 2000;
@@ -51,12 +52,13 @@ struct Nested {
 impl Body {
     /// Reads a body. Text that is not JSON is the message.
     pub(crate) fn read(text: &str) -> Self {
-        let json = serde_json::from_str::<Value>(text).ok().or_else(|| serde_json::from_str(first_event(text)?).ok());
-        let Some(json) = json else {
+        let json = serde_json::from_str(without_mark(text)).ok().map(|json| (false, json));
+        let Some((is_named_error, json)) = json.or_else(|| event_in(text)) else {
             let start: String = text.chars().take(MAX_TEXT_CHARS).collect();
             return Self { message: start.to_lowercase(), ..Self::default() };
         };
-        Self::of_json(json, true)
+        let body = Self::of_json(json, true);
+        Self { is_error: body.is_error || is_named_error, ..body }
     }
 
     /// `may_nest` is `true` if a body inside of this one is read.
@@ -268,10 +270,21 @@ pub(super) fn object_in(text: &str) -> Option<&str> {
     serde_json::from_str::<serde_core::de::IgnoredAny>(object).is_ok().then_some(object)
 }
 
-/// Returns the data of the first event, if the text is a stream of server-sent events.
-fn first_event(text: &str) -> Option<&str> {
-    let is_stream = ["event:", "data:", "id:", ":"].iter().any(|field| text.starts_with(field));
-    is_stream.then(|| text.lines().take(MAX_ITEMS).find_map(|line| line.strip_prefix("data:")))?
+/// Returns the first event that is an error, or else the first one, if the text is a stream of server-sent events. The flag is
+/// `true` if the server named it an error.
+fn event_in(text: &str) -> Option<(bool, Value)> {
+    if !is_events(text) {
+        return None;
+    }
+    let mut first = None;
+    for event in events(text) {
+        let Ok(json) = serde_json::from_str(&event.data) else { continue };
+        if event.is_named_error || is_error(&json) {
+            return Some((event.is_named_error, json));
+        }
+        first.get_or_insert((false, json));
+    }
+    first
 }
 
 #[cfg(test)]

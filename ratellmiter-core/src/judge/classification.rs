@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{
     classify::{Response, ResponseBody},
+    error_chain::by_text,
     evidence::Evidence,
     rules::judge,
     verdict::Verdict,
@@ -125,11 +126,13 @@ impl Classification {
 
     /// Creates the classification of an event of a stream, which has the name `error` if `is_named_error`.
     pub(crate) fn of_event(json: &Value, is_named_error: bool) -> Self {
-        if !is_named_error {
-            return Self::of_response(json);
+        match json {
+            json if !is_named_error => Self::of_response(json),
+            Value::String(text) => {
+                Self::decided(by_text(text).and_then(Judged::known_verdict).unwrap_or(Verdict::Failed))
+            }
+            json => Self::decided(judge(&Evidence::new().body(json.to_string()), SystemTime::now())),
         }
-        let evidence = Evidence::new().body(json.to_string());
-        Self::decided(judge(&evidence, SystemTime::now()))
     }
 
     /// Creates the classification of a value that is a response.

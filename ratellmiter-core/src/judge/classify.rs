@@ -134,10 +134,17 @@ impl<B> Response for http::Response<B> {
     }
 }
 
-/// The body of a success, as clients without types of their own return it.
+/// The type of Anthropic's last event, which follows the usage: platform.claude.com/docs/en/build-with-claude/streaming, 2026-10.
+const LAST_EVENT: &str = "message_stop";
+
+/// The body of a success, as clients without types of their own return it, or an event of a stream.
 impl Response for serde_json::Value {
     fn evidence(&self) -> Evidence<'_> {
         let success = Evidence::new().status(200);
         if body::is_error(self) { success.body(self.to_string()) } else { success }
+    }
+
+    fn is_neutral(&self) -> bool {
+        self.get("type").is_some_and(|kind| kind == LAST_EVENT)
     }
 }

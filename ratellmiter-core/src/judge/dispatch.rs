@@ -4,7 +4,8 @@
 //!
 //! The choice is made where the attribute expands, since only there the types are concrete. The hidden macro
 //! `__classification!` calls a method that several traits offer, each on one more reference to [`Dispatch`] than the next.
-//! Method lookup takes the first that applies.
+//! Method lookup takes the first that applies. The methods have names that no trait of the user has, since one that is implemented
+//! for all types would compete with them. For the same reason the macros import no name.
 
 use std::{
     convert::Infallible,
@@ -35,13 +36,13 @@ pub trait AsResult {
     type Err;
     /// Returns the result by reference.
     #[allow(clippy::missing_errors_doc)]
-    fn sides(&self) -> Result<&Self::Ok, &Self::Err>;
+    fn ratellmiter_sides(&self) -> Result<&Self::Ok, &Self::Err>;
 }
 
 impl<T, E> AsResult for &Dispatch<'_, Result<T, E>> {
     type Ok = T;
     type Err = E;
-    fn sides(&self) -> Result<&T, &E> {
+    fn ratellmiter_sides(&self) -> Result<&T, &E> {
         self.0.as_ref()
     }
 }
@@ -54,13 +55,13 @@ pub trait AsValue {
     type Err;
     /// Returns `Ok` with the value by reference.
     #[allow(clippy::missing_errors_doc)]
-    fn sides(&self) -> Result<&Self::Ok, &Self::Err>;
+    fn ratellmiter_sides(&self) -> Result<&Self::Ok, &Self::Err>;
 }
 
 impl<T> AsValue for Dispatch<'_, T> {
     type Ok = T;
     type Err = Infallible;
-    fn sides(&self) -> Result<&T, &Infallible> {
+    fn ratellmiter_sides(&self) -> Result<&T, &Infallible> {
         Ok(self.0)
     }
 }
@@ -68,11 +69,11 @@ impl<T> AsValue for Dispatch<'_, T> {
 /// Classifies a successful value that is a response with a body that has been read.
 pub trait OkByBody {
     /// Returns the classification.
-    fn classify_ok(&self) -> Classification;
+    fn ratellmiter_classify_ok(&self) -> Classification;
 }
 
 impl<B: ResponseBody> OkByBody for &&Dispatch<'_, http::Response<B>> {
-    fn classify_ok(&self) -> Classification {
+    fn ratellmiter_classify_ok(&self) -> Classification {
         Classification::of_response_with_body(self.0)
     }
 }
@@ -80,11 +81,11 @@ impl<B: ResponseBody> OkByBody for &&Dispatch<'_, http::Response<B>> {
 /// Classifies a successful value that is a response.
 pub trait OkByResponse {
     /// Returns the classification.
-    fn classify_ok(&self) -> Classification;
+    fn ratellmiter_classify_ok(&self) -> Classification;
 }
 
 impl<T: Response> OkByResponse for &Dispatch<'_, T> {
-    fn classify_ok(&self) -> Classification {
+    fn ratellmiter_classify_ok(&self) -> Classification {
         Classification::of_response(self.0)
     }
 }
@@ -92,11 +93,11 @@ impl<T: Response> OkByResponse for &Dispatch<'_, T> {
 /// Classifies any other successful value.
 pub trait OkByNothing {
     /// Returns the classification.
-    fn classify_ok(&self) -> Classification;
+    fn ratellmiter_classify_ok(&self) -> Classification;
 }
 
 impl<T> OkByNothing for Dispatch<'_, T> {
-    fn classify_ok(&self) -> Classification {
+    fn ratellmiter_classify_ok(&self) -> Classification {
         Classification::decided(Verdict::Success)
     }
 }
@@ -104,11 +105,11 @@ impl<T> OkByNothing for Dispatch<'_, T> {
 /// Reads the usage from a successful value that shows it.
 pub trait UsageOfValue {
     /// Returns the usage, if the value has it.
-    fn usage_of_ok(&self) -> Option<Usage>;
+    fn ratellmiter_usage_of_ok(&self) -> Option<Usage>;
 }
 
 impl<T: HasUsage> UsageOfValue for &Dispatch<'_, T> {
-    fn usage_of_ok(&self) -> Option<Usage> {
+    fn ratellmiter_usage_of_ok(&self) -> Option<Usage> {
         self.0.usage()
     }
 }
@@ -116,11 +117,11 @@ impl<T: HasUsage> UsageOfValue for &Dispatch<'_, T> {
 /// Stands in for any other successful value.
 pub trait UsageOfNothing {
     /// Returns `None`.
-    fn usage_of_ok(&self) -> Option<Usage>;
+    fn ratellmiter_usage_of_ok(&self) -> Option<Usage>;
 }
 
 impl<T> UsageOfNothing for Dispatch<'_, T> {
-    fn usage_of_ok(&self) -> Option<Usage> {
+    fn ratellmiter_usage_of_ok(&self) -> Option<Usage> {
         None
     }
 }
@@ -128,11 +129,11 @@ impl<T> UsageOfNothing for Dispatch<'_, T> {
 /// Finds that a successful value is a stream.
 pub trait IsStream {
     /// Returns `true`.
-    fn is_stream(&self) -> bool;
+    fn ratellmiter_is_stream(&self) -> bool;
 }
 
 impl<T: Stream> IsStream for &&Dispatch<'_, T> {
-    fn is_stream(&self) -> bool {
+    fn ratellmiter_is_stream(&self) -> bool {
         true
     }
 }
@@ -140,11 +141,11 @@ impl<T: Stream> IsStream for &&Dispatch<'_, T> {
 /// Finds that a successful value contains the stream of a client.
 pub trait ContainsStream {
     /// Returns `true`.
-    fn is_stream(&self) -> bool;
+    fn ratellmiter_is_stream(&self) -> bool;
 }
 
 impl<T: StreamedAnswer> ContainsStream for &Dispatch<'_, T> {
-    fn is_stream(&self) -> bool {
+    fn ratellmiter_is_stream(&self) -> bool {
         true
     }
 }
@@ -152,11 +153,11 @@ impl<T: StreamedAnswer> ContainsStream for &Dispatch<'_, T> {
 /// Stands in for any other successful value.
 pub trait IsNoStream {
     /// Returns `false`.
-    fn is_stream(&self) -> bool;
+    fn ratellmiter_is_stream(&self) -> bool;
 }
 
 impl<T> IsNoStream for Dispatch<'_, T> {
-    fn is_stream(&self) -> bool {
+    fn ratellmiter_is_stream(&self) -> bool {
         false
     }
 }
@@ -164,11 +165,11 @@ impl<T> IsNoStream for Dispatch<'_, T> {
 /// Classifies an error that is [`Classify`].
 pub trait ByClassify {
     /// Returns the classification.
-    fn classify_error(&self) -> Classification;
+    fn ratellmiter_classify_error(&self) -> Classification;
 }
 
 impl<E: Classify> ByClassify for &&&&&&Dispatch<'_, E> {
-    fn classify_error(&self) -> Classification {
+    fn ratellmiter_classify_error(&self) -> Classification {
         match self.0.client_error() {
             Some(error) => Classification::of_error::<E>(by_chain(error)),
             None => Classification::of_type::<E>(self.0.verdict()),
@@ -179,11 +180,11 @@ impl<E: Classify> ByClassify for &&&&&&Dispatch<'_, E> {
 /// Classifies an error that has a source chain.
 pub trait BySource {
     /// Returns the classification.
-    fn classify_error(&self) -> Classification;
+    fn ratellmiter_classify_error(&self) -> Classification;
 }
 
 impl<E: Error + 'static> BySource for &&&&&Dispatch<'_, E> {
-    fn classify_error(&self) -> Classification {
+    fn ratellmiter_classify_error(&self) -> Classification {
         Classification::of_error::<E>(by_chain_of(self.0))
     }
 }
@@ -191,11 +192,11 @@ impl<E: Error + 'static> BySource for &&&&&Dispatch<'_, E> {
 /// Classifies a box or a report that contains an error: `Box<dyn Error>`, `anyhow::Error`, `eyre::Report`.
 pub trait ByTarget {
     /// Returns the classification.
-    fn classify_error(&self) -> Classification;
+    fn ratellmiter_classify_error(&self) -> Classification;
 }
 
 impl<E: Deref<Target: Dynamic>> ByTarget for &&&&Dispatch<'_, E> {
-    fn classify_error(&self) -> Classification {
+    fn ratellmiter_classify_error(&self) -> Classification {
         Classification::of_error::<E>(by_chain(self.0.deref().as_error()))
     }
 }
@@ -203,11 +204,11 @@ impl<E: Deref<Target: Dynamic>> ByTarget for &&&&Dispatch<'_, E> {
 /// Classifies an error that has a text, and a `Debug` that may show its fields.
 pub trait ByTextAndFields {
     /// Returns the classification.
-    fn classify_error(&self) -> Classification;
+    fn ratellmiter_classify_error(&self) -> Classification;
 }
 
 impl<E: Display + Debug> ByTextAndFields for &&&Dispatch<'_, E> {
-    fn classify_error(&self) -> Classification {
+    fn ratellmiter_classify_error(&self) -> Classification {
         Classification::of_error::<E>(by_text_and_fields(self.0))
     }
 }
@@ -215,11 +216,11 @@ impl<E: Display + Debug> ByTextAndFields for &&&Dispatch<'_, E> {
 /// Classifies an error that has a text.
 pub trait ByText {
     /// Returns the classification.
-    fn classify_error(&self) -> Classification;
+    fn ratellmiter_classify_error(&self) -> Classification;
 }
 
 impl<E: Display> ByText for &&Dispatch<'_, E> {
-    fn classify_error(&self) -> Classification {
+    fn ratellmiter_classify_error(&self) -> Classification {
         Classification::of_error::<E>(by_text(self.0))
     }
 }
@@ -227,11 +228,11 @@ impl<E: Display> ByText for &&Dispatch<'_, E> {
 /// Classifies an error without a text, by the fields that its `Debug` may show.
 pub trait ByFields {
     /// Returns the classification.
-    fn classify_error(&self) -> Classification;
+    fn ratellmiter_classify_error(&self) -> Classification;
 }
 
 impl<E: Debug> ByFields for &Dispatch<'_, E> {
-    fn classify_error(&self) -> Classification {
+    fn ratellmiter_classify_error(&self) -> Classification {
         Classification::of_error::<E>(by_fields(self.0))
     }
 }
@@ -239,11 +240,11 @@ impl<E: Debug> ByFields for &Dispatch<'_, E> {
 /// Classifies any other error as not recognised.
 pub trait ByNothing {
     /// Returns the classification.
-    fn classify_error(&self) -> Classification;
+    fn ratellmiter_classify_error(&self) -> Classification;
 }
 
 impl<E> ByNothing for Dispatch<'_, E> {
-    fn classify_error(&self) -> Classification {
+    fn ratellmiter_classify_error(&self) -> Classification {
         Classification::of_error::<E>(None)
     }
 }

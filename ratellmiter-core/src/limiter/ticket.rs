@@ -238,6 +238,13 @@ impl Ticket {
         });
     }
 
+    /// Ends the call of a stream that was refused after items with the `usage`. It is not retried.
+    pub(crate) fn finish_refused_midway(mut self, verdict: &Verdict, usage: Option<Usage>) {
+        self.end(|state, now, grant| {
+            state.scheduler.finish_refused_midway(now, grant, verdict, usage);
+        });
+    }
+
     /// Cancels a call that was not sent. Its part of the rate is available to the next call in the queue.
     pub fn cancel(mut self) {
         self.end(|state, now, grant| state.scheduler.cancel(now, grant));

@@ -10,8 +10,10 @@ const WARN_AFTER_CALLS_WITHOUT_USAGE: u8 = 20;
 #[derive(Debug, Default)]
 #[allow(clippy::struct_excessive_bools)] // They are independent of each other.
 pub(crate) struct Warnings {
-    /// An implausible header or usage was logged.
-    implausible: bool,
+    /// An implausible header was logged.
+    implausible_header: bool,
+    /// An implausible usage was logged.
+    implausible_usage: bool,
     /// An estimate that is larger than a budget was logged.
     pub(super) oversized: bool,
     /// A refusal of a call whose estimate is larger than a budget was logged.
@@ -31,9 +33,7 @@ impl Warnings {
         self.calls_without_usage = if is_without_usage { self.calls_without_usage + 1 } else { 0 };
         self.calls_without_usage == WARN_AFTER_CALLS_WITHOUT_USAGE
     }
-}
 
-impl Warnings {
     /// Records the end of a stream. Returns `true` if it is the first whose usage is missing.
     pub(crate) fn count_stream(&mut self, is_complete: bool, is_usage_missing: bool) -> bool {
         if is_complete && !is_usage_missing {
@@ -44,25 +44,27 @@ impl Warnings {
 }
 
 impl Limiter {
-    /// Logs the first implausible headers or usage. The arguments are `true` if headers and usage were plausible.
+    /// Logs the first implausible headers, and the first implausible usage. The arguments are `true` if headers and usage were
+    /// plausible.
     pub(super) fn warn_implausible(&self, headers: bool, usage: bool) {
         if headers && usage {
             return;
         }
-        let model = {
+        let (model, is_first_header, is_first_usage) = {
             let mut state = self.0.lock();
-            if std::mem::replace(&mut state.warnings.implausible, true) {
-                return;
-            }
-            state.scheduler.model().to_owned()
+            let warnings = &mut state.warnings;
+            let is_first_header = !headers && !std::mem::replace(&mut warnings.implausible_header, true);
+            let is_first_usage = !usage && !std::mem::replace(&mut warnings.implausible_usage, true);
+            (state.scheduler.model().to_owned(), is_first_header, is_first_usage)
         };
-        if headers {
+        if is_first_usage {
             tracing::warn!(
                 model,
                 "a call used more than a hundred times the tokens estimated for it; it is charged at most one whole budget. Set \
                  better estimates with #[ratellmiter(tokens = ...)]"
             );
-        } else {
+        }
+        if is_first_header {
             tracing::warn!(
                 model,
                 "the rate-limit headers show less than a hundredth of the configured limit and are ignored"

@@ -17,6 +17,16 @@ pub fn items_of_iterator<I: Iterator>(_: &I) -> Items<I::Item> {
     Items::NEW
 }
 
+/// Returns `stream`, and lets the compiler check that its items are of type `T`.
+pub fn stream_of<T, S: Stream<Item = T>>(stream: S) -> S {
+    stream
+}
+
+/// Returns `iterator`, and lets the compiler check that its items are of type `T`.
+pub fn iterator_of<T, I: Iterator<Item = T>>(iterator: I) -> I {
+    iterator
+}
+
 /// Returns the reading of the usage of items by the user's `usage`. There is one for each attempt, so that it may keep a state.
 pub fn usage_by_item<T, U: IntoUsage>(_: Items<T>, mut usage: impl FnMut(&T) -> U) -> impl FnMut(&T) -> Option<Usage> {
     move |value| usage(value).into_usage()
@@ -83,9 +93,8 @@ named_iterators!(Send Sync);
 #[macro_export]
 macro_rules! __items {
     ($items:expr) => {{
-        #[allow(unused_imports)]
         use $crate::__private::{ResultItems as _, ValueItems as _};
-        (&&$items).ok()
+        (&&$items).ratellmiter_ok()
     }};
 }
 
@@ -96,14 +105,13 @@ macro_rules! __items {
 macro_rules! __stream_item {
     ($events:expr, $item:expr) => {{
         $crate::__stream_item!(@ $events, $item, value, piece, {
-            #[allow(unused_imports)]
             use $crate::__private::{UsageOfNothing as _, UsageOfValue as _};
             match piece {
                 $crate::__private::Option::Some((classification, usage)) => {
                     $crate::__private::item(classification, usage)
                 }
                 $crate::__private::Option::None => {
-                    $crate::__private::item((&&Dispatch(value)).classify_ok(), (&&Dispatch(value)).usage_of_ok())
+                    $crate::__private::item((&&$crate::__private::Dispatch(value)).ratellmiter_classify_ok(), (&&$crate::__private::Dispatch(value)).ratellmiter_usage_of_ok())
                 }
             }
         })
@@ -116,20 +124,19 @@ macro_rules! __stream_item {
                     $crate::__private::item_by_user(classification, usage, by_user)
                 }
                 $crate::__private::Option::None => {
-                    $crate::__private::item((&&Dispatch($value)).classify_ok(), by_user)
+                    $crate::__private::item((&&$crate::__private::Dispatch($value)).ratellmiter_classify_ok(), by_user)
                 }
             }
         })
     }};
     (@ $events:expr, $item:expr, $value:ident, $piece:ident, $read:block) => {{
-        #[allow(unused_imports)]
         use $crate::__private::{
-            AsResult as _, AsValue as _, Dispatch, LeaveItem as _, LeaveResponse as _, LeaveUsage as _, OkByNothing as _, OkByResponse as _,
+            AsResult as _, AsValue as _, LeaveItem as _, LeaveResponse as _, LeaveUsage as _, OkByNothing as _, OkByResponse as _,
             ReadBytes as _, ReadChunk as _, ReadText as _,
         };
-        match (&&Dispatch($item)).sides() {
+        match (&&$crate::__private::Dispatch($item)).ratellmiter_sides() {
             $crate::__private::Ok($value) => {
-                let $piece = (&&&&&&Dispatch($value)).read_piece($events);
+                let $piece = (&&&&&&$crate::__private::Dispatch($value)).ratellmiter_read_piece($events);
                 $read
             }
             $crate::__private::Err(error) => {

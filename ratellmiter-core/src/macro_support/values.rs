@@ -5,12 +5,9 @@
 #[macro_export]
 macro_rules! __classification {
     ($out:expr) => {{
-        #[allow(unused_imports)]
-        use $crate::__private::{
-            AsResult as _, AsValue as _, Dispatch, OkByBody as _, OkByNothing as _, OkByResponse as _,
-        };
-        match (&&Dispatch($out)).sides() {
-            $crate::__private::Ok(value) => (&&&Dispatch(value)).classify_ok(),
+        use $crate::__private::{AsResult as _, AsValue as _, OkByBody as _, OkByNothing as _, OkByResponse as _};
+        match (&&$crate::__private::Dispatch($out)).ratellmiter_sides() {
+            $crate::__private::Ok(value) => (&&&$crate::__private::Dispatch(value)).ratellmiter_classify_ok(),
             $crate::__private::Err(error) => $crate::__private::error_classification!(error),
         }
     }};
@@ -21,12 +18,11 @@ macro_rules! __classification {
 #[macro_export]
 macro_rules! __error_classification {
     ($error:expr) => {{
-        #[allow(unused_imports)]
         use $crate::__private::{
             ByClassify as _, ByFields as _, ByNothing as _, BySource as _, ByTarget as _, ByText as _,
-            ByTextAndFields as _, Dispatch,
+            ByTextAndFields as _,
         };
-        (&&&&&&&Dispatch($error)).classify_error()
+        (&&&&&&&$crate::__private::Dispatch($error)).ratellmiter_classify_error()
     }};
 }
 
@@ -35,12 +31,9 @@ macro_rules! __error_classification {
 #[macro_export]
 macro_rules! __is_stream {
     ($out:expr) => {{
-        #[allow(unused_imports)]
-        use $crate::__private::{
-            AsResult as _, AsValue as _, ContainsStream as _, Dispatch, IsNoStream as _, IsStream as _,
-        };
-        match (&&Dispatch($out)).sides() {
-            $crate::__private::Ok(value) => (&&&Dispatch(value)).is_stream(),
+        use $crate::__private::{AsResult as _, AsValue as _, ContainsStream as _, IsNoStream as _, IsStream as _};
+        match (&&$crate::__private::Dispatch($out)).ratellmiter_sides() {
+            $crate::__private::Ok(value) => (&&&$crate::__private::Dispatch(value)).ratellmiter_is_stream(),
             $crate::__private::Err(_) => false,
         }
     }};
@@ -52,17 +45,15 @@ macro_rules! __is_stream {
 #[macro_export]
 macro_rules! __usage {
     ($out:expr) => {{
-        #[allow(unused_imports)]
-        use $crate::__private::{AsResult as _, AsValue as _, Dispatch, UsageOfNothing as _, UsageOfValue as _};
-        match (&&Dispatch($out)).sides() {
-            $crate::__private::Ok(value) => (&&Dispatch(value)).usage_of_ok(),
+        use $crate::__private::{AsResult as _, AsValue as _, UsageOfNothing as _, UsageOfValue as _};
+        match (&&$crate::__private::Dispatch($out)).ratellmiter_sides() {
+            $crate::__private::Ok(value) => (&&$crate::__private::Dispatch(value)).ratellmiter_usage_of_ok(),
             $crate::__private::Err(_) => $crate::__private::Option::None,
         }
     }};
     ($out:expr, $value:ident => $by:expr) => {{
-        #[allow(unused_imports)]
-        use $crate::__private::{AsResult as _, AsValue as _, Dispatch};
-        match (&&Dispatch($out)).sides() {
+        use $crate::__private::{AsResult as _, AsValue as _};
+        match (&&$crate::__private::Dispatch($out)).ratellmiter_sides() {
             $crate::__private::Ok($value) => $by,
             $crate::__private::Err(_) => $crate::__private::Option::None,
         }

@@ -3,6 +3,7 @@
 mod catalog;
 pub(crate) mod charge;
 pub(crate) mod error_signs;
+pub(crate) mod event_text;
 mod gateways;
 pub(crate) mod header_values;
 pub(crate) mod limit_headers;

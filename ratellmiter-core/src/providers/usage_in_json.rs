@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{
+    event_text::{events, is_events, lines, without_mark},
     provider::Provider,
     usage::{HasUsage, Usage},
 };
@@ -11,8 +12,9 @@ impl Usage {
     /// Finds the usage in the body of a response, or in one event of a stream.
     ///
     /// Knows the shapes of `OpenAI` (chat and responses) and of the APIs that copy it, of Anthropic, Gemini, Bedrock's
-    /// Converse, Cohere and Ollama, and Moonshot's in a choice. Of a list of chunks, as Gemini sends, the last usage counts. Only the places where
-    /// these providers report usage are searched, so text in a prompt or an answer is never taken for usage.
+    /// Converse, Cohere and Ollama, and Moonshot's in a choice. The usage of several chunks in a list, as Gemini sends, is
+    /// [merged](Self::merged). Only the places where these providers report usage are searched, so text in a prompt or an
+    /// answer is never taken for usage.
     ///
     /// ```
     /// use ratellmiter_core::Usage;
@@ -25,13 +27,13 @@ impl Usage {
     #[must_use]
     pub fn from_json(value: &Value) -> Option<Self> {
         match value {
-            Value::Array(chunks) => chunks.iter().rev().find_map(find),
+            Value::Array(chunks) => chunks.iter().filter_map(find).reduce(Self::merged),
             body => find(body),
         }
     }
 
-    /// Finds the usage in the text of a body: one JSON value, JSON lines, or server-sent events. The usage of several
-    /// parts is [merged](Self::merged).
+    /// Finds the usage in the text of a body: JSON values one after another, or server-sent events. The usage of several parts
+    /// is [merged](Self::merged).
     ///
     /// ```
     /// use ratellmiter_core::Usage;
@@ -45,14 +47,26 @@ impl Usage {
     /// ```
     #[must_use]
     pub fn from_text(text: &str) -> Option<Self> {
-        let text = text.trim_start_matches('\u{feff}');
+        let text = without_mark(text);
         if let Ok(body) = serde_json::from_str(text) {
             return Self::from_json(&body);
         }
-        let events = text.lines().map(|line| line.strip_prefix("data:").unwrap_or(line));
-        let parts = events.filter_map(|event| Self::from_json(&serde_json::from_str(event).ok()?));
-        parts.reduce(Self::merged)
+        let values = serde_json::Deserializer::from_str(text).into_iter().map_while(Result::ok);
+        let mut usage = values.filter_map(|value| Self::from_json(&value)).reduce(Self::merged);
+        let mut add = |json: &str| {
+            let json = serde_json::from_str(json).ok();
+            usage = Self::of_both(usage, json.as_ref().and_then(Self::from_json));
+        };
+        lines(text).for_each(|line| add(line.strip_prefix("data:").unwrap_or(line)));
+        // Data of several lines.
+        events(text).filter(|event| event.data.lines().nth(1).is_some()).for_each(|event| add(&event.data));
+        usage
     }
+}
+
+/// Returns `true` if a text is JSON, or one of server-sent events.
+fn is_body(text: &str) -> bool {
+    without_mark(text).trim_start().starts_with(['{', '[']) || is_events(text)
 }
 
 /// Finds the usage in one body or event.
@@ -70,9 +84,7 @@ impl HasUsage for Value {
 /// A body as text: JSON, JSON lines, or server-sent events. Other text has no usage.
 impl HasUsage for str {
     fn usage(&self) -> Option<Usage> {
-        let text = self.trim_start();
-        let is_body = text.starts_with(['{', '[']) || text.starts_with("data:") || text.starts_with("event:");
-        is_body.then(|| Usage::from_text(text)).flatten()
+        is_body(self).then(|| Usage::from_text(self.trim_start())).flatten()
     }
 }
 
@@ -82,10 +94,11 @@ impl HasUsage for String {
     }
 }
 
-/// A body as bytes.
+/// A body as bytes. A text in it may be no UTF-8.
 impl HasUsage for [u8] {
     fn usage(&self) -> Option<Usage> {
-        str::from_utf8(self).ok()?.usage()
+        let start = self.utf8_chunks().next()?.valid();
+        is_body(start).then(|| String::from_utf8_lossy(self).usage()).flatten()
     }
 }
 

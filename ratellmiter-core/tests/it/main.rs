@@ -11,6 +11,7 @@ mod layers;
 #[cfg(feature = "sim")]
 mod league;
 mod limiter;
+mod names;
 mod nested;
 mod options;
 mod oversized;

@@ -302,6 +302,24 @@ async fn stream_consumed_inside_a_call_settles_it() {
     assert_eq!((server.requests(), state(&limiter)), (3, (0, 0)));
 }
 
+#[tokio::test(start_paused = true)]
+async fn usage_of_all_streams_inside_a_call_is_added() {
+    #[ratellmiter(limiter = limiter, tokens = 10_000, max_attempts = 3)]
+    async fn thrice(limiter: &Limiter, server: &Server) -> io::Result<usize> {
+        let mut count = 0;
+        for _ in 0..3 {
+            count += collected(limiter, server).await?;
+        }
+        Ok(count)
+    }
+    let limiter = Limiter::new(limits().max_in_flight(1).tokens_per_minute(100_000));
+    assert_eq!(finished(thrice(&limiter, &Server::default())).await.unwrap(), 6);
+    assert_eq!((state(&limiter), taken(&limiter)), ((0, 0), 300));
+    let refused_once = Server::refusing(1);
+    assert_eq!(finished(thrice(&limiter, &refused_once)).await.unwrap(), 6);
+    assert_eq!((refused_once.requests(), state(&limiter)), (4, (0, 0)));
+}
+
 /// An error that a rejection becomes a part of.
 #[derive(Debug, thiserror::Error)]
 enum AppError {

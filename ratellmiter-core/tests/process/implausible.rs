@@ -40,6 +40,15 @@ async fn implausible_headers_and_usage_warn_once() {
     assert_eq!(warned.lines().count(), 2, "{warned}");
     assert!(warned.lines().next().unwrap().contains("less than a hundredth of the configured limit"), "{warned}");
     assert!(warned.lines().nth(1).unwrap().contains("more than a hundred times the tokens"), "{warned}");
+    // A limiter has a warning of each kind.
+    by_headers.acquire_tokens(100, 100).await.finish_with_usage((u64::MAX, u64::MAX));
+    let ticket = by_usage.acquire_tokens(10, 10).await;
+    ticket.apply_headers(&headers);
+    ticket.finish();
+    let warned = warnings.said();
+    assert_eq!(warned.lines().count(), 4, "{warned}");
+    assert!(warned.lines().nth(2).unwrap().contains("more than a hundred times the tokens"), "{warned}");
+    assert!(warned.lines().nth(3).unwrap().contains("less than a hundredth of the configured limit"), "{warned}");
 }
 
 #[tokio::test(start_paused = true)]

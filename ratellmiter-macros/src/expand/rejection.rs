@@ -19,7 +19,8 @@ impl Expansion<'_> {
         }
         self.rejecting()?;
         let [reject] = ["reject"].map(ident);
-        Some(quote!(#reject.is_some()))
+        let krate = self.krate;
+        Some(quote!(#krate::__private::Option::is_some(&#reject)))
     }
 
     /// The statement that finds how a rejection becomes the result of the function, unless an option requires that it does.
@@ -46,7 +47,11 @@ impl Expansion<'_> {
         let Self { krate, args, function } = self;
         let [rejected, reject] = ["rejected", "reject"].map(ident);
         let blocks = function.shape == Shape::Plain && (args.stream.is_none() || function.returns_iterator());
-        let acquire = if blocks { quote!(blocking_acquire()) } else { quote!(acquire().await) };
+        let acquire = if blocks {
+            quote!(#krate::__private::Call::blocking_acquire(&mut #call))
+        } else {
+            quote!(#krate::__private::Call::acquire(&mut #call).await)
+        };
         let refused = refused.map(|(kept, out, result)| {
             quote! {
                 if let #krate::__private::Option::Some(#out) = #krate::__private::into_out(#kept) {
@@ -57,7 +62,7 @@ impl Expansion<'_> {
         if let Some(bound) = args.bounds.first() {
             let error = relocated(quote!(#krate::__private::from_rejected(#rejected)), bound.name.span());
             return quote! {
-                if let #krate::__private::Err(#rejected) = #call.#acquire {
+                if let #krate::__private::Err(#rejected) = #acquire {
                     #refused
                     return #error;
                 }
@@ -65,10 +70,10 @@ impl Expansion<'_> {
         }
         if self.rejecting().is_none() {
             // It is never rejected.
-            return quote!(let _ = #call.#acquire;);
+            return quote!(let _ = #acquire;);
         }
         quote! {
-            if let #krate::__private::Err(#rejected) = #call.#acquire {
+            if let #krate::__private::Err(#rejected) = #acquire {
                 #refused
                 if let #krate::__private::Option::Some(#reject) = #reject {
                     return #reject(#rejected);

@@ -4,8 +4,12 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::{Ident, Type, spanned::Spanned as _};
 
-use super::{Expansion, named, relocated, rewrapped};
-use crate::{args::ident, function::Shape, types::is_result};
+use super::{Expansion, named, relocated, rewrapped, stream_type};
+use crate::{
+    args::ident,
+    function::{Shape, associated},
+    types::{inferred, is_result},
+};
 
 impl Expansion<'_> {
     /// The statement that ends an attempt with a stream, which is returned with the ticket, and the expression of the result of the
@@ -18,14 +22,17 @@ impl Expansion<'_> {
         let (started, rewrapped) = if function.returns_iterator() {
             let boxed = || quote!(#krate::__private::rewrapped_iterator(#stream));
             let rewrapped = named(produced).map_or_else(|| quote!(#stream), |_| boxed());
-            (quote!(#call.start_iterator(#classification, #stream, #read)), rewrapped)
+            (quote!(#krate::__private::Call::start_iterator(&mut #call, #classification, #stream, #read)), rewrapped)
         } else {
             let rewrapped = match function.shape {
                 // The lazy stream around it is rewrapped.
                 Shape::Plain => quote!(#stream),
                 _ => rewrapped(krate, produced, quote!(#stream)),
             };
-            (quote!(#call.start_stream(#classification, #stream, #read).await), rewrapped)
+            (
+                quote!(#krate::__private::Call::start_stream(&mut #call, #classification, #stream, #read).await),
+                rewrapped,
+            )
         };
         if !produced.is_some_and(is_result) {
             let settled = self.settled(&stream, &started, &rewrapped);
@@ -35,7 +42,8 @@ impl Expansion<'_> {
         let (ok, err) = (quote!(#krate::__private::Ok), quote!(#krate::__private::Err));
         let settled = self.settled(&stream, &started, &quote!(#ok(#rewrapped)));
         let on_stream = quote!(#reading #settled);
-        let failed = quote!(#call.settle(#classification, #krate::__private::Option::None, #error));
+        let none = quote!(#krate::__private::Option::None);
+        let failed = quote!(#krate::__private::Call::settle(&mut #call, #classification, #none, #error));
         let on_error = self.settled(&error, &failed, &quote!(#err(#error)));
         let settled = quote! {
             let #out = match #out {
@@ -52,6 +60,17 @@ impl Expansion<'_> {
         (settled, result)
     }
 
+    /// The statement that gives the items of an `impl Stream` or `impl Iterator` the type of the signature, which the body may
+    /// leave to be inferred from it.
+    fn with_items(&self, stream: &Ident) -> Option<TokenStream> {
+        let Self { krate, function, .. } = self;
+        let items = associated(stream_type(function.produced())?, "Item")?;
+        let ty = inferred(items);
+        let checked = if function.returns_iterator() { quote!(iterator_of) } else { quote!(stream_of) };
+        let checked = relocated(quote!(#krate::__private::#checked), items.span());
+        Some(quote!(let #stream = #checked::<#ty, _>(#stream);))
+    }
+
     /// The statements that prepare the reading of the items of the attempt's `stream`, and the closure that reads one of them. The
     /// user's `usage` is evaluated once for each attempt, so that it can keep a state.
     fn read_item(&self, stream: &Ident) -> (TokenStream, TokenStream) {
@@ -66,7 +85,7 @@ impl Expansion<'_> {
             let into_named = relocated(into_named, ty.span());
             quote!(let #stream = #into_named;)
         };
-        let unwrapped = named(function.produced()).map(into_named);
+        let unwrapped = named(function.produced()).map(into_named).or_else(|| self.with_items(stream));
         let events_of_stream = quote!(#unwrapped let mut #events = #krate::__private::StreamEvents::new(););
         let Some(usage) = &args.usage else {
             let read = quote!(move |#item: &_| #krate::__private::stream_item!(&mut #events, #item));

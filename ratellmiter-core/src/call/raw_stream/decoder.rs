@@ -4,8 +4,9 @@ use serde_json::Value;
 
 use super::{event_lines::EventLines, json_text::JsonText};
 
-/// One JSON object of a body.
+/// One event of a body.
 pub(super) struct Event<'a> {
+    /// Its object, or the text of an error.
     pub(super) json: &'a Value,
     /// The server named the event `error`.
     pub(super) is_named_error: bool,
@@ -18,7 +19,7 @@ pub(super) struct Event<'a> {
 pub(super) enum Decoder {
     #[default]
     Unknown,
-    /// Server-sent events. Any other text has none.
+    /// Server-sent events. Any other text has none, also if it quotes them.
     Events(EventLines),
     Json(JsonText),
 }
@@ -33,7 +34,7 @@ impl Decoder {
                     // The bytes of a byte order mark may come one by one.
                     b' ' | b'\t' | b'\r' | b'\n' | 0xef | 0xbb | 0xbf => continue,
                     b'{' | b'[' => Self::Json(JsonText::default()),
-                    _ => Self::Events(EventLines::default()),
+                    _ => Self::Events(EventLines::new(is_text)),
                 };
             }
             match self {

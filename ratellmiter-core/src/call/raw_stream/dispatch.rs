@@ -16,11 +16,11 @@ type Piece = Option<(Classification, Option<Usage>)>;
 /// Reads bytes and text.
 pub trait ReadChunk {
     /// Returns the classification and the usage.
-    fn read_piece(&self, events: &mut StreamEvents) -> Piece;
+    fn ratellmiter_read_piece(&self, events: &mut StreamEvents) -> Piece;
 }
 
 impl<T: Chunk> ReadChunk for &&&&&Dispatch<'_, T> {
-    fn read_piece(&self, events: &mut StreamEvents) -> Piece {
+    fn ratellmiter_read_piece(&self, events: &mut StreamEvents) -> Piece {
         Some(events.classify(self.0.bytes(), T::MAY_BE_TEXT))
     }
 }
@@ -28,11 +28,11 @@ impl<T: Chunk> ReadChunk for &&&&&Dispatch<'_, T> {
 /// Leaves items that show their usage.
 pub trait LeaveUsage {
     /// Returns `None`.
-    fn read_piece(&self, events: &mut StreamEvents) -> Piece;
+    fn ratellmiter_read_piece(&self, events: &mut StreamEvents) -> Piece;
 }
 
 impl<T: HasUsage> LeaveUsage for &&&&Dispatch<'_, T> {
-    fn read_piece(&self, _: &mut StreamEvents) -> Piece {
+    fn ratellmiter_read_piece(&self, _: &mut StreamEvents) -> Piece {
         None
     }
 }
@@ -40,47 +40,47 @@ impl<T: HasUsage> LeaveUsage for &&&&Dispatch<'_, T> {
 /// Leaves items that are responses.
 pub trait LeaveResponse {
     /// Returns `None`.
-    fn read_piece(&self, events: &mut StreamEvents) -> Piece;
+    fn ratellmiter_read_piece(&self, events: &mut StreamEvents) -> Piece;
 }
 
 impl<T: Response> LeaveResponse for &&&Dispatch<'_, T> {
-    fn read_piece(&self, _: &mut StreamEvents) -> Piece {
+    fn ratellmiter_read_piece(&self, _: &mut StreamEvents) -> Piece {
         None
+    }
+}
+
+/// Reads items of other types that contain text, such as strings of other crates. Most of these are bytes as well.
+pub trait ReadText {
+    /// Returns the classification and the usage.
+    fn ratellmiter_read_piece(&self, events: &mut StreamEvents) -> Piece;
+}
+
+impl<T: AsRef<str>> ReadText for &&Dispatch<'_, T> {
+    fn ratellmiter_read_piece(&self, events: &mut StreamEvents) -> Piece {
+        Some(events.classify(self.0.as_ref().as_bytes(), true))
     }
 }
 
 /// Reads items of other types that contain bytes.
 pub trait ReadBytes {
     /// Returns the classification and the usage.
-    fn read_piece(&self, events: &mut StreamEvents) -> Piece;
+    fn ratellmiter_read_piece(&self, events: &mut StreamEvents) -> Piece;
 }
 
-impl<T: AsRef<[u8]>> ReadBytes for &&Dispatch<'_, T> {
-    fn read_piece(&self, events: &mut StreamEvents) -> Piece {
+impl<T: AsRef<[u8]>> ReadBytes for &Dispatch<'_, T> {
+    fn ratellmiter_read_piece(&self, events: &mut StreamEvents) -> Piece {
         Some(events.classify(self.0.as_ref(), false))
-    }
-}
-
-/// Reads items of other types that contain text.
-pub trait ReadText {
-    /// Returns the classification and the usage.
-    fn read_piece(&self, events: &mut StreamEvents) -> Piece;
-}
-
-impl<T: AsRef<str>> ReadText for &Dispatch<'_, T> {
-    fn read_piece(&self, events: &mut StreamEvents) -> Piece {
-        Some(events.classify(self.0.as_ref().as_bytes(), true))
     }
 }
 
 /// Leaves all other items.
 pub trait LeaveItem {
     /// Returns `None`.
-    fn read_piece(&self, events: &mut StreamEvents) -> Piece;
+    fn ratellmiter_read_piece(&self, events: &mut StreamEvents) -> Piece;
 }
 
 impl<T> LeaveItem for Dispatch<'_, T> {
-    fn read_piece(&self, _: &mut StreamEvents) -> Piece {
+    fn ratellmiter_read_piece(&self, _: &mut StreamEvents) -> Piece {
         None
     }
 }
@@ -99,12 +99,12 @@ pub trait ResultItems {
     /// The type of `Ok`.
     type Ok;
     /// Returns the type.
-    fn ok(&self) -> Items<Self::Ok>;
+    fn ratellmiter_ok(&self) -> Items<Self::Ok>;
 }
 
 impl<T, E> ResultItems for &Items<Result<T, E>> {
     type Ok = T;
-    fn ok(&self) -> Items<T> {
+    fn ratellmiter_ok(&self) -> Items<T> {
         Items::NEW
     }
 }
@@ -114,12 +114,12 @@ pub trait ValueItems {
     /// The type of the items.
     type Ok;
     /// Returns the type.
-    fn ok(&self) -> Items<Self::Ok>;
+    fn ratellmiter_ok(&self) -> Items<Self::Ok>;
 }
 
 impl<T> ValueItems for Items<T> {
     type Ok = T;
-    fn ok(&self) -> Self {
+    fn ratellmiter_ok(&self) -> Self {
         Self::NEW
     }
 }

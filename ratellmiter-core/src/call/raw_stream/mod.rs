@@ -50,7 +50,7 @@ const MAX_BYTES_BEFORE_EVENT: usize = 64 << 10;
 /// assert_eq!(limiter.snapshot().budgets().next().unwrap().taken, 11);
 /// # }
 /// ```
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct StreamEvents {
     /// The pieces one after another.
     joined: Decoder,
@@ -69,6 +69,8 @@ struct Found {
     /// The first error.
     verdict: Option<Verdict>,
     has_event: bool,
+    /// One of the events is not [neutral](StreamItem::is_neutral).
+    has_content: bool,
     is_body: bool,
 }
 
@@ -76,13 +78,19 @@ impl StreamEvents {
     /// Creates a reader for the body of one response.
     #[must_use]
     pub fn new() -> Self {
-        Self { lines: Some(Decoder::default()), ..Self::default() }
+        Self {
+            joined: Decoder::default(),
+            lines: Some(Decoder::default()),
+            has_event: false,
+            bytes_before_event: 0,
+            is_body: false,
+        }
     }
 
     /// Reads the next piece. Returns the usage and the error of the events that it completes.
     pub fn read(&mut self, piece: impl AsRef<[u8]>) -> StreamItem {
         let found = self.find(piece.as_ref(), false);
-        StreamItem { usage: found.usage, verdict: found.verdict, is_neutral: !found.has_event, ..StreamItem::NOTHING }
+        StreamItem { usage: found.usage, verdict: found.verdict, is_neutral: !found.has_content, ..StreamItem::NOTHING }
     }
 
     /// Reads the next item of a stream, as [`read`](Self::read). Returns the verdict on an error of the client.
@@ -99,7 +107,7 @@ impl StreamEvents {
         self.has_event |= found.has_event;
         self.bytes_before_event = self.bytes_before_event.saturating_add(piece.len());
         let classification = Classification {
-            is_neutral: !found.has_event,
+            is_neutral: !found.has_content,
             is_before_response: !self.has_event
                 && self.bytes_before_event <= MAX_BYTES_BEFORE_EVENT
                 && self.joined.is_within_event(is_text),
@@ -129,22 +137,32 @@ impl StreamEvents {
     }
 }
 
+impl Default for StreamEvents {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Found {
     fn add(&mut self, event: &Event<'_>) {
         self.has_event = true;
         self.is_body |= !event.may_be_text;
         // The last line of a body may have no end.
         if self.is_body {
-            self.add_usage(event.json);
+            self.usage = Usage::of_both(self.usage, Usage::from_json(event.json));
         }
-        if self.verdict.is_none() && !event.may_be_text {
-            let verdict = Classification::of_event(event.json, event.is_named_error).verdict;
-            self.verdict = verdict.filter(|verdict| *verdict != Verdict::Success);
+        if event.may_be_text {
+            self.has_content = true;
+            return;
         }
+        let Classification { verdict, is_neutral, .. } = Classification::of_event(event.json, event.is_named_error);
+        self.has_content |= !is_neutral;
+        self.verdict = self.verdict.or_else(|| verdict.filter(|verdict| *verdict != Verdict::Success));
     }
 
+    /// Adds the usage in an object that is an item of its own.
     fn add_usage(&mut self, json: &Value) {
-        self.has_event = true;
+        (self.has_event, self.has_content) = (true, true);
         self.usage = Usage::of_both(self.usage, Usage::from_json(json));
     }
 }

@@ -100,6 +100,24 @@ fn text_of_a_model_is_neither_usage_nor_error() {
             assert_eq!(read(pieces, true), (None, vec![]), "{text} in pieces of {length}");
         }
     }
+    // The text quotes an event, or has an object in a line.
+    let error = format!("data: {answer}\n\n");
+    let listed = format!("[1] See {answer}\n");
+    for text in [
+        format!("A stream looks like this:\n\n{error}"),
+        format!("Example:\n{error}"),
+        format!("no field\n{error}"),
+        listed.clone(),
+        format!("{{\"a\": 1}} and {answer}\n"),
+        format!("{answer} is an error\n"),
+        format!("{{\"a\": \"cut\n[x] {answer}\n"),
+    ] {
+        for length in [1, 7, 1000] {
+            let pieces = text.as_bytes().chunks(length);
+            assert_eq!(read(pieces, true), (None, vec![]), "{text} in pieces of {length}");
+        }
+    }
+    assert_eq!(read([listed], false).1.len(), 1, "bytes are a body");
     let usage = r#"{"usage": {"prompt_tokens": 7, "completion_tokens": 1}}"#;
     for length in 1..usage.len() {
         assert_eq!(read(usage.as_bytes().chunks(length), true), (None, vec![]), "in pieces of {length}");
@@ -130,4 +148,46 @@ fn pieces_are_withheld_until_the_first_event_within_a_bound() {
     assert_eq!(is_withheld(&["{\"answer\": ", "\"4", "2\"}"], true), [false, false, false]);
     let long = "x".repeat(MAX_BYTES_BEFORE_EVENT);
     assert_eq!(is_withheld(&["data: {\"a\": \"", &long], false), [true, false]);
+}
+
+#[test]
+fn default_reader_reads_lines_without_ends() {
+    let mut events = StreamEvents::default();
+    let items = ["event: x", r#"data: {"usage": {"prompt_tokens": 9, "completion_tokens": 2}}"#];
+    let found: Vec<_> = items.iter().filter_map(|line| events.read(line).usage).collect();
+    assert_eq!(found, [Usage::new(9, 2)]);
+}
+
+#[test]
+fn error_event_without_json_is_judged_by_its_text() {
+    let hint = Verdict::rate_limited().with_retry_after(std::time::Duration::from_secs(3));
+    for (body, verdict) in [
+        ("event: error\ndata: 429 Too Many Requests\n\n", Verdict::rate_limited()),
+        ("event: error\ndata: 429 Too Many Requests,\ndata: please try again in 3s\n\n", hint),
+        ("event: error\ndata: \"503 Service Unavailable\"\n\n", Verdict::overloaded()),
+        ("event:error\r\ndata:something broke\r\n\r\n", Verdict::Failed),
+    ] {
+        for is_text in [false, true] {
+            for cut in 0..=body.len() {
+                let (start, rest) = body.as_bytes().split_at(cut);
+                assert_eq!(read([start, rest], is_text), (None, vec![verdict]), "{body} cut at {cut}");
+            }
+            assert_eq!(read(body.lines(), is_text), (None, vec![verdict]), "{body}");
+        }
+    }
+    for body in ["data: 429 Too Many Requests\n\n", "event: error\n\ndata: 429 Too Many Requests\n\n"] {
+        assert_eq!(read([body], false), (None, vec![]), "{body}");
+    }
+    let mut events = StreamEvents::new();
+    let pieces = ["event: error\n", "data: 429 Too", " Many Requests\n", "\n"];
+    let withheld = pieces.map(|piece| events.classify(piece.as_bytes(), false).0.is_before_response);
+    assert_eq!(withheld, [true, true, true, false]);
+}
+
+#[test]
+fn last_event_of_anthropic_is_neutral() {
+    let mut events = StreamEvents::new();
+    let usage = "event: message_delta\ndata: {\"type\": \"message_delta\", \"usage\": {\"output_tokens\": 22}}\n\n";
+    let items = [usage, "event: message_stop\ndata: {\"type\": \"message_stop\"}\n\n", "data: {\"type\": \"x\"}\n\n"];
+    assert_eq!(items.map(|item| events.read(item).is_neutral), [false, true, false]);
 }

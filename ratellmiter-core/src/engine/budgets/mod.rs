@@ -260,6 +260,22 @@ impl Budgets {
         self.release(now, at, reservation, self.contract.refused(reservation.maximum));
     }
 
+    /// As [`refuse`](Self::refuse), for a call that was refused after a part of its answer: the `usage` of that part stays charged.
+    pub(crate) fn refuse_midway(
+        &mut self,
+        now: Duration,
+        at: Duration,
+        reservation: &Reservation,
+        usage: Option<Usage>,
+    ) {
+        let is_refunded = self.contract.refused(reservation.maximum) == TokenCharge::default();
+        if usage.is_some() && is_refunded {
+            self.finish(now, at, reservation, usage);
+        } else {
+            self.refuse(now, at, reservation);
+        }
+    }
+
     /// Refunds the tokens of a failed call that was sent at `at` and is not charged. Its request stays counted, unless the
     /// contract does not count refused requests either.
     fn refund_failed(&mut self, now: Duration, at: Duration, reservation: &Reservation) {

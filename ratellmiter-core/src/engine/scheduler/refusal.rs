@@ -12,6 +12,7 @@ use crate::{
         queue::QueuePosition,
     },
     judge::{LimitKind, Verdict},
+    providers::usage::Usage,
 };
 
 impl<W> Scheduler<W> {
@@ -61,13 +62,34 @@ impl<W> Scheduler<W> {
         self.end_refused(now, grant, verdict);
     }
 
+    /// Ends a call that was refused in its stream. The `usage` of the items before stays charged.
+    pub(crate) fn finish_refused_midway(
+        &mut self,
+        now: Duration,
+        grant: Grant,
+        verdict: &Verdict,
+        usage: Option<Usage>,
+    ) {
+        self.end_refused_midway(now, grant, verdict, usage);
+    }
+
     /// Ends the attempt of a refused call. Returns its state, and the effect of the refusal.
     fn end_refused(&mut self, now: Duration, grant: Grant, verdict: &Verdict) -> (CallState, RefusalEffect) {
+        self.end_refused_midway(now, grant, verdict, None)
+    }
+
+    fn end_refused_midway(
+        &mut self,
+        now: Duration,
+        grant: Grant,
+        verdict: &Verdict,
+        usage: Option<Usage>,
+    ) -> (CallState, RefusalEffect) {
         self.advance_to(now);
         self.stats.counts.rate_limited += 1;
         self.stats.counts.overloaded += u64::from(matches!(verdict, Verdict::Overloaded { .. }));
         let mut state = self.calls.remove(grant.id);
-        self.budgets.refuse(now, grant.at, &state.reservation);
+        self.budgets.refuse_midway(now, grant.at, &state.reservation, usage);
         self.on_returned(now);
         let was_sent_while_closed = self.closing.is_sent(grant.id);
         self.closing.on_ended(grant.id);

@@ -6,9 +6,12 @@ use std::{
 use super::*;
 
 macro_rules! verdict {
-    ($out:expr) => {
-        $crate::__classification!(&$out).verdict
-    };
+    ($out:expr) => {{
+        // Lints of the macro's imports concern this crate alone.
+        #[allow(unused_imports)]
+        let classification = $crate::__classification!(&$out);
+        classification.verdict
+    }};
 }
 
 #[derive(Debug)]
@@ -149,9 +152,11 @@ fn start_of_a_ten_megabyte_error_is_recognised() {
 #[test]
 fn streams_are_found_by_their_type() {
     macro_rules! is_stream {
-        ($out:expr) => {
-            $crate::__is_stream!(&$out)
-        };
+        ($out:expr) => {{
+            #[allow(unused_imports)]
+            let is_stream = $crate::__is_stream!(&$out);
+            is_stream
+        }};
     }
     fn generic<T>(value: &T) -> bool {
         is_stream!(*value)

@@ -18,8 +18,10 @@ pub(super) const TERMS: Terms = Terms {
             ("/usage", cohere),
             // The event `message-end`.
             ("/delta/usage", cohere),
-            // The first version of the API.
+            // The first version of the API, and the event `stream-end` of its streams: docs.cohere.com/v1/reference/chat-stream,
+            // 2026-11.
             ("/meta", cohere),
+            ("/response/meta", cohere),
         ],
         // docs.cohere.com/errors-reference, 2026-11. A trial key's 1,000 calls a month are recognised by their period.
         errors: &[(Sign::Phrase("trial token rate limit exceeded"), Meaning::Tokens)],

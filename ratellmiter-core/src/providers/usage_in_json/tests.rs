@@ -231,6 +231,13 @@ data: {"type":"message_stop"}
             usage(17, 0, 5),
         ),
         (
+            "Cohere, the first version of the API",
+            r#"{"is_finished":false,"event_type":"text-generation","text":"Hi"}
+{"is_finished":true,"event_type":"stream-end","response":{"text":"Hi","meta":{"billed_units":{"input_tokens":5,"output_tokens":3},"tokens":{"input_tokens":71,"output_tokens":3}}},"finish_reason":"COMPLETE"}
+"#,
+            usage(71, 0, 3),
+        ),
+        (
             "Ollama, as lines",
             r#"{"model":"llama3.2","message":{"role":"assistant","content":"Hi"},"done":false}
 {"model":"llama3.2","message":{"role":"assistant","content":""},"done":true,"prompt_eval_count":11,"eval_count":18}
@@ -282,6 +289,38 @@ data:{"output":{"text":"Hi there"},"usage":{"total_tokens":13,"input_tokens":8,"
         ),
     ] {
         assert_eq!(Usage::from_text(text), Some(expected), "{name}");
+    }
+}
+
+/// The texts begin, end their lines, and split their data in all the ways that a body may.
+#[test]
+fn usage_in_text_is_found_in_any_form_of_a_body() {
+    let start = r#"{"type": "message_start", "message": {"usage": {"input_tokens": 25, "output_tokens": 1}}}"#;
+    let (delta, end) = (r#"{"type": "message_delta","#, r#""usage": {"output_tokens": 15}}"#);
+    let lines = ["", "event: x", &format!("data: {start}"), "", &format!("data: {delta}"), &format!("data: {end}"), ""];
+    for end in ["\n", "\r\n", "\r"] {
+        for begin in ["", "\u{feff}", ": waiting", "id: 7", "retry: 3", "\u{feff}: waiting"] {
+            let text = format!("{begin}{}", lines.join(end));
+            assert_eq!(text.usage(), Some(usage(25, 0, 15)), "{text:?}");
+            assert_eq!(text.as_bytes().to_vec().usage(), Some(usage(25, 0, 15)), "{text:?}");
+        }
+    }
+    let indented: Value = serde_json::from_str(start).unwrap();
+    let values = format!("{indented:#}\n{delta}{end}");
+    assert_eq!(values.usage(), Some(usage(25, 0, 15)), "one value after another");
+    let list = format!("[{start}, {delta}{end}]");
+    assert_eq!(list.usage(), Some(usage(25, 0, 15)), "a list");
+    let invalid = [
+        b"{\"text\": \"\xff\", \"usage\": {\"prompt_tokens\": 3}}".as_slice(),
+        b"data: \xe6\ndata: {\"usage\": {\"prompt_tokens\": 3}}\n",
+    ];
+    for body in invalid {
+        assert_eq!(body.usage(), Some(usage(3, 0, 0)), "{body:?}");
+    }
+    for text in
+        ["It is:\ndata: {\"usage\": {\"prompt_tokens\": 3}}\n\n", ": x", "identity", "\u{feff}", "data {\"usage\": 3}"]
+    {
+        assert_eq!(text.usage(), None, "{text}");
     }
 }
 

@@ -37,3 +37,43 @@ async fn calls_are_evenly_paced() {
     }
     assert_eq!(start.elapsed(), Duration::from_secs(3));
 }
+
+/// The types of numbers and errors are known from the signature alone, although some of them would be classified.
+mod inferred {
+    use super::*;
+
+    #[ratellmiter(model = "any_return_type")]
+    async fn numbers() -> impl IntoIterator<Item = u64> {
+        vec![1, 2]
+    }
+
+    #[ratellmiter(model = "any_return_type")]
+    fn lengths(texts: &[&str]) -> Result<impl Iterator<Item = Result<u64, CallError>>, CallError> {
+        let texts: Vec<_> = texts.iter().map(|text| text.parse()).collect();
+        Ok(texts.into_iter().map(|number| number.map_err(|_: std::num::ParseIntError| CallError::Failed)))
+    }
+
+    #[ratellmiter(model = "any_return_type")]
+    async fn results(value: u8) -> impl IntoIterator<Item = Result<u8, CallError>> {
+        [Ok(value)]
+    }
+
+    trait Ask {
+        async fn ask(&self) -> Result<impl IntoIterator<Item = u64> + use<'_, Self>, CallError>;
+    }
+
+    impl Ask for Server {
+        #[ratellmiter(model = "any_return_type")]
+        async fn ask(&self) -> Result<impl IntoIterator<Item = u64> + use<'_>, CallError> {
+            Ok(vec![u64::from(self.requests()); 2])
+        }
+    }
+
+    #[tokio::test]
+    async fn types_are_those_of_the_signature() {
+        assert_eq!(numbers().await.into_iter().sum::<u64>(), 3);
+        assert_eq!(lengths(&["1", "x"]).unwrap().filter_map(Result::ok).sum::<u64>(), 1);
+        assert_eq!(results(7).await.into_iter().collect::<Vec<_>>(), [Ok(7)]);
+        assert_eq!(Server::default().ask().await.unwrap().into_iter().count(), 2);
+    }
+}

@@ -86,6 +86,22 @@ fn refusal_before_the_first_event_is_retried() {
 }
 
 #[test]
+fn empty_iterator_is_not_asked_again() {
+    #[ratellmiter(limiter = limiter, stream)]
+    fn ask(limiter: &Limiter) -> impl Iterator<Item = u8> + use<> {
+        let mut has_ended = false;
+        std::iter::from_fn(move || {
+            assert!(!std::mem::replace(&mut has_ended, true), "asked again");
+            None
+        })
+    }
+    let limiter = limiter();
+    let found = ask(&limiter);
+    assert_eq!((found.size_hint(), found.count()), ((0, Some(0)), 0));
+    assert_eq!(limiter.snapshot().in_flight, 0);
+}
+
+#[test]
 fn usage_of_items_is_read_by_a_closure_with_state() {
     #[ratellmiter(limiter = limiter, stream, tokens = (100, 1000), usage = {
         let mut words = 0;

@@ -196,3 +196,143 @@ async fn dropped_stream_future_leaks_nothing() {
     assert!(plain(&limiter).next().now_or_never().is_none());
     assert_eq!(limiter.snapshot().in_flight, 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn empty_stream_is_not_polled_after_its_end() {
+    #[ratellmiter(limiter = limiter, stream, tokens = (100, 1000))]
+    async fn ask(limiter: &Limiter, parts: u8) -> impl Stream<Item = u8> + use<> {
+        // It panics if it is polled again.
+        stream::unfold(0, move |part| std::future::ready((part < parts).then_some((part, part + 1))))
+    }
+    let limiter = limiter();
+    for parts in [0, 1, 2] {
+        let found = ask(&limiter, parts).await;
+        assert_eq!(found.count().await, usize::from(parts));
+        assert_eq!(limiter.snapshot().in_flight, 0);
+    }
+    assert_eq!(ask(&limiter, 0).await.size_hint(), (0, Some(0)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn stream_dropped_after_a_failure_is_not_charged_for_an_unprocessed_request() {
+    #[ratellmiter(limiter = limiter, stream, tokens = (100, 1000))]
+    async fn ask(limiter: &Limiter, error: &'static str) -> impl Stream<Item = Result<u8, &'static str>> + use<> {
+        stream::iter([Err(error), Ok(1)])
+    }
+    let limiter = limiter();
+    let invalid = ask(&limiter, "400 Bad Request").await;
+    assert!(Box::pin(invalid).next().await.unwrap().is_err());
+    assert_eq!((limiter.snapshot().in_flight, tokens(&limiter)), (0, 0));
+    let failed = ask(&limiter, "the answer is no JSON").await;
+    assert!(Box::pin(failed).next().await.unwrap().is_err());
+    assert_eq!((limiter.snapshot().in_flight, tokens(&limiter)), (0, 1100), "the server may have worked on it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn types_of_items_are_inferred_from_the_signature() {
+    #[derive(Debug)]
+    struct AskError;
+
+    impl From<std::num::ParseIntError> for AskError {
+        fn from(_: std::num::ParseIntError) -> Self {
+            Self
+        }
+    }
+
+    #[ratellmiter(limiter = limiter, stream)]
+    async fn mapped(
+        limiter: &Limiter,
+        text: &str,
+    ) -> Result<impl Stream<Item = Result<u8, AskError>> + use<>, AskError> {
+        let number = text.parse();
+        Ok(stream::iter([number]).map(|number| Ok(number?)))
+    }
+    #[ratellmiter(limiter = limiter, stream)]
+    async fn empty(limiter: &Limiter) -> impl Stream<Item = Result<u8, impl std::error::Error>> {
+        stream::iter([Ok(1), Err(std::fmt::Error)].into_iter().skip(2))
+    }
+    #[ratellmiter(limiter = limiter, stream, usage = |tokens| Usage::new(*tokens, 0))]
+    fn lazy(limiter: &Limiter) -> impl Stream<Item = Result<u64, AskError>> {
+        stream::iter([Ok(7)])
+    }
+    #[ratellmiter(limiter = limiter, stream)]
+    fn future<'a>(
+        limiter: &Limiter,
+        text: &'a str,
+    ) -> impl Future<Output = Result<impl Stream<Item = Result<&'a str, AskError>> + use<'a>, AskError>> {
+        std::future::ready(Ok(stream::iter([Ok(text)])))
+    }
+    #[ratellmiter(limiter = limiter, stream)]
+    fn iterator(limiter: &Limiter) -> Result<impl Iterator<Item = Result<u8, AskError>> + use<>, AskError> {
+        Ok(std::iter::once("1".parse()).map(|number| Ok(number?)))
+    }
+    type AskResult<T> = Result<T, AskError>;
+
+    #[ratellmiter(limiter = limiter, stream)]
+    async fn alias(limiter: &Limiter) -> AskResult<impl Stream<Item = AskResult<u8>> + use<>> {
+        Ok(stream::iter(["7".parse()]).map(|number| Ok(number?)))
+    }
+    let limiter = limiter();
+    assert_eq!(alias(&limiter).await.unwrap().count().await, 1);
+    assert_eq!(mapped(&limiter, "7").await.unwrap().map(Result::unwrap).collect::<Vec<_>>().await, [7]);
+    assert_eq!(empty(&limiter).await.count().await, 0);
+    assert_eq!((lazy(&limiter).count().await, future(&limiter, "a").await.unwrap().count().await), (1, 1));
+    assert_eq!(iterator(&limiter).unwrap().count(), 1);
+    assert_eq!(limiter.snapshot().in_flight, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn strings_of_other_crates_are_text_and_not_bytes() {
+    /// A string as other crates have it.
+    struct Words(&'static str);
+
+    impl AsRef<str> for Words {
+        fn as_ref(&self) -> &str {
+            self.0
+        }
+    }
+
+    impl AsRef<[u8]> for Words {
+        fn as_ref(&self) -> &[u8] {
+            self.0.as_bytes()
+        }
+    }
+
+    #[ratellmiter(limiter = limiter, stream, tokens = (100, 1000))]
+    async fn ask(limiter: &Limiter, parts: &[&'static str]) -> impl Stream<Item = Words> + use<> {
+        stream::iter(parts.iter().map(|part| Words(part)).collect::<Vec<_>>())
+    }
+    let limiter = limiter();
+    let quoted = ["An error:\n", "data: {\"error\": {\"code\": \"rate_limit_exceeded\"}}\n\n"];
+    assert_eq!(ask(&limiter, &quoted).await.count().await, 2);
+    assert!(limiter.snapshot().paused_until.is_none(), "the model wrote it");
+    let body = ["data: {\"usage\": {\"prompt_to", "kens\": 9}}\n\n"];
+    assert_eq!(ask(&limiter, &body).await.count().await, 2);
+    assert_eq!(tokens(&limiter), 1100 + 9);
+}
+
+#[tokio::test(start_paused = true)]
+async fn usage_before_a_refusal_in_the_stream_stays_charged() {
+    #[ratellmiter(limiter = limiter, stream, tokens = (100, 1000))]
+    async fn ask(
+        limiter: &Limiter,
+        usage: Option<Usage>,
+    ) -> impl Stream<Item = Result<Option<Usage>, ApiError>> + use<> {
+        stream::iter([Ok(None), Ok(usage), Err(ApiError::Refused), Ok(None)])
+    }
+    let usage = Some(Usage::new(50, 3));
+    // Mistral releases the tokens of a refused call.
+    for (provider, usage, charged) in [
+        (Provider::Mistral, usage, 53),
+        (Provider::Mistral, None, 0),
+        (Provider::Generic, usage, 1100),
+        (Provider::Generic, None, 1100),
+    ] {
+        let limits = Limits::for_provider(provider).requests_per_minute(6000).no_ramp();
+        let limiter = Limiter::new(limits.tokens_per_minute(100_000));
+        assert_eq!(ask(&limiter, usage).await.count().await, 4);
+        assert_eq!(tokens(&limiter), charged, "{provider} {usage:?}");
+        let snapshot = limiter.snapshot();
+        assert!(snapshot.paused_until.is_some() && snapshot.in_flight == 0 && snapshot.queued == 0);
+    }
+}

@@ -31,6 +31,28 @@ fn quoted_refusals_and_answers_are_no_refusals() {
 }
 
 #[test]
+fn error_among_the_events_of_a_body_is_found_in_any_form() {
+    let quota = r#"{"error": {"code": "insufficient_quota"}}"#;
+    let split = r#"data: {"error":"#.to_owned() + "\ndata: {\"code\": \"insufficient_quota\"}}";
+    let event = format!("data: {quota}");
+    for (status, text, expected) in [
+        (429, format!("\u{feff}{quota}"), BILLING),
+        (429, format!("\u{feff}{event}\n\n"), BILLING),
+        (429, format!("retry: 3000\n\n{event}\n\n"), BILLING),
+        (429, format!("id: 1\r\n{event}\r\n\r\n"), BILLING),
+        (429, format!("{}{event}\n\n", ": waiting\n\n".repeat(50)), BILLING),
+        (429, format!("event: error\r{event}\r\r"), BILLING),
+        (429, format!("{split}\n\n"), BILLING),
+        (200, format!("event: ping\ndata: {{}}\n\n{event}\n\n"), BILLING),
+        (200, "event: error\ndata: {\"code\": \"rate_limit_exceeded\"}\n\n".to_owned(), refused("unknown", None)),
+        (200, "data: {\"choices\": []}\n\ndata: [DONE]\n\n".to_owned(), SUCCESS),
+        (200, format!("For example:\n\n{event}\n\n"), SUCCESS),
+    ] {
+        check_cases(&[(status, json!(text), expected)]);
+    }
+}
+
+#[test]
 fn codes_of_clients_are_judged_without_a_body() {
     for (code, expected) in [
         ("1302", refused("concurrency", None)),
