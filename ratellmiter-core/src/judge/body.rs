@@ -24,7 +24,8 @@ const MAX_ITEMS: usize = 16;
 pub(crate) struct Body {
     /// The status, which many providers send as a code.
     pub(crate) status: Option<u16>,
-    /// The status of the server behind the one that answers. Sent by Bedrock.
+    /// The status of the server behind the one that answers, as Bedrock sends it: aws-sdk-bedrockruntime 1.153,
+    /// `ModelStreamErrorException` and `ModelErrorException`, 2026-11.
     pub(crate) original_status: Option<u16>,
     /// The type, code, status and reason of the error, and the codes in its details. [Numbers](numbers) of small range have the
     /// name of their place before them: `base_resp.1002`.

@@ -1,6 +1,7 @@
 //! Chooses how a return value is classified, by its type.
 //!
-//! A response is classified by its status and its body, if that has been read; an error by [`Classify`], else by its source chain, else by its text and its fields.
+//! A response is classified by its status, and by its body if that has been read; an error by [`Classify`], else by its source
+//! chain, else by its text and its fields.
 //!
 //! The choice is made where the attribute expands, since only there the types are concrete. The hidden macro
 //! `__classification!` calls a method that several traits offer, each on one more reference to [`Dispatch`] than the next.
