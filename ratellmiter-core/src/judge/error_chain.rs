@@ -154,6 +154,10 @@ fn by_text_with(text: &str, fields: impl FnOnce() -> Option<Fields>) -> Option<J
     if Rejected::is_in_text(text) {
         return Some(Judged::REJECTED);
     }
+    // The text of an error that was formatted with `Debug`.
+    if let Some(evidence) = Fields::of_text(text).and_then(|fields| fields.evidence(text)) {
+        return Some(judge_with_status(&evidence, SystemTime::now()));
+    }
     if is_closed_connection_text(text) {
         return Some(Judged { is_closed_connection: true, ..FAILED_CONNECTION });
     }

@@ -65,6 +65,11 @@ impl Fields {
         Self::read(&truncated(format_args!("{error:?}"), MAX_TEXT_BYTES))
     }
 
+    /// Reads the fields in a text, if it is a structure in the format of `Debug`.
+    pub(super) fn of_text(text: &str) -> Option<Self> {
+        debug_form::read(text).and_then(|_| Self::read(text))
+    }
+
     fn read(text: &str) -> Option<Self> {
         let Some(root) = debug_form::read(text) else {
             // A variant without fields. A text with spaces or quotes is none, although its last word may be the name of one.
@@ -130,21 +135,21 @@ impl Fields {
                 Node::Word(word)
                     if ends_with(&key, &["code", "error", "kind", "reason", "source", "status", "type"]) =>
                 {
-                    self.add_name(word, false);
+                    self.add_name(word, true);
                 }
                 _ => {}
             }
         }
     }
 
-    /// Adds the name of a variant, if it names a refusal: `RateLimited`, `TooManyRequests`, and `RateLimit` with a duration.
-    /// Returns `true` if it does.
-    fn add_name(&mut self, name: &str, has_duration: bool) -> bool {
+    /// Adds the name of a variant, if it names a refusal: `RateLimited`, `TooManyRequests`, and `RateLimit` if it `is_event`: it has a duration, or is the
+    /// kind of an error. Returns `true` if it does.
+    fn add_name(&mut self, name: &str, is_event: bool) -> bool {
         let words = words(name);
         let is_refusal = match &*words.iter().map(String::as_str).collect::<Vec<_>>() {
             ["rate", "limited" | "limiting"] | ["too", "many", "requests"] | ["overloaded" | "throttled"] => true,
             ["rate", "limit", event] => matches!(*event, "exceeded" | "reached" | "hit" | "error"),
-            ["rate", "limit"] => has_duration,
+            ["rate", "limit"] => is_event,
             _ => false,
         };
         if is_refusal {

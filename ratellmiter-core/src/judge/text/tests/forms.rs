@@ -43,6 +43,7 @@ fn other_statuses_have_their_own_verdict() {
             "the server answered 529 <unknown status code>",
             "status: 503",
             "Service Unavailable",
+            "Overloaded { retry_after: None }",
             "request failed: service unavailable.",
         ],
     );

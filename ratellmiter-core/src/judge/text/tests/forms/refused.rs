@@ -254,4 +254,7 @@ pub(super) const REFUSED: &[&str] = &[
     "too many requests, slow down",
     "LLM provider rate limited us",
     "failed to parse response: 429 Too Many Requests: {\"error\":{\"code\":\"rate_limit_exceeded\"}}",
+    "RateLimited { message: \"x\" }",
+    "Error { kind: RateLimit, message: \"x\" }",
+    "Provider(RateLimited { retry_after: None })",
 ];
