@@ -44,11 +44,13 @@ async fn events_settle_the_call_at_their_end_or_after_done() {
         assert!(events(&limiter, &url).await.unwrap().all(async |event| event.is_ok()).await);
         assert_eq!(taken(&limiter), (122, 0), "{body}");
     }
-    let limiter = budget();
-    let mut stream = Box::pin(events(&limiter, &serve(vec![bytes(&openai())])).await.unwrap());
-    while stream.next().await.unwrap().unwrap().data != "[DONE]" {}
-    drop(stream);
-    assert_eq!(taken(&limiter), (122, 0));
+    for (body, last) in [(openai(), "[DONE]"), (anthropic(), "message_stop")] {
+        let limiter = budget();
+        let mut stream = Box::pin(events(&limiter, &serve(vec![bytes(&body)])).await.unwrap());
+        while !stream.next().await.unwrap().unwrap().data.contains(last) {}
+        drop(stream);
+        assert_eq!(taken(&limiter), (122, 0), "{body}");
+    }
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 use std::error::Error;
 
 use ::eventsource_stream::Event;
+use serde_json::Value;
 
 use crate::{
     judge::{classify::Response, error_chain::as_type, evidence::Evidence},
@@ -58,7 +59,7 @@ pub(super) fn is_end(error: &(dyn Error + 'static)) -> bool {
 
 impl Response for Event {
     fn evidence(&self) -> Evidence<'_> {
-        let body = serde_json::from_str::<serde_json::Value>(&self.data);
+        let body = serde_json::from_str::<Value>(&self.data);
         match body {
             // A server may send an error of any shape, and a text, under this name.
             _ if self.event == "error" => Evidence::new().body(&*self.data),
@@ -68,7 +69,8 @@ impl Response for Event {
     }
 
     fn is_neutral(&self) -> bool {
-        self.data.trim() == "[DONE]"
+        let is_last = || serde_json::from_str(&self.data).is_ok_and(|event: Value| event.is_neutral());
+        self.data.trim() == "[DONE]" || is_last()
     }
 }
 
