@@ -124,6 +124,22 @@ impl Classification {
         }
     }
 
+    /// Returns the classification of a result inside of an `Ok`, as a call with a time-out returns it, by that of its error. Only
+    /// what the server refused, or failed to do, counts: the other errors are results of a call that succeeded.
+    #[must_use]
+    pub fn of_inner(error: Self) -> Self {
+        match error.verdict {
+            Some(
+                Verdict::RateLimited { .. }
+                | Verdict::Overloaded { .. }
+                | Verdict::QuotaExhausted { .. }
+                | Verdict::Transient { .. },
+            ) => error,
+            _ if error.basis == Basis::Type => error,
+            _ => Self::decided(Verdict::Success),
+        }
+    }
+
     /// Creates the classification of an event of a stream, which has the name `error` if `is_named_error`.
     pub(crate) fn of_event(json: &Value, is_named_error: bool) -> Self {
         match json {

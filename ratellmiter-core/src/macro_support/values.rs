@@ -7,7 +7,13 @@ macro_rules! __classification {
     ($out:expr) => {{
         use $crate::__private::{AsResult as _, AsValue as _, OkByBody as _, OkByNothing as _, OkByResponse as _};
         match (&&$crate::__private::Dispatch($out)).ratellmiter_sides() {
-            $crate::__private::Ok(value) => (&&&$crate::__private::Dispatch(value)).ratellmiter_classify_ok(),
+            // A result inside of a result, as of a call with a time-out.
+            $crate::__private::Ok(value) => match (&&$crate::__private::Dispatch(value)).ratellmiter_sides() {
+                $crate::__private::Ok(value) => (&&&$crate::__private::Dispatch(value)).ratellmiter_classify_ok(),
+                $crate::__private::Err(error) => {
+                    $crate::__private::Classification::of_inner($crate::__private::error_classification!(error))
+                }
+            },
             $crate::__private::Err(error) => $crate::__private::error_classification!(error),
         }
     }};
@@ -33,7 +39,10 @@ macro_rules! __is_stream {
     ($out:expr) => {{
         use $crate::__private::{AsResult as _, AsValue as _, ContainsStream as _, IsNoStream as _, IsStream as _};
         match (&&$crate::__private::Dispatch($out)).ratellmiter_sides() {
-            $crate::__private::Ok(value) => (&&&$crate::__private::Dispatch(value)).ratellmiter_is_stream(),
+            $crate::__private::Ok(value) => match (&&$crate::__private::Dispatch(value)).ratellmiter_sides() {
+                $crate::__private::Ok(value) => (&&&$crate::__private::Dispatch(value)).ratellmiter_is_stream(),
+                $crate::__private::Err(_) => false,
+            },
             $crate::__private::Err(_) => false,
         }
     }};
@@ -47,7 +56,10 @@ macro_rules! __usage {
     ($out:expr) => {{
         use $crate::__private::{AsResult as _, AsValue as _, UsageOfNothing as _, UsageOfValue as _};
         match (&&$crate::__private::Dispatch($out)).ratellmiter_sides() {
-            $crate::__private::Ok(value) => (&&$crate::__private::Dispatch(value)).ratellmiter_usage_of_ok(),
+            $crate::__private::Ok(value) => match (&&$crate::__private::Dispatch(value)).ratellmiter_sides() {
+                $crate::__private::Ok(value) => (&&$crate::__private::Dispatch(value)).ratellmiter_usage_of_ok(),
+                $crate::__private::Err(_) => $crate::__private::Option::None,
+            },
             $crate::__private::Err(_) => $crate::__private::Option::None,
         }
     }};

@@ -2,9 +2,10 @@
 
 #![deny(warnings)]
 
-use std::{error::Error, fmt, future::Future, pin::Pin};
+use std::{cell::RefCell, error::Error, fmt, future::Future, pin::Pin, time::Duration};
 
-use ratellmiter_core::{Rejected, ratellmiter};
+use ratellmiter_core::{Limiter, Limits, Rejected, Usage, ratellmiter};
+use tokio::time::{Instant, error::Elapsed, timeout};
 
 /// An error that cannot be a rejection.
 #[derive(Debug, Clone)]
@@ -80,6 +81,30 @@ async fn nothing() {}
 #[ratellmiter]
 async fn option(text: &str) -> Option<&str> {
     Some(text)
+}
+
+/// A call with a time-out of its own, whose result is inside of another.
+#[ratellmiter(limiter = limiter, tokens = (1000, 1000))]
+async fn with_time_out(
+    limiter: &Limiter,
+    out: &RefCell<Vec<Result<Usage, &'static str>>>,
+) -> Result<Result<Usage, &'static str>, Elapsed> {
+    timeout(Duration::from_secs(9), async { out.borrow_mut().remove(0) }).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn refusal_inside_of_a_result_is_sent_again() {
+    let limiter = Limiter::new(Limits::per_minute(6000).no_ramp().tokens_per_minute(10_000_000));
+    let refused = Err("429 Too Many Requests: please try again in 3s");
+    let out = RefCell::new(vec![Err("502 Bad Gateway"), refused, Ok(Usage::new(7, 3))]);
+    let start = Instant::now();
+    assert_eq!(with_time_out(&limiter, &out).await.unwrap(), Ok(Usage::new(7, 3)));
+    // Half a second after the failure, and the hint, each with a jitter of up to 5 %.
+    assert!((3500..3680).contains(&start.elapsed().as_millis()), "{:?}", start.elapsed());
+    // An error of the application is the result of a call that succeeded.
+    let out = RefCell::new(vec![Err("no such customer"), Err("unused")]);
+    assert_eq!(with_time_out(&limiter, &out).await.unwrap(), Err("no such customer"));
+    assert_eq!(out.borrow().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
