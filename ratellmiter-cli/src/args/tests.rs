@@ -155,14 +155,6 @@ fn contradictory_arguments_are_errors() {
 }
 
 #[test]
-fn completions_exist_for_each_shell() {
-    for shell in Shell::value_variants() {
-        let Parsed::Text(script) = parsed(&[&format!("-completions={shell}")]) else { panic!("{shell}") };
-        assert!(script.contains("compare") && script.contains("ratellmiter"), "{shell}");
-    }
-}
-
-#[test]
 fn logs_need_no_option() {
     let files = |args: &[&str]| report(args).source.files;
     assert_eq!(files(&["x.jsonl"]), [PathBuf::from("x.jsonl")]);
