@@ -9,7 +9,7 @@ use crate::{
     output::Output,
     read::Log,
     series::Series,
-    words::{printable, short_duration, utc},
+    words::{duration, printable, utc},
 };
 
 const HEADINGS: [&str; 7] = ["log", "start (UTC)", "length", "calls", "refusals", "namespace", "models"];
@@ -43,7 +43,7 @@ fn row(path: &Path, log: &Log) -> [String; 7] {
     [
         name,
         start.map_or_else(|| "–".into(), utc),
-        start.zip(end).map_or_else(|| "–".into(), |(start, end)| short_duration(end - start)),
+        start.zip(end).map_or_else(|| "–".into(), |(start, end)| duration(end - start)),
         sum(Series::calls),
         sum(Series::refusals),
         log.namespace.as_deref().map(printable).unwrap_or_default(),

@@ -203,9 +203,9 @@ fn legend_switches_lines_and_pointer_shows_values() {
         seen.none = [...'iefw'].map((letter) => press(line(letter))).pop();
         seen.all = [...'riefonawl'].map((letter) => press(line(letter))).pop();
         seen.crossed = colors('#cross').size;
-        seen.at_7 = moveTo('7 s');
+        seen.at_7 = moveTo('0:07');
         seen.crosses = colors('#cross').has('rgb(26, 123, 54)');
-        seen.at_14 = moveTo('14 s, paused');
+        seen.at_14 = moveTo('0:14, paused');
         seen.spoken = plot.getAttribute('aria-valuetext');
         key(plot, 'ArrowRight');
         seen.after_right = text('#when');
@@ -263,7 +263,7 @@ fn legend_switches_lines_and_pointer_shows_values() {
     assert_eq!((&seen["with_w"]["pressed"], &seen["with_w"]["drawn"]), (&"iefw".into(), &"iefw".into()));
     assert!(axes("with_w").contains(&"seconds") && axes("with_w").contains(&"calls"));
     assert_eq!((&seen["none"]["pressed"], &seen["none"]["drawn"]), (&"".into(), &"".into()));
-    assert_eq!(axes("none"), ["0", "5", "10", "15", "20", "25", "30"]);
+    assert_eq!(axes("none"), ["0:00", "0:05", "0:10", "0:15", "0:20", "0:25", "0:30"]);
     assert_eq!((&seen["all"]["pressed"], &seen["all"]["drawn"]), (&"riefonawl".into(), &"riefonawl".into()));
 
     assert_eq!((&seen["crossed"], &seen["crosses"]), (&0.into(), &true.into()));
@@ -273,9 +273,9 @@ fn legend_switches_lines_and_pointer_shows_values() {
     }
     assert_eq!(seen["at_7"]["time"], "2026-11-25 21:02:41 UTC");
     let spoken = seen["spoken"].as_str().unwrap();
-    assert!(spoken.starts_with("14 s, paused, overflow, waiting 76, requested 0,"), "{spoken}");
-    assert_eq!((&seen["after_right"], &seen["home"]), (&"15 s, paused".into(), &"0 s".into()));
-    assert_eq!(seen["end"], json!(["34 s", "34", "34"]));
+    assert!(spoken.starts_with("0:14, paused, overflow, waiting 76, requested 0,"), "{spoken}");
+    assert_eq!((&seen["after_right"], &seen["home"]), (&"0:15, paused".into(), &"0:00".into()));
+    assert_eq!(seen["end"], json!(["0:34", "34", "34"]));
     assert_eq!((&seen["left"]["when"], &seen["left"]["values"]), (&"Peaks".into(), &start["values"]));
     assert_eq!(seen["dark"], json!(["dark", "riefonawl", true]));
 }
@@ -299,7 +299,7 @@ fn tokens_have_lines_figures_and_an_axis() {
         seen.calls = press(line('t'));
         seen.both = [...'wub'].map((letter) => press(line(letter))).pop();
         seen.alone = [...'rw'].map((letter) => press(line(letter))).pop();
-        seen.at_7 = moveTo('7 s').values;",
+        seen.at_7 = moveTo('0:07').values;",
     );
     let axes = |step: &str| {
         let texts = seen[step]["axes"].as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned());
@@ -334,12 +334,12 @@ fn closed_limiter_has_a_shade_and_a_key() {
     let script = "const visible = () => ['closed', 'shade'].filter((id) => !one(`#${id}`).hidden);
         const shades = () => ['254, 236, 178', '253, 232, 232', '84, 70, 18'].map((color) => colors('#chart').get(`rgb(${color})`) > 1000);
         seen.light = [shades(), visible()];
-        seen.when = [moveTo('7 s, paused'), moveTo('15 s, closed'), moveTo('3 s')].map((readout) => readout?.when);
+        seen.when = [moveTo('0:07, paused'), moveTo('0:15, closed'), moveTo('0:03')].map((readout) => readout?.when);
         one('#theme').click();
         seen.dark = shades();";
     let seen = directory.used(&directory.path("x.jsonl"), &[], script);
     assert_eq!(seen["light"], json!([[true, true, false], ["closed", "shade"]]));
-    assert_eq!(seen["when"], json!(["7 s, paused", "15 s, closed", "3 s"]));
+    assert_eq!(seen["when"], json!(["0:07, paused", "0:15, closed", "0:03"]));
     assert_eq!(seen["dark"], json!([false, false, true]));
     let open = directory.used(&sample("burst.jsonl"), &[], script);
     assert_eq!(open["light"], json!([[false, true, false], ["shade"]]));
@@ -359,7 +359,7 @@ fn each_model_has_a_tab() {
         seen.peak = values().r;
         tabs[0].click();
         seen.first = { ...about(), chosen: chosen(), drawn: drawn(), peak: values().r, unknown: values().w };
-        seen.at_0 = moveTo('0 s');
+        seen.at_0 = moveTo('0:00');
         tabs[0].focus();
         key(tabs[0], 'ArrowRight');
         seen.second = { ...about(), chosen: chosen(), focus: document.activeElement.textContent, when: text('#when') };",
@@ -410,6 +410,9 @@ fn long_log_is_thinned_and_names_are_text() {
         seen.tabs = all('[role=tab]').map((tab) => [tab.textContent, tab.title]);
         seen.chosen = text('#name');
         seen.peak = values().i;
+        seen.duration = [figures().duration, text('#time')];
+        seen.hours = press(line('r'));
+        press(line('r'));
         seen.found = [];
         for (let x = 0; x < plot.clientWidth; x += 1) {
           const readout = move(x);
@@ -429,11 +432,14 @@ fn long_log_is_thinned_and_names_are_text() {
     let escaped = "a b'\"&lt;🦀 ";
     assert_eq!(seen["tabs"], json!([["(no name)", ""], [names[0], names[0]], [escaped, escaped]]));
     assert_eq!((&seen["chosen"], &seen["peak"]), (&names[0].into(), &"99".into()));
+    assert_eq!(seen["duration"], json!(["24:00:00", "of 24:00:00"]));
+    let hours = seen["hours"]["axes"].as_array().unwrap();
+    assert!(hours.contains(&"0:00:00".into()) && hours.contains(&"12:00:00".into()), "{hours:?}");
     // The peak is found at one pixel at least.
     assert!(!seen["found"].as_array().unwrap().is_empty());
-    assert_eq!((&seen["cell"]["when"], &seen["cell"]["values"]["i"]), (&"54,318–54,339 s".into(), &"0–99".into()));
+    assert_eq!((&seen["cell"]["when"], &seen["cell"]["values"]["i"]), (&"15:05:18–15:05:39".into(), &"0–99".into()));
     assert_eq!(seen["cell"]["time"], "2026-11-24 21:45:18 – 21:45:39 UTC");
-    assert_eq!(seen["quiet"], json!(["0–21 s", "0–1"]));
+    assert_eq!(seen["quiet"], json!(["0:00–0:21", "0–1"]));
     assert_eq!(seen["slow"], false);
     let unnamed = &seen["unnamed"];
     assert_eq!(

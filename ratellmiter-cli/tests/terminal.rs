@@ -269,7 +269,7 @@ fn run_is_followed_from_before_its_log_until_control_c() {
     let next = row(1, "gpt-4o", r#""rate_limited":1,"overflow":118,"rate":0.0,"paused_for":90.0,"time_left":3700.0"#);
     append(&log, &next[..40]);
     append(&log, &next[40..]);
-    followed.terminal.shows(&["118", "1m", "1h01m", "refusals"]);
+    followed.terminal.shows(&["118", "1:", "1:01:", "refusals"]);
     append(&log, &row(1, "other", r#""requested":7,"overflow":7777,"rate":1.0"#));
     followed.terminal.shows(&["2 other", "tab next model"]);
     followed.terminal.keys("2");
@@ -348,7 +348,7 @@ fn pipe_is_followed_as_it_is_written() {
 fn resized_terminal_is_redrawn() {
     let mut followed = Followed::start("-lines=r", 100, 30);
     append(&followed.logs().join("1-1.jsonl"), &row(0, "m", r#""requested":1"#));
-    followed.terminal.shows(&["Offset in seconds"]);
+    followed.terminal.shows(&["Time since "]);
     for (columns, rows) in [(60, 20), (140, 40), (20, 8), (100, 30)] {
         followed.terminal.resize(columns, rows);
         followed.terminal.until("the new size", |terminal| {

@@ -24,7 +24,8 @@ use crate::{
             layout::{Frame, floor, offset},
             text::width_of_more,
         },
-        graph::{CLOSED, Curve, Graph, abbreviated, step, tick},
+        graph::{CLOSED, Curve, Graph, tick},
+        time_axis,
     },
     series::{Axis, Color},
 };
@@ -306,18 +307,11 @@ impl Plot<'_> {
 
     fn draw_offsets(&self, frame: &Frame, buffer: &mut Buffer) {
         let plot = frame.plot;
-        let max_steps = u32::from(plot.width / 9).clamp(1, 12);
-        let step = step(offset(self.to.saturating_sub(self.from).max(1)), max_steps).max(1.0);
-        let first = (offset(self.from) / step).ceil();
         let mut free = frame.area.x;
-        for tick in 0_u8..40 {
-            let at = (first + f64::from(tick)) * step;
-            if at > offset(self.to) {
-                break;
-            }
-            let x = plot.x + floor(frame.column(at));
+        for at in time_axis::ticks(self.from, self.to, u32::from(plot.width / 9).clamp(1, 12)) {
+            let x = plot.x + floor(frame.column(offset(at)));
             buffer.set_stringn(x, plot.bottom(), "┬", 1, self.paint.faint());
-            let label = abbreviated(at, step);
+            let label = time_axis::label(at, self.to);
             let length = cells(width(&label));
             let start = (x.saturating_sub((length - 1) / 2)).min(frame.area.right().saturating_sub(length));
             if start >= free {
@@ -326,9 +320,9 @@ impl Plot<'_> {
             }
         }
         if frame.captioned {
-            let caption = "Offset in seconds";
-            let x = plot.x + plot.width.saturating_sub(cells(caption.len())) / 2;
-            buffer.set_stringn(x, plot.bottom() + 2, caption, caption.len(), self.paint.faint());
+            let caption = fit(&time_axis::caption(self.graph.start), plot.width.into());
+            let x = plot.x + plot.width.saturating_sub(cells(width(&caption))) / 2;
+            buffer.set_stringn(x, plot.bottom() + 2, caption, plot.width.into(), self.paint.faint());
         }
     }
 }

@@ -10,6 +10,8 @@ pub(crate) struct Graph {
     pub(crate) title: String,
     /// Title of the left axis.
     pub(crate) unit: String,
+    /// First second, since the epoch; `None` for runs with several starts.
+    pub(crate) start: Option<u64>,
     /// Offset of the last second.
     pub(crate) last: u64,
     pub(crate) curves: Vec<Curve>,
@@ -40,7 +42,7 @@ impl Graph {
     /// Returns the lines of one model, thinned to `columns` columns.
     pub(crate) fn of_model(model: &str, series: &Series, lines: &Lines, columns: u32) -> Self {
         let title = format!("Request Flow for {model}{}", with_processes(Processes::of(series)));
-        let mut graph = Self::titled(&title, series.length());
+        let mut graph = Self::titled(&title, Some(series.start()), series.length());
         graph.add(series, lines, columns, "", false);
         graph.shade(series);
         graph
@@ -52,7 +54,8 @@ impl Graph {
         let end = models.iter().map(|(_, series)| series.start().saturating_add(series.length())).max().unwrap_or(0);
         // The title names the processes of the most widely shared model.
         let processes = models.iter().filter_map(|(_, series)| Processes::of(series)).max_by_key(|all| all.members);
-        let mut graph = Self::titled(&format!("Finished calls by model{}", with_processes(processes)), end - start);
+        let mut graph =
+            Self::titled(&format!("Finished calls by model{}", with_processes(processes)), Some(start), end - start);
         for (index, (model, series)) in models.iter().enumerate() {
             let total = series.seconds().iter().fold(0_u64, |sum, second| sum.saturating_add(second.finished()));
             graph.curves.push(Curve {
@@ -74,6 +77,7 @@ impl Graph {
         let [this, other] = runs;
         let mut graph = Self::titled(
             &format!("Request Flow for {model}: {} and {} (pale)", names[0], names[1]),
+            None,
             this.length().max(other.length()),
         );
         graph.add(other, lines, columns, " (other)", true);
@@ -88,10 +92,11 @@ impl Graph {
         self.closed = series.closed_spans().iter().map(|span| offset((span.from, span.to))).collect();
     }
 
-    fn titled(title: &str, length: u64) -> Self {
+    fn titled(title: &str, start: Option<u64>, length: u64) -> Self {
         Self {
             title: printable(title),
             unit: "Number of requests".into(),
+            start,
             last: length.saturating_sub(1),
             curves: Vec::new(),
             pauses: Vec::new(),

@@ -11,7 +11,7 @@ use crate::{
     draw::graph::{Curve, Graph},
     read::parse::{Parsed, parse},
     series::{Lines, Second, Series, budgets},
-    words::{plural, printable, short_duration},
+    words::{duration, plural, printable},
 };
 
 /// Number of rows kept of a model. Older ones count in the totals only.
@@ -236,6 +236,8 @@ impl Live {
                 (self.summed_figures(&models, now), graph)
             }
         };
+        // The offsets of the curves are those to the first second of all models.
+        graph.start = Some(start);
         graph.curves.iter_mut().for_each(|curve| clip(curve, from));
         View::Chart(Box::new(Chart { figures, graph, from, to: from.saturating_add(room - 1) }))
     }
@@ -248,7 +250,7 @@ impl Live {
             None => now.as_secs().saturating_sub(end.saturating_add(1)),
         };
         let broken = (self.broken_lines > 0).then(|| plural(self.broken_lines, "broken line"));
-        let idle = (idle >= 3).then(|| format!("no row for {}", short_duration(idle)));
+        let idle = (idle >= 3).then(|| format!("no row for {}", duration(idle)));
         Some([idle, broken].into_iter().flatten().collect::<Vec<_>>().join(", ")).filter(|note| !note.is_empty())
     }
 

@@ -29,7 +29,7 @@ pub(crate) enum CannotSum {
     Unshared(PathBuf),
     #[error("{} has no namespace and {} has the namespace {namespace:?}; only logs of one namespace can be summed", path.display(), other.display())]
     Without { path: PathBuf, other: PathBuf, namespace: String },
-    #[error("{} ends at {ended} and {} starts at {started}, with no log between them; only logs of one run can be summed", earlier.display(), path.display())]
+    #[error("{} ends at {ended} UTC and {} starts at {started} UTC, with no log between them; only logs of one run can be summed", earlier.display(), path.display())]
     Runs { earlier: PathBuf, path: PathBuf, ended: String, started: String },
     #[error("{} has the namespace {:?} and {} has {:?}; only logs of one namespace can be summed", paths[0].display(), namespaces[0], paths[1].display(), namespaces[1])]
     Namespaces { paths: [PathBuf; 2], namespaces: [String; 2] },

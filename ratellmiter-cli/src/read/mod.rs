@@ -179,7 +179,7 @@ impl Log {
         }
         if let Some((rows, at)) = self.far_rows {
             notes.push(format!(
-                "skipped {} of {path} far from the time of the others, at {}",
+                "skipped {} of {path} far from the time of the others, at {} UTC",
                 plural(rows, "row"),
                 utc(at)
             ));

@@ -98,7 +98,7 @@ fn row_far_from_the_others_is_skipped_with_a_note() {
     assert_eq!((log.models["m"].start(), log.models["m"].length()), (1_795_502_413, 3));
     assert_eq!(
         log.notes(Path::new("x")),
-        ["skipped 1 row of x far from the time of the others, at 1970-01-01 00:00:03"]
+        ["skipped 1 row of x far from the time of the others, at 1970-01-01 00:00:03 UTC"]
     );
 }
 

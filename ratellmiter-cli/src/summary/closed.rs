@@ -5,7 +5,7 @@ use ratellmiter_core::log::ClosedReason;
 use crate::{
     series::closed::ClosedSpan,
     summary::figures::Summary,
-    words::{plural, utc},
+    words::{duration, plural, utc},
 };
 
 /// Largest number of spans that are listed.
@@ -27,7 +27,7 @@ pub(super) fn sentence(run: &Summary, min_percent: f64) -> Option<String> {
     if rejected == 0 && (percent < min_percent || run.closed == 0) {
         return None;
     }
-    let time = if percent < min_percent { format!("{} s", run.closed) } else { format!("{percent:.0} % of the time") };
+    let time = if percent < min_percent { duration(run.closed) } else { format!("{percent:.0} % of the time") };
     if let [span] = run.closed_spans[..] {
         return Some(format!("closed for {time}: {}", description(&span, run.started)));
     }

@@ -11,7 +11,7 @@ use crate::{
         closed,
         figures::{self, Figure, Summary, Unit},
     },
-    words::{length, plural, printable, utc},
+    words::{duration, plural, precise_duration, printable, utc},
 };
 
 /// Format of a summary.
@@ -31,7 +31,7 @@ impl Unit {
             (_, None) => "–".into(),
             (Self::Count, Some(value)) => format!("{value}"),
             (Self::Ratio, Some(value)) => format!("{value:.3}"),
-            (Self::Seconds, Some(value)) => length(value, 1),
+            (Self::Seconds, Some(value)) => precise_duration(value, 1),
             (Self::Mean, Some(value)) => format!("{value:.1}"),
             (Self::Fraction, Some(value)) => format!("{:.0} %", value * 100.0),
         }
@@ -44,7 +44,9 @@ impl Figure {
         let most = self.unit.display(self.cell(run));
         match self.bounds(run).map(|bounds| self.unit.display(Some(bounds.least))) {
             Some(least) if self.unit == Unit::Seconds && self.cell(run).is_some() && least != most => {
-                format!("{}–{most}", least.trim_end_matches(" s"))
+                // The unit is written once.
+                let least = if most.ends_with(" s") { least.trim_end_matches(" s") } else { &least };
+                format!("{least}–{most}")
             }
             _ => most,
         }
@@ -128,8 +130,6 @@ pub(crate) fn comparison(format: Format, logs: [&str; 2], runs: [&Summary; 2]) -
 
 fn text(run: &Summary) -> String {
     let figure = |key| figures::by_key(key).map_or_else(String::new, |figure| figure.display(run));
-    #[allow(clippy::cast_precision_loss)]
-    let whole = |seconds: u64| length(seconds as f64, 0);
     let Summary { calls, finished, given_up, refusals, pauses, paused, line: max_queued, .. } = run;
     let mut page = format!("{}, from {} UTC\n", printable(&run.model), utc(run.started));
     let failed = run.failed.map_or_else(String::new, |failed| format!(" ({failed} failed)"));
@@ -149,7 +149,7 @@ fn text(run: &Summary) -> String {
         "  refusals  {refusals}{overloads}, {:.3} per call; {}, {} in total",
         run.refusals_per_call,
         plural(*pauses, "pause"),
-        whole(*paused)
+        duration(*paused)
     );
     for line in closed::lines(run) {
         let _ = writeln!(page, "  closed    {line}");
@@ -179,12 +179,12 @@ fn text(run: &Summary) -> String {
         let _ = writeln!(page, "  budget    {name}{adapted}: {mean} charged on average, {peak} at most{used}");
     }
     let minimum = match (run.limit, run.physical) {
-        (Some(limit), Some(minimum)) => format!("; at least {} at {limit} per minute", length(minimum, 1)),
+        (Some(limit), Some(minimum)) => format!("; at least {} at {limit} per minute", precise_duration(minimum, 1)),
         _ => run.limit_conflict.map_or_else(String::new, |[one, other]| {
             format!("; the logs differ in their limits: {one} and {other} per minute")
         }),
     };
-    let _ = writeln!(page, "  duration  {}{minimum}", whole(run.duration));
+    let _ = writeln!(page, "  duration  {}{minimum}", duration(run.duration));
     if let Some(processes) = run.processes {
         let _ = writeln!(page, "  processes {}", processes.description());
     }
@@ -236,9 +236,8 @@ fn throughput(run: &Summary) -> Option<f64> {
 }
 
 /// Returns a remark if two runs are of different length, so that their totals cannot be compared.
-#[allow(clippy::cast_precision_loss)]
 fn lengths([this, other]: [&Summary; 2]) -> Option<String> {
-    let [one, two] = [this, other].map(|run| length(run.duration as f64, 0));
+    let [one, two] = [this, other].map(|run| duration(run.duration));
     (this.duration != other.duration)
         .then(|| format!("runs of {one} and {two}: totals differ by length, compare {THROUGHPUT}"))
 }

@@ -110,17 +110,17 @@ fn logs_are_listed_as_a_table() {
     assert_eq!(code, 0);
     assert_snapshot!(table, @r#"
         log                 start (UTC)          length  calls  refusals  models
-        1795531603-9.jsonl  2026-11-25 21:02:34     35s    120         2  gpt-4o
-        1795502413-7.jsonl  2026-11-24 06:40:13   1m27s    200         0  a b, default
+        1795531603-9.jsonl  2026-11-25 21:02:34    35 s    120         2  gpt-4o
+        1795502413-7.jsonl  2026-11-24 06:40:13    1:27    200         0  a b, default
         1795502000-7.jsonl  –                         –      0         0  –
         "#);
     assert_snapshot!(notes, @"note: ratellmiter_logs/1795501000-7.jsonl is not a log: line 1: expected value at line 1 column 1");
     directory.log("1795502300-7.jsonl", format!("{}{ROW}", HEADER.replace('}', ",\"namespace\":\"team-a\"}")));
     assert_snapshot!(directory.run(&["-list"]).1, @r#"
         log                 start (UTC)          length  calls  refusals  namespace  models
-        1795531603-9.jsonl  2026-11-25 21:02:34     35s    120         2             gpt-4o
-        1795502413-7.jsonl  2026-11-24 06:40:13   1m27s    200         0             a b, default
-        1795502300-7.jsonl  2026-11-24 06:40:13      1s    100         0  team-a     default
+        1795531603-9.jsonl  2026-11-25 21:02:34    35 s    120         2             gpt-4o
+        1795502413-7.jsonl  2026-11-24 06:40:13    1:27    200         0             a b, default
+        1795502300-7.jsonl  2026-11-24 06:40:13     1 s    100         0  team-a     default
         1795502000-7.jsonl  –                         –      0         0             –
         "#);
     assert_snapshot!(directory.failure(&["-list", "-dir=nowhere"]), @"error: cannot list the logs in nowhere: No such file or directory (os error 2); name a log with -file=LOG, or see -help");

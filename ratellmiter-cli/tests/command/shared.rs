@@ -180,5 +180,5 @@ fn logs_with_different_limits_are_reported() {
     // The log of another day is of another run.
     directory.log("2-1.jsonl", log.replace("\"at\":17955", "\"at\":17956"));
     let failure = directory.failure(&["-file=1-1.jsonl", "-file=2-1.jsonl", "-summary"]);
-    assert!(failure.contains("2-1.jsonl starts at 2026-11-25 10:26:53, with no log between them"), "{failure}");
+    assert!(failure.contains("2-1.jsonl starts at 2026-11-25 10:26:53 UTC, with no log between them"), "{failure}");
 }

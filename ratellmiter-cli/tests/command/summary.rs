@@ -102,7 +102,7 @@ fn tokens_are_drawn_and_summarized() {
           in flight 3.0 mean, 3 max
           tokens    252000 reserved, 4200 per call; 30000 used, 500 per call
           budget    80000 output tokens per minute: 99 % charged on average, 100 % at most
-          duration  60 s; at least 11.8 s at 300 per minute
+          duration  1:00; at least 11.8 s at 300 per minute
           verdict   limited by the budget of 80000 output tokens per minute for 100 % of the waiting time; calls reserved 4200 tokens on average and reported 500 as used: lower max_tokens; 64 of 120 calls still queued at the end
         "#);
     let (code, _, stderr) = directory.run(&["-check=budget_peak<=0.9,used_tokens>=30000"]);

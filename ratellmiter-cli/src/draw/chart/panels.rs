@@ -19,9 +19,9 @@ use crate::{
         },
         course::{Course, Form, Mark, Panel, Span, Trace},
         theme::Theme,
+        time_axis,
     },
     series::Axis,
-    words::utc,
 };
 
 /// Distance of the first panel from the upper edge, with one row of legend.
@@ -68,7 +68,7 @@ where
     pen.write(&title, (pen.width / 2, pen.measure(40)), &pen.title_style())?;
     let style = pen.text_style(28);
     pen.write(&pen.shortened(&course.subtitle, room, &style)?, (pen.width / 2, pen.measure(86)), &style)?;
-    let caption = format!("Time since {} UTC", utc(course.start));
+    let caption = time_axis::caption(Some(course.start));
     pen.write(&caption, (last.center(), pen.height - pen.measure(28)), &pen.text_style(28))
 }
 

@@ -17,6 +17,7 @@ impl Course {
         let graph = |panel: &Panel| Graph {
             title: self.title.clone(),
             unit: panel.unit.clone(),
+            start: Some(self.start),
             last: self.last,
             curves: limits(panel).chain(curves(panel)).collect(),
             pauses: self.pauses.iter().map(|span| (span.from, span.to)).collect(),

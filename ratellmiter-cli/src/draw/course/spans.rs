@@ -4,7 +4,7 @@ use ratellmiter_core::log::ClosedReason;
 
 use crate::{
     series::{Second, Series},
-    words::short_duration,
+    words::duration,
 };
 
 /// A labeled span of seconds.
@@ -20,7 +20,7 @@ pub(crate) struct Span {
 impl Span {
     /// Returns the length as a text.
     pub(crate) fn length(&self) -> String {
-        short_duration((self.to - self.from).saturating_add(1))
+        duration((self.to - self.from).saturating_add(1))
     }
 }
 

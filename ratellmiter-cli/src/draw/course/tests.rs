@@ -93,7 +93,7 @@ fn events_are_refusals_overloads_canaries_and_closed_time() {
             (5, Mark::Closed, 1)
         ]
     );
-    assert_eq!((course.pauses[0].cause, course.pauses[0].length().as_str()), ("refused", "4s"));
+    assert_eq!((course.pauses[0].cause, course.pauses[0].length().as_str()), ("refused", "4 s"));
     assert_eq!(course.closed[0].cause, "closed: quota");
 }
 

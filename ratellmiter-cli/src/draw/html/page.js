@@ -32,7 +32,7 @@ const exact = (value) => brief(value, value !== null && value < 1 ? 4 : 3, 1e9);
 /** Writes a number in about three digits, so that two fit side by side. */
 const rough = (value) => brief(value, [1, 10, 100].filter((size) => value < size).length);
 const span = (min, max) => (min === max ? exact(min) : `${rough(min)}–${rough(max)}`);
-const range = ([from, to]) => (from === to ? grouped.format(from) : `${grouped.format(from)}–${grouped.format(to)}`);
+const range = ([from, to]) => (from === to ? time(from) : `${time(from)}–${time(to)}`);
 const fixed = (decimals, unit) => (value) => {
   if (value === null || value >= 1e6) return whole(unit)(value);
   const digits = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
@@ -52,6 +52,27 @@ const utcSpan = (from, to) => {
   if (from === to) return utc(from);
   const [one, other] = [clock(from), clock(to)];
   return `${one.join(' ')} – ${one[0] === other[0] && other[1] ? other[1] : other.join(' ')} UTC`;
+};
+
+const padded = (number) => String(number).padStart(2, '0');
+/** Writes seconds as 50:39 or 4:50:39; with hours on an axis of an hour or more. */
+const time = (seconds, length = seconds) => {
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
+  const end = padded(Math.floor(seconds) % 60);
+  return length < 3600 ? `${minutes}:${end}` : `${hours}:${padded(minutes)}:${end}`;
+};
+/** Writes a duration: `35.0 s` below a minute, a time from there on. */
+const duration = (decimals) => (value) => {
+  if (value === null) return UNKNOWN;
+  const shown = fixed(decimals, ' s')(value);
+  return value < 60 && !shown.startsWith('60') ? shown : time(Math.round(value));
+};
+
+/** Returns the smallest round step of time that divides `length` seconds into at most `maxSteps` steps. */
+const timeStep = (length, maxSteps) => {
+  const least = length / maxSteps;
+  const round = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200];
+  return round.find((step) => step >= least) ?? 86400 * roundStep(length / 86400, maxSteps, 1);
 };
 
 /** Returns the smallest of 1, 2, 5, 10, 20, ... of at least `minStep` that divides `length` into at most `maxSteps` steps. */
@@ -142,12 +163,12 @@ const FIGURES = [
   ['overloads', 'overloaded', whole('')],
   ['refusals per call', 'refusals_per_call', (value) => (value > 0 && value < 0.0005 ? '<0.001' : fixed(3, '')(value))],
   ['pauses', 'pauses', whole('')],
-  ['paused in total', 'paused', whole(' s')],
-  ['mean wait', 'wait_mean', fixed(1, ' s')],
-  ['p99 wait', 'wait_p99', fixed(1, ' s')],
-  ['p99 latency', 'call_p99', fixed(1, ' s')],
-  ['duration', 'duration', whole(' s')],
-  ['minimum duration', 'physical', fixed(1, ' s')],
+  ['paused in total', 'paused', duration(0)],
+  ['mean wait', 'wait_mean', duration(1)],
+  ['p99 wait', 'wait_p99', duration(1)],
+  ['p99 latency', 'call_p99', duration(1)],
+  ['duration', 'duration', duration(0)],
+  ['minimum duration', 'physical', duration(1)],
   ['in flight, mean', 'in_flight_mean', fixed(1, '')],
   ['in flight, max', 'in_flight_most', whole('')],
   ['tokens reserved', 'reserved_tokens', whole('')],
@@ -170,15 +191,16 @@ const showModel = () => {
       const exactValue = value === null ? 'not in this log' : String(value);
       // A value that the log bounds alone is an upper bound, with a lower one.
       const least = summary[`${key}_least`];
-      const from = least === undefined ? '' : `${fixed(1, '')(least)}–`;
-      const figure = make('dd', { textContent: from + format(value), title: exactValue });
+      const [from, to] = [least === undefined ? '' : `${format(least)}–`, format(value)];
+      // The unit is written once.
+      const figure = make('dd', { textContent: (to.endsWith(' s') ? from.replace(' s', '') : from) + to, title: exactValue });
       figure.dataset.figure = key;
       return make('div', {}, [make('dt', { textContent: title }), figure]);
     }),
   );
   by('shade').hidden = pauses.length === 0;
   by('closed').hidden = closed.length === 0;
-  by('axis').textContent = `seconds since ${utc(start)}`;
+  by('axis').textContent = `time since ${utc(start)}`;
 };
 
 const choose = (index) => {
@@ -336,8 +358,8 @@ const drawAxes = (context, place, color) => {
       context.lineTo(scale.at + 4, crisp(height(scale, value)));
     }
   }
-  const widest = context.measureText(brief(place.last, 0, 1e9)).width;
-  const step = roundStep(place.last, Math.max(1, Math.min(14, Math.floor((right - left) / (widest + 28)))), 1);
+  const widest = context.measureText(time(place.last)).width;
+  const step = timeStep(place.last, Math.max(1, Math.min(14, Math.floor((right - left) / (widest + 28)))));
   const marks = ticks(place.last, step);
   for (const mark of marks) {
     context.moveTo(crisp(place.x(mark)), bottom);
@@ -357,7 +379,7 @@ const drawAxes = (context, place, color) => {
   context.textBaseline = 'top';
   context.textAlign = 'center';
   for (const mark of marks) {
-    const text = brief(mark, 0, 1e9);
+    const text = time(mark, place.last);
     const half = context.measureText(text).width / 2;
     context.fillText(text, Math.min(place.x(mark), width - half), bottom + 9);
   }
@@ -473,11 +495,11 @@ const showReadout = (model) => {
   plot.setAttribute('aria-valuenow', String(at?.[0] ?? 0));
   if (!at) {
     by('when').textContent = 'Peaks';
-    by('time').textContent = `of ${whole('')(model.length)} second${model.length === 1 ? '' : 's'}`;
+    by('time').textContent = `of ${duration(0)(model.length)}`;
     plot.setAttribute('aria-valuetext', 'no second selected');
     return;
   }
-  by('when').textContent = `${range(at)} s${states(model, at)}`;
+  by('when').textContent = `${range(at)}${states(model, at)}`;
   by('time').textContent = utcSpan(model.start + at[0], model.start + at[1]);
   const lines = place.on.map((line) => `${line.name} ${values.get(line.letter)}`);
   plot.setAttribute('aria-valuetext', [by('when').textContent, ...lines].join(', '));

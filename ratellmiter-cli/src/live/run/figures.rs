@@ -3,7 +3,7 @@
 use std::{fmt::Display, time::Duration};
 
 use super::{Figure, Live, Model};
-use crate::words::short_duration;
+use crate::words::duration;
 
 impl Live {
     pub(super) fn figures(&self, model: &Model, now: Duration) -> Vec<Figure> {
@@ -97,5 +97,5 @@ fn rate_text(rate: f64) -> String {
 /// Formats a duration, rounded up to whole seconds.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn duration_text(seconds: f64) -> String {
-    short_duration(seconds.max(0.0).ceil() as u64)
+    duration(seconds.max(0.0).ceil() as u64)
 }

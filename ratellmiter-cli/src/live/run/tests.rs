@@ -48,10 +48,10 @@ fn figures_count_down_between_rows() {
     let at = |now| figures(&chart(&live, &Selection::Default, 100, now));
     assert_eq!(
         at(2.0),
-        "waiting 9, in flight 0, allowed/s 0 of 5, pause 8s!, time left 13s, calls 10, finished 2, refusals 1!"
+        "waiting 9, in flight 0, allowed/s 0 of 5, pause 8 s!, time left 13 s, calls 10, finished 2, refusals 1!"
     );
-    assert!(at(4.5).contains("pause 5s!, time left 10s"), "{}", at(4.5));
-    assert!(at(99.0).contains("pause 0s!, time left 0s"), "{}", at(99.0));
+    assert!(at(4.5).contains("pause 5 s!, time left 10 s"), "{}", at(4.5));
+    assert!(at(99.0).contains("pause 0 s!, time left 0 s"), "{}", at(99.0));
 }
 
 #[test]
@@ -68,9 +68,9 @@ fn closed_limiter_counts_down_without_rows() {
         (9, "other", r#""requested":1"#),
     ]);
     let named = |name: &str, now| chart(&live, &Selection::Named(name.into()), 100, now);
-    assert!(figures(&named("m", 10.0)).contains("allowed/s 0 of 5, pause closed 59m52s!, time left –"));
+    assert!(figures(&named("m", 10.0)).contains("allowed/s 0 of 5, pause closed 59:52!, time left –"));
     assert_eq!(named("m", 10.0).graph.closed, [(1, 9)], "closed up to now, and not only up to its last row");
-    assert!(figures(&named("short", 10.0)).contains("pause closed 22s!"));
+    assert!(figures(&named("short", 10.0)).contains("pause closed 22 s!"));
     assert!(figures(&named("short", 40.0)).contains("pause –"));
     assert_eq!(named("short", 40.0).graph.closed, [(1, 1)]);
     // Without a known end it is closed for as long as its rows show it.
@@ -86,7 +86,7 @@ fn closed_limiter_counts_down_without_rows() {
 fn fullest_budget_is_shown() {
     let budgets = r#""overflow":3,"rate":5.0,"budgets":[{"meter":"tokens_per_minute","limit":1000,"taken":200},{"meter":"requests_per_day","limit":50,"taken":31}]"#;
     let busy = live(&[(0, "m", budgets)]);
-    assert!(figures(&chart(&busy, &Selection::Default, 100, 1.0)).contains("time left ~1s, budget 62 %, calls 0"));
+    assert!(figures(&chart(&busy, &Selection::Default, 100, 1.0)).contains("time left ~1 s, budget 62 %, calls 0"));
     let idle = live(&[(0, "m", budgets), (9, "other", r#""requested":1"#)]);
     assert!(
         figures(&chart(&idle, &Selection::Named("m".into()), 100, 10.0)).contains("time left –, budget –, calls 0")
@@ -101,7 +101,7 @@ fn model_without_recent_rows_is_idle() {
     ]);
     let named = |name: &str| figures(&chart(&live, &Selection::Named(name.into()), 100, 4.0));
     assert!(named("m").starts_with("waiting 0, in flight 2, allowed/s 0, pause –, time left –"), "{}", named("m"));
-    assert!(named("other").contains("time left ~2s"), "{}", named("other"));
+    assert!(named("other").contains("time left ~2 s"), "{}", named("other"));
     let all = figures(&chart(&live, &Selection::All, 100, 4.0));
     assert_eq!(all, "waiting 1, in flight 2, models 2, paused 0, time left –, calls 1, finished 0, refusals 0");
 }
@@ -136,7 +136,7 @@ fn chart_advances_for_a_minute_without_rows() {
     assert_eq!(ends(9999.0), ((60, 0.0), (60, 3.0), 60));
     assert_eq!(
         [7.9, 9.5, 70.0].map(|now| live.note(seconds(now))),
-        [None, Some("no row for 3s".into()), Some("no row for 1m04s".into())]
+        [None, Some("no row for 3 s".into()), Some("no row for 1:04".into())]
     );
 }
 
@@ -146,7 +146,7 @@ fn chart_of_an_old_log_stands_still() {
     live.add(format!(r#"{{"at":{START},"model":"m","requested":1}}"#).as_bytes(), seconds(7200.0));
     live.caught_up();
     assert_eq!(chart(&live, &Selection::Default, 20, 7300.0).graph.curves[0].corners, [(0, 1.0)]);
-    assert_eq!(live.note(seconds(7300.0)).unwrap(), "no row for 2h01m39s");
+    assert_eq!(live.note(seconds(7300.0)).unwrap(), "no row for 2:01:39");
     // Written by another clock: the time of reading counts.
     live.add(format!(r#"{{"at":{},"model":"m","requested":1}}"#, START + 1).as_bytes(), seconds(7300.0));
     assert_eq!(live.note(seconds(7301.0)), None);

@@ -71,7 +71,7 @@ fn tokens_and_budgets_are_rendered_if_known() {
       in flight 4.0 mean, 4 max
       tokens    819200 reserved, 4096 per call; 450000 used, 2250 per call
       budget    600000 tokens per minute, adapted to 400000: 75 % charged on average, 75 % at most; 45 % used
-      duration  100 s
+      duration  1:40
       verdict   no call was queued: the limit is not the bottleneck
     "#);
     insta::assert_snapshot!(table(&["m".into()], &[&run], false).split_once("| mean in").unwrap().1, @r#"

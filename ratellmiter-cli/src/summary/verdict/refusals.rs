@@ -8,7 +8,7 @@ use crate::{
         figures::Summary,
         verdict::stretches::{self, Accepted, between, highest, lasted, longest},
     },
-    words::plural,
+    words::{duration, plural},
 };
 
 /// Number of refusals below which no limit is suggested: a single one may have any cause.
@@ -86,12 +86,12 @@ impl Refusals {
             Self::None { .. } => "no refusals".into(),
             Self::Overloads => "all refusals were overloads".into(),
             Self::Contradicted { count, rate, accepted, is_later } => format!(
-                "{}{} {} per second, although the server accepted {} per second for {} s {}",
+                "{}{} {} per second, although the server accepted {} per second for {} {}",
                 plural(count, "refusal"),
                 if count == 1 { " at" } else { ", the last at" },
                 decimal(rate),
                 decimal((accepted.rate * 10.0).round() / 10.0),
-                accepted.seconds,
+                duration(accepted.seconds),
                 match (is_later, count) {
                     (false, _) => "before",
                     (true, 1) => "after it",

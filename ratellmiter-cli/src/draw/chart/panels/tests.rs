@@ -47,7 +47,7 @@ fn picture_names_limit_verdict_events_and_times() {
     for words in [
         "limit 5",
         "100 requested",
-        "refused 6s",
+        "refused 6 s",
         "1 refusal",
         "1 canary",
         "Calls per second",

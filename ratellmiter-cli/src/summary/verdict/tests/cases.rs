@@ -57,7 +57,7 @@ fn limit_below_a_rate_accepted_longer_and_later_is_not_suggested() {
         assert_no_advice(&verdict);
         assert!(
             verdict.ends_with(
-                "; 4 refusals, the last at 1.6 per second, although the server accepted 5.0 per second for 103 s after the first of them"
+                "; 4 refusals, the last at 1.6 per second, although the server accepted 5.0 per second for 1:43 after the first of them"
             ),
             "{verdict}"
         );
@@ -93,7 +93,7 @@ fn stray_refusals_suggest_no_limit() {
             refused_at(row, at, refused, 5);
         });
         assert_no_advice(&verdict);
-        assert!(verdict.contains("although the server accepted 5.0 per second for 1"), "{verdict}");
+        assert!(verdict.contains("although the server accepted 5.0 per second for 2:"), "{verdict}");
     }
     // A single refusal near the end supports nothing either.
     let verdict = verdict_on(60, |at, row| {
