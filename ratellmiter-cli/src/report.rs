@@ -6,7 +6,7 @@ use crate::{
     args::{Kind, Models, Out, Picture, Report, View},
     choose_log::{self, DEFAULT, Logs},
     draw::{
-        chart::{self, Chart},
+        chart::{self, Chart, fonts},
         course::Course,
         graph::Graph,
         html::{self, Page},
@@ -167,7 +167,7 @@ impl Run<'_> {
         if kind == Kind::Svg {
             return chart::svg(chart, size, self.report.theme).map(String::into_bytes).map_err(Failure::Draw);
         }
-        let pixels = chart::pixels(chart, size, self.report.theme).map_err(Failure::Draw)?;
+        let pixels = chart::pixels(chart, size, self.report.theme, fonts::system).map_err(Failure::Draw)?;
         pixels.encode().map_err(|error| Failure::Draw(error.to_string()))
     }
 

@@ -5,7 +5,7 @@ use ratellmiter_core::log::{Bottleneck, Row};
 use super::*;
 use crate::{
     draw::{
-        chart::{pixels, svg},
+        chart::{fonts, pixels, svg},
         course::Course,
         theme::Size,
     },
@@ -64,7 +64,7 @@ fn short_pause_of_a_long_run_is_three_pixels_wide() {
     let paused =
         |at| Row { at, issued: 1, rate: if at == 5000 { 0.0 } else { 5.0 }, limit: Some(5.0), ..Row::default() };
     let course = course(&(0..21_600).map(paused).collect(), "ri");
-    let picture = pixels(&course, Size::DEFAULT, Theme::Light).unwrap();
+    let picture = pixels(&course, Size::DEFAULT, Theme::Light, fonts::none).unwrap();
     let shade = Theme::Light.pause();
     let row = 3 * 2000 * 180;
     let is_shade = |pixel: &&[u8]| pixel[0] == shade.0 && pixel[1] == shade.1 && pixel[2] == shade.2;
@@ -99,10 +99,10 @@ fn every_size_and_course_is_drawn() {
         for letters in ["riefo", "o", "tub", "wl", "riefoawlntub"] {
             let course = course(&series, letters);
             for size in [Size::DEFAULT, Size::MIN, Size { width: 320, height: 3000 }] {
-                assert!(pixels(&course, size, Theme::Dark).is_ok());
+                assert!(pixels(&course, size, Theme::Dark, fonts::none).is_ok());
             }
             assert!(text(&course).starts_with("<svg"));
         }
     }
-    assert!(pixels(&Course::of_models(&[], 400), Size::DEFAULT, Theme::Dark).is_ok());
+    assert!(pixels(&Course::of_models(&[], 400), Size::DEFAULT, Theme::Dark, fonts::none).is_ok());
 }
