@@ -182,7 +182,10 @@ impl Arguments {
                 return Err("-follow reads keys from stdin, so that -file=- cannot be followed".into());
             }
         }
-        if self.compare.is_some() {
+        if let Some(other) = &self.compare {
+            if read::is_stdin(other) && self.file.iter().any(|file| read::is_stdin(file)) {
+                return Err("-file=- and -compare=- would both read stdin; name one of the logs".into());
+            }
             self.require_single_log("-compare")?;
         }
         let view = self.view()?;

@@ -6,6 +6,7 @@ use crate::{
     choose_log,
     exit_code::DONE,
     failure::Failure,
+    names,
     output::Output,
     read::Log,
     series::Series,
@@ -39,7 +40,7 @@ fn row(path: &Path, log: &Log) -> [String; 7] {
     let start = log.models.values().map(Series::start).min();
     let end = log.models.values().map(|series| series.start().saturating_add(series.length())).max();
     let sum = |of: fn(&Series) -> u64| log.models.values().map(of).fold(0, u64::saturating_add).to_string();
-    let models: Vec<_> = log.models.keys().map(|model| printable(model)).collect();
+    let models: Vec<_> = log.models.keys().map(|model| names::of_model(model)).collect();
     [
         name,
         start.map_or_else(|| "–".into(), utc),

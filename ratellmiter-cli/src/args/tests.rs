@@ -117,6 +117,7 @@ fn contradictory_arguments_are_errors() {
             &["-compare=b", "-model=all"],
             &["-compare=b", "-out=a.html"],
             &["-compare=c", "-file=a", "-file=b"],
+            &["-file=-", "-compare=-"],
             &["-follow", "-file", "a", "b"],
             &["-list", "-model=a"],
             &["-follow", "-out=a.png"],
@@ -140,6 +141,7 @@ fn contradictory_arguments_are_errors() {
     -compare=b -model=all: error: -compare takes one model; use -model=NAME
     -compare=b -out=a.html: error: -compare draws .png and .svg only
     -compare=c -file=a -file=b: error: -compare takes one log, but -file names 2
+    -file=- -compare=-: error: -file=- and -compare=- would both read stdin; name one of the logs
     -follow -file a b: error: -follow takes one log, but -file names 2
     -list -model=a: error: -model cannot be used with -list; allowed with it: -dir
     -follow -out=a.png: error: -out cannot be used with -follow; allowed with it: -dir, -file, -model, -lines

@@ -9,6 +9,7 @@ mod scale;
 mod spans;
 
 use crate::{
+    names,
     series::{Axis, Color, Line, Lines, Series, processes::Processes},
     summary::Summary,
     words::printable,
@@ -90,7 +91,7 @@ impl Course {
         let queue = queue(series, chosen(true), &bins);
         let (pauses, closed) = (spans::pauses(series), spans::closed(series));
         Self {
-            title: printable(&format!("Request Flow for {model}{processes}")),
+            title: printable(&format!("Request Flow for {}{processes}", names::of_model(model))),
             subtitle: printable(&subtitle(summary)),
             start: series.start(),
             last: series.length().saturating_sub(1),

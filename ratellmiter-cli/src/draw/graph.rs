@@ -1,6 +1,7 @@
 //! The content of a chart, independent of its rendering: curves over time, pauses, and spans in which the limiter was closed.
 
 use crate::{
+    names,
     series::{Axis, Color, Lines, MODEL_COLORS, Series, processes::Processes},
     words::printable,
 };
@@ -41,7 +42,7 @@ pub(crate) const CLOSED: &str = "closed";
 impl Graph {
     /// Returns the lines of one model, thinned to `columns` columns.
     pub(crate) fn of_model(model: &str, series: &Series, lines: &Lines, columns: u32) -> Self {
-        let title = format!("Request Flow for {model}{}", with_processes(Processes::of(series)));
+        let title = format!("Request Flow for {}{}", names::of_model(model), with_processes(Processes::of(series)));
         let mut graph = Self::titled(&title, Some(series.start()), series.length());
         graph.add(series, lines, columns, "", false);
         graph.shade(series);
@@ -59,7 +60,7 @@ impl Graph {
         for (index, (model, series)) in models.iter().enumerate() {
             let total = series.seconds().iter().fold(0_u64, |sum, second| sum.saturating_add(second.finished()));
             graph.curves.push(Curve {
-                name: printable(&format!("{model}: {total}")),
+                name: format!("{}: {total}", names::of_model(model)),
                 #[cfg(feature = "terminal")]
                 letter: ('a'..='z').chain('A'..='Z').nth(index).unwrap_or('*'),
                 color: MODEL_COLORS[index % MODEL_COLORS.len()],
@@ -76,7 +77,7 @@ impl Graph {
     pub(crate) fn of_runs(model: &str, runs: [&Series; 2], names: [&str; 2], lines: &Lines, columns: u32) -> Self {
         let [this, other] = runs;
         let mut graph = Self::titled(
-            &format!("Request Flow for {model}: {} and {} (pale)", names[0], names[1]),
+            &format!("Request Flow for {}: {} and {} (pale)", names::of_model(model), names[0], names[1]),
             None,
             this.length().max(other.length()),
         );

@@ -10,6 +10,7 @@ use ratatui::{
 use crate::{
     draw::cells::{ALARM, Paint, Plot, bold, cells, fit, width},
     live::run::{Figure, View},
+    names::of_model,
     words::printable,
 };
 
@@ -73,7 +74,7 @@ impl Panel<'_> {
         let names: Vec<_> = self.models.iter().copied().chain(all).collect();
         let entry = |index: usize| {
             let key = if index < 9 && index < self.models.len() { format!("{} ", index + 1) } else { String::new() };
-            fit(&format!(" {key}{} ", printable(names[index])), 24)
+            fit(&format!(" {key}{} ", of_model(names[index])), 24)
         };
         let room = start.saturating_sub(row.x + 1);
         // The selected model is always visible: entries before it are omitted first.

@@ -9,9 +9,10 @@ use ratellmiter_core::log::Row;
 use crate::{
     choose_log::DEFAULT,
     draw::graph::{Curve, Graph},
+    names,
     read::parse::{Parsed, parse},
     series::{Lines, Second, Series, budgets},
-    words::{duration, plural, printable},
+    words::{duration, plural},
 };
 
 /// Number of rows kept of a model. Older ones count in the totals only.
@@ -230,7 +231,7 @@ impl Live {
                 let mut graph = Graph::of_models(&series, u32::MAX);
                 let offset = series.iter().map(|(_, series)| series.start()).min().unwrap_or(start) - start;
                 for (curve, (name, model)) in graph.curves.iter_mut().zip(&models) {
-                    curve.name = format!("{}: {}", printable(name), model.totals[1]);
+                    curve.name = format!("{}: {}", names::of_model(name), model.totals[1]);
                     extend_to(curve, 'f', offset, end);
                 }
                 (self.summed_figures(&models, now), graph)

@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use crate::{
     read::Log,
+    read::shown,
     series::{Second, Series, budgets::tokens_per_second},
     words::utc,
     write,
@@ -21,7 +22,7 @@ const MAX_GAP: u64 = 600;
 /// The error of logs that cannot be summed.
 #[derive(Debug, Error, PartialEq)]
 pub(crate) enum CannotSum {
-    #[error("{} is given twice; name each log once", .0.display())]
+    #[error("{} is given twice; name each log once", shown(.0))]
     Twice(PathBuf),
     #[error("{} is a log of the Python package, which does not share limiters; only logs of one namespace can be summed", .0.display())]
     Python(PathBuf),

@@ -18,7 +18,7 @@ use ratellmiter_core::log::FORMAT;
 use thiserror::Error;
 
 use crate::{
-    read::parse::{Parsed, parse},
+    read::parse::{Parsed, Problem, parse},
     series::{Series, SeriesBuilder},
     words::{plural, utc},
 };
@@ -66,23 +66,28 @@ pub(crate) struct Log {
 #[derive(Debug)]
 struct Broken {
     line: u64,
-    problem: String,
+    problem: Problem,
 }
 
 /// The error of a log that cannot be read.
 #[derive(Debug, Error)]
 pub(crate) enum Unreadable {
-    #[error("cannot read the log {}: {source}", path.display())]
+    #[error("cannot read the log {}: {source}", shown(path))]
     System { path: PathBuf, source: io::Error },
-    #[error("line {line} of {} is longer than {limit} MiB, the limit for a row", path.display())]
+    #[error("line {line} of {} is longer than {limit} MiB, the limit for a row", shown(path))]
     TooLong { path: PathBuf, line: u64, limit: u64 },
-    #[error("{} is not a log: line {line}: {problem}", path.display())]
-    NoLog { path: PathBuf, line: u64, problem: String },
+    #[error("{} is not a log: {}", shown(path), problem.at(&format!("line {line}")))]
+    NoLog { path: PathBuf, line: u64, problem: Problem },
 }
 
 /// Returns `true` if `path` is `-`, the name of stdin.
 pub(crate) fn is_stdin(path: &Path) -> bool {
     path == Path::new("-")
+}
+
+/// Returns the name of a log in messages.
+pub(crate) fn shown(path: &Path) -> String {
+    if is_stdin(path) { "stdin".into() } else { path.display().to_string() }
 }
 
 impl Log {
@@ -163,11 +168,11 @@ impl Log {
 
     /// Returns remarks on lines that were skipped.
     pub(crate) fn notes(&self, path: &Path) -> Vec<String> {
-        let path = path.display();
+        let path = shown(path);
         let mut notes: Vec<_> = self
             .broken
             .iter()
-            .map(|Broken { line, problem }| format!("skipped broken line {line} of {path}: {problem}"))
+            .map(|Broken { line, problem }| problem.at(&format!("skipped broken line {line} of {path}")))
             .collect();
         if self.broken_lines > MAX_BROKEN_NOTES as u64 {
             notes.push(format!("skipped {} more broken lines of {path}", self.broken_lines - MAX_BROKEN_NOTES as u64));

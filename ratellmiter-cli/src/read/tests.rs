@@ -63,9 +63,9 @@ fn incomplete_and_broken_lines_are_skipped_with_notes() {
     let log = read(&broken);
     let notes = log.notes(Path::new("x"));
     assert_eq!(notes.len(), 4);
-    assert!(notes[0].starts_with("skipped broken line 2 of x: EOF while parsing"), "{notes:?}");
+    assert!(notes[0].starts_with("skipped broken line 2 of x, column 20: EOF while parsing"), "{notes:?}");
     assert_eq!(notes[1], "skipped broken line 4 of x: it is not UTF-8");
-    assert!(notes[2].starts_with("skipped broken line 5 of x: missing field `at`"), "{notes:?}");
+    assert!(notes[2].starts_with("skipped broken line 5 of x, column 2: missing field `at`"), "{notes:?}");
     assert_eq!(notes[3], "skipped 2 more broken lines of x");
     assert_eq!(counts(&log, "m"), [(7, [0, 1, 0, 0, 0])]);
 }

@@ -59,12 +59,12 @@ pub(crate) fn summaries(format: Format, log: &str, runs: &[Summary]) -> String {
         Format::Text => runs.iter().map(text).collect::<Vec<_>>().join("\n"),
         Format::Md => {
             let columns: Vec<_> = runs.iter().collect();
-            let headings: Vec<_> = runs.iter().map(|run| markdown(&run.model)).collect();
+            let headings: Vec<_> = runs.iter().map(|run| markdown(&names::of_model(&run.model))).collect();
             let table =
                 if runs.len() > MAX_COLUMNS { rows(&headings, &columns) } else { table(&headings, &columns, false) };
             let mut page = format!("### rateLLMiter: {}\n\n{table}", markdown(log));
             for run in runs {
-                let _ = writeln!(page, "\n**{}**: {}.", markdown(&run.model), markdown(&run.verdict));
+                let _ = writeln!(page, "\n**{}**: {}.", markdown(&names::of_model(&run.model)), markdown(&run.verdict));
                 for (index, line) in closed::lines(run).iter().enumerate() {
                     let _ = writeln!(page, "{}- closed: {line}", if index == 0 { "\n" } else { "" });
                 }
@@ -91,7 +91,7 @@ pub(crate) fn comparison(format: Format, logs: [&str; 2], runs: [&Summary; 2]) -
             let note = lengths(runs).map_or_else(String::new, |note| format!("\n{note}.\n"));
             format!(
                 "### rateLLMiter: {}\n\n{}{note}\n**{}**: {}.\n\n**{}**: {}.\n",
-                markdown(&this.model),
+                markdown(&names::of_model(&this.model)),
                 table(&headings, &runs, true),
                 headings[0],
                 markdown(&this.verdict),
@@ -100,7 +100,7 @@ pub(crate) fn comparison(format: Format, logs: [&str; 2], runs: [&Summary; 2]) -
             )
         }
         Format::Text => {
-            let mut page = format!("{}\n", printable(&this.model));
+            let mut page = format!("{}\n", names::of_model(&this.model));
             let logs = logs.map(printable);
             let heading = [String::new(), logs[0].clone(), logs[1].clone(), "ratio".into()];
             let rows = figures::rows(&runs).map(|figure| {
@@ -131,7 +131,7 @@ pub(crate) fn comparison(format: Format, logs: [&str; 2], runs: [&Summary; 2]) -
 fn text(run: &Summary) -> String {
     let figure = |key| figures::by_key(key).map_or_else(String::new, |figure| figure.display(run));
     let Summary { calls, finished, given_up, refusals, pauses, paused, line: max_queued, .. } = run;
-    let mut page = format!("{}, from {} UTC\n", printable(&run.model), utc(run.started));
+    let mut page = format!("{}, from {} UTC\n", names::of_model(&run.model), utc(run.started));
     let failed = run.failed.map_or_else(String::new, |failed| format!(" ({failed} failed)"));
     let rejected = match run.rejected {
         0 => String::new(),

@@ -61,11 +61,43 @@ fn missing_log_or_model_is_an_error() {
 fn other_file_is_not_a_log() {
     let directory = Directory::new();
     directory.log("1-1.jsonl", "hello\nworld\n");
-    assert_snapshot!(directory.failure(&[]), @"error: ratellmiter_logs/1-1.jsonl is not a log: line 1: expected value at line 1 column 1");
+    assert_snapshot!(directory.failure(&[]), @"error: ratellmiter_logs/1-1.jsonl is not a log: line 1, column 1: expected value");
     directory.log("1-1.jsonl", format!("{HEADER}{{\"at\":\"7\",\"model\":\"m\"}}\n"));
-    assert_snapshot!(directory.failure(&["-file=1-1.jsonl"]), @r#"error: ratellmiter_logs/1-1.jsonl is not a log: line 2: invalid type: string "7", expected u64 at line 1 column 9"#);
+    assert_snapshot!(directory.failure(&["-file=1-1.jsonl"]), @r#"error: ratellmiter_logs/1-1.jsonl is not a log: line 2, column 9: invalid type: string "7", expected a whole number from 0 on"#);
     directory.log("1-1.jsonl", [0xff, 0xfe, 0, 7]);
     assert_snapshot!(directory.failure(&[]), @"error: ratellmiter_logs/1-1.jsonl is not a log: line 1: it is not UTF-8");
+}
+
+#[test]
+fn mark_of_the_byte_order_is_no_part_of_a_log() {
+    let directory = Directory::new();
+    for text in [format!("\u{feff}{HEADER}{ROW}"), format!("\u{feff}{ROW}"), ROW.replace('\n', "\r\n")] {
+        directory.log("1-1.jsonl", text);
+        assert_eq!(directory.drawn(&[]).1, "");
+    }
+    let wide: Vec<u8> = format!("\u{feff}{ROW}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    directory.log("1-1.jsonl", wide);
+    assert_snapshot!(directory.failure(&[]), @"error: ratellmiter_logs/1-1.jsonl is not a log: line 1: it is not UTF-8");
+}
+
+#[test]
+fn values_that_are_no_counts_are_named_with_their_place() {
+    let directory = Directory::new();
+    for (value, problem) in [
+        ("-1", "column 49: invalid value: integer `-1`, expected a whole number from 0 on"),
+        ("1.5", "column 50: invalid type: floating point `1.5`, expected a whole number from 0 on"),
+        ("1e999", "column 52: number out of range"),
+        ("NaN", "column 48: expected value"),
+        (
+            "123456789012345678901234567890",
+            "column 77: invalid type: floating point `1.2345678901234568e+29`, expected a whole number from 0 on",
+        ),
+        ("[]", "column 47: invalid type: sequence, expected a whole number from 0 on"),
+    ] {
+        directory.log("1-1.jsonl", ROW.replace("\"requested\":100", &format!("\"requested\":{value}")));
+        let failure = directory.failure(&[]);
+        assert_eq!(failure, format!("error: ratellmiter_logs/1-1.jsonl is not a log: line 1, {problem}\n"));
+    }
 }
 
 #[test]
@@ -74,7 +106,7 @@ fn incomplete_and_broken_lines_are_noted() {
     directory.log("1-1.jsonl", format!("{HEADER}{ROW}{}", &ROW[..30]));
     assert_snapshot!(directory.drawn(&[]).1, @"note: skipped the incomplete last line of ratellmiter_logs/1-1.jsonl");
     directory.log("1-1.jsonl", format!("{HEADER}{}\n{ROW}", &ROW[..30]));
-    assert_snapshot!(directory.drawn(&[]).1, @"note: skipped broken line 2 of ratellmiter_logs/1-1.jsonl: EOF while parsing a string at line 1 column 30");
+    assert_snapshot!(directory.drawn(&[]).1, @"note: skipped broken line 2 of ratellmiter_logs/1-1.jsonl, column 30: EOF while parsing a string");
 }
 
 #[test]
@@ -114,7 +146,7 @@ fn logs_are_listed_as_a_table() {
         1795502413-7.jsonl  2026-11-24 06:40:13    1:27    200         0  a b, default
         1795502000-7.jsonl  –                         –      0         0  –
         "#);
-    assert_snapshot!(notes, @"note: ratellmiter_logs/1795501000-7.jsonl is not a log: line 1: expected value at line 1 column 1");
+    assert_snapshot!(notes, @"note: ratellmiter_logs/1795501000-7.jsonl is not a log: line 1, column 1: expected value");
     directory.log("1795502300-7.jsonl", format!("{}{ROW}", HEADER.replace('}', ",\"namespace\":\"team-a\"}")));
     assert_snapshot!(directory.run(&["-list"]).1, @r#"
         log                 start (UTC)          length  calls  refusals  namespace  models
@@ -162,5 +194,5 @@ fn log_is_read_from_stdin() {
     let empty = fs::File::open("/dev/null").unwrap();
     let output = directory.command(&["-file=-", "-summary"]).stdin(empty).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert_snapshot!(String::from_utf8(output.stderr).unwrap(), @"error: - contains no rows");
+    assert_snapshot!(String::from_utf8(output.stderr).unwrap(), @"error: stdin contains no rows");
 }

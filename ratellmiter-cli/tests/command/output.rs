@@ -1,6 +1,9 @@
 //! Arguments, errors and files.
 
-use std::{fs, process::Stdio};
+use std::{
+    fs,
+    process::{Command, Stdio},
+};
 
 use insta::assert_snapshot;
 
@@ -32,6 +35,47 @@ fn unwritable_output_fails_without_a_file() {
     assert_snapshot!(directory.failure(&["-out=/dev/full"]), @"error: cannot write the picture /dev/full: No space left on device (os error 28)");
     assert_eq!(directory.run(&["-out=/dev/null"]), (0, "/dev/null\n".into(), String::new()));
     assert_snapshot!(directory.failure(&["-out=file/x.png"]), @"error: cannot write the picture file/x.png: Not a directory (os error 20)");
+}
+
+#[cfg(unix)]
+#[test]
+fn full_disk_fails_without_a_file() {
+    let directory = Directory::new();
+    directory.log("1-1.jsonl", ROW);
+    fs::write(directory.path("old.png"), "kept").unwrap();
+    let before = directory.files();
+    for name in ["new.png", "old.png"] {
+        // The system refuses files that are longer than a block.
+        let script = "trap '' XFSZ; ulimit -f 1; exec \"$0\" \"$@\"";
+        let command = Command::new("sh")
+            .args(["-c", script, env!("CARGO_BIN_EXE_ratellmiter")])
+            .arg(format!("-out={name}"))
+            .current_dir(directory.path("."))
+            .env_remove("RATELLMITER_LOGS")
+            .output()
+            .unwrap();
+        let error = String::from_utf8(command.stderr).unwrap();
+        assert_eq!(error, format!("error: cannot write the picture {name}: File too large (os error 27)\n"));
+        assert_eq!((command.status.code(), directory.files()), (Some(1), before.clone()));
+        assert_eq!(fs::read(directory.path("old.png")).unwrap(), b"kept");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn directory_without_permission_fails_with_its_reason() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let directory = Directory::new();
+    directory.log("1-1.jsonl", ROW);
+    let closed = directory.path("closed");
+    fs::create_dir(&closed).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o555)).unwrap();
+    // The superuser may write all the same.
+    if fs::write(closed.join("x"), "").is_err() {
+        let failure = directory.failure(&["-out=closed/x.png"]);
+        assert_eq!(failure, "error: cannot write the picture closed/x.png: Permission denied (os error 13)\n");
+    }
 }
 
 #[test]

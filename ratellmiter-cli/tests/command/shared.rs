@@ -151,7 +151,7 @@ fn logs_of_different_namespaces_are_not_summed() {
     assert_snapshot!(failure(&["a.jsonl", "python.jsonl"]), @"error: ratellmiter_logs/python.jsonl is a log of the Python package, which does not share limiters; only logs of one namespace can be summed");
     assert_snapshot!(failure(&["a.jsonl", "none.jsonl"]), @"error: cannot read the log none.jsonl: No such file or directory (os error 2)");
     directory.log("e.jsonl", "hello\n");
-    assert_snapshot!(failure(&["a.jsonl", "e.jsonl"]), @"error: ratellmiter_logs/e.jsonl is not a log: line 1: expected value at line 1 column 1");
+    assert_snapshot!(failure(&["a.jsonl", "e.jsonl"]), @"error: ratellmiter_logs/e.jsonl is not a log: line 1, column 1: expected value");
     let nothing = shared_log("team-a", 0..0, 0..0);
     directory.log("f.jsonl", &nothing);
     directory.log("g.jsonl", &nothing);

@@ -2,6 +2,7 @@
 
 use crate::{
     draw::course::{Bins, Course, Form, Panel, Step, Trace, scale},
+    names,
     series::{Axis, MODEL_COLORS, OTHERS_COLOR, Series, processes::Processes},
     words::printable,
 };
@@ -29,7 +30,7 @@ impl Course {
         for (index, (name, series, total)) in ranked[..shown].iter().enumerate() {
             let color = MODEL_COLORS.get(index).copied().unwrap_or(OTHERS_COLOR);
             let steps = bins.steps_after(series.start() - start, series, 'f');
-            traces.push(trace(index, printable(&format!("{name}: {total}")), color, steps));
+            traces.push(trace(index, format!("{}: {total}", names::of_model(name)), color, steps));
         }
         if shown < ranked.len() {
             let others = &ranked[shown..];
