@@ -53,7 +53,7 @@ pub(super) fn is_embedded(letter: char) -> bool {
         let styles = [notosans::REGULAR_TTF, notosans::BOLD_TTF];
         styles.iter().filter_map(|font| Face::parse(font, 0).ok()).collect()
     });
-    faces.iter().all(|face| has(face, letter))
+    letter.is_ascii() || faces.iter().all(|face| face.glyph_index(letter).is_some_and(|glyph| glyph.0 != 0))
 }
 
 /// Divides a text into runs from left to right, and escapes the letters that no font has.
