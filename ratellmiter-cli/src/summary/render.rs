@@ -216,11 +216,13 @@ fn table(headings: &[String], runs: &[&Summary], with_ratios: bool) -> String {
 /// Returns a table with a row for each run.
 fn rows(names: &[String], runs: &[&Summary]) -> String {
     let mut table = String::from("| model");
-    figures::rows(runs).for_each(|figure| _ = write!(table, " | {}", figure.label));
-    let _ = writeln!(table, " |\n| --- {}|", "| --: ".repeat(figures::rows(runs).count()));
+    // Found once: each is searched for in all runs.
+    let figures: Vec<_> = figures::rows(runs).collect();
+    figures.iter().for_each(|figure| _ = write!(table, " | {}", figure.label));
+    let _ = writeln!(table, " |\n| --- {}|", "| --: ".repeat(figures.len()));
     for (name, run) in names.iter().zip(runs) {
         let _ = write!(table, "| {name}");
-        figures::rows(runs).for_each(|figure| _ = write!(table, " | {}", figure.unit.display(figure.cell(run))));
+        figures.iter().for_each(|figure| _ = write!(table, " | {}", figure.display(run)));
         table.push_str(" |\n");
     }
     table

@@ -16,7 +16,7 @@ use crate::{
             waiting::{MIN_PERCENT, Waiting},
         },
     },
-    words::{plural, utc},
+    words::{duration, plural, utc},
 };
 
 /// Below this number of calls there is no verdict.
@@ -35,7 +35,7 @@ pub(super) fn verdict(summary: &Summary, seconds: &[Second]) -> String {
     let Summary { calls, duration, .. } = *summary;
     let closed = closed::sentence(summary, MIN_PERCENT);
     if calls < MIN_CALLS || duration < MIN_SECONDS {
-        let verdict = format!("too little data: {} in {}", plural(calls, "call"), plural(duration, "second"));
+        let verdict = format!("too little data: {} in {}", plural(calls, "call"), in_words(duration));
         return [Some(verdict), closed].into_iter().flatten().collect::<Vec<_>>().join("; ");
     }
     let run = Run {
@@ -310,6 +310,11 @@ fn exhausted(summary: &Summary, budget: &BudgetSummary) -> Option<String> {
         _ => format!("at {time} UTC"),
     };
     Some(format!("the daily budget of {amount} {} was exhausted {time}", budget.meter.unit()))
+}
+
+/// Returns a short duration in words, and others as everywhere.
+fn in_words(seconds: u64) -> String {
+    if seconds < 60 { plural(seconds, "second") } else { duration(seconds) }
 }
 
 /// Returns `true` if the configured rate is the same in all rows that contain it.

@@ -301,3 +301,14 @@ fn changed_limit_is_reported_with_each_share() {
         "limited by the configured calls per minute, which changed in the run, for 100 % of the waiting time: 60 for 100 %; no refusals"
     );
 }
+
+#[test]
+fn little_data_over_hours_is_named_with_a_clock_time() {
+    let few = |times: &[u64]| {
+        let series =
+            times.iter().map(|at| Second::from_row(&Row { at: *at, requested: 1, ..Row::default() })).collect();
+        Summary::from_series("m", &series).verdict
+    };
+    assert_eq!(few(&[100, 7300]), "too little data: 2 calls in 2:00:01");
+    assert_eq!(few(&[100, 101]), "too little data: 2 calls in 2 seconds");
+}
