@@ -61,11 +61,16 @@ fn table(lines: &[[String; 7]]) -> String {
     for line in lines {
         let cells = line.iter().zip(widths).enumerate().filter(|(column, _)| is_shown(*column));
         let cells = cells.map(|(column, (cell, width))| match column {
-            2..=4 => format!("{cell:>width$}"),
-            _ => format!("{cell:<width$}"),
+            2..=4 => format!("{}{cell}", blanks(cell, width)),
+            _ => format!("{cell}{}", blanks(cell, width)),
         });
         page.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
         page.push('\n');
     }
     page
+}
+
+/// Returns the blanks that fill a cell up to `width`. Names may be longer than the widths that formatting allows.
+fn blanks(cell: &str, width: usize) -> String {
+    " ".repeat(width.saturating_sub(cell.chars().count()))
 }

@@ -159,6 +159,27 @@ fn logs_are_listed_as_a_table() {
 }
 
 #[test]
+fn names_of_any_length_are_listed_and_drawn() {
+    let directory = Directory::new();
+    let (long, many) =
+        ("long ".repeat(20_000), (0..9000).map(|model| ROW.replace("default", &format!("model {model}"))));
+    directory.log("1-1.jsonl", ROW.replace("default", &long));
+    directory.log("2-1.jsonl", many.collect::<String>());
+    directory.log("3-1.jsonl", ROW);
+    let (code, table, notes) = directory.run(&["-list"]);
+    assert_eq!((code, notes.as_str(), table.lines().count()), (0, "", 4));
+    assert!(table.lines().all(|line| line.len() < 200 || line.len() > 80_000), "the last column is not filled up");
+    for args in
+        [&["-summary"][..], &["-summary=md"], &["-summary=json"], &["-format=term"], &["-out=x.png"], &["-out=x.html"]]
+    {
+        let (code, _, notes) = directory.run(&[args, &["-file=1-1.jsonl"]].concat());
+        assert_eq!(code, 0, "{args:?}: {notes:.200}");
+    }
+    assert_eq!(directory.run(&["-compare=1-1.jsonl", "-file=1-1.jsonl", "-out=x.png"]).0, 0);
+    assert!(directory.failure(&["-file=2-1.jsonl"]).starts_with("error: no model \"default\""));
+}
+
+#[test]
 fn overlong_lines_are_errors() {
     let directory = Directory::new();
     directory.log("1-1.jsonl", format!("{HEADER}{ROW}{{\"at\":8,\"model\":\"{}\"}}\n{ROW}", "x".repeat(1 << 20)));
