@@ -66,7 +66,7 @@ where
         Parsed::Job(Job::Follow { .. }) => Err(Failure::NoTerminal),
     };
     done.unwrap_or_else(|failure| {
-        output.print_error(&format!("error: {}\n", words::one_line(&failure.to_string())));
+        output.print_error(&format!("error: {failure}"));
         FAILED
     })
 }

@@ -265,13 +265,13 @@ impl Run<'_> {
         let mut code = DONE;
         for summary in summaries {
             for broken in conditions.broken_by(summary) {
-                output.print_error(&format!("check failed: {:?}: {broken}{of}\n", summary.model));
+                output.print_error(&format!("check failed: {:?}: {broken}{of}", summary.model));
                 code = BROKEN;
             }
         }
         if self.logs.unreadable > 0 {
             let lines = plural(self.logs.unreadable, "unreadable line");
-            output.print_error(&format!("check failed: {lines}: the figures are incomplete{of}\n"));
+            output.print_error(&format!("check failed: {lines}: the figures are incomplete{of}"));
             code = BROKEN;
         }
         code

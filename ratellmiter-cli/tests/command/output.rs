@@ -255,6 +255,7 @@ fn other_open_file_is_appended_to() {
 fn names_are_escaped_in_each_output() {
     let directory = Directory::new();
     let name = "a\u{202e}b\u{ffff}|![x](y)\u{9b}1m";
+    let blank = "\u{3164}";
     directory.log("1-1.jsonl", ROW.replace("default", name));
     let raw = ['\u{202e}', '\u{ffff}', '\u{9b}'];
     for (args, escaped) in [
@@ -272,6 +273,9 @@ fn names_are_escaped_in_each_output() {
     }
     let path = directory.drawn(&[]).0;
     assert!(!path.contains(raw), "{path}");
+    directory.log("2-1.jsonl", ROW.replace("default", blank));
+    let (code, _, error) = directory.run(&["-check=calls<=1"]);
+    assert_eq!((code, error.as_str()), (3, "check failed: \"\\u{3164}\": calls<=1: it is 100\n"));
     let file = "\u{1b}[1m.jsonl";
     assert!(!directory.failure(&["-file", file]).contains('\u{1b}'));
     assert!(!directory.run(&[&format!("-{file}")]).2.contains('\u{1b}'));
