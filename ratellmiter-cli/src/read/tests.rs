@@ -142,8 +142,12 @@ fn rows_in_reverse_order_are_read_in_order() {
 
 #[test]
 fn interleaved_logs_are_read_in_order() {
-    let text: String = (0..1000).flat_map(|at| [row(at), row(1000 - at)]).collect();
-    let counted = counts(&read(text.as_bytes()), "m");
-    assert!(counted.is_sorted() && counted.len() == 1001);
-    assert_eq!(counted.iter().map(|(_, counts)| counts[1]).sum::<u64>(), 2000);
+    for length in [1000, 50_000] {
+        let text: String = (0..length).flat_map(|at| [row(at), row(length - at)]).collect();
+        let start = std::time::Instant::now();
+        let counted = counts(&read(text.as_bytes()), "m");
+        assert!(start.elapsed() < std::time::Duration::from_secs(8), "{:?}", start.elapsed());
+        assert!(counted.is_sorted() && counted.len() as u64 == length + 1);
+        assert_eq!(counted.iter().map(|(_, counts)| counts[1]).sum::<u64>(), 2 * length);
+    }
 }

@@ -103,11 +103,10 @@ mod tests {
 
     #[test]
     fn fonts_of_this_system_draw_what_they_are_found_for() {
-        for letter in ['你', 'ש', 'ع', 'ह', '한', '🦀', '\u{378}'] {
+        for letter in ['你', 'ש', 'ع', 'ह', '한', '🦀'] {
             if let Some(font) = find(letter) {
                 assert!(has(&Face::parse(font, 0).unwrap(), letter), "{letter}");
             }
         }
-        assert_eq!(find('\u{378}'), None, "no font has an unassigned code point");
     }
 }
