@@ -159,6 +159,55 @@ fn bash_registers_the_completion() {
 }
 
 #[test]
+fn words_are_completed_at_the_prompt_of_bash() {
+    use std::{io::Write as _, thread, time::Duration};
+
+    use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+
+    let directory = Directory::new();
+    directory.log("1-1.jsonl", ["gpt-4o", "a:b c", "$(touch x)"].map(|model| ROW.replace("default", model)).concat());
+    // A command with the same completion, which keeps its arguments.
+    let show = "show() { if [[ $1 == -complete=* ]]; then ratellmiter \"$@\"; else printf '%s\\n' \"$@\" >> seen; fi; }\n\
+                complete -F _ratellmiter show\n";
+    fs::write(directory.path("script"), directory.run(&["-completions=bash"]).1 + show).unwrap();
+    let directory_of_command = env!("CARGO_BIN_EXE_ratellmiter").rsplit_once('/').unwrap().0;
+    let mut command = CommandBuilder::new("bash");
+    command.args(["--norc", "--noprofile", "-i"]);
+    command.cwd(directory.path("."));
+    command.env("PATH", format!("{directory_of_command}:{}", std::env::var("PATH").unwrap()));
+    for (name, value) in [("TERM", "dumb"), ("INPUTRC", "/dev/null"), ("HISTFILE", "/dev/null")] {
+        command.env(name, value);
+    }
+    command.env_remove("RATELLMITER_LOGS");
+    let terminal = native_pty_system().openpty(PtySize { rows: 24, cols: 200, ..PtySize::default() }).unwrap();
+    let mut shell = terminal.slave.spawn_command(command).unwrap();
+    let mut output = terminal.master.try_clone_reader().unwrap();
+    thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
+    let mut keys = terminal.master.take_writer().unwrap();
+    let typed = [
+        ("source ./script", ""),
+        ("show -mod\tgp\t", "-model=gpt-4o"),
+        ("show --the\td\t", "--theme=dark"),
+        ("show -model=a:\t", "-model=a:b c"),
+        ("show -model $\t", "-model\n$(touch x)"),
+        ("show -file=rat\t\t", "-file=ratellmiter_logs/1-1.jsonl"),
+        ("exit", ""),
+    ];
+    for (line, _) in typed {
+        keys.write_all(format!("{line}\n").as_bytes()).unwrap();
+    }
+    let has_ended = (0..200).any(|_| {
+        thread::sleep(Duration::from_millis(50));
+        shell.try_wait().unwrap().is_some()
+    });
+    let _ = shell.kill();
+    let expected =
+        typed.iter().filter(|(_, seen)| !seen.is_empty()).fold(String::new(), |all, (_, seen)| all + seen + "\n");
+    assert_eq!((fs::read_to_string(directory.path("seen")).unwrap_or_default(), has_ended), (expected, true));
+    assert!(!directory.path("x").exists());
+}
+
+#[test]
 fn zsh_and_fish_accept_the_scripts_where_installed() {
     let directory = Directory::new();
     directory.log("1-1.jsonl", ROW.replace("default", "gpt-4o"));
