@@ -220,7 +220,8 @@ fn path_of_stdout_behaves_as_a_dash() {
     directory.log("1-1.jsonl", ROW);
     let expected = directory.command(&["-out=-", "-format=svg"]).output().unwrap().stdout;
     let before = directory.files();
-    for path in ["/dev/stdout", "/dev/fd/1"] {
+    let of_linux = cfg!(target_os = "linux").then_some("/proc/self/fd/1");
+    for path in ["/dev/stdout", "/dev/fd/1"].into_iter().chain(of_linux) {
         let args = [&*format!("-out={path}"), "-format=svg"];
         assert_eq!(directory.command(&args).output().unwrap().stdout, expected, "to a pipe");
         let redirected = fs::File::create(directory.path("out.svg")).unwrap();
@@ -229,6 +230,25 @@ fn path_of_stdout_behaves_as_a_dash() {
         fs::remove_file(directory.path("out.svg")).unwrap();
         assert_eq!(directory.files(), before);
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn pipe_is_written_to_and_kept() {
+    use std::os::unix::fs::FileTypeExt as _;
+
+    let directory = Directory::new();
+    directory.log("1-1.jsonl", ROW);
+    let pipe = directory.path("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || fs::read_to_string(pipe).unwrap()
+    });
+    assert_eq!(directory.run(&["-out=pipe", "-format=svg"]).0, 0);
+    assert!(reader.join().unwrap().starts_with("<svg"));
+    assert!(fs::symlink_metadata(pipe).unwrap().file_type().is_fifo());
+    assert_eq!(directory.files().len(), 2);
 }
 
 #[cfg(unix)]
