@@ -22,6 +22,10 @@ pub(crate) fn find(letter: char) -> Option<&'static [u8]> {
     fonts.lock().unwrap_or_else(PoisonError::into_inner).find(letter)
 }
 
+/// Number of letters without a font after which only the fonts that were found are tried: each such letter is looked for in all
+/// fonts of the system, and a name may contain hundreds of them.
+const MAX_MISSES: usize = 50;
+
 struct Fonts {
     database: Database,
     /// Faces in the order in which they are tried.
@@ -30,6 +34,8 @@ struct Fonts {
     loaded: Vec<&'static [u8]>,
     /// Letters that were looked for.
     known: HashMap<char, Option<&'static [u8]>>,
+    /// Number of letters that no font has.
+    misses: usize,
 }
 
 impl Fonts {
@@ -37,7 +43,7 @@ impl Fonts {
         let mut faces: Vec<_> = database.faces().filter(|face| is_usable(face)).collect();
         faces.sort_by_cached_key(|face| rank(face));
         let order = faces.iter().map(|face| face.id).collect();
-        Self { database, order, loaded: Vec::new(), known: HashMap::new() }
+        Self { database, order, loaded: Vec::new(), known: HashMap::new(), misses: 0 }
     }
 
     fn find(&mut self, letter: char) -> Option<&'static [u8]> {
@@ -50,10 +56,12 @@ impl Fonts {
             let data =
                 |id: &ID| self.database.with_face_data(*id, |font, _| draws(font).then(|| font.to_vec())).flatten();
             // plotters keeps fonts for the rest of the process.
-            let font: &'static [u8] = Box::leak(self.order.iter().find_map(data)?.into_boxed_slice());
+            let order = if self.misses < MAX_MISSES { &self.order[..] } else { &[] };
+            let font: &'static [u8] = Box::leak(order.iter().find_map(data)?.into_boxed_slice());
             self.loaded.push(font);
             Some(font)
         });
+        self.misses += usize::from(found.is_none());
         self.known.insert(letter, found);
         found
     }
@@ -92,6 +100,15 @@ mod tests {
         let found = fonts.find('你').unwrap();
         assert!(std::ptr::eq(found, fonts.find('你').unwrap()), "it is loaded once");
         assert_eq!((fonts.find('好'), fonts.loaded.len()), (None, 1), "empty glyphs do not count");
+    }
+
+    #[test]
+    fn search_for_letters_that_no_font_has_is_bounded() {
+        let mut fonts = with(&[sample::font("Sans", &['你', '好'], true), sample::font("Zans", &['漢'], true)]);
+        assert!(fonts.find('你').is_some());
+        assert!(('가'..).take(MAX_MISSES).all(|letter| fonts.find(letter).is_none()));
+        assert!(fonts.find('好').is_some(), "a font that was found is tried");
+        assert_eq!(fonts.find('漢'), None, "others are not");
     }
 
     #[test]
