@@ -78,7 +78,7 @@ impl Run<'_> {
     fn show(&self, other: Option<&ComparedLogs>, output: &mut Output<'_>) -> Result<(), Failure> {
         let screen = crate::draw::terminal::Screen::of_stdout();
         if other.is_none() {
-            let course = self.course(u64::from(screen.columns()) / 2, output)?.0;
+            let course = self.course(u64::from(screen.columns()), output)?.0;
             return print(output, crate::draw::terminal::draw_panels(&course, screen));
         }
         let graph = self.graph(other, screen.columns(), output)?.0;

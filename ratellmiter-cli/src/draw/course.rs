@@ -15,8 +15,8 @@ use crate::{
 };
 
 pub(crate) use bins::{Bins, Step};
-pub(crate) use events::{Event, Mark};
-pub(crate) use spans::{Level, Span};
+pub(crate) use events::{Event, Mark, of as events};
+pub(crate) use spans::{Level, Span, closed, levels, pauses};
 
 /// A chart of several panels on one time axis.
 #[derive(Debug, Clone)]
@@ -66,6 +66,8 @@ pub(crate) struct Trace {
     pub(crate) width: u32,
     pub(crate) axis: Axis,
     pub(crate) form: Form,
+    /// `true` if the band from the least to the largest value is drawn.
+    pub(crate) has_band: bool,
     /// Steps in the order of time. Between steps that do not touch, the value is unknown.
     pub(crate) steps: Vec<Step>,
 }
@@ -88,7 +90,7 @@ impl Course {
         let chosen = |in_queue: bool| lines.iter().filter(move |line| is_of_queue(line) == in_queue);
         let rates = rates(series, chosen(false), &bins);
         let queue = queue(series, chosen(true), &bins);
-        let (pauses, closed) = (spans::pauses(series), spans::closed(series));
+        let (pauses, closed) = (pauses(series), closed(series));
         Self {
             title: printable(&format!("Request Flow for {model}{processes}")),
             subtitle: printable(&subtitle(summary)),
@@ -108,16 +110,21 @@ fn is_of_queue(line: &Line) -> bool {
 }
 
 fn rates<'a>(series: &Series, lines: impl Iterator<Item = &'a Line>, bins: &Bins) -> Option<Panel> {
-    let traces: Vec<_> = lines.map(|line| trace(series, line, bins)).collect();
+    let lines: Vec<_> = lines.collect();
+    let mut traces: Vec<_> = lines.iter().map(|line| trace(series, line, bins)).collect();
     if traces.is_empty() {
         return None;
     }
+    // The band of finished calls would cover that of issued ones.
+    if lines.iter().any(|line| line.letter == 'i') {
+        traces.iter_mut().zip(&lines).for_each(|(trace, line)| trace.has_band = line.letter != 'f');
+    }
     let has_calls = traces.iter().any(|trace| trace.axis == Axis::Calls);
-    let levels = |of: fn(&crate::series::Second) -> f32| {
-        if has_calls { spans::levels(series, of, bins.per()) } else { Vec::new() }
+    let drawn = |of: fn(&crate::series::Second) -> f32| {
+        if has_calls { levels(series, of, bins.per()) } else { Vec::new() }
     };
-    let limit = levels(|second| second.limit);
-    let adapted = levels(crate::series::Second::adapted_rate);
+    let limit = drawn(|second| second.limit);
+    let adapted = drawn(crate::series::Second::adapted_rate);
     let top = scale::rates_top(&traces, &limit);
     Some(Panel { unit: bins.unit().into(), weight: 1.7, top, traces, limit, adapted })
 }
@@ -147,10 +154,11 @@ fn trace(series: &Series, line: &Line, bins: &Bins) -> Trace {
         letter: line.letter,
         color: line.color,
         is_pale: false,
-        // Thinner than on a single axis, since lines rarely cover each other.
-        width: (line.width * 2).div_ceil(3).max(3),
+        // Thinner than on a single axis, since lines rarely cover each other. Demand does not cover the pace.
+        width: if line.letter == 'r' { 3 } else { (line.width * 2).div_ceil(3).max(3) },
         axis: line.axis,
         form,
+        has_band: true,
         steps,
     }
 }

@@ -49,11 +49,12 @@ where
         for trace in &panel.traces {
             traces::draw_fill(trace, frame, pen)?;
         }
+        labels::draw_levels(panel, frame, pen)?;
         for trace in &panel.traces {
             traces::draw_line(trace, frame, pen)?;
         }
-        labels::draw_levels(panel, frame, pen)?;
         labels::draw_spikes(panel, frame, pen)?;
+        labels::label_levels(panel, frame, pen)?;
         frame.draw_border(pen)?;
         let style = pen.text_style(30).transform(FontTransform::Rotate270);
         frame.draw_titles(&panel.unit, &style, pen)?;

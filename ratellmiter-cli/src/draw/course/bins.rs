@@ -28,8 +28,6 @@ pub(crate) struct Bins {
 const LENGTHS: [u64; 18] = [1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 43_200, 86_400];
 /// Shortest run of a slow model in bins of a minute, in seconds.
 const MIN_SLOW_SECONDS: u64 = 600;
-/// Factor between the largest number of single seconds and that of bins.
-const SECONDS_PER_BIN: u64 = 2;
 
 impl Bins {
     /// Returns the bins of a series, about `bins` at most.
@@ -143,11 +141,7 @@ fn add(steps: &mut Vec<Step>, length: u64, from: u64, to: u64, value: f64) {
 
 /// Returns the length of the bins in seconds, a multiple of `per`.
 fn bin_length(length: u64, bins: u64, per: u64) -> u64 {
-    let bins = bins.max(1);
-    if per == 1 && length <= bins.saturating_mul(SECONDS_PER_BIN) {
-        return 1;
-    }
-    let least = length.div_ceil(bins);
+    let least = length.div_ceil(bins.max(1));
     let fits = |bin: &u64| *bin >= least && bin.is_multiple_of(per);
     LENGTHS.into_iter().find(fits).unwrap_or_else(|| least.div_ceil(86_400).saturating_mul(86_400))
 }

@@ -66,6 +66,7 @@ fn trace(index: usize, name: String, color: crate::series::Color, steps: Vec<Ste
         is_pale: false,
         width: 4,
         axis: Axis::Calls,
+        has_band: true,
         form: if index % 2 == 1 { Form::Dashed } else { Form::Solid },
         steps,
     }

@@ -44,7 +44,7 @@ where
         if trace.form == Form::Area {
             fill(&|_| 0.0, &|step| step.mean, AREA)?;
         }
-        if run.iter().any(|step| step.most > step.least) {
+        if trace.has_band && run.iter().any(|step| step.most > step.least) {
             fill(&|step| step.least, &|step| step.most, BAND)?;
         }
     }
