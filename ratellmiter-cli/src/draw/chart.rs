@@ -130,7 +130,7 @@ where
         let title = pen.shortened(&self.graph.title, pen.width - pen.measure(100), &pen.title_style())?;
         pen.write(&title, (pen.width / 2, pen.measure(44)), &pen.title_style())?;
         let labels = pen.text_style(34);
-        pen.write("Time since the start", (frame.center(), pen.height - pen.measure(34)), &labels)?;
+        pen.write(&self.graph.caption, (frame.center(), pen.height - pen.measure(34)), &labels)?;
         let upright = labels.transform(FontTransform::Rotate270);
         frame.draw_titles(&self.graph.unit, &upright, pen)
     }

@@ -5,6 +5,7 @@ mod events;
 #[cfg(feature = "terminal")]
 mod graphs;
 mod many;
+mod runs;
 mod scale;
 mod spans;
 
@@ -24,8 +25,8 @@ pub(crate) struct Course {
     pub(crate) title: String,
     /// Limit and verdict.
     pub(crate) subtitle: String,
-    /// First second, since the epoch.
-    pub(crate) start: u64,
+    /// First second, since the epoch; `None` for several runs, which are aligned at their starts.
+    pub(crate) start: Option<u64>,
     /// Offset of the last second.
     pub(crate) last: u64,
     /// Panels from top to bottom.
@@ -86,20 +87,27 @@ impl Course {
     pub(crate) fn of_model(model: &str, series: &Series, lines: &Lines, bins: u64, summary: &Summary) -> Self {
         let processes = Processes::of(series).and_then(Processes::title);
         let processes = processes.map_or_else(String::new, |processes| format!(": {processes}"));
-        let bins = Bins::of(series, bins);
-        let chosen = |in_queue: bool| lines.iter().filter(move |line| is_of_queue(line) == in_queue);
-        let rates = rates(series, chosen(false), &bins);
-        let queue = queue(series, chosen(true), &bins);
-        let (pauses, closed) = (pauses(series), closed(series));
+        let course = Self::of_rows(series, lines, &Bins::of(series, bins));
         Self {
             title: printable(&format!("Request Flow for {model}{processes}")),
             subtitle: printable(&subtitle(summary)),
-            start: series.start(),
+            ..course
+        }
+    }
+
+    /// Returns the lines of one model without titles.
+    pub(crate) fn of_rows(series: &Series, lines: &Lines, bins: &Bins) -> Self {
+        let chosen = |in_queue: bool| lines.iter().filter(move |line| is_of_queue(line) == in_queue);
+        let panels = [rates(series, chosen(false), bins), queue(series, chosen(true), bins)];
+        Self {
+            title: String::new(),
+            subtitle: String::new(),
+            start: Some(series.start()),
             last: series.length().saturating_sub(1),
-            panels: [rates, queue].into_iter().flatten().collect(),
-            events: events::of(series),
-            pauses,
-            closed,
+            panels: panels.into_iter().flatten().collect(),
+            events: events(series),
+            pauses: pauses(series),
+            closed: closed(series),
         }
     }
 }

@@ -18,10 +18,10 @@ use crate::{
             pen::{DrawResult, Pen},
         },
         course::{Course, Form, Mark, Panel, Span, Trace},
+        graph::caption,
         theme::Theme,
     },
     series::Axis,
-    words::utc,
 };
 
 /// Distance of the first panel from the upper edge, with one row of legend.
@@ -69,8 +69,7 @@ where
     pen.write(&title, (pen.width / 2, pen.measure(40)), &pen.title_style())?;
     let style = pen.text_style(28);
     pen.write(&pen.shortened(&course.subtitle, room, &style)?, (pen.width / 2, pen.measure(86)), &style)?;
-    let caption = format!("Time since {} UTC", utc(course.start));
-    pen.write(&caption, (last.center(), pen.height - pen.measure(28)), &pen.text_style(28))
+    pen.write(&caption(course.start), (last.center(), pen.height - pen.measure(28)), &pen.text_style(28))
 }
 
 /// Returns the frames of the panels. All have the same left and right edge.

@@ -41,6 +41,13 @@ impl Bins {
         Self { length: bin_length(length, bins, per), per, last: length.saturating_sub(1) }
     }
 
+    /// Returns the bins of two runs, in the unit of the first one.
+    pub(crate) fn of_runs(runs: [&Series; 2], bins: u64) -> Self {
+        let [this, other] = runs;
+        let (per, length) = (Self::of(this, bins).per, this.length().max(other.length()));
+        Self { length: bin_length(length, bins, per), per, last: length.saturating_sub(1) }
+    }
+
     /// Returns bins of a second each, or longer ones for a log of many more seconds than `bins`.
     pub(crate) fn of_length(length: u64, bins: u64) -> Self {
         Self { length: bin_length(length, bins, 1), per: 1, last: length.saturating_sub(1) }

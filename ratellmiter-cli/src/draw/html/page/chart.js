@@ -145,7 +145,7 @@ const drawValues = (context, place, panel, color) => {
 
 const drawTimes = (context, place, model, color) => {
   const { left, right, from, to, bottom, width } = place;
-  const text = (offset) => offsetText(offset, model.length);
+  const text = (offset) => offsetText(offset, model.last);
   const widest = context.measureText(text(to)).width;
   const step = timeStep(Math.max(1, to - from), Math.max(1, Math.min(14, Math.floor((right - left) / (widest + 24)))));
   [context.strokeStyle, context.fillStyle] = [color('--hair'), color('--soft')];

@@ -55,7 +55,7 @@ const showReadout = (model) => {
     button.lastChild.classList.toggle('long', value.length > 11);
   }
   const plot = by('plot');
-  const range = ([from, to]) => [...new Set([from, to])].map((offset) => offsetText(offset, model.length)).join('–');
+  const range = ([from, to]) => [...new Set([from, to])].map((offset) => offsetText(offset, model.last)).join('–');
   plot.setAttribute('aria-valuemax', String(model.last));
   plot.setAttribute('aria-valuenow', String(at?.[0] ?? 0));
   by('reset').hidden = state.view === null;
