@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Width of a step of a long run, in pixels.
-const PIXELS_PER_BIN: u64 = 5;
+const PIXELS_PER_BIN: u64 = 10;
 
 /// Runs a report and returns the exit code.
 pub(crate) fn run(report: &Report, output: &mut Output<'_>) -> Result<u8, Failure> {

@@ -121,7 +121,7 @@ where
         self.shade(&self.graph.closed, pen.theme.closed())?;
         frame.draw_values(pen)?;
         frame.draw_times(pen)?;
-        frame.draw_time_labels(pen)?;
+        frame.draw_time_labels(0, pen)?;
         for curve in &self.graph.curves {
             self.draw_curve(curve)?;
         }

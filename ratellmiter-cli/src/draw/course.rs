@@ -162,8 +162,8 @@ fn trace(series: &Series, line: &Line, bins: &Bins) -> Trace {
         letter: line.letter,
         color: line.color,
         is_pale: false,
-        // Thinner than on a single axis, since lines rarely cover each other. Demand does not cover the pace.
-        width: if line.letter == 'r' { 3 } else { (line.width * 2).div_ceil(3).max(3) },
+        // Thinner than on a single axis, since lines rarely cover each other. Demand and finished calls do not cover the pace.
+        width: if matches!(line.letter, 'r' | 'f' | 'e') { 3 } else { (line.width * 2).div_ceil(3).max(3) + 1 },
         axis: line.axis,
         form,
         has_band: true,

@@ -26,7 +26,7 @@ impl Course {
         let start = models.iter().map(|(_, series, _)| series.start()).min().unwrap_or(0);
         let end = models.iter().map(|(_, series, _)| series.start().saturating_add(series.length())).max().unwrap_or(0);
         let length = end - start;
-        let bins = Bins::of_length(length, bins);
+        let bins = |calls: u64| Bins::of_calls(calls, length, bins);
         let mut ranked = models.to_vec();
         ranked.sort_by_key(|(.., total)| std::cmp::Reverse(*total));
         // A single other model has a trace of its own.
@@ -34,7 +34,7 @@ impl Course {
         let mut traces: Vec<Trace> = Vec::new();
         for (index, (name, series, total)) in ranked[..shown].iter().enumerate() {
             let color = MODEL_COLORS.get(index).copied().unwrap_or(OTHERS_COLOR);
-            let steps = bins.steps_after(series.start() - start, series, 'f');
+            let steps = bins(*total).steps_after(series.start() - start, series, 'f');
             traces.push(trace(index, printable(&format!("{name}: {total}")), color, steps));
         }
         if shown < ranked.len() {
@@ -45,7 +45,7 @@ impl Course {
                 seconds.map(|second| crate::series::Second::from_counts(second.at, second.counts)).collect();
             seconds.sort_by_key(|second| second.at);
             let sum: Series = seconds.into_iter().collect();
-            let steps = bins.steps_after(sum.start() - start, &sum, 'f');
+            let steps = bins(total).steps_after(sum.start() - start, &sum, 'f');
             traces.push(trace(shown, format!("{} others: {total}", others.len()), OTHERS_COLOR, steps));
         }
         let processes = models.iter().filter_map(|(_, series, _)| Processes::of(series)).max_by_key(|all| all.members);

@@ -19,7 +19,7 @@ pub(super) fn rates_top(traces: &[Trace], limit: &[Level]) -> f64 {
     let usual = calls.map(usual).fold(0.0, f64::max);
     let limit = limit.iter().map(|level| level.value).fold(0.0, f64::max);
     if limit <= 0.0 {
-        let top = if largest <= 2.5 * usual { largest } else { usual * 1.5 };
+        let top = if largest <= 4.0 * usual { largest } else { usual * 1.5 };
         return if top > 0.0 { top * 1.1 } else { (largest * 1.1).max(1.0) };
     }
     if largest * FAR_LIMIT < limit {

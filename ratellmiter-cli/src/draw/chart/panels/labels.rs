@@ -9,7 +9,6 @@ use plotters::{
     },
 };
 
-use super::traces;
 use crate::{
     draw::{
         chart::{
@@ -25,46 +24,88 @@ use crate::{
 /// Width of the line of a limit.
 const LIMIT: u32 = 2;
 
-/// Draws the configured limit as a dashed line, and the adapted limit as a solid one.
-pub(super) fn draw_levels<B: DrawingBackend>(panel: &Panel, frame: &Frame, pen: &Pen<'_, B>) -> DrawResult
+/// Width of the values of the limits on the right.
+const MARGIN: i32 = 160;
+
+/// Returns the width that the values of the limits need beside the panels.
+pub(super) fn margin(course: &Course) -> i32 {
+    let has_levels = course.panels.iter().any(|panel| !panel.limit.is_empty() || !panel.adapted.is_empty());
+    if has_levels { MARGIN } else { 0 }
+}
+
+/// Draws the configured limit as a dashed line.
+pub(super) fn draw_limit<B: DrawingBackend>(panel: &Panel, frame: &Frame, pen: &Pen<'_, B>) -> DrawResult
 where
     B::ErrorType: 'static,
 {
-    let (ink, width) = (pen.theme.foreground(), pen.stroke(LIMIT));
-    let inside = |levels: &[Level]| {
-        let levels = levels.iter().filter(|level| level.value <= panel.top);
-        let ends = levels.map(|level| {
-            let (left, right) = frame.columns(level.from, level.to);
-            [left, right].map(|x| pen.scaled((x, frame.y(Axis::Calls, level.value))))
-        });
-        ends.collect::<Vec<_>>()
-    };
-    inside(&panel.limit).iter().try_for_each(|ends| pen.dashes(ends, ink, width))?;
-    inside(&panel.adapted).iter().try_for_each(|ends| pen.path(ends, ink, width))
+    let dash = |ends: [(i32, i32); 2]| pen.dashes(&ends, pen.theme.foreground(), pen.stroke(LIMIT));
+    ends(&panel.limit, panel, frame, pen).into_iter().try_for_each(dash)
 }
 
-/// Writes the values of the limits, the last ones first, where there is room.
+/// Draws the adapted limit as a thin line.
+pub(super) fn draw_adapted<B: DrawingBackend>(panel: &Panel, frame: &Frame, pen: &Pen<'_, B>) -> DrawResult
+where
+    B::ErrorType: 'static,
+{
+    let line = |ends: [(i32, i32); 2]| pen.path(&ends, pen.theme.foreground(), pen.stroke(LIMIT));
+    ends(&panel.adapted, panel, frame, pen).into_iter().try_for_each(line)
+}
+
+/// Returns the ends of the levels inside the panel, in pixels of the canvas.
+fn ends<B: DrawingBackend>(levels: &[Level], panel: &Panel, frame: &Frame, pen: &Pen<'_, B>) -> Vec<[(i32, i32); 2]>
+where
+    B::ErrorType: 'static,
+{
+    let ends = |level: &Level| {
+        let (left, right) = frame.columns(level.from, level.to);
+        [left, right].map(|x| pen.scaled((x, frame.y(Axis::Calls, level.value))))
+    };
+    levels.iter().filter(|level| level.value <= panel.top).map(ends).collect()
+}
+
+/// Writes the values of the limits: the last ones beside the panel if there is no axis, the others above their lines where there
+/// is room.
 pub(super) fn label_levels<B: DrawingBackend>(panel: &Panel, frame: &Frame, pen: &Pen<'_, B>) -> DrawResult
 where
     B::ErrorType: 'static,
 {
     let style = pen.text_style(24);
+    let text = |name: &str, level: &Level| {
+        let above = if level.value <= panel.top { "" } else { " (above)" };
+        format!("{name} {}{above}", value_text(level.value))
+    };
+    let mut beside: Vec<(i32, String)> = Vec::new();
     for (levels, name) in [(&panel.limit, "limit"), (&panel.adapted, "adapted")] {
         let mut free = i32::MAX;
-        for level in levels.iter().rev() {
+        for (index, level) in levels.iter().rev().enumerate() {
             let (left, right) = frame.columns(level.from, level.to);
             let is_inside = level.value <= panel.top;
             let y = frame.y(Axis::Calls, level.value.min(panel.top)).max(frame.top);
-            let above = if is_inside { "" } else { " (above)" };
-            let text = format!("{name} {}{above}", value_text(level.value));
+            let is_last = right > frame.right - frame.inset - pen.measure(40);
+            if index == 0 && is_inside && is_last && frame.axes.len() == 1 {
+                beside.push((y, text(name, level)));
+                free = right;
+                continue;
+            }
+            let text = text(name, level);
             let width = pen.width_of(&text, &style)?;
             let right = right.min(frame.right - pen.measure(8)).min(free);
             if right - width > left || free == i32::MAX {
                 let below = if is_inside { -pen.measure(15) } else { pen.measure(15) };
-                write_on_paper(&text, (right - width, (y + below).max(frame.top + pen.measure(16))), &style, pen)?;
+                let at =
+                    ((right - width).max(frame.left + pen.measure(8)), (y + below).max(frame.top + pen.measure(16)));
+                write_on_paper(&text, at, &style, pen)?;
                 free = right - width - pen.measure(16);
             }
         }
+    }
+    beside.sort_by_key(|(y, _)| *y);
+    let style = style.pos(Pos::new(HPos::Left, VPos::Center));
+    let mut free = i32::MIN;
+    for (y, text) in beside {
+        let y = y.max(free);
+        pen.write(&text, (frame.right + pen.measure(10), y), &style)?;
+        free = y + pen.measure(26);
     }
     Ok(())
 }
@@ -114,7 +155,7 @@ where
     let mut taken: Vec<(i32, i32)> = Vec::new();
     for (step, trace) in spikes.into_iter().take(200) {
         let (start, end) = frame.columns(step.from, step.to);
-        let color = traces::color(trace, pen.theme);
+        let color = pen.theme.color(trace.color);
         let style = pen.text_style(24).color(&color);
         let up_to = if step.mean > panel.top { "" } else { "up to " };
         let text = format!("{up_to}{} {}", value_text(step.most), trace.name);

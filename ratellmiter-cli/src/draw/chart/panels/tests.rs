@@ -106,3 +106,79 @@ fn every_size_and_course_is_drawn() {
     }
     assert!(pixels(&Course::of_models(&[], 400), Size::DEFAULT, Theme::Dark).is_ok());
 }
+
+/// Returns the position of a text.
+fn place(svg: &str, words: &str) -> (i32, i32) {
+    let (before, _) = svg.split_once(&format!("\n{words}\n")).unwrap_or_else(|| panic!("{words}: {svg}"));
+    let (_, element) = before.rsplit_once("<text ").unwrap();
+    let number = |name: &str| {
+        let (_, rest) = element.split_once(&format!("{name}=\"")).unwrap();
+        rest.split_once('"').unwrap().0.parse().unwrap()
+    };
+    (number("x"), number("y"))
+}
+
+#[test]
+fn limits_are_named_beside_the_panel_without_overlap() {
+    let learned = |at: u64| Row { at, issued: 5, limit: Some(5.0), learned_rate: Some(4.8), ..Row::default() };
+    let svg = text(&course(&(0..30).map(learned).collect(), "ri"));
+    let (limit, adapted) = (place(&svg, "limit 5"), place(&svg, "adapted 4.8"));
+    assert!(limit.0 > 1800 && adapted.0 == limit.0 && adapted.1 - limit.1 >= 24, "{limit:?} {adapted:?}");
+    // Waits have an axis there.
+    let svg = text(&course(&burst(), "riw"));
+    assert!(place(&svg, "limit 5").0 > 1800, "the axis of seconds belongs to another panel");
+    let tokens = |at: u64| Row { used_tokens: 5, ..learned(at) };
+    assert!(place(&text(&course(&(0..30).map(tokens).collect(), "iu")), "limit 5").0 < 1850);
+}
+
+#[test]
+fn band_that_is_cut_off_has_one_number() {
+    let row = |at: u64| Row {
+        at,
+        requested: if at.is_multiple_of(20) { 40 + at % 7 } else { 4 },
+        issued: 5,
+        limit: Some(5.0),
+        ..Row::default()
+    };
+    let svg = text(&course(&(0..21_600).map(row).collect(), "ri"));
+    assert_eq!((svg.matches("\nup to 46 requested\n").count(), svg.matches("up to").count()), (1, 1));
+}
+
+#[test]
+fn marks_of_a_single_panel_are_above_the_times() {
+    let svg = text(&course(&burst(), "ri"));
+    let (_, points) = svg.rsplit_once("<polygon ").unwrap();
+    let points = points.split_once("points=\"").unwrap().1.split_once('"').unwrap().0;
+    let lowest = points.split_whitespace().map(|point| point.split_once(',').unwrap().1.parse::<i32>().unwrap()).max();
+    assert!(lowest.unwrap() < place(&svg, "0:05").1 - 10, "{lowest:?}");
+    // Without events there is no strip for them.
+    let calm = text(&course(&(0..30).map(|at| Row { at, issued: 5, rate: 5.0, ..Row::default() }).collect(), "ri"));
+    let axis = |svg: &str| place(svg, "0").1;
+    assert!(axis(&calm) > axis(&svg) + 40, "{} {}", axis(&calm), axis(&svg));
+}
+
+#[test]
+fn kinds_of_events_have_different_shapes() {
+    for (index, mark) in Mark::ALL.into_iter().enumerate() {
+        assert!(Mark::ALL[..index].iter().all(|other| Shape::of(*other) != Shape::of(mark)), "{mark:?}");
+    }
+    let overloaded = |at: u64| {
+        let refused = u64::from(at == 10);
+        Row { at, issued: 5, rate_limited: 2 * refused, overloaded: refused, ..Row::default() }
+    };
+    let svg = text(&course(&(0..30).map(overloaded).collect(), "ri"));
+    assert!(svg.contains("\n1 refusal\n") && svg.contains("\n1 overload\n"), "{svg}");
+}
+
+#[test]
+fn pace_fills_the_panel_whatever_the_queue_is() {
+    let svg = text(&course(&burst(), "riefo"));
+    let green = format!("stroke=\"#{:02X}{:02X}{:02X}\"", 26, 123, 54);
+    let lines = svg.split("<polyline ").filter(|line| line.contains(&green) && line.contains("points"));
+    let ys: Vec<i32> = lines
+        .flat_map(|line| line.split_once("points=\"").unwrap().1.split_once('"').unwrap().0.split_whitespace())
+        .map(|point| point.split_once(',').unwrap().1.parse().unwrap())
+        .collect();
+    let height = ys.iter().max().unwrap() - ys.iter().min().unwrap();
+    assert!(height > 150, "{height} of 800 pixels");
+}

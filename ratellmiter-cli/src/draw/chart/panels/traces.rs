@@ -20,7 +20,7 @@ use crate::{
 
 /// Opacity of an area and of a band.
 const AREA: f64 = 0.30;
-const BAND: f64 = 0.24;
+const BAND: f64 = 0.16;
 
 pub(super) fn color(trace: &Trace, theme: Theme) -> RGBColor {
     let color = theme.color(trace.color);

@@ -4,9 +4,9 @@
 /** Distances around the plot, between a panel and its labels, and of the strip of events. */
 const [MARGIN, LABEL, EVENTS, GAP] = [7, 8, 36, 24];
 /** Width of a step of a long run, and smallest width of a shade. */
-const [STEP, SHADE] = [3, 3];
+const [STEP, SHADE] = [5, 3];
 /** Opacity of an area, and of the band from the least to the largest value. */
-const [AREA, BAND] = [0.3, 0.24];
+const [AREA, BAND] = [0.3, 0.16];
 
 const isOfQueue = (line) => line.axis === 'seconds' || 'on'.includes(line.letter);
 const isDashed = (line) => 'flu'.includes(line.letter);
@@ -199,8 +199,8 @@ const drawLine = (context, place, panel, { line, steps }) => {
     corners(place, panel, line, run, ({ mean }) => mean).forEach((corner, index) => path[index === 0 ? 'moveTo' : 'lineTo'](...corner));
   }
   [context.strokeStyle, context.lineJoin, context.lineCap] = [line[theme()], 'round', 'butt'];
-  // Demand is thin, so that it does not cover the pace.
-  context.lineWidth = line.letter === 'r' ? 1.5 : 1 + line.width * 0.25;
+  // Demand and finished calls are thin, so that they do not cover the pace.
+  context.lineWidth = 'rf'.includes(line.letter) ? 1.4 : 1 + line.width * 0.25;
   context.setLineDash(isDashed(line) ? [7, 4] : []);
   context.stroke(path);
   context.setLineDash([]);

@@ -76,7 +76,7 @@ const ratesTop = (traces, limits) => {
   const most = largest(traces);
   const usually = traces.reduce((most, trace) => Math.max(most, usual(trace)), 0);
   const limit = limits.reduce((most, [, , value]) => Math.max(most, value), 0);
-  if (limit <= 0) return (most <= 2.5 * usually ? most : usually * 1.5) * 1.1 || most * 1.1 || 1;
+  if (limit <= 0) return (most <= 4 * usually ? most : usually * 1.5) * 1.1 || most * 1.1 || 1;
   if (most * 10 < limit) return most > 0 ? most * 1.25 : limit * 1.25;
   // Values that are not far above the limit are inside.
   const near = traces.flatMap(({ steps }) => steps.map(({ max }) => (max <= limit * 2.2 ? max : 0)));
