@@ -97,7 +97,7 @@ impl Course {
 
     /// Returns the lines of one model without titles.
     pub(crate) fn of_rows(series: &Series, lines: &Lines, bins: &Bins) -> Self {
-        let chosen = |in_queue: bool| lines.iter().filter(move |line| is_of_queue(line) == in_queue);
+        let chosen = |in_queue: bool| lines.iter().filter(move |line| is_of_queue(line, series) == in_queue);
         let panels = [rates(series, chosen(false), bins), queue(series, chosen(true), bins)];
         Self {
             title: String::new(),
@@ -112,9 +112,11 @@ impl Course {
     }
 }
 
-/// Returns `true` for lines of the queue and of times, which are in the lower panel.
-fn is_of_queue(line: &Line) -> bool {
-    line.axis == Axis::Seconds || matches!(line.letter, 'o' | 'n')
+/// Returns `true` for lines of the queue and of times, which are in the lower panel. In a log that contains the refused calls in
+/// the queue, these are a part of it.
+pub(crate) fn is_of_queue(line: &Line, series: &Series) -> bool {
+    let is_level = matches!(line.letter, 'o' | 'n') || (line.letter == 'e' && series.has_refused_queue());
+    is_level || line.axis == Axis::Seconds
 }
 
 fn rates<'a>(series: &Series, lines: impl Iterator<Item = &'a Line>, bins: &Bins) -> Option<Panel> {

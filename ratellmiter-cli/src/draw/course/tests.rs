@@ -3,6 +3,7 @@
 use ratellmiter_core::log::{Bottleneck, ClosedReason, Row};
 
 use super::*;
+use crate::series::Second;
 
 fn course(rows: impl IntoIterator<Item = Row<'static>>, letters: &str) -> Course {
     let series: Series = rows.into_iter().collect();
@@ -167,4 +168,15 @@ fn models_share_a_panel_if_their_scales_are_similar() {
     };
     assert_eq!(step("m100: 30000"), (2, 500.0));
     assert_eq!(step("m2: 600"), (10, 10.0), "slow models have longer steps");
+}
+
+#[test]
+fn refused_calls_of_python_logs_are_part_of_the_queue() {
+    let second = |at| Second { newly_refused: Some(0), ..Second::from_counts(at, [5, 5, 3, 5, 9]) };
+    let series: Series = (0..20).map(second).collect();
+    let lines = "riefo".parse().unwrap();
+    let course = Course::of_model("m", &series, &lines, 400, &Summary::from_series("m", &series));
+    let names: Vec<Vec<_>> =
+        course.panels.iter().map(|panel| panel.traces.iter().map(|trace| trace.name.as_str()).collect()).collect();
+    assert_eq!(names, [vec!["requested", "issued", "finished"], vec!["overflow, waiting", "waiting after a refusal"]]);
 }

@@ -75,6 +75,8 @@ struct Data<'a> {
 #[derive(Debug, Serialize)]
 struct Style {
     letter: char,
+    /// `true` for lines of the lower panel.
+    queue: bool,
     name: &'static str,
     light: String,
     dark: String,
@@ -137,9 +139,14 @@ impl Data<'_> {
         let color = |(red, green, blue): (u8, u8, u8)| format!("rgb({red}, {green}, {blue})");
         let has_tokens = page.models.iter().any(|(_, series)| series.has_tokens());
         let is_known = |line: &Line| line.axis != Axis::Tokens || has_tokens;
+        // The models of a log have the same lines.
+        let unknown = Series::default();
+        let any = page.models.iter().map(|(_, series)| *series).find(|series| series.has_refused_queue());
+        let any = any.unwrap_or(&unknown);
         let style = |line: &Line| Style {
             letter: line.letter,
-            name: line.name,
+            queue: course::is_of_queue(line, any),
+            name: any.name_of(line),
             light: color(line.color.light),
             dark: color(line.color.dark),
             width: line.width,

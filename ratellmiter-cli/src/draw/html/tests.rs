@@ -234,3 +234,16 @@ fn numbers_are_written_in_few_characters() {
     let values = [0.0, 12.0, f64::from(1.1_f32), 1.501, -2.0, f64::NAN, 1e30, 18_446_744_073_709_551_616.0];
     assert_eq!(values.map(written).join(" "), "0 12 1.1 1.501 -2.0 null 1e+30 18446744073709551615");
 }
+
+#[test]
+fn refused_calls_of_python_logs_are_part_of_the_queue() {
+    let style = |series: &Series| {
+        let data = data(&html("x.jsonl", &[("m", series)]));
+        let lines = data["lines"].as_array().unwrap().clone();
+        let line = lines.into_iter().find(|line| line["letter"] == "e").unwrap();
+        (line["name"].as_str().unwrap().to_owned(), line["queue"].as_bool().unwrap())
+    };
+    let second = |newly_refused| Second { newly_refused, ..Second::from_counts(5, [5, 5, 3, 5, 9]) };
+    assert_eq!(style(&[second(None)].into_iter().collect()), ("rate limited".into(), false));
+    assert_eq!(style(&[second(Some(3))].into_iter().collect()), ("waiting after a refusal".into(), true));
+}

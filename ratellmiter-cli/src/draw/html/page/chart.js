@@ -8,7 +8,7 @@ const [STEP, SHADE] = [5, 3];
 /** Opacity of an area, and of the band from the least to the largest value. */
 const [AREA, BAND] = [0.3, 0.16];
 
-const isOfQueue = (line) => line.axis === 'seconds' || 'on'.includes(line.letter);
+const isOfQueue = (line) => line.queue;
 const isDashed = (line) => 'flu'.includes(line.letter);
 const isArea = (line) => 'oe'.includes(line.letter);
 
