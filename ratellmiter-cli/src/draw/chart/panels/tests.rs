@@ -87,6 +87,8 @@ fn svg_of_six_hours_is_small() {
     let text = text(&course(&(0..21_600).map(row).collect(), "riefoanwl"));
     assert!(text.len() < 500_000, "{}", text.len());
     assert!(text.contains("stroke-linejoin=\"round\""));
+    // The line and its sample in the legend.
+    assert_eq!(polylines(&text, (26, 123, 54)).len(), 2, "one line, whatever the number of steps");
 }
 
 #[test]
@@ -107,6 +109,18 @@ fn every_size_and_course_is_drawn() {
     assert!(pixels(&Course::of_models(&[], 400), Size::DEFAULT, Theme::Dark).is_ok());
 }
 
+/// Returns the corners of the lines of a color.
+fn polylines(svg: &str, (red, green, blue): (u8, u8, u8)) -> Vec<Vec<(i32, i32)>> {
+    let color = format!("stroke=\"#{red:02X}{green:02X}{blue:02X}\"");
+    let lines = svg.split("<polyline ").skip(1).filter_map(|line| line.split_once("/>")).map(|(line, _)| line);
+    let points = lines.filter(|line| line.contains(&color)).map(|line| line.split_once("points=\"").unwrap().1);
+    let corner = |point: &str| {
+        let (x, y) = point.split_once(',').unwrap();
+        (x.parse().unwrap(), y.parse().unwrap())
+    };
+    points.map(|points| points.split_once('"').unwrap().0.split_whitespace().map(corner).collect()).collect()
+}
+
 /// Returns the position of a text.
 fn place(svg: &str, words: &str) -> (i32, i32) {
     let (before, _) = svg.split_once(&format!("\n{words}\n")).unwrap_or_else(|| panic!("{words}: {svg}"));
@@ -124,6 +138,12 @@ fn limits_are_named_beside_the_panel_without_overlap() {
     let svg = text(&course(&(0..30).map(learned).collect(), "ri"));
     let (limit, adapted) = (place(&svg, "limit 5"), place(&svg, "adapted 4.8"));
     assert!(limit.0 > 1800 && adapted.0 == limit.0 && adapted.1 - limit.1 >= 24, "{limit:?} {adapted:?}");
+    let at = |y: i32| {
+        let ink = polylines(&svg, (25, 25, 25)).into_iter();
+        ink.filter(|line| line.iter().all(|(x, other)| (other - y).abs() < 3 && *x >= 150)).count()
+    };
+    assert!(at(limit.1) > 20, "the limit is dashed: {}", at(limit.1));
+    assert_eq!((10..24).map(|below| at(limit.1 + below)).max(), Some(1), "the adapted limit is one line");
     // Waits have an axis there.
     let svg = text(&course(&burst(), "riw"));
     assert!(place(&svg, "limit 5").0 > 1800, "the axis of seconds belongs to another panel");
@@ -173,12 +193,7 @@ fn kinds_of_events_have_different_shapes() {
 #[test]
 fn pace_fills_the_panel_whatever_the_queue_is() {
     let svg = text(&course(&burst(), "riefo"));
-    let green = format!("stroke=\"#{:02X}{:02X}{:02X}\"", 26, 123, 54);
-    let lines = svg.split("<polyline ").filter(|line| line.contains(&green) && line.contains("points"));
-    let ys: Vec<i32> = lines
-        .flat_map(|line| line.split_once("points=\"").unwrap().1.split_once('"').unwrap().0.split_whitespace())
-        .map(|point| point.split_once(',').unwrap().1.parse().unwrap())
-        .collect();
+    let ys: Vec<i32> = polylines(&svg, (26, 123, 54)).into_iter().flatten().map(|(_, y)| y).collect();
     let height = ys.iter().max().unwrap() - ys.iter().min().unwrap();
     assert!(height > 150, "{height} of 800 pixels");
 }
