@@ -237,3 +237,19 @@ fn unknown_seconds_have_no_line() {
     );
     assert_eq!(seen, json!({ "known": true, "gap": 0 }));
 }
+
+#[test]
+fn gap_of_nearly_a_year_is_drawn_at_once() {
+    let row = |at: u64| json!({"at": at, "model": "m", "limit": 0.1, "issued": 1, "requested": 2, "overflow": 3, "rate": 0.1});
+    let rows: String = (0..300).chain(30_000_000..30_000_300).map(|at| row(at).to_string() + "\n").collect();
+    let seen = used(
+        &rows,
+        &["-lines=rio"],
+        "const before = performance.now();
+        seen.texts = redrawn();
+        wheel(0, -400);
+        seen.quick = performance.now() - before < 5000;",
+    );
+    assert_eq!(seen["quick"], true);
+    assert!(list(&seen["texts"]).contains(&"calls per minute"), "{seen}");
+}

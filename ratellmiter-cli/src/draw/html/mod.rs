@@ -17,7 +17,7 @@ use crate::{
 };
 
 const PAGE: &str = include_str!("page.html");
-const STYLE: &str = include_str!("page.css");
+const STYLE: &str = concat!(include_str!("page.css"), include_str!("page/chart.css"));
 const SCRIPT: &str = concat!(
     include_str!("page.js"),
     include_str!("page/log.js"),

@@ -55,7 +55,8 @@ const panel = (model, lines, isQueue, range, length) => {
 const layout = (context, width, height, model) => {
   const on = model.lines.filter(isOn);
   const [from, to] = visible(model);
-  const length = stepLength(to - from + 1, Math.max(20, (width - 80) / STEP), model.per);
+  const longest = stepLength(to - from + 1, Math.max(20, (width - 80) / STEP), model.per);
+  const length = Math.max(longest, calmLength(model, [from, to]));
   const range = [from, to];
   const lines = [on.filter((line) => !isOfQueue(line)), on.filter(isOfQueue)];
   let panels = lines.flatMap((lines, index) => (lines.length > 0 ? [panel(model, lines, index === 1, range, length)] : []));

@@ -11,6 +11,21 @@ const stepLength = (seconds, steps, per) => {
   return LENGTHS.find((length) => length >= least && length % per === 0) ?? days;
 };
 
+/** Number of calls in a step on average, as far as there are at least `MIN_STEPS` steps. */
+const [CALLS_PER_STEP, MIN_STEPS] = [20, 60];
+
+/** Returns the shortest length of steps with enough calls in each, as far as there are enough steps. */
+const calmLength = (model, [from, to]) => {
+  const { mean } = model.lines.find(({ letter }) => letter === 'i');
+  const seconds = to - from + 1;
+  let calls = 0;
+  for (let cell = cellAt(model, from); cell < model.cells && model.starts[cell] <= to; cell += 1) {
+    calls += (mean[cell] ?? 0) * (Math.min(to, endOf(model, cell)) - Math.max(from, model.starts[cell]) + 1);
+  }
+  const lengths = LENGTHS.filter((length) => length * MIN_STEPS <= seconds);
+  return lengths.find((length) => length * calls >= CALLS_PER_STEP * seconds) ?? lengths[lengths.length - 1] ?? 1;
+};
+
 /** Averages pieces in the order of time over steps of `length` seconds. */
 const binned = (pieces, length) => {
   const steps = [];
@@ -36,6 +51,9 @@ const binned = (pieces, length) => {
   return steps;
 };
 
+/** Number of units up to which counts are summed by the unit, and not averaged. */
+const MAX_UNITS = 1e5;
+
 /** Scales the sum of a unit of `per` seconds. The last unit is shorter. */
 const perUnit = (per) => (step) => {
   const value = (step.mean * step.known * per) / Math.max(step.to - step.from + 1, per / 2);
@@ -52,8 +70,9 @@ const steps = (model, line, [from, to], length) => {
     const [from, to] = [Math.max(first, model.starts[cell]), Math.min(end, endOf(model, cell))];
     pieces.push({ from, to, min: line.min[cell], mean: line.mean[cell], max: line.max[cell] });
   }
-  if (model.per > 1 && 'rief'.includes(line.letter)) pieces = binned(pieces, model.per).map(perUnit(model.per));
-  if (model.per > 1 && line.letter === 'a') pieces = pieces.map(scaled(model.per));
+  const isSummed = 'rief'.includes(line.letter) && (end - first) / model.per <= MAX_UNITS;
+  if (model.per > 1 && isSummed) pieces = binned(pieces, model.per).map(perUnit(model.per));
+  else if (model.per > 1 && 'riefa'.includes(line.letter)) pieces = pieces.map(scaled(model.per));
   const found = binned(pieces, length);
   if (length > 1) {
     for (const step of found) [step.from, step.to] = [step.start, Math.min(model.last, step.start + length - 1)];
