@@ -180,6 +180,13 @@ fn subtitle(summary: &Summary) -> String {
     limit.into_iter().chain(verdict.map(str::to_owned)).collect::<Vec<_>>().join("  ·  ")
 }
 
+impl Trace {
+    /// Returns the largest value that is drawn of a step.
+    pub(crate) fn most(&self, step: &Step) -> f64 {
+        if self.has_band { step.most } else { step.mean }
+    }
+}
+
 impl Panel {
     /// Returns the largest value on an axis; `None` if no trace has it.
     pub(crate) fn largest(&self, axis: Axis) -> Option<f64> {

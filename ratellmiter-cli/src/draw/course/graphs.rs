@@ -20,7 +20,7 @@ impl Course {
             caption: caption(self.start),
             top: Some(panel.top).filter(|_| panel.traces.iter().any(|trace| trace.axis == Axis::Calls)),
             last: self.last,
-            curves: limits(panel).chain(curves(panel)).collect(),
+            curves: limits(panel).into_iter().chain(curves(panel)).collect(),
             pauses: self.pauses.iter().map(|span| (span.from, span.to)).collect(),
             closed: self.closed.iter().map(|span| (span.from, span.to)).collect(),
         };
@@ -45,7 +45,7 @@ fn curves(panel: &Panel) -> impl Iterator<Item = Curve> {
 
 /// Returns the name of a trace, and its largest value if that is cut off.
 fn name(trace: &Trace, top: f64) -> String {
-    let most = trace.steps.iter().map(|step| step.most).fold(0.0, f64::max);
+    let most = trace.steps.iter().map(|step| trace.most(step)).fold(0.0, f64::max);
     if most > top { format!("{}, up to {}", trace.name, number(most)) } else { trace.name.clone() }
 }
 
@@ -73,19 +73,22 @@ fn number(value: f64) -> String {
     abbreviated((value * 100.0).round() / 100.0, if value < 10.0 && value.fract() > 0.0 { 0.1 } else { 1.0 })
 }
 
-/// Returns the limit as a curve, unless it is above the scale.
-fn limits(panel: &Panel) -> impl Iterator<Item = Curve> {
-    let last = panel.limit.last().filter(|level| level.value <= panel.top);
-    last.into_iter().map(|level| Curve {
-        name: format!("limit {}", number(level.value)),
+/// Number of limits that are named.
+const MAX_LIMITS: usize = 3;
+
+/// Returns the limits as a curve, without those above the scale.
+fn limits(panel: &Panel) -> Option<Curve> {
+    let levels = || panel.limit.iter().filter(|level| level.value <= panel.top);
+    let mut values: Vec<_> = levels().map(|level| number(level.value)).collect();
+    values.dedup();
+    (!values.is_empty()).then(|| Curve {
+        name: format!("limit {}", values[values.len().saturating_sub(MAX_LIMITS)..].join(", ")),
         letter: '-',
         color: LIMIT,
         width: 2,
         axis: Axis::Calls,
         is_pale: false,
-        corners: panel
-            .limit
-            .iter()
+        corners: levels()
             .flat_map(|level| [(level.from, f64::NAN), (level.from, level.value), (level.to, level.value)])
             .skip(1)
             .collect(),

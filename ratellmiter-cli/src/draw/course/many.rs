@@ -89,13 +89,18 @@ fn panels(traces: Vec<Trace>) -> Vec<Panel> {
             None => groups.push((usual, vec![trace])),
         }
     }
-    let is_single = groups.len() == 1;
+    let count = groups.len();
     let panel = |(_, mut traces): (f64, Vec<Trace>)| {
-        // Bands of several models would cover each other.
-        let has_band = traces.len() == 1;
+        // Bands of several models would cover each other, and that of a slow one is from none to one.
+        let has_band = traces.len() == 1 && scale::usual(&traces[0]) >= 1.0;
         traces.iter_mut().for_each(|trace| trace.has_band = has_band);
         let top = scale::rates_top(&traces, &[]);
-        let unit = if is_single { "Finished per second" } else { "Per second" };
+        let unit = match count {
+            1 => "Finished per second",
+            2 | 3 => "Per second",
+            // Low panels have no room for words.
+            _ => "/s",
+        };
         Panel { unit: unit.into(), weight: 1.0, traces, top, limit: Vec::new(), adapted: Vec::new() }
     };
     groups.into_iter().map(panel).collect()

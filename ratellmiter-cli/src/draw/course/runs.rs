@@ -16,6 +16,8 @@ impl Course {
         for trace in other.panels.iter_mut().flat_map(|panel| &mut panel.traces) {
             trace.name = format!("{} (other)", trace.name);
             trace.is_pale = true;
+            // Some colors can hardly be paler.
+            trace.width = 2;
             trace.has_band = false;
             #[cfg(feature = "terminal")]
             {

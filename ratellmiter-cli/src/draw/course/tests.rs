@@ -180,3 +180,17 @@ fn refused_calls_of_python_logs_are_part_of_the_queue() {
         course.panels.iter().map(|panel| panel.traces.iter().map(|trace| trace.name.as_str()).collect()).collect();
     assert_eq!(names, [vec!["requested", "issued", "finished"], vec!["overflow, waiting", "waiting after a refusal"]]);
 }
+
+#[test]
+fn slow_model_beside_fast_ones_has_no_band_and_fits() {
+    let series = |period: u64, finished| {
+        (0..900)
+            .map(|at: u64| Row { finished: if at.is_multiple_of(period) { finished } else { 0 }, ..row(at) })
+            .collect::<Series>()
+    };
+    let (slow, fast) = (series(20, 1), series(1, 90));
+    let course = Course::of_models(&[("slow", &slow), ("fast", &fast)], 200);
+    let panel = &course.panels[1];
+    assert!(panel.top < 0.2 && !panel.traces[0].has_band, "{}", panel.top);
+    assert!(panel.traces[0].steps.iter().all(|step| step.mean <= panel.top));
+}

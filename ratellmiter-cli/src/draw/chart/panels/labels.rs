@@ -158,7 +158,7 @@ where
         let color = pen.theme.color(trace.color);
         let style = pen.text_style(24).color(&color);
         let up_to = if step.mean > panel.top { "" } else { "up to " };
-        let text = format!("{up_to}{} {}", value_text(step.most), trace.name);
+        let text = format!("{up_to}{} {}", value_text(trace.most(&step)), trace.name);
         let (gap, width) = (pen.measure(10), pen.width_of(&text, &style)?);
         let right = (end + gap, end + gap + width);
         let place = if right.1 > frame.right { (start - gap - width, start - gap) } else { right };

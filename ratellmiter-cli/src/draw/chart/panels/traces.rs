@@ -24,7 +24,7 @@ const BAND: f64 = 0.16;
 
 pub(super) fn color(trace: &Trace, theme: Theme) -> RGBColor {
     let color = theme.color(trace.color);
-    if trace.is_pale { theme.pale(color) } else { color }
+    if trace.is_pale { theme.readable_pale(color) } else { color }
 }
 
 /// Draws the area below a trace, and the band from its least to its largest values.

@@ -126,3 +126,15 @@ fn seconds_without_a_value_have_no_line() {
         "{page}"
     );
 }
+
+#[test]
+fn limits_that_change_are_named() {
+    let changed = |second: &Second| Second { limit: if second.at < 1_795_502_420 { 2.0 } else { 1.0 }, ..*second };
+    let series: Series = series().seconds().iter().map(changed).collect();
+    let summary = crate::summary::Summary::from_series("m", &series);
+    let course = Course::of_model("m", &series, &"i".parse().unwrap(), 80, &summary);
+    let graph = &course.graphs()[0].0;
+    assert_eq!(graph.curves[0].name, "limit 2, 1");
+    let corners: Vec<_> = graph.curves[0].corners.iter().filter(|(_, height)| !height.is_nan()).copied().collect();
+    assert_eq!(corners, [(0, 2.0), (6, 2.0), (7, 1.0), (29, 1.0)]);
+}
