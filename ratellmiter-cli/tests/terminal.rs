@@ -264,7 +264,7 @@ fn run_is_followed_from_before_its_log_until_control_c() {
         &log,
         &row(0, "gpt-4o", r#""requested":120,"issued":1,"overflow":119,"rate":1.25,"limit":5.0,"in_flight":1"#),
     );
-    followed.terminal.shows(&["1 gpt-4o", "119", "1.3 of 5", "Number of requests"]);
+    followed.terminal.shows(&["1 gpt-4o", "119", "1.3 of 5", "Calls per second"]);
     // A row is shown when it is complete.
     let next = row(1, "gpt-4o", r#""rate_limited":1,"overflow":118,"rate":0.0,"paused_for":90.0,"time_left":3700.0"#);
     append(&log, &next[..40]);
@@ -348,7 +348,7 @@ fn pipe_is_followed_as_it_is_written() {
 fn resized_terminal_is_redrawn() {
     let mut followed = Followed::start("-lines=r", 100, 30);
     append(&followed.logs().join("1-1.jsonl"), &row(0, "m", r#""requested":1"#));
-    followed.terminal.shows(&["Time since "]);
+    followed.terminal.shows(&["Time since 2026-"]);
     for (columns, rows) in [(60, 20), (140, 40), (20, 8), (100, 30)] {
         followed.terminal.resize(columns, rows);
         followed.terminal.until("the new size", |terminal| {

@@ -28,7 +28,6 @@ use crate::draw::{
     graph::{CLOSED, Curve, Graph},
     png::Picture,
     theme::{Size, Theme},
-    time_axis,
 };
 
 /// Factor by which pixels are drawn larger.
@@ -119,7 +118,7 @@ where
         self.shade(&self.graph.closed, pen.theme.closed())?;
         frame.draw_values(pen)?;
         frame.draw_times(pen)?;
-        frame.draw_time_labels(pen)?;
+        frame.draw_time_labels(0, pen)?;
         for curve in &self.graph.curves {
             self.draw_curve(curve)?;
         }
@@ -128,7 +127,7 @@ where
         let title = pen.shortened(&self.graph.title, pen.width - pen.measure(100), &pen.title_style())?;
         pen.write(&title, (pen.width / 2, pen.measure(44)), &pen.title_style())?;
         let labels = pen.text_style(34);
-        pen.write(&time_axis::caption(self.graph.start), (frame.center(), pen.height - pen.measure(34)), &labels)?;
+        pen.write(&self.graph.caption, (frame.center(), pen.height - pen.measure(34)), &labels)?;
         let upright = labels.transform(FontTransform::Rotate270);
         frame.draw_titles(&self.graph.unit, &upright, pen)
     }

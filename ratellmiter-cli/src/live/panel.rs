@@ -8,7 +8,7 @@ use ratatui::{
 };
 
 use crate::{
-    draw::cells::{ALARM, Paint, Plot, bold, cells, fit, width},
+    draw::cells::{ALARM, Paint, Stack, bold, cells, fit, width},
     live::run::{Figure, View},
     names::of_model,
     words::printable,
@@ -59,8 +59,8 @@ impl Panel<'_> {
             View::Chart(chart) => {
                 let used = self.draw_figures(&chart.figures, rest, buffer) + airy;
                 let rest = Rect { y: rest.y + used, height: rest.height.saturating_sub(used), ..rest };
-                Plot { graph: &chart.graph, from: chart.from, to: chart.to, paint: self.paint, labels: 0 }
-                    .draw(rest, buffer);
+                let (graphs, paint) = (&chart.graphs, self.paint);
+                Stack { graphs, from: chart.from, to: chart.to, paint }.draw(rest, buffer);
             }
         }
     }

@@ -8,8 +8,11 @@ use ratellmiter_core::log::Row;
 
 use crate::{
     choose_log::DEFAULT,
-    draw::graph::{Curve, Graph},
-    names,
+    draw::{
+        course::{Bins, Course},
+        graph::{Curve, Graph},
+        time_axis,
+    },
     read::parse::{Parsed, parse},
     series::{Lines, Second, Series, budgets},
     words::{duration, plural},
@@ -89,8 +92,8 @@ pub(crate) enum View {
 #[derive(Debug)]
 pub(crate) struct Chart {
     pub(crate) figures: Vec<Figure>,
-    /// Offsets count from the first second of the log.
-    pub(crate) graph: Graph,
+    /// The panels with their shares of the height. Offsets count from the first second of the log.
+    pub(crate) graphs: Vec<(Graph, f64)>,
     pub(crate) from: u64,
     pub(crate) to: u64,
 }
@@ -211,36 +214,39 @@ impl Live {
         let room = WINDOW_SECONDS.into_iter().find(|room| *room > end).unwrap_or(room).min(room).max(2);
         let from = end.saturating_add(1).saturating_sub(room);
         let models: Vec<_> = chosen.iter().map(|name| (*name, &self.models[*name])).collect();
-        let (figures, mut graph) = match models[..] {
-            [(name, model)] if *selection != Selection::All => {
-                let mut graph = Graph::of_model(name, &model.series, lines, u32::MAX);
-                let offset = model.series.start() - start;
-                for (curve, line) in graph.curves.iter_mut().zip(lines.iter()) {
-                    extend_to(curve, line.letter, offset, end);
-                }
-                let spans = graph.pauses.iter_mut().chain(&mut graph.closed);
-                spans.for_each(|(from, to)| (*from, *to) = (*from + offset, *to + offset));
-                // A closed limiter without calls has no rows.
-                if let Some((_, to)) = graph.closed.last_mut().filter(|_| self.is_closed(model, now)) {
-                    *to = end.max(*to);
-                }
-                (self.figures(model, now), graph)
+        let windows: Vec<_> =
+            models.iter().map(|(_, model)| window(&model.series, start.saturating_add(from))).collect();
+        let is_one = *selection != Selection::All && models.len() == 1;
+        let (figures, course) = match models[..] {
+            [(_, model)] if is_one => {
+                let bins = Bins::of_length(windows[0].length(), MAX_ROWS as u64);
+                (self.figures(model, now), Course::of_rows(&windows[0], lines, &bins))
             }
             _ => {
-                let series: Vec<_> = models.iter().map(|(name, model)| (*name, &model.series)).collect();
-                let mut graph = Graph::of_models(&series, u32::MAX);
-                let offset = series.iter().map(|(_, series)| series.start()).min().unwrap_or(start) - start;
-                for (curve, (name, model)) in graph.curves.iter_mut().zip(&models) {
-                    curve.name = format!("{}: {}", names::of_model(name), model.totals[1]);
-                    extend_to(curve, 'f', offset, end);
-                }
-                (self.summed_figures(&models, now), graph)
+                let totals =
+                    models.iter().zip(&windows).map(|((name, model), window)| (*name, window, model.totals[1]));
+                (self.summed_figures(&models, now), Course::of_totals(&totals.collect::<Vec<_>>(), MAX_ROWS as u64))
             }
         };
-        // The offsets of the curves are those to the first second of all models.
-        graph.start = Some(start);
-        graph.curves.iter_mut().for_each(|curve| clip(curve, from));
-        View::Chart(Box::new(Chart { figures, graph, from, to: from.saturating_add(room - 1) }))
+        let offset = course.start.unwrap_or(start) - start;
+        let mut graphs = course.graphs();
+        for (graph, _) in &mut graphs {
+            for curve in &mut graph.curves {
+                let letter = if is_one { curve.letter } else { 'f' };
+                extend_to(curve, letter, offset, end);
+                clip(curve, from);
+            }
+            let spans = graph.pauses.iter_mut().chain(&mut graph.closed);
+            spans.for_each(|(from, to)| (*from, *to) = (*from + offset, *to + offset));
+            // A closed limiter without calls has no rows.
+            if let ([(_, model)], Some((_, to))) = (&models[..], graph.closed.last_mut())
+                && self.is_closed(model, now)
+            {
+                *to = end.max(*to);
+            }
+            graph.caption = time_axis::caption(Some(start));
+        }
+        View::Chart(Box::new(Chart { figures, graphs, from, to: from.saturating_add(room - 1) }))
     }
 
     /// Returns a remark for the footer: the time since the last row, and the number of broken lines.
@@ -304,13 +310,29 @@ impl Last {
     }
 }
 
+/// Returns the seconds from `from` on, and the last one before. That is moved to just before `from` if it is earlier, since the
+/// seconds between are empty.
+fn window(series: &Series, from: u64) -> Series {
+    let seconds = series.seconds();
+    let inside = seconds.partition_point(|second| second.at < from);
+    let before = inside.checked_sub(1).map(|last| &seconds[last]).map(|last| {
+        if last.at + 1 == from || inside == seconds.len() {
+            return *last;
+        }
+        let (in_flight, has_details, limit) = (last.in_flight, last.has_details, last.limit);
+        Second { in_flight, has_details, limit, closed: last.closed, ..Second::from_counts(from - 1, [0; 5]) }
+    });
+    before.into_iter().chain(seconds[inside..].iter().copied()).collect()
+}
+
 /// Moves a curve by `offset` and extends it to `end` like a gap between rows: counts are zero, and calls stay in flight.
 fn extend_to(curve: &mut Curve, letter: char, offset: u64, end: u64) {
     curve.corners.iter_mut().for_each(|(at, _)| *at += offset);
     let Some((last, height)) = curve.corners.last().copied().filter(|(last, _)| *last < end) else { return };
     match letter {
-        'r' | 'i' | 'e' | 'f' | 'o' | 't' | 'u' => curve.corners.extend([(last + 1, 0.0), (end, 0.0)]),
-        'n' => curve.corners.push((end, height)),
+        'r' | 'i' | 'f' | 'o' | 't' | 'u' => curve.corners.extend([(last + 1, 0.0), (end, 0.0)]),
+        // A limit keeps its value.
+        'n' | '-' => curve.corners.push((end, height)),
         _ => {}
     }
 }
@@ -325,6 +347,7 @@ fn clip(curve: &mut Curve, from: u64) {
         let part = (from - last) as f64 / (next - last) as f64;
         (from, corners[inside - 1].1 * (1.0 - part) + height * part)
     });
+    let edge = edge.filter(|(_, height)| height.is_finite());
     corners.drain(..inside);
     if let Some(edge) = edge {
         corners.insert(0, edge);

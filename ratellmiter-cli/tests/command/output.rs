@@ -300,3 +300,34 @@ fn names_are_escaped_in_each_output() {
     assert!(!directory.failure(&["-file", file]).contains('\u{1b}'));
     assert!(!directory.run(&[&format!("-{file}")]).2.contains('\u{1b}'));
 }
+
+/// Returns the texts of an SVG.
+fn texts(svg: &str) -> Vec<&str> {
+    svg.split("</text>").filter_map(|part| part.rsplit_once('>')).map(|(_, text)| text.trim()).collect()
+}
+
+#[test]
+fn layout_selects_panels_or_a_single_axis() {
+    let directory = Directory::new();
+    let file = format!("-file={}", sample("burst.jsonl"));
+    for more in [&[][..], &[&*format!("-compare={}", sample("tokens.jsonl"))]] {
+        let drawn = |layout: &[&str]| {
+            let args = [&[&*file, "-model=gpt-4o", "-out=x.svg"], layout, more].concat();
+            assert_eq!(directory.run(&args).0, 0);
+            fs::read_to_string(directory.path("x.svg")).unwrap()
+        };
+        let (default, panels, single) = (drawn(&[]), drawn(&["-layout=panels"]), drawn(&["-layout", "single"]));
+        assert_eq!(default, panels);
+        let (panels, single) = (texts(&panels), texts(&single));
+        assert!(panels.contains(&"Calls per second") && panels.contains(&"Calls"), "{panels:?}");
+        assert!(!panels.contains(&"Number of requests"), "{panels:?}");
+        // The original has all lines on the axis of the queue, without limit, marks and panels.
+        assert!(single.contains(&"Number of requests") && single.contains(&"100"), "{single:?}");
+        assert!(!single.iter().any(|text| text.starts_with("limit ") || text.starts_with("Calls per")), "{single:?}");
+        for line in ["requested", "issued", "finished", "rate limited", "overflow, waiting"] {
+            assert!(panels.contains(&line) && single.contains(&line), "{line}");
+        }
+    }
+    let (code, _, error) = directory.run(&[&file, "-layout=stacked"]);
+    assert!(code == 2 && error.contains("panels") && error.contains("single"), "{error}");
+}

@@ -41,7 +41,7 @@ impl Mark {
 }
 
 /// Returns the events of a series, in the order of time.
-pub(super) fn of(series: &Series) -> Vec<Event> {
+pub(crate) fn of(series: &Series) -> Vec<Event> {
     let mut events = Vec::new();
     let mut queued_again = 0;
     let mut push = |second: &Second, mark, count| {

@@ -1,9 +1,14 @@
 //! Tests of `terminal`.
 
+mod panels;
+
 use insta::assert_snapshot;
 
 use super::*;
-use crate::series::{Second, Series};
+use crate::{
+    draw::{cells::Plot, graph::Graph},
+    series::{Second, Series},
+};
 
 const PLAIN: Paint = Paint { depth: Depth::None, light: false };
 const COLORED: Paint = Paint { depth: Depth::True, light: false };
@@ -27,6 +32,17 @@ fn series() -> Series {
         Second::from_row(&row)
     });
     rows.collect()
+}
+
+fn draw(graph: &Graph, screen: Screen) -> String {
+    let area = Rect::new(0, 0, screen.width, screen.height);
+    let mut buffer = Buffer::empty(area);
+    let title = fit(&graph.title, area.width.into());
+    let left = (area.width - cells(width(&title))) / 2;
+    buffer.set_stringn(left, 0, title, area.width.into(), bold());
+    let plot = Plot { graph, from: 0, to: graph.last.max(1), paint: screen.paint, labels: 0, timed: true };
+    plot.draw(Rect { y: 1, height: area.height - 1, ..area }, &mut buffer);
+    text(&buffer, screen.paint)
 }
 
 fn drawn(lines: &str, columns: u16, rows: u16, paint: Paint) -> String {
@@ -90,7 +106,7 @@ fn curves_are_letters_without_colors() {
     |  0┤wwwfffffffffff░░░░░ffffffffffffff├0
     |   └┬──────────┬──────────┬──────────┘
     |   0:00       0:10       0:20
-    |    Time since 2026-11-24 06:40:13 U…
+    |    Time since 2026-11-24 06:40:13 UTC
     ");
 }
 

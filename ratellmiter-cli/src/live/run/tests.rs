@@ -69,10 +69,10 @@ fn closed_limiter_counts_down_without_rows() {
     ]);
     let named = |name: &str, now| chart(&live, &Selection::Named(name.into()), 100, now);
     assert!(figures(&named("m", 10.0)).contains("allowed/s 0 of 5, pause closed 59:52!, time left –"));
-    assert_eq!(named("m", 10.0).graph.closed, [(1, 9)], "closed up to now, and not only up to its last row");
+    assert_eq!(named("m", 10.0).graphs[0].0.closed, [(1, 9)], "closed up to now, and not only up to its last row");
     assert!(figures(&named("short", 10.0)).contains("pause closed 22 s!"));
     assert!(figures(&named("short", 40.0)).contains("pause –"));
-    assert_eq!(named("short", 40.0).graph.closed, [(1, 1)]);
+    assert_eq!(named("short", 40.0).graphs[0].0.closed, [(1, 1)]);
     // Without a known end it is closed for as long as its rows show it.
     assert!(figures(&named("unknown", 10.0)).contains("pause –"));
     let unknown = self::live(&[(0, "m", unknown)]);
@@ -118,7 +118,7 @@ fn chart_fills_then_narrows_then_scrolls() {
         [(0, 29), (0, 29), (0, 59), (0, 59), (0, 69), (0, 69), (30, 99)]
     );
     let chart = chart(&live(&rows), &Selection::Default, 70, 100.0);
-    assert_eq!(chart.graph.curves[0].corners.len(), 70, "earlier corners are removed");
+    assert_eq!(chart.graphs[0].0.curves[0].corners.len(), 70, "earlier corners are removed");
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn chart_advances_for_a_minute_without_rows() {
     let live = live(&[(5, "m", r#""requested":4,"in_flight":3"#)]);
     let ends = |now: f64| {
         let chart = chart(&live, &Selection::Default, 20, now);
-        let last = |curve: usize| *chart.graph.curves[curve].corners.last().unwrap();
+        let last = |panel: usize| *chart.graphs[panel].0.curves[0].corners.last().unwrap();
         (last(0), last(1), chart.to)
     };
     // The row of the current second has not been written yet.
@@ -145,7 +145,7 @@ fn chart_of_an_old_log_stands_still() {
     let mut live = Live::default();
     live.add(format!(r#"{{"at":{START},"model":"m","requested":1}}"#).as_bytes(), seconds(7200.0));
     live.caught_up();
-    assert_eq!(chart(&live, &Selection::Default, 20, 7300.0).graph.curves[0].corners, [(0, 1.0)]);
+    assert_eq!(chart(&live, &Selection::Default, 20, 7300.0).graphs[0].0.curves[0].corners, [(0, 1.0); 2]);
     assert_eq!(live.note(seconds(7300.0)).unwrap(), "no row for 2:01:39");
     // Written by another clock: the time of reading counts.
     live.add(format!(r#"{{"at":{},"model":"m","requested":1}}"#, START + 1).as_bytes(), seconds(7300.0));
@@ -166,7 +166,7 @@ fn missing_model_is_waited_for() {
     assert_eq!(live.chosen(&Selection::Default), Some(vec!["b"]), "the first one");
     assert_eq!(live.chosen(&named("a,b,c")), Some(vec!["a,b,c"]));
     assert_eq!(live.chosen(&named("a,b")), Some(vec!["a", "b"]));
-    assert_eq!(chart(&live, &named("a,b"), 100, 1.0).graph.curves.len(), 2);
+    assert_eq!(chart(&live, &named("a,b"), 100, 1.0).graphs[0].0.curves.len(), 2);
 }
 
 #[test]
@@ -178,8 +178,8 @@ fn dropped_rows_stay_in_the_totals() {
     assert!(live.models["m"].series.seconds().len() < 2 * MAX_ROWS);
     let chart = chart(&live, &Selection::All, 100, 0.0);
     assert!(figures(&chart).contains("calls 40000, finished 20000"));
-    assert_eq!((chart.to, chart.graph.curves[0].corners.last()), (19_999, Some(&(19_999, 1.0))));
-    assert_eq!(chart.graph.curves[0].name, "m: 20000");
+    assert_eq!((chart.to, chart.graphs[0].0.curves[0].corners.last()), (19_999, Some(&(19_999, 1.0))));
+    assert_eq!(chart.graphs[0].0.curves[0].name, "m: 20000");
 }
 
 #[test]
