@@ -357,6 +357,7 @@ fn each_model_has_a_tab() {
         seen.tabs = tabs.map((tab) => tab.textContent);
         seen.start = { ...about(), chosen: chosen(), drawn: drawn(), theme: document.documentElement.dataset.theme };
         seen.peak = values().r;
+        seen.refused = line('e').querySelector('b').textContent;
         tabs[0].click();
         seen.first = { ...about(), chosen: chosen(), drawn: drawn(), peak: values().r, unknown: values().w };
         seen.at_0 = moveTo('0 s');
@@ -369,6 +370,7 @@ fn each_model_has_a_tab() {
     let summary: Value = serde_json::from_slice(&summary).unwrap();
     let verdict = |model: usize| &summary["models"][model]["verdict"];
     assert_eq!(seen["tabs"], json!(["GPT4", "TWENTY"]));
+    assert_eq!(seen["refused"], "waiting after a refusal");
     let (start, first, second) = (&seen["start"], &seen["first"], &seen["second"]);
     assert_eq!((&start["name"], &start["chosen"]), (&"TWENTY".into(), &json!(["TWENTY"])));
     assert_eq!((&start["verdict"], &start["theme"], &start["drawn"]), (verdict(1), &"dark".into(), &"ro".into()));

@@ -38,6 +38,8 @@ pub(crate) struct Second {
     pub(crate) limit: f32,
     /// Adapted calls per second; `NAN` while the configured rate applies.
     pub(crate) adapted: f32,
+    /// Adapted limit on calls in flight; `NAN` while the configured one applies.
+    pub(crate) adapted_in_flight: f32,
     pub(crate) bottleneck: Option<Bottleneck>,
     /// Reason for which the limiter was closed when the second ended.
     pub(crate) closed: Option<ClosedReason>,
@@ -76,6 +78,7 @@ impl Second {
             rate: f32::NAN,
             limit: f32::NAN,
             adapted: f32::NAN,
+            adapted_in_flight: f32::NAN,
             bottleneck: None,
             closed: None,
             opens_at: 0,
@@ -108,6 +111,7 @@ impl Second {
             rate: row.rate as f32,
             limit: row.limit.map_or(f32::NAN, |limit| limit as f32),
             adapted: row.learned_rate.map_or(f32::NAN, |rate| rate as f32),
+            adapted_in_flight: row.learned_in_flight.map_or(f32::NAN, |calls| calls as f32),
             bottleneck: row.held,
             closed: row.closed,
             opens_at: row.closed_for.filter(|_| row.closed.is_some()).map_or(0, |left| opening(row.at, left)),
@@ -165,6 +169,7 @@ impl Second {
         self.rate = later.rate;
         self.limit = later.limit;
         self.adapted = later.adapted;
+        self.adapted_in_flight = later.adapted_in_flight;
         self.bottleneck = later.bottleneck;
         self.closed = later.closed;
         self.opens_at = later.opens_at;

@@ -7,7 +7,7 @@ mod waiting;
 use ratellmiter_core::log::{Bottleneck, BudgetKind};
 
 use crate::{
-    series::{Second, budgets::BudgetSummary, processes::Processes},
+    series::{Second, Series, budgets::BudgetSummary, processes::Processes},
     summary::{
         closed,
         figures::Summary,
@@ -31,7 +31,8 @@ const MIN_FAILED_PERCENT: f64 = 50.0;
 const MIN_UNSENT_PERCENT: f64 = 50.0;
 
 /// Returns the bottleneck of a run and the setting to change, as a sentence without a full stop.
-pub(super) fn verdict(summary: &Summary, seconds: &[Second]) -> String {
+pub(super) fn verdict(summary: &Summary, series: &Series) -> String {
+    let seconds = series.seconds();
     let Summary { calls, duration, .. } = *summary;
     let closed = closed::sentence(summary, MIN_PERCENT);
     if calls < MIN_CALLS || duration < MIN_SECONDS {
@@ -41,7 +42,7 @@ pub(super) fn verdict(summary: &Summary, seconds: &[Second]) -> String {
     let run = Run {
         summary,
         seconds,
-        waiting: Waiting::of(seconds, calls),
+        waiting: Waiting::of(seconds, series.waits(), calls),
         refusals: Refusals::of(summary, seconds),
         has_adapted_rate: seconds.iter().any(|second| second.bottleneck == Some(Bottleneck::Learned)),
     };
@@ -61,7 +62,8 @@ pub(super) fn verdict(summary: &Summary, seconds: &[Second]) -> String {
     // An exhausted daily budget is mentioned even if the run had another bottleneck.
     let others = summary.budgets.iter().filter(|other| Some(other.meter) != budget);
     let exhausted = others.filter_map(|budget| exhausted(summary, budget));
-    let remarks = [failed(summary), unsent(summary, seconds), remark].into_iter().flatten().chain(exhausted);
+    let conflict = limit_conflict(summary).filter(|conflict| !verdict.starts_with(conflict.as_str()));
+    let remarks = [conflict, failed(summary), unsent(summary, seconds), remark].into_iter().flatten().chain(exhausted);
     remarks.fold(verdict, |verdict, remark| format!("{verdict}; {remark}"))
 }
 
@@ -73,6 +75,12 @@ fn closed_percent(summary: &Summary) -> f64 {
 /// Returns `true` if so many calls failed that the log contains hardly any evidence on the limits of the server.
 fn is_mostly_failed(summary: &Summary) -> bool {
     summary.failed.is_some_and(|failed| failed > 0 && percent(failed, summary.finished) >= MIN_FAILED_PERCENT)
+}
+
+/// Returns the clause on summed logs with different limits; `None` if they have the same, or for a single log.
+fn limit_conflict(summary: &Summary) -> Option<String> {
+    let [one, other] = summary.limit_conflict?;
+    Some(format!("the logs have different limits, {one} and {other} calls per minute, and so share none"))
 }
 
 /// Returns the remark on failed calls; `None` if most calls succeeded.
@@ -167,7 +175,10 @@ impl Run<'_> {
         let Some(limit) = summary.limit else {
             return match refusals {
                 0 if is_idle => not_limited(),
-                _ => format!("the log does not contain the limit; {refused}"),
+                _ => {
+                    let cause = limit_conflict(summary).unwrap_or_else(|| "the log does not contain the limit".into());
+                    format!("{cause}; {refused}")
+                }
             };
         };
         if let Some((rate, per_minute)) = self.suggested_limit() {
@@ -244,6 +255,11 @@ impl Run<'_> {
                 let limited = seconds.iter().filter(|second| second.bottleneck == Some(bottleneck));
                 let max = limited.map(|second| second.in_flight).max().unwrap_or(0);
                 let clause = refusals.clause("allowing more");
+                if let Some(adapted) = Waiting::adapted_in_flight(seconds) {
+                    let limited =
+                        format!("limited by {adapted} calls in flight, a limit adapted after earlier refusals, {time}");
+                    return if summary.refusals == 0 { limited } else { format!("{limited}; {clause}") };
+                }
                 let remedy = ": shorter answers, or more calls in flight if the server accepts them, shorten the wait";
                 format!("limited by {max} calls in flight {time}; {clause}{}", if is_clean { remedy } else { "" })
             }

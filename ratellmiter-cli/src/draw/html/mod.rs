@@ -3,6 +3,8 @@
 //! The fixed parts are `page.html`, `page.css` and `page.js`; this module adds the data. Long logs are thinned to cells: a cell
 //! covers several seconds and keeps the first, smallest, largest and last value of each line.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::{
@@ -75,6 +77,9 @@ struct Style {
 struct Model<'a> {
     name: String,
     summary: &'a Summary,
+    /// Names of lines, by letter, that differ from those of other models.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    names: BTreeMap<char, &'static str>,
     /// First second, since the epoch.
     start: u64,
     /// Number of seconds from the first to the last.
@@ -147,6 +152,12 @@ impl<'a> Model<'a> {
         Self {
             name: printable(name),
             summary,
+            names: LINES
+                .iter()
+                .map(|line| (line, series.name_of(line)))
+                .filter(|(line, name)| *name != line.name)
+                .map(|(line, name)| (line.letter, name))
+                .collect(),
             start: series.start(),
             length,
             stretch,

@@ -74,7 +74,7 @@ const unpacked = (model) => {
   const starts = seconds.map((length) => (next += length) - length);
   const lines = data.lines.map((line, index) => {
     const [first, min = first, max = first, last = first] = model.heights[index].map((column) => spread(column, model.cells));
-    return { ...line, first, min, max, last };
+    return { ...line, name: model.names?.[line.letter] ?? line.name, first, min, max, last };
   });
   return { ...model, seconds, starts, lines };
 };
@@ -423,8 +423,10 @@ const draw = () => {
   drawAxes(context, place, color);
   place.on.forEach((line) => drawLine(context, place, model, line));
   for (const button of by('legend').children) {
-    const line = data.lines.find(({ letter }) => letter === button.dataset.letter);
+    const line = model.lines.find(({ letter }) => letter === button.dataset.letter);
     button.setAttribute('aria-pressed', String(isOn(line)));
+    button.title = line.name;
+    button.firstChild.textContent = line.name;
     button.style.setProperty('--line', line[theme()]);
   }
   drawCross();

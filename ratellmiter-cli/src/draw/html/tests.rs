@@ -212,3 +212,12 @@ fn numbers_are_written_in_few_characters() {
     let values = [0.0, 12.0, f64::from(1.1_f32), 1.501, -2.0, f64::NAN, 1e30, 18_446_744_073_709_551_616.0];
     assert_eq!(values.map(written).join(" "), "0 12 1.1 1.501 -2.0 null 1e+30 18446744073709551615");
 }
+
+#[test]
+fn legend_names_the_refused_queue_of_python_logs() {
+    let python = Second { newly_refused: Some(1), ..Second::from_counts(5, [1; 5]) };
+    let [python, other] = [python, Second::from_counts(5, [1; 5])].map(|second| Series::from_iter([second]));
+    let data = data(&html("x.jsonl", &[("p", &python), ("m", &other)]));
+    assert_eq!(data["models"][0]["names"], serde_json::json!({ "e": "waiting after a refusal" }));
+    assert_eq!(data["models"][1].get("names"), None);
+}
