@@ -93,8 +93,7 @@ fn later_format_is_noted() {
 fn row_far_from_the_others_is_skipped_with_a_note() {
     let row = |at: u64| format!("{{\"at\":{at},\"model\":\"m\",\"issued\":1}}\n");
     let rows: String = [1_795_502_413, 3, 1_795_502_414, 1_795_502_415].map(row).concat();
-    let mut log = read(rows.as_bytes());
-    log.drop_far_rows();
+    let log = read(rows.as_bytes());
     assert_eq!((log.models["m"].start(), log.models["m"].length()), (1_795_502_413, 3));
     assert_eq!(
         log.notes(Path::new("x")),
@@ -146,4 +145,33 @@ fn interleaved_logs_are_read_in_order() {
     let counted = counts(&read(text.as_bytes()), "m");
     assert!(counted.is_sorted() && counted.len() == 1001);
     assert_eq!(counted.iter().map(|(_, counts)| counts[1]).sum::<u64>(), 2000);
+}
+
+#[test]
+fn row_far_from_the_others_is_in_no_figure() {
+    let buckets = r#""wait_total_ms":9000,"wait_buckets":[9000,9],"call_buckets":[9000,9]"#;
+    let times = |ms: u64| format!(r#"{{"p50":{ms},"p99":{ms},"max":{ms}}}"#);
+    let far = format!(
+        r#"{{"at":3,"model":"m","requested":9,"issued":9,"finished":9,"rate_limited":9,"overflow":9,"wait_ms":{},"call_ms":{},{buckets},"budgets":[{{"meter":"tokens_per_minute","limit":10,"taken":10}}]}}"#,
+        times(9000),
+        times(9000)
+    );
+    let near = |at: u64| {
+        format!(
+            r#"{{"at":{at},"model":"m","requested":1,"issued":1,"finished":1,"wait_ms":{0},"call_ms":{0},"wait_total_ms":100,"wait_buckets":[100,1],"call_buckets":[100,1],"budgets":[{{"meter":"tokens_per_minute","limit":10,"taken":5}}]}}"#,
+            times(100)
+        )
+    };
+    let rows = [1_795_502_413, 1_795_502_414, 1_795_502_415].map(near);
+    let summary = |lines: &[String]| {
+        let log = read((lines.join("\n") + "\n").as_bytes());
+        crate::summary::Summary::from_series("m", &log.models["m"])
+    };
+    let expected = summary(&rows);
+    assert_eq!((expected.wait_p99, expected.budget_peak), (Some(0.1), Some(0.5)));
+    for position in 0..=3 {
+        let mut lines = rows.to_vec();
+        lines.insert(position, far.clone());
+        assert_eq!(summary(&lines), expected, "at {position}");
+    }
 }

@@ -149,12 +149,6 @@ impl Series {
         }
     }
 
-    /// Drops the seconds whose times do not fulfil `is_kept`.
-    pub(crate) fn retain(&mut self, is_kept: impl Fn(u64) -> bool) {
-        self.seconds.retain(|second| is_kept(second.at));
-        self.kept_budgets.retain(|(at, _)| is_kept(*at));
-    }
-
     /// Returns `true` if the log contains the refused calls in the queue in place of the number of refusals.
     pub(crate) fn has_refused_queue(&self) -> bool {
         self.seconds.iter().any(|second| second.newly_refused.is_some())
