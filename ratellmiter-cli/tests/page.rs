@@ -180,6 +180,10 @@ fn row(offset: usize) -> (Value, Value) {
         "a": count("rate").to_string(),
         "w": seconds("wait_ms", count("issued")),
         "l": seconds("call_ms", count("finished")),
+        // There is no budget.
+        "t": "0",
+        "u": row["used_tokens"].as_f64().unwrap_or(0.0).to_string(),
+        "b": "–",
     });
     (row, values)
 }
@@ -204,7 +208,7 @@ fn legend_switches_lines_and_pointer_shows_values() {
         seen.all = [...'riefonawl'].map((letter) => press(line(letter))).pop();
         seen.crossed = colors('#cross').size;
         seen.at_7 = moveTo('7 s');
-        seen.crosses = colors('#cross').has('rgb(26, 123, 54)');
+        seen.crosses = colors('#cross').has('rgb(118, 142, 219)');
         seen.at_14 = moveTo('14 s, paused');
         seen.spoken = plot.getAttribute('aria-valuetext');
         key(plot, 'ArrowRight');
@@ -237,14 +241,14 @@ fn legend_switches_lines_and_pointer_shows_values() {
         ("overloaded", "2"),
         ("refusals_per_call", "0.017"),
         ("pauses", "1"),
-        ("paused", "5 s"),
-        ("wait_mean", "18.4 s"),
+        ("paused", "6 s"),
+        ("wait_mean", "18.2 s"),
         ("duration", "35 s"),
         ("physical", "23.8 s"),
     ] {
         assert_eq!(figures[figure], expected, "{figure}");
     }
-    assert_eq!(figures.as_object().unwrap().len(), 19);
+    assert_eq!(figures.as_object().unwrap().len(), 22);
     assert_eq!((&seen["tabs"], &seen["theme"], &seen["shade"]), (&0.into(), &"light".into(), &true.into()));
 
     let start = &seen["start"];
@@ -252,7 +256,7 @@ fn legend_switches_lines_and_pointer_shows_values() {
         (&start["pressed"], &start["drawn"], &start["when"]),
         (&"riefo".into(), &"riefo".into(), &"Peaks".into())
     );
-    assert_eq!((&start["values"]["r"], &start["values"]["w"]), (&"120".into(), &"32.8".into()));
+    assert_eq!((&start["values"]["r"], &start["values"]["w"]), (&"120".into(), &"32.781".into()));
     let axes = |step: &str| {
         seen[step]["axes"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect::<Vec<_>>()
     };
@@ -273,7 +277,7 @@ fn legend_switches_lines_and_pointer_shows_values() {
     }
     assert_eq!(seen["at_7"]["time"], "2026-11-25 21:02:41 UTC");
     let spoken = seen["spoken"].as_str().unwrap();
-    assert!(spoken.starts_with("14 s, paused, overflow, waiting 76, requested 0,"), "{spoken}");
+    assert!(spoken.starts_with("14 s, paused, overflow, waiting 75, requested 0,"), "{spoken}");
     assert_eq!((&seen["after_right"], &seen["home"]), (&"15 s, paused".into(), &"0 s".into()));
     assert_eq!(seen["end"], json!(["34 s", "34", "34"]));
     assert_eq!((&seen["left"]["when"], &seen["left"]["values"]), (&"Peaks".into(), &start["values"]));

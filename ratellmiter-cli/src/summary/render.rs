@@ -167,8 +167,10 @@ fn text(run: &Summary) -> String {
     if let Some((reserved, used)) = run.reserved_tokens.zip(run.used_tokens) {
         let rounded = |tokens: Option<f64>| tokens.map_or_else(|| "–".into(), |tokens| format!("{tokens:.0}"));
         let (per_ticket, per_call) = (rounded(run.reserved_per_call), rounded(run.used_per_call));
-        let _ =
-            writeln!(page, "  tokens    {reserved} reserved, {per_ticket} per call; {used} used, {per_call} per call");
+        // Without a budget, nothing is reserved.
+        let reserved =
+            if reserved > 0 { format!("{reserved} reserved, {per_ticket} per call; ") } else { String::new() };
+        let _ = writeln!(page, "  tokens    {reserved}{used} used, {per_call} per call");
     }
     for budget in &run.budgets {
         let percent = |fraction| Unit::Fraction.display(Some(fraction));
