@@ -139,7 +139,14 @@ fn text(run: &Summary) -> String {
     };
     let at_end = [(run.waiting, "waiting"), (run.in_flight, "in flight")].into_iter().filter(|(calls, _)| *calls > 0);
     let at_end = at_end.fold(String::new(), |text, (calls, state)| format!("{text}, {calls} {state}"));
-    let _ = writeln!(page, "  calls     {calls}: {finished} finished{failed}, {given_up} given up{rejected}{at_end}");
+    let earlier = match run.earlier {
+        0 => String::new(),
+        earlier => format!("; {earlier} of them requested before the first row"),
+    };
+    let _ = writeln!(
+        page,
+        "  calls     {calls}: {finished} finished{failed}, {given_up} given up{rejected}{at_end}{earlier}"
+    );
     let overloads = match run.overloaded {
         Some(overloads @ 1..) => format!(" ({})", plural(overloads, "overload")),
         _ => String::new(),
@@ -151,6 +158,9 @@ fn text(run: &Summary) -> String {
         plural(*pauses, "pause"),
         whole(*paused)
     );
+    if run.transient > 0 {
+        let _ = writeln!(page, "  transient {}, sent again", plural(run.transient, "failure"));
+    }
     for line in closed::lines(run) {
         let _ = writeln!(page, "  closed    {line}");
     }

@@ -27,8 +27,11 @@ const MIN_SECONDS: u64 = 5;
 const MAX_LIMITS: usize = 3;
 /// Percentage of the finished calls from which on failures are mentioned.
 const MIN_FAILED_PERCENT: f64 = 50.0;
-/// Percentage of the calls from which on calls that are queued at the end are mentioned.
-const MIN_UNSENT_PERCENT: f64 = 50.0;
+/// Percentage of the calls from which on calls that did not finish are mentioned.
+const MIN_UNFINISHED_PERCENT: f64 = 50.0;
+
+/// The state of calls that a bound on waiting has rejected.
+const REJECTED: &str = "rejected by max_wait, max_queue or a deadline";
 
 /// Returns the bottleneck of a run and the setting to change, as a sentence without a full stop.
 pub(super) fn verdict(summary: &Summary, series: &Series) -> String {
@@ -59,11 +62,16 @@ pub(super) fn verdict(summary: &Summary, series: &Series) -> String {
         (None, Bottleneck::Server) if run.is_limited() => (limited_by_server(percent), None),
         _ => (run.limited_by_calls(), None),
     };
+    let tickets = seconds.iter().map(Second::issued).fold(0, u64::saturating_add);
     // An exhausted daily budget is mentioned even if the run had another bottleneck.
     let others = summary.budgets.iter().filter(|other| Some(other.meter) != budget);
     let exhausted = others.filter_map(|budget| exhausted(summary, budget));
     let conflict = limit_conflict(summary).filter(|conflict| !verdict.starts_with(conflict.as_str()));
-    let remarks = [conflict, failed(summary), unsent(summary, seconds), remark].into_iter().flatten().chain(exhausted);
+    let remarks = [conflict, failed(summary), remark]
+        .into_iter()
+        .flatten()
+        .chain(unfinished(summary, tickets, &verdict))
+        .chain(exhausted);
     remarks.fold(verdict, |verdict, remark| format!("{verdict}; {remark}"))
 }
 
@@ -94,11 +102,22 @@ fn failed(summary: &Summary) -> Option<String> {
     })
 }
 
-/// Returns the remark on calls that are queued at the end; `None` if they are few.
-fn unsent(summary: &Summary, seconds: &[Second]) -> Option<String> {
-    let queued = seconds.last()?.queued();
-    (percent(queued, summary.calls) >= MIN_UNSENT_PERCENT)
-        .then(|| format!("{queued} of {} still queued at the end", plural(summary.calls, "call")))
+/// Returns the remarks on calls that did not finish, unless they are few or `verdict` contains them. Calls that were given up are
+/// mentioned if `tickets` were granted and no call finished.
+fn unfinished(summary: &Summary, tickets: u64, verdict: &str) -> impl Iterator<Item = String> + use<> {
+    let rejected = summary.rejected.saturating_sub(closed::rejected(summary));
+    let given_up = if tickets > 0 && summary.finished == 0 { summary.given_up } else { 0 };
+    let states = [
+        (summary.waiting, "still queued at the end"),
+        (summary.in_flight, "still in flight at the end"),
+        (if verdict.contains(REJECTED) { 0 } else { rejected }, REJECTED),
+        (given_up, "given up or dropped"),
+    ];
+    let (calls, known) = (summary.calls, summary.known_calls());
+    let states = states.into_iter().filter(move |(count, _)| percent(*count, calls) >= MIN_UNFINISHED_PERCENT);
+    states.map(move |(count, state)| {
+        format!("{count} of {} {state}", plural(if count > calls { known } else { calls }, "call"))
+    })
 }
 
 #[allow(clippy::cast_precision_loss)] // Counts of a log.
@@ -175,6 +194,10 @@ impl Run<'_> {
         let Some(limit) = summary.limit else {
             return match refusals {
                 0 if is_idle => not_limited(),
+                _ if self.is_limited() && summary.limit_conflict.is_none() && !is_of_rate(waiting.largest().0) => {
+                    let (bottleneck, percent) = waiting.largest();
+                    self.limited_by(bottleneck, percent, f64::NAN)
+                }
                 _ => {
                     let cause = limit_conflict(summary).unwrap_or_else(|| "the log does not contain the limit".into());
                     format!("{cause}; {refused}")
@@ -202,10 +225,7 @@ impl Run<'_> {
         }
         let rejected = summary.rejected.saturating_sub(closed::rejected(summary));
         if refusals == 0 && rejected > 0 {
-            return format!(
-                "{rejected} of {} were rejected by max_wait, max_queue or a deadline",
-                plural(calls, "call")
-            );
+            return format!("{rejected} of {} were {REJECTED}", plural(calls, "call"));
         }
         match refusals {
             0 if is_idle => not_limited(),
@@ -305,6 +325,11 @@ impl Run<'_> {
             }
         }
     }
+}
+
+/// Returns `true` for the bottlenecks whose verdict contains the configured rate.
+fn is_of_rate(bottleneck: Bottleneck) -> bool {
+    matches!(bottleneck, Bottleneck::Rate | Bottleneck::Learned)
 }
 
 fn limited_by_server(percent: f64) -> String {

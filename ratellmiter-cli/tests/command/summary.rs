@@ -99,7 +99,7 @@ fn tokens_are_drawn_and_summarized() {
     assert_eq!(code, 0);
     assert_snapshot!(text, @r#"
         m, from 2026-11-24 06:40:13 UTC
-          calls     120: 60 finished (0 failed), 0 given up, 64 waiting, 3 in flight
+          calls     120: 60 finished (0 failed), 0 given up, 64 waiting, 3 in flight; 7 of them requested before the first row
           refusals  0, 0.000 per call; 0 pauses, 0 s in total
           wait      0.0 s mean, 0.0 s p99; at most 64 queued
           latency   0.0 s p99

@@ -4,6 +4,7 @@ mod bottlenecks;
 mod budgets;
 mod cases;
 mod closing;
+mod ends;
 mod simulated;
 
 use ratellmiter_core::log::{ClosedReason, Row};

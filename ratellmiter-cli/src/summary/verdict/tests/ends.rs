@@ -1,0 +1,74 @@
+//! Verdicts on calls that did not finish.
+
+use super::*;
+
+#[test]
+fn calls_that_did_not_finish_are_named() {
+    let idle = "no call was queued: the limit is not the bottleneck";
+    let in_flight = run(60, |row| (row.finished, row.in_flight) = (0, 5 * (row.at - 99)));
+    assert_eq!(in_flight.verdict, format!("{idle}; 300 of 300 calls still in flight at the end"));
+    let dropped = run(60, |row| row.finished = 0);
+    assert_eq!(dropped.verdict, format!("{idle}; 300 of 300 calls given up or dropped"));
+    assert_eq!(run(60, |row| row.finished = 3).verdict, idle, "most finished");
+}
+
+#[test]
+fn rejected_calls_are_named_beside_a_bottleneck() {
+    let summary = run(60, |row| {
+        limited(60, Bottleneck::Rate)(row);
+        (row.requested, row.rejected, row.overflow) = (20, 15, 3);
+    });
+    assert_eq!(
+        summary.verdict,
+        "limited by the configured 300 calls per minute for 100 % of the waiting time; no refusals: the server's limit is not lower; 900 of 1200 calls rejected by max_wait, max_queue or a deadline"
+    );
+}
+
+#[test]
+fn calls_requested_before_the_first_row_add_up() {
+    // The log starts while 540 calls are queued.
+    let summary = run(60, |row| {
+        (row.requested, row.issued, row.finished) = (1, 9, 9);
+        (row.overflow, row.held) = (8 * (159 - row.at), (row.at < 159).then_some(Bottleneck::Rate));
+    });
+    let Summary { calls, finished, given_up, waiting, earlier, .. } = summary;
+    assert_eq!((calls, finished, given_up, waiting, earlier), (60, 540, 0, 0, 480));
+    assert_eq!(summary.verdict.split("; ").count(), 2, "{}", summary.verdict);
+    let json = serde_json::to_value(&summary).unwrap();
+    assert_eq!(json["earlier"], 480);
+    assert!(serde_json::to_value(run(60, |_| {})).unwrap().get("earlier").is_none());
+}
+
+#[test]
+fn limit_that_is_not_positive_is_not_in_the_log() {
+    for limit in [0.0, -5.0, f64::NAN, f64::NEG_INFINITY] {
+        let summary = run(60, |row| {
+            limited(60, Bottleneck::Rate)(row);
+            row.limit = Some(limit);
+        });
+        assert_eq!((summary.limit, summary.physical), (None, None));
+        assert_eq!(summary.verdict, "the log does not contain the limit; 0 refusals");
+    }
+}
+
+#[test]
+fn bottleneck_beside_the_rate_needs_no_limit() {
+    let without_limit = |bottleneck| {
+        let summary = run(60, move |row| {
+            limited(60, bottleneck)(row);
+            (row.limit, row.in_flight) = (None, 3);
+        });
+        summary.verdict
+    };
+    let flight = without_limit(Bottleneck::InFlight);
+    assert!(flight.starts_with("limited by 3 calls in flight for 100 % of the waiting time; no refusals"), "{flight}");
+    let ramp = without_limit(Bottleneck::Ramp);
+    assert!(ramp.starts_with("limited by the ramp for 100 % of the waiting time; no refusals"), "{ramp}");
+    assert_eq!(without_limit(Bottleneck::Learned), "the log does not contain the limit; 0 refusals");
+}
+
+#[test]
+fn parts_are_not_larger_than_the_whole() {
+    let summary = run(60, |row| (row.failed, row.rate_limited, row.overloaded) = (9, 1, 3));
+    assert_eq!((summary.failed, summary.refusals, summary.overloaded), (Some(300), 60, Some(60)));
+}
