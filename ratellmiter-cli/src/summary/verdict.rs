@@ -281,7 +281,11 @@ impl Run<'_> {
                     return if summary.refusals == 0 { limited } else { format!("{limited}; {clause}") };
                 }
                 let remedy = ": shorter answers, or more calls in flight if the server accepts them, shorten the wait";
-                format!("limited by {max} calls in flight {time}; {clause}{}", if is_clean { remedy } else { "" })
+                let limit = match max {
+                    0 => "the calls in flight".into(),
+                    _ => format!("{max} calls in flight"),
+                };
+                format!("limited by {limit} {time}; {clause}{}", if is_clean { remedy } else { "" })
             }
             Bottleneck::Ramp => {
                 let clause = refusals.clause("making it steeper");

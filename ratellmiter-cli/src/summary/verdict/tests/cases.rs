@@ -301,3 +301,27 @@ fn changed_limit_is_reported_with_each_share() {
         "limited by the configured calls per minute, which changed in the run, for 100 % of the waiting time: 60 for 100 %; no refusals"
     );
 }
+
+#[test]
+fn rate_that_is_refused_for_most_of_a_minute_is_not_suggested() {
+    // The server counts by the minute: it accepts 5 calls per second for 20 s, and refuses calls for the rest of the minute.
+    let verdict = verdict_on(360, |at, row| {
+        row.limit = Some(5.2);
+        match at % 60 {
+            0..20 => paced(row, 5, Bottleneck::Learned),
+            20 => {
+                paced(row, 2, Bottleneck::Pause);
+                (row.finished, row.rate_limited, row.rate, row.pauses, row.paused_ms) = (0, 2, 0.0, 1, 900);
+            }
+            _ => {
+                paced(row, 0, Bottleneck::Pause);
+                (row.rate, row.paused_ms) = (0.0, 1000);
+            }
+        }
+    });
+    assert_no_advice(&verdict);
+    assert_eq!(
+        verdict,
+        "paused for 67 % of the waiting time after 12 refusals; 1218 of 1800 calls given up or dropped"
+    );
+}

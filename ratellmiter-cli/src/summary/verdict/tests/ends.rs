@@ -72,3 +72,9 @@ fn parts_are_not_larger_than_the_whole() {
     let summary = run(60, |row| (row.failed, row.rate_limited, row.overloaded) = (9, 1, 3));
     assert_eq!((summary.failed, summary.refusals, summary.overloaded), (Some(300), 60, Some(60)));
 }
+
+#[test]
+fn calls_in_flight_of_other_processes_are_no_zero_limit() {
+    let summary = run(60, limited(60, Bottleneck::InFlight));
+    assert!(summary.verdict.starts_with("limited by the calls in flight for 100 %"), "{}", summary.verdict);
+}
