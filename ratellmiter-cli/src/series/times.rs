@@ -42,19 +42,22 @@ impl Bounds {
 }
 
 impl Times {
-    /// Adds the times of a row that has a sketch of them. `total` is their sum in milliseconds, if it is known.
+    /// Adds the times of a row that has a sketch of them. `total` is their sum in milliseconds, if it is known, as far as the sketch
+    /// allows it.
     #[allow(clippy::cast_precision_loss)]
     pub(crate) fn add_sketch(&mut self, sketch: &Sketch, max: u64, total: Option<u64>) {
-        let mut estimate = 0.0;
+        let (mut estimate, mut least, mut most) = (0.0, 0.0, 0.0);
         for bucket in sketch.buckets() {
             let to = bucket.to.min(max).max(bucket.from);
             record(&mut self.least, bucket.from, bucket.count);
             record(&mut self.most, to, bucket.count);
             estimate += f64::midpoint(bucket.from as f64, to as f64) * bucket.count as f64;
+            least += bucket.from as f64 * bucket.count as f64;
+            most += to as f64 * bucket.count as f64;
         }
         self.count = self.count.saturating_add(sketch.count());
         self.sketched = self.sketched.saturating_add(sketch.count());
-        self.total += total.map_or(estimate, |total| total as f64);
+        self.total += total.map_or(estimate, |total| (total as f64).clamp(least, most));
     }
 
     /// Adds `count` times, of which the median, the 99th percentile and the maximum are known.

@@ -88,7 +88,7 @@ fn is_mostly_failed(summary: &Summary) -> bool {
 /// Returns the clause on summed logs with different limits; `None` if they have the same, or for a single log.
 fn limit_conflict(summary: &Summary) -> Option<String> {
     let [one, other] = summary.limit_conflict?;
-    Some(format!("the logs have different limits, {one} and {other} calls per minute, and so share none"))
+    Some(format!("the logs have different limits, from {one} to {other} calls per minute: they do not share one limit"))
 }
 
 /// Returns the remark on failed calls; `None` if most calls succeeded.

@@ -141,31 +141,36 @@ fn waiting_calls(seconds: &[Second], waits: &Times) -> u128 {
     sent.saturating_add(queued_at_end.into()).max(most.into())
 }
 
-/// Returns the estimated number of calls that were sent after a wait. Waits within a second are counted by the quantiles of the
-/// waits.
+/// Returns the estimated number of calls that were sent after a wait, within the bounds of the quantiles of the waits.
 fn estimated_waits(seconds: &[Second], min_wait: f64) -> u128 {
+    let has_quantiles = seconds.iter().any(|second| second.wait_ms[2] > 0);
     let mut queued_before = 0;
     let sent = seconds.iter().map(|second| {
         let before = std::mem::replace(&mut queued_before, queued(second));
-        u128::from(second.issued().min(before.max(waited_within(second, min_wait))))
+        let (least, most) = waited_within(second, min_wait);
+        let most = if has_quantiles && second.has_details { most } else { second.issued() };
+        u128::from(before.max(least).min(most))
     });
     sent.fold(0, u128::saturating_add)
 }
 
-/// Returns the least number of tickets of a second that waited for at least `min_wait` milliseconds.
-fn waited_within(second: &Second, min_wait: f64) -> u64 {
+/// Returns the least and the largest number of tickets of a second that waited for at least `min_wait` milliseconds, as far as the
+/// quantiles of the waits show it.
+fn waited_within(second: &Second, min_wait: f64) -> (u64, u64) {
+    let issued = second.issued();
     let [p50, p99, max] = second.wait_ms.map(|wait| f64::from(wait) >= min_wait);
-    let above = |percent: u64| {
-        let rank = u128::from(second.issued()) * u128::from(percent);
-        let before = u64::try_from(rank.div_ceil(100)).unwrap_or(u64::MAX);
-        second.issued().saturating_sub(before).saturating_add(1)
+    // Tickets after the rank of a percentile.
+    let after = |percent: u128| {
+        let rank = (u128::from(issued) * percent).div_ceil(100);
+        issued.saturating_sub(u64::try_from(rank).unwrap_or(u64::MAX))
     };
-    match (p50, p99, max) {
-        (true, ..) => above(50),
-        (_, true, _) => above(99),
-        (.., true) => 1,
-        _ => 0,
-    }
+    let (least, most) = match (p50, p99, max) {
+        (true, ..) => (after(50).saturating_add(1), issued),
+        (_, true, _) => (after(99).saturating_add(1), after(50)),
+        (.., true) => (1, after(99)),
+        _ => (0, 0),
+    };
+    (least.min(issued), most.max(least).min(issued))
 }
 
 /// Returns the wait in milliseconds from which on a call counts as waiting.

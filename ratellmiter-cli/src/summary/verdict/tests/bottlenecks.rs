@@ -138,7 +138,7 @@ fn summed_logs_with_different_limits_are_named() {
         series.set_limit_conflict(Some([5.0, 10.0]));
         Summary::from_series("m", &series).verdict
     };
-    let conflict = "the logs have different limits, 300 and 600 calls per minute, and so share none";
+    let conflict = "the logs have different limits, from 300 to 600 calls per minute: they do not share one limit";
     assert_eq!(
         with_conflict(|row| (row.overflow, row.held) = (50, Some(Bottleneck::Rate))),
         format!("{conflict}; 0 refusals")

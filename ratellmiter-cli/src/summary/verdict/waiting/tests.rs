@@ -75,3 +75,17 @@ fn short_waits_are_notable_only_at_a_queue_that_is_never_empty() {
     };
     assert_eq!([with_in_flight(None), with_in_flight(Some(Bottleneck::Rate))], [false, true]);
 }
+
+#[test]
+fn estimate_is_within_the_quantiles_of_the_waits() {
+    // Of ten calls a second, one of low priority waits, and three of these are always queued.
+    let rows: Vec<_> = rows(10, &[(3, Some(Bottleneck::Rate)); 20])
+        .into_iter()
+        .map(|row| Second { wait_ms: [0, 3000, 3000], ..row })
+        .collect();
+    // The first row is the last one before which no call was queued.
+    assert_eq!(waiting_calls(&rows, &Times::default()), 1 + 19 * 3 + 3);
+    let sent_at_once: Vec<_> = rows.iter().map(|row| Second { wait_ms: [0; 3], ..*row }).collect();
+    let most = [&sent_at_once[..19], &rows[19..]].concat();
+    assert_eq!(waiting_calls(&most, &Times::default()), 3 + 3, "in the last row alone");
+}
