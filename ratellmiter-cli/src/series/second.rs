@@ -141,7 +141,9 @@ impl Second {
 
     /// Returns the calls queued when the second ended, refused ones included.
     pub(crate) fn queued(&self) -> u64 {
-        self.counts[4]
+        // In a log without details, the refused calls are queued beside the others.
+        let refused = if self.has_details { 0 } else { self.refused() };
+        self.counts[4].saturating_add(refused)
     }
 
     /// Returns `true` if the limiter was paused when the second ended. A closed limiter is not paused.
@@ -206,7 +208,7 @@ impl Second {
             'i' => Some(self.issued() as f64),
             'e' => Some(self.refused() as f64),
             'f' => Some(self.finished() as f64),
-            'o' => Some(self.queued() as f64),
+            'o' => Some(self.counts[4] as f64),
             'n' => self.has_details.then(|| f64::from(self.in_flight)),
             'a' => Some(f64::from(self.rate)).filter(|rate| rate.is_finite()),
             't' => Some(self.reserved_tokens.into()),

@@ -63,10 +63,10 @@ fn summary_is_alone_on_stdout_in_each_format() {
         GPT4, from 2026-11-24 06:40:13 UTC
           calls     105: 105 finished, 0 given up
           refusals  5, 0.048 per call; 1 pause, 10 s in total
-          wait      20.9 s mean, – p99; at most 99 queued
+          wait      21.4 s mean, – p99; at most 99 queued
           latency   – p99
           duration  36 s; at least 20.8 s at 300 per minute
-          verdict   paused for 36 % of the waiting time; 5 refusals, the last at 2.5 per second, although the server accepted 4.5 per second for 20 s after the first of them
+          verdict   paused for 38 % of the waiting time; 5 refusals, the last at 2.5 per second, although the server accepted 4.5 per second for 20 s after the first of them
 
         TWENTY, from 2026-11-24 06:40:13 UTC
           calls     20: 20 finished, 0 given up
