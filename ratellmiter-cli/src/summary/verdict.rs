@@ -174,6 +174,7 @@ impl Run<'_> {
         if let Some((reserved, used)) = summary.reserved_per_call.zip(summary.used_per_call)
             && depends_on_max_tokens
             && used * 2.0 < reserved
+            && has_usage(self.seconds)
         {
             return format!(
                 "{limited}; calls reserved {reserved:.0} tokens on average and reported {used:.0} as used: lower max_tokens"
@@ -299,7 +300,12 @@ impl Run<'_> {
                 format!("limited {time} by a bottleneck that this version does not know")
             }
             Bottleneck::Pause => match refusals {
-                Refusals::None { .. } => format!("paused {time} by refusals that are not in this log"),
+                Refusals::None { .. } => match summary.transient.saturating_add(summary.failed.unwrap_or(0)) {
+                    failures @ 1.. if summary.processes.is_none() => {
+                        format!("paused {time} after {}", plural(failures, "failed attempt"))
+                    }
+                    _ => format!("paused {time} by refusals that are not in this log"),
+                },
                 Refusals::Overloads => format!("paused {time} while the server was overloaded"),
                 Refusals::Contradicted { .. } => format!("paused {time}; {}", refusals.clause("raising the limit")),
                 _ => format!("paused {time} after {}", plural(summary.refusals, "refusal")),
@@ -355,6 +361,14 @@ fn exhausted(summary: &Summary, budget: &BudgetSummary) -> Option<String> {
         _ => format!("at {time} UTC"),
     };
     Some(format!("the daily budget of {amount} {} was exhausted {time}", budget.meter.unit()))
+}
+
+/// Returns `true` if most successful calls ended in seconds with a usage, so that it is that of most calls.
+fn has_usage(seconds: &[Second]) -> bool {
+    let successful = |second: &Second| u128::from(second.finished().saturating_sub(second.failed));
+    let sum = |sum: u128, second: &Second| sum.saturating_add(successful(second));
+    let with_usage = seconds.iter().filter(|second| second.used_tokens > 0).fold(0, sum);
+    with_usage.saturating_mul(2) > seconds.iter().fold(0, sum)
 }
 
 /// Returns `true` if the configured rate is the same in all rows that contain it.

@@ -152,3 +152,16 @@ fn summed_logs_with_different_limits_are_named() {
         format!("limited by the budget of tokens per minute for 100 % of the waiting time; no refusals; {conflict}")
     );
 }
+
+#[test]
+fn pause_of_a_failing_server_is_not_blamed_on_refusals() {
+    let paused = |members: Option<u64>| {
+        let summary = run(60, move |row| {
+            limited(60, Bottleneck::Pause)(row);
+            (row.transient, row.failed, row.members) = (u64::from(row.at % 20 == 0), u64::from(row.at == 130), members);
+        });
+        summary.verdict
+    };
+    assert_eq!(paused(None), "paused for 100 % of the waiting time after 4 failed attempts");
+    assert!(paused(Some(1)).starts_with("paused for 100 % of the waiting time by refusals that are not in this log"));
+}

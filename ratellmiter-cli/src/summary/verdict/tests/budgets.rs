@@ -111,3 +111,16 @@ fn exhausted_daily_budget_is_named_with_its_time() {
         "no call was queued: the limit is not the bottleneck; the daily budget of 1000 requests was exhausted at 02:03 UTC"
     );
 }
+
+#[test]
+fn usage_of_few_calls_advises_no_other_maximum() {
+    let with_usage_in = |rows: u64| {
+        let summary = run(100, move |row| {
+            limited(100, Bottleneck::Budget(BudgetKind::TokensPerMinute))(row);
+            row.reserved_tokens = 5 * 4096;
+            row.used_tokens = if row.at - 100 < rows { 5 * 400 } else { 0 };
+        });
+        summary.verdict.contains("lower max_tokens")
+    };
+    assert_eq!([1, 50, 51, 100].map(with_usage_in), [false, false, true, true]);
+}
