@@ -38,8 +38,8 @@ struct Model {
     last: Last,
     /// Calls, finished calls and refusals.
     totals: [u64; 3],
-    /// Refused calls in the queue in the last row, for a log that contains these instead of refusals.
-    refused_queued: u64,
+    /// The row that was read last.
+    before: Option<Second>,
 }
 
 /// The last row of a model. Values that the log does not contain are `None`.
@@ -135,12 +135,10 @@ impl Run {
             self.models.insert(name.to_owned(), Model::default());
         }
         let model = self.models.get_mut(name).expect("it was just inserted");
-        let [requested, _, mut limited, finished, _] = second.counts;
-        if !second.has_details {
-            // These are refused calls in the queue: their increase counts as refusals.
-            limited = limited.saturating_sub(std::mem::replace(&mut model.refused_queued, limited));
-        }
-        for (total, count) in model.totals.iter_mut().zip([requested, finished, limited]) {
+        let [requested, _, _, finished, _] = second.counts;
+        let refused = second.newly_refused(model.before.as_ref());
+        model.before = Some(second);
+        for (total, count) in model.totals.iter_mut().zip([requested, finished, refused]) {
             *total = total.saturating_add(count);
         }
         if at >= model.last.at {

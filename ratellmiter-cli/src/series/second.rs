@@ -135,6 +135,16 @@ impl Second {
         self.counts[2]
     }
 
+    /// Returns the number of calls that were refused in this second. In a log that contains the refused calls in the queue, these are
+    /// the calls that joined them: if they are not known, the increase from the second `before`.
+    pub(crate) fn newly_refused(&self, before: Option<&Self>) -> u64 {
+        if self.has_details {
+            return self.refused();
+        }
+        let queued_before = before.filter(|before| !before.has_details).map_or(0, Self::refused);
+        self.newly_refused.map_or_else(|| self.refused().saturating_sub(queued_before), u64::from)
+    }
+
     pub(crate) fn finished(&self) -> u64 {
         self.counts[3]
     }

@@ -3,6 +3,7 @@
 use ratellmiter_core::log::{Bottleneck, ClosedReason, Row};
 
 use super::*;
+use crate::series::Second;
 
 fn course(rows: impl IntoIterator<Item = Row<'static>>, letters: &str) -> Course {
     let series: Series = rows.into_iter().collect();
@@ -127,4 +128,17 @@ fn ten_largest_models_and_the_sum_of_the_others_are_drawn() {
     assert_eq!(Course::of_models(&models[..11], 400).panels[0].traces.len(), 11);
     let (small, large) = (series(1), series(80));
     assert_eq!(Course::of_models(&[("small", &small), ("large", &large)], 400).panels.len(), 2);
+}
+
+#[test]
+fn calls_that_join_the_refused_ones_of_python_logs_are_marked() {
+    // The number of refused calls in the queue stays the same, as one leaves and another joins.
+    let row = |at| Second { newly_refused: Some(1), ..Second::from_counts(at, [1, 1, 2, 1, 0]) };
+    let series: Series = (0..4).map(row).collect();
+    let marked: u64 =
+        events::of(&series).iter().filter(|event| event.mark == Mark::Refusal).map(|event| event.count).sum();
+    assert_eq!((marked, series.refusals()), (4, 4));
+    // Without their times, the increases count.
+    let unknown: Series = (0..4).map(|at| Second { newly_refused: None, ..row(at) }).collect();
+    assert_eq!((events::of(&unknown).len(), unknown.refusals()), (1, 2));
 }

@@ -257,3 +257,17 @@ fn rows_of_another_time_are_not_shown() {
         assert_eq!(live.note(seconds(3.0)).as_deref(), Some("1 row of another time"));
     }
 }
+
+#[test]
+fn refusals_of_the_python_package_are_counted_as_calls_join() {
+    let mut live = live(&[]);
+    for at in START..START + 3 {
+        let refused = format!(r#"{{"rate_limit_event_list":[{{"second_bucket_ticket_was_limited":{at}}}]}}"#);
+        let minute = format!(
+            r#"{{"rate_limiter_name":"p","second_bucket_list":[{{"second_bucket_id":{at},"second_requested_ticket_count":1,"issued_ticket_count":1,"overflow_request_list":[],"rate_limited_request_list":[{refused}],"finished_ticket_list":[]}}]}}"#
+        );
+        live.add(minute.as_bytes(), seconds(3.0));
+    }
+    let chart = chart(&live, &Selection::Default, 100, 3.0);
+    assert!(figures(&chart).ends_with("calls 3, finished 0, refusals 3!"), "{}", figures(&chart));
+}

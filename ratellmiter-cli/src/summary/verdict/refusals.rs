@@ -136,12 +136,11 @@ impl Refused<'_> {
     /// Returns the refusals of a row that neither an overload nor a spent quota caused.
     fn count(&self, row: usize) -> u64 {
         let second = &self.seconds[row];
-        match row.checked_sub(1) {
-            _ if second.closed.is_some() => 0,
-            // Without details the refused calls are those in the queue.
-            Some(before) if !second.has_details => second.refused().saturating_sub(self.seconds[before].refused()),
-            _ => second.refused().saturating_sub(second.overloaded.into()),
+        if second.closed.is_some() {
+            return 0;
         }
+        let before = row.checked_sub(1).map(|before| &self.seconds[before]);
+        second.newly_refused(before).saturating_sub(second.overloaded.into())
     }
 
     fn first_and_last(&self) -> Option<(usize, usize)> {
