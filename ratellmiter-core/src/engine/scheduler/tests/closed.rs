@@ -301,3 +301,33 @@ fn time_until_the_next_call_is_shown_without_a_known_end() {
         assert!(row.closed_for.is_none() && row.issued == 1 && next < 1.0, "{row:?}");
     }
 }
+
+#[test]
+fn remaining_times_fall_in_rows_without_an_event() {
+    let limits = || per_minute(60).give_up_after(seconds(60));
+    let all = [
+        limits(),
+        limits().on_exhausted(OnExhausted::Wait),
+        limits().burst_window(seconds(60)),
+        limits().adaptive(false).max_in_flight(3),
+    ];
+    for (limits, request) in all.into_iter().flat_map(|limits| [(limits, Request::PLAIN), (limits, CAN_FAIL)]) {
+        for hint in [None, Some(5), Some(100), Some(700)] {
+            let rows = rows_of_outage(limits, &request, hint.map(seconds));
+            let is_quiet =
+                |row: &crate::log::row::Row<'_>| row.issued == 0 && row.rate_limited == 0 && row.in_flight == 0;
+            for pair in rows.windows(2).filter(|pair| is_quiet(&pair[1]) && pair[0].at + 1 == pair[1].at) {
+                for left in
+                    [[0, 1].map(|row: usize| pair[row].closed_for), [0, 1].map(|row: usize| pair[row].paused_for)]
+                {
+                    if let [Some(before), Some(after)] = left
+                        && pair[0].closed == pair[1].closed
+                        && pair[0].held == pair[1].held
+                    {
+                        assert!((before - after - 1.0).abs() < 0.0015, "{hint:?} {limits:?} {pair:?}");
+                    }
+                }
+            }
+        }
+    }
+}
