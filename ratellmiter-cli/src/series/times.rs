@@ -122,6 +122,11 @@ impl Times {
         (count, self.sketched == self.count && self.count > 0)
     }
 
+    /// Returns the sum in seconds; `None` unless the rows contain all times in sketches.
+    pub(crate) fn total(&self) -> Option<f64> {
+        (self.sketched == self.count && self.count > 0).then_some(self.total / 1000.0)
+    }
+
     /// Returns the mean in seconds; `None` without times.
     #[allow(clippy::cast_precision_loss)]
     pub(crate) fn mean(&self) -> Option<f64> {

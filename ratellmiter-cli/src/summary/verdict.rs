@@ -45,7 +45,7 @@ pub(super) fn verdict(summary: &Summary, series: &Series) -> String {
     let run = Run {
         summary,
         seconds,
-        waiting: Waiting::of(seconds, series.waits(), calls),
+        waiting: Waiting::of(series),
         refusals: Refusals::of(summary, seconds),
         has_adapted_rate: seconds.iter().any(|second| second.bottleneck == Some(Bottleneck::Learned)),
     };
@@ -191,7 +191,7 @@ impl Run<'_> {
         let Self { summary, waiting, .. } = self;
         let Summary { refusals, line: max_queued, calls, .. } = **summary;
         let refused = plural(refusals, "refusal");
-        let is_idle = max_queued == 0 && !waiting.is_notable();
+        let is_idle = max_queued == 0 && waiting.calls <= 0.0;
         let Some(limit) = summary.limit else {
             return match refusals {
                 0 if is_idle => not_limited(),
@@ -219,8 +219,12 @@ impl Run<'_> {
             return self.limited_by(bottleneck, percent, limit);
         }
         if waiting.is_notable() {
+            let at_once = match max_queued {
+                0 => "each for less than a second".into(),
+                _ => format!("up to {max_queued} at once"),
+            };
             return format!(
-                "{:.0} % of the calls waited, up to {max_queued} at once, for a reason not in the log; {refused}",
+                "{:.0} % of the calls waited, {at_once}, for a reason not in the log; {refused}",
                 waiting.calls
             );
         }

@@ -7,7 +7,7 @@
 use ratellmiter_core::log::{Bottleneck, BudgetKind};
 
 use crate::{
-    series::{Second, times::Times},
+    series::{Second, Series, times::Times},
     summary::measures::activity,
 };
 
@@ -34,8 +34,9 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    /// Measures a run of `calls` calls. `waits` are those of all tickets.
-    pub(super) fn of(seconds: &[Second], waits: &Times, calls: u64) -> Self {
+    /// Measures a run.
+    pub(super) fn of(series: &Series) -> Self {
+        let (seconds, waits, calls) = (series.seconds(), series.waits(), series.calls());
         let order = [
             Bottleneck::Pause,
             Bottleneck::Closed,
@@ -60,7 +61,7 @@ impl Waiting {
             by_limit: by_limit(seconds),
             total,
             calls: percent(waiting_calls(seconds, waits), calls_or_tickets(seconds, calls)).min(100.0),
-            time: percent(total, total.saturating_add(in_flight)),
+            time: percent(total, total.saturating_add(in_flight)).max(time_within(waits, series.latencies())),
             rows: percent(limited as u128, seconds.len() as u128),
         }
     }
@@ -99,6 +100,13 @@ impl Waiting {
     pub(super) fn limits(&self) -> impl Iterator<Item = (u64, f64)> {
         self.by_limit.iter().map(|(limit, time)| (*limit, percent(*time, self.total).round()))
     }
+}
+
+/// Returns the waiting time as a percentage of itself and the latencies. It includes waits within a second, after which no call is
+/// queued. 0 if it is not known.
+fn time_within(waits: &Times, latencies: &Times) -> f64 {
+    let totals = waits.total().zip(latencies.total()).filter(|(waits, _)| *waits > 0.0);
+    totals.map_or(0.0, |(waits, latencies)| waits / (waits + latencies) * 100.0)
 }
 
 /// Returns the queued calls of a second. The bottleneck is that of a queued call, so that there is at least one.

@@ -78,3 +78,32 @@ fn calls_in_flight_of_other_processes_are_no_zero_limit() {
     let summary = run(60, limited(60, Bottleneck::InFlight));
     assert!(summary.verdict.starts_with("limited by the calls in flight for 100 %"), "{}", summary.verdict);
 }
+
+#[test]
+fn calls_that_wait_within_a_second_were_queued() {
+    let with_waits = |waits: &'static [(u64, u64)]| {
+        let summary = run(60, move |row| {
+            row.wait_buckets = waits.iter().copied().collect();
+            row.wait_ms.max = waits.iter().map(|(millis, _)| *millis).max().unwrap_or(0);
+            row.call_buckets = [(400, 5)].into_iter().collect();
+            row.call_ms = ratellmiter_core::log::Quantiles { p50: 400, p99: 400, max: 400 };
+            row.wait_total_ms = waits.iter().map(|(millis, calls)| millis * calls).sum();
+        });
+        summary.verdict
+    };
+    assert_eq!(with_waits(&[(0, 5)]), "no call was queued: the limit is not the bottleneck");
+    assert_eq!(with_waits(&[(5, 5)]), "no call was queued: the limit is not the bottleneck", "the pace alone");
+    assert_eq!(
+        with_waits(&[(0, 1), (200, 4)]),
+        "80 % of the calls waited, each for less than a second, for a reason not in the log; 0 refusals"
+    );
+    let rare = run(60, |row| {
+        let slow = u64::from(row.at % 10 == 0);
+        row.wait_buckets = [(0, 5 - slow), (900, slow)].into_iter().collect();
+        (row.wait_ms.max, row.wait_total_ms) = (900 * slow, 900 * slow);
+    });
+    assert_eq!(
+        rare.verdict,
+        "no call was queued at the end of a second, and less than 5 % of the calls waited: the limit is rarely the bottleneck"
+    );
+}

@@ -16,11 +16,11 @@ fn rows(issued: u64, queued: &[(u64, Option<Bottleneck>)]) -> Vec<Second> {
 fn bottlenecks_are_weighed_by_queued_calls() {
     let ramp = [(1, Some(Bottleneck::Ramp)); 9];
     let rate = [(41, Some(Bottleneck::Rate)); 1];
-    let waiting = Waiting::of(&rows(1, &[&ramp[..], &rate[..]].concat()), &Times::default(), 10);
+    let waiting = Waiting::of(&rows(1, &[&ramp[..], &rate[..]].concat()).into_iter().collect());
     assert_eq!(waiting.largest(), (Bottleneck::Rate, 82.0));
-    assert!(!Waiting::of(&[], &Times::default(), 0).is_notable());
+    assert!(!Waiting::of(&Series::default()).is_notable());
     // The first queued call has a bottleneck, even if the row contains no queue.
-    let sequential = Waiting::of(&rows(1, &[(0, Some(Bottleneck::Rate)); 10]), &Times::default(), 10);
+    let sequential = Waiting::of(&rows(1, &[(0, Some(Bottleneck::Rate)); 10]).into_iter().collect());
     assert_eq!((sequential.largest(), sequential.is_notable()), ((Bottleneck::Rate, 100.0), true));
 }
 
@@ -71,7 +71,7 @@ fn short_waits_are_notable_only_at_a_queue_that_is_never_empty() {
     let with_in_flight = |bottleneck| {
         let mut rows = rows(5, &[(3, bottleneck); 20]);
         rows.iter_mut().for_each(|row| row.in_flight = 200);
-        Waiting::of(&rows, &Times::default(), 100).is_notable()
+        Waiting::of(&rows.into_iter().collect()).is_notable()
     };
     assert_eq!([with_in_flight(None), with_in_flight(Some(Bottleneck::Rate))], [false, true]);
 }
