@@ -190,7 +190,7 @@ impl Run<'_> {
     fn limited_by_calls(&self) -> String {
         let Self { summary, waiting, .. } = self;
         let Summary { refusals, line: max_queued, calls, .. } = **summary;
-        let refused = plural(refusals, "refusal");
+        let refused = plural(refusals, if self.refusals == Refusals::Overloads { "overload" } else { "refusal" });
         let is_idle = max_queued == 0 && waiting.calls <= 0.0;
         let Some(limit) = summary.limit else {
             return match refusals {

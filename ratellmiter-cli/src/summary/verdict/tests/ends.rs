@@ -107,3 +107,9 @@ fn calls_that_wait_within_a_second_were_queued() {
         "no call was queued at the end of a second, and less than 5 % of the calls waited: the limit is rarely the bottleneck"
     );
 }
+
+#[test]
+fn overloads_without_a_queue_are_named() {
+    let summary = run(60, |row| (row.rate_limited, row.overloaded) = (1, 1));
+    assert_eq!(summary.verdict, "60 overloads in 300 calls, although no call was queued");
+}
