@@ -1,4 +1,4 @@
-//! A run in progress: its rows so far, and its view at a given time. Does no I/O and has no clock.
+//! A run in progress: its rows so far, and its view at a given time.
 
 mod figures;
 
@@ -13,9 +13,7 @@ use crate::{
         graph::{Curve, Graph},
         time_axis,
     },
-    read::parse::{Parsed, parse},
     series::{Lines, Second, Series, budgets},
-    words::{duration, plural},
 };
 
 /// Number of rows kept of a model. Older ones count in the totals only.
@@ -27,7 +25,7 @@ const WINDOW_SECONDS: [u64; 6] = [30, 60, 120, 240, 480, 960];
 
 /// The rows of a run so far.
 #[derive(Debug, Default)]
-pub(crate) struct Live {
+pub(super) struct Run {
     models: BTreeMap<String, Model>,
     /// The model of the first row.
     first: Option<String>,
@@ -35,10 +33,6 @@ pub(crate) struct Live {
     seconds: Option<(u64, u64)>,
     /// Time at which the last row was read, since the epoch; `None` if it had been written long before.
     last_row_at: Option<Duration>,
-    /// `true` if the log was read to its end, so that further rows have just been written.
-    caught_up: bool,
-    /// Number of lines that could not be parsed.
-    broken_lines: u64,
 }
 
 #[derive(Debug, Default)]
@@ -47,8 +41,8 @@ struct Model {
     last: Last,
     /// Calls, finished calls and refusals.
     totals: [u64; 3],
-    /// Refused calls in the queue in the last row, for a log that contains these instead of refusals.
-    refused_queued: u64,
+    /// The row that was read last.
+    before: Option<Second>,
 }
 
 /// The last row of a model. Values that the log does not contain are `None`.
@@ -107,32 +101,9 @@ pub(crate) struct Figure {
     pub(crate) is_alarm: bool,
 }
 
-impl Live {
-    /// Adds a line of the log that was read at `now`.
-    pub(crate) fn add(&mut self, line: &[u8], now: Duration) {
-        match parse(line) {
-            Ok(Parsed::Header(_)) => {}
-            Ok(Parsed::Row(row)) => self.add_row(&row, now),
-            Ok(Parsed::Minute(model, seconds)) => {
-                for second in seconds {
-                    self.add_second(&model, second, Last::counted(&second), now);
-                }
-            }
-            Err(_) if line.iter().all(u8::is_ascii_whitespace) => {}
-            Err(_) => self.add_broken(),
-        }
-    }
-
-    pub(crate) fn add_broken(&mut self) {
-        self.broken_lines += 1;
-    }
-
-    /// Notes that the log was read to its end. Rows added from now on have just been written.
-    pub(crate) fn caught_up(&mut self) {
-        self.caught_up = true;
-    }
-
-    fn add_row(&mut self, row: &Row<'_>, now: Duration) {
+impl Run {
+    /// Adds a row that was read at `now`. `is_new`: it has just been written, since the log was read to its end before.
+    pub(super) fn add_row(&mut self, row: &Row<'_>, now: Duration, is_new: bool) {
         let second = Second::from_row(row);
         let last = Last {
             in_flight: Some(second.in_flight),
@@ -146,28 +117,31 @@ impl Live {
             budget: budgets::max_charged_fraction(&row.budgets),
             ..Last::counted(&second)
         };
-        self.add_second(&row.model, second, last, now);
+        self.add_second(&row.model, second, last, now, is_new);
     }
 
-    fn add_second(&mut self, name: &str, second: Second, last: Last, now: Duration) {
+    /// Adds a second of a log that contains counts alone.
+    pub(super) fn add_counts(&mut self, name: &str, second: Second, now: Duration, is_new: bool) {
+        self.add_second(name, second, Last::counted(&second), now, is_new);
+    }
+
+    fn add_second(&mut self, name: &str, second: Second, last: Last, now: Duration, is_new: bool) {
         let at = second.at;
         let (start, end) = self.seconds.unwrap_or((at, at));
         self.seconds = Some((start.min(at), end.max(at)));
         let written = Duration::from_secs(at.saturating_add(1));
         // Before the end of the log is reached, a row counts as recent by its own time.
         let recent = written <= now && now.saturating_sub(written) <= Duration::from_secs(MAX_IDLE_SECONDS);
-        self.last_row_at = if self.caught_up { Some(now) } else { recent.then_some(written) };
+        self.last_row_at = if is_new { Some(now) } else { recent.then_some(written) };
         if !self.models.contains_key(name) {
             self.first.get_or_insert_with(|| name.to_owned());
             self.models.insert(name.to_owned(), Model::default());
         }
         let model = self.models.get_mut(name).expect("it was just inserted");
-        let [requested, _, mut limited, finished, _] = second.counts;
-        if !second.has_details {
-            // These are refused calls in the queue: their increase counts as refusals.
-            limited = limited.saturating_sub(std::mem::replace(&mut model.refused_queued, limited));
-        }
-        for (total, count) in model.totals.iter_mut().zip([requested, finished, limited]) {
+        let [requested, _, _, finished, _] = second.counts;
+        let refused = second.newly_refused(model.before.as_ref());
+        model.before = Some(second);
+        for (total, count) in model.totals.iter_mut().zip([requested, finished, refused]) {
             *total = total.saturating_add(count);
         }
         if at >= model.last.at {
@@ -181,12 +155,12 @@ impl Live {
     }
 
     /// Returns the models in alphabetical order.
-    pub(crate) fn models(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn models(&self) -> impl Iterator<Item = &str> {
         self.models.keys().map(String::as_str)
     }
 
     /// Returns the selected models; `None` unless all of them have rows.
-    pub(crate) fn chosen<'a>(&'a self, selection: &'a Selection) -> Option<Vec<&'a str>> {
+    pub(super) fn chosen<'a>(&'a self, selection: &'a Selection) -> Option<Vec<&'a str>> {
         match selection {
             Selection::All => Some(self.models().collect()).filter(|models: &Vec<_>| !models.is_empty()),
             Selection::Default if self.models.contains_key(DEFAULT) => Some(vec![DEFAULT]),
@@ -201,7 +175,7 @@ impl Live {
     }
 
     /// Returns the view of the selected models at `now`, on a screen with room for `room` seconds.
-    pub(crate) fn view(&self, selection: &Selection, lines: &Lines, room: u64, now: Duration) -> View {
+    pub(super) fn view(&self, selection: &Selection, lines: &Lines, room: u64, now: Duration) -> View {
         let Some((start, end)) = self.seconds else {
             return View::Waiting("waiting for the first row".into());
         };
@@ -249,16 +223,13 @@ impl Live {
         View::Chart(Box::new(Chart { figures, graphs, from, to: from.saturating_add(room - 1) }))
     }
 
-    /// Returns a remark for the footer: the time since the last row, and the number of broken lines.
-    pub(crate) fn note(&self, now: Duration) -> Option<String> {
-        let (_, end) = self.seconds?;
-        let idle = match self.last_row_at {
+    /// Returns the whole seconds for which there was no row.
+    pub(super) fn seconds_without_row(&self, now: Duration) -> u64 {
+        let end = self.seconds.map_or(0, |(_, end)| end);
+        match self.last_row_at {
             Some(_) => self.idle_seconds(now),
             None => now.as_secs().saturating_sub(end.saturating_add(1)),
-        };
-        let broken = (self.broken_lines > 0).then(|| plural(self.broken_lines, "broken line"));
-        let idle = (idle >= 3).then(|| format!("no row for {}", duration(idle)));
-        Some([idle, broken].into_iter().flatten().collect::<Vec<_>>().join(", ")).filter(|note| !note.is_empty())
+        }
     }
 
     /// Returns the whole seconds since the last row was read.

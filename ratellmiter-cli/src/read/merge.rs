@@ -106,7 +106,8 @@ fn limit_conflict(series: &[&Series]) -> Option<[f32; 2]> {
     let mut conflict: Option<[f32; 2]> = None;
     for (index, (one, of_one)) in logs.iter().enumerate() {
         for (other, of_other) in &logs[index + 1..] {
-            let is_apart = one.start() + one.length() <= other.start() || other.start() + other.length() <= one.start();
+            let is_before = |one: &Series, other: &Series| one.start().saturating_add(one.length()) <= other.start();
+            let is_apart = is_before(one, other) || is_before(other, one);
             let is_common = of_one.iter().any(|limit| of_other.iter().any(|other| is_same(*limit, *other)));
             if is_apart || is_common || of_one.is_empty() || of_other.is_empty() {
                 continue;
@@ -275,6 +276,7 @@ fn summed_rows(at: u64, rows: &[&Second]) -> Second {
         // `max` and `min` ignore `NAN`.
         sum.limit = sum.limit.max(row.limit);
         sum.adapted = sum.adapted.min(row.adapted);
+        sum.adapted_in_flight = sum.adapted_in_flight.min(row.adapted_in_flight);
         sum.has_details |= row.has_details;
         sum.processes = sum.processes.max(row.processes);
         // The processes of a fleet pause together.

@@ -139,7 +139,14 @@ fn text(run: &Summary) -> String {
     };
     let at_end = [(run.waiting, "waiting"), (run.in_flight, "in flight")].into_iter().filter(|(calls, _)| *calls > 0);
     let at_end = at_end.fold(String::new(), |text, (calls, state)| format!("{text}, {calls} {state}"));
-    let _ = writeln!(page, "  calls     {calls}: {finished} finished{failed}, {given_up} given up{rejected}{at_end}");
+    let earlier = match run.earlier {
+        0 => String::new(),
+        earlier => format!("; {earlier} of them requested before the first row"),
+    };
+    let _ = writeln!(
+        page,
+        "  calls     {calls}: {finished} finished{failed}, {given_up} given up{rejected}{at_end}{earlier}"
+    );
     let overloads = match run.overloaded {
         Some(overloads @ 1..) => format!(" ({})", plural(overloads, "overload")),
         _ => String::new(),
@@ -151,6 +158,9 @@ fn text(run: &Summary) -> String {
         plural(*pauses, "pause"),
         duration(*paused)
     );
+    if run.transient > 0 {
+        let _ = writeln!(page, "  transient {}, sent again", plural(run.transient, "failure"));
+    }
     for line in closed::lines(run) {
         let _ = writeln!(page, "  closed    {line}");
     }
@@ -167,8 +177,10 @@ fn text(run: &Summary) -> String {
     if let Some((reserved, used)) = run.reserved_tokens.zip(run.used_tokens) {
         let rounded = |tokens: Option<f64>| tokens.map_or_else(|| "–".into(), |tokens| format!("{tokens:.0}"));
         let (per_ticket, per_call) = (rounded(run.reserved_per_call), rounded(run.used_per_call));
-        let _ =
-            writeln!(page, "  tokens    {reserved} reserved, {per_ticket} per call; {used} used, {per_call} per call");
+        // Without a budget, nothing is reserved.
+        let reserved =
+            if reserved > 0 { format!("{reserved} reserved, {per_ticket} per call; ") } else { String::new() };
+        let _ = writeln!(page, "  tokens    {reserved}{used} used, {per_call} per call");
     }
     for budget in &run.budgets {
         let percent = |fraction| Unit::Fraction.display(Some(fraction));

@@ -25,6 +25,10 @@ fn row(offset: usize) -> (Value, Value) {
         "a": count("rate").to_string(),
         "w": seconds("wait_ms", count("issued")),
         "l": seconds("call_ms", count("finished")),
+        // There is no budget.
+        "t": "0",
+        "u": row["used_tokens"].as_f64().unwrap_or(0.0).to_string(),
+        "b": "–",
     });
     (row, values)
 }
@@ -49,7 +53,7 @@ fn legend_switches_lines_and_pointer_shows_values() {
         seen.all = [...'riefonawl'].map((letter) => press(line(letter))).pop();
         seen.crossed = colors('#cross').size;
         seen.at_7 = moveTo('0:07');
-        seen.crosses = colors('#cross').has('rgb(26, 123, 54)');
+        seen.crosses = colors('#cross').has('rgb(118, 142, 219)');
         seen.at_14 = moveTo('0:14, paused');
         seen.spoken = plot.getAttribute('aria-valuetext');
         key(plot, 'ArrowRight');
@@ -82,14 +86,14 @@ fn legend_switches_lines_and_pointer_shows_values() {
         ("overloaded", "2"),
         ("refusals_per_call", "0.017"),
         ("pauses", "1"),
-        ("paused", "5 s"),
-        ("wait_mean", "18.4 s"),
+        ("paused", "6 s"),
+        ("wait_mean", "18.2 s"),
         ("duration", "35 s"),
         ("physical", "23.8 s"),
     ] {
         assert_eq!(figures[figure], expected, "{figure}");
     }
-    assert_eq!(figures.as_object().unwrap().len(), 19);
+    assert_eq!(figures.as_object().unwrap().len(), 22);
     assert_eq!((&seen["tabs"], &seen["theme"], &seen["shade"]), (&0.into(), &"light".into(), &true.into()));
 
     let start = &seen["start"];
@@ -97,7 +101,7 @@ fn legend_switches_lines_and_pointer_shows_values() {
         (&start["pressed"], &start["drawn"], &start["when"]),
         (&"riefo".into(), &"riefo".into(), &"Peaks".into())
     );
-    assert_eq!((&start["values"]["r"], &start["values"]["w"]), (&"120".into(), &"32.8".into()));
+    assert_eq!((&start["values"]["r"], &start["values"]["w"]), (&"120".into(), &"32.781".into()));
     let axes = |step: &str| {
         seen[step]["axes"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect::<Vec<_>>()
     };
@@ -118,7 +122,7 @@ fn legend_switches_lines_and_pointer_shows_values() {
     assert_eq!((&seen["with_w"]["pressed"], &seen["with_w"]["drawn"]), (&"iefw".into(), &"iefw".into()));
     assert!(axes("with_w").contains(&"seconds") && axes("with_w").contains(&"calls per second"));
     assert_eq!((&seen["none"]["pressed"], &seen["none"]["drawn"]), (&"".into(), &"".into()));
-    assert_eq!(axes("none"), ["0:00", "0:05", "0:10", "0:15", "0:20", "0:25", "0:30", "overloaded 5 s"]);
+    assert_eq!(axes("none"), ["0:00", "0:05", "0:10", "0:15", "0:20", "0:25", "0:30", "overloaded 6 s"]);
     assert_eq!((&seen["all"]["pressed"], &seen["all"]["drawn"]), (&"riefonawl".into(), &"riefonawl".into()));
 
     assert_eq!((&seen["crossed"], &seen["crosses"]), (&0.into(), &true.into()));
@@ -128,7 +132,7 @@ fn legend_switches_lines_and_pointer_shows_values() {
     }
     assert_eq!(seen["at_7"]["time"], "2026-11-25 21:02:41 UTC");
     let spoken = seen["spoken"].as_str().unwrap();
-    assert!(spoken.starts_with("0:14, paused, overflow, waiting 76, requested 0,"), "{spoken}");
+    assert!(spoken.starts_with("0:14, paused, overflow, waiting 75, requested 0,"), "{spoken}");
     assert_eq!((&seen["after_right"], &seen["home"]), (&"0:15, paused, 1 overload, 1 canary".into(), &"0:00".into()));
     assert_eq!(seen["end"], json!(["0:34", "34", "34"]));
     assert_eq!((&seen["left"]["when"], &seen["left"]["values"]), (&"Peaks".into(), &start["values"]));
@@ -217,6 +221,7 @@ fn each_model_has_a_tab() {
         seen.tabs = tabs.map((tab) => tab.textContent);
         seen.start = { ...about(), chosen: chosen(), drawn: drawn(), theme: document.documentElement.dataset.theme };
         seen.peak = values().r;
+        seen.refused = line('e').querySelector('b').textContent;
         tabs[0].click();
         seen.first = { ...about(), chosen: chosen(), drawn: drawn(), peak: values().r, unknown: values().w };
         seen.at_0 = moveTo('0:00');
@@ -229,6 +234,7 @@ fn each_model_has_a_tab() {
     let summary: Value = serde_json::from_slice(&summary).unwrap();
     let verdict = |model: usize| &summary["models"][model]["verdict"];
     assert_eq!(seen["tabs"], json!(["GPT4", "TWENTY"]));
+    assert_eq!(seen["refused"], "waiting after a refusal");
     let (start, first, second) = (&seen["start"], &seen["first"], &seen["second"]);
     assert_eq!((&start["name"], &start["chosen"]), (&"TWENTY".into(), &json!(["TWENTY"])));
     assert_eq!((&start["verdict"], &start["theme"], &start["drawn"]), (verdict(1), &"dark".into(), &"ro".into()));

@@ -194,3 +194,16 @@ fn slow_model_beside_fast_ones_has_no_band_and_fits() {
     assert!(panel.top < 0.2 && !panel.traces[0].has_band, "{}", panel.top);
     assert!(panel.traces[0].steps.iter().all(|step| step.mean <= panel.top));
 }
+
+#[test]
+fn calls_that_join_the_refused_ones_of_python_logs_are_marked() {
+    // The number of refused calls in the queue stays the same, as one leaves and another joins.
+    let row = |at| Second { newly_refused: Some(1), ..Second::from_counts(at, [1, 1, 2, 1, 0]) };
+    let series: Series = (0..4).map(row).collect();
+    let marked: u64 =
+        events::of(&series).iter().filter(|event| event.mark == Mark::Refusal).map(|event| event.count).sum();
+    assert_eq!((marked, series.refusals()), (4, 4));
+    // Without their times, the increases count.
+    let unknown: Series = (0..4).map(|at| Second { newly_refused: None, ..row(at) }).collect();
+    assert_eq!((events::of(&unknown).len(), unknown.refusals()), (1, 2));
+}

@@ -4,6 +4,8 @@
 //! covers several seconds and keeps the mean, the smallest and the largest value of each line. The scripts divide what is visible
 //! into steps and panels as in the pictures, since both depend on the zoom.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::{
@@ -88,6 +90,12 @@ struct Style {
 struct Model<'a> {
     name: String,
     summary: &'a Summary,
+    /// Names of lines, by letter, that differ from those of other models.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    names: BTreeMap<char, &'static str>,
+    /// Letters of the lines that are in the lower panel, unless they are so for each log.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    queue: String,
     /// First second, since the epoch.
     start: u64,
     /// Number of seconds from the first to the last.
@@ -139,14 +147,16 @@ impl Data<'_> {
         let color = |(red, green, blue): (u8, u8, u8)| format!("rgb({red}, {green}, {blue})");
         let has_tokens = page.models.iter().any(|(_, series)| series.has_tokens());
         let is_known = |line: &Line| line.axis != Axis::Tokens || has_tokens;
-        // The models of a log have the same lines.
+        // What differs between the models is in the model.
         let unknown = Series::default();
-        let any = page.models.iter().map(|(_, series)| *series).find(|series| series.has_refused_queue());
-        let any = any.unwrap_or(&unknown);
+        let common = match page.models {
+            [(_, first), ..] if page.models.iter().all(|(_, series)| series.has_refused_queue()) => *first,
+            _ => &unknown,
+        };
         let style = |line: &Line| Style {
             letter: line.letter,
-            queue: course::is_of_queue(line, any),
-            name: any.name_of(line),
+            queue: course::is_of_queue(line, common),
+            name: common.name_of(line),
             light: color(line.color.light),
             dark: color(line.color.dark),
             width: line.width,
@@ -176,6 +186,17 @@ impl<'a> Model<'a> {
         Self {
             name: printable(name),
             summary,
+            names: LINES
+                .iter()
+                .map(|line| (line, series.name_of(line)))
+                .filter(|(line, name)| *name != line.name)
+                .map(|(line, name)| (line.letter, name))
+                .collect(),
+            queue: LINES
+                .iter()
+                .filter(|line| course::is_of_queue(line, series) && !course::is_of_queue(line, &Series::default()))
+                .map(|line| line.letter)
+                .collect(),
             start: series.start(),
             length,
             stretch,

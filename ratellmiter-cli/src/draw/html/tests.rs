@@ -247,3 +247,16 @@ fn refused_calls_of_python_logs_are_part_of_the_queue() {
     assert_eq!(style(&[second(None)].into_iter().collect()), ("rate limited".into(), false));
     assert_eq!(style(&[second(Some(3))].into_iter().collect()), ("waiting after a refusal".into(), true));
 }
+
+#[test]
+fn legend_names_the_refused_queue_of_python_logs() {
+    let python = Second { newly_refused: Some(1), ..Second::from_counts(5, [1; 5]) };
+    let [python, other] = [python, Second::from_counts(5, [1; 5])].map(|second| Series::from_iter([second]));
+    let data = data(&html("x.jsonl", &[("p", &python), ("m", &other)]));
+    assert_eq!(data["models"][0]["names"], serde_json::json!({ "e": "waiting after a refusal" }));
+    assert_eq!(data["models"][1].get("names"), None);
+    // It is in the panel of the queue.
+    assert_eq!((&data["models"][0]["queue"], data["models"][1].get("queue")), (&"e".into(), None));
+    let line = data["lines"].as_array().unwrap().iter().find(|line| line["letter"] == "e").unwrap();
+    assert_eq!((&line["name"], &line["queue"]), (&"rate limited".into(), &false.into()));
+}

@@ -9,7 +9,7 @@ use ratellmiter_core::log::Row;
 use super::*;
 use crate::{
     draw::cells::Depth,
-    live::run::{Live, Selection},
+    live::{followed::Live, run::Selection},
 };
 
 const START: u64 = 1_795_502_413;

@@ -2,10 +2,10 @@
 
 use std::{fmt::Display, time::Duration};
 
-use super::{Figure, Live, Model};
+use super::{Figure, Model, Run};
 use crate::words::duration;
 
-impl Live {
+impl Run {
     pub(super) fn figures(&self, model: &Model, now: Duration) -> Vec<Figure> {
         let last = &model.last;
         let remaining = |seconds: f64| duration_text(seconds - self.age(model, now));
@@ -63,7 +63,7 @@ impl Live {
         let in_flight = models().filter_map(|model| model.last.in_flight);
         let mut figures = vec![
             figure("waiting", models().fold(0, |sum: u64, model| sum.saturating_add(self.queued(model)))),
-            figure("in flight", in_flight.map(u64::from).sum::<u64>()),
+            figure("in flight", in_flight.map(u64::from).fold(0, u64::saturating_add)),
             figure("models", models().count()),
             figure("paused", paused),
             figure("time left", longest.reduce(f64::max).map_or_else(|| "–".into(), duration_text)),

@@ -1,6 +1,7 @@
 //! Tests of `run`.
 
 use super::*;
+use crate::live::followed::Live;
 
 const START: u64 = 1_795_502_413;
 
@@ -175,7 +176,7 @@ fn dropped_rows_stay_in_the_totals() {
     for at in 0..20_000 {
         live.add(format!(r#"{{"at":{},"model":"m","requested":2,"finished":1}}"#, START + at).as_bytes(), seconds(0.0));
     }
-    assert!(live.models["m"].series.seconds().len() < 2 * MAX_ROWS);
+    assert!(live.run().unwrap().models["m"].series.seconds().len() < 2 * MAX_ROWS);
     let chart = chart(&live, &Selection::All, 100, 0.0);
     assert!(figures(&chart).contains("calls 40000, finished 20000"));
     assert_eq!((chart.to, chart.graphs[0].0.curves[0].corners.last()), (19_999, Some(&(19_999, 1.0))));
@@ -195,12 +196,14 @@ fn broken_lines_are_counted_and_python_minutes_read() {
         live.add(line.as_bytes(), seconds(1.0));
     }
     let _ = live.view(&Selection::Default, &Lines::default(), 100, seconds(9.0));
-    let minute = format!(
-        r#"{{"rate_limiter_name":"p","second_bucket_list":[{{"second_bucket_id":{START},"second_requested_ticket_count":4,"issued_ticket_count":2,"overflow_request_list":[1,2],"rate_limited_request_list":[],"finished_ticket_list":[1]}}]}}"#
-    );
-    live.add(minute.as_bytes(), seconds(1.0));
+    for model in ["p", "q"] {
+        let minute = format!(
+            r#"{{"rate_limiter_name":"{model}","second_bucket_list":[{{"second_bucket_id":{START},"second_requested_ticket_count":4,"issued_ticket_count":2,"overflow_request_list":[1,2],"rate_limited_request_list":[],"finished_ticket_list":[1]}}]}}"#
+        );
+        live.add(minute.as_bytes(), seconds(1.0));
+    }
     let _ = live.view(&Selection::All, &Lines::default(), 100, seconds(9.0));
-    assert_eq!(live.note(seconds(1.0)).unwrap(), "2 broken lines");
+    assert_eq!(live.note(seconds(1.0)).unwrap(), "1 row of another time, 2 broken lines");
     let chart = chart(&live, &Selection::Named("p".into()), 100, 1.0);
     assert!(figures(&chart).ends_with("calls 4, finished 1, refusals 0"), "{}", figures(&chart));
 }
@@ -228,7 +231,43 @@ fn log_in_reverse_order_keeps_its_last_rows() {
         live.add(format!("{{\"at\":{at},\"model\":\"m\",\"requested\":1}}").as_bytes(), Duration::ZERO);
     }
     assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
-    let model = &live.models["m"];
+    let model = &live.run().unwrap().models["m"];
     assert_eq!((model.series.seconds().len(), model.series.start()), (MAX_ROWS, count - MAX_ROWS as u64));
     assert_eq!(model.totals[0], count, "the others count in the totals");
+}
+
+#[test]
+fn rows_of_another_time_are_not_shown() {
+    let far = |at: u64| format!(r#"{{"at":{at},"model":"m","requested":50,"rate_limited":9}}"#);
+    for position in 0..=3 {
+        let mut live = Live::default();
+        live.caught_up();
+        for at in 0..=3 {
+            if at == position {
+                live.add(far(3).as_bytes(), Duration::from_secs(START + at));
+            }
+            if at < 3 {
+                let row = format!(r#"{{"at":{},"model":"m","requested":2}}"#, START + at);
+                live.add(row.as_bytes(), Duration::from_secs(START + at + 1));
+            }
+        }
+        let chart = chart(&live, &Selection::Default, 100, 3.0);
+        assert_eq!((chart.from, chart.to), (0, 29));
+        assert!(figures(&chart).ends_with("calls 6, finished 0, refusals 0"), "{}", figures(&chart));
+        assert_eq!(live.note(seconds(3.0)).as_deref(), Some("1 row of another time"));
+    }
+}
+
+#[test]
+fn refusals_of_the_python_package_are_counted_as_calls_join() {
+    let mut live = live(&[]);
+    for at in START..START + 3 {
+        let refused = format!(r#"{{"rate_limit_event_list":[{{"second_bucket_ticket_was_limited":{at}}}]}}"#);
+        let minute = format!(
+            r#"{{"rate_limiter_name":"p","second_bucket_list":[{{"second_bucket_id":{at},"second_requested_ticket_count":1,"issued_ticket_count":1,"overflow_request_list":[],"rate_limited_request_list":[{refused}],"finished_ticket_list":[]}}]}}"#
+        );
+        live.add(minute.as_bytes(), seconds(3.0));
+    }
+    let chart = chart(&live, &Selection::Default, 100, 3.0);
+    assert!(figures(&chart).ends_with("calls 3, finished 0, refusals 3!"), "{}", figures(&chart));
 }

@@ -64,7 +64,7 @@ fn tokens_and_budgets_are_rendered_if_known() {
     let run = Summary::from_series("m", &(0..100).map(row).collect());
     insta::assert_snapshot!(text(&run), @r#"
     m, from 2026-11-24 06:40:00 UTC
-      calls     200: 200 finished (0 failed), 0 given up, 4 in flight
+      calls     200: 200 finished (0 failed), 0 given up, 4 in flight; 4 of them requested before the first row
       refusals  0, 0.000 per call; 0 pauses, 0 s in total
       wait      0.0 s mean, 0.0 s p99; at most 0 queued
       latency   0.0 s p99

@@ -325,8 +325,10 @@ const draw = () => {
   drawEvents(context, place, model, color);
   labelSpans(context, place, [...model.pauses, ...model.closed], color);
   for (const button of by('legend').children) {
-    const line = data.lines.find(({ letter }) => letter === button.dataset.letter);
+    const line = model.lines.find(({ letter }) => letter === button.dataset.letter);
     button.setAttribute('aria-pressed', String(isOn(line)));
+    button.title = line.name;
+    button.firstChild.textContent = line.name;
     button.style.setProperty('--line', line[theme()]);
   }
   drawCross();

@@ -10,7 +10,9 @@ const unpacked = (model) => {
   const starts = seconds.map((length) => (next += length) - length);
   const lines = data.lines.map((line, index) => {
     const [mean, min = mean, max = mean] = model.heights[index].map((column) => spread(column, model.cells));
-    return { ...line, mean, min, max };
+    const name = model.names?.[line.letter] ?? line.name;
+    const queue = line.queue || (model.queue?.includes(line.letter) ?? false);
+    return { ...line, name, queue, mean, min, max };
   });
   return { ...model, seconds, starts, lines, last: Math.max(model.length - 1, 0) };
 };

@@ -9,6 +9,7 @@ const FIGURES = [
   ['turned away', 'rejected', whole('')],
   ['waiting at the end', 'waiting', whole('')],
   ['in flight at the end', 'in_flight', whole('')],
+  ['requested before the log', 'earlier', whole('')],
   ['refusals', 'refusals', whole('')],
   ['overloads', 'overloaded', whole('')],
   ['refusals per call', 'refusals_per_call', (value) => (value > 0 && value < 0.0005 ? '<0.001' : fixed(3, '')(value))],

@@ -312,3 +312,24 @@ fn little_data_over_hours_is_named_with_a_clock_time() {
     assert_eq!(few(&[100, 7300]), "too little data: 2 calls in 2:00:01");
     assert_eq!(few(&[100, 101]), "too little data: 2 calls in 2 seconds");
 }
+
+#[test]
+fn rate_that_is_refused_for_most_of_a_minute_is_not_suggested() {
+    // The server counts by the minute: it accepts 5 calls per second for 20 s, and refuses calls for the rest of the minute.
+    let verdict = verdict_on(360, |at, row| {
+        row.limit = Some(5.2);
+        match at % 60 {
+            0..20 => paced(row, 5, Bottleneck::Learned),
+            20 => {
+                paced(row, 2, Bottleneck::Pause);
+                (row.finished, row.rate_limited, row.rate, row.pauses, row.paused_ms) = (0, 2, 0.0, 1, 900);
+            }
+            _ => {
+                paced(row, 0, Bottleneck::Pause);
+                (row.rate, row.paused_ms) = (0.0, 1000);
+            }
+        }
+    });
+    assert_no_advice(&verdict);
+    assert_eq!(verdict, "paused for 67 % of the waiting time after 12 refusals");
+}
