@@ -1,16 +1,17 @@
 //! Parses the arguments into a job.
 
+mod errors;
+mod job;
+
 use std::{
     ffi::{OsStr, OsString},
     path::{Path, PathBuf},
 };
 
-use clap::{
-    CommandFactory as _, Parser, ValueEnum, ValueHint,
-    error::{ContextKind, ContextValue, ErrorKind},
-};
+use clap::{CommandFactory as _, Parser, ValueEnum, ValueHint, error::ErrorKind};
 use clap_complete::Shell;
 
+pub(crate) use self::job::{CommandLine, Job, Kind, Models, Out, Picture, Report, Source, View};
 use crate::{
     draw::theme::{Layout, Size, Theme},
     read,
@@ -19,87 +20,6 @@ use crate::{
     words::one_line,
     write,
 };
-
-/// What the command is to do.
-#[derive(Debug, PartialEq)]
-pub(crate) enum Job {
-    Report(Box<Report>),
-    List { directory: Option<PathBuf> },
-    Follow { source: Source, models: Models, lines: Lines },
-}
-
-/// Charts, summaries and conditions of a log.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Report {
-    pub(crate) source: Source,
-    pub(crate) models: Models,
-    /// `None` without `-lines`.
-    pub(crate) lines: Option<Lines>,
-    pub(crate) theme: Theme,
-    pub(crate) view: Option<View>,
-    pub(crate) summary: Option<Format>,
-    pub(crate) check: Option<Conditions>,
-    pub(crate) compare: Option<PathBuf>,
-}
-
-/// Selects the logs.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Source {
-    /// Values of `-file`. Several logs are summed.
-    pub(crate) files: Vec<PathBuf>,
-    pub(crate) directory: Option<PathBuf>,
-}
-
-/// Selects the models of a log.
-#[derive(Debug, PartialEq)]
-pub(crate) enum Models {
-    Default,
-    All,
-    /// One name, or several separated by commas, as typed.
-    Named(String),
-}
-
-/// Where a chart is drawn.
-#[derive(Debug, PartialEq)]
-pub(crate) enum View {
-    Terminal,
-    Picture(Picture),
-}
-
-#[derive(Debug, PartialEq)]
-pub(crate) struct Picture {
-    pub(crate) kind: Kind,
-    pub(crate) layout: Layout,
-    pub(crate) out: Out,
-    pub(crate) size: Size,
-    pub(crate) open: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Png,
-    Svg,
-    Html,
-}
-
-impl Kind {
-    /// Returns the extension of its files.
-    pub(crate) const fn extension(self) -> &'static str {
-        match self {
-            Self::Png => "png",
-            Self::Svg => "svg",
-            Self::Html => "html",
-        }
-    }
-}
-
-#[derive(Debug, PartialEq)]
-pub(crate) enum Out {
-    /// `<log>-<model>_<lines>.<ending>`
-    Default,
-    File(PathBuf),
-    Stdout,
-}
 
 #[derive(Debug)]
 pub(crate) enum Parsed {
@@ -221,11 +141,16 @@ Exit     0 success, 1 failure, 2 invalid arguments, 3 a condition failed
 ";
 
 /// Extension of logs, which an argument without an option must have.
-const LOG_EXTENSION: &str = "jsonl";
+pub(crate) const LOG_EXTENSION: &str = "jsonl";
 
 pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Parsed {
+    let args: Vec<_> = args.collect();
+    if let Some(line) = CommandLine::requested(&args) {
+        return Parsed::Job(Job::Complete(line));
+    }
+    let args = args.into_iter();
     match Arguments::try_parse_from(normalized(args)) {
-        Ok(Arguments { completions: Some(shell), .. }) => Parsed::Text(completions(shell)),
+        Ok(Arguments { completions: Some(shell), .. }) => Parsed::Job(Job::Script(shell)),
         Ok(typed) => match typed.into_job() {
             Ok(job) => Parsed::Job(job),
             Err(problem) => Parsed::Error(format!("error: {}\n", one_line(&problem))),
@@ -233,36 +158,8 @@ pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Parsed {
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             Parsed::Text(error.to_string())
         }
-        Err(error) => Parsed::Error(format!("{}\n", one_line(&without_usage(&with_one_dash(error).to_string())))),
+        Err(error) => Parsed::Error(format!("{}\n", errors::line(error))),
     }
-}
-
-/// Returns the error with its options spelled as in the help. What the user typed as a value is kept.
-fn with_one_dash(mut error: clap::Error) -> clap::Error {
-    let spelled =
-        |option: &str| option.strip_prefix('-').filter(|rest| rest.starts_with('-')).unwrap_or(option).to_owned();
-    for kind in [ContextKind::InvalidArg, ContextKind::PriorArg, ContextKind::SuggestedArg] {
-        let value = match error.get(kind) {
-            Some(ContextValue::String(option)) => ContextValue::String(spelled(option)),
-            Some(ContextValue::Strings(options)) => {
-                ContextValue::Strings(options.iter().map(|option| spelled(option)).collect())
-            }
-            _ => continue,
-        };
-        error.insert(kind, value);
-    }
-    // The tip to pass an unknown option as a value is of no use: logs end in .jsonl.
-    if error.kind() == ErrorKind::UnknownArgument {
-        error.insert(ContextKind::Suggested, ContextValue::None);
-    }
-    error
-}
-
-/// Returns the problem and the allowed values on one line, without the usage text of clap.
-fn without_usage(error: &str) -> String {
-    let problem = error.split("\n\nUsage:").next().unwrap_or(error);
-    let problem = problem.split("\n\nFor more information").next().unwrap_or(problem);
-    problem.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
 }
 
 impl Arguments {
@@ -285,7 +182,10 @@ impl Arguments {
                 return Err("-follow reads keys from stdin, so that -file=- cannot be followed".into());
             }
         }
-        if self.compare.is_some() {
+        if let Some(other) = &self.compare {
+            if read::is_stdin(other) && self.file.iter().any(|file| read::is_stdin(file)) {
+                return Err("-file=- and -compare=- would both read stdin; name one of the logs".into());
+            }
             self.require_single_log("-compare")?;
         }
         let view = self.view()?;
@@ -426,10 +326,11 @@ fn kind_of(extension: Option<&OsStr>, format: Option<Kind>) -> Result<Kind, Stri
     }
 }
 
-fn completions(shell: Shell) -> String {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Arguments::command(), "ratellmiter", &mut script);
-    String::from_utf8_lossy(&script).into_owned()
+/// Returns the options of the command, with those that clap adds.
+pub(crate) fn command() -> clap::Command {
+    let mut command = Arguments::command();
+    command.build();
+    command
 }
 
 /// Returns the arguments as clap reads them: options with two dashes, and the format of `-summary` joined with it.

@@ -10,7 +10,7 @@ use ratellmiter_core::{config, log};
 use crate::{
     args::Source,
     failure::Failure,
-    read::{Log, is_stdin, merge},
+    read::{Log, is_stdin, merge, shown},
     series::Series,
 };
 
@@ -64,7 +64,7 @@ impl Logs {
 
     /// Returns the name of the logs in messages: the path of the first, and the number of others.
     pub(crate) fn path_text(&self) -> String {
-        self.with_others(&self.path().display().to_string())
+        self.with_others(&shown(self.path()))
     }
 
     fn with_others(&self, first: &str) -> String {
@@ -77,7 +77,7 @@ impl Logs {
 
 pub(crate) fn name_of(path: &Path) -> String {
     if is_stdin(path) {
-        return "stdin".into();
+        return shown(path);
     }
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }

@@ -5,7 +5,7 @@ use std::{io, path::PathBuf};
 use ratellmiter_core::config;
 use thiserror::Error;
 
-use crate::read::{Unreadable, merge::CannotSum};
+use crate::read::{Unreadable, merge::CannotSum, shown};
 
 /// The end of the errors of a directory without a log to read.
 const HINT: &str = "; name a log with -file=LOG, or see -help";
@@ -20,7 +20,7 @@ pub(crate) enum Failure {
     NoLog(PathBuf),
     #[error("no log in {} contains any rows{HINT}", .0.display())]
     NoRows(PathBuf),
-    #[error("{} contains no rows", .0.display())]
+    #[error("{} contains no rows", shown(.0))]
     Empty(PathBuf),
     #[error(transparent)]
     Unreadable(#[from] Unreadable),

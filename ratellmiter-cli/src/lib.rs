@@ -5,13 +5,14 @@
 //! that grows, or the sum of several. `series` holds the rows of one model by the second. `summary` turns them into figures and
 //! a verdict, renders these and checks conditions. `draw` turns them into a `graph` and renders it with plotters (`chart`), in
 //! the cells of a terminal (`cells`, `terminal`) or as a page (`html`). `write` writes files, whole or not at all. `names` escapes
-//! names for each output.
+//! names for each output. `complete` completes the words of a command line in a shell.
 //!
 //! All of plotters is in `draw::chart` and `draw::theme`, all of ratatui in `draw::cells`, `draw::terminal` and `live`, which
 //! need the default feature `terminal`.
 
 mod args;
 mod choose_log;
+mod complete;
 mod draw;
 mod exit_code;
 mod failure;
@@ -55,13 +56,17 @@ where
         }
         Parsed::Job(Job::Report(report)) => report::run(&report, &mut output),
         Parsed::Job(Job::List { directory }) => list::run(directory.as_deref(), &mut output),
+        Parsed::Job(Job::Script(shell)) => {
+            output.print(complete::script(shell)).map(|()| DONE).map_err(Failure::Stdout)
+        }
+        Parsed::Job(Job::Complete(line)) => complete::run(&line, &mut output),
         #[cfg(feature = "terminal")]
         Parsed::Job(Job::Follow { source, models, lines }) => live::run(&source, models, lines),
         #[cfg(not(feature = "terminal"))]
         Parsed::Job(Job::Follow { .. }) => Err(Failure::NoTerminal),
     };
     done.unwrap_or_else(|failure| {
-        output.print_error(&format!("error: {}\n", words::one_line(&failure.to_string())));
+        output.print_error(&format!("error: {failure}"));
         FAILED
     })
 }

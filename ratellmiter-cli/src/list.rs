@@ -6,10 +6,11 @@ use crate::{
     choose_log,
     exit_code::DONE,
     failure::Failure,
+    names,
     output::Output,
     read::Log,
     series::Series,
-    words::{printable, short_duration, utc},
+    words::{duration, printable, utc},
 };
 
 const HEADINGS: [&str; 7] = ["log", "start (UTC)", "length", "calls", "refusals", "namespace", "models"];
@@ -39,11 +40,11 @@ fn row(path: &Path, log: &Log) -> [String; 7] {
     let start = log.models.values().map(Series::start).min();
     let end = log.models.values().map(|series| series.start().saturating_add(series.length())).max();
     let sum = |of: fn(&Series) -> u64| log.models.values().map(of).fold(0, u64::saturating_add).to_string();
-    let models: Vec<_> = log.models.keys().map(|model| printable(model)).collect();
+    let models: Vec<_> = log.models.keys().map(|model| names::of_model(model)).collect();
     [
         name,
         start.map_or_else(|| "–".into(), utc),
-        start.zip(end).map_or_else(|| "–".into(), |(start, end)| short_duration(end - start)),
+        start.zip(end).map_or_else(|| "–".into(), |(start, end)| duration(end - start)),
         sum(Series::calls),
         sum(Series::refusals),
         log.namespace.as_deref().map(printable).unwrap_or_default(),
@@ -60,11 +61,16 @@ fn table(lines: &[[String; 7]]) -> String {
     for line in lines {
         let cells = line.iter().zip(widths).enumerate().filter(|(column, _)| is_shown(*column));
         let cells = cells.map(|(column, (cell, width))| match column {
-            2..=4 => format!("{cell:>width$}"),
-            _ => format!("{cell:<width$}"),
+            2..=4 => format!("{}{cell}", blanks(cell, width)),
+            _ => format!("{cell}{}", blanks(cell, width)),
         });
         page.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
         page.push('\n');
     }
     page
+}
+
+/// Returns the blanks that fill a cell up to `width`. Names may be longer than the widths that formatting allows.
+fn blanks(cell: &str, width: usize) -> String {
+    " ".repeat(width.saturating_sub(cell.chars().count()))
 }

@@ -13,7 +13,22 @@ pub(crate) fn is_printable(letter: char) -> bool {
     // noncharacters, private use and unassigned code points. A combining character is escaped at the start of a text only.
     let mut text = String::from("-");
     text.push(letter);
-    matches!(letter, '"' | '\'' | '\\') || text.escape_debug().eq(text.chars())
+    !is_blank(letter) && (matches!(letter, '"' | '\'' | '\\') || text.escape_debug().eq(text.chars()))
+}
+
+/// Returns `true` for letters that look like nothing or like a space, although they are no white space.
+fn is_blank(letter: char) -> bool {
+    // Fillers of Hangul and Khmer, the empty pattern of Braille, and the joiner of graphemes.
+    matches!(
+        letter,
+        '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' | '\u{17b4}' | '\u{17b5}' | '\u{2800}' | '\u{34f}'
+    )
+}
+
+/// Returns the name of a model as outputs show it.
+pub(crate) fn of_model(name: &str) -> String {
+    let shown = printable(name);
+    if shown.trim().is_empty() { "(no name)".into() } else { shown }
 }
 
 /// Replaces white space by spaces and escapes other characters that are not printable visibly, as in `\u{202e}`. The result
@@ -54,10 +69,28 @@ pub(crate) fn markdown(text: &str) -> String {
     escaped
 }
 
-/// Returns `true` if a renderer of Markdown may make a link of a part of `text`: of an address of the web, or of an address
-/// of mail, which is also how people are mentioned.
+/// Returns `true` if a renderer of Markdown may make a link or an image of a part of `text`: of an address of the web, of an
+/// address of mail, which is also how people are mentioned, of the number of an issue, or of the name of an emoji.
 fn is_linked(text: &str) -> bool {
-    text.contains("://") || text.contains('@') || text.to_ascii_lowercase().contains("www.")
+    let lower = text.to_ascii_lowercase();
+    let is_numbered = |mark: &str| {
+        lower
+            .match_indices(mark)
+            .any(|(at, _)| lower[at + mark.len()..].starts_with(|next: char| next.is_ascii_digit()))
+    };
+    // Between colons. The minutes of a time are no name.
+    let is_emoji = |name: &str| {
+        let is_time = name.len() == 2 && name.bytes().all(|letter| letter.is_ascii_digit());
+        !name.is_empty() && !is_time && !name.contains(char::is_whitespace)
+    };
+    let parts: Vec<_> = lower.split(':').collect();
+    let has_emoji = parts.len() > 2 && parts[1..parts.len() - 1].iter().copied().any(is_emoji);
+    lower.contains("://")
+        || lower.contains('@')
+        || lower.contains("www.")
+        || has_emoji
+        || is_numbered("#")
+        || is_numbered("gh-")
 }
 
 /// Returns a code span, with a fence that is longer than any in `text`.

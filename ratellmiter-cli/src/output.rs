@@ -29,11 +29,11 @@ impl Output<'_> {
 
     /// Writes a remark on the result to stderr.
     pub(crate) fn note(&mut self, text: &str) {
-        self.print_error(&format!("note: {}\n", one_line(text)));
+        self.print_error(&format!("note: {text}"));
     }
 
-    /// Writes to stderr. Errors of stderr itself are ignored.
-    pub(crate) fn print_error(&mut self, text: &str) {
-        let _ = self.stderr.write_all(text.as_bytes());
+    /// Writes a line to stderr, in which names from logs have no effect. Errors of stderr itself are ignored.
+    pub(crate) fn print_error(&mut self, line: &str) {
+        let _ = self.stderr.write_all(format!("{}\n", one_line(line)).as_bytes());
     }
 }

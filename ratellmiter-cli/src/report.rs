@@ -6,7 +6,7 @@ use crate::{
     args::{Kind, Models, Out, Picture, Report, View},
     choose_log::{self, DEFAULT, Logs},
     draw::{
-        chart::{self, Chart},
+        chart::{self, Chart, fonts},
         course::Course,
         graph::Graph,
         html::{self, Page},
@@ -15,7 +15,7 @@ use crate::{
     exit_code::{BROKEN, DONE},
     failure::Failure,
     output::Output,
-    series::Series,
+    series::{Lines, Series},
     summary::{
         Summary,
         render::{self, Format},
@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Width of a step of a long run, in pixels.
-const PIXELS_PER_BIN: u64 = 5;
+const PIXELS_PER_BIN: u64 = 10;
 
 /// Runs a report and returns the exit code.
 pub(crate) fn run(report: &Report, output: &mut Output<'_>) -> Result<u8, Failure> {
@@ -77,12 +77,8 @@ impl Run<'_> {
     #[cfg(feature = "terminal")]
     fn show(&self, other: Option<&ComparedLogs>, output: &mut Output<'_>) -> Result<(), Failure> {
         let screen = crate::draw::terminal::Screen::of_stdout();
-        if other.is_none() {
-            let course = self.course(u64::from(screen.columns()) / 2, output)?.0;
-            return print(output, crate::draw::terminal::draw_panels(&course, screen));
-        }
-        let graph = self.graph(other, screen.columns(), output)?.0;
-        print(output, crate::draw::terminal::draw(&graph, screen))
+        let course = self.course(other, u64::from(screen.columns()), output)?.0;
+        print(output, crate::draw::terminal::draw_panels(&course, screen))
     }
 
     #[cfg(not(feature = "terminal"))]
@@ -129,8 +125,8 @@ impl Run<'_> {
         output: &mut Output<'_>,
     ) -> Result<(Vec<u8>, NameParts), Failure> {
         let Picture { kind, size, layout, .. } = *picture;
-        if layout == Layout::Panels && other.is_none() {
-            let (course, name) = self.course(u64::from(size.width) / PIXELS_PER_BIN, output)?;
+        if layout == Layout::Panels {
+            let (course, name) = self.course(other, u64::from(size.width) / PIXELS_PER_BIN, output)?;
             return Ok((self.picture(kind, &course, size)?, name));
         }
         let (graph, name) = self.graph(other, size.width, output)?;
@@ -138,17 +134,29 @@ impl Run<'_> {
     }
 
     /// Returns the panels of the selected models in about `bins` steps, and the words for the file name.
-    fn course(&self, bins: u64, output: &mut Output<'_>) -> Result<(Course, NameParts), Failure> {
+    fn course(
+        &self,
+        other: Option<&ComparedLogs>,
+        bins: u64,
+        output: &mut Output<'_>,
+    ) -> Result<(Course, NameParts), Failure> {
         let chosen = self.chosen()?;
         let lines = self.report.lines.clone().unwrap_or_default();
-        if self.report.models != Models::All
-            && let [(model, series)] = chosen[..]
-        {
-            let summary = Summary::from_series(model, series);
-            let course = Course::of_model(model, series, &lines, bins, &summary);
-            return Ok((course, (model.to_owned(), lines.letters().to_owned())));
-        }
-        Ok((Course::of_models(&chosen, bins), self.name_of_several(output)))
+        Ok(match (&chosen[..], other) {
+            ([(model, series)], None) if self.report.models != Models::All => {
+                let summary = Summary::from_series(model, series);
+                let course = Course::of_model(model, series, &lines, bins, &summary);
+                (course, ((*model).to_owned(), lines.letters().to_owned()))
+            }
+            ([(model, series)], Some(other)) => {
+                let names = other.names(&self.logs);
+                let runs = [*series, other.series(model)?];
+                let course = Course::of_runs(model, runs, [&names[0], &names[1]], &lines, bins);
+                (course, ((*model).to_owned(), compared(&lines)))
+            }
+            (several, Some(_)) => return Err(Failure::CompareSeveral(several.len())),
+            (several, None) => (Course::of_models(several, bins), self.name_of_several(output)),
+        })
     }
 
     /// Returns the words for the file name of a picture of several models.
@@ -167,7 +175,7 @@ impl Run<'_> {
         if kind == Kind::Svg {
             return chart::svg(chart, size, self.report.theme).map(String::into_bytes).map_err(Failure::Draw);
         }
-        let pixels = chart::pixels(chart, size, self.report.theme).map_err(Failure::Draw)?;
+        let pixels = chart::pixels(chart, size, self.report.theme, fonts::system).map_err(Failure::Draw)?;
         pixels.encode().map_err(|error| Failure::Draw(error.to_string()))
     }
 
@@ -208,7 +216,7 @@ impl Run<'_> {
                 let names = other.names(&self.logs);
                 let series = [*series, other.series(model)?];
                 let graph = Graph::of_runs(model, series, [&names[0], &names[1]], &lines, columns);
-                (graph, ((*model).to_owned(), format!("{}_compared", lines.letters())))
+                (graph, ((*model).to_owned(), compared(&lines)))
             }
             (several, Some(_)) => return Err(Failure::CompareSeveral(several.len())),
             (several, None) => (Graph::of_models(several, columns), self.name_of_several(output)),
@@ -265,13 +273,13 @@ impl Run<'_> {
         let mut code = DONE;
         for summary in summaries {
             for broken in conditions.broken_by(summary) {
-                output.print_error(&format!("check failed: {:?}: {broken}{of}\n", summary.model));
+                output.print_error(&format!("check failed: {:?}: {broken}{of}", summary.model));
                 code = BROKEN;
             }
         }
         if self.logs.unreadable > 0 {
             let lines = plural(self.logs.unreadable, "unreadable line");
-            output.print_error(&format!("check failed: {lines}: the figures are incomplete{of}\n"));
+            output.print_error(&format!("check failed: {lines}: the figures are incomplete{of}"));
             code = BROKEN;
         }
         code
@@ -280,6 +288,11 @@ impl Run<'_> {
 
 /// The model and the letters of the lines, for a file name.
 type NameParts = (String, String);
+
+/// Returns the words for the lines of a comparison in a file name.
+fn compared(lines: &Lines) -> String {
+    format!("{}_compared", lines.letters())
+}
 
 /// The logs of the run to compare with.
 struct ComparedLogs(Logs);

@@ -7,15 +7,6 @@ pub(crate) fn plural(count: u64, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
-/// Formats a duration in seconds as `59s`, `1m00s` or `1h00m00s`.
-pub(crate) fn short_duration(seconds: u64) -> String {
-    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        (0, 0, seconds) => format!("{seconds}s"),
-        (0, minutes, seconds) => format!("{minutes}m{seconds:02}s"),
-        (hours, minutes, seconds) => format!("{hours}h{minutes:02}m{seconds:02}s"),
-    }
-}
-
 /// Formats seconds as `4:50:39`, or `50:39` below an hour.
 pub(crate) fn clock(seconds: u64) -> String {
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
@@ -24,10 +15,20 @@ pub(crate) fn clock(seconds: u64) -> String {
     }
 }
 
-/// Formats seconds with `decimals`, as `35.0 s`. From an hour on they are a [`clock`] time.
+/// Formats a duration in whole seconds: `35 s`, and from a minute on a [`clock`] time such as `1:27`.
+///
+/// The command shows all durations in this way. Only conditions have the units in which they are typed.
+pub(crate) fn duration(seconds: u64) -> String {
+    if seconds < 60 { format!("{seconds} s") } else { clock(seconds) }
+}
+
+/// Formats a [`duration`] that has `decimals` below a minute, as `35.0 s`.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Positive and saturating.
-pub(crate) fn length(seconds: f64, decimals: usize) -> String {
-    if seconds >= 3600.0 { clock(seconds.round() as u64) } else { format!("{seconds:.decimals$} s") }
+pub(crate) fn precise_duration(seconds: f64, decimals: usize) -> String {
+    let shown = format!("{seconds:.decimals$}");
+    // What is rounded to a minute is one.
+    let is_short = shown.parse::<f64>().is_ok_and(|shown| shown < 60.0);
+    if is_short { format!("{shown} s") } else { clock(seconds.round() as u64) }
 }
 
 /// Formats seconds since the epoch as a date and time in UTC. After the year 9999 the number itself is returned.

@@ -92,9 +92,10 @@ pub(crate) fn write(content: &[u8], path: &Path) -> io::Result<()> {
     // Dropped after a failure, it is removed.
     let made = tempfile::Builder::new().prefix(".ratellmiter-").suffix(".tmp").make_in(directory, create);
     let mut unfinished = made.map_err(|error| code.map_or(error, io::Error::from_raw_os_error))?;
-    unfinished.write_all(content)?;
+    // The errors of `tempfile` itself contain the name of a file that the user has never seen.
+    unfinished.as_file_mut().write_all(content)?;
     unfinished.as_file().sync_all()?;
-    unfinished.persist(&target)?;
+    unfinished.persist(&target).map_err(|error| error.error)?;
     Ok(())
 }
 

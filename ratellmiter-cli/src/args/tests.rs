@@ -117,6 +117,7 @@ fn contradictory_arguments_are_errors() {
             &["-compare=b", "-model=all"],
             &["-compare=b", "-out=a.html"],
             &["-compare=c", "-file=a", "-file=b"],
+            &["-file=-", "-compare=-"],
             &["-follow", "-file", "a", "b"],
             &["-list", "-model=a"],
             &["-follow", "-out=a.png"],
@@ -140,6 +141,7 @@ fn contradictory_arguments_are_errors() {
     -compare=b -model=all: error: -compare takes one model; use -model=NAME
     -compare=b -out=a.html: error: -compare draws .png and .svg only
     -compare=c -file=a -file=b: error: -compare takes one log, but -file names 2
+    -file=- -compare=-: error: -file=- and -compare=- would both read stdin; name one of the logs
     -follow -file a b: error: -follow takes one log, but -file names 2
     -list -model=a: error: -model cannot be used with -list; allowed with it: -dir
     -follow -out=a.png: error: -out cannot be used with -follow; allowed with it: -dir, -file, -model, -lines
@@ -152,14 +154,6 @@ fn contradictory_arguments_are_errors() {
     -check=refusals: error: invalid value 'refusals' for '-check <CONDITIONS>': "refusals" is not a condition; allowed are conditions like FIGURE<=VALUE with <=, >=, <, > or ==, separated by commas; figures are calls, finished, failed, given_up, refusals, overloads, refusals_per_call, pauses, paused, line, wait_mean, wait_p99, call_p99, duration, rejected, exhausted, closed, transient, in_flight, reserved_tokens, used_tokens, budget_mean, budget_peak, slowdown
     "#
     );
-}
-
-#[test]
-fn completions_exist_for_each_shell() {
-    for shell in Shell::value_variants() {
-        let Parsed::Text(script) = parsed(&[&format!("-completions={shell}")]) else { panic!("{shell}") };
-        assert!(script.contains("compare") && script.contains("ratellmiter"), "{shell}");
-    }
 }
 
 #[test]

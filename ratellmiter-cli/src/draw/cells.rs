@@ -3,6 +3,7 @@
 //! With colors the curves are lines of Braille dots, eight per cell. Without colors each curve is written in its letter.
 
 mod layout;
+mod stack;
 mod text;
 
 use ratatui::{
@@ -16,6 +17,7 @@ use ratatui::{
     },
 };
 
+pub(crate) use stack::Stack;
 pub(crate) use text::{bold, cells, fit, width};
 
 use crate::{
@@ -24,7 +26,8 @@ use crate::{
             layout::{Frame, floor, offset},
             text::width_of_more,
         },
-        graph::{CLOSED, Curve, Graph, abbreviated, step, tick},
+        graph::{CLOSED, Curve, Graph, tick},
+        time_axis,
     },
     series::{Axis, Color},
 };
@@ -107,6 +110,8 @@ pub(crate) struct Plot<'a> {
     pub(crate) paint: Paint,
     /// Smallest width of the labels on the left, so that plots below each other are aligned.
     pub(crate) labels: u16,
+    /// `true` if the time axis has labels.
+    pub(crate) timed: bool,
 }
 
 /// Largest number of rows of a legend.
@@ -117,10 +122,7 @@ impl Plot<'_> {
     pub(crate) fn draw(&self, area: Rect, buffer: &mut Buffer) {
         let legend = self.draw_legend(area, buffer);
         let rest = Rect { y: area.y + legend, height: area.height.saturating_sub(legend), ..area };
-        let Some(frame) = Frame::of(self.graph, [self.from, self.to], self.paint.is_colored(), self.labels, rest)
-        else {
-            return;
-        };
+        let Some(frame) = Frame::of(self, rest) else { return };
         self.draw_curves(&frame, buffer);
         self.shade(&frame, &self.graph.pauses, (PAUSE, "░"), buffer);
         self.shade(&frame, &self.graph.closed, (CLOSED_SHADE, "▒"), buffer);
@@ -205,6 +207,7 @@ impl Plot<'_> {
                 _ => None,
             };
             let ends = curve.corners.windows(2).map(|ends| [0, 1].map(|end| (offset(ends[end].0), ends[end].1)));
+            let ends = ends.filter(|[from, to]| !from.1.is_nan() && !to.1.is_nan());
             for [(x1, y1), (x2, y2)] in ends.chain(only).filter(|ends| (ends[0].1.max(ends[1].1) <= 0.0) == zeros) {
                 context.draw(&Line::new(x1, y1 / top, x2, y2 / top, ink));
             }
@@ -306,18 +309,16 @@ impl Plot<'_> {
 
     fn draw_offsets(&self, frame: &Frame, buffer: &mut Buffer) {
         let plot = frame.plot;
-        let max_steps = u32::from(plot.width / 9).clamp(1, 12);
-        let step = step(offset(self.to.saturating_sub(self.from).max(1)), max_steps).max(1.0);
-        let first = (offset(self.from) / step).ceil();
+        let longest = cells(time_axis::label(self.to, self.to).len());
+        let max_steps = u32::from(plot.width / (longest + 5)).clamp(1, 12);
         let mut free = frame.area.x;
-        for tick in 0_u8..40 {
-            let at = (first + f64::from(tick)) * step;
-            if at > offset(self.to) {
-                break;
-            }
-            let x = plot.x + floor(frame.column(at));
+        for at in time_axis::ticks(self.from, self.to, max_steps) {
+            let x = plot.x + floor(frame.column(offset(at)));
             buffer.set_stringn(x, plot.bottom(), "┬", 1, self.paint.faint());
-            let label = abbreviated(at, step);
+            if !self.timed {
+                continue;
+            }
+            let label = time_axis::label(at, self.to);
             let length = cells(width(&label));
             let start = (x.saturating_sub((length - 1) / 2)).min(frame.area.right().saturating_sub(length));
             if start >= free {
@@ -326,9 +327,10 @@ impl Plot<'_> {
             }
         }
         if frame.captioned {
-            let caption = "Offset in seconds";
+            let caption = &self.graph.caption;
             let x = plot.x + plot.width.saturating_sub(cells(caption.len())) / 2;
-            buffer.set_stringn(x, plot.bottom() + 2, caption, caption.len(), self.paint.faint());
+            let room = usize::from(frame.area.right().saturating_sub(x));
+            buffer.set_stringn(x, plot.bottom() + 2, fit(caption, room), room, self.paint.faint());
         }
     }
 }

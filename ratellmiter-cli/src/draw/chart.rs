@@ -3,24 +3,23 @@
 //! Pixels are drawn at twice their size and then averaged, which smooths lines and text. All measures are in pixels of a picture
 //! of 2000 x 800 and scale with the picture.
 
+pub(crate) mod fonts;
 mod layout;
 mod legend;
 mod marks;
 mod panels;
 mod pen;
 
-use std::sync::OnceLock;
-
 use plotters::{
     backend::{BitMapBackend, DrawingBackend, SVGBackend},
-    coord::Shift,
-    drawing::{DrawingArea, IntoDrawingArea as _},
+    drawing::IntoDrawingArea as _,
     element::{Circle, Rectangle},
-    style::{Color as _, FontStyle, FontTransform, RGBColor, register_font},
+    style::{Color as _, FontTransform, RGBColor},
 };
 
 use crate::draw::{
     chart::{
+        fonts::Lookup,
         layout::Frame,
         legend::{Entry, Legend, Sample},
         pen::{DrawResult, Pen},
@@ -55,13 +54,18 @@ impl<'a> From<&'a Course> for Chart<'a> {
     }
 }
 
-/// Draws a chart as pixels.
-pub(crate) fn pixels<'a>(chart: impl Into<Chart<'a>>, size: Size, theme: Theme) -> Result<Picture, String> {
-    fonts()?;
+/// Draws a chart as pixels. `lookup` finds fonts for letters that the embedded one lacks.
+pub(crate) fn pixels<'a>(
+    chart: impl Into<Chart<'a>>,
+    size: Size,
+    theme: Theme,
+    lookup: Lookup,
+) -> Result<Picture, String> {
+    fonts::register()?;
     let (width, height) = (size.width * SCALE, size.height * SCALE);
     let mut large = vec![0; 3 * width as usize * height as usize];
     let canvas = BitMapBackend::with_buffer(&mut large, (width, height)).into_drawing_area();
-    draw(chart.into(), &canvas, size, theme, SCALE).map_err(|error| error.to_string())?;
+    draw(chart.into(), &Pen::new(&canvas, size, theme, SCALE, lookup), size).map_err(|error| error.to_string())?;
     canvas.present().map_err(|error| error.to_string())?;
     drop(canvas);
     Ok(Picture { width: size.width, height: size.height, pixels: downscale(&large, width as usize) })
@@ -69,40 +73,33 @@ pub(crate) fn pixels<'a>(chart: impl Into<Chart<'a>>, size: Size, theme: Theme) 
 
 /// Draws a chart as SVG.
 pub(crate) fn svg<'a>(chart: impl Into<Chart<'a>>, size: Size, theme: Theme) -> Result<String, String> {
-    fonts()?;
+    fonts::register()?;
     let mut text = String::new();
     let canvas = SVGBackend::with_string(&mut text, (size.width, size.height)).into_drawing_area();
-    draw(chart.into(), &canvas, size, theme, 1).map_err(|error| error.to_string())?;
+    // The viewer finds fonts by itself.
+    draw(chart.into(), &Pen::new(&canvas, size, theme, 1, fonts::none), size).map_err(|error| error.to_string())?;
     canvas.present().map_err(|error| error.to_string())?;
     drop(canvas);
+    // In names, quotes are escaped.
+    let family = |families: &str| format!(" font-family=\"{families}\"");
+    let text = text.replace(&family(fonts::EMBEDDED), &family(fonts::FAMILIES));
     // Inherited by all paths; plotters has no setting for it.
     Ok(text.replacen("<svg ", "<svg stroke-linejoin=\"round\" ", 1))
 }
 
-fn draw<B>(chart: Chart<'_>, canvas: &DrawingArea<B, Shift>, size: Size, theme: Theme, scale: u32) -> DrawResult
+fn draw<B>(chart: Chart<'_>, pen: &Pen<'_, B>, size: Size) -> DrawResult
 where
     B: DrawingBackend,
     B::ErrorType: 'static,
 {
-    let pen = Pen::new(canvas, size, theme, scale);
     match chart {
         Chart::Single(graph) => Drawing { graph, frame: Frame::of(graph, size, pen.unit), pen }.draw(),
-        Chart::Panels(course) => panels::draw(course, &pen),
+        Chart::Panels(course) => panels::draw(course, pen),
     }
 }
 
-/// Registers the embedded fonts. Fonts of the system are not used.
-fn fonts() -> Result<(), String> {
-    static REGISTERED: OnceLock<bool> = OnceLock::new();
-    let registered = REGISTERED.get_or_init(|| {
-        register_font("sans-serif", FontStyle::Normal, notosans::REGULAR_TTF).is_ok()
-            && register_font("sans-serif", FontStyle::Bold, notosans::BOLD_TTF).is_ok()
-    });
-    if *registered { Ok(()) } else { Err("the embedded fonts cannot be loaded".into()) }
-}
-
 struct Drawing<'a, B: DrawingBackend> {
-    pen: Pen<'a, B>,
+    pen: &'a Pen<'a, B>,
     graph: &'a Graph,
     frame: Frame,
 }
@@ -112,16 +109,16 @@ where
     B::ErrorType: 'static,
 {
     fn draw(mut self) -> DrawResult {
-        let pen = &self.pen;
+        let pen = self.pen;
         let legend = self.legend()?;
         self.frame.top += legend.extra_height(pen);
-        let (pen, frame) = (&self.pen, &self.frame);
+        let frame = &self.frame;
         pen.canvas.fill(&pen.theme.background())?;
         self.shade(&self.graph.pauses, pen.theme.pause())?;
         self.shade(&self.graph.closed, pen.theme.closed())?;
         frame.draw_values(pen)?;
         frame.draw_times(pen)?;
-        frame.draw_time_labels(pen)?;
+        frame.draw_time_labels(0, pen)?;
         for curve in &self.graph.curves {
             self.draw_curve(curve)?;
         }
@@ -130,7 +127,7 @@ where
         let title = pen.shortened(&self.graph.title, pen.width - pen.measure(100), &pen.title_style())?;
         pen.write(&title, (pen.width / 2, pen.measure(44)), &pen.title_style())?;
         let labels = pen.text_style(34);
-        pen.write("Time since the start", (frame.center(), pen.height - pen.measure(34)), &labels)?;
+        pen.write(&self.graph.caption, (frame.center(), pen.height - pen.measure(34)), &labels)?;
         let upright = labels.transform(FontTransform::Rotate270);
         frame.draw_titles(&self.graph.unit, &upright, pen)
     }
@@ -147,7 +144,7 @@ where
 
     #[allow(clippy::cast_precision_loss)]
     fn draw_curve(&self, curve: &Curve) -> DrawResult {
-        let pen = &self.pen;
+        let pen = self.pen;
         let color = self.curve_color(curve);
         let corner = |(offset, height): &(u64, f64)| {
             pen.scaled((self.frame.x(*offset as f64), self.frame.y(curve.axis, *height)))
@@ -173,7 +170,7 @@ where
             sample: Sample::Stroke(curve.width),
             color: self.curve_color(curve),
         });
-        Legend::of(closed.into_iter().chain(curves).collect(), self.frame.bottom - self.frame.top, &self.pen)
+        Legend::of(closed.into_iter().chain(curves).collect(), self.frame.bottom - self.frame.top, self.pen)
     }
 
     fn curve_color(&self, curve: &Curve) -> RGBColor {

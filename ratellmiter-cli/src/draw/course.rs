@@ -5,18 +5,20 @@ mod events;
 #[cfg(feature = "terminal")]
 mod graphs;
 mod many;
+mod runs;
 mod scale;
 mod spans;
 
 use crate::{
+    names,
     series::{Axis, Color, Line, Lines, Series, processes::Processes},
     summary::Summary,
     words::printable,
 };
 
 pub(crate) use bins::{Bins, Step};
-pub(crate) use events::{Event, Mark};
-pub(crate) use spans::{Level, Span};
+pub(crate) use events::{Event, Mark, of as events};
+pub(crate) use spans::{Level, Span, closed, levels, pauses};
 
 /// A chart of several panels on one time axis.
 #[derive(Debug, Clone)]
@@ -24,8 +26,8 @@ pub(crate) struct Course {
     pub(crate) title: String,
     /// Limit and verdict.
     pub(crate) subtitle: String,
-    /// First second, since the epoch.
-    pub(crate) start: u64,
+    /// First second, since the epoch; `None` for several runs, which are aligned at their starts.
+    pub(crate) start: Option<u64>,
     /// Offset of the last second.
     pub(crate) last: u64,
     /// Panels from top to bottom.
@@ -66,6 +68,8 @@ pub(crate) struct Trace {
     pub(crate) width: u32,
     pub(crate) axis: Axis,
     pub(crate) form: Form,
+    /// `true` if the band from the least to the largest value is drawn.
+    pub(crate) has_band: bool,
     /// Steps in the order of time. Between steps that do not touch, the value is unknown.
     pub(crate) steps: Vec<Step>,
 }
@@ -84,40 +88,54 @@ impl Course {
     pub(crate) fn of_model(model: &str, series: &Series, lines: &Lines, bins: u64, summary: &Summary) -> Self {
         let processes = Processes::of(series).and_then(Processes::title);
         let processes = processes.map_or_else(String::new, |processes| format!(": {processes}"));
-        let bins = Bins::of(series, bins);
-        let chosen = |in_queue: bool| lines.iter().filter(move |line| is_of_queue(line) == in_queue);
-        let rates = rates(series, chosen(false), &bins);
-        let queue = queue(series, chosen(true), &bins);
-        let (pauses, closed) = (spans::pauses(series), spans::closed(series));
+        let course = Self::of_rows(series, lines, &Bins::of(series, bins));
         Self {
-            title: printable(&format!("Request Flow for {model}{processes}")),
+            title: printable(&format!("Request Flow for {}{processes}", names::of_model(model))),
             subtitle: printable(&subtitle(summary)),
-            start: series.start(),
+            ..course
+        }
+    }
+
+    /// Returns the lines of one model without titles.
+    pub(crate) fn of_rows(series: &Series, lines: &Lines, bins: &Bins) -> Self {
+        let chosen = |in_queue: bool| lines.iter().filter(move |line| is_of_queue(line, series) == in_queue);
+        let panels = [rates(series, chosen(false), bins), queue(series, chosen(true), bins)];
+        Self {
+            title: String::new(),
+            subtitle: String::new(),
+            start: Some(series.start()),
             last: series.length().saturating_sub(1),
-            panels: [rates, queue].into_iter().flatten().collect(),
-            events: events::of(series),
-            pauses,
-            closed,
+            panels: panels.into_iter().flatten().collect(),
+            events: events(series),
+            pauses: pauses(series),
+            closed: closed(series),
         }
     }
 }
 
-/// Returns `true` for lines of the queue and of times, which are in the lower panel.
-fn is_of_queue(line: &Line) -> bool {
-    line.axis == Axis::Seconds || matches!(line.letter, 'o' | 'n')
+/// Returns `true` for lines of the queue and of times, which are in the lower panel. In a log that contains the refused calls in
+/// the queue, these are a part of it.
+pub(crate) fn is_of_queue(line: &Line, series: &Series) -> bool {
+    let is_level = matches!(line.letter, 'o' | 'n') || (line.letter == 'e' && series.has_refused_queue());
+    is_level || line.axis == Axis::Seconds
 }
 
 fn rates<'a>(series: &Series, lines: impl Iterator<Item = &'a Line>, bins: &Bins) -> Option<Panel> {
-    let traces: Vec<_> = lines.map(|line| trace(series, line, bins)).collect();
+    let lines: Vec<_> = lines.collect();
+    let mut traces: Vec<_> = lines.iter().map(|line| trace(series, line, bins)).collect();
     if traces.is_empty() {
         return None;
     }
+    // The band of finished calls would cover that of issued ones.
+    if lines.iter().any(|line| line.letter == 'i') {
+        traces.iter_mut().zip(&lines).for_each(|(trace, line)| trace.has_band = line.letter != 'f');
+    }
     let has_calls = traces.iter().any(|trace| trace.axis == Axis::Calls);
-    let levels = |of: fn(&crate::series::Second) -> f32| {
-        if has_calls { spans::levels(series, of, bins.per()) } else { Vec::new() }
+    let drawn = |of: fn(&crate::series::Second) -> f32| {
+        if has_calls { levels(series, of, bins.per()) } else { Vec::new() }
     };
-    let limit = levels(|second| second.limit);
-    let adapted = levels(crate::series::Second::adapted_rate);
+    let limit = drawn(|second| second.limit);
+    let adapted = drawn(crate::series::Second::adapted_rate);
     let top = scale::rates_top(&traces, &limit);
     Some(Panel { unit: bins.unit().into(), weight: 1.7, top, traces, limit, adapted })
 }
@@ -147,10 +165,11 @@ fn trace(series: &Series, line: &Line, bins: &Bins) -> Trace {
         letter: line.letter,
         color: line.color,
         is_pale: false,
-        // Thinner than on a single axis, since lines rarely cover each other.
-        width: (line.width * 2).div_ceil(3).max(3),
+        // Thinner than on a single axis, since lines rarely cover each other. Demand and finished calls do not cover the pace.
+        width: if matches!(line.letter, 'r' | 'f' | 'e') { 3 } else { (line.width * 2).div_ceil(3).max(3) + 1 },
         axis: line.axis,
         form,
+        has_band: true,
         steps,
     }
 }
@@ -160,6 +179,13 @@ fn subtitle(summary: &Summary) -> String {
     let limit = summary.limit.map(|limit| format!("limit {limit} a minute"));
     let verdict = summary.verdict.split(';').next().map(str::trim).filter(|verdict| !verdict.is_empty());
     limit.into_iter().chain(verdict.map(str::to_owned)).collect::<Vec<_>>().join("  ·  ")
+}
+
+impl Trace {
+    /// Returns the largest value that is drawn of a step.
+    pub(crate) fn most(&self, step: &Step) -> f64 {
+        if self.has_band { step.most } else { step.mean }
+    }
 }
 
 impl Panel {

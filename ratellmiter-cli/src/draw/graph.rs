@@ -1,6 +1,8 @@
 //! The content of a chart, independent of its rendering: curves over time, pauses, and spans in which the limiter was closed.
 
 use crate::{
+    draw::time_axis,
+    names,
     series::{Axis, Color, Lines, MODEL_COLORS, Series, processes::Processes},
     words::printable,
 };
@@ -10,6 +12,10 @@ pub(crate) struct Graph {
     pub(crate) title: String,
     /// Title of the left axis.
     pub(crate) unit: String,
+    /// Title of the time axis.
+    pub(crate) caption: String,
+    /// Value at the upper edge of the axis of calls, if it is not the largest one.
+    pub(crate) top: Option<f64>,
     /// Offset of the last second.
     pub(crate) last: u64,
     pub(crate) curves: Vec<Curve>,
@@ -39,8 +45,8 @@ pub(crate) const CLOSED: &str = "closed";
 impl Graph {
     /// Returns the lines of one model, thinned to `columns` columns.
     pub(crate) fn of_model(model: &str, series: &Series, lines: &Lines, columns: u32) -> Self {
-        let title = format!("Request Flow for {model}{}", with_processes(Processes::of(series)));
-        let mut graph = Self::titled(&title, series.length());
+        let title = format!("Request Flow for {}{}", names::of_model(model), with_processes(Processes::of(series)));
+        let mut graph = Self::titled(&title, series.length(), Some(series.start()));
         graph.add(series, lines, columns, "", false);
         graph.shade(series);
         graph
@@ -52,11 +58,12 @@ impl Graph {
         let end = models.iter().map(|(_, series)| series.start().saturating_add(series.length())).max().unwrap_or(0);
         // The title names the processes of the most widely shared model.
         let processes = models.iter().filter_map(|(_, series)| Processes::of(series)).max_by_key(|all| all.members);
-        let mut graph = Self::titled(&format!("Finished calls by model{}", with_processes(processes)), end - start);
+        let mut graph =
+            Self::titled(&format!("Finished calls by model{}", with_processes(processes)), end - start, Some(start));
         for (index, (model, series)) in models.iter().enumerate() {
             let total = series.seconds().iter().fold(0_u64, |sum, second| sum.saturating_add(second.finished()));
             graph.curves.push(Curve {
-                name: printable(&format!("{model}: {total}")),
+                name: format!("{}: {total}", names::of_model(model)),
                 #[cfg(feature = "terminal")]
                 letter: ('a'..='z').chain('A'..='Z').nth(index).unwrap_or('*'),
                 color: MODEL_COLORS[index % MODEL_COLORS.len()],
@@ -73,8 +80,9 @@ impl Graph {
     pub(crate) fn of_runs(model: &str, runs: [&Series; 2], names: [&str; 2], lines: &Lines, columns: u32) -> Self {
         let [this, other] = runs;
         let mut graph = Self::titled(
-            &format!("Request Flow for {model}: {} and {} (pale)", names[0], names[1]),
+            &format!("Request Flow for {}: {} and {} (pale)", names::of_model(model), names[0], names[1]),
             this.length().max(other.length()),
+            None,
         );
         graph.add(other, lines, columns, " (other)", true);
         graph.add(this, lines, columns, "", false);
@@ -88,10 +96,12 @@ impl Graph {
         self.closed = series.closed_spans().iter().map(|span| offset((span.from, span.to))).collect();
     }
 
-    fn titled(title: &str, length: u64) -> Self {
+    fn titled(title: &str, length: u64, start: Option<u64>) -> Self {
         Self {
             title: printable(title),
             unit: "Number of requests".into(),
+            caption: time_axis::caption(start),
+            top: None,
             last: length.saturating_sub(1),
             curves: Vec::new(),
             pauses: Vec::new(),
@@ -117,7 +127,10 @@ impl Graph {
     /// Returns the largest value on an axis; `None` if it has no curves.
     pub(crate) fn largest(&self, axis: Axis) -> Option<f64> {
         let curves = self.curves.iter().filter(|curve| curve.axis == axis);
-        curves.map(|curve| curve.corners.iter().map(|(_, height)| *height).fold(0.0, f64::max)).reduce(f64::max)
+        let top = self.top.filter(|_| axis == Axis::Calls);
+        top.into_iter()
+            .chain(curves.map(|curve| curve.corners.iter().map(|(_, height)| *height).fold(0.0, f64::max)))
+            .reduce(f64::max)
     }
 }
 

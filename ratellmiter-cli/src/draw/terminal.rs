@@ -13,13 +13,9 @@ use ratatui::{
     style::{Color as Ink, Modifier},
 };
 
-use crate::{
-    draw::{
-        cells::{Depth, Paint, Plot, bold, cells, fit, width},
-        course::Course,
-        graph::{Graph, tick},
-    },
-    series::Axis,
+use crate::draw::{
+    cells::{Depth, Paint, Stack, bold, cells, fit, width},
+    course::Course,
 };
 
 /// Size and colors of a drawing.
@@ -81,21 +77,7 @@ impl Paint {
     }
 }
 
-pub(crate) fn draw(graph: &Graph, screen: Screen) -> String {
-    let area = Rect::new(0, 0, screen.width, screen.height);
-    let mut buffer = Buffer::empty(area);
-    let title = fit(&graph.title, area.width.into());
-    let left = (area.width - cells(width(&title))) / 2;
-    buffer.set_stringn(left, 0, title, area.width.into(), bold());
-    let plot = Plot { graph, from: 0, to: graph.last.max(1), paint: screen.paint, labels: 0 };
-    plot.draw(Rect { y: 1, height: area.height - 1, ..area }, &mut buffer);
-    text(&buffer, screen.paint)
-}
-
-/// Rows of a panel below which all lines are on one axis.
-const MIN_PANEL: u16 = 9;
-
-/// Draws the panels of a course below each other; if there are several and too few rows for them, only the first.
+/// Draws the panels of a course below each other.
 pub(crate) fn draw_panels(course: &Course, screen: Screen) -> String {
     let area = Rect::new(0, 0, screen.width, screen.height);
     let mut buffer = Buffer::empty(area);
@@ -106,31 +88,9 @@ pub(crate) fn draw_panels(course: &Course, screen: Screen) -> String {
         let left = (area.width - cells(width(&line))) / 2;
         buffer.set_stringn(left, cells(row), line, area.width.into(), style);
     }
-    let graphs = course.graphs();
-    let room = area.height - 2;
-    let shown = graphs.len().min(usize::from(room / MIN_PANEL).max(1));
-    let graphs = &graphs[..shown];
-    let weights: f64 = course.panels.iter().take(shown).map(|panel| panel.weight).sum();
-    let labels = graphs.iter().map(label_width).max().unwrap_or(0);
-    let mut y = 2;
-    for (index, (graph, panel)) in graphs.iter().zip(&course.panels).enumerate() {
-        // The last panel takes the rows that are left.
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let share = ((f64::from(room) * panel.weight / weights) as u16).clamp(MIN_PANEL.min(room), room);
-        let after = MIN_PANEL * (cells(shown) - cells(index) - 1);
-        let left = area.height - y;
-        let height = if index + 1 == shown { left } else { share.min(left.saturating_sub(after)) };
-        let plot = Plot { graph, from: 0, to: graph.last.max(1), paint: screen.paint, labels };
-        plot.draw(Rect { y, height, ..area }, &mut buffer);
-        y += height;
-    }
+    let stack = Stack { graphs: &course.graphs(), from: 0, to: course.last.max(1), paint: screen.paint };
+    stack.draw(Rect { y: 2, height: area.height - 2, ..area }, &mut buffer);
     text(&buffer, screen.paint)
-}
-
-/// Returns the width of the longest label on the left axis of a graph, and a cell for the axis.
-fn label_width(graph: &Graph) -> u16 {
-    let largest = graph.largest(Axis::Calls).unwrap_or(0.0);
-    cells(tick(Axis::Calls, largest.max(1.0), 1.0).len()) + 1
 }
 
 /// Returns the cells as lines, without blanks at their ends.

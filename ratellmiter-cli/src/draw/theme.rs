@@ -104,9 +104,58 @@ impl Theme {
     }
 
     /// Blends a color with the background.
-    pub(crate) fn pale(self, RGBColor(red, green, blue): RGBColor) -> RGBColor {
+    pub(crate) fn pale(self, color: RGBColor) -> RGBColor {
+        self.blended(color, 12)
+    }
+
+    /// Blends a color with the background, as far as its contrast allows.
+    pub(crate) fn readable_pale(self, color: RGBColor) -> RGBColor {
+        let is_readable = |color: &RGBColor| contrast(*color, self.background()) >= MIN_CONTRAST;
+        (0..=12).rev().map(|parts| self.blended(color, parts)).find(is_readable).unwrap_or(color)
+    }
+
+    /// Blends a color with `parts` twentieths of the background.
+    fn blended(self, RGBColor(red, green, blue): RGBColor, parts: u16) -> RGBColor {
         let background = self.background();
-        let mix = |one: u8, other: u8| u8::try_from((u16::from(one) * 2 + u16::from(other) * 3) / 5).unwrap_or(other);
+        let mix = |one: u8, other: u8| {
+            u8::try_from((u16::from(one) * (20 - parts) + u16::from(other) * parts) / 20).unwrap_or(other)
+        };
         RGBColor(mix(red, background.0), mix(green, background.1), mix(blue, background.2))
+    }
+}
+
+/// Smallest contrast of a line with its background.
+const MIN_CONTRAST: f64 = 3.0;
+
+/// Returns the contrast of two colors by WCAG 2.1.
+fn contrast(one: RGBColor, other: RGBColor) -> f64 {
+    let (one, other) = (luminance(one) + 0.05, luminance(other) + 0.05);
+    one.max(other) / one.min(other)
+}
+
+fn luminance(RGBColor(red, green, blue): RGBColor) -> f64 {
+    let [red, green, blue] = [red, green, blue].map(|channel| {
+        let value = f64::from(channel) / 255.0;
+        if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+    });
+    0.2126 * red + 0.7152 * green + 0.0722 * blue
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::series::{LINES, MODEL_COLORS};
+
+    #[test]
+    fn pale_lines_are_readable_and_paler_where_possible() {
+        let colors = LINES.iter().map(|line| line.color).chain(MODEL_COLORS);
+        for (color, theme) in colors.flat_map(|color| [(color, Theme::Light), (color, Theme::Dark)]) {
+            let (full, pale) = (theme.color(color), theme.readable_pale(theme.color(color)));
+            assert!(contrast(pale, theme.background()) >= 3.0, "{pale:?}");
+            assert!(contrast(pale, theme.background()) <= contrast(full, theme.background()), "{pale:?}");
+        }
+        assert!((contrast(RGBColor(0, 0, 0), RGBColor(255, 255, 255)) - 21.0).abs() < 1e-9);
+        let issued = RGBColor(26, 123, 54);
+        assert!(contrast(Theme::Light.readable_pale(issued), Theme::Light.background()) < 3.4);
     }
 }

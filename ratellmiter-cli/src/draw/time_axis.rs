@@ -1,4 +1,6 @@
-//! Ticks of a time axis: round steps of seconds, minutes and hours, with labels such as `0:30` and `1:00:00`.
+//! Ticks of a time axis: round steps of seconds, minutes and hours, with labels such as `0:30` and `1:00:00`, and its caption.
+
+use crate::words::utc;
 
 /// Steps in seconds. Beyond the last, they are multiples of it.
 const STEPS: [u64; 18] =
@@ -21,6 +23,11 @@ pub(crate) fn step(length: u64, max_steps: u32) -> u64 {
 pub(crate) fn label(offset: u64, length: u64) -> String {
     let (hours, minutes, seconds) = (offset / 3600, offset / 60 % 60, offset % 60);
     if length < 3600 { format!("{minutes}:{seconds:02}") } else { format!("{hours}:{minutes:02}:{seconds:02}") }
+}
+
+/// Returns the caption of an axis that starts at `start`, in seconds since the epoch; `None` if runs with several starts share it.
+pub(crate) fn caption(start: Option<u64>) -> String {
+    start.map_or_else(|| "Time since the start".into(), |start| format!("Time since {} UTC", utc(start)))
 }
 
 /// Returns the offsets of the ticks between `from` and `to`.
@@ -49,6 +56,12 @@ mod tests {
     fn labels_are_times() {
         assert_eq!([0, 30, 90, 600].map(|at| label(at, 900)), ["0:00", "0:30", "1:30", "10:00"]);
         assert_eq!([0, 3600, 86_399].map(|at| label(at, 86_400)), ["0:00:00", "1:00:00", "23:59:59"]);
+    }
+
+    #[test]
+    fn caption_names_the_start() {
+        assert_eq!(caption(Some(1_795_502_442)), "Time since 2026-11-24 06:40:42 UTC");
+        assert_eq!(caption(None), "Time since the start");
     }
 
     #[test]

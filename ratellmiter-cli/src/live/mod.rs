@@ -1,5 +1,6 @@
 //! `-follow`: draws in the terminal while the program runs.
 
+mod followed;
 mod panel;
 mod run;
 mod watch;
@@ -31,8 +32,9 @@ use crate::{
     exit_code::DONE,
     failure::Failure,
     live::{
+        followed::Live,
         panel::Panel,
-        run::{Live, Selection, View},
+        run::{Selection, View},
         watch::{State, Update, Watch},
     },
     series::Lines,

@@ -8,8 +8,9 @@ use ratatui::{
 };
 
 use crate::{
-    draw::cells::{ALARM, Paint, Plot, bold, cells, fit, width},
+    draw::cells::{ALARM, Paint, Stack, bold, cells, fit, width},
     live::run::{Figure, View},
+    names::of_model,
     words::printable,
 };
 
@@ -58,8 +59,8 @@ impl Panel<'_> {
             View::Chart(chart) => {
                 let used = self.draw_figures(&chart.figures, rest, buffer) + airy;
                 let rest = Rect { y: rest.y + used, height: rest.height.saturating_sub(used), ..rest };
-                Plot { graph: &chart.graph, from: chart.from, to: chart.to, paint: self.paint, labels: 0 }
-                    .draw(rest, buffer);
+                let (graphs, paint) = (&chart.graphs, self.paint);
+                Stack { graphs, from: chart.from, to: chart.to, paint }.draw(rest, buffer);
             }
         }
     }
@@ -73,7 +74,7 @@ impl Panel<'_> {
         let names: Vec<_> = self.models.iter().copied().chain(all).collect();
         let entry = |index: usize| {
             let key = if index < 9 && index < self.models.len() { format!("{} ", index + 1) } else { String::new() };
-            fit(&format!(" {key}{} ", printable(names[index])), 24)
+            fit(&format!(" {key}{} ", of_model(names[index])), 24)
         };
         let room = start.saturating_sub(row.x + 1);
         // The selected model is always visible: entries before it are omitted first.

@@ -1,4 +1,4 @@
-//! A run in progress: its rows so far, and its view at a given time. Does no I/O and has no clock.
+//! A run in progress: its rows so far, and its view at a given time.
 
 mod figures;
 
@@ -8,10 +8,12 @@ use ratellmiter_core::log::Row;
 
 use crate::{
     choose_log::DEFAULT,
-    draw::graph::{Curve, Graph},
-    read::parse::{Parsed, parse},
+    draw::{
+        course::{Bins, Course},
+        graph::{Curve, Graph},
+        time_axis,
+    },
     series::{Lines, Second, Series, budgets},
-    words::{plural, printable, short_duration},
 };
 
 /// Number of rows kept of a model. Older ones count in the totals only.
@@ -23,7 +25,7 @@ const WINDOW_SECONDS: [u64; 6] = [30, 60, 120, 240, 480, 960];
 
 /// The rows of a run so far.
 #[derive(Debug, Default)]
-pub(crate) struct Live {
+pub(super) struct Run {
     models: BTreeMap<String, Model>,
     /// The model of the first row.
     first: Option<String>,
@@ -31,10 +33,6 @@ pub(crate) struct Live {
     seconds: Option<(u64, u64)>,
     /// Time at which the last row was read, since the epoch; `None` if it had been written long before.
     last_row_at: Option<Duration>,
-    /// `true` if the log was read to its end, so that further rows have just been written.
-    caught_up: bool,
-    /// Number of lines that could not be parsed.
-    broken_lines: u64,
 }
 
 #[derive(Debug, Default)]
@@ -43,8 +41,8 @@ struct Model {
     last: Last,
     /// Calls, finished calls and refusals.
     totals: [u64; 3],
-    /// Refused calls in the queue in the last row, for a log that contains these instead of refusals.
-    refused_queued: u64,
+    /// The row that was read last.
+    before: Option<Second>,
 }
 
 /// The last row of a model. Values that the log does not contain are `None`.
@@ -88,8 +86,8 @@ pub(crate) enum View {
 #[derive(Debug)]
 pub(crate) struct Chart {
     pub(crate) figures: Vec<Figure>,
-    /// Offsets count from the first second of the log.
-    pub(crate) graph: Graph,
+    /// The panels with their shares of the height. Offsets count from the first second of the log.
+    pub(crate) graphs: Vec<(Graph, f64)>,
     pub(crate) from: u64,
     pub(crate) to: u64,
 }
@@ -103,32 +101,9 @@ pub(crate) struct Figure {
     pub(crate) is_alarm: bool,
 }
 
-impl Live {
-    /// Adds a line of the log that was read at `now`.
-    pub(crate) fn add(&mut self, line: &[u8], now: Duration) {
-        match parse(line) {
-            Ok(Parsed::Header(_)) => {}
-            Ok(Parsed::Row(row)) => self.add_row(&row, now),
-            Ok(Parsed::Minute(model, seconds)) => {
-                for second in seconds {
-                    self.add_second(&model, second, Last::counted(&second), now);
-                }
-            }
-            Err(_) if line.iter().all(u8::is_ascii_whitespace) => {}
-            Err(_) => self.add_broken(),
-        }
-    }
-
-    pub(crate) fn add_broken(&mut self) {
-        self.broken_lines += 1;
-    }
-
-    /// Notes that the log was read to its end. Rows added from now on have just been written.
-    pub(crate) fn caught_up(&mut self) {
-        self.caught_up = true;
-    }
-
-    fn add_row(&mut self, row: &Row<'_>, now: Duration) {
+impl Run {
+    /// Adds a row that was read at `now`. `is_new`: it has just been written, since the log was read to its end before.
+    pub(super) fn add_row(&mut self, row: &Row<'_>, now: Duration, is_new: bool) {
         let second = Second::from_row(row);
         let last = Last {
             in_flight: Some(second.in_flight),
@@ -142,28 +117,31 @@ impl Live {
             budget: budgets::max_charged_fraction(&row.budgets),
             ..Last::counted(&second)
         };
-        self.add_second(&row.model, second, last, now);
+        self.add_second(&row.model, second, last, now, is_new);
     }
 
-    fn add_second(&mut self, name: &str, second: Second, last: Last, now: Duration) {
+    /// Adds a second of a log that contains counts alone.
+    pub(super) fn add_counts(&mut self, name: &str, second: Second, now: Duration, is_new: bool) {
+        self.add_second(name, second, Last::counted(&second), now, is_new);
+    }
+
+    fn add_second(&mut self, name: &str, second: Second, last: Last, now: Duration, is_new: bool) {
         let at = second.at;
         let (start, end) = self.seconds.unwrap_or((at, at));
         self.seconds = Some((start.min(at), end.max(at)));
         let written = Duration::from_secs(at.saturating_add(1));
         // Before the end of the log is reached, a row counts as recent by its own time.
         let recent = written <= now && now.saturating_sub(written) <= Duration::from_secs(MAX_IDLE_SECONDS);
-        self.last_row_at = if self.caught_up { Some(now) } else { recent.then_some(written) };
+        self.last_row_at = if is_new { Some(now) } else { recent.then_some(written) };
         if !self.models.contains_key(name) {
             self.first.get_or_insert_with(|| name.to_owned());
             self.models.insert(name.to_owned(), Model::default());
         }
         let model = self.models.get_mut(name).expect("it was just inserted");
-        let [requested, _, mut limited, finished, _] = second.counts;
-        if !second.has_details {
-            // These are refused calls in the queue: their increase counts as refusals.
-            limited = limited.saturating_sub(std::mem::replace(&mut model.refused_queued, limited));
-        }
-        for (total, count) in model.totals.iter_mut().zip([requested, finished, limited]) {
+        let [requested, _, _, finished, _] = second.counts;
+        let refused = second.newly_refused(model.before.as_ref());
+        model.before = Some(second);
+        for (total, count) in model.totals.iter_mut().zip([requested, finished, refused]) {
             *total = total.saturating_add(count);
         }
         if at >= model.last.at {
@@ -177,12 +155,12 @@ impl Live {
     }
 
     /// Returns the models in alphabetical order.
-    pub(crate) fn models(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn models(&self) -> impl Iterator<Item = &str> {
         self.models.keys().map(String::as_str)
     }
 
     /// Returns the selected models; `None` unless all of them have rows.
-    pub(crate) fn chosen<'a>(&'a self, selection: &'a Selection) -> Option<Vec<&'a str>> {
+    pub(super) fn chosen<'a>(&'a self, selection: &'a Selection) -> Option<Vec<&'a str>> {
         match selection {
             Selection::All => Some(self.models().collect()).filter(|models: &Vec<_>| !models.is_empty()),
             Selection::Default if self.models.contains_key(DEFAULT) => Some(vec![DEFAULT]),
@@ -197,7 +175,7 @@ impl Live {
     }
 
     /// Returns the view of the selected models at `now`, on a screen with room for `room` seconds.
-    pub(crate) fn view(&self, selection: &Selection, lines: &Lines, room: u64, now: Duration) -> View {
+    pub(super) fn view(&self, selection: &Selection, lines: &Lines, room: u64, now: Duration) -> View {
         let Some((start, end)) = self.seconds else {
             return View::Waiting("waiting for the first row".into());
         };
@@ -210,46 +188,48 @@ impl Live {
         let room = WINDOW_SECONDS.into_iter().find(|room| *room > end).unwrap_or(room).min(room).max(2);
         let from = end.saturating_add(1).saturating_sub(room);
         let models: Vec<_> = chosen.iter().map(|name| (*name, &self.models[*name])).collect();
-        let (figures, mut graph) = match models[..] {
-            [(name, model)] if *selection != Selection::All => {
-                let mut graph = Graph::of_model(name, &model.series, lines, u32::MAX);
-                let offset = model.series.start() - start;
-                for (curve, line) in graph.curves.iter_mut().zip(lines.iter()) {
-                    extend_to(curve, line.letter, offset, end);
-                }
-                let spans = graph.pauses.iter_mut().chain(&mut graph.closed);
-                spans.for_each(|(from, to)| (*from, *to) = (*from + offset, *to + offset));
-                // A closed limiter without calls has no rows.
-                if let Some((_, to)) = graph.closed.last_mut().filter(|_| self.is_closed(model, now)) {
-                    *to = end.max(*to);
-                }
-                (self.figures(model, now), graph)
+        let windows: Vec<_> =
+            models.iter().map(|(_, model)| window(&model.series, start.saturating_add(from))).collect();
+        let is_one = *selection != Selection::All && models.len() == 1;
+        let (figures, course) = match models[..] {
+            [(_, model)] if is_one => {
+                let bins = Bins::of_length(windows[0].length(), MAX_ROWS as u64);
+                (self.figures(model, now), Course::of_rows(&windows[0], lines, &bins))
             }
             _ => {
-                let series: Vec<_> = models.iter().map(|(name, model)| (*name, &model.series)).collect();
-                let mut graph = Graph::of_models(&series, u32::MAX);
-                let offset = series.iter().map(|(_, series)| series.start()).min().unwrap_or(start) - start;
-                for (curve, (name, model)) in graph.curves.iter_mut().zip(&models) {
-                    curve.name = format!("{}: {}", printable(name), model.totals[1]);
-                    extend_to(curve, 'f', offset, end);
-                }
-                (self.summed_figures(&models, now), graph)
+                let totals =
+                    models.iter().zip(&windows).map(|((name, model), window)| (*name, window, model.totals[1]));
+                (self.summed_figures(&models, now), Course::of_totals(&totals.collect::<Vec<_>>(), MAX_ROWS as u64))
             }
         };
-        graph.curves.iter_mut().for_each(|curve| clip(curve, from));
-        View::Chart(Box::new(Chart { figures, graph, from, to: from.saturating_add(room - 1) }))
+        let offset = course.start.unwrap_or(start) - start;
+        let mut graphs = course.graphs();
+        for (graph, _) in &mut graphs {
+            for curve in &mut graph.curves {
+                let letter = if is_one { curve.letter } else { 'f' };
+                extend_to(curve, letter, offset, end);
+                clip(curve, from);
+            }
+            let spans = graph.pauses.iter_mut().chain(&mut graph.closed);
+            spans.for_each(|(from, to)| (*from, *to) = (*from + offset, *to + offset));
+            // A closed limiter without calls has no rows.
+            if let ([(_, model)], Some((_, to))) = (&models[..], graph.closed.last_mut())
+                && self.is_closed(model, now)
+            {
+                *to = end.max(*to);
+            }
+            graph.caption = time_axis::caption(Some(start));
+        }
+        View::Chart(Box::new(Chart { figures, graphs, from, to: from.saturating_add(room - 1) }))
     }
 
-    /// Returns a remark for the footer: the time since the last row, and the number of broken lines.
-    pub(crate) fn note(&self, now: Duration) -> Option<String> {
-        let (_, end) = self.seconds?;
-        let idle = match self.last_row_at {
+    /// Returns the whole seconds for which there was no row.
+    pub(super) fn seconds_without_row(&self, now: Duration) -> u64 {
+        let end = self.seconds.map_or(0, |(_, end)| end);
+        match self.last_row_at {
             Some(_) => self.idle_seconds(now),
             None => now.as_secs().saturating_sub(end.saturating_add(1)),
-        };
-        let broken = (self.broken_lines > 0).then(|| plural(self.broken_lines, "broken line"));
-        let idle = (idle >= 3).then(|| format!("no row for {}", short_duration(idle)));
-        Some([idle, broken].into_iter().flatten().collect::<Vec<_>>().join(", ")).filter(|note| !note.is_empty())
+        }
     }
 
     /// Returns the whole seconds since the last row was read.
@@ -301,13 +281,29 @@ impl Last {
     }
 }
 
+/// Returns the seconds from `from` on, and the last one before. That is moved to just before `from` if it is earlier, since the
+/// seconds between are empty.
+fn window(series: &Series, from: u64) -> Series {
+    let seconds = series.seconds();
+    let inside = seconds.partition_point(|second| second.at < from);
+    let before = inside.checked_sub(1).map(|last| &seconds[last]).map(|last| {
+        if last.at + 1 == from || inside == seconds.len() {
+            return *last;
+        }
+        let (in_flight, has_details, limit) = (last.in_flight, last.has_details, last.limit);
+        Second { in_flight, has_details, limit, closed: last.closed, ..Second::from_counts(from - 1, [0; 5]) }
+    });
+    before.into_iter().chain(seconds[inside..].iter().copied()).collect()
+}
+
 /// Moves a curve by `offset` and extends it to `end` like a gap between rows: counts are zero, and calls stay in flight.
 fn extend_to(curve: &mut Curve, letter: char, offset: u64, end: u64) {
     curve.corners.iter_mut().for_each(|(at, _)| *at += offset);
     let Some((last, height)) = curve.corners.last().copied().filter(|(last, _)| *last < end) else { return };
     match letter {
-        'r' | 'i' | 'e' | 'f' | 'o' | 't' | 'u' => curve.corners.extend([(last + 1, 0.0), (end, 0.0)]),
-        'n' => curve.corners.push((end, height)),
+        'r' | 'i' | 'f' | 'o' | 't' | 'u' => curve.corners.extend([(last + 1, 0.0), (end, 0.0)]),
+        // A limit keeps its value.
+        'n' | '-' => curve.corners.push((end, height)),
         _ => {}
     }
 }
@@ -322,6 +318,7 @@ fn clip(curve: &mut Curve, from: u64) {
         let part = (from - last) as f64 / (next - last) as f64;
         (from, corners[inside - 1].1 * (1.0 - part) + height * part)
     });
+    let edge = edge.filter(|(_, height)| height.is_finite());
     corners.drain(..inside);
     if let Some(edge) = edge {
         corners.insert(0, edge);

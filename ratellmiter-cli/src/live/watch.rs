@@ -18,7 +18,7 @@ use crate::{
     args::Source,
     choose_log,
     failure::Failure,
-    live::{REFRESH_INTERVAL, run::Live, since_epoch},
+    live::{REFRESH_INTERVAL, followed::Live, since_epoch},
     read::tail::{Progress, Tail, TailEvent},
 };
 

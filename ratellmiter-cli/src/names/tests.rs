@@ -21,8 +21,16 @@ fn unprintable_characters_are_escaped_visibly() {
         ("a\u{200b}b\u{feff}\u{ad}", "a\\u{200b}b\\u{feff}\\u{ad}"),
         ("\u{fffe}\u{ffff}\u{1fffe}\u{fdd0}", "\\u{fffe}\\u{ffff}\\u{1fffe}\\u{fdd0}"),
         ("\u{e000}\u{e0041}\u{378}", "\\u{e000}\\u{e0041}\\u{378}"),
+        ("gpt\u{3164}\u{2800}", "gpt\\u{3164}\\u{2800}"),
     ] {
         assert_eq!(printable(text), shown);
+    }
+}
+
+#[test]
+fn model_without_a_name_is_named_so() {
+    for (name, shown) in [("", "(no name)"), (" \n", "(no name)"), ("m", "m"), ("\u{3164}", "\\u{3164}")] {
+        assert_eq!(of_model(name), shown);
     }
 }
 
@@ -41,7 +49,7 @@ fn markdown_has_no_markup_of_names() {
         ("a|b", "a\\|b"),
         ("![x](y.png)", "!\\[x\\](y.png)"),
         ("[x](y)", "\\[x\\](y)"),
-        ("[x][y] <b> &lt; _a_ *b* ~c~ `d` #1", "\\[x\\]\\[y\\] &lt;b> &amp;lt; \\_a\\_ \\*b\\* \\~c\\~ \\`d\\` \\#1"),
+        ("[x][y] <b> &lt; _a_ *b* ~c~ `d` # 1", "\\[x\\]\\[y\\] &lt;b> &amp;lt; \\_a\\_ \\*b\\* \\~c\\~ \\`d\\` \\# 1"),
         ("a\\|b", "a\\\\\\|b"),
         ("a\nb", "a b"),
         ("https://x.com", "`https://x.com`"),
@@ -49,6 +57,11 @@ fn markdown_has_no_markup_of_names() {
         ("a@b.c", "`a@b.c`"),
         ("`@x``", "``` `@x`` ```"),
         ("@\u{202e}", "`@\\u{202e}`"),
+        ("org/repo#1", "`org/repo#1`"),
+        ("GH-26", "`GH-26`"),
+        ("a :smile: b", "`a :smile: b`"),
+        ("llama3:8b", "llama3:8b"),
+        ("at 06:40:30 UTC: m", "at 06:40:30 UTC: m"),
     ] {
         assert_eq!(markdown(name), escaped);
     }

@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use crate::{
     read::Log,
+    read::shown,
     series::{Second, Series, budgets::tokens_per_second},
     words::utc,
     write,
@@ -21,7 +22,7 @@ const MAX_GAP: u64 = 600;
 /// The error of logs that cannot be summed.
 #[derive(Debug, Error, PartialEq)]
 pub(crate) enum CannotSum {
-    #[error("{} is given twice; name each log once", .0.display())]
+    #[error("{} is given twice; name each log once", shown(.0))]
     Twice(PathBuf),
     #[error("{} is a log of the Python package, which does not share limiters; only logs of one namespace can be summed", .0.display())]
     Python(PathBuf),
@@ -29,7 +30,7 @@ pub(crate) enum CannotSum {
     Unshared(PathBuf),
     #[error("{} has no namespace and {} has the namespace {namespace:?}; only logs of one namespace can be summed", path.display(), other.display())]
     Without { path: PathBuf, other: PathBuf, namespace: String },
-    #[error("{} ends at {ended} and {} starts at {started}, with no log between them; only logs of one run can be summed", earlier.display(), path.display())]
+    #[error("{} ends at {ended} UTC and {} starts at {started} UTC, with no log between them; only logs of one run can be summed", earlier.display(), path.display())]
     Runs { earlier: PathBuf, path: PathBuf, ended: String, started: String },
     #[error("{} has the namespace {:?} and {} has {:?}; only logs of one namespace can be summed", paths[0].display(), namespaces[0], paths[1].display(), namespaces[1])]
     Namespaces { paths: [PathBuf; 2], namespaces: [String; 2] },
@@ -105,7 +106,8 @@ fn limit_conflict(series: &[&Series]) -> Option<[f32; 2]> {
     let mut conflict: Option<[f32; 2]> = None;
     for (index, (one, of_one)) in logs.iter().enumerate() {
         for (other, of_other) in &logs[index + 1..] {
-            let is_apart = one.start() + one.length() <= other.start() || other.start() + other.length() <= one.start();
+            let is_before = |one: &Series, other: &Series| one.start().saturating_add(one.length()) <= other.start();
+            let is_apart = is_before(one, other) || is_before(other, one);
             let is_common = of_one.iter().any(|limit| of_other.iter().any(|other| is_same(*limit, *other)));
             if is_apart || is_common || of_one.is_empty() || of_other.is_empty() {
                 continue;
@@ -274,6 +276,7 @@ fn summed_rows(at: u64, rows: &[&Second]) -> Second {
         // `max` and `min` ignore `NAN`.
         sum.limit = sum.limit.max(row.limit);
         sum.adapted = sum.adapted.min(row.adapted);
+        sum.adapted_in_flight = sum.adapted_in_flight.min(row.adapted_in_flight);
         sum.has_details |= row.has_details;
         sum.processes = sum.processes.max(row.processes);
         // The processes of a fleet pause together.

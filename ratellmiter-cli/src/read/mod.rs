@@ -1,5 +1,6 @@
 //! Reads a whole log, of any length. The lines are parsed by as many threads as the machine has.
 
+pub(crate) mod eras;
 pub(crate) mod merge;
 pub(crate) mod parse;
 #[cfg(feature = "terminal")]
@@ -18,7 +19,10 @@ use ratellmiter_core::log::FORMAT;
 use thiserror::Error;
 
 use crate::{
-    read::parse::{Parsed, parse},
+    read::{
+        eras::{Eras, FarRows},
+        parse::{Parsed, Problem, parse},
+    },
     series::{Series, SeriesBuilder},
     words::{plural, utc},
 };
@@ -31,9 +35,6 @@ const MAX_MINUTE_BYTES: u64 = 64 << 20;
 const MINUTE_START: &[u8] = b"{\"rate_limiter_name\"";
 /// Bytes without a line break after which a file is not a log.
 const MAX_SKIPPED_BYTES: u64 = 256 << 20;
-
-/// Rows that are further from the middle row are skipped, in seconds: a year.
-const MAX_DISTANCE: u64 = 366 * 24 * 60 * 60;
 
 /// Bytes that one thread parses at once.
 const CHUNK_BYTES: usize = 2 << 20;
@@ -55,8 +56,8 @@ pub(crate) struct Log {
     is_torn: bool,
     /// Version of the format, if it is later than the known one.
     later_format: Option<u32>,
-    /// Number of rows that were skipped since their time is far from that of the others, and one of their times.
-    far_rows: Option<(u64, u64)>,
+    /// The rows that were skipped since their time is far from that of the others.
+    far_rows: Option<FarRows>,
     /// Namespace of the shared limiters; `None` if they were not shared.
     pub(crate) namespace: Option<String>,
     /// `true` if the log contains lines of the Python package.
@@ -66,23 +67,28 @@ pub(crate) struct Log {
 #[derive(Debug)]
 struct Broken {
     line: u64,
-    problem: String,
+    problem: Problem,
 }
 
 /// The error of a log that cannot be read.
 #[derive(Debug, Error)]
 pub(crate) enum Unreadable {
-    #[error("cannot read the log {}: {source}", path.display())]
+    #[error("cannot read the log {}: {source}", shown(path))]
     System { path: PathBuf, source: io::Error },
-    #[error("line {line} of {} is longer than {limit} MiB, the limit for a row", path.display())]
+    #[error("line {line} of {} is longer than {limit} MiB, the limit for a row", shown(path))]
     TooLong { path: PathBuf, line: u64, limit: u64 },
-    #[error("{} is not a log: line {line}: {problem}", path.display())]
-    NoLog { path: PathBuf, line: u64, problem: String },
+    #[error("{} is not a log: {}", shown(path), problem.at(&format!("line {line}")))]
+    NoLog { path: PathBuf, line: u64, problem: Problem },
 }
 
 /// Returns `true` if `path` is `-`, the name of stdin.
 pub(crate) fn is_stdin(path: &Path) -> bool {
     path == Path::new("-")
+}
+
+/// Returns the name of a log in messages.
+pub(crate) fn shown(path: &Path) -> String {
+    if is_stdin(path) { "stdin".into() } else { path.display().to_string() }
 }
 
 impl Log {
@@ -99,11 +105,10 @@ impl Log {
         let failed = |source| Unreadable::System { path: path.into(), source };
         let source: Box<dyn io::Read> =
             if is_stdin(path) { Box::new(io::stdin()) } else { Box::new(File::open(path).map_err(failed)?) };
-        let mut log = Self::of(BufReader::with_capacity(1 << 18, source), keeps_budgets).map_err(failed)?;
+        let log = Self::of(BufReader::with_capacity(1 << 18, source), keeps_budgets).map_err(failed)?;
         if let Some((line, limit)) = log.too_long {
             return Err(Unreadable::TooLong { path: path.into(), line, limit: limit >> 20 });
         }
-        log.drop_far_rows();
         if log.parsed_lines > 0 || log.broken.is_empty() {
             return Ok(log);
         }
@@ -120,21 +125,23 @@ impl Log {
         let mut log = Self::default();
         let mut chunks = Chunks { source, line: 0, keeps_budgets };
         let workers = thread::available_parallelism().map_or(1, usize::from);
-        let mut builders = BTreeMap::new();
+        let mut eras = Eras::default();
         // Results are added in the order of the lines.
         thread::scope(|scope| -> io::Result<()> {
             let mut parsing = VecDeque::new();
             while let Some(chunk) = chunks.next()? {
                 if parsing.len() == workers {
-                    log.add(joined(parsing.pop_front()), &mut builders);
+                    log.add(joined(parsing.pop_front()), &mut eras);
                 }
                 parsing.push_back(scope.spawn(move || chunk.parse()));
             }
             while !parsing.is_empty() {
-                log.add(joined(parsing.pop_front()), &mut builders);
+                log.add(joined(parsing.pop_front()), &mut eras);
             }
             Ok(())
         })?;
+        log.far_rows = eras.far_rows();
+        let builders = eras.into_run().unwrap_or_default();
         log.models = builders.into_iter().map(|(model, builder)| (model, builder.build())).collect();
         Ok(log)
     }
@@ -144,30 +151,13 @@ impl Log {
         self.broken_lines
     }
 
-    /// Drops the rows whose time is far from that of the others, as of a clock that was not set yet.
-    fn drop_far_rows(&mut self) {
-        let mut times: Vec<u64> = self.models.values().flat_map(Series::seconds).map(|second| second.at).collect();
-        if times.is_empty() {
-            return;
-        }
-        let middle = times.len() / 2;
-        let center = *times.select_nth_unstable(middle).1;
-        let is_near = |at: u64| at.abs_diff(center) <= MAX_DISTANCE;
-        let far: Vec<u64> = times.into_iter().filter(|at| !is_near(*at)).collect();
-        if let Some(first) = far.first() {
-            self.far_rows = Some((far.len() as u64, *first));
-            self.models.values_mut().for_each(|series| series.retain(is_near));
-            self.models.retain(|_, series| !series.seconds().is_empty());
-        }
-    }
-
     /// Returns remarks on lines that were skipped.
     pub(crate) fn notes(&self, path: &Path) -> Vec<String> {
-        let path = path.display();
+        let path = shown(path);
         let mut notes: Vec<_> = self
             .broken
             .iter()
-            .map(|Broken { line, problem }| format!("skipped broken line {line} of {path}: {problem}"))
+            .map(|Broken { line, problem }| problem.at(&format!("skipped broken line {line} of {path}")))
             .collect();
         if self.broken_lines > MAX_BROKEN_NOTES as u64 {
             notes.push(format!("skipped {} more broken lines of {path}", self.broken_lines - MAX_BROKEN_NOTES as u64));
@@ -177,9 +167,9 @@ impl Log {
                 "{path} has version {format} of the format, and this command reads version {FORMAT}: figures may be missing"
             ));
         }
-        if let Some((rows, at)) = self.far_rows {
+        if let Some(FarRows { rows, at }) = self.far_rows {
             notes.push(format!(
-                "skipped {} of {path} far from the time of the others, at {}",
+                "skipped {} of {path} far from the time of the others, at {} UTC",
                 plural(rows, "row"),
                 utc(at)
             ));
@@ -190,11 +180,13 @@ impl Log {
         notes
     }
 
-    /// Adds all but the rows of a part, which are added to `builders`.
-    fn add(&mut self, part: Part, builders: &mut BTreeMap<String, SeriesBuilder>) {
-        for (model, rows) in part.models {
-            builders.entry(model).or_default().append(rows);
-        }
+    /// Adds all but the rows of a part, which are added to `eras`.
+    fn add(&mut self, part: Part, eras: &mut Eras<BTreeMap<String, SeriesBuilder>>) {
+        eras.append(part.eras, |builders, models| {
+            for (model, rows) in models {
+                builders.entry(model).or_default().append(rows);
+            }
+        });
         self.parsed_lines += part.parsed_lines;
         self.is_python |= part.is_python;
         self.namespace = self.namespace.take().or(part.namespace);
@@ -301,7 +293,7 @@ fn skip_line(source: &mut impl BufRead, line: u64) -> io::Result<()> {
 /// The content of a chunk.
 #[derive(Debug, Default)]
 struct Part {
-    models: HashMap<String, SeriesBuilder>,
+    eras: Eras<HashMap<String, SeriesBuilder>>,
     broken: Vec<Broken>,
     broken_lines: u64,
     parsed_lines: u64,
@@ -352,25 +344,31 @@ impl Part {
             }
             Parsed::Row(row) => {
                 let keeps_budgets = self.keeps_budgets;
-                let series = self.series(&row.model);
-                series.add_row(&row);
-                if keeps_budgets {
-                    series.keep_budgets(&row);
+                if let Some(series) = self.series(&row.model, row.at) {
+                    series.add_row(&row);
+                    if keeps_budgets {
+                        series.keep_budgets(&row);
+                    }
                 }
             }
             Parsed::Minute(model, seconds) => {
                 self.is_python = true;
-                let series = self.series(&model);
-                seconds.into_iter().for_each(|second| series.add(second));
+                for second in seconds {
+                    if let Some(series) = self.series(&model, second.at) {
+                        series.add(second);
+                    }
+                }
             }
         }
     }
 
-    fn series(&mut self, model: &str) -> &mut SeriesBuilder {
-        if !self.models.contains_key(model) {
-            self.models.insert(model.to_owned(), SeriesBuilder::default());
+    /// Returns the rows of a model in the era of a row; `None` if there are too many eras.
+    fn series(&mut self, model: &str, at: u64) -> Option<&mut SeriesBuilder> {
+        let models = self.eras.add(at)?;
+        if !models.contains_key(model) {
+            models.insert(model.to_owned(), SeriesBuilder::default());
         }
-        self.models.get_mut(model).expect("it was just inserted")
+        models.get_mut(model)
     }
 }
 

@@ -20,9 +20,43 @@ pub(crate) enum Parsed<'a> {
     Minute(Cow<'a, str>, Vec<Second>),
 }
 
-/// Parses one line, without its line break.
-pub(crate) fn parse(line: &[u8]) -> Result<Parsed<'_>, String> {
-    let line = str::from_utf8(line).map_err(|_| "it is not UTF-8".to_owned())?;
+/// The reason why a line could not be parsed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Problem {
+    /// From 1 on; `None` for the line as a whole.
+    column: Option<usize>,
+    text: String,
+}
+
+/// Types in messages of serde, and what they mean to the author of a log.
+const TYPES: [(&str, &str); 5] = [
+    ("expected u64", "expected a whole number from 0 on"),
+    ("expected u32", "expected a whole number from 0 on"),
+    ("expected u8", "expected a whole number from 0 on"),
+    ("expected f32", "expected a number"),
+    ("expected f64", "expected a number"),
+];
+
+impl Problem {
+    fn of(error: &serde_json::Error) -> Self {
+        let (text, column) = (error.to_string(), error.column());
+        // The line is that of the log, of which serde knows one alone.
+        let text = text.strip_suffix(&format!(" at line {} column {column}", error.line())).unwrap_or(&text);
+        let text = TYPES.iter().fold(text.to_owned(), |text, (name, meaning)| text.replace(name, meaning));
+        Self { column: (column > 0).then_some(column), text }
+    }
+
+    /// Returns the problem after the place of its line.
+    pub(crate) fn at(&self, line: &str) -> String {
+        let Self { column, text } = self;
+        column.map_or_else(|| format!("{line}: {text}"), |column| format!("{line}, column {column}: {text}"))
+    }
+}
+
+/// Parses one line, without its line break. Some editors put a mark of the byte order before the first.
+pub(crate) fn parse(line: &[u8]) -> Result<Parsed<'_>, Problem> {
+    let line = str::from_utf8(line).map_err(|_| Problem { column: None, text: "it is not UTF-8".into() })?;
+    let line = line.strip_prefix('\u{feff}').unwrap_or(line);
     match LogLine::parse(line) {
         Ok(LogLine::Row(row)) => Ok(Parsed::Row(row)),
         Ok(LogLine::Header(header)) => Ok(Parsed::Header(header)),
@@ -34,7 +68,7 @@ pub(crate) fn parse(line: &[u8]) -> Result<Parsed<'_>, String> {
                 let seconds = buckets.map(|bucket| bucket.second(minute.max_tickets_per_second)).collect();
                 Ok(Parsed::Minute(minute.rate_limiter_name, seconds))
             }
-            Err(_) => Err(error.to_string()),
+            Err(_) => Err(Problem::of(&error)),
         },
     }
 }

@@ -63,9 +63,9 @@ fn incomplete_and_broken_lines_are_skipped_with_notes() {
     let log = read(&broken);
     let notes = log.notes(Path::new("x"));
     assert_eq!(notes.len(), 4);
-    assert!(notes[0].starts_with("skipped broken line 2 of x: EOF while parsing"), "{notes:?}");
+    assert!(notes[0].starts_with("skipped broken line 2 of x, column 20: EOF while parsing"), "{notes:?}");
     assert_eq!(notes[1], "skipped broken line 4 of x: it is not UTF-8");
-    assert!(notes[2].starts_with("skipped broken line 5 of x: missing field `at`"), "{notes:?}");
+    assert!(notes[2].starts_with("skipped broken line 5 of x, column 2: missing field `at`"), "{notes:?}");
     assert_eq!(notes[3], "skipped 2 more broken lines of x");
     assert_eq!(counts(&log, "m"), [(7, [0, 1, 0, 0, 0])]);
 }
@@ -93,12 +93,11 @@ fn later_format_is_noted() {
 fn row_far_from_the_others_is_skipped_with_a_note() {
     let row = |at: u64| format!("{{\"at\":{at},\"model\":\"m\",\"issued\":1}}\n");
     let rows: String = [1_795_502_413, 3, 1_795_502_414, 1_795_502_415].map(row).concat();
-    let mut log = read(rows.as_bytes());
-    log.drop_far_rows();
+    let log = read(rows.as_bytes());
     assert_eq!((log.models["m"].start(), log.models["m"].length()), (1_795_502_413, 3));
     assert_eq!(
         log.notes(Path::new("x")),
-        ["skipped 1 row of x far from the time of the others, at 1970-01-01 00:00:03"]
+        ["skipped 1 row of x far from the time of the others, at 1970-01-01 00:00:03 UTC"]
     );
 }
 
@@ -122,6 +121,9 @@ fn refusals_of_the_python_package_are_counted_as_calls_join() {
     let text = format!(r#"{{"rate_limiter_name":"m","second_bucket_list":[{}]}}"#, seconds.join(","));
     let log = read(text.as_bytes());
     assert_eq!(log.models["m"].refusals(), 4);
+    // The refused calls wait beside those that wait for their first ticket.
+    assert_eq!((log.models["m"].end().waiting, log.models["m"].seconds()[0].queued()), (2, 2));
+    assert_eq!(log.models["m"].value(&log.models["m"].seconds()[0], 'o'), Some(0.0));
     assert!(log.models["m"].has_refused_queue());
 }
 
@@ -142,8 +144,41 @@ fn rows_in_reverse_order_are_read_in_order() {
 
 #[test]
 fn interleaved_logs_are_read_in_order() {
-    let text: String = (0..1000).flat_map(|at| [row(at), row(1000 - at)]).collect();
-    let counted = counts(&read(text.as_bytes()), "m");
-    assert!(counted.is_sorted() && counted.len() == 1001);
-    assert_eq!(counted.iter().map(|(_, counts)| counts[1]).sum::<u64>(), 2000);
+    for length in [1000, 50_000] {
+        let text: String = (0..length).flat_map(|at| [row(at), row(length - at)]).collect();
+        let start = std::time::Instant::now();
+        let counted = counts(&read(text.as_bytes()), "m");
+        assert!(start.elapsed() < std::time::Duration::from_secs(8), "{:?}", start.elapsed());
+        assert!(counted.is_sorted() && counted.len() as u64 == length + 1);
+        assert_eq!(counted.iter().map(|(_, counts)| counts[1]).sum::<u64>(), 2 * length);
+    }
+}
+
+#[test]
+fn row_far_from_the_others_is_in_no_figure() {
+    let buckets = r#""wait_total_ms":9000,"wait_buckets":[9000,9],"call_buckets":[9000,9]"#;
+    let times = |ms: u64| format!(r#"{{"p50":{ms},"p99":{ms},"max":{ms}}}"#);
+    let far = format!(
+        r#"{{"at":3,"model":"m","requested":9,"issued":9,"finished":9,"rate_limited":9,"overflow":9,"wait_ms":{},"call_ms":{},{buckets},"budgets":[{{"meter":"tokens_per_minute","limit":10,"taken":10}}]}}"#,
+        times(9000),
+        times(9000)
+    );
+    let near = |at: u64| {
+        format!(
+            r#"{{"at":{at},"model":"m","requested":1,"issued":1,"finished":1,"wait_ms":{0},"call_ms":{0},"wait_total_ms":100,"wait_buckets":[100,1],"call_buckets":[100,1],"budgets":[{{"meter":"tokens_per_minute","limit":10,"taken":5}}]}}"#,
+            times(100)
+        )
+    };
+    let rows = [1_795_502_413, 1_795_502_414, 1_795_502_415].map(near);
+    let summary = |lines: &[String]| {
+        let log = read((lines.join("\n") + "\n").as_bytes());
+        crate::summary::Summary::from_series("m", &log.models["m"])
+    };
+    let expected = summary(&rows);
+    assert_eq!((expected.wait_p99, expected.budget_peak), (Some(0.1), Some(0.5)));
+    for position in 0..=3 {
+        let mut lines = rows.to_vec();
+        lines.insert(position, far.clone());
+        assert_eq!(summary(&lines), expected, "at {position}");
+    }
 }

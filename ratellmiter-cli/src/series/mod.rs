@@ -149,12 +149,6 @@ impl Series {
         }
     }
 
-    /// Drops the seconds whose times do not fulfil `is_kept`.
-    pub(crate) fn retain(&mut self, is_kept: impl Fn(u64) -> bool) {
-        self.seconds.retain(|second| is_kept(second.at));
-        self.kept_budgets.retain(|(at, _)| is_kept(*at));
-    }
-
     /// Returns `true` if the log contains the refused calls in the queue in place of the number of refusals.
     pub(crate) fn has_refused_queue(&self) -> bool {
         self.seconds.iter().any(|second| second.newly_refused.is_some())
@@ -227,12 +221,9 @@ impl Series {
     /// Returns the number of refusals. For a log that contains the refused calls in the queue instead, it is the number of calls that
     /// joined these. If they are not known, it is the sum of the increases, a lower bound.
     pub(crate) fn refusals(&self) -> u64 {
-        let mut refused_queued = 0;
-        self.seconds.iter().fold(0, |sum: u64, second| {
-            let before = if second.has_details { 0 } else { std::mem::replace(&mut refused_queued, second.refused()) };
-            let refused = second.newly_refused.map_or_else(|| second.refused().saturating_sub(before), u64::from);
-            sum.saturating_add(refused)
-        })
+        let before = std::iter::once(None).chain(self.seconds.iter().map(Some));
+        let refused = self.seconds.iter().zip(before).map(|(second, before)| second.newly_refused(before));
+        refused.fold(0, u64::saturating_add)
     }
 
     /// Returns the time of the first second, since the epoch.

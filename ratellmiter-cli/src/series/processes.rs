@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::series::Series;
+use crate::{series::Series, words::duration};
 
 /// The processes that shared the limiter of one model. The field names are keys of `-summary=json`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -35,7 +35,7 @@ impl Processes {
     /// Returns the words for the title of a chart; `None` for a single process that never lost Redis.
     pub(crate) fn title(self) -> Option<String> {
         let many = (self.logs > 1 || self.is_part()).then(|| self.to_string());
-        let lost = (self.lost > 0).then(|| format!("Redis unreachable for {} s", self.lost));
+        let lost = (self.lost > 0).then(|| format!("Redis unreachable for {}", duration(self.lost)));
         let parts: Vec<_> = many.into_iter().chain(lost).collect();
         (!parts.is_empty()).then(|| parts.join(", "))
     }
@@ -55,7 +55,7 @@ impl Processes {
     pub(crate) fn remarks(self) -> impl Iterator<Item = String> {
         let Self { logs, members, lost } = self;
         let part = self.is_part().then(|| format!("covers {logs} of the {members} processes that share the limiter"));
-        let lost = (lost > 0).then(|| format!("Redis was unreachable for {lost} s"));
+        let lost = (lost > 0).then(|| format!("Redis was unreachable for {}", duration(lost)));
         [part, lost].into_iter().flatten()
     }
 }

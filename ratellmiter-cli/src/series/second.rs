@@ -38,6 +38,8 @@ pub(crate) struct Second {
     pub(crate) limit: f32,
     /// Adapted calls per second; `NAN` while the configured rate applies.
     pub(crate) adapted: f32,
+    /// Adapted limit on calls in flight; `NAN` while the configured one applies.
+    pub(crate) adapted_in_flight: f32,
     pub(crate) bottleneck: Option<Bottleneck>,
     /// Reason for which the limiter was closed when the second ended.
     pub(crate) closed: Option<ClosedReason>,
@@ -76,6 +78,7 @@ impl Second {
             rate: f32::NAN,
             limit: f32::NAN,
             adapted: f32::NAN,
+            adapted_in_flight: f32::NAN,
             bottleneck: None,
             closed: None,
             opens_at: 0,
@@ -94,8 +97,8 @@ impl Second {
         Self {
             at: row.at,
             counts: [row.requested, row.issued, row.rate_limited, row.finished, row.overflow],
-            failed: row.failed,
-            overloaded: short(row.overloaded),
+            failed: row.failed.min(row.finished),
+            overloaded: short(row.overloaded.min(row.rate_limited)),
             transient: short(row.transient),
             rejected: short(row.rejected),
             in_flight: short(row.in_flight),
@@ -106,8 +109,9 @@ impl Second {
             used_tokens: short(row.used_tokens),
             token_budget: budgets::tokens_per_second(&row.budgets),
             rate: row.rate as f32,
-            limit: row.limit.map_or(f32::NAN, |limit| limit as f32),
+            limit: row.limit.filter(|limit| *limit > 0.0).map_or(f32::NAN, |limit| limit as f32),
             adapted: row.learned_rate.map_or(f32::NAN, |rate| rate as f32),
+            adapted_in_flight: row.learned_in_flight.map_or(f32::NAN, |calls| calls as f32),
             bottleneck: row.held,
             closed: row.closed,
             opens_at: row.closed_for.filter(|_| row.closed.is_some()).map_or(0, |left| opening(row.at, left)),
@@ -131,13 +135,25 @@ impl Second {
         self.counts[2]
     }
 
+    /// Returns the number of calls that were refused in this second. In a log that contains the refused calls in the queue, these are
+    /// the calls that joined them: if they are not known, the increase from the second `before`.
+    pub(crate) fn newly_refused(&self, before: Option<&Self>) -> u64 {
+        if self.has_details {
+            return self.refused();
+        }
+        let queued_before = before.filter(|before| !before.has_details).map_or(0, Self::refused);
+        self.newly_refused.map_or_else(|| self.refused().saturating_sub(queued_before), u64::from)
+    }
+
     pub(crate) fn finished(&self) -> u64 {
         self.counts[3]
     }
 
     /// Returns the calls queued when the second ended, refused ones included.
     pub(crate) fn queued(&self) -> u64 {
-        self.counts[4]
+        // In a log without details, the refused calls are queued beside the others.
+        let refused = if self.has_details { 0 } else { self.refused() };
+        self.counts[4].saturating_add(refused)
     }
 
     /// Returns `true` if the limiter was paused when the second ended. A closed limiter is not paused.
@@ -165,6 +181,7 @@ impl Second {
         self.rate = later.rate;
         self.limit = later.limit;
         self.adapted = later.adapted;
+        self.adapted_in_flight = later.adapted_in_flight;
         self.bottleneck = later.bottleneck;
         self.closed = later.closed;
         self.opens_at = later.opens_at;
@@ -201,7 +218,7 @@ impl Second {
             'i' => Some(self.issued() as f64),
             'e' => Some(self.refused() as f64),
             'f' => Some(self.finished() as f64),
-            'o' => Some(self.queued() as f64),
+            'o' => Some(self.counts[4] as f64),
             'n' => self.has_details.then(|| f64::from(self.in_flight)),
             'a' => Some(f64::from(self.rate)).filter(|rate| rate.is_finite()),
             't' => Some(self.reserved_tokens.into()),

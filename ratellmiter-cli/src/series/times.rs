@@ -20,6 +20,8 @@ pub(crate) struct Times {
     /// Numbers of times, if each is as long as the log allows.
     most: BTreeMap<u64, u64>,
     count: u64,
+    /// Part of `count` that rows contain in sketches.
+    sketched: u64,
     /// Sum, in milliseconds. An estimate for rows of earlier versions.
     total: f64,
 }
@@ -40,18 +42,22 @@ impl Bounds {
 }
 
 impl Times {
-    /// Adds the times of a row that has a sketch of them. `total` is their sum in milliseconds, if it is known.
+    /// Adds the times of a row that has a sketch of them. `total` is their sum in milliseconds, if it is known, as far as the sketch
+    /// allows it.
     #[allow(clippy::cast_precision_loss)]
     pub(crate) fn add_sketch(&mut self, sketch: &Sketch, max: u64, total: Option<u64>) {
-        let mut estimate = 0.0;
+        let (mut estimate, mut least, mut most) = (0.0, 0.0, 0.0);
         for bucket in sketch.buckets() {
             let to = bucket.to.min(max).max(bucket.from);
             record(&mut self.least, bucket.from, bucket.count);
             record(&mut self.most, to, bucket.count);
             estimate += f64::midpoint(bucket.from as f64, to as f64) * bucket.count as f64;
+            least += bucket.from as f64 * bucket.count as f64;
+            most += to as f64 * bucket.count as f64;
         }
         self.count = self.count.saturating_add(sketch.count());
-        self.total += total.map_or(estimate, |total| total as f64);
+        self.sketched = self.sketched.saturating_add(sketch.count());
+        self.total += total.map_or(estimate, |total| (total as f64).clamp(least, most));
     }
 
     /// Adds `count` times, of which the median, the 99th percentile and the maximum are known.
@@ -89,6 +95,7 @@ impl Times {
         other.least.iter().for_each(|(millis, count)| record(&mut self.least, *millis, *count));
         other.most.iter().for_each(|(millis, count)| record(&mut self.most, *millis, *count));
         self.count = self.count.saturating_add(other.count);
+        self.sketched = self.sketched.saturating_add(other.sketched);
         self.total += other.total;
     }
 
@@ -104,6 +111,20 @@ impl Times {
             })
         });
         least.zip(most).map(|(least, most)| Bounds { least, most })
+    }
+
+    /// Returns the least number of times of at least `millis` milliseconds, and `true` if the rows contain all times in sketches, so
+    /// that it is exact but for the width of a bucket.
+    pub(crate) fn at_least(&self, millis: f64) -> (u64, bool) {
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // It saturates.
+        let from = millis.ceil() as u64;
+        let count = self.least.range(from..).fold(0, |sum: u64, (_, count)| sum.saturating_add(*count));
+        (count, self.sketched == self.count && self.count > 0)
+    }
+
+    /// Returns the sum in seconds; `None` unless the rows contain all times in sketches.
+    pub(crate) fn total(&self) -> Option<f64> {
+        (self.sketched == self.count && self.count > 0).then_some(self.total / 1000.0)
     }
 
     /// Returns the mean in seconds; `None` without times.

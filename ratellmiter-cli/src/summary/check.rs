@@ -106,8 +106,13 @@ fn parse_bound(text: &str, unit: Unit) -> Option<f64> {
     units.iter().find_map(|(suffix, factor)| number(text.strip_suffix(suffix)?).map(|value| value * factor))
 }
 
+/// Returns the names of the figures that conditions may contain.
+pub(crate) fn figure_names() -> impl Iterator<Item = &'static str> {
+    figures::checkable().map(|(name, _)| name)
+}
+
 fn grammar() -> String {
-    let names: Vec<_> = figures::checkable().map(|(name, _)| name).collect();
+    let names: Vec<_> = figure_names().collect();
     format!(
         "allowed are conditions like FIGURE<=VALUE with <=, >=, <, > or ==, separated by commas; figures are {}",
         names.join(", ")

@@ -5,7 +5,7 @@ use ratellmiter_core::log::ClosedReason;
 use crate::{
     series::closed::ClosedSpan,
     summary::figures::Summary,
-    words::{plural, utc},
+    words::{duration, plural, utc},
 };
 
 /// Largest number of spans that are listed.
@@ -27,7 +27,7 @@ pub(super) fn sentence(run: &Summary, min_percent: f64) -> Option<String> {
     if rejected == 0 && (percent < min_percent || run.closed == 0) {
         return None;
     }
-    let time = if percent < min_percent { format!("{} s", run.closed) } else { format!("{percent:.0} % of the time") };
+    let time = if percent < min_percent { duration(run.closed) } else { format!("{percent:.0} % of the time") };
     if let [span] = run.closed_spans[..] {
         return Some(format!("closed for {time}: {}", description(&span, run.started)));
     }
@@ -50,12 +50,12 @@ pub(super) fn rejected(run: &Summary) -> u64 {
 }
 
 /// Returns cause and time of a span, the calls not sent, and when the limiter opens. Dates are given unless they are obvious: that
-/// of the day on which the run started, and that of an opening within a day.
+/// of the day on which the run started, and that of an opening on the same day or at its end.
 fn description(span: &ClosedSpan, started: u64) -> String {
     let at = clock(span.from, span.from / DAY_SECONDS == started / DAY_SECONDS);
     let opens = span.opens_at.map_or_else(String::new, |opens_at| {
-        let is_soon = opens_at.saturating_sub(span.from) < DAY_SECONDS;
-        format!(", available again at {} UTC", clock(opens_at, is_soon))
+        let is_same_day = opens_at.saturating_sub(span.from - span.from % DAY_SECONDS) <= DAY_SECONDS;
+        format!(", available again at {} UTC", clock(opens_at, is_same_day))
     });
     format!("{} at {at} UTC{}{opens}", cause(span.reason), not_sent(span.rejected))
 }

@@ -1,16 +1,14 @@
-//! The figures of a run: their measurement, and the one table of them that serves text, Markdown, JSON and `-check`.
+//! The figures of a run, and their measurement.
+
+mod table;
 
 use ratellmiter_core::log::{BudgetKind, ClosedReason};
 use serde::Serialize;
 
+pub(super) use self::table::{Figure, Unit, by_key, checkable, rows};
+
 use crate::{
-    series::{
-        End, Second, Series,
-        budgets::BudgetSummary,
-        closed::ClosedSpan,
-        processes::Processes,
-        times::{Bounds, Times},
-    },
+    series::{End, Second, Series, budgets::BudgetSummary, closed::ClosedSpan, processes::Processes, times::Times},
     summary::measures::{activity, burst, tokens_per_call},
 };
 
@@ -35,6 +33,9 @@ pub(crate) struct Summary {
     pub(crate) waiting: u64,
     /// Calls that were in flight when the log ended.
     pub(crate) in_flight: u64,
+    /// Calls beyond `calls` that ended, wait or are in flight: they were requested before the first row. A lower bound.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) earlier: u64,
     pub(crate) refusals: u64,
     /// Refusals because of an overloaded server; `None` if the log does not contain them.
     pub(crate) overloaded: Option<u64>,
@@ -134,7 +135,8 @@ impl Summary {
         let budgets = series.budgets().summaries();
         let highest = |of: fn(&BudgetSummary) -> f64| budgets.iter().map(of).reduce(f64::max);
         let rejected = sum(|second| second.rejected.into());
-        let given_up = calls.saturating_sub(finished.saturating_add(rejected)).saturating_sub(unfinished);
+        let accounted = finished.saturating_add(rejected).saturating_add(unfinished);
+        let given_up = calls.saturating_sub(accounted);
         let closed_spans = series.closed_spans();
         Self {
             model: model.to_owned(),
@@ -147,6 +149,7 @@ impl Summary {
             given_up: if has_details { given_up } else { 0 },
             waiting,
             in_flight,
+            earlier: accounted.saturating_sub(calls),
             refusals,
             overloaded: has_details.then(|| sum(|second| second.overloaded.into())),
             transient: sum(|second| second.transient.into()),
@@ -191,10 +194,20 @@ impl Summary {
         }
     }
 
+    /// Returns the number of calls whose end or state the log contains.
+    pub(super) fn known_calls(&self) -> u64 {
+        self.calls.saturating_add(self.earlier)
+    }
+
     /// Returns `true` if all refusals were overloads, so that the limit is not too high.
     pub(super) fn only_overloads(&self) -> bool {
         self.overloaded == Some(self.refusals)
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // As serde requires.
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// A percentile in seconds.
@@ -217,172 +230,6 @@ impl Percentile {
         }
     }
 }
-
-/// One figure of a summary.
-pub(super) struct Figure {
-    /// Key among the ratios of a comparison in JSON.
-    pub(super) key: &'static str,
-    /// Heading of its row in tables.
-    pub(super) label: &'static str,
-    /// Name in conditions of `-check`; `None` if it cannot be checked.
-    pub(super) checked_as: Option<&'static str>,
-    pub(super) unit: Unit,
-    row: Row,
-    value: fn(&Summary) -> Option<f64>,
-    /// Lower bound if the value is an upper bound.
-    least: fn(&Summary) -> Option<f64>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unit {
-    Count,
-    /// A count divided by another.
-    Ratio,
-    Seconds,
-    /// An average of counts.
-    Mean,
-    /// A fraction, shown in percent and checked as a fraction.
-    Fraction,
-}
-
-/// Condition for the row of a figure in tables.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Row {
-    Always,
-    /// If any run has a value.
-    IfKnown,
-    /// If any run has a value above zero.
-    IfPositive,
-    Never,
-}
-
-const fn figure(key: &'static str, label: &'static str, unit: Unit, value: fn(&Summary) -> Option<f64>) -> Figure {
-    Figure { key, label, checked_as: None, unit, row: Row::IfKnown, value, least: |_| None }
-}
-
-impl Figure {
-    const fn always(self) -> Self {
-        Self { row: Row::Always, ..self }
-    }
-
-    const fn if_positive(self) -> Self {
-        Self { row: Row::IfPositive, ..self }
-    }
-
-    const fn only_checked(self) -> Self {
-        Self { row: Row::Never, ..self }
-    }
-
-    const fn at_least(self, least: fn(&Summary) -> Option<f64>) -> Self {
-        Self { least, ..self }
-    }
-
-    const fn checked_as(self, name: &'static str) -> Self {
-        Self { checked_as: Some(name), ..self }
-    }
-
-    /// Returns the value; `None` if the log does not contain it.
-    pub(super) fn value(&self, run: &Summary) -> Option<f64> {
-        (self.value)(run)
-    }
-
-    /// Returns the bounds of the value, which are equal if it is known; `None` if the log does not contain it.
-    pub(super) fn bounds(&self, run: &Summary) -> Option<Bounds> {
-        let most = self.value(run)?;
-        Some(Bounds { least: (self.least)(run).unwrap_or(most), most })
-    }
-
-    /// Returns the value as tables show it.
-    pub(super) fn cell(&self, run: &Summary) -> Option<f64> {
-        self.value(run).filter(|value| self.row != Row::IfPositive || *value > 0.0)
-    }
-
-    fn has_row(&self, runs: &[&Summary]) -> bool {
-        match self.row {
-            Row::Always => true,
-            Row::IfKnown | Row::IfPositive => runs.iter().any(|run| self.cell(run).is_some()),
-            Row::Never => false,
-        }
-    }
-}
-
-/// Returns the figures that have a row in a table of `runs`.
-pub(super) fn rows(runs: &[&Summary]) -> impl Iterator<Item = &'static Figure> {
-    FIGURES.iter().filter(|figure| figure.has_row(runs))
-}
-
-/// Returns the figure with a key among the ratios of a comparison.
-pub(super) fn by_key(key: &str) -> Option<&'static Figure> {
-    FIGURES.iter().find(|figure| figure.key == key)
-}
-
-/// Returns the figures that `-check` knows, with their names.
-pub(super) fn checkable() -> impl Iterator<Item = (&'static str, &'static Figure)> {
-    FIGURES.iter().filter_map(|figure| Some((figure.checked_as?, figure)))
-}
-
-/// All figures, in the order of the tables.
-#[allow(clippy::cast_precision_loss)] // Counts of a log.
-static FIGURES: [Figure; 33] = [
-    figure("calls", "calls", Unit::Count, |run| Some(run.calls as f64)).always().checked_as("calls"),
-    figure("finished", "finished", Unit::Count, |run| Some(run.finished as f64)).always().checked_as("finished"),
-    figure("failed", "failed", Unit::Count, |run| run.failed.map(|failed| failed as f64)).always().checked_as("failed"),
-    figure("given_up", "given up", Unit::Count, |run| Some(run.given_up as f64)).always().checked_as("given_up"),
-    figure("waiting", "waiting at the end", Unit::Count, |run| Some(run.waiting as f64)).if_positive(),
-    figure("in_flight_at_end", "in flight at the end", Unit::Count, |run| Some(run.in_flight as f64)).if_positive(),
-    figure("refusals", "refusals", Unit::Count, |run| Some(run.refusals as f64)).always().checked_as("refusals"),
-    figure("overloads", "overloads", Unit::Count, |run| run.overloaded.map(|overloads| overloads as f64))
-        .always()
-        .checked_as("overloads"),
-    figure("refusals_per_call", "refusals per call", Unit::Ratio, |run| Some(run.refusals_per_call))
-        .always()
-        .checked_as("refusals_per_call"),
-    figure("pauses", "pauses", Unit::Count, |run| Some(run.pauses as f64)).always().checked_as("pauses"),
-    figure("paused", "paused", Unit::Seconds, |run| Some(run.paused as f64)).always().checked_as("paused"),
-    figure("longest_line", "longest queue", Unit::Count, |run| Some(run.line as f64)).always().checked_as("line"),
-    figure("mean_wait", "mean wait", Unit::Seconds, |run| run.wait_mean).always().checked_as("wait_mean"),
-    figure("p99_wait", "p99 wait", Unit::Seconds, |run| run.wait_p99)
-        .at_least(|run| run.wait_p99_least)
-        .always()
-        .checked_as("wait_p99"),
-    figure("p99_latency", "p99 latency", Unit::Seconds, |run| run.call_p99)
-        .at_least(|run| run.call_p99_least)
-        .always()
-        .checked_as("call_p99"),
-    figure("duration", "duration", Unit::Seconds, |run| Some(run.duration as f64)).always().checked_as("duration"),
-    figure("rejected", "rejected", Unit::Count, |run| Some(run.rejected as f64)).if_positive().checked_as("rejected"),
-    figure("exhausted", "quotas spent", Unit::Count, |run| Some(run.exhausted as f64))
-        .if_positive()
-        .checked_as("exhausted"),
-    figure("closed", "closed", Unit::Seconds, |run| Some(run.closed as f64)).if_positive().checked_as("closed"),
-    figure("transient", "transient failures", Unit::Count, |run| Some(run.transient as f64))
-        .if_positive()
-        .checked_as("transient"),
-    figure("mean_in_flight", "mean in flight", Unit::Mean, |run| run.in_flight_mean),
-    figure("most_in_flight", "max in flight", Unit::Count, |run| run.in_flight_most.map(f64::from))
-        .checked_as("in_flight"),
-    figure("reserved_tokens", "reserved tokens", Unit::Count, |run| run.reserved_tokens.map(|tokens| tokens as f64))
-        .checked_as("reserved_tokens"),
-    figure("used_tokens", "used tokens", Unit::Count, |run| run.used_tokens.map(|tokens| tokens as f64))
-        .checked_as("used_tokens"),
-    figure("reserved_tokens_per_call", "reserved tokens per call", Unit::Mean, |run| run.reserved_per_call),
-    figure("used_tokens_per_call", "used tokens per call", Unit::Mean, |run| run.used_per_call),
-    figure("tokens_a_minute_used", "tokens per minute, used", Unit::Fraction, |run| run.used_share),
-    figure("fullest_budget_mean", "fullest budget, mean", Unit::Fraction, |run| run.budget_mean)
-        .checked_as("budget_mean"),
-    figure("fullest_budget_peak", "fullest budget, peak", Unit::Fraction, |run| run.budget_peak)
-        .checked_as("budget_peak"),
-    figure("processes", "processes", Unit::Count, |run| run.processes.map(|processes| processes.members.into())),
-    figure("logs", "logs", Unit::Count, |run| run.processes.map(|processes| processes.logs.into())),
-    figure("server_out_of_reach", "Redis unreachable", Unit::Seconds, |run| {
-        run.processes.map(|processes| processes.lost as f64)
-    }),
-    figure("slowdown", "slowdown", Unit::Ratio, |run| {
-        run.physical.filter(|minimum| *minimum > 0.0).map(|minimum| run.duration as f64 / minimum)
-    })
-    .only_checked()
-    .checked_as("slowdown"),
-];
 
 #[cfg(test)]
 pub(super) mod tests;

@@ -9,7 +9,8 @@ pub(super) fn activity(seconds: &[Second]) -> (u64, u128) {
         seconds.iter().skip(1).map(|second| second.at).chain(seconds.last().map(|last| last.at.saturating_add(1)));
     seconds.iter().zip(ends).fold((0, 0), |(active, in_flight), (second, end)| {
         let lasted = if second.in_flight > 0 { end - second.at } else { 1 };
-        (active.saturating_add(lasted), in_flight + u128::from(second.in_flight) * u128::from(lasted))
+        let calls = u128::from(second.in_flight) * u128::from(lasted);
+        (active.saturating_add(lasted), in_flight.saturating_add(calls))
     })
 }
 

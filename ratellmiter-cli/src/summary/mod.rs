@@ -14,7 +14,7 @@ use crate::series::{Series, processes::Processes};
 impl Summary {
     pub(crate) fn from_series(model: &str, series: &Series) -> Self {
         let mut summary = Self::measure(model, series);
-        let verdict = verdict::verdict(&summary, series.seconds());
+        let verdict = verdict::verdict(&summary, series);
         let remarks = summary.processes.into_iter().flat_map(Processes::remarks);
         summary.verdict = remarks.fold(verdict, |verdict, remark| format!("{verdict}; {remark}"));
         summary

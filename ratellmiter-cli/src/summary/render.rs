@@ -11,7 +11,7 @@ use crate::{
         closed,
         figures::{self, Figure, Summary, Unit},
     },
-    words::{length, plural, printable, utc},
+    words::{duration, plural, precise_duration, printable, utc},
 };
 
 /// Format of a summary.
@@ -31,7 +31,7 @@ impl Unit {
             (_, None) => "–".into(),
             (Self::Count, Some(value)) => format!("{value}"),
             (Self::Ratio, Some(value)) => format!("{value:.3}"),
-            (Self::Seconds, Some(value)) => length(value, 1),
+            (Self::Seconds, Some(value)) => precise_duration(value, 1),
             (Self::Mean, Some(value)) => format!("{value:.1}"),
             (Self::Fraction, Some(value)) => format!("{:.0} %", value * 100.0),
         }
@@ -44,7 +44,9 @@ impl Figure {
         let most = self.unit.display(self.cell(run));
         match self.bounds(run).map(|bounds| self.unit.display(Some(bounds.least))) {
             Some(least) if self.unit == Unit::Seconds && self.cell(run).is_some() && least != most => {
-                format!("{}–{most}", least.trim_end_matches(" s"))
+                // The unit is written once.
+                let least = if most.ends_with(" s") { least.trim_end_matches(" s") } else { &least };
+                format!("{least}–{most}")
             }
             _ => most,
         }
@@ -57,12 +59,12 @@ pub(crate) fn summaries(format: Format, log: &str, runs: &[Summary]) -> String {
         Format::Text => runs.iter().map(text).collect::<Vec<_>>().join("\n"),
         Format::Md => {
             let columns: Vec<_> = runs.iter().collect();
-            let headings: Vec<_> = runs.iter().map(|run| markdown(&run.model)).collect();
+            let headings: Vec<_> = runs.iter().map(|run| markdown(&names::of_model(&run.model))).collect();
             let table =
                 if runs.len() > MAX_COLUMNS { rows(&headings, &columns) } else { table(&headings, &columns, false) };
             let mut page = format!("### rateLLMiter: {}\n\n{table}", markdown(log));
             for run in runs {
-                let _ = writeln!(page, "\n**{}**: {}.", markdown(&run.model), markdown(&run.verdict));
+                let _ = writeln!(page, "\n**{}**: {}.", markdown(&names::of_model(&run.model)), markdown(&run.verdict));
                 for (index, line) in closed::lines(run).iter().enumerate() {
                     let _ = writeln!(page, "{}- closed: {line}", if index == 0 { "\n" } else { "" });
                 }
@@ -89,7 +91,7 @@ pub(crate) fn comparison(format: Format, logs: [&str; 2], runs: [&Summary; 2]) -
             let note = lengths(runs).map_or_else(String::new, |note| format!("\n{note}.\n"));
             format!(
                 "### rateLLMiter: {}\n\n{}{note}\n**{}**: {}.\n\n**{}**: {}.\n",
-                markdown(&this.model),
+                markdown(&names::of_model(&this.model)),
                 table(&headings, &runs, true),
                 headings[0],
                 markdown(&this.verdict),
@@ -98,7 +100,7 @@ pub(crate) fn comparison(format: Format, logs: [&str; 2], runs: [&Summary; 2]) -
             )
         }
         Format::Text => {
-            let mut page = format!("{}\n", printable(&this.model));
+            let mut page = format!("{}\n", names::of_model(&this.model));
             let logs = logs.map(printable);
             let heading = [String::new(), logs[0].clone(), logs[1].clone(), "ratio".into()];
             let rows = figures::rows(&runs).map(|figure| {
@@ -128,10 +130,8 @@ pub(crate) fn comparison(format: Format, logs: [&str; 2], runs: [&Summary; 2]) -
 
 fn text(run: &Summary) -> String {
     let figure = |key| figures::by_key(key).map_or_else(String::new, |figure| figure.display(run));
-    #[allow(clippy::cast_precision_loss)]
-    let whole = |seconds: u64| length(seconds as f64, 0);
     let Summary { calls, finished, given_up, refusals, pauses, paused, line: max_queued, .. } = run;
-    let mut page = format!("{}, from {} UTC\n", printable(&run.model), utc(run.started));
+    let mut page = format!("{}, from {} UTC\n", names::of_model(&run.model), utc(run.started));
     let failed = run.failed.map_or_else(String::new, |failed| format!(" ({failed} failed)"));
     let rejected = match run.rejected {
         0 => String::new(),
@@ -139,7 +139,14 @@ fn text(run: &Summary) -> String {
     };
     let at_end = [(run.waiting, "waiting"), (run.in_flight, "in flight")].into_iter().filter(|(calls, _)| *calls > 0);
     let at_end = at_end.fold(String::new(), |text, (calls, state)| format!("{text}, {calls} {state}"));
-    let _ = writeln!(page, "  calls     {calls}: {finished} finished{failed}, {given_up} given up{rejected}{at_end}");
+    let earlier = match run.earlier {
+        0 => String::new(),
+        earlier => format!("; {earlier} of them requested before the first row"),
+    };
+    let _ = writeln!(
+        page,
+        "  calls     {calls}: {finished} finished{failed}, {given_up} given up{rejected}{at_end}{earlier}"
+    );
     let overloads = match run.overloaded {
         Some(overloads @ 1..) => format!(" ({})", plural(overloads, "overload")),
         _ => String::new(),
@@ -149,8 +156,11 @@ fn text(run: &Summary) -> String {
         "  refusals  {refusals}{overloads}, {:.3} per call; {}, {} in total",
         run.refusals_per_call,
         plural(*pauses, "pause"),
-        whole(*paused)
+        duration(*paused)
     );
+    if run.transient > 0 {
+        let _ = writeln!(page, "  transient {}, sent again", plural(run.transient, "failure"));
+    }
     for line in closed::lines(run) {
         let _ = writeln!(page, "  closed    {line}");
     }
@@ -167,8 +177,10 @@ fn text(run: &Summary) -> String {
     if let Some((reserved, used)) = run.reserved_tokens.zip(run.used_tokens) {
         let rounded = |tokens: Option<f64>| tokens.map_or_else(|| "–".into(), |tokens| format!("{tokens:.0}"));
         let (per_ticket, per_call) = (rounded(run.reserved_per_call), rounded(run.used_per_call));
-        let _ =
-            writeln!(page, "  tokens    {reserved} reserved, {per_ticket} per call; {used} used, {per_call} per call");
+        // Without a budget, nothing is reserved.
+        let reserved =
+            if reserved > 0 { format!("{reserved} reserved, {per_ticket} per call; ") } else { String::new() };
+        let _ = writeln!(page, "  tokens    {reserved}{used} used, {per_call} per call");
     }
     for budget in &run.budgets {
         let percent = |fraction| Unit::Fraction.display(Some(fraction));
@@ -179,12 +191,12 @@ fn text(run: &Summary) -> String {
         let _ = writeln!(page, "  budget    {name}{adapted}: {mean} charged on average, {peak} at most{used}");
     }
     let minimum = match (run.limit, run.physical) {
-        (Some(limit), Some(minimum)) => format!("; at least {} at {limit} per minute", length(minimum, 1)),
+        (Some(limit), Some(minimum)) => format!("; at least {} at {limit} per minute", precise_duration(minimum, 1)),
         _ => run.limit_conflict.map_or_else(String::new, |[one, other]| {
             format!("; the logs differ in their limits: {one} and {other} per minute")
         }),
     };
-    let _ = writeln!(page, "  duration  {}{minimum}", whole(run.duration));
+    let _ = writeln!(page, "  duration  {}{minimum}", duration(run.duration));
     if let Some(processes) = run.processes {
         let _ = writeln!(page, "  processes {}", processes.description());
     }
@@ -216,11 +228,13 @@ fn table(headings: &[String], runs: &[&Summary], with_ratios: bool) -> String {
 /// Returns a table with a row for each run.
 fn rows(names: &[String], runs: &[&Summary]) -> String {
     let mut table = String::from("| model");
-    figures::rows(runs).for_each(|figure| _ = write!(table, " | {}", figure.label));
-    let _ = writeln!(table, " |\n| --- {}|", "| --: ".repeat(figures::rows(runs).count()));
+    // Found once: each is searched for in all runs.
+    let figures: Vec<_> = figures::rows(runs).collect();
+    figures.iter().for_each(|figure| _ = write!(table, " | {}", figure.label));
+    let _ = writeln!(table, " |\n| --- {}|", "| --: ".repeat(figures.len()));
     for (name, run) in names.iter().zip(runs) {
         let _ = write!(table, "| {name}");
-        figures::rows(runs).for_each(|figure| _ = write!(table, " | {}", figure.unit.display(figure.cell(run))));
+        figures.iter().for_each(|figure| _ = write!(table, " | {}", figure.display(run)));
         table.push_str(" |\n");
     }
     table
@@ -236,9 +250,8 @@ fn throughput(run: &Summary) -> Option<f64> {
 }
 
 /// Returns a remark if two runs are of different length, so that their totals cannot be compared.
-#[allow(clippy::cast_precision_loss)]
 fn lengths([this, other]: [&Summary; 2]) -> Option<String> {
-    let [one, two] = [this, other].map(|run| length(run.duration as f64, 0));
+    let [one, two] = [this, other].map(|run| duration(run.duration));
     (this.duration != other.duration)
         .then(|| format!("runs of {one} and {two}: totals differ by length, compare {THROUGHPUT}"))
 }

@@ -7,7 +7,7 @@ mod waiting;
 use ratellmiter_core::log::{Bottleneck, BudgetKind};
 
 use crate::{
-    series::{Second, budgets::BudgetSummary, processes::Processes},
+    series::{Second, Series, budgets::BudgetSummary, processes::Processes},
     summary::{
         closed,
         figures::Summary,
@@ -16,7 +16,7 @@ use crate::{
             waiting::{MIN_PERCENT, Waiting},
         },
     },
-    words::{plural, utc},
+    words::{duration, plural, utc},
 };
 
 /// Below this number of calls there is no verdict.
@@ -27,21 +27,25 @@ const MIN_SECONDS: u64 = 5;
 const MAX_LIMITS: usize = 3;
 /// Percentage of the finished calls from which on failures are mentioned.
 const MIN_FAILED_PERCENT: f64 = 50.0;
-/// Percentage of the calls from which on calls that are queued at the end are mentioned.
-const MIN_UNSENT_PERCENT: f64 = 50.0;
+/// Percentage of the calls from which on calls that did not finish are mentioned.
+const MIN_UNFINISHED_PERCENT: f64 = 50.0;
+
+/// The state of calls that a bound on waiting has rejected.
+const REJECTED: &str = "rejected by max_wait, max_queue or a deadline";
 
 /// Returns the bottleneck of a run and the setting to change, as a sentence without a full stop.
-pub(super) fn verdict(summary: &Summary, seconds: &[Second]) -> String {
+pub(super) fn verdict(summary: &Summary, series: &Series) -> String {
+    let seconds = series.seconds();
     let Summary { calls, duration, .. } = *summary;
     let closed = closed::sentence(summary, MIN_PERCENT);
     if calls < MIN_CALLS || duration < MIN_SECONDS {
-        let verdict = format!("too little data: {} in {}", plural(calls, "call"), plural(duration, "second"));
+        let verdict = format!("too little data: {} in {}", plural(calls, "call"), in_words(duration));
         return [Some(verdict), closed].into_iter().flatten().collect::<Vec<_>>().join("; ");
     }
     let run = Run {
         summary,
         seconds,
-        waiting: Waiting::of(seconds, calls),
+        waiting: Waiting::of(series),
         refusals: Refusals::of(summary, seconds),
         has_adapted_rate: seconds.iter().any(|second| second.bottleneck == Some(Bottleneck::Learned)),
     };
@@ -58,10 +62,16 @@ pub(super) fn verdict(summary: &Summary, seconds: &[Second]) -> String {
         (None, Bottleneck::Server) if run.is_limited() => (limited_by_server(percent), None),
         _ => (run.limited_by_calls(), None),
     };
+    let tickets = seconds.iter().map(Second::issued).fold(0, u64::saturating_add);
     // An exhausted daily budget is mentioned even if the run had another bottleneck.
     let others = summary.budgets.iter().filter(|other| Some(other.meter) != budget);
     let exhausted = others.filter_map(|budget| exhausted(summary, budget));
-    let remarks = [failed(summary), unsent(summary, seconds), remark].into_iter().flatten().chain(exhausted);
+    let conflict = limit_conflict(summary).filter(|conflict| !verdict.starts_with(conflict.as_str()));
+    let remarks = [conflict, failed(summary), remark]
+        .into_iter()
+        .flatten()
+        .chain(unfinished(summary, tickets, &verdict))
+        .chain(exhausted);
     remarks.fold(verdict, |verdict, remark| format!("{verdict}; {remark}"))
 }
 
@@ -75,6 +85,12 @@ fn is_mostly_failed(summary: &Summary) -> bool {
     summary.failed.is_some_and(|failed| failed > 0 && percent(failed, summary.finished) >= MIN_FAILED_PERCENT)
 }
 
+/// Returns the clause on summed logs with different limits; `None` if they have the same, or for a single log.
+fn limit_conflict(summary: &Summary) -> Option<String> {
+    let [one, other] = summary.limit_conflict?;
+    Some(format!("the logs have different limits, from {one} to {other} calls per minute: they do not share one limit"))
+}
+
 /// Returns the remark on failed calls; `None` if most calls succeeded.
 fn failed(summary: &Summary) -> Option<String> {
     let failed = summary.failed.filter(|_| is_mostly_failed(summary))?;
@@ -86,11 +102,22 @@ fn failed(summary: &Summary) -> Option<String> {
     })
 }
 
-/// Returns the remark on calls that are queued at the end; `None` if they are few.
-fn unsent(summary: &Summary, seconds: &[Second]) -> Option<String> {
-    let queued = seconds.last()?.queued();
-    (percent(queued, summary.calls) >= MIN_UNSENT_PERCENT)
-        .then(|| format!("{queued} of {} still queued at the end", plural(summary.calls, "call")))
+/// Returns the remarks on calls that did not finish, unless they are few or `verdict` contains them. Calls that were given up are
+/// mentioned if `tickets` were granted and no call finished.
+fn unfinished(summary: &Summary, tickets: u64, verdict: &str) -> impl Iterator<Item = String> + use<> {
+    let rejected = summary.rejected.saturating_sub(closed::rejected(summary));
+    let given_up = if tickets > 0 && summary.finished == 0 { summary.given_up } else { 0 };
+    let states = [
+        (summary.waiting, "still queued at the end"),
+        (summary.in_flight, "still in flight at the end"),
+        (if verdict.contains(REJECTED) { 0 } else { rejected }, REJECTED),
+        (given_up, "given up or dropped"),
+    ];
+    let (calls, known) = (summary.calls, summary.known_calls());
+    let states = states.into_iter().filter(move |(count, _)| percent(*count, calls) >= MIN_UNFINISHED_PERCENT);
+    states.map(move |(count, state)| {
+        format!("{count} of {} {state}", plural(if count > calls { known } else { calls }, "call"))
+    })
 }
 
 #[allow(clippy::cast_precision_loss)] // Counts of a log.
@@ -147,6 +174,7 @@ impl Run<'_> {
         if let Some((reserved, used)) = summary.reserved_per_call.zip(summary.used_per_call)
             && depends_on_max_tokens
             && used * 2.0 < reserved
+            && has_usage(self.seconds)
         {
             return format!(
                 "{limited}; calls reserved {reserved:.0} tokens on average and reported {used:.0} as used: lower max_tokens"
@@ -162,12 +190,19 @@ impl Run<'_> {
     fn limited_by_calls(&self) -> String {
         let Self { summary, waiting, .. } = self;
         let Summary { refusals, line: max_queued, calls, .. } = **summary;
-        let refused = plural(refusals, "refusal");
-        let is_idle = max_queued == 0 && !waiting.is_notable();
+        let refused = plural(refusals, if self.refusals == Refusals::Overloads { "overload" } else { "refusal" });
+        let is_idle = max_queued == 0 && waiting.calls <= 0.0;
         let Some(limit) = summary.limit else {
             return match refusals {
                 0 if is_idle => not_limited(),
-                _ => format!("the log does not contain the limit; {refused}"),
+                _ if self.is_limited() && summary.limit_conflict.is_none() && !is_of_rate(waiting.largest().0) => {
+                    let (bottleneck, percent) = waiting.largest();
+                    self.limited_by(bottleneck, percent, f64::NAN)
+                }
+                _ => {
+                    let cause = limit_conflict(summary).unwrap_or_else(|| "the log does not contain the limit".into());
+                    format!("{cause}; {refused}")
+                }
             };
         };
         if let Some((rate, per_minute)) = self.suggested_limit() {
@@ -184,17 +219,18 @@ impl Run<'_> {
             return self.limited_by(bottleneck, percent, limit);
         }
         if waiting.is_notable() {
+            let at_once = match max_queued {
+                0 => "each for less than a second".into(),
+                _ => format!("up to {max_queued} at once"),
+            };
             return format!(
-                "{:.0} % of the calls waited, up to {max_queued} at once, for a reason not in the log; {refused}",
+                "{:.0} % of the calls waited, {at_once}, for a reason not in the log; {refused}",
                 waiting.calls
             );
         }
         let rejected = summary.rejected.saturating_sub(closed::rejected(summary));
         if refusals == 0 && rejected > 0 {
-            return format!(
-                "{rejected} of {} were rejected by max_wait, max_queue or a deadline",
-                plural(calls, "call")
-            );
+            return format!("{rejected} of {} were {REJECTED}", plural(calls, "call"));
         }
         match refusals {
             0 if is_idle => not_limited(),
@@ -244,8 +280,17 @@ impl Run<'_> {
                 let limited = seconds.iter().filter(|second| second.bottleneck == Some(bottleneck));
                 let max = limited.map(|second| second.in_flight).max().unwrap_or(0);
                 let clause = refusals.clause("allowing more");
+                if let Some(adapted) = Waiting::adapted_in_flight(seconds) {
+                    let limited =
+                        format!("limited by {adapted} calls in flight, a limit adapted after earlier refusals, {time}");
+                    return if summary.refusals == 0 { limited } else { format!("{limited}; {clause}") };
+                }
                 let remedy = ": shorter answers, or more calls in flight if the server accepts them, shorten the wait";
-                format!("limited by {max} calls in flight {time}; {clause}{}", if is_clean { remedy } else { "" })
+                let limit = match max {
+                    0 => "the calls in flight".into(),
+                    _ => format!("{max} calls in flight"),
+                };
+                format!("limited by {limit} {time}; {clause}{}", if is_clean { remedy } else { "" })
             }
             Bottleneck::Ramp => {
                 let clause = refusals.clause("making it steeper");
@@ -259,7 +304,12 @@ impl Run<'_> {
                 format!("limited {time} by a bottleneck that this version does not know")
             }
             Bottleneck::Pause => match refusals {
-                Refusals::None { .. } => format!("paused {time} by refusals that are not in this log"),
+                Refusals::None { .. } => match summary.transient.saturating_add(summary.failed.unwrap_or(0)) {
+                    failures @ 1.. if summary.processes.is_none() => {
+                        format!("paused {time} after {}", plural(failures, "failed attempt"))
+                    }
+                    _ => format!("paused {time} by refusals that are not in this log"),
+                },
                 Refusals::Overloads => format!("paused {time} while the server was overloaded"),
                 Refusals::Contradicted { .. } => format!("paused {time}; {}", refusals.clause("raising the limit")),
                 _ => format!("paused {time} after {}", plural(summary.refusals, "refusal")),
@@ -291,6 +341,11 @@ impl Run<'_> {
     }
 }
 
+/// Returns `true` for the bottlenecks whose verdict contains the configured rate.
+fn is_of_rate(bottleneck: Bottleneck) -> bool {
+    matches!(bottleneck, Bottleneck::Rate | Bottleneck::Learned)
+}
+
 fn limited_by_server(percent: f64) -> String {
     format!(
         "limited by the server's rate-limit headers for {percent} % of the waiting time: they left less than the configured limits"
@@ -310,6 +365,19 @@ fn exhausted(summary: &Summary, budget: &BudgetSummary) -> Option<String> {
         _ => format!("at {time} UTC"),
     };
     Some(format!("the daily budget of {amount} {} was exhausted {time}", budget.meter.unit()))
+}
+
+/// Returns a short duration in words, and others as everywhere.
+fn in_words(seconds: u64) -> String {
+    if seconds < 60 { plural(seconds, "second") } else { duration(seconds) }
+}
+
+/// Returns `true` if most successful calls ended in seconds with a usage, so that it is that of most calls.
+fn has_usage(seconds: &[Second]) -> bool {
+    let successful = |second: &Second| u128::from(second.finished().saturating_sub(second.failed));
+    let sum = |sum: u128, second: &Second| sum.saturating_add(successful(second));
+    let with_usage = seconds.iter().filter(|second| second.used_tokens > 0).fold(0, sum);
+    with_usage.saturating_mul(2) > seconds.iter().fold(0, sum)
 }
 
 /// Returns `true` if the configured rate is the same in all rows that contain it.

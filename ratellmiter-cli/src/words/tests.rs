@@ -3,14 +3,6 @@
 use super::*;
 
 #[test]
-fn durations_have_hours_only_if_needed() {
-    assert_eq!(
-        [0, 59, 60, 3599, 3600, 90_061].map(short_duration),
-        ["0s", "59s", "1m00s", "59m59s", "1h00m00s", "25h01m01s"]
-    );
-}
-
-#[test]
 fn dates_follow_the_gregorian_calendar() {
     for (seconds, date) in [
         (0, "1970-01-01 00:00:00"),
@@ -29,15 +21,16 @@ fn dates_follow_the_gregorian_calendar() {
 }
 
 #[test]
-fn long_durations_are_clock_times() {
+fn durations_from_a_minute_on_are_clock_times() {
     assert_eq!(
         [0, 30, 300, 3599, 3600, 17_439, 90_061].map(clock),
         ["0:00", "0:30", "5:00", "59:59", "1:00:00", "4:50:39", "25:01:01"]
     );
+    assert_eq!([0, 59, 60, 163, 3600, 17_439].map(duration), ["0 s", "59 s", "1:00", "2:43", "1:00:00", "4:50:39"]);
     assert_eq!(
-        [0.04, 59.96, 3599.9, 17_439.4].map(|seconds| length(seconds, 1)),
-        ["0.0 s", "60.0 s", "3599.9 s", "4:50:39"]
+        [0.04, 59.94, 59.96, 163.2, 3599.9, 17_439.4].map(|seconds| precise_duration(seconds, 1)),
+        ["0.0 s", "59.9 s", "1:00", "2:43", "1:00:00", "4:50:39"]
     );
-    assert_eq!(length(35.0, 0), "35 s");
-    assert!(length(f64::MAX, 1).contains(':'));
+    assert_eq!(precise_duration(35.0, 0), "35 s");
+    assert!(precise_duration(f64::MAX, 1).contains(':'));
 }

@@ -61,11 +61,43 @@ fn missing_log_or_model_is_an_error() {
 fn other_file_is_not_a_log() {
     let directory = Directory::new();
     directory.log("1-1.jsonl", "hello\nworld\n");
-    assert_snapshot!(directory.failure(&[]), @"error: ratellmiter_logs/1-1.jsonl is not a log: line 1: expected value at line 1 column 1");
+    assert_snapshot!(directory.failure(&[]), @"error: ratellmiter_logs/1-1.jsonl is not a log: line 1, column 1: expected value");
     directory.log("1-1.jsonl", format!("{HEADER}{{\"at\":\"7\",\"model\":\"m\"}}\n"));
-    assert_snapshot!(directory.failure(&["-file=1-1.jsonl"]), @r#"error: ratellmiter_logs/1-1.jsonl is not a log: line 2: invalid type: string "7", expected u64 at line 1 column 9"#);
+    assert_snapshot!(directory.failure(&["-file=1-1.jsonl"]), @r#"error: ratellmiter_logs/1-1.jsonl is not a log: line 2, column 9: invalid type: string "7", expected a whole number from 0 on"#);
     directory.log("1-1.jsonl", [0xff, 0xfe, 0, 7]);
     assert_snapshot!(directory.failure(&[]), @"error: ratellmiter_logs/1-1.jsonl is not a log: line 1: it is not UTF-8");
+}
+
+#[test]
+fn mark_of_the_byte_order_is_no_part_of_a_log() {
+    let directory = Directory::new();
+    for text in [format!("\u{feff}{HEADER}{ROW}"), format!("\u{feff}{ROW}"), ROW.replace('\n', "\r\n")] {
+        directory.log("1-1.jsonl", text);
+        assert_eq!(directory.drawn(&[]).1, "");
+    }
+    let wide: Vec<u8> = format!("\u{feff}{ROW}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    directory.log("1-1.jsonl", wide);
+    assert_snapshot!(directory.failure(&[]), @"error: ratellmiter_logs/1-1.jsonl is not a log: line 1: it is not UTF-8");
+}
+
+#[test]
+fn values_that_are_no_counts_are_named_with_their_place() {
+    let directory = Directory::new();
+    for (value, problem) in [
+        ("-1", "column 49: invalid value: integer `-1`, expected a whole number from 0 on"),
+        ("1.5", "column 50: invalid type: floating point `1.5`, expected a whole number from 0 on"),
+        ("1e999", "column 52: number out of range"),
+        ("NaN", "column 48: expected value"),
+        (
+            "123456789012345678901234567890",
+            "column 77: invalid type: floating point `1.2345678901234568e+29`, expected a whole number from 0 on",
+        ),
+        ("[]", "column 47: invalid type: sequence, expected a whole number from 0 on"),
+    ] {
+        directory.log("1-1.jsonl", ROW.replace("\"requested\":100", &format!("\"requested\":{value}")));
+        let failure = directory.failure(&[]);
+        assert_eq!(failure, format!("error: ratellmiter_logs/1-1.jsonl is not a log: line 1, {problem}\n"));
+    }
 }
 
 #[test]
@@ -74,7 +106,7 @@ fn incomplete_and_broken_lines_are_noted() {
     directory.log("1-1.jsonl", format!("{HEADER}{ROW}{}", &ROW[..30]));
     assert_snapshot!(directory.drawn(&[]).1, @"note: skipped the incomplete last line of ratellmiter_logs/1-1.jsonl");
     directory.log("1-1.jsonl", format!("{HEADER}{}\n{ROW}", &ROW[..30]));
-    assert_snapshot!(directory.drawn(&[]).1, @"note: skipped broken line 2 of ratellmiter_logs/1-1.jsonl: EOF while parsing a string at line 1 column 30");
+    assert_snapshot!(directory.drawn(&[]).1, @"note: skipped broken line 2 of ratellmiter_logs/1-1.jsonl, column 30: EOF while parsing a string");
 }
 
 #[test]
@@ -110,20 +142,41 @@ fn logs_are_listed_as_a_table() {
     assert_eq!(code, 0);
     assert_snapshot!(table, @r#"
         log                 start (UTC)          length  calls  refusals  models
-        1795531603-9.jsonl  2026-11-25 21:02:34     35s    120         2  gpt-4o
-        1795502413-7.jsonl  2026-11-24 06:40:13   1m27s    200         0  a b, default
+        1795531603-9.jsonl  2026-11-25 21:02:34    35 s    120         2  gpt-4o
+        1795502413-7.jsonl  2026-11-24 06:40:13    1:27    200         0  a b, default
         1795502000-7.jsonl  –                         –      0         0  –
         "#);
-    assert_snapshot!(notes, @"note: ratellmiter_logs/1795501000-7.jsonl is not a log: line 1: expected value at line 1 column 1");
+    assert_snapshot!(notes, @"note: ratellmiter_logs/1795501000-7.jsonl is not a log: line 1, column 1: expected value");
     directory.log("1795502300-7.jsonl", format!("{}{ROW}", HEADER.replace('}', ",\"namespace\":\"team-a\"}")));
     assert_snapshot!(directory.run(&["-list"]).1, @r#"
         log                 start (UTC)          length  calls  refusals  namespace  models
-        1795531603-9.jsonl  2026-11-25 21:02:34     35s    120         2             gpt-4o
-        1795502413-7.jsonl  2026-11-24 06:40:13   1m27s    200         0             a b, default
-        1795502300-7.jsonl  2026-11-24 06:40:13      1s    100         0  team-a     default
+        1795531603-9.jsonl  2026-11-25 21:02:34    35 s    120         2             gpt-4o
+        1795502413-7.jsonl  2026-11-24 06:40:13    1:27    200         0             a b, default
+        1795502300-7.jsonl  2026-11-24 06:40:13     1 s    100         0  team-a     default
         1795502000-7.jsonl  –                         –      0         0             –
         "#);
     assert_snapshot!(directory.failure(&["-list", "-dir=nowhere"]), @"error: cannot list the logs in nowhere: No such file or directory (os error 2); name a log with -file=LOG, or see -help");
+}
+
+#[test]
+fn names_of_any_length_are_listed_and_drawn() {
+    let directory = Directory::new();
+    let (long, many) =
+        ("long ".repeat(20_000), (0..9000).map(|model| ROW.replace("default", &format!("model {model}"))));
+    directory.log("1-1.jsonl", ROW.replace("default", &long));
+    directory.log("2-1.jsonl", many.collect::<String>());
+    directory.log("3-1.jsonl", ROW);
+    let (code, table, notes) = directory.run(&["-list"]);
+    assert_eq!((code, notes.as_str(), table.lines().count()), (0, "", 4));
+    assert!(table.lines().all(|line| line.len() < 200 || line.len() > 80_000), "the last column is not filled up");
+    for args in
+        [&["-summary"][..], &["-summary=md"], &["-summary=json"], &["-format=term"], &["-out=x.png"], &["-out=x.html"]]
+    {
+        let (code, _, notes) = directory.run(&[args, &["-file=1-1.jsonl"]].concat());
+        assert_eq!(code, 0, "{args:?}: {notes:.200}");
+    }
+    assert_eq!(directory.run(&["-compare=1-1.jsonl", "-file=1-1.jsonl", "-out=x.png"]).0, 0);
+    assert!(directory.failure(&["-file=2-1.jsonl"]).starts_with("error: no model \"default\""));
 }
 
 #[test]
@@ -162,5 +215,5 @@ fn log_is_read_from_stdin() {
     let empty = fs::File::open("/dev/null").unwrap();
     let output = directory.command(&["-file=-", "-summary"]).stdin(empty).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert_snapshot!(String::from_utf8(output.stderr).unwrap(), @"error: - contains no rows");
+    assert_snapshot!(String::from_utf8(output.stderr).unwrap(), @"error: stdin contains no rows");
 }

@@ -1,5 +1,7 @@
 //! The command as a process, with real files.
 
+#[cfg(unix)]
+mod completions;
 mod logs;
 mod output;
 mod shared;

@@ -1,6 +1,9 @@
 //! Arguments, errors and files.
 
-use std::{fs, process::Stdio};
+use std::{
+    fs,
+    process::{Command, Stdio},
+};
 
 use insta::assert_snapshot;
 
@@ -32,6 +35,47 @@ fn unwritable_output_fails_without_a_file() {
     assert_snapshot!(directory.failure(&["-out=/dev/full"]), @"error: cannot write the picture /dev/full: No space left on device (os error 28)");
     assert_eq!(directory.run(&["-out=/dev/null"]), (0, "/dev/null\n".into(), String::new()));
     assert_snapshot!(directory.failure(&["-out=file/x.png"]), @"error: cannot write the picture file/x.png: Not a directory (os error 20)");
+}
+
+#[cfg(unix)]
+#[test]
+fn full_disk_fails_without_a_file() {
+    let directory = Directory::new();
+    directory.log("1-1.jsonl", ROW);
+    fs::write(directory.path("old.png"), "kept").unwrap();
+    let before = directory.files();
+    for name in ["new.png", "old.png"] {
+        // The system refuses files that are longer than a block.
+        let script = "trap '' XFSZ; ulimit -f 1; exec \"$0\" \"$@\"";
+        let command = Command::new("sh")
+            .args(["-c", script, env!("CARGO_BIN_EXE_ratellmiter")])
+            .arg(format!("-out={name}"))
+            .current_dir(directory.path("."))
+            .env_remove("RATELLMITER_LOGS")
+            .output()
+            .unwrap();
+        let error = String::from_utf8(command.stderr).unwrap();
+        assert_eq!(error, format!("error: cannot write the picture {name}: File too large (os error 27)\n"));
+        assert_eq!((command.status.code(), directory.files()), (Some(1), before.clone()));
+        assert_eq!(fs::read(directory.path("old.png")).unwrap(), b"kept");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn directory_without_permission_fails_with_its_reason() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let directory = Directory::new();
+    directory.log("1-1.jsonl", ROW);
+    let closed = directory.path("closed");
+    fs::create_dir(&closed).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o555)).unwrap();
+    // The superuser may write all the same.
+    if fs::write(closed.join("x"), "").is_err() {
+        let failure = directory.failure(&["-out=closed/x.png"]);
+        assert_eq!(failure, "error: cannot write the picture closed/x.png: Permission denied (os error 13)\n");
+    }
 }
 
 #[test]
@@ -176,7 +220,8 @@ fn path_of_stdout_behaves_as_a_dash() {
     directory.log("1-1.jsonl", ROW);
     let expected = directory.command(&["-out=-", "-format=svg"]).output().unwrap().stdout;
     let before = directory.files();
-    for path in ["/dev/stdout", "/dev/fd/1"] {
+    let of_linux = cfg!(target_os = "linux").then_some("/proc/self/fd/1");
+    for path in ["/dev/stdout", "/dev/fd/1"].into_iter().chain(of_linux) {
         let args = [&*format!("-out={path}"), "-format=svg"];
         assert_eq!(directory.command(&args).output().unwrap().stdout, expected, "to a pipe");
         let redirected = fs::File::create(directory.path("out.svg")).unwrap();
@@ -185,6 +230,25 @@ fn path_of_stdout_behaves_as_a_dash() {
         fs::remove_file(directory.path("out.svg")).unwrap();
         assert_eq!(directory.files(), before);
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn pipe_is_written_to_and_kept() {
+    use std::os::unix::fs::FileTypeExt as _;
+
+    let directory = Directory::new();
+    directory.log("1-1.jsonl", ROW);
+    let pipe = directory.path("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || fs::read_to_string(pipe).unwrap()
+    });
+    assert_eq!(directory.run(&["-out=pipe", "-format=svg"]).0, 0);
+    assert!(reader.join().unwrap().starts_with("<svg"));
+    assert!(fs::symlink_metadata(pipe).unwrap().file_type().is_fifo());
+    assert_eq!(directory.files().len(), 2);
 }
 
 #[cfg(unix)]
@@ -211,6 +275,7 @@ fn other_open_file_is_appended_to() {
 fn names_are_escaped_in_each_output() {
     let directory = Directory::new();
     let name = "a\u{202e}b\u{ffff}|![x](y)\u{9b}1m";
+    let blank = "\u{3164}";
     directory.log("1-1.jsonl", ROW.replace("default", name));
     let raw = ['\u{202e}', '\u{ffff}', '\u{9b}'];
     for (args, escaped) in [
@@ -228,7 +293,41 @@ fn names_are_escaped_in_each_output() {
     }
     let path = directory.drawn(&[]).0;
     assert!(!path.contains(raw), "{path}");
+    directory.log("2-1.jsonl", ROW.replace("default", blank));
+    let (code, _, error) = directory.run(&["-check=calls<=1"]);
+    assert_eq!((code, error.as_str()), (3, "check failed: \"\\u{3164}\": calls<=1: it is 100\n"));
     let file = "\u{1b}[1m.jsonl";
     assert!(!directory.failure(&["-file", file]).contains('\u{1b}'));
     assert!(!directory.run(&[&format!("-{file}")]).2.contains('\u{1b}'));
+}
+
+/// Returns the texts of an SVG.
+fn texts(svg: &str) -> Vec<&str> {
+    svg.split("</text>").filter_map(|part| part.rsplit_once('>')).map(|(_, text)| text.trim()).collect()
+}
+
+#[test]
+fn layout_selects_panels_or_a_single_axis() {
+    let directory = Directory::new();
+    let file = format!("-file={}", sample("burst.jsonl"));
+    for more in [&[][..], &[&*format!("-compare={}", sample("tokens.jsonl"))]] {
+        let drawn = |layout: &[&str]| {
+            let args = [&[&*file, "-model=gpt-4o", "-out=x.svg"], layout, more].concat();
+            assert_eq!(directory.run(&args).0, 0);
+            fs::read_to_string(directory.path("x.svg")).unwrap()
+        };
+        let (default, panels, single) = (drawn(&[]), drawn(&["-layout=panels"]), drawn(&["-layout", "single"]));
+        assert_eq!(default, panels);
+        let (panels, single) = (texts(&panels), texts(&single));
+        assert!(panels.contains(&"Calls per second") && panels.contains(&"Calls"), "{panels:?}");
+        assert!(!panels.contains(&"Number of requests"), "{panels:?}");
+        // The original has all lines on the axis of the queue, without limit, marks and panels.
+        assert!(single.contains(&"Number of requests") && single.contains(&"100"), "{single:?}");
+        assert!(!single.iter().any(|text| text.starts_with("limit ") || text.starts_with("Calls per")), "{single:?}");
+        for line in ["requested", "issued", "finished", "rate limited", "overflow, waiting"] {
+            assert!(panels.contains(&line) && single.contains(&line), "{line}");
+        }
+    }
+    let (code, _, error) = directory.run(&[&file, "-layout=stacked"]);
+    assert!(code == 2 && error.contains("panels") && error.contains("single"), "{error}");
 }

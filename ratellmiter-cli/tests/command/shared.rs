@@ -151,7 +151,7 @@ fn logs_of_different_namespaces_are_not_summed() {
     assert_snapshot!(failure(&["a.jsonl", "python.jsonl"]), @"error: ratellmiter_logs/python.jsonl is a log of the Python package, which does not share limiters; only logs of one namespace can be summed");
     assert_snapshot!(failure(&["a.jsonl", "none.jsonl"]), @"error: cannot read the log none.jsonl: No such file or directory (os error 2)");
     directory.log("e.jsonl", "hello\n");
-    assert_snapshot!(failure(&["a.jsonl", "e.jsonl"]), @"error: ratellmiter_logs/e.jsonl is not a log: line 1: expected value at line 1 column 1");
+    assert_snapshot!(failure(&["a.jsonl", "e.jsonl"]), @"error: ratellmiter_logs/e.jsonl is not a log: line 1, column 1: expected value");
     let nothing = shared_log("team-a", 0..0, 0..0);
     directory.log("f.jsonl", &nothing);
     directory.log("g.jsonl", &nothing);
@@ -180,5 +180,5 @@ fn logs_with_different_limits_are_reported() {
     // The log of another day is of another run.
     directory.log("2-1.jsonl", log.replace("\"at\":17955", "\"at\":17956"));
     let failure = directory.failure(&["-file=1-1.jsonl", "-file=2-1.jsonl", "-summary"]);
-    assert!(failure.contains("2-1.jsonl starts at 2026-11-25 10:26:53, with no log between them"), "{failure}");
+    assert!(failure.contains("2-1.jsonl starts at 2026-11-25 10:26:53 UTC, with no log between them"), "{failure}");
 }

@@ -16,12 +16,13 @@ fn summary_is_alone_on_stdout_in_each_format() {
     assert_snapshot!(text, @r#"
         gpt-4o, from 2026-11-25 21:02:34 UTC
           calls     120: 120 finished (0 failed), 0 given up
-          refusals  2 (2 overloads), 0.017 per call; 1 pause, 5 s in total
-          wait      18.4 s mean, 32.6 s p99; at most 119 queued
+          refusals  2 (2 overloads), 0.017 per call; 1 pause, 6 s in total
+          wait      18.2 s mean, 32.6 s p99; at most 119 queued
           latency   1.7 s p99
-          in flight 2.8 mean, 6 max
+          in flight 2.2 mean, 5 max
+          tokens    3980 used, 33 per call
           duration  35 s; at least 23.8 s at 300 per minute
-          verdict   limited by the configured 300 calls per minute for 45 % of the waiting time; all refusals were overloads
+          verdict   limited by the configured 300 calls per minute for 46 % of the waiting time; all refusals were overloads
         "#);
     let (_, page, notes) = directory.run(&[&file, "-summary=md", "-model=gpt-4o", "-out=x.svg"]);
     assert_snapshot!(page, @r#"
@@ -37,16 +38,19 @@ fn summary_is_alone_on_stdout_in_each_format() {
         | overloads | 2 |
         | refusals per call | 0.017 |
         | pauses | 1 |
-        | paused | 5.0 s |
+        | paused | 6.0 s |
         | longest queue | 119 |
-        | mean wait | 18.4 s |
+        | mean wait | 18.2 s |
         | p99 wait | 32.6 s |
         | p99 latency | 1.7 s |
         | duration | 35.0 s |
-        | mean in flight | 2.8 |
-        | max in flight | 6 |
+        | mean in flight | 2.2 |
+        | max in flight | 5 |
+        | reserved tokens | 0 |
+        | used tokens | 3980 |
+        | used tokens per call | 33.2 |
 
-        **gpt-4o**: limited by the configured 300 calls per minute for 45 % of the waiting time; all refusals were overloads.
+        **gpt-4o**: limited by the configured 300 calls per minute for 46 % of the waiting time; all refusals were overloads.
         "#);
     assert_eq!(notes, "note: wrote x.svg\n");
     assert!(fs::read_to_string(directory.path("x.svg")).unwrap().starts_with("<svg"));
@@ -59,10 +63,10 @@ fn summary_is_alone_on_stdout_in_each_format() {
         GPT4, from 2026-11-24 06:40:13 UTC
           calls     105: 105 finished, 0 given up
           refusals  5, 0.048 per call; 1 pause, 10 s in total
-          wait      20.9 s mean, – p99; at most 99 queued
+          wait      21.4 s mean, – p99; at most 99 queued
           latency   – p99
           duration  36 s; at least 20.8 s at 300 per minute
-          verdict   paused for 36 % of the waiting time; 5 refusals, the last at 2.5 per second, although the server accepted 4.5 per second for 20 s after the first of them
+          verdict   paused for 38 % of the waiting time; 5 refusals, the last at 2.5 per second, although the server accepted 4.5 per second for 20 s after the first of them
 
         TWENTY, from 2026-11-24 06:40:13 UTC
           calls     20: 20 finished, 0 given up
@@ -95,14 +99,14 @@ fn tokens_are_drawn_and_summarized() {
     assert_eq!(code, 0);
     assert_snapshot!(text, @r#"
         m, from 2026-11-24 06:40:13 UTC
-          calls     120: 60 finished (0 failed), 0 given up, 64 waiting, 3 in flight
+          calls     120: 60 finished (0 failed), 0 given up, 64 waiting, 3 in flight; 7 of them requested before the first row
           refusals  0, 0.000 per call; 0 pauses, 0 s in total
           wait      0.0 s mean, 0.0 s p99; at most 64 queued
           latency   0.0 s p99
           in flight 3.0 mean, 3 max
           tokens    252000 reserved, 4200 per call; 30000 used, 500 per call
           budget    80000 output tokens per minute: 99 % charged on average, 100 % at most
-          duration  60 s; at least 11.8 s at 300 per minute
+          duration  1:00; at least 11.8 s at 300 per minute
           verdict   limited by the budget of 80000 output tokens per minute for 100 % of the waiting time; calls reserved 4200 tokens on average and reported 500 as used: lower max_tokens; 64 of 120 calls still queued at the end
         "#);
     let (code, _, stderr) = directory.run(&["-check=budget_peak<=0.9,used_tokens>=30000"]);
@@ -132,7 +136,7 @@ fn failed_condition_exits_with_3_and_keeps_the_picture() {
     assert_snapshot!(stderr, @r#"
         note: wrote x.png
         check failed: "gpt-4o": refusals<=1: it is 2
-        check failed: "gpt-4o": wait_p99<=5s: it is 32.6s
+        check failed: "gpt-4o": wait_p99<=5s: it is 32.64s
         "#);
     assert!(serde_json::from_str::<Value>(&stdout).is_ok());
     assert!(fs::read(directory.path("x.png")).unwrap().starts_with(b"\x89PNG"));

@@ -63,8 +63,9 @@ pub struct Row<'a> {
     pub overflow: u64,
     /// Allowed rate at the end of the second, in calls a second; zero during a pause. NaN if a line does not contain it.
     pub rate: f64,
-    /// Time from the end of the second until the pause is over and the rate allows the next call, in seconds. `None` without a
-    /// pause, and if the next call waits for another limit whose end is not known.
+    /// Time from the end of the second until the pause is over and the rate allows the next call, in seconds. While the limiter is
+    /// closed, the time until it opens or, if that is not known, until the next call may be sent. `None` without a pause, and if
+    /// the next call waits for another limit whose end is not known.
     pub paused_for: Option<f64>,
     /// Pauses that began in this second.
     pub pauses: u64,

@@ -4,8 +4,8 @@ use ratatui::layout::Rect;
 
 use crate::{
     draw::{
-        cells::text::cells,
-        graph::{Graph, step, tick},
+        cells::{Plot, text::cells},
+        graph::{step, tick},
     },
     series::Axis,
 };
@@ -43,11 +43,12 @@ pub(super) struct Scale {
 }
 
 impl Frame {
-    /// Returns the layout of the offsets `span` of a graph; `None` if the area is too small.
-    pub(super) fn of(graph: &Graph, span: [u64; 2], is_colored: bool, labels: u16, area: Rect) -> Option<Self> {
-        let captioned = area.height >= 11;
+    /// Returns the layout of a plot; `None` if the area is too small.
+    pub(super) fn of(plot: &Plot<'_>, area: Rect) -> Option<Self> {
+        let &Plot { graph, timed, labels, .. } = plot;
+        let captioned = area.height >= 11 && timed;
         let titled = area.height >= 8;
-        let around = 2 + u16::from(captioned) + u16::from(titled);
+        let around = 1 + u16::from(timed) + u16::from(captioned) + u16::from(titled);
         let height = area.height.checked_sub(around).filter(|height| *height >= 2)?;
         let ticks = u32::from(height / 2).clamp(1, 7);
         let scale = |of: Axis| {
@@ -69,8 +70,8 @@ impl Frame {
         for (index, axis) in axes.iter_mut().enumerate() {
             (axis.x, x) = if index == 0 { (rect.x - 1, x) } else { (x, x + taken(axis)) };
         }
-        let dots = if is_colored { (2, 4) } else { (1, 1) };
-        Some(Self { span, area, plot: rect, titled, captioned, axes, dots })
+        let dots = if plot.paint.is_colored() { (2, 4) } else { (1, 1) };
+        Some(Self { span: [plot.from, plot.to], area, plot: rect, titled, captioned, axes, dots })
     }
 
     pub(super) fn scale(&self, axis: Axis) -> Option<Scale> {

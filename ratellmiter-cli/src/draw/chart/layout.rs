@@ -167,9 +167,9 @@ impl Frame {
         Ok(())
     }
 
-    /// Draws the ticks and labels of the time axis.
+    /// Draws the ticks and labels of the time axis, the labels `below` pixels lower.
     #[allow(clippy::cast_precision_loss)]
-    pub(super) fn draw_time_labels<B: DrawingBackend>(&self, pen: &Pen<'_, B>) -> DrawResult
+    pub(super) fn draw_time_labels<B: DrawingBackend>(&self, below: i32, pen: &Pen<'_, B>) -> DrawResult
     where
         B::ErrorType: 'static,
     {
@@ -177,7 +177,7 @@ impl Frame {
             let x = self.x(offset as f64);
             pen.rule((x, self.bottom), (x, self.bottom + pen.measure(10)), pen.theme.foreground())?;
             let label = time_axis::label(offset, self.last);
-            pen.write(&label, (x, self.bottom + pen.measure(34)), &pen.text_style(30))?;
+            pen.write(&label, (x, self.bottom + below + pen.measure(34)), &pen.text_style(30))?;
         }
         Ok(())
     }

@@ -19,9 +19,9 @@ use crate::{
         },
         course::{Course, Form, Mark, Panel, Span, Trace},
         theme::Theme,
+        time_axis,
     },
     series::Axis,
-    words::utc,
 };
 
 /// Distance of the first panel from the upper edge, with one row of legend.
@@ -49,11 +49,13 @@ where
         for trace in &panel.traces {
             traces::draw_fill(trace, frame, pen)?;
         }
+        labels::draw_limit(panel, frame, pen)?;
         for trace in &panel.traces {
             traces::draw_line(trace, frame, pen)?;
         }
-        labels::draw_levels(panel, frame, pen)?;
+        labels::draw_adapted(panel, frame, pen)?;
         labels::draw_spikes(panel, frame, pen)?;
+        labels::label_levels(panel, frame, pen)?;
         frame.draw_border(pen)?;
         let style = pen.text_style(30).transform(FontTransform::Rotate270);
         frame.draw_titles(&panel.unit, &style, pen)?;
@@ -61,14 +63,15 @@ where
     let Some((first, last)) = frames.first().zip(frames.last()) else { return Ok(()) };
     labels::draw_spans(course, &frames, pen)?;
     draw_events(course, first, pen)?;
-    last.draw_time_labels(pen)?;
+    // The marks of a single panel are between it and the labels.
+    last.draw_time_labels(if frames.len() == 1 { strip(course, pen) } else { 0 }, pen)?;
     legend.draw(first.center(), first.top, pen)?;
     let room = pen.width - pen.measure(100);
     let title = pen.shortened(&course.title, room, &pen.title_style())?;
     pen.write(&title, (pen.width / 2, pen.measure(40)), &pen.title_style())?;
     let style = pen.text_style(28);
     pen.write(&pen.shortened(&course.subtitle, room, &style)?, (pen.width / 2, pen.measure(86)), &style)?;
-    let caption = format!("Time since {} UTC", utc(course.start));
+    let caption = time_axis::caption(course.start);
     pen.write(&caption, (last.center(), pen.height - pen.measure(28)), &pen.text_style(28))
 }
 
@@ -79,7 +82,7 @@ where
 {
     let count = i32::try_from(course.panels.len()).unwrap_or(0);
     let top = pen.measure(TOP) + legend;
-    let gaps = pen.measure(EVENTS) + (count - 2).max(0) * pen.measure(GAP);
+    let gaps = strip(course, pen) + (count - 2).max(0) * pen.measure(GAP);
     let room = (pen.height - top - pen.measure(BOTTOM) - gaps).max(count * 12);
     let weights: f64 = course.panels.iter().map(|panel| panel.weight).sum();
     let axes: Vec<_> =
@@ -91,17 +94,29 @@ where
         let height = share(room, panel.weight / weights);
         let frame = Frame {
             left: pen.measure(LEFT),
-            right: pen.width - pen.measure(right),
+            right: pen.width - pen.measure(right.max(labels::margin(course))),
             top: next,
             bottom: next + height,
             inset: pen.measure(INSET),
             last: course.last,
             axes,
         };
-        next = frame.bottom + if index == 0 { pen.measure(EVENTS) } else { pen.measure(GAP) };
+        next = frame.bottom + if index == 0 { strip(course, pen) } else { pen.measure(GAP) };
         frame
     };
     course.panels.iter().enumerate().zip(axes).map(frame).collect()
+}
+
+/// Returns the distance below the first panel: the height of the marks, a gap, or nothing.
+fn strip<B: DrawingBackend>(course: &Course, pen: &Pen<'_, B>) -> i32
+where
+    B::ErrorType: 'static,
+{
+    match (course.events.is_empty(), course.panels.len()) {
+        (false, _) => pen.measure(EVENTS),
+        (true, 1) => 0,
+        (true, _) => pen.measure(GAP),
+    }
 }
 
 #[allow(clippy::cast_possible_truncation)] // Pixels of a picture.

@@ -8,12 +8,15 @@ use plotters::{
     drawing::DrawingArea,
     element::{Circle, PathElement, Text},
     style::{
-        Color as _, FontStyle, FontTransform, IntoFont as _, RGBColor, TextStyle,
+        Color as _, FontDesc, FontFamily, FontStyle, FontTransform, IntoFont as _, RGBColor, TextStyle,
         text_anchor::{HPos, Pos, VPos},
     },
 };
 
-use crate::draw::theme::{Size, Theme};
+use crate::draw::{
+    chart::fonts::{self, EMBEDDED, Lookup, Run},
+    theme::{Size, Theme},
+};
 
 pub(super) type DrawResult = Result<(), Box<dyn Error>>;
 
@@ -29,17 +32,19 @@ pub(super) struct Pen<'a, B: DrawingBackend> {
     pub(super) unit: f64,
     /// Factor by which the canvas is larger than the picture.
     pub(super) scale: i32,
+    /// Finds fonts for letters that the embedded one lacks.
+    lookup: Lookup,
 }
 
 impl<'a, B: DrawingBackend> Pen<'a, B>
 where
     B::ErrorType: 'static,
 {
-    pub(super) fn new(canvas: &'a DrawingArea<B, Shift>, size: Size, theme: Theme, scale: u32) -> Self {
+    pub(super) fn new(canvas: &'a DrawingArea<B, Shift>, size: Size, theme: Theme, scale: u32, lookup: Lookup) -> Self {
         let by = |part: u32, whole: u32| f64::from(part) / f64::from(whole);
         let unit = by(size.width, Size::DEFAULT.width).min(by(size.height, Size::DEFAULT.height)).max(0.3);
         let (width, height) = (size.width.cast_signed(), size.height.cast_signed());
-        Self { canvas, theme, width, height, unit, scale: scale.cast_signed() }
+        Self { canvas, theme, width, height, unit, scale: scale.cast_signed(), lookup }
     }
 
     /// Returns `true` for SVG, in which paths have round joins.
@@ -57,20 +62,54 @@ where
         // plotters draws text in pixels slightly above its box.
         let lift = if self.scale == 1 { 0 } else { (style.font.get_size() * TEXT_LIFT).round() as i32 };
         let (x, y) = self.scaled(at);
-        let at = match style.font.get_transform() {
-            FontTransform::Rotate270 => (x + lift, y),
-            _ => (x, y + lift),
+        if matches!(style.font.get_transform(), FontTransform::Rotate270) {
+            return Ok(self.canvas.draw(&Text::new(text, (x + lift, y), style.clone()))?);
+        }
+        let y = y + lift;
+        let runs = self.runs(text);
+        if let [Run { family: EMBEDDED, text }] = &runs[..] {
+            return Ok(self.canvas.draw(&Text::new(text.as_str(), (x, y), style.clone()))?);
+        }
+        let widths = runs.iter().map(|run| self.run_width(run, style)).collect::<Result<Vec<_>, _>>()?;
+        let whole: i32 = widths.iter().sum();
+        let mut x = match style.pos.h_pos {
+            HPos::Left => x,
+            HPos::Center => x - whole / 2,
+            HPos::Right => x - whole,
         };
-        Ok(self.canvas.draw(&Text::new(text, at, style.clone()))?)
+        for (run, width) in runs.iter().zip(widths) {
+            let style = in_family(style, run.family).pos(Pos::new(HPos::Left, style.pos.v_pos));
+            self.canvas.draw(&Text::new(run.text.as_str(), (x, y), style))?;
+            x += width;
+        }
+        Ok(())
+    }
+
+    /// Divides a text by font. In SVG the viewer does so.
+    fn runs(&self, text: &str) -> Vec<Run> {
+        if self.is_vector() {
+            return vec![Run { family: EMBEDDED, text: text.to_owned() }];
+        }
+        fonts::runs(text, self.lookup)
+    }
+
+    /// Returns the width of a run in pixels of the canvas. A letter that the viewer finds a font for is as wide as high.
+    #[allow(clippy::cast_possible_truncation)] // A few thousand pixels.
+    fn run_width(&self, run: &Run, style: &TextStyle<'_>) -> Result<i32, Box<dyn Error>> {
+        let is_measured = |letter: &char| run.family != EMBEDDED || fonts::is_embedded(*letter);
+        let measured: String = run.text.chars().filter(is_measured).collect();
+        let others = run.text.chars().filter(|letter| !is_measured(letter)).count();
+        let (width, _) = self.canvas.estimate_text_size(&measured, &in_family(style, run.family))?;
+        Ok(i32::try_from(width)? + style.font.get_size().round() as i32 * i32::try_from(others)?)
     }
 
     pub(super) fn text_style(&self, size: i32) -> TextStyle<'static> {
         let size = (self.measure(size) * self.scale).max(8 * self.scale);
-        ("sans-serif", size).into_font().color(&self.theme.foreground()).pos(Pos::new(HPos::Center, VPos::Center))
+        (EMBEDDED, size).into_font().color(&self.theme.foreground()).pos(Pos::new(HPos::Center, VPos::Center))
     }
 
     pub(super) fn title_style(&self) -> TextStyle<'static> {
-        let font = ("sans-serif", self.measure(46) * self.scale, FontStyle::Bold).into_font();
+        let font = (EMBEDDED, self.measure(46) * self.scale, FontStyle::Bold).into_font();
         font.color(&self.theme.foreground()).pos(Pos::new(HPos::Center, VPos::Center))
     }
 
@@ -93,8 +132,9 @@ where
     }
 
     pub(super) fn width_of(&self, text: &str, style: &TextStyle<'_>) -> Result<i32, Box<dyn Error>> {
-        let (width, _) = self.canvas.estimate_text_size(text, style)?;
-        Ok(i32::try_from(width)? / self.scale)
+        let runs = self.runs(text);
+        let widths = runs.iter().map(|run| self.run_width(run, style)).collect::<Result<Vec<_>, _>>()?;
+        Ok(widths.iter().sum::<i32>() / self.scale)
     }
 
     /// Converts pixels of a picture of 2000 x 800 to pixels of this one.
@@ -161,5 +201,16 @@ where
             dash.push(ends[1]);
         }
         if is_drawn { self.path(&dash, color, width) } else { Ok(()) }
+    }
+}
+
+/// Returns a style in another family of fonts, and of the same size.
+fn in_family<'a>(style: &TextStyle<'a>, family: &'static str) -> TextStyle<'a> {
+    if family == EMBEDDED {
+        return style.clone();
+    }
+    TextStyle {
+        font: FontDesc::new(FontFamily::Name(family), style.font.get_size(), FontStyle::Normal),
+        ..style.clone()
     }
 }

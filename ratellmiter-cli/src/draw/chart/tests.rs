@@ -15,7 +15,7 @@ fn graph(series: &Series, letters: &str) -> Graph {
 
 fn draw(graph: &Graph) -> (Picture, Frame) {
     let size = Size::DEFAULT;
-    (pixels(graph, size, Theme::Light).unwrap(), Frame::of(graph, size, 1.0))
+    (pixels(graph, size, Theme::Light, fonts::none).unwrap(), Frame::of(graph, size, 1.0))
 }
 
 fn color_of(letter: char) -> (u8, u8, u8) {
@@ -84,7 +84,7 @@ fn closed_limiter_has_a_shade_and_a_legend_entry() {
     let graph = graph(&(0..10).map(row).collect(), "f");
     assert_eq!((&graph.pauses[..], &graph.closed[..]), (&[(4, 6)][..], &[(7, 9)][..]));
     for (theme, closed) in [(Theme::Light, "#FEECB2"), (Theme::Dark, "#544612")] {
-        let picture = pixels(&graph, Size::DEFAULT, theme).unwrap();
+        let picture = pixels(&graph, Size::DEFAULT, theme, fonts::none).unwrap();
         let frame = Frame::of(&graph, Size::DEFAULT, 1.0);
         let shade = |offset| color(&picture, frame.x(offset), frame.y(Axis::Calls, 33.0));
         let of = |color: RGBColor| (color.0, color.1, color.2);
@@ -137,7 +137,7 @@ fn single_second_is_drawn_as_dots() {
 #[test]
 fn dark_theme_has_its_own_colors() {
     let graph = graph(&level(), "o");
-    let picture = pixels(&graph, Size { width: 1000, height: 400 }, Theme::Dark).unwrap();
+    let picture = pixels(&graph, Size { width: 1000, height: 400 }, Theme::Dark, fonts::none).unwrap();
     let frame = Frame::of(&graph, Size { width: 1000, height: 400 }, 0.5);
     assert_eq!((picture.width, picture.pixels.len()), (1000, 1_200_000));
     let dark = LINES.iter().find(|line| line.letter == 'o').unwrap().color.dark;
@@ -155,13 +155,62 @@ fn svg_escapes_names() {
 }
 
 #[test]
+fn letters_without_a_font_are_escaped_in_pixels() {
+    let series = level();
+    let drawn = |name: &str, lookup: Lookup| {
+        let course = Course::of_models(&[(name, &series), ("b", &series)], 400);
+        let single = graph_of(name, &series);
+        [pixels(&course, Size::DEFAULT, Theme::Light, lookup), pixels(&single, Size::DEFAULT, Theme::Light, lookup)]
+            .map(|picture| picture.unwrap().pixels)
+    };
+    for (name, escaped) in [("模型", "\\u{6a21}\\u{578b}"), ("a 🦀", "a \\u{1f980}"), ("عر", "\\u{639}\\u{631}")]
+    {
+        assert!(drawn(name, fonts::none) == drawn(escaped, fonts::none), "{name}");
+        assert!(drawn(name, fonts::sample::lookup) == drawn(name, fonts::none), "a font without these letters");
+    }
+    // A font that has the letters draws them, each as a black square in this one.
+    let [in_legend, in_title] = drawn("你", fonts::sample::lookup);
+    let [escaped_legend, escaped_title] = drawn("你", fonts::none);
+    assert!(in_legend != escaped_legend && in_title != escaped_title);
+    let is_black = |pixel: &[u8]| pixel.iter().all(|channel| *channel < 60);
+    let stroke = |row: &[u8]| {
+        let pixels: Vec<_> = row.chunks(3).collect();
+        pixels
+            .chunk_by(|one, next| is_black(one) == is_black(next))
+            .filter(|run| is_black(run[0]))
+            .map(<[_]>::len)
+            .max()
+    };
+    let longest = |pixels: &[u8]| pixels.chunks(3 * 2000).take(70).filter_map(stroke).max().unwrap();
+    assert!(longest(&in_title) > longest(&escaped_title) + 5, "the square of the title");
+}
+
+fn graph_of(name: &str, series: &Series) -> Graph {
+    Graph::of_model(name, series, &"r".parse().unwrap(), 2000)
+}
+
+#[test]
+fn viewer_of_svg_selects_fonts() {
+    let text = svg(&graph_of("你好 font-family=\"sans-serif\"", &level()), Size::DEFAULT, Theme::Light).unwrap();
+    assert!(text.contains("Request Flow for 你好"), "{text}");
+    let families: Vec<_> = text.split(" font-family=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    assert!(families.len() > 5 && families.iter().all(|families| *families == "Noto Sans, sans-serif"), "{families:?}");
+    // Letters that the viewer finds a font for take room in the legend.
+    let wide: Vec<_> = ["漢".repeat(40), "漢".repeat(41)].into();
+    let series = level();
+    let models: Vec<_> = wide.iter().map(|name| (name.as_str(), &series)).collect();
+    let text = svg(&Graph::of_models(&models, 2000), Size::DEFAULT, Theme::Light).unwrap();
+    assert!(text.contains("漢…漢"), "shortened to a third of the width");
+}
+
+#[test]
 fn extreme_values_and_names_are_drawn() {
     let extreme = series(&[(0, [u64::MAX; 5]), (u64::MAX, [0; 5])]);
     for series in [Series::default(), series(&[(5, [0; 5])]), extreme] {
         for model in ["", "🦀 /..\n\u{7}", &"long ".repeat(100)] {
             let graph = Graph::of_model(model, &series, &"riefoawlntub".parse().unwrap(), 2000);
             for size in [Size::DEFAULT, Size::MIN, Size { width: 320, height: 3000 }] {
-                assert!(pixels(&graph, size, Theme::Dark).is_ok());
+                assert!(pixels(&graph, size, Theme::Dark, fonts::none).is_ok());
             }
             assert!(svg(&graph, Size::DEFAULT, Theme::Light).is_ok());
         }
@@ -169,7 +218,7 @@ fn extreme_values_and_names_are_drawn() {
     let many: Vec<_> = (0..40).map(|index| format!("a model with a name {index}")).collect();
     let series = level();
     let models: Vec<_> = many.iter().map(|name| (name.as_str(), &series)).collect();
-    assert!(pixels(&Graph::of_models(&models, 2000), Size::DEFAULT, Theme::Light).is_ok());
+    assert!(pixels(&Graph::of_models(&models, 2000), Size::DEFAULT, Theme::Light, fonts::none).is_ok());
 }
 
 #[test]

@@ -26,10 +26,12 @@ pub(crate) struct Bins {
 
 /// Lengths of bins in seconds. Beyond the last, they are multiples of it.
 const LENGTHS: [u64; 18] = [1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 43_200, 86_400];
+/// Number of calls in a bin on average, as far as the run has at least `MIN_BINS` bins of that length. With fewer, the steps show
+/// the chance of arrivals rather than the course.
+const CALLS_PER_BIN: f64 = 20.0;
+const MIN_BINS: u64 = 60;
 /// Shortest run of a slow model in bins of a minute, in seconds.
 const MIN_SLOW_SECONDS: u64 = 600;
-/// Factor between the largest number of single seconds and that of bins.
-const SECONDS_PER_BIN: u64 = 2;
 
 impl Bins {
     /// Returns the bins of a series, about `bins` at most.
@@ -40,7 +42,22 @@ impl Bins {
         let issued = series.seconds().iter().fold(0_u64, |sum, second| sum.saturating_add(second.issued()));
         let rate = limits.reduce(f32::max).map_or_else(|| issued as f64 / length.max(1) as f64, f64::from);
         let per = if rate < 1.0 && length >= MIN_SLOW_SECONDS { 60 } else { 1 };
-        Self { length: bin_length(length, bins, per), per, last: length.saturating_sub(1) }
+        let bin = bin_length(length, bins, per).max(calm_length(issued, length));
+        Self { length: bin, per, last: length.saturating_sub(1) }
+    }
+
+    /// Returns the bins of several models on an axis of `length` seconds, for one of them with this number of calls.
+    pub(crate) fn of_calls(calls: u64, length: u64, bins: u64) -> Self {
+        let all = Self::of_length(length, bins);
+        Self { length: all.length.max(calm_length(calls, length)), ..all }
+    }
+
+    /// Returns the bins of two runs, in the unit of the first one.
+    pub(crate) fn of_runs(runs: [&Series; 2], bins: u64) -> Self {
+        let [this, other] = runs;
+        let (ours, length) = (Self::of(this, bins), this.length().max(other.length()));
+        let per = ours.per;
+        Self { length: bin_length(length, bins, per).max(ours.length), per, last: length.saturating_sub(1) }
     }
 
     /// Returns bins of a second each, or longer ones for a log of many more seconds than `bins`.
@@ -141,13 +158,17 @@ fn add(steps: &mut Vec<Step>, length: u64, from: u64, to: u64, value: f64) {
     }
 }
 
+/// Returns the shortest length of bins with enough calls in each, as far as there are enough bins of it.
+#[allow(clippy::cast_precision_loss)]
+fn calm_length(calls: u64, length: u64) -> u64 {
+    let enough = |bin: &u64| *bin as f64 * calls as f64 >= CALLS_PER_BIN * length as f64;
+    let few = LENGTHS.into_iter().take_while(|bin| bin.saturating_mul(MIN_BINS) <= length);
+    few.clone().find(enough).or_else(|| few.last()).unwrap_or(1)
+}
+
 /// Returns the length of the bins in seconds, a multiple of `per`.
 fn bin_length(length: u64, bins: u64, per: u64) -> u64 {
-    let bins = bins.max(1);
-    if per == 1 && length <= bins.saturating_mul(SECONDS_PER_BIN) {
-        return 1;
-    }
-    let least = length.div_ceil(bins);
+    let least = length.div_ceil(bins.max(1));
     let fits = |bin: &u64| *bin >= least && bin.is_multiple_of(per);
     LENGTHS.into_iter().find(fits).unwrap_or_else(|| least.div_ceil(86_400).saturating_mul(86_400))
 }

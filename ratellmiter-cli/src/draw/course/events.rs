@@ -41,18 +41,16 @@ impl Mark {
 }
 
 /// Returns the events of a series, in the order of time.
-pub(super) fn of(series: &Series) -> Vec<Event> {
+pub(crate) fn of(series: &Series) -> Vec<Event> {
     let mut events = Vec::new();
-    let mut queued_again = 0;
+    let mut before: Option<&Second> = None;
     let mut push = |second: &Second, mark, count| {
         if count > 0 {
             events.push(Event { at: second.at - series.start(), mark, count });
         }
     };
     for second in series.seconds() {
-        // A log without details contains the refused calls in the queue.
-        let before = if second.has_details { 0 } else { std::mem::replace(&mut queued_again, second.refused()) };
-        let refused = second.refused().saturating_sub(before);
+        let refused = second.newly_refused(before.replace(second));
         push(second, Mark::Refusal, refused.saturating_sub(second.overloaded.into()));
         push(second, Mark::Overload, second.overloaded.into());
     }

@@ -2,34 +2,41 @@
 
 use crate::{
     draw::course::{Bins, Course, Form, Panel, Step, Trace, scale},
+    names,
     series::{Axis, MODEL_COLORS, OTHERS_COLOR, Series, processes::Processes},
     words::printable,
 };
 
 /// Number of models that have a trace of their own.
 const MAX_MODELS: usize = 10;
-/// Ratio of the usual rates of two models from which on each has its own panel.
+/// Ratio of the usual rates of two models from which on they are in different panels.
 const MAX_RATIO: f64 = 5.0;
 
 impl Course {
-    /// Returns the finished calls of several models: the ten largest, and the sum of the others. Models whose scales differ have
-    /// a panel each.
+    /// Returns the finished calls of several models: the ten largest, and the sum of the others. Models whose scales differ are
+    /// in different panels.
     pub(crate) fn of_models(models: &[(&str, &Series)], bins: u64) -> Self {
-        let start = models.iter().map(|(_, series)| series.start()).min().unwrap_or(0);
-        let end = models.iter().map(|(_, series)| series.start().saturating_add(series.length())).max().unwrap_or(0);
-        let length = end - start;
-        let bins = Bins::of_length(length, bins);
         let total =
             |series: &Series| series.seconds().iter().fold(0_u64, |sum, second| sum.saturating_add(second.finished()));
-        let mut ranked: Vec<_> = models.iter().map(|(name, series)| (*name, *series, total(series))).collect();
+        let models: Vec<_> = models.iter().map(|(name, series)| (*name, *series, total(series))).collect();
+        Self::of_totals(&models, bins)
+    }
+
+    /// Returns the finished calls of several models, whose totals may include calls before their rows.
+    pub(crate) fn of_totals(models: &[(&str, &Series, u64)], bins: u64) -> Self {
+        let start = models.iter().map(|(_, series, _)| series.start()).min().unwrap_or(0);
+        let end = models.iter().map(|(_, series, _)| series.start().saturating_add(series.length())).max().unwrap_or(0);
+        let length = end - start;
+        let bins = |calls: u64| Bins::of_calls(calls, length, bins);
+        let mut ranked = models.to_vec();
         ranked.sort_by_key(|(.., total)| std::cmp::Reverse(*total));
         // A single other model has a trace of its own.
         let shown = if ranked.len() > MAX_MODELS + 1 { MAX_MODELS } else { ranked.len() };
         let mut traces: Vec<Trace> = Vec::new();
         for (index, (name, series, total)) in ranked[..shown].iter().enumerate() {
             let color = MODEL_COLORS.get(index).copied().unwrap_or(OTHERS_COLOR);
-            let steps = bins.steps_after(series.start() - start, series, 'f');
-            traces.push(trace(index, printable(&format!("{name}: {total}")), color, steps));
+            let steps = bins(*total).steps_after(series.start() - start, series, 'f');
+            traces.push(trace(index, format!("{}: {total}", names::of_model(name)), color, steps));
         }
         if shown < ranked.len() {
             let others = &ranked[shown..];
@@ -39,15 +46,15 @@ impl Course {
                 seconds.map(|second| crate::series::Second::from_counts(second.at, second.counts)).collect();
             seconds.sort_by_key(|second| second.at);
             let sum: Series = seconds.into_iter().collect();
-            let steps = bins.steps_after(sum.start() - start, &sum, 'f');
+            let steps = bins(total).steps_after(sum.start() - start, &sum, 'f');
             traces.push(trace(shown, format!("{} others: {total}", others.len()), OTHERS_COLOR, steps));
         }
-        let processes = models.iter().filter_map(|(_, series)| Processes::of(series)).max_by_key(|all| all.members);
+        let processes = models.iter().filter_map(|(_, series, _)| Processes::of(series)).max_by_key(|all| all.members);
         let processes = processes.and_then(Processes::title).map_or_else(String::new, |text| format!(": {text}"));
         Self {
             title: printable(&format!("Finished calls by model{processes}")),
             subtitle: format!("{} models", models.len()),
-            start,
+            start: Some(start),
             last: length.saturating_sub(1),
             panels: panels(traces),
             pauses: Vec::new(),
@@ -66,22 +73,36 @@ fn trace(index: usize, name: String, color: crate::series::Color, steps: Vec<Ste
         is_pale: false,
         width: 4,
         axis: Axis::Calls,
+        has_band: true,
         form: if index % 2 == 1 { Form::Dashed } else { Form::Solid },
         steps,
     }
 }
 
-/// Puts traces into one panel, or into one each if their scales differ.
+/// Puts traces of similar scales into one panel, in the order of their totals.
 fn panels(traces: Vec<Trace>) -> Vec<Panel> {
-    let panel = |traces: Vec<Trace>, unit: &str| {
+    let mut groups: Vec<(f64, Vec<Trace>)> = Vec::new();
+    for trace in traces {
+        let usual = scale::usual(&trace);
+        let is_similar = |first: f64| usual <= first * MAX_RATIO && first <= usual * MAX_RATIO;
+        match groups.iter_mut().find(|(first, _)| is_similar(*first)) {
+            Some((_, group)) => group.push(trace),
+            None => groups.push((usual, vec![trace])),
+        }
+    }
+    let count = groups.len();
+    let panel = |(_, mut traces): (f64, Vec<Trace>)| {
+        // Bands of several models would cover each other, and that of a slow one is from none to one.
+        let has_band = traces.len() == 1 && scale::usual(&traces[0]) >= 1.0;
+        traces.iter_mut().for_each(|trace| trace.has_band = has_band);
         let top = scale::rates_top(&traces, &[]);
+        let unit = match count {
+            1 => "Finished per second",
+            2 | 3 => "Per second",
+            // Low panels have no room for words.
+            _ => "/s",
+        };
         Panel { unit: unit.into(), weight: 1.0, traces, top, limit: Vec::new(), adapted: Vec::new() }
     };
-    let usual = traces.iter().map(scale::usual).filter(|usual| *usual > 0.0);
-    let (least, most) = usual.fold((f64::MAX, 0.0_f64), |(least, most), usual| (least.min(usual), most.max(usual)));
-    if most > least * MAX_RATIO {
-        traces.into_iter().map(|trace| panel(vec![trace], "")).collect()
-    } else {
-        vec![panel(traces, "Finished per second")]
-    }
+    groups.into_iter().map(panel).collect()
 }

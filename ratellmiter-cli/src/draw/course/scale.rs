@@ -1,7 +1,7 @@
 //! The scale of the rates: it follows the limit, and a spike does not set it.
 
 use crate::{
-    draw::course::{Level, Trace},
+    draw::course::{Level, Step, Trace},
     series::Axis,
 };
 
@@ -19,15 +19,15 @@ pub(super) fn rates_top(traces: &[Trace], limit: &[Level]) -> f64 {
     let usual = calls.map(usual).fold(0.0, f64::max);
     let limit = limit.iter().map(|level| level.value).fold(0.0, f64::max);
     if limit <= 0.0 {
-        let top = if largest <= 2.5 * usual { largest } else { usual * 1.5 };
+        let top = if largest <= 4.0 * usual { largest } else { usual * 1.5 };
         return if top > 0.0 { top * 1.1 } else { (largest * 1.1).max(1.0) };
     }
     if largest * FAR_LIMIT < limit {
         return if largest > 0.0 { largest * 1.25 } else { limit * 1.25 };
     }
     // Values that are not far above the limit are inside.
-    let near = traces.iter().filter(|trace| trace.axis == Axis::Calls).flat_map(|trace| &trace.steps);
-    let near = near.map(|step| step.most).filter(|most| *most <= limit * MAX_NEAR).fold(0.0, f64::max);
+    let near = traces.iter().filter(|trace| trace.axis == Axis::Calls).flat_map(steps);
+    let near = near.map(|(step, trace)| trace.most(step)).filter(|most| *most <= limit * MAX_NEAR).fold(0.0, f64::max);
     (usual * 1.15).min(limit * MAX_ABOVE_LIMIT).max(near * 1.08).max(limit * 1.25)
 }
 
@@ -45,8 +45,12 @@ pub(super) fn usual(trace: &Trace) -> f64 {
     reached.map_or(0.0, |(value, _)| *value)
 }
 
-/// Returns the largest value on an axis.
+fn steps(trace: &Trace) -> impl Iterator<Item = (&Step, &Trace)> {
+    trace.steps.iter().map(move |step| (step, trace))
+}
+
+/// Returns the largest value that is drawn on an axis.
 pub(super) fn largest(traces: &[Trace], axis: Axis) -> f64 {
-    let steps = traces.iter().filter(|trace| trace.axis == axis).flat_map(|trace| &trace.steps);
-    steps.map(|step| step.most).fold(0.0, f64::max)
+    let steps = traces.iter().filter(|trace| trace.axis == axis).flat_map(steps);
+    steps.map(|(step, trace)| trace.most(step)).fold(0.0, f64::max)
 }

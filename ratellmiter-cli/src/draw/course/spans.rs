@@ -4,7 +4,7 @@ use ratellmiter_core::log::ClosedReason;
 
 use crate::{
     series::{Second, Series},
-    words::short_duration,
+    words::duration,
 };
 
 /// A labeled span of seconds.
@@ -20,7 +20,7 @@ pub(crate) struct Span {
 impl Span {
     /// Returns the length as a text.
     pub(crate) fn length(&self) -> String {
-        short_duration((self.to - self.from).saturating_add(1))
+        duration((self.to - self.from).saturating_add(1))
     }
 }
 
@@ -35,7 +35,7 @@ pub(crate) struct Level {
 }
 
 /// Returns the pauses with their causes.
-pub(super) fn pauses(series: &Series) -> Vec<Span> {
+pub(crate) fn pauses(series: &Series) -> Vec<Span> {
     let seconds = series.seconds();
     let cause = |from: u64, to: u64| {
         // The refusal may be in the row before the first paused second.
@@ -55,7 +55,7 @@ pub(super) fn pauses(series: &Series) -> Vec<Span> {
 }
 
 /// Returns the spans in which the limiter was closed, with their reasons.
-pub(super) fn closed(series: &Series) -> Vec<Span> {
+pub(crate) fn closed(series: &Series) -> Vec<Span> {
     let spans = series.closed_spans();
     let span = |span: &crate::series::closed::ClosedSpan| Span {
         from: span.from - series.start(),
@@ -71,7 +71,7 @@ pub(super) fn closed(series: &Series) -> Vec<Span> {
 
 /// Returns the levels of a gauge in calls per `per` seconds. It keeps its value in a gap between rows.
 #[allow(clippy::cast_precision_loss)]
-pub(super) fn levels(series: &Series, of: impl Fn(&Second) -> f32, per: u64) -> Vec<Level> {
+pub(crate) fn levels(series: &Series, of: impl Fn(&Second) -> f32, per: u64) -> Vec<Level> {
     let mut levels: Vec<Level> = Vec::new();
     let mut is_known = false;
     for second in series.seconds() {

@@ -3,6 +3,7 @@
 use ratellmiter_core::log::{Bottleneck, ClosedReason, Row};
 
 use super::*;
+use crate::series::Second;
 
 fn course(rows: impl IntoIterator<Item = Row<'static>>, letters: &str) -> Course {
     let series: Series = rows.into_iter().collect();
@@ -93,7 +94,7 @@ fn events_are_refusals_overloads_canaries_and_closed_time() {
             (5, Mark::Closed, 1)
         ]
     );
-    assert_eq!((course.pauses[0].cause, course.pauses[0].length().as_str()), ("refused", "4s"));
+    assert_eq!((course.pauses[0].cause, course.pauses[0].length().as_str()), ("refused", "4 s"));
     assert_eq!(course.closed[0].cause, "closed: quota");
 }
 
@@ -127,4 +128,82 @@ fn ten_largest_models_and_the_sum_of_the_others_are_drawn() {
     assert_eq!(Course::of_models(&models[..11], 400).panels[0].traces.len(), 11);
     let (small, large) = (series(1), series(80));
     assert_eq!(Course::of_models(&[("small", &small), ("large", &large)], 400).panels.len(), 2);
+}
+
+#[test]
+fn steps_contain_enough_calls_as_far_as_the_run_has_many_of_them() {
+    let steps = |seconds, calls| {
+        let course = course((0..seconds).map(|at| Row { issued: calls, ..row(at) }), "i");
+        let step = trace(&course, "issued").steps[0];
+        step.to - step.from + 1
+    };
+    assert_eq!([steps(40, 5), steps(400, 30), steps(400, 5), steps(400, 1)], [1, 1, 5, 5]);
+    assert_eq!([steps(3, 1), steps(3000, 5), steps(21_600, 5)], [1, 10, 60]);
+}
+
+#[test]
+fn finished_calls_have_no_band_beside_issued_ones() {
+    let bands = |letters: &str| {
+        let course = course((0..3000).map(row), letters);
+        let traces = course.panels.iter().flat_map(|panel| &panel.traces);
+        traces.filter(|trace| trace.has_band).map(|trace| trace.name.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(bands("rif"), ["requested", "issued"]);
+    assert_eq!(bands("rf"), ["requested", "finished"]);
+}
+
+#[test]
+fn models_share_a_panel_if_their_scales_are_similar() {
+    let series =
+        |finished: u64| (0..600).map(|at| Row { finished: finished * (at % 2), ..row(at) }).collect::<Series>();
+    let all: Vec<_> = [100, 2, 90, 3, 40].map(|finished| (format!("m{finished}"), series(finished))).into();
+    let models: Vec<_> = all.iter().map(|(name, series)| (name.as_str(), series)).collect();
+    let course = Course::of_models(&models, 400);
+    let panels: Vec<Vec<_>> =
+        course.panels.iter().map(|panel| panel.traces.iter().map(|trace| trace.name.as_str()).collect()).collect();
+    assert_eq!(panels, [vec!["m100: 30000", "m90: 27000", "m40: 12000"], vec!["m3: 900", "m2: 600"]]);
+    let step = |name: &str| {
+        let step = trace(&course, name).steps[0];
+        (step.to - step.from + 1, (step.mean * 10.0).round())
+    };
+    assert_eq!(step("m100: 30000"), (2, 500.0));
+    assert_eq!(step("m2: 600"), (10, 10.0), "slow models have longer steps");
+}
+
+#[test]
+fn refused_calls_of_python_logs_are_part_of_the_queue() {
+    let second = |at| Second { newly_refused: Some(0), ..Second::from_counts(at, [5, 5, 3, 5, 9]) };
+    let series: Series = (0..20).map(second).collect();
+    let lines = "riefo".parse().unwrap();
+    let course = Course::of_model("m", &series, &lines, 400, &Summary::from_series("m", &series));
+    let names: Vec<Vec<_>> =
+        course.panels.iter().map(|panel| panel.traces.iter().map(|trace| trace.name.as_str()).collect()).collect();
+    assert_eq!(names, [vec!["requested", "issued", "finished"], vec!["overflow, waiting", "waiting after a refusal"]]);
+}
+
+#[test]
+fn slow_model_beside_fast_ones_has_no_band_and_fits() {
+    let series = |period: u64, finished| {
+        (0..900)
+            .map(|at: u64| Row { finished: if at.is_multiple_of(period) { finished } else { 0 }, ..row(at) })
+            .collect::<Series>()
+    };
+    let (slow, fast) = (series(20, 1), series(1, 90));
+    let course = Course::of_models(&[("slow", &slow), ("fast", &fast)], 200);
+    let panel = &course.panels[1];
+    assert!(panel.top < 0.2 && !panel.traces[0].has_band, "{}", panel.top);
+    assert!(panel.traces[0].steps.iter().all(|step| step.mean <= panel.top));
+}
+
+#[test]
+fn calls_that_join_the_refused_ones_of_python_logs_are_marked() {
+    // The number of refused calls in the queue stays the same, as one leaves and another joins.
+    let row = |at| Second { newly_refused: Some(1), ..Second::from_counts(at, [1, 1, 2, 1, 0]) };
+    let series: Series = (0..4).map(row).collect();
+    let marked: u64 =
+        events::of(&series).iter().filter(|event| event.mark == Mark::Refusal).map(|event| event.count).sum();
+    assert_eq!((marked, series.refusals()), (4, 4));
+    // Without their times, the increases count.
+    let unknown: Series = (0..4).map(|at| Second { newly_refused: None, ..row(at) }).collect();
+    assert_eq!((events::of(&unknown).len(), unknown.refusals()), (1, 2));
 }

@@ -1,20 +1,33 @@
 //! Renders a log as a self-contained page, without network access or other files.
 //!
-//! The fixed parts are `page.html`, `page.css` and `page.js`; this module adds the data. Long logs are thinned to cells: a cell
-//! covers several seconds and keeps the first, smallest, largest and last value of each line.
+//! The fixed parts are `page.html`, `page.css` and the scripts; this module adds the data. Long logs are thinned to cells: a cell
+//! covers several seconds and keeps the mean, the smallest and the largest value of each line. The scripts divide what is visible
+//! into steps and panels as in the pictures, since both depend on the zoom.
+
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use crate::{
-    draw::theme::Theme,
+    draw::{
+        course::{self, Bins, Event, Level, Mark, Span},
+        theme::Theme,
+    },
     names::{self, printable},
     series::{Axis, LINES, Line, Lines, Second, Series},
     summary::Summary,
 };
 
 const PAGE: &str = include_str!("page.html");
-const STYLE: &str = include_str!("page.css");
-const SCRIPT: &str = include_str!("page.js");
+const STYLE: &str = concat!(include_str!("page.css"), include_str!("page/chart.css"));
+const SCRIPT: &str = concat!(
+    include_str!("page.js"),
+    include_str!("page/log.js"),
+    include_str!("page/steps.js"),
+    include_str!("page/chart.js"),
+    include_str!("page/model.js"),
+    include_str!("page/input.js"),
+);
 
 /// Number of seconds or rows up to which a log is not thinned, and the approximate number of cells of a thinned log.
 const MAX_CELLS: u64 = 4000;
@@ -64,6 +77,8 @@ struct Data<'a> {
 #[derive(Debug, Serialize)]
 struct Style {
     letter: char,
+    /// `true` for lines of the lower panel.
+    queue: bool,
     name: &'static str,
     light: String,
     dark: String,
@@ -75,6 +90,12 @@ struct Style {
 struct Model<'a> {
     name: String,
     summary: &'a Summary,
+    /// Names of lines, by letter, that differ from those of other models.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    names: BTreeMap<char, &'static str>,
+    /// Letters of the lines that are in the lower panel, unless they are so for each log.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    queue: String,
     /// First second, since the epoch.
     start: u64,
     /// Number of seconds from the first to the last.
@@ -85,13 +106,24 @@ struct Model<'a> {
     cells: usize,
     /// Length of each cell in seconds. Cells in gaps may be longer than `stretch`.
     seconds: Column<u64>,
-    /// Columns of each line: first, smallest, largest and last value. The first alone if all four are equal.
+    /// Columns of each line: mean, smallest and largest value. The mean alone if all three are equal.
     heights: Vec<Vec<Column<Option<Number>>>>,
-    /// Offsets of the first and last second of each pause.
-    pauses: Vec<(u64, u64)>,
-    /// Offsets of the first and last second of each span in which the limiter was closed.
-    closed: Vec<(u64, u64)>,
+    /// Seconds of the unit of rates: 1, or 60 for a slow model.
+    per: u64,
+    /// Offsets of the first and last second of each pause, and its cause.
+    pauses: Vec<Shade>,
+    /// Offsets of the first and last second of each span in which the limiter was closed, and the reason.
+    closed: Vec<Shade>,
+    /// Offsets of the first and last second of each configured limit, and its calls per second.
+    limit: Vec<(u64, u64, Number)>,
+    /// As `limit`, for the adapted limit where it differs.
+    adapted: Vec<(u64, u64, Number)>,
+    /// Offsets and numbers of the events of each kind, in the order of [`Mark::ALL`].
+    events: [Vec<(u64, u64)>; Mark::ALL.len()],
 }
+
+/// Offsets of the first and last second of a shaded span, and its cause; empty for several spans that are joined.
+type Shade = (u64, u64, &'static str);
 
 /// One value per cell, or one for all cells.
 #[derive(Debug, Serialize)]
@@ -115,9 +147,16 @@ impl Data<'_> {
         let color = |(red, green, blue): (u8, u8, u8)| format!("rgb({red}, {green}, {blue})");
         let has_tokens = page.models.iter().any(|(_, series)| series.has_tokens());
         let is_known = |line: &Line| line.axis != Axis::Tokens || has_tokens;
+        // What differs between the models is in the model.
+        let unknown = Series::default();
+        let common = match page.models {
+            [(_, first), ..] if page.models.iter().all(|(_, series)| series.has_refused_queue()) => *first,
+            _ => &unknown,
+        };
         let style = |line: &Line| Style {
             letter: line.letter,
-            name: line.name,
+            queue: course::is_of_queue(line, common),
+            name: common.name_of(line),
             light: color(line.color.light),
             dark: color(line.color.dark),
             width: line.width,
@@ -147,6 +186,17 @@ impl<'a> Model<'a> {
         Self {
             name: printable(name),
             summary,
+            names: LINES
+                .iter()
+                .map(|line| (line, series.name_of(line)))
+                .filter(|(line, name)| *name != line.name)
+                .map(|(line, name)| (line.letter, name))
+                .collect(),
+            queue: LINES
+                .iter()
+                .filter(|line| course::is_of_queue(line, series) && !course::is_of_queue(line, &Series::default()))
+                .map(|line| line.letter)
+                .collect(),
             start: series.start(),
             length,
             stretch,
@@ -156,19 +206,23 @@ impl<'a> Model<'a> {
                 .filter(|line| is_known(&LINES[*line]))
                 .map(|line| columns(&cells, line))
                 .collect(),
-            pauses: offsets(series.pauses().into_iter(), series.start(), stretch),
-            closed: offsets(series.closed_spans().iter().map(|span| (span.from, span.to)), series.start(), stretch),
+            per: Bins::of(series, MAX_CELLS).per(),
+            pauses: shades(&course::pauses(series), stretch),
+            closed: shades(&course::closed(series), stretch),
+            limit: levels(&course::levels(series, |second| second.limit, 1)),
+            adapted: levels(&course::levels(series, Second::adapted_rate, 1)),
+            events: Mark::ALL.map(|mark| counts(&course::events(series), mark, stretch)),
         }
     }
 }
 
 fn columns(cells: &[Cell], line: usize) -> Vec<Column<Option<Number>>> {
     let column = |of: fn(&Heights) -> f64| Column::of(cells.iter().map(|cell| Number::of(of(&cell.heights[line]))));
-    let first = column(|heights| heights.first);
+    let mean = column(Heights::mean);
     if cells.iter().all(|cell| cell.heights[line].is_flat()) {
-        return vec![first];
+        return vec![mean];
     }
-    vec![first, column(|heights| heights.min), column(|heights| heights.max), column(|heights| heights.last)]
+    vec![mean, column(|heights| heights.min), column(|heights| heights.max)]
 }
 
 impl<T: PartialEq> Column<T> {
@@ -209,30 +263,40 @@ struct Cell {
 /// Values of one line in a cell; NaN if unknown.
 #[derive(Debug, Clone, Copy)]
 struct Heights {
-    first: f64,
     min: f64,
     max: f64,
-    last: f64,
+    /// Sum over the seconds in which the value is known.
+    sum: f64,
+    /// Number of these seconds.
+    known: f64,
 }
 
 impl Heights {
-    fn of(height: f64) -> Self {
-        Self { first: height, min: height, max: height, last: height }
+    fn of(height: f64, seconds: f64) -> Self {
+        Self { min: height, max: height, sum: height * seconds, known: seconds }
     }
 
-    fn add(&mut self, height: f64) {
+    fn add(&mut self, height: f64, seconds: f64) {
         if height.is_nan() {
             return;
         }
-        if self.first.is_nan() {
-            *self = Self::of(height);
+        if self.min.is_nan() {
+            *self = Self::of(height, seconds);
+            return;
         }
-        (self.min, self.max, self.last) = (self.min.min(height), self.max.max(height), height);
+        (self.min, self.max) = (self.min.min(height), self.max.max(height));
+        (self.sum, self.known) = (self.sum + height * seconds, self.known + seconds);
+    }
+
+    /// Returns the mean to three decimals, or the value itself if it is the same in the whole cell.
+    #[allow(clippy::cast_possible_truncation)] // Precise enough for a chart.
+    fn mean(&self) -> f64 {
+        if self.is_flat() { self.min } else { f64::from((self.sum / self.known * 1000.0).round() as f32 / 1000.0) }
     }
 
     #[allow(clippy::float_cmp)]
     fn is_flat(&self) -> bool {
-        self.first.is_nan() || (self.min == self.max)
+        self.min.is_nan() || self.min == self.max
     }
 }
 
@@ -263,12 +327,12 @@ fn add(cells: &mut Vec<Cell>, stretch: u64, mut offset: u64, mut seconds: u64, h
         match cells.last_mut() {
             Some(cell) if position > 0 => {
                 cell.seconds += taken;
-                cell.heights.iter_mut().zip(heights).for_each(|(all, height)| all.add(height));
+                cell.heights.iter_mut().zip(heights).for_each(|(all, height)| all.add(height, float(taken)));
             }
             _ => {
                 // Equal seconds that fill several cells become one longer cell.
                 taken = taken.max(seconds - seconds % stretch);
-                cells.push(Cell { seconds: taken, heights: heights.map(Heights::of) });
+                cells.push(Cell { seconds: taken, heights: heights.map(|height| Heights::of(height, float(taken))) });
             }
         }
         // Saturates only at the last possible second.
@@ -276,16 +340,37 @@ fn add(cells: &mut Vec<Cell>, stretch: u64, mut offset: u64, mut seconds: u64, h
     }
 }
 
-/// Returns spans as offsets from `start`. Spans that touch the same cell are joined.
-fn offsets(spans: impl Iterator<Item = (u64, u64)>, start: u64, stretch: u64) -> Vec<(u64, u64)> {
-    let mut joined: Vec<(u64, u64)> = Vec::new();
-    for (from, to) in spans.map(|(from, to)| (from - start, to - start)) {
+#[allow(clippy::cast_precision_loss)]
+fn float(seconds: u64) -> f64 {
+    seconds as f64
+}
+
+/// Returns spans with their causes. Spans that touch the same cell are joined.
+fn shades(spans: &[Span], stretch: u64) -> Vec<Shade> {
+    let mut joined: Vec<Shade> = Vec::new();
+    for span in spans {
         match joined.last_mut() {
-            Some((_, last)) if *last / stretch == from / stretch => *last = to,
-            _ => joined.push((from, to)),
+            Some((_, last, cause)) if *last / stretch == span.from / stretch => (*last, *cause) = (span.to, ""),
+            _ => joined.push((span.from, span.to, span.cause)),
         }
     }
     joined
+}
+
+fn levels(levels: &[Level]) -> Vec<(u64, u64, Number)> {
+    levels.iter().filter_map(|level| Some((level.from, level.to, Number::of(level.value)?))).collect()
+}
+
+/// Returns offsets and numbers of the events of one kind. Those in the same cell are summed.
+fn counts(events: &[Event], mark: Mark, stretch: u64) -> Vec<(u64, u64)> {
+    let mut counts: Vec<(u64, u64)> = Vec::new();
+    for event in events.iter().filter(|event| event.mark == mark) {
+        match counts.last_mut() {
+            Some((at, count)) if *at / stretch == event.at / stretch => *count = count.saturating_add(event.count),
+            _ => counts.push((event.at, event.count)),
+        }
+    }
+    counts
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ fn lines(model: &Value) -> &'static [Line] {
     &LINES[LINES.len() - model["heights"].as_array().unwrap().len()..]
 }
 
-/// Returns a column of a line, one value per cell.
+/// Returns a column of a line, one value per cell: mean, smallest or largest.
 fn column(model: &Value, letter: char, column: usize) -> Vec<Option<f64>> {
     let lines = lines(model);
     let line = lines.iter().position(|line| line.letter == letter).unwrap();
@@ -102,18 +102,40 @@ fn short_log_is_not_thinned() {
     assert_eq!(column(&model, 'a', 0), [Some(0.0), Some(1.1), None, Some(1.1)]);
     assert_eq!(column(&model, 'w', 0), [Some(1.501), Some(1.501), None, Some(1.501)]);
     assert_eq!(column(&model, 'l', 0), [Some(0.343), Some(0.343), None, Some(0.343)]);
-    assert_eq!((&model["pauses"], &model["start"]), (&serde_json::json!([[0, 0]]), &10.into()));
+    assert_eq!((&model["pauses"], &model["start"]), (&serde_json::json!([[0, 0, "paused"]]), &10.into()));
     assert_eq!((&model["length"], &model["summary"]["calls"]), (&999_999_991.into(), &0.into()));
 }
 
 #[test]
 fn closed_spans_are_offsets_apart_from_pauses() {
-    let closed = |at| Row { rate: 0.0, closed: Some(ClosedReason::Quota), closed_for: Some(50.0), ..row(at) };
+    let closed =
+        |at| Row { issued: 0, rate: 0.0, closed: Some(ClosedReason::Quota), closed_for: Some(50.0), ..row(at) };
     let series: Series = [row(10), Row { rate: 0.0, ..row(11) }, closed(12), row(90)].into_iter().collect();
     let model = model(&series);
-    assert_eq!((&model["pauses"], &model["closed"]), (&serde_json::json!([[1, 1]]), &serde_json::json!([[2, 52]])));
-    // Spans within one cell of a long log are joined.
-    assert_eq!(offsets([(10, 10), (12, 30), (60, 60)].into_iter(), 10, 20), [(0, 20), (50, 50)]);
+    assert_eq!(model["pauses"], serde_json::json!([[1, 1, "paused"]]));
+    assert_eq!(model["closed"], serde_json::json!([[2, 52, "closed: quota"]]));
+    assert_eq!(model["events"], serde_json::json!([[], [], [], [[2, 1]]]));
+    // Spans within one cell of a long log are joined, and their causes may differ.
+    let spans = [(0, 0, "refused"), (2, 20, "overloaded"), (50, 50, "paused")].map(|(from, to, cause)| Span {
+        from,
+        to,
+        cause,
+    });
+    assert_eq!(shades(&spans, 20), [(0, 20, ""), (50, 50, "paused")]);
+}
+
+#[test]
+fn limits_and_events_are_offsets() {
+    let changed =
+        |at| Row { limit: Some(if at < 15 { 1.0 } else { 10.0 }), learned_rate: (at > 18).then_some(8.0), ..row(at) };
+    let refused = |at| Row { rate_limited: 2, overloaded: 1, ..changed(at) };
+    let series: Series = (10..20).map(|at| if at == 12 { refused(at) } else { changed(at) }).collect();
+    let model = model(&series);
+    assert_eq!(model["limit"], serde_json::json!([[0, 4, 1], [5, 9, 10]]));
+    assert_eq!(model["adapted"], serde_json::json!([[9, 9, 8]]));
+    assert_eq!((&model["events"], &model["per"]), (&serde_json::json!([[[2, 1]], [[2, 1]], [], []]), &1.into()));
+    let events = [0, 3, 21].map(|at| Event { at, mark: Mark::Refusal, count: 2 });
+    assert_eq!(counts(&events, Mark::Refusal, 20), [(0, 4), (21, 2)]);
 }
 
 #[test]
@@ -177,7 +199,7 @@ fn thinning_keeps_a_peak_of_one_second() {
     let peak = 54_321 / 22;
     assert_eq!((column(model, 'i', 2)[peak], column(model, 'i', 1)[peak]), (Some(99.0), Some(1.0)));
     assert_eq!(column(model, 'i', 2).iter().flatten().filter(|height| **height > 3.0).count(), 1);
-    assert_eq!((column(model, 'i', 0)[0], column(model, 'e', 3).pop().unwrap()), (Some(1.0), Some(1.0)));
+    assert_eq!((column(model, 'i', 0)[0], column(model, 'e', 2).pop().unwrap()), (Some(1.955), Some(1.0)));
     assert!(model["pauses"].as_array().unwrap().len() <= 4000);
 }
 
@@ -211,4 +233,30 @@ fn numbers_are_written_in_few_characters() {
     let written = |value: f64| serde_json::to_string(&Number::of(value)).unwrap();
     let values = [0.0, 12.0, f64::from(1.1_f32), 1.501, -2.0, f64::NAN, 1e30, 18_446_744_073_709_551_616.0];
     assert_eq!(values.map(written).join(" "), "0 12 1.1 1.501 -2.0 null 1e+30 18446744073709551615");
+}
+
+#[test]
+fn refused_calls_of_python_logs_are_part_of_the_queue() {
+    let style = |series: &Series| {
+        let data = data(&html("x.jsonl", &[("m", series)]));
+        let lines = data["lines"].as_array().unwrap().clone();
+        let line = lines.into_iter().find(|line| line["letter"] == "e").unwrap();
+        (line["name"].as_str().unwrap().to_owned(), line["queue"].as_bool().unwrap())
+    };
+    let second = |newly_refused| Second { newly_refused, ..Second::from_counts(5, [5, 5, 3, 5, 9]) };
+    assert_eq!(style(&[second(None)].into_iter().collect()), ("rate limited".into(), false));
+    assert_eq!(style(&[second(Some(3))].into_iter().collect()), ("waiting after a refusal".into(), true));
+}
+
+#[test]
+fn legend_names_the_refused_queue_of_python_logs() {
+    let python = Second { newly_refused: Some(1), ..Second::from_counts(5, [1; 5]) };
+    let [python, other] = [python, Second::from_counts(5, [1; 5])].map(|second| Series::from_iter([second]));
+    let data = data(&html("x.jsonl", &[("p", &python), ("m", &other)]));
+    assert_eq!(data["models"][0]["names"], serde_json::json!({ "e": "waiting after a refusal" }));
+    assert_eq!(data["models"][1].get("names"), None);
+    // It is in the panel of the queue.
+    assert_eq!((&data["models"][0]["queue"], data["models"][1].get("queue")), (&"e".into(), None));
+    let line = data["lines"].as_array().unwrap().iter().find(|line| line["letter"] == "e").unwrap();
+    assert_eq!((&line["name"], &line["queue"]), (&"rate limited".into(), &false.into()));
 }

@@ -1,9 +1,14 @@
 //! Tests of `terminal`.
 
+mod panels;
+
 use insta::assert_snapshot;
 
 use super::*;
-use crate::series::{Second, Series};
+use crate::{
+    draw::{cells::Plot, graph::Graph},
+    series::{Second, Series},
+};
 
 const PLAIN: Paint = Paint { depth: Depth::None, light: false };
 const COLORED: Paint = Paint { depth: Depth::True, light: false };
@@ -27,6 +32,17 @@ fn series() -> Series {
         Second::from_row(&row)
     });
     rows.collect()
+}
+
+fn draw(graph: &Graph, screen: Screen) -> String {
+    let area = Rect::new(0, 0, screen.width, screen.height);
+    let mut buffer = Buffer::empty(area);
+    let title = fit(&graph.title, area.width.into());
+    let left = (area.width - cells(width(&title))) / 2;
+    buffer.set_stringn(left, 0, title, area.width.into(), bold());
+    let plot = Plot { graph, from: 0, to: graph.last.max(1), paint: screen.paint, labels: 0, timed: true };
+    plot.draw(Rect { y: 1, height: area.height - 1, ..area }, &mut buffer);
+    text(&buffer, screen.paint)
 }
 
 fn drawn(lines: &str, columns: u16, rows: u16, paint: Paint) -> String {
@@ -72,8 +88,8 @@ fn curves_are_letters_without_colors() {
     |   │   r                         ░░░░░░░░░░░░░░░░░
     |  0┤ffffffffffffffffffffffffffffeeeeee░░░░░░░░░ffffffffffffffffffffffffffffffff
     |   └┬────────────┬────────────┬───────────┬────────────┬────────────┬──────────
-    |    0            5            10          15           20           25
-    |                                 Offset in seconds
+    |   0:00         0:05         0:10        0:15         0:20         0:25
+    |                        Time since 2026-11-24 06:40:13 UTC
     ");
     assert_snapshot!(framed(&drawn("rfow", 40, 16, PLAIN)), @r"
     |        Request Flow for 模型 🦀
@@ -89,8 +105,8 @@ fn curves_are_letters_without_colors() {
     |   │ r wwwww     ░░░░░░░            o│
     |  0┤wwwfffffffffff░░░░░ffffffffffffff├0
     |   └┬──────────┬──────────┬──────────┘
-    |    0          10         20
-    |            Offset in seconds
+    |   0:00       0:10       0:20
+    |    Time since 2026-11-24 06:40:13 UTC
     ");
 }
 
@@ -117,7 +133,7 @@ fn closed_limiter_is_shaded_apart_from_pauses() {
     |   │  r                  ░░░░░░░░░░░░░    ▒▒▒▒▒▒▒▒▒▒▒▒▒▒ooo
     |  0┤  r                  ░░░░░░░░░░░░░    ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒
     |   └┬────────┬─────────┬────────┬────────┬─────────┬───────
-    |    0        5         10       15       20        25
+    |   0:00     0:05      0:10     0:15     0:20      0:25
     "#);
     let page = drawn(60, COLORED);
     assert!(page.contains(";48;2;84;70;18m") && page.contains(";48;2;74;30;38m"), "{page:?}");
@@ -162,8 +178,8 @@ fn seconds_and_tokens_have_separate_axes() {
     |   │   wwwwwww                                   oooo│  │
     |  0┤www                                              ├0 ├0
     |   └┬────────────────┬───────────────┬───────────────┘  ╵
-    |    0                10              20
-    |                    Offset in seconds
+    |   0:00             0:10            0:20
+    |           Time since 2026-11-24 06:40:13 UTC
     "#);
     assert_snapshot!(page("u"), @r#"
     |                     Request Flow for m
@@ -179,8 +195,8 @@ fn seconds_and_tokens_have_separate_axes() {
     |    │    uuuuuuu
     |   0┤uuuu
     |    └┬────────┬────────┬────────┬─────────┬────────┬───────
-    |     0        5        10       15        20       25
-    |                       Offset in seconds
+    |    0:00     0:05     0:10     0:15      0:20     0:25
+    |               Time since 2026-11-24 06:40:13 UTC
     "#);
 }
 
@@ -209,8 +225,8 @@ fn with_colors_curves_are_dots_and_pauses_are_shaded() {
     |   │   ⠸⡀
     |  0┤⣒⡲⠶⠖⡗⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⢒⣒⠤⠤⣒⠒⠤⠤⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⡠⠤⠔⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒
     |   └┬──────────────────┬───────────────────┬───────────────────┬───────────────────┬──────────────────┬────────────────
-    |    0                  5                   10                  15                  20                 25
-    |                                                     Offset in seconds
+    |   0:00               0:05                0:10                0:15                0:20               0:25
+    |                                            Time since 2026-11-24 06:40:13 UTC
     ");
     assert!(
         page.contains("\x1b[0;48;2;74;30;38m")
@@ -223,6 +239,18 @@ fn with_colors_curves_are_dots_and_pauses_are_shaded() {
     );
     let indexed = drawn("riefo", 80, 24, Paint { depth: Depth::Indexed, light: true });
     assert!(indexed.contains(";38;5;") && !indexed.contains(";38;2;"), "{indexed:?}");
+}
+
+#[test]
+fn axis_of_hours_has_times_and_names_its_start() {
+    let hours: Series = (0..=3 * 3600).map(|at| Second::from_counts(at + 1_795_502_400, [1; 5])).collect();
+    let page = draw(&Graph::of_model("m", &hours, &"r".parse().unwrap(), 200), Screen::fitting(100, 24, PLAIN));
+    let labels: Vec<_> = page.lines().rev().nth(1).unwrap().split_whitespace().collect();
+    assert_eq!(labels, ["0:00:00", "0:30:00", "1:00:00", "1:30:00", "2:00:00", "2:30:00", "3:00:00"]);
+    assert_eq!(page.lines().next_back().unwrap().trim(), "Time since 2026-11-24 06:40:00 UTC");
+    // Two runs have two starts.
+    let both = Graph::of_runs("m", [&hours, &series()], ["a", "b"], &"r".parse().unwrap(), 200);
+    assert!(draw(&both, Screen::fitting(100, 24, PLAIN)).ends_with("Time since the start\n"));
 }
 
 #[test]

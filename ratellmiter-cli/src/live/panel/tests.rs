@@ -9,7 +9,7 @@ use ratellmiter_core::log::Row;
 use super::*;
 use crate::{
     draw::cells::Depth,
-    live::run::{Live, Selection},
+    live::{followed::Live, run::Selection},
 };
 
 const START: u64 = 1_795_502_413;
@@ -52,7 +52,7 @@ fn screen(width: u16, height: u16, shown: &Selection, paint: Paint) -> String {
     let chosen = live.chosen(shown).map(|chosen| models.iter().position(|model| *model == chosen[0]).unwrap());
     let shown = if *shown == Selection::All { Some(models.len()) } else { chosen };
     let panel =
-        Panel { log: "1795502413-7.jsonl", models: &models, shown, view: &view, note: Some("no row for 3s"), paint };
+        Panel { log: "1795502413-7.jsonl", models: &models, shown, view: &view, note: Some("no row for 3 s"), paint };
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     terminal.draw(|frame| panel.draw(frame.area(), frame.buffer_mut())).unwrap();
     terminal.backend().to_string()
@@ -63,50 +63,50 @@ fn one_model_is_drawn() {
     assert_snapshot!(screen(80, 24, &Selection::Default, COLORED), @r#"
     " 1 gpt-4o  2 模型 🦀  all                                     1795502413-7.jsonl" Hidden by multi-width symbols: [(14, " "), (16, " "), (19, " ")]
     "                                                                                "
-    " 39       3          2 of 2.5   –       20s        120     70        1          "
+    " 39       3          2 of 2.5   –       20 s       120     70        1          "
     " waiting  in flight  allowed/s  pause   time left  calls   finished  refusals   "
     "                                                                                "
-    "       ━━━ overflow, waiting   ━━━ requested   ━━━ issued   ━━━ finished        "
-    "                                ━━━ rate limited                                "
-    "Number of requests                                                              "
-    "   │                                             ⣀⡠⠔⠒⠁                          "
-    "   │                                         ⢀⡠⠔⠉                               "
-    " 30┤┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈⢀⡠⠤⠒⠉⠁┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈ "
-    "   │                               ⢀⡠⠤⠒⠉⠁                                       "
-    "   │                           ⢀⣀⠤⠒⠁                                            "
-    " 20┤┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈⢀⡠⠤⠒⠊⠁┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈ "
-    "   │                  ⣀⠤⠒⠉⠁                                                     "
-    "   │             ⢀⣀⠤⠒⠊                                                          "
-    " 10┤┈┈┈┈┈┈┈┈⢀⣀⠤⠒⠊⠁┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈ "
-    "   │     ⡠⠔⠊⠁                                                                   "
-    "  0┤⣛⠿⠟⠛⠛⠛⠛⠛⠛⠛⠛⠛⠛⠛⠛⠛⠛⠛⠛⠛⠛⠛⠛⠛⣫⢭⢍⠉⠉⠉⢉⠝⠛⠛⠛⠛⠛⠛⠛⠛⠛⠛⠛⠛⠛⠛⠛⠛⠛⠃┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈ "
+    "  ━━━ limit 2.5   ━━━ requested   ━━━ issued   ━━━ finished   ━━━ rate limited  "
+    "Calls per second                                                                "
+    "   │                                                                            "
+    "   │⣉⣉⣉⣉⣉⣉⣉⣉⣉⣉⣉⣉⣉⣉⣉⣉⣉⣉⣉⣉⣉⣉⣉⣉⣉⣉⣉⣉⣉⣉⣉⣉⣉⣉⣉⣉⣉⣉⣉⣉⣉⣉⣉⣉⣉⣉⣉⣉⣉⡁                          "
+    "  2┤⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⡀┈┈┈┈┈┈⢀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⡀┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈ "
+    "   │                        ⢣      ⢸                                            "
+    "   │                        ⢸⢀     ⡇                                            "
+    "   │                         ⡇     ⡇                                            "
+    "  0┤┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈⢱⣀⣀⣀⣀⢸┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈ "
     "   └┬───────────┬────────────┬────────────┬───────────┬────────────┬─────────── "
-    "    0           10           20           30          40           50           "
-    "                                 Offset in seconds                              "
+    "                             ━━━ overflow, waiting                              "
+    "   │                                         ⢀⣀⣀⣀⠤⠤⠔⠒⠂                          "
+    "   │                           ⢀⣀⣀⠤⠤⠤⠤⠒⠒⠒⠊⠉⠉⠉⠁                                  "
+    "   │            ⢀⣀⣀⣀⠤⠤⠤⠤⠒⠒⠒⠊⠉⠉⠉⠁                                                "
+    "  0┤⣀⣀⡠⠤⠤⠤⠒⠒⠒⠒⠉⠉⠁┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈ "
+    "   └┬───────────┬────────────┬────────────┬───────────┬────────────┬─────────── "
+    "   0:00        0:10         0:20         0:30        0:40         0:50          "
     "                                                                                "
-    " no row for 3s                                            tab next model  q quit"
+    " no row for 3 s                                           tab next model  q quit"
     "#);
     assert_snapshot!(screen(40, 20, &Selection::Default, PLAIN), @r#"
     " 1 gpt-4o  2 模型 🦀  1795502413-7.jsonl" Hidden by multi-width symbols: [(14, " "), (16, " "), (19, " ")]
     "                                        "
     " 39       3          2 of 2.5   –       "
     " waiting  in flight  allowed/s  pause   "
-    " 20s        120     70        1         "
+    " 20 s       120     70        1         "
     " time left  calls   finished  refusals  "
     "                                        "
-    " ooo overflow, waiting   rrr requested  "
+    "     --- limit 2.5   rrr requested      "
     "       iii issued   fff finished        "
     "            eee rate limited            "
-    "Number of requests                      "
-    "   │             ░░░░░░           ooooo "
-    "   │             ░░░░░░ooooooooooo      "
-    " 20┤        ooooooooooo                 "
-    "   │oooooooo     ░░░░░░                 "
-    "  0┤ffffffffffffeeerrrfffffffffffffffff "
-    "   └─────────────┬───────────────────── "
-    "                 20                     "
+    "Calls per second                        "
+    "  │             ░░░░░░░                 "
+    "  │rrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrr "
+    " 2┤fffffffffffff░░░░░░fffffffffffffffff "
+    "  │             fe░░░░f                 "
+    " 0┤             ░f░░░f░                 "
+    "  └──┬───────────┬──────────┬────────── "
+    "    0:10        0:20       0:30         "
     "                                        "
-    " no row for 3s    tab next model  q quit"
+    " no row for 3 s   tab next model  q quit"
     "#);
 }
 
@@ -114,21 +114,21 @@ fn one_model_is_drawn() {
 fn all_models() {
     assert_snapshot!(screen(120, 16, &Selection::All, COLORED), @r#"
     " 1 gpt-4o  2 模型 🦀  all                                                                             1795502413-7.jsonl" Hidden by multi-width symbols: [(14, " "), (16, " "), (19, " ")]
-    " 39            6               2            0            20s             138          80             1                  "
+    " 39            6               2            0            20 s            138          80             1                  "
     " waiting       in flight       models       paused       time left       calls        finished       refusals           "
     "                                            ━━━ gpt-4o: 70   ━━━ 模型 🦀: 10                                            " Hidden by multi-width symbols: [(66, " "), (68, " "), (71, " ")]
-    "Number of requests                                                                                                      "
-    " 2┤⡏⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⢹⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⢹⠉⠉⠉⠉⠉⠉⠉⠉⠉⡇┈┈┈┈┈┈┈┈┈┈┈⡏⠉⠉⠉⠉⠉⡏⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⢹⠉⠉⠉⠉⠉⠉⠉⠉┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈ "
+    "Finished per second                                                                                                     "
+    " 2┤⡤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⢤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⢤⠤⠤⠤⠤⠤⠤⠤⠤⠤⡄┈┈┈┈┈┈┈┈┈┈┈⡤⠤⠤⠤⠤⠤⡤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⢤⠤⠤⠤⠤⠤⠤⠤⠤┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈ "
+    "  │⢣            ⡜⡄            ⡜⡄        ⢣          ⢠⠃    ⢠⢣            ⡜⡄                                               "
     "  │⢸            ⡇⡇            ⡇⡇        ⢸          ⢸     ⢸⢸            ⡇⡇                                               "
-    "  │⠸⡀          ⢀⠇⢇           ⢀⠇⢇        ⠸⡀         ⡸     ⡸⠸⡀          ⢀⠇⢇                                               "
     " 1┤┈⡇┈┈┈┈┈┈┈┈┈┈⢸┈⢸┈┈┈┈┈┈┈┈┈┈┈⢸┈⢸┈┈┈┈┈┈┈┈┈⡇┈┈┈┈┈┈┈┈┈⡇┈┈┈┈┈⡇┈⡇┈┈┈┈┈┈┈┈┈┈⢸┈⢸┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈ "
-    "  │ ⢱          ⡎ ⠈⡆          ⡎ ⠈⡆        ⢱        ⢰⠁    ⢰⠁ ⢱          ⡎ ⠈⡆                                              "
+    "  │ ⢣          ⡜ ⠘⡄          ⡜ ⠘⡄        ⢣        ⢠⠃    ⢠⠃ ⢣          ⡜ ⠘⡄                                              "
     "  │ ⢸          ⡇  ⡇          ⡇  ⡇        ⢸        ⢸     ⢸  ⢸          ⡇  ⡇                                              "
     " 0┤┈┈⡇⣀⣀⣀⣀⣀⣀⣀⣀⢸┈┈┈⢸⣀⣀⣀⣀⣀⣀⣀⣀⣀⢸┈┈┈⢸⣀⣀⣀⣀⣀⣀⣀⣀⣀⡇⣀⣀⣀⣀⣀⣀⣀⡇⣀⣀⣀⣀⣀⡇┈┈┈⡇⣀⣀⣀⣀⣀⣀⣀⣀⢸┈┈┈⢸⣀⣀⣀⣀⣀⣀┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈ "
     "  └┬─────────┬────────┬─────────┬─────────┬─────────┬────────┬─────────┬─────────┬─────────┬─────────┬────────┬──────── "
-    "   0         5        10        15        20        25       30        35        40        45        50       55        "
-    "                                                    Offset in seconds                                                   "
-    " no row for 3s                                                                                    tab next model  q quit"
+    "  0:00      0:05     0:10      0:15      0:20      0:25     0:30      0:35      0:40      0:45      0:50     0:55       "
+    "                                            Time since 2026-11-24 06:40:13 UTC                                          "
+    " no row for 3 s                                                                                   tab next model  q quit"
     "#);
 }
 
@@ -146,7 +146,7 @@ fn missing_model_is_waited_for() {
     "                                        "
     "                                        "
     "                                        "
-    " no row for 3s    tab next model  q quit"
+    " no row for 3 s   tab next model  q quit"
     "#);
 }
 

@@ -2,10 +2,10 @@
 
 use std::{fmt::Display, time::Duration};
 
-use super::{Figure, Live, Model};
-use crate::words::short_duration;
+use super::{Figure, Model, Run};
+use crate::words::duration;
 
-impl Live {
+impl Run {
     pub(super) fn figures(&self, model: &Model, now: Duration) -> Vec<Figure> {
         let last = &model.last;
         let remaining = |seconds: f64| duration_text(seconds - self.age(model, now));
@@ -63,7 +63,7 @@ impl Live {
         let in_flight = models().filter_map(|model| model.last.in_flight);
         let mut figures = vec![
             figure("waiting", models().fold(0, |sum: u64, model| sum.saturating_add(self.queued(model)))),
-            figure("in flight", in_flight.map(u64::from).sum::<u64>()),
+            figure("in flight", in_flight.map(u64::from).fold(0, u64::saturating_add)),
             figure("models", models().count()),
             figure("paused", paused),
             figure("time left", longest.reduce(f64::max).map_or_else(|| "–".into(), duration_text)),
@@ -97,5 +97,5 @@ fn rate_text(rate: f64) -> String {
 /// Formats a duration, rounded up to whole seconds.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn duration_text(seconds: f64) -> String {
-    short_duration(seconds.max(0.0).ceil() as u64)
+    duration(seconds.max(0.0).ceil() as u64)
 }

@@ -281,7 +281,7 @@ fn logs_of_different_runs_are_not_summed() {
     };
     assert_eq!(check_one_run(&[on(1000), on(1030), on(1300)]), Ok(()));
     let error = check_one_run(&[on(86_400), on(0)]).unwrap_err().to_string();
-    insta::assert_snapshot!(error, @"0.jsonl ends at 1970-01-01 00:01:00 and 86400.jsonl starts at 1970-01-02 00:00:00, with no log between them; only logs of one run can be summed");
+    insta::assert_snapshot!(error, @"0.jsonl ends at 1970-01-01 00:01:00 UTC and 86400.jsonl starts at 1970-01-02 00:00:00 UTC, with no log between them; only logs of one run can be summed");
     // The end of the longest log counts, and a log without rows does not matter.
     let mut long = on(0);
     long.1.models.insert("n".into(), log(&[at(0), at(90_000)]));

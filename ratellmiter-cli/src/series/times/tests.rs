@@ -59,3 +59,13 @@ fn mean_is_that_of_the_calls() {
     assert!((0.8..=0.9).contains(&mean), "{mean}");
     assert_eq!(Times::default().mean(), None);
 }
+
+#[test]
+fn sum_that_the_sketch_rules_out_is_not_used() {
+    let mean = |total: u64| {
+        let mut times = Times::default();
+        times.add_sketch(&[(100, 4)].into_iter().collect(), 100, Some(total));
+        times.mean().unwrap()
+    };
+    assert!([1, 400, u64::MAX].into_iter().all(|total| (mean(total) - 0.1).abs() < 1e-9));
+}

@@ -27,6 +27,9 @@ fn span_has_cause_calls_and_opening() {
     assert_eq!(lines(&quota), ["quota spent at 12:01:35 UTC, 25 calls not sent, available again at 00:00 UTC"]);
     let later = run(&[(95, 100, ClosedReason::Quota, Some(NOON + 48 * 3600 + 7))]);
     assert!(lines(&later)[0].ends_with(", available again at 2026-11-27 12:00:07 UTC"), "{:?}", lines(&later));
+    // Such a clock time would be before that of the cause.
+    let tomorrow = run(&[(95, 100, ClosedReason::Quota, Some(NOON + 24 * 3600 + 30))]);
+    assert!(lines(&tomorrow)[0].ends_with(", available again at 2026-11-26 12:00:30 UTC"), "{:?}", lines(&tomorrow));
     let unknown = run(&[(60, 100, ClosedReason::Unavailable, None)]);
     assert_eq!(lines(&unknown), ["the server accepted no call at 12:01 UTC, 200 calls not sent"]);
     // The log contains the actual opening.

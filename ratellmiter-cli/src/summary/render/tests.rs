@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::series::{Second, Series};
-use ratellmiter_core::log::{BudgetStatus, ClosedReason, Row};
+use ratellmiter_core::log::{BudgetStatus, ClosedReason, Quantiles, Row};
 
 fn run(model: &str, calls: u64) -> Summary {
     let row = |at: u64| Row {
@@ -64,14 +64,14 @@ fn tokens_and_budgets_are_rendered_if_known() {
     let run = Summary::from_series("m", &(0..100).map(row).collect());
     insta::assert_snapshot!(text(&run), @r#"
     m, from 2026-11-24 06:40:00 UTC
-      calls     200: 200 finished (0 failed), 0 given up, 4 in flight
+      calls     200: 200 finished (0 failed), 0 given up, 4 in flight; 4 of them requested before the first row
       refusals  0, 0.000 per call; 0 pauses, 0 s in total
       wait      0.0 s mean, 0.0 s p99; at most 0 queued
       latency   0.0 s p99
       in flight 4.0 mean, 4 max
       tokens    819200 reserved, 4096 per call; 450000 used, 2250 per call
       budget    600000 tokens per minute, adapted to 400000: 75 % charged on average, 75 % at most; 45 % used
-      duration  100 s
+      duration  1:40
       verdict   no call was queued: the limit is not the bottleneck
     "#);
     insta::assert_snapshot!(table(&["m".into()], &[&run], false).split_once("| mean in").unwrap().1, @r#"
@@ -191,6 +191,30 @@ fn many_models_are_rows_of_the_table() {
     let columns = |line: &str| line.replace("\\|", "").matches('|').count();
     assert!(table.iter().all(|line| columns(line) == columns(table[0])));
     assert!(summaries(Format::Md, "x", &runs[..3]).contains("| | m\\|1 | m\\|2 | m\\|3 |\n"));
+}
+
+#[test]
+fn bounds_are_shown_in_columns_and_in_rows() {
+    // Rows without sketches do not exclude that more of the calls are slow.
+    let row = |at: u64| Row {
+        at,
+        issued: 10,
+        wait_ms: Quantiles { p50: 500, p99: if at < 4 { 30_000 } else { 500 }, max: if at < 4 { 30_000 } else { 500 } },
+        ..Row::default()
+    };
+    let run = Summary::from_series("m", &(0..60).map(|at| Second::from_row(&row(at))).collect::<Series>());
+    for count in [1, 2, 40] {
+        let page = summaries(Format::Md, "x", &vec![run.clone(); count]);
+        assert_eq!(page.matches("| 0.5–30.0 s |").count(), if count == 2 { 1 } else { count }, "{page}");
+    }
+}
+
+#[test]
+fn table_of_many_models_is_not_quadratic() {
+    let runs = vec![run("m", 5); 20_000];
+    let started = std::time::Instant::now();
+    assert_eq!(summaries(Format::Md, "x", &runs).lines().filter(|line| line.starts_with("| m |")).count(), 20_000);
+    assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::{
         figures::Summary,
         verdict::stretches::{self, Accepted, between, highest, lasted, longest},
     },
-    words::plural,
+    words::{duration, plural},
 };
 
 /// Number of refusals below which no limit is suggested: a single one may have any cause.
@@ -24,6 +24,9 @@ const CONTRADICTION: f64 = 1.25;
 const MINUTE: u64 = 60;
 /// Part of the configured rate at which it counts as used.
 const FULL: f64 = 0.95;
+/// Part of a suggested rate that was accepted over some minute, pauses included, or the rate is not that of the server's limit: it
+/// counts calls over a longer time.
+const SUSTAINED: f64 = 2.0 / 3.0;
 /// Part of the configured rate above which a suggested one needs refusals at several times.
 const NEAR: f64 = 0.9;
 
@@ -72,7 +75,7 @@ impl Refusals {
             let suggested = as_float(per_minute);
             suggested < limit && (suggested <= limit * NEAR || refused.pauses() >= MIN_REFUSALS)
         });
-        if is_supported && rate_refusals >= MIN_REFUSALS {
+        if is_supported && rate_refusals >= MIN_REFUSALS && refused.is_sustained(rate) {
             Self::Limit { count, rate, per_minute }
         } else {
             unexplained
@@ -86,12 +89,12 @@ impl Refusals {
             Self::None { .. } => "no refusals".into(),
             Self::Overloads => "all refusals were overloads".into(),
             Self::Contradicted { count, rate, accepted, is_later } => format!(
-                "{}{} {} per second, although the server accepted {} per second for {} s {}",
+                "{}{} {} per second, although the server accepted {} per second for {} {}",
                 plural(count, "refusal"),
                 if count == 1 { " at" } else { ", the last at" },
                 decimal(rate),
                 decimal((accepted.rate * 10.0).round() / 10.0),
-                accepted.seconds,
+                duration(accepted.seconds),
                 match (is_later, count) {
                     (false, _) => "before",
                     (true, 1) => "after it",
@@ -133,12 +136,11 @@ impl Refused<'_> {
     /// Returns the refusals of a row that neither an overload nor a spent quota caused.
     fn count(&self, row: usize) -> u64 {
         let second = &self.seconds[row];
-        match row.checked_sub(1) {
-            _ if second.closed.is_some() => 0,
-            // Without details the refused calls are those in the queue.
-            Some(before) if !second.has_details => second.refused().saturating_sub(self.seconds[before].refused()),
-            _ => second.refused().saturating_sub(second.overloaded.into()),
+        if second.closed.is_some() {
+            return 0;
         }
+        let before = row.checked_sub(1).map(|before| &self.seconds[before]);
+        second.newly_refused(before).saturating_sub(second.overloaded.into())
     }
 
     fn first_and_last(&self) -> Option<(usize, usize)> {
@@ -156,6 +158,14 @@ impl Refused<'_> {
     /// of a canary.
     fn starts_pause(&self, row: usize) -> bool {
         self.count(row) > 0 && (row == 0 || !self.seconds[row - 1].is_paused() && self.count(row - 1) == 0)
+    }
+
+    /// Returns `true` unless pauses kept the accepted calls of each minute far below a `rate` in calls per second.
+    fn is_sustained(&self, rate: f64) -> bool {
+        let (seconds, rows) = (self.seconds, 0..self.seconds.len());
+        let accepted =
+            |second: &Second| second.issued().saturating_sub(if second.has_details { second.refused() } else { 0 });
+        highest(seconds, rows, MINUTE, accepted).is_none_or(|minute| minute >= rate * SUSTAINED)
     }
 
     fn is_break(&self, row: usize) -> bool {

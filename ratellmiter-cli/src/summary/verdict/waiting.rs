@@ -1,8 +1,15 @@
 //! The waiting of the calls of a run, and the limits that caused it.
+//!
+//! Rows with sketches of the waits contain the number of tickets that waited. For rows of earlier versions, the number is estimated:
+//! the calls that are queued when a second begins are taken to be sent before those that join the queue in it. With priorities and
+//! refused calls, which are sent first, fewer of these and more of the others may have waited.
 
 use ratellmiter_core::log::{Bottleneck, BudgetKind};
 
-use crate::{series::Second, summary::measures::activity};
+use crate::{
+    series::{Second, Series, times::Times},
+    summary::measures::activity,
+};
 
 /// Percentage from which on a share of the calls or of their time counts.
 pub(super) const MIN_PERCENT: f64 = 5.0;
@@ -27,8 +34,9 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    /// Measures a run of `calls` calls.
-    pub(super) fn of(seconds: &[Second], calls: u64) -> Self {
+    /// Measures a run.
+    pub(super) fn of(series: &Series) -> Self {
+        let (seconds, waits, calls) = (series.seconds(), series.waits(), series.calls());
         let order = [
             Bottleneck::Pause,
             Bottleneck::Closed,
@@ -41,17 +49,19 @@ impl Waiting {
             Bottleneck::Other,
         ];
         let order = order.into_iter().chain(BudgetKind::ALL.map(Bottleneck::Budget).into_iter().rev());
-        let sum = |seconds: &mut dyn Iterator<Item = &Second>| seconds.map(|second| u128::from(queued(second))).sum();
+        let sum = |seconds: &mut dyn Iterator<Item = &Second>| {
+            seconds.fold(0, |sum: u128, second| sum.saturating_add(queued(second).into()))
+        };
         let of = |bottleneck| sum(&mut seconds.iter().filter(|second| second.bottleneck == Some(bottleneck)));
-        let total: u128 = sum(&mut seconds.iter());
+        let total = sum(&mut seconds.iter());
         let limited = seconds.iter().filter(|second| second.bottleneck.is_some()).count();
         let (_, in_flight) = activity(seconds);
         Self {
             by_bottleneck: order.map(|bottleneck| (bottleneck, of(bottleneck))).collect(),
             by_limit: by_limit(seconds),
             total,
-            calls: percent(waiting_calls(seconds), calls_or_tickets(seconds, calls)).min(100.0),
-            time: percent(total, total.saturating_add(in_flight)),
+            calls: percent(waiting_calls(seconds, waits), calls_or_tickets(seconds, calls)).min(100.0),
+            time: percent(total, total.saturating_add(in_flight)).max(time_within(waits, series.latencies())),
             rows: percent(limited as u128, seconds.len() as u128),
         }
     }
@@ -73,11 +83,30 @@ impl Waiting {
         largest.map_or((Bottleneck::Other, 0.0), |(bottleneck, time)| (*bottleneck, percent(*time, self.total).round()))
     }
 
+    /// Returns the adapted limit on calls in flight in the last row in which calls waited for it, if they did for at least half of the
+    /// time for which they waited for the limit on calls in flight.
+    pub(super) fn adapted_in_flight(seconds: &[Second]) -> Option<f32> {
+        let limited = || seconds.iter().filter(|second| second.bottleneck == Some(Bottleneck::InFlight));
+        let adapted = || limited().filter(|second| second.adapted_in_flight.is_finite());
+        let time = |seconds: &mut dyn Iterator<Item = &Second>| {
+            seconds.fold(0, |sum: u128, second| sum.saturating_add(queued(second).into()))
+        };
+        let is_adapted = time(&mut adapted()).saturating_mul(2) >= time(&mut limited());
+        adapted().next_back().map(|second| second.adapted_in_flight).filter(|_| is_adapted)
+    }
+
     /// Returns the configured rates for which calls waited, in calls per minute, each with its share of the waiting time in
     /// percent.
     pub(super) fn limits(&self) -> impl Iterator<Item = (u64, f64)> {
         self.by_limit.iter().map(|(limit, time)| (*limit, percent(*time, self.total).round()))
     }
+}
+
+/// Returns the waiting time as a percentage of itself and the latencies. It includes waits within a second, after which no call is
+/// queued. 0 if it is not known.
+fn time_within(waits: &Times, latencies: &Times) -> f64 {
+    let totals = waits.total().zip(latencies.total()).filter(|(waits, _)| *waits > 0.0);
+    totals.map_or(0.0, |(waits, latencies)| waits / (waits + latencies) * 100.0)
 }
 
 /// Returns the queued calls of a second. The bottleneck is that of a queued call, so that there is at least one.
@@ -95,7 +124,7 @@ fn by_limit(seconds: &[Second]) -> Vec<(u64, u128)> {
         }
         let limit = limit as u64;
         match limits.iter_mut().find(|(known, _)| *known == limit) {
-            Some((_, time)) => *time += u128::from(queued(second)),
+            Some((_, time)) => *time = time.saturating_add(queued(second).into()),
             None => limits.push((limit, queued(second).into())),
         }
     }
@@ -104,41 +133,52 @@ fn by_limit(seconds: &[Second]) -> Vec<(u64, u128)> {
 
 /// Returns the number of calls, or of tickets if there are more, because retries wait too.
 fn calls_or_tickets(seconds: &[Second], calls: u64) -> u128 {
-    let tickets: u128 = seconds.iter().map(|second| u128::from(second.issued())).sum();
+    let tickets = seconds.iter().fold(0_u128, |sum, second| sum.saturating_add(second.issued().into()));
     tickets.max(calls.into())
 }
 
-/// Returns the least number of calls that waited.
-///
-/// Calls that are queued when a second begins are sent before those that join the queue in it. Waits within a second are
-/// counted by the quantiles of the waits.
-fn waiting_calls(seconds: &[Second]) -> u128 {
+/// Returns the least number of calls that waited: those that were sent after a wait, and those that are queued at the end.
+fn waiting_calls(seconds: &[Second], waits: &Times) -> u128 {
     let min_wait = min_wait_ms(seconds);
-    let mut queued_before = 0;
-    let sent: u128 = seconds
-        .iter()
-        .map(|second| {
-            let before = std::mem::replace(&mut queued_before, queued(second));
-            u128::from(second.issued().min(before.max(waited_within(second, min_wait))))
-        })
-        .sum();
+    let sent = match waits.at_least(min_wait) {
+        (sent, true) => sent.into(),
+        (least, false) => estimated_waits(seconds, min_wait).max(least.into()),
+    };
     let most = seconds.iter().map(queued).max().unwrap_or(0);
-    sent.saturating_add(queued_before.into()).max(most.into())
+    let queued_at_end = seconds.last().map_or(0, queued);
+    sent.saturating_add(queued_at_end.into()).max(most.into())
 }
 
-/// Returns the least number of tickets of a second that waited for at least `min_wait` milliseconds.
-fn waited_within(second: &Second, min_wait: f64) -> u64 {
+/// Returns the estimated number of calls that were sent after a wait, within the bounds of the quantiles of the waits.
+fn estimated_waits(seconds: &[Second], min_wait: f64) -> u128 {
+    let has_quantiles = seconds.iter().any(|second| second.wait_ms[2] > 0);
+    let mut queued_before = 0;
+    let sent = seconds.iter().map(|second| {
+        let before = std::mem::replace(&mut queued_before, queued(second));
+        let (least, most) = waited_within(second, min_wait);
+        let most = if has_quantiles && second.has_details { most } else { second.issued() };
+        u128::from(before.max(least).min(most))
+    });
+    sent.fold(0, u128::saturating_add)
+}
+
+/// Returns the least and the largest number of tickets of a second that waited for at least `min_wait` milliseconds, as far as the
+/// quantiles of the waits show it.
+fn waited_within(second: &Second, min_wait: f64) -> (u64, u64) {
+    let issued = second.issued();
     let [p50, p99, max] = second.wait_ms.map(|wait| f64::from(wait) >= min_wait);
-    let above = |percent: u64| {
-        let rank = u128::from(second.issued()) * u128::from(percent);
-        second.issued() - u64::try_from(rank.div_ceil(100)).unwrap_or(u64::MAX).min(second.issued()) + 1
+    // Tickets after the rank of a percentile.
+    let after = |percent: u128| {
+        let rank = (u128::from(issued) * percent).div_ceil(100);
+        issued.saturating_sub(u64::try_from(rank).unwrap_or(u64::MAX))
     };
-    match (p50, p99, max) {
-        (true, ..) => above(50),
-        (_, true, _) => above(99),
-        (.., true) => 1,
-        _ => 0,
-    }
+    let (least, most) = match (p50, p99, max) {
+        (true, ..) => (after(50).saturating_add(1), issued),
+        (_, true, _) => (after(99).saturating_add(1), after(50)),
+        (.., true) => (1, after(99)),
+        _ => (0, 0),
+    };
+    (least.min(issued), most.max(least).min(issued))
 }
 
 /// Returns the wait in milliseconds from which on a call counts as waiting.

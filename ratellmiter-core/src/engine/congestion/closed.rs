@@ -31,6 +31,8 @@ pub(crate) const KNOWN_END_PROBE_INTERVAL: Duration = Duration::from_mins(10);
 const MAX_CLOSED: Duration = Duration::from_hours(24 * 366);
 /// Time between calls that cannot fail without a request.
 pub(crate) const UNFAILING_INTERVAL: Duration = Duration::from_secs(1);
+/// Waits that differ by less are the same, since servers round them to seconds.
+const SAME_WAIT: Duration = Duration::from_secs(1);
 
 /// The time at which a limiter closes, its closed state, and the refusals since the last accepted call.
 #[derive(Debug, Default)]
@@ -76,6 +78,8 @@ pub(crate) struct Closed {
     pub(crate) since: Duration,
     /// Time at which the limiter opens, or `None` if only an accepted call opens it.
     pub(crate) opens_at: Option<Duration>,
+    /// Time until `opens_at` when that was named; zero if it is not known.
+    named_wait: Duration,
     /// Earliest time of the next probe.
     next_probe: Duration,
     /// Earliest time of the next call that cannot fail.
@@ -162,7 +166,8 @@ impl Closing {
     fn close(&mut self, now: Duration, reason: ClosedReason, opens_at: Option<Duration>) {
         let opens_at = opens_at.map(|at| at.min(now + MAX_CLOSED));
         let interval = if opens_at.is_some() { KNOWN_END_PROBE_INTERVAL } else { PROBE_INTERVAL };
-        self.shared.has_news |= self.closed.is_none() || opens_at.is_some();
+        let named = opens_at.filter(|at| self.closed.is_none_or(|closed| closed.is_new_end(now, *at)));
+        self.shared.has_news |= self.closed.is_none() || named.is_some();
         if self.closed.is_none() {
             (self.shared.generation, self.shared.opens_next) = (None, false);
             (self.shared.is_owner, self.shared.has_sent, self.shared.is_wanted) = (false, false, false);
@@ -171,13 +176,17 @@ impl Closing {
             reason,
             since: now,
             opens_at,
+            named_wait: Duration::ZERO,
             next_probe: now + interval,
             next_unfailing: now + UNFAILING_INTERVAL,
             sent: None,
             may_send: !self.is_shared,
         });
+        if let Some(at) = named {
+            (closed.opens_at, closed.named_wait) = (Some(at), at.saturating_sub(now));
+        }
         if opens_at.is_some() {
-            (closed.reason, closed.opens_at) = (reason, opens_at);
+            closed.reason = reason;
             closed.next_probe = closed.next_probe.max(now + interval);
         }
     }
@@ -268,6 +277,13 @@ impl Closed {
 
     fn end(&mut self, id: CallId) {
         self.sent = self.sent.filter(|(sent, _)| *sent != id);
+    }
+
+    /// Returns `true` if a refusal at `now` that names the end `at` changes the known end: it is earlier, or the server asks for a
+    /// longer wait than before. A server that names the same wait each time does not count down, and its first end is kept.
+    fn is_new_end(&self, now: Duration, at: Duration) -> bool {
+        let is_longer = at.saturating_sub(now) > self.named_wait.saturating_add(SAME_WAIT);
+        self.opens_at.is_none_or(|known| at < known || is_longer)
     }
 
     fn probe_interval(&self) -> Duration {

@@ -88,12 +88,17 @@ impl<W> Scheduler<W> {
     }
 
     /// Returns the remaining time until a call may be sent during a pause or while the limiter is closed. After the pause the canary
-    /// may still wait for the rate, the request window or a budget. `None` if there is no pause, if it is over and no call is queued,
-    /// or if the canary waits for an event.
+    /// may still wait for the rate, the request window or a budget. While the limiter is closed and the time at which it opens is not
+    /// known, a queued call may be sent as a probe. `None` if there is no pause, if it is over and no call is queued, or if the canary
+    /// waits for an event.
     fn blocked_for(&self, now: Duration) -> Option<Duration> {
         let left = self.paused_for(now)?;
-        if self.closed().is_some() {
-            return Some(left);
+        if let Some(closed) = self.closed() {
+            let probe = self.next().filter(|_| closed.opens_at.is_none()).and_then(|(next, _)| {
+                let due = self.due_while_closed(closed, &self.calls.get(next.id), &self.reservation_of(next));
+                due.or_else(|| self.closing.opens_at())
+            });
+            return Some(probe.map_or(left, |at| at.saturating_sub(now)));
         }
         let Some(ends_at) = self.congestion.pause_ends_at() else { return Some(left) };
         let due = self.next().and_then(|(next, _)| self.due(&self.reservation_of(next)));

@@ -5,7 +5,7 @@ use ratellmiter_core::log::{Bottleneck, Row};
 use super::*;
 use crate::{
     draw::{
-        chart::{pixels, svg},
+        chart::{fonts, pixels, svg},
         course::Course,
         theme::Size,
     },
@@ -47,7 +47,7 @@ fn picture_names_limit_verdict_events_and_times() {
     for words in [
         "limit 5",
         "100 requested",
-        "refused 6s",
+        "refused 6 s",
         "1 refusal",
         "1 canary",
         "Calls per second",
@@ -64,7 +64,7 @@ fn short_pause_of_a_long_run_is_three_pixels_wide() {
     let paused =
         |at| Row { at, issued: 1, rate: if at == 5000 { 0.0 } else { 5.0 }, limit: Some(5.0), ..Row::default() };
     let course = course(&(0..21_600).map(paused).collect(), "ri");
-    let picture = pixels(&course, Size::DEFAULT, Theme::Light).unwrap();
+    let picture = pixels(&course, Size::DEFAULT, Theme::Light, fonts::none).unwrap();
     let shade = Theme::Light.pause();
     let row = 3 * 2000 * 180;
     let is_shade = |pixel: &&[u8]| pixel[0] == shade.0 && pixel[1] == shade.1 && pixel[2] == shade.2;
@@ -87,6 +87,8 @@ fn svg_of_six_hours_is_small() {
     let text = text(&course(&(0..21_600).map(row).collect(), "riefoanwl"));
     assert!(text.len() < 500_000, "{}", text.len());
     assert!(text.contains("stroke-linejoin=\"round\""));
+    // The line and its sample in the legend.
+    assert_eq!(polylines(&text, (26, 123, 54)).len(), 2, "one line, whatever the number of steps");
 }
 
 #[test]
@@ -99,10 +101,99 @@ fn every_size_and_course_is_drawn() {
         for letters in ["riefo", "o", "tub", "wl", "riefoawlntub"] {
             let course = course(&series, letters);
             for size in [Size::DEFAULT, Size::MIN, Size { width: 320, height: 3000 }] {
-                assert!(pixels(&course, size, Theme::Dark).is_ok());
+                assert!(pixels(&course, size, Theme::Dark, fonts::none).is_ok());
             }
             assert!(text(&course).starts_with("<svg"));
         }
     }
-    assert!(pixels(&Course::of_models(&[], 400), Size::DEFAULT, Theme::Dark).is_ok());
+    assert!(pixels(&Course::of_models(&[], 400), Size::DEFAULT, Theme::Dark, fonts::none).is_ok());
+}
+
+/// Returns the corners of the lines of a color.
+fn polylines(svg: &str, (red, green, blue): (u8, u8, u8)) -> Vec<Vec<(i32, i32)>> {
+    let color = format!("stroke=\"#{red:02X}{green:02X}{blue:02X}\"");
+    let lines = svg.split("<polyline ").skip(1).filter_map(|line| line.split_once("/>")).map(|(line, _)| line);
+    let points = lines.filter(|line| line.contains(&color)).map(|line| line.split_once("points=\"").unwrap().1);
+    let corner = |point: &str| {
+        let (x, y) = point.split_once(',').unwrap();
+        (x.parse().unwrap(), y.parse().unwrap())
+    };
+    points.map(|points| points.split_once('"').unwrap().0.split_whitespace().map(corner).collect()).collect()
+}
+
+/// Returns the position of a text.
+fn place(svg: &str, words: &str) -> (i32, i32) {
+    let (before, _) = svg.split_once(&format!("\n{words}\n")).unwrap_or_else(|| panic!("{words}: {svg}"));
+    let (_, element) = before.rsplit_once("<text ").unwrap();
+    let number = |name: &str| {
+        let (_, rest) = element.split_once(&format!("{name}=\"")).unwrap();
+        rest.split_once('"').unwrap().0.parse().unwrap()
+    };
+    (number("x"), number("y"))
+}
+
+#[test]
+fn limits_are_named_beside_the_panel_without_overlap() {
+    let learned = |at: u64| Row { at, issued: 5, limit: Some(5.0), learned_rate: Some(4.8), ..Row::default() };
+    let svg = text(&course(&(0..30).map(learned).collect(), "ri"));
+    let (limit, adapted) = (place(&svg, "limit 5"), place(&svg, "adapted 4.8"));
+    assert!(limit.0 > 1800 && adapted.0 == limit.0 && adapted.1 - limit.1 >= 24, "{limit:?} {adapted:?}");
+    let at = |y: i32| {
+        let ink = polylines(&svg, (25, 25, 25)).into_iter();
+        ink.filter(|line| line.iter().all(|(x, other)| (other - y).abs() < 3 && *x >= 150)).count()
+    };
+    assert!(at(limit.1) > 20, "the limit is dashed: {}", at(limit.1));
+    assert_eq!((10..24).map(|below| at(limit.1 + below)).max(), Some(1), "the adapted limit is one line");
+    // Waits have an axis there.
+    let svg = text(&course(&burst(), "riw"));
+    assert!(place(&svg, "limit 5").0 > 1800, "the axis of seconds belongs to another panel");
+    let tokens = |at: u64| Row { used_tokens: 5, ..learned(at) };
+    assert!(place(&text(&course(&(0..30).map(tokens).collect(), "iu")), "limit 5").0 < 1850);
+}
+
+#[test]
+fn band_that_is_cut_off_has_one_number() {
+    let row = |at: u64| Row {
+        at,
+        requested: if at.is_multiple_of(20) { 40 + at % 7 } else { 4 },
+        issued: 5,
+        limit: Some(5.0),
+        ..Row::default()
+    };
+    let svg = text(&course(&(0..21_600).map(row).collect(), "ri"));
+    assert_eq!((svg.matches("\nup to 46 requested\n").count(), svg.matches("up to").count()), (1, 1));
+}
+
+#[test]
+fn marks_of_a_single_panel_are_above_the_times() {
+    let svg = text(&course(&burst(), "ri"));
+    let (_, points) = svg.rsplit_once("<polygon ").unwrap();
+    let points = points.split_once("points=\"").unwrap().1.split_once('"').unwrap().0;
+    let lowest = points.split_whitespace().map(|point| point.split_once(',').unwrap().1.parse::<i32>().unwrap()).max();
+    assert!(lowest.unwrap() < place(&svg, "0:05").1 - 10, "{lowest:?}");
+    // Without events there is no strip for them.
+    let calm = text(&course(&(0..30).map(|at| Row { at, issued: 5, rate: 5.0, ..Row::default() }).collect(), "ri"));
+    let axis = |svg: &str| place(svg, "0").1;
+    assert!(axis(&calm) > axis(&svg) + 40, "{} {}", axis(&calm), axis(&svg));
+}
+
+#[test]
+fn kinds_of_events_have_different_shapes() {
+    for (index, mark) in Mark::ALL.into_iter().enumerate() {
+        assert!(Mark::ALL[..index].iter().all(|other| Shape::of(*other) != Shape::of(mark)), "{mark:?}");
+    }
+    let overloaded = |at: u64| {
+        let refused = u64::from(at == 10);
+        Row { at, issued: 5, rate_limited: 2 * refused, overloaded: refused, ..Row::default() }
+    };
+    let svg = text(&course(&(0..30).map(overloaded).collect(), "ri"));
+    assert!(svg.contains("\n1 refusal\n") && svg.contains("\n1 overload\n"), "{svg}");
+}
+
+#[test]
+fn pace_fills_the_panel_whatever_the_queue_is() {
+    let svg = text(&course(&burst(), "riefo"));
+    let ys: Vec<i32> = polylines(&svg, (26, 123, 54)).into_iter().flatten().map(|(_, y)| y).collect();
+    let height = ys.iter().max().unwrap() - ys.iter().min().unwrap();
+    assert!(height > 150, "{height} of 800 pixels");
 }

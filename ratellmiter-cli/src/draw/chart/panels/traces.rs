@@ -20,11 +20,11 @@ use crate::{
 
 /// Opacity of an area and of a band.
 const AREA: f64 = 0.30;
-const BAND: f64 = 0.24;
+const BAND: f64 = 0.16;
 
 pub(super) fn color(trace: &Trace, theme: Theme) -> RGBColor {
     let color = theme.color(trace.color);
-    if trace.is_pale { theme.pale(color) } else { color }
+    if trace.is_pale { theme.readable_pale(color) } else { color }
 }
 
 /// Draws the area below a trace, and the band from its least to its largest values.
@@ -44,7 +44,7 @@ where
         if trace.form == Form::Area {
             fill(&|_| 0.0, &|step| step.mean, AREA)?;
         }
-        if run.iter().any(|step| step.most > step.least) {
+        if trace.has_band && run.iter().any(|step| step.most > step.least) {
             fill(&|step| step.least, &|step| step.most, BAND)?;
         }
     }

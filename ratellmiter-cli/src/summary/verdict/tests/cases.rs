@@ -57,7 +57,7 @@ fn limit_below_a_rate_accepted_longer_and_later_is_not_suggested() {
         assert_no_advice(&verdict);
         assert!(
             verdict.ends_with(
-                "; 4 refusals, the last at 1.6 per second, although the server accepted 5.0 per second for 103 s after the first of them"
+                "; 4 refusals, the last at 1.6 per second, although the server accepted 5.0 per second for 1:43 after the first of them"
             ),
             "{verdict}"
         );
@@ -93,7 +93,7 @@ fn stray_refusals_suggest_no_limit() {
             refused_at(row, at, refused, 5);
         });
         assert_no_advice(&verdict);
-        assert!(verdict.contains("although the server accepted 5.0 per second for 1"), "{verdict}");
+        assert!(verdict.contains("although the server accepted 5.0 per second for 2:"), "{verdict}");
     }
     // A single refusal near the end supports nothing either.
     let verdict = verdict_on(60, |at, row| {
@@ -300,4 +300,36 @@ fn changed_limit_is_reported_with_each_share() {
         first,
         "limited by the configured calls per minute, which changed in the run, for 100 % of the waiting time: 60 for 100 %; no refusals"
     );
+}
+
+#[test]
+fn little_data_over_hours_is_named_with_a_clock_time() {
+    let few = |times: &[u64]| {
+        let series =
+            times.iter().map(|at| Second::from_row(&Row { at: *at, requested: 1, ..Row::default() })).collect();
+        Summary::from_series("m", &series).verdict
+    };
+    assert_eq!(few(&[100, 7300]), "too little data: 2 calls in 2:00:01");
+    assert_eq!(few(&[100, 101]), "too little data: 2 calls in 2 seconds");
+}
+
+#[test]
+fn rate_that_is_refused_for_most_of_a_minute_is_not_suggested() {
+    // The server counts by the minute: it accepts 5 calls per second for 20 s, and refuses calls for the rest of the minute.
+    let verdict = verdict_on(360, |at, row| {
+        row.limit = Some(5.2);
+        match at % 60 {
+            0..20 => paced(row, 5, Bottleneck::Learned),
+            20 => {
+                paced(row, 2, Bottleneck::Pause);
+                (row.finished, row.rate_limited, row.rate, row.pauses, row.paused_ms) = (0, 2, 0.0, 1, 900);
+            }
+            _ => {
+                paced(row, 0, Bottleneck::Pause);
+                (row.rate, row.paused_ms) = (0.0, 1000);
+            }
+        }
+    });
+    assert_no_advice(&verdict);
+    assert_eq!(verdict, "paused for 67 % of the waiting time after 12 refusals");
 }

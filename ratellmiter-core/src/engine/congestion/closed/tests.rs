@@ -173,3 +173,17 @@ fn end_is_at_most_a_year_away() {
     closing.on_refused(seconds(0), seconds(0), Some(Duration::MAX), &limits().give_up_after(Duration::MAX));
     assert_eq!(closing.opens_at(), Some(MAX_CLOSED));
 }
+
+#[test]
+fn only_a_longer_wait_or_an_earlier_end_moves_the_end() {
+    let opens_at = |waits: &[(u64, u64)]| {
+        let mut closing = Closing::default();
+        for (at, wait) in waits.iter().map(|(at, wait)| (seconds(*at), seconds(*wait))) {
+            closing.on_refused(at, at, Some(wait), &limits());
+        }
+        closing.opens_at()
+    };
+    assert_eq!(opens_at(&[(0, 900), (1, 900), (100, 901), (600, 900)]), Some(seconds(900)));
+    assert_eq!(opens_at(&[(0, 900), (100, 700)]), Some(seconds(800)), "an earlier end");
+    assert_eq!(opens_at(&[(0, 900), (100, 3600), (200, 3600)]), Some(seconds(3700)));
+}

@@ -252,3 +252,82 @@ fn calls_that_cannot_fail_are_estimated_one_a_second() {
     }
     assert_eq!(scheduler.time_left(millis(100)), seconds(5));
 }
+
+/// Returns the rows of 100 calls in an outage of 200 seconds. Each refusal arrives after 300 milliseconds and names the `hint`, and
+/// the rows are written ten milliseconds after each second.
+fn rows_of_outage(limits: Limits, request: &Request, hint: Option<Duration>) -> Vec<crate::log::row::Row<'static>> {
+    let mut scheduler = scheduler(limits);
+    scheduler.record(Duration::ZERO, true);
+    (0..100).for_each(|_| _ = scheduler.enqueue(Duration::ZERO, request, NO_PAYLOAD).expect("open"));
+    let (mut rows, mut in_flight) = (Vec::new(), BTreeMap::new());
+    let (mut now, mut tick) = (Duration::ZERO, millis(1010));
+    while now < seconds(200) {
+        for grant in advance(&mut scheduler, now) {
+            in_flight.insert((now + millis(300), grant.id), grant);
+        }
+        let end = in_flight.first_key_value().map(|((at, _), _)| *at);
+        now = now.max(scheduler.deadline().into_iter().chain(end).chain([tick]).min().expect("a tick"));
+        rejected(&mut scheduler, now);
+        while let Some(entry) = in_flight.first_entry().filter(|entry| entry.key().0 <= now) {
+            scheduler.retry(now, entry.remove(), &refused(hint), NO_PAYLOAD);
+        }
+        if now >= tick {
+            rows.extend(scheduler.seconds(now, false).iter().map(|second| second.row("m")));
+            tick += seconds(1);
+        }
+    }
+    rows
+}
+
+#[test]
+fn time_until_it_opens_falls_in_each_row() {
+    // One call a second is sent, and the server names the same wait each time.
+    let rows = rows_of_outage(per_minute(60), &Request::PLAIN, Some(seconds(900)));
+    assert_eq!(rows.len(), 100, "until all calls were sent");
+    for (row, pair) in rows.iter().skip(1).zip(rows.windows(2)) {
+        assert_eq!((row.issued, row.closed_for), (1, row.paused_for));
+        let [before, after] = [&pair[0], &pair[1]].map(|row| row.closed_for.expect("a known end"));
+        assert!((before - after - 1.0).abs() < 0.0015, "{pair:?}");
+    }
+}
+
+#[test]
+fn time_until_the_next_call_is_shown_without_a_known_end() {
+    let rows = rows_of_outage(per_minute(60).give_up_after(seconds(20)), &Request::PLAIN, None);
+    let closed: Vec<_> = rows.iter().filter(|row| row.closed.is_some() && row.overflow > 0).collect();
+    assert!(closed.len() > 90, "{}", closed.len());
+    for row in &closed[1..] {
+        let next = row.paused_for.expect("a call is queued");
+        assert!(row.closed_for.is_none() && row.issued == 1 && next < 1.0, "{row:?}");
+    }
+}
+
+#[test]
+fn remaining_times_fall_in_rows_without_an_event() {
+    let limits = || per_minute(60).give_up_after(seconds(60));
+    let all = [
+        limits(),
+        limits().on_exhausted(OnExhausted::Wait),
+        limits().burst_window(seconds(60)),
+        limits().adaptive(false).max_in_flight(3),
+    ];
+    for (limits, request) in all.into_iter().flat_map(|limits| [(limits, Request::PLAIN), (limits, CAN_FAIL)]) {
+        for hint in [None, Some(5), Some(100), Some(700)] {
+            let rows = rows_of_outage(limits, &request, hint.map(seconds));
+            let is_quiet =
+                |row: &crate::log::row::Row<'_>| row.issued == 0 && row.rate_limited == 0 && row.in_flight == 0;
+            for pair in rows.windows(2).filter(|pair| is_quiet(&pair[1]) && pair[0].at + 1 == pair[1].at) {
+                for left in
+                    [[0, 1].map(|row: usize| pair[row].closed_for), [0, 1].map(|row: usize| pair[row].paused_for)]
+                {
+                    if let [Some(before), Some(after)] = left
+                        && pair[0].closed == pair[1].closed
+                        && pair[0].held == pair[1].held
+                    {
+                        assert!((before - after - 1.0).abs() < 0.0015, "{hint:?} {limits:?} {pair:?}");
+                    }
+                }
+            }
+        }
+    }
+}

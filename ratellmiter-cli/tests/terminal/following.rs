@@ -1,144 +1,17 @@
-//! The command in a pseudo-terminal, whose screen is kept by a terminal emulator.
-#![cfg(unix)]
+//! `-follow`.
 
 use std::{
     fs,
-    io::{Read as _, Write},
-    num::NonZeroU16,
+    io::{Read as _, Write as _},
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::{Arc, Mutex},
     thread,
     time::{Duration, Instant},
 };
 
-use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use tempfile::TempDir;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_ratellmiter");
-const CLEARED: [&str; 10] = [
-    "RATELLMITER",
-    "RATELLMITER_LOGS",
-    "RATELLMITER_CONFIG",
-    "RATELLMITER_RATE_LIMIT",
-    "NO_COLOR",
-    "COLUMNS",
-    "LINES",
-    "COLORTERM",
-    "COLORFGBG",
-    "TERM",
-];
-/// Time after which an expected event fails the test.
-const TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The emulator, and all bytes of the program.
-struct Display {
-    emulator: vt100::Parser,
-    bytes: Vec<u8>,
-}
-
-/// A terminal with a running program.
-struct Terminal {
-    master: Box<dyn MasterPty + Send>,
-    keyboard: Box<dyn Write + Send>,
-    child: Box<dyn Child + Send + Sync>,
-    display: Arc<Mutex<Display>>,
-}
-
-impl Terminal {
-    fn run(command: &[&str], variables: &[(&str, &str)], directory: &Path, columns: u16, rows: u16) -> Self {
-        let pty = native_pty_system().openpty(size(columns, rows)).unwrap();
-        let mut builder = CommandBuilder::new(command[0]);
-        builder.args(&command[1..]);
-        CLEARED.iter().for_each(|variable| builder.env_remove(variable));
-        builder.env("TERM", "xterm-256color");
-        builder.env("XDG_CONFIG_HOME", directory.join("none"));
-        variables.iter().for_each(|(name, value)| builder.env(name, value));
-        builder.cwd(directory);
-        let child = pty.slave.spawn_command(builder).unwrap();
-        drop(pty.slave);
-        let display = Arc::new(Mutex::new(Display {
-            emulator: vt100::Parser::new(some(rows), some(columns), 0),
-            bytes: Vec::new(),
-        }));
-        let (mut reader, shared) = (pty.master.try_clone_reader().unwrap(), Arc::clone(&display));
-        thread::spawn(move || {
-            let mut buffer = [0; 4096];
-            while let Ok(read @ 1..) = reader.read(&mut buffer) {
-                let mut display = shared.lock().unwrap();
-                display.emulator.process(&buffer[..read]);
-                display.bytes.extend(&buffer[..read]);
-            }
-        });
-        let keyboard = pty.master.take_writer().unwrap();
-        Self { master: pty.master, keyboard, child, display }
-    }
-
-    fn screen(&self) -> String {
-        self.display.lock().unwrap().emulator.screen().contents()
-    }
-
-    fn output(&self) -> String {
-        String::from_utf8_lossy(&self.display.lock().unwrap().bytes).into_owned()
-    }
-
-    /// Waits until the screen contains all `texts`.
-    fn shows(&self, texts: &[&str]) {
-        self.until(&format!("{texts:?}"), |terminal| {
-            let screen = terminal.screen();
-            texts.iter().all(|text| screen.contains(text))
-        });
-    }
-
-    fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
-        let start = Instant::now();
-        while !holds(self) {
-            assert!(start.elapsed() < TIMEOUT, "{what} did not appear:\n{}", self.screen());
-            thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    fn keys(&mut self, keys: &str) {
-        self.keyboard.write_all(keys.as_bytes()).unwrap();
-        self.keyboard.flush().unwrap();
-    }
-
-    fn resize(&self, columns: u16, rows: u16) {
-        self.display.lock().unwrap().emulator.screen_mut().set_size(some(rows), some(columns));
-        self.master.resize(size(columns, rows)).unwrap();
-    }
-
-    /// Waits for the program to exit and returns its exit code.
-    fn ends(&mut self) -> u32 {
-        let start = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status.exit_code();
-            }
-            assert!(start.elapsed() < TIMEOUT, "the program is still running:\n{}", self.screen());
-            thread::sleep(Duration::from_millis(20));
-        }
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        // The program still runs only if the test failed.
-        let _ = self.child.kill();
-    }
-}
-
-fn size(columns: u16, rows: u16) -> PtySize {
-    PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 }
-}
-
-fn some(cells: u16) -> NonZeroU16 {
-    NonZeroU16::new(cells).unwrap()
-}
-
-fn sample() -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../logs-sample/burst.jsonl").to_str().unwrap().to_owned()
-}
+use crate::{BINARY, TIMEOUT, Terminal};
 
 fn row(at: u64, model: &str, rest: &str) -> String {
     format!("{{\"at\":{},\"model\":\"{model}\",{rest}}}\n", 1_795_502_413 + at)
@@ -196,64 +69,6 @@ impl Followed {
 }
 
 #[test]
-fn drawing_fits_the_terminal_and_has_colors() {
-    let directory = tempfile::tempdir().unwrap();
-    for (columns, rows) in [(40, 24), (80, 24), (132, 43)] {
-        let command = [BINARY, "-file", &sample(), "-model=gpt-4o", "-format=term"];
-        let mut terminal = Terminal::run(&command, &[("COLORTERM", "truecolor")], directory.path(), columns, rows);
-        assert_eq!(terminal.ends(), 0);
-        terminal.shows(&["Request Flow for gpt-4o", "requested", "Calls per second"]);
-        let output = terminal.output();
-        assert!(output.contains("38;2;238;149;16") && output.contains("48;2;"), "{output:?}");
-        assert!(output.ends_with("\r\n"), "{output:?}");
-        let display = terminal.display.lock().unwrap();
-        // A row that is too long would wrap.
-        assert!(
-            (0..rows).all(|row| !display.emulator.screen().row_wrapped(row)),
-            "{}",
-            display.emulator.screen().contents()
-        );
-        assert!(
-            display
-                .emulator
-                .screen()
-                .contents()
-                .lines()
-                .any(|line| line.chars().count() > usize::from(columns) * 9 / 10)
-        );
-    }
-}
-
-#[test]
-fn no_color_and_pipe_have_no_escapes() {
-    let directory = tempfile::tempdir().unwrap();
-    let sample = sample();
-    let args = ["-file", &sample, "-model=gpt-4o", "-format=term"];
-    let command: Vec<_> = [BINARY].into_iter().chain(args).collect();
-    let mut terminal = Terminal::run(&command, &[("NO_COLOR", "1")], directory.path(), 80, 24);
-    assert_eq!(terminal.ends(), 0);
-    terminal.shows(&["ooo overflow, waiting", "rrr requested", "░░░"]);
-    assert!(!terminal.output().contains('\x1b'), "{:?}", terminal.output());
-
-    let mut piped = Command::new(BINARY);
-    CLEARED.iter().for_each(|variable| {
-        piped.env_remove(variable);
-    });
-    piped
-        .env("XDG_CONFIG_HOME", directory.path().join("none"))
-        .env("COLUMNS", "60")
-        .env("COLORTERM", "truecolor")
-        .args(args);
-    let output = piped.current_dir(directory.path()).output().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success() && !text.contains('\x1b') && text.contains("rrr requested"), "{text}");
-    assert!(
-        text.lines().all(|line| line.chars().count() <= 60) && text.lines().any(|line| line.chars().count() > 54),
-        "{text}"
-    );
-}
-
-#[test]
 fn run_is_followed_from_before_its_log_until_control_c() {
     let mut followed = Followed::start("", 80, 24);
     followed.terminal.shows(&["waiting for a log in logs"]);
@@ -264,12 +79,12 @@ fn run_is_followed_from_before_its_log_until_control_c() {
         &log,
         &row(0, "gpt-4o", r#""requested":120,"issued":1,"overflow":119,"rate":1.25,"limit":5.0,"in_flight":1"#),
     );
-    followed.terminal.shows(&["1 gpt-4o", "119", "1.3 of 5", "Number of requests"]);
+    followed.terminal.shows(&["1 gpt-4o", "119", "1.3 of 5", "Calls per second"]);
     // A row is shown when it is complete.
     let next = row(1, "gpt-4o", r#""rate_limited":1,"overflow":118,"rate":0.0,"paused_for":90.0,"time_left":3700.0"#);
     append(&log, &next[..40]);
     append(&log, &next[40..]);
-    followed.terminal.shows(&["118", "1m", "1h01m", "refusals"]);
+    followed.terminal.shows(&["118", "1:", "1:01:", "refusals"]);
     append(&log, &row(1, "other", r#""requested":7,"overflow":7777,"rate":1.0"#));
     followed.terminal.shows(&["2 other", "tab next model"]);
     followed.terminal.keys("2");
@@ -348,7 +163,7 @@ fn pipe_is_followed_as_it_is_written() {
 fn resized_terminal_is_redrawn() {
     let mut followed = Followed::start("-lines=r", 100, 30);
     append(&followed.logs().join("1-1.jsonl"), &row(0, "m", r#""requested":1"#));
-    followed.terminal.shows(&["Offset in seconds"]);
+    followed.terminal.shows(&["Time since 2026-"]);
     for (columns, rows) in [(60, 20), (140, 40), (20, 8), (100, 30)] {
         followed.terminal.resize(columns, rows);
         followed.terminal.until("the new size", |terminal| {

@@ -1,165 +1,10 @@
-//! The page in a headless browser, with its buttons pressed. Only files are opened.
+//! The lines of the chart, their legend and the tabs of models.
 
-use std::{
-    fs::{self, File},
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-    thread,
-    time::{Duration, Instant},
-};
+use std::fs;
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-/// From the Debian package `chromium`.
-const BROWSER: &str = "chromium";
-const TIMEOUT: Duration = Duration::from_secs(60);
-
-/// Collects errors and warnings, and the text drawn on the charts.
-const BEFORE: &str = r"<script>
-const problems = [], written = new Map();
-addEventListener('error', (event) => problems.push(String(event.message)));
-addEventListener('unhandledrejection', (event) => problems.push(String(event.reason)));
-addEventListener('securitypolicyviolation', (event) => problems.push(event.violatedDirective));
-for (const level of ['error', 'warn']) console[level] = (...words) => problems.push(words.join(' '));
-const fillText = CanvasRenderingContext2D.prototype.fillText;
-CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
-  written.set(this.canvas, [...(written.get(this.canvas) ?? []), text]);
-  fillText.call(this, text, ...place);
-};
-</script>";
-
-/// Functions for the scripts of the tests. A line counts as drawn if some pixels have exactly its color.
-const TOOLS: &str = r"
-const one = (selector) => document.querySelector(selector);
-const all = (selector) => [...document.querySelectorAll(selector)];
-const text = (selector) => one(selector).textContent;
-const line = (letter) => one(`#legend [data-letter=${letter}]`);
-const value = (button) => [button.dataset.letter, button.querySelector('output').value];
-const values = () => Object.fromEntries(all('#legend button').map(value));
-const pixels = (id) => one(id).getContext('2d').getImageData(0, 0, one(id).width, one(id).height).data;
-const colors = (id) => {
-  const found = new Map();
-  const data = pixels(id);
-  for (let at = 0; at < data.length; at += 4) {
-    if (data[at + 3] !== 255) continue;
-    const color = `rgb(${data[at]}, ${data[at + 1]}, ${data[at + 2]})`;
-    found.set(color, (found.get(color) ?? 0) + 1);
-  }
-  return found;
-};
-const drawn = () => {
-  const found = colors('#chart');
-  const isDrawn = (button) => (found.get(button.style.getPropertyValue('--line')) ?? 0) >= 5;
-  return all('#legend button').filter(isDrawn).map((button) => button.dataset.letter).join('');
-};
-const pressed = () => all('#legend [aria-pressed=true]').map((button) => button.dataset.letter).join('');
-/** Presses a button, and returns the drawn lines and the labels of the axes. */
-const press = (button) => {
-  written.clear();
-  button.click();
-  return { pressed: pressed(), drawn: drawn(), axes: written.get(one('#chart')) };
-};
-const key = (element, key) => element.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true }));
-const plot = one('#plot');
-const move = (x, type = 'pointermove') => {
-  const { left, top } = plot.getBoundingClientRect();
-  plot.dispatchEvent(new PointerEvent(type, { clientX: left + x, clientY: top + 100, pointerType: 'mouse', bubbles: true }));
-  return { when: text('#when'), time: text('#time'), values: values() };
-};
-/** Moves the pointer from the left until the readout shows `when`. */
-const moveTo = (when) => {
-  for (let x = 0; x < plot.clientWidth; x += 1) {
-    const seen = move(x);
-    if (seen.when === when) return seen;
-  }
-  return null;
-};
-const figures = () => Object.fromEntries(all('[data-figure]').map((figure) => [figure.dataset.figure, figure.textContent]));
-const about = () => ({ name: text('#name'), verdict: text('#verdict'), figures: figures() });
-";
-
-struct Directory(TempDir);
-
-impl Directory {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn ratellmiter(&self, args: &[&str]) -> Vec<u8> {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ratellmiter"));
-        for variable in ["RATELLMITER", "RATELLMITER_LOGS", "RATELLMITER_CONFIG", "RATELLMITER_RATE_LIMIT"] {
-            command.env_remove(variable);
-        }
-        let output =
-            command.env("XDG_CONFIG_HOME", self.path("none")).current_dir(self.0.path()).args(args).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        output.stdout
-    }
-
-    /// Renders the page of a log, runs `script` in it and returns the object `seen` that it filled.
-    fn used(&self, log: &Path, args: &[&str], script: &str) -> Value {
-        let file = format!("-file={}", log.display());
-        self.ratellmiter(&[&[file.as_str(), "-out=x.html"], args].concat());
-        let page = fs::read_to_string(self.path("x.html")).unwrap();
-        let result = "const result = document.createElement('pre'); result.id = 'result';
-            result.textContent = JSON.stringify({ seen, problems }); document.body.append(result);";
-        let after = format!("<script>{{{TOOLS}\nconst seen = {{}};\n{script}\n{result}}}</script></body>");
-        let page = page.replacen("<title>", &format!("{BEFORE}<title>"), 1).replacen("</body>", &after, 1);
-        fs::write(self.path("used.html"), page).unwrap();
-        let dom = self.browse("used.html");
-        let (_, result) = dom.split_once("<pre id=\"result\">").unwrap_or_else(|| panic!("the script failed: {dom}"));
-        let json = result.split_once("</pre>").unwrap().0;
-        let json = json.replace("&lt;", "<").replace("&gt;", ">").replace("&nbsp;", "\u{a0}").replace("&amp;", "&");
-        let mut found: Value = serde_json::from_str(&json).unwrap();
-        assert_eq!(found["problems"], json!([]));
-        found["seen"].take()
-    }
-
-    /// Returns the DOM of a page after its scripts have run.
-    fn browse(&self, page: &str) -> String {
-        let profile = tempfile::tempdir_in(self.0.path()).unwrap();
-        let (dom, noise) = (self.path("dom"), self.path("noise"));
-        let mut browser = Command::new(BROWSER)
-            .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
-            .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
-            // No host name is resolved.
-            .args(["--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=2000", "--window-size=1400,900"])
-            .arg(format!("--user-data-dir={}", profile.path().display()))
-            .arg("--dump-dom")
-            .arg(format!("file://{}", self.path(page).display()))
-            .env("HOME", profile.path())
-            .stdin(Stdio::null())
-            .stdout(File::create(&dom).unwrap())
-            .stderr(File::create(&noise).unwrap())
-            .spawn()
-            .unwrap_or_else(|error| {
-                panic!("this test needs the browser {BROWSER:?} (apt-get install --no-install-recommends chromium): {error}")
-            });
-        let started = Instant::now();
-        let status = loop {
-            match browser.try_wait().unwrap() {
-                Some(status) => break status,
-                None if started.elapsed() > TIMEOUT => {
-                    browser.kill().unwrap();
-                    browser.wait().unwrap();
-                    panic!("{BROWSER} did not finish within {TIMEOUT:?}: {}", fs::read_to_string(noise).unwrap());
-                }
-                None => thread::sleep(Duration::from_millis(20)),
-            }
-        };
-        assert!(status.success(), "{status}: {}", fs::read_to_string(noise).unwrap());
-        fs::read_to_string(dom).unwrap()
-    }
-}
-
-fn sample(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../logs-sample").join(name)
-}
+use crate::{Directory, sample};
 
 /// Returns the row at an offset of `burst.jsonl`, and its values as the page shows them.
 fn row(offset: usize) -> (Value, Value) {
@@ -180,6 +25,10 @@ fn row(offset: usize) -> (Value, Value) {
         "a": count("rate").to_string(),
         "w": seconds("wait_ms", count("issued")),
         "l": seconds("call_ms", count("finished")),
+        // There is no budget.
+        "t": "0",
+        "u": row["used_tokens"].as_f64().unwrap_or(0.0).to_string(),
+        "b": "–",
     });
     (row, values)
 }
@@ -203,9 +52,9 @@ fn legend_switches_lines_and_pointer_shows_values() {
         seen.none = [...'iefw'].map((letter) => press(line(letter))).pop();
         seen.all = [...'riefonawl'].map((letter) => press(line(letter))).pop();
         seen.crossed = colors('#cross').size;
-        seen.at_7 = moveTo('7 s');
-        seen.crosses = colors('#cross').has('rgb(26, 123, 54)');
-        seen.at_14 = moveTo('14 s, paused');
+        seen.at_7 = moveTo('0:07');
+        seen.crosses = colors('#cross').has('rgb(118, 142, 219)');
+        seen.at_14 = moveTo('0:14, paused');
         seen.spoken = plot.getAttribute('aria-valuetext');
         key(plot, 'ArrowRight');
         seen.after_right = text('#when');
@@ -237,14 +86,14 @@ fn legend_switches_lines_and_pointer_shows_values() {
         ("overloaded", "2"),
         ("refusals_per_call", "0.017"),
         ("pauses", "1"),
-        ("paused", "5 s"),
-        ("wait_mean", "18.4 s"),
+        ("paused", "6 s"),
+        ("wait_mean", "18.2 s"),
         ("duration", "35 s"),
         ("physical", "23.8 s"),
     ] {
         assert_eq!(figures[figure], expected, "{figure}");
     }
-    assert_eq!(figures.as_object().unwrap().len(), 19);
+    assert_eq!(figures.as_object().unwrap().len(), 22);
     assert_eq!((&seen["tabs"], &seen["theme"], &seen["shade"]), (&0.into(), &"light".into(), &true.into()));
 
     let start = &seen["start"];
@@ -252,18 +101,28 @@ fn legend_switches_lines_and_pointer_shows_values() {
         (&start["pressed"], &start["drawn"], &start["when"]),
         (&"riefo".into(), &"riefo".into(), &"Peaks".into())
     );
-    assert_eq!((&start["values"]["r"], &start["values"]["w"]), (&"120".into(), &"32.8".into()));
+    assert_eq!((&start["values"]["r"], &start["values"]["w"]), (&"120".into(), &"32.781".into()));
     let axes = |step: &str| {
         seen[step]["axes"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect::<Vec<_>>()
     };
     assert_eq!((&seen["without_r"]["pressed"], &seen["without_r"]["drawn"]), (&"iefo".into(), &"iefo".into()));
-    assert!(axes("without_r").contains(&"120") && !axes("without_r").contains(&"seconds"));
+    assert!(
+        axes("without_r").contains(&"calls")
+            && axes("without_r").contains(&"100")
+            && !axes("without_r").contains(&"seconds")
+    );
     assert_eq!((&seen["without_o"]["pressed"], &seen["without_o"]["drawn"]), (&"ief".into(), &"ief".into()));
-    assert!(axes("without_o").contains(&"8") && !axes("without_o").contains(&"120"), "{:?}", axes("without_o"));
+    assert!(
+        axes("without_o").contains(&"6")
+            && !axes("without_o").contains(&"calls")
+            && !axes("without_o").contains(&"100"),
+        "{:?}",
+        axes("without_o")
+    );
     assert_eq!((&seen["with_w"]["pressed"], &seen["with_w"]["drawn"]), (&"iefw".into(), &"iefw".into()));
-    assert!(axes("with_w").contains(&"seconds") && axes("with_w").contains(&"calls"));
+    assert!(axes("with_w").contains(&"seconds") && axes("with_w").contains(&"calls per second"));
     assert_eq!((&seen["none"]["pressed"], &seen["none"]["drawn"]), (&"".into(), &"".into()));
-    assert_eq!(axes("none"), ["0", "5", "10", "15", "20", "25", "30"]);
+    assert_eq!(axes("none"), ["0:00", "0:05", "0:10", "0:15", "0:20", "0:25", "0:30", "overloaded 6 s"]);
     assert_eq!((&seen["all"]["pressed"], &seen["all"]["drawn"]), (&"riefonawl".into(), &"riefonawl".into()));
 
     assert_eq!((&seen["crossed"], &seen["crosses"]), (&0.into(), &true.into()));
@@ -273,9 +132,9 @@ fn legend_switches_lines_and_pointer_shows_values() {
     }
     assert_eq!(seen["at_7"]["time"], "2026-11-25 21:02:41 UTC");
     let spoken = seen["spoken"].as_str().unwrap();
-    assert!(spoken.starts_with("14 s, paused, overflow, waiting 76, requested 0,"), "{spoken}");
-    assert_eq!((&seen["after_right"], &seen["home"]), (&"15 s, paused".into(), &"0 s".into()));
-    assert_eq!(seen["end"], json!(["34 s", "34", "34"]));
+    assert!(spoken.starts_with("0:14, paused, overflow, waiting 75, requested 0,"), "{spoken}");
+    assert_eq!((&seen["after_right"], &seen["home"]), (&"0:15, paused, 1 overload, 1 canary".into(), &"0:00".into()));
+    assert_eq!(seen["end"], json!(["0:34", "34", "34"]));
     assert_eq!((&seen["left"]["when"], &seen["left"]["values"]), (&"Peaks".into(), &start["values"]));
     assert_eq!(seen["dark"], json!(["dark", "riefonawl", true]));
 }
@@ -299,16 +158,21 @@ fn tokens_have_lines_figures_and_an_axis() {
         seen.calls = press(line('t'));
         seen.both = [...'wub'].map((letter) => press(line(letter))).pop();
         seen.alone = [...'rw'].map((letter) => press(line(letter))).pop();
-        seen.at_7 = moveTo('7 s').values;",
+        seen.at_7 = moveTo('0:07').values;",
     );
     let axes = |step: &str| {
         let texts = seen[step]["axes"].as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned());
         texts
-            .filter(|text| ["calls", "seconds", "tokens", "8,000", "5,000"].contains(&text.as_str()))
+            .filter(|text| {
+                ["calls per second", "calls", "seconds", "tokens", "8,000", "5,000"].contains(&text.as_str())
+            })
             .collect::<Vec<_>>()
             .join(" ")
     };
-    assert_eq!((axes("calls"), axes("both")), ("calls 8,000 tokens".into(), "calls seconds 8,000 tokens".into()));
+    assert_eq!(
+        (axes("calls"), axes("both")),
+        ("calls per second 8,000 tokens".into(), "calls per second 8,000 tokens seconds".into())
+    );
     assert_eq!((axes("alone"), &seen["alone"]["drawn"]), ("8,000 tokens".into(), &"tub".into()));
     assert_eq!((&seen["both"]["pressed"], &seen["both"]["drawn"]), (&"rwtub".into(), &"rwtub".into()));
     let figures = &seen["start"]["figures"];
@@ -334,12 +198,12 @@ fn closed_limiter_has_a_shade_and_a_key() {
     let script = "const visible = () => ['closed', 'shade'].filter((id) => !one(`#${id}`).hidden);
         const shades = () => ['254, 236, 178', '253, 232, 232', '84, 70, 18'].map((color) => colors('#chart').get(`rgb(${color})`) > 1000);
         seen.light = [shades(), visible()];
-        seen.when = [moveTo('7 s, paused'), moveTo('15 s, closed'), moveTo('3 s')].map((readout) => readout?.when);
+        seen.when = [moveTo('0:07, paused'), moveTo('0:15, closed'), moveTo('0:03')].map((readout) => readout?.when);
         one('#theme').click();
         seen.dark = shades();";
     let seen = directory.used(&directory.path("x.jsonl"), &[], script);
     assert_eq!(seen["light"], json!([[true, true, false], ["closed", "shade"]]));
-    assert_eq!(seen["when"], json!(["7 s, paused", "15 s, closed", "3 s"]));
+    assert_eq!(seen["when"], json!(["0:07, paused", "0:15, closed", "0:03"]));
     assert_eq!(seen["dark"], json!([false, false, true]));
     let open = directory.used(&sample("burst.jsonl"), &[], script);
     assert_eq!(open["light"], json!([[false, true, false], ["shade"]]));
@@ -357,9 +221,10 @@ fn each_model_has_a_tab() {
         seen.tabs = tabs.map((tab) => tab.textContent);
         seen.start = { ...about(), chosen: chosen(), drawn: drawn(), theme: document.documentElement.dataset.theme };
         seen.peak = values().r;
+        seen.refused = line('e').querySelector('b').textContent;
         tabs[0].click();
         seen.first = { ...about(), chosen: chosen(), drawn: drawn(), peak: values().r, unknown: values().w };
-        seen.at_0 = moveTo('0 s');
+        seen.at_0 = moveTo('0:00');
         tabs[0].focus();
         key(tabs[0], 'ArrowRight');
         seen.second = { ...about(), chosen: chosen(), focus: document.activeElement.textContent, when: text('#when') };",
@@ -369,6 +234,7 @@ fn each_model_has_a_tab() {
     let summary: Value = serde_json::from_slice(&summary).unwrap();
     let verdict = |model: usize| &summary["models"][model]["verdict"];
     assert_eq!(seen["tabs"], json!(["GPT4", "TWENTY"]));
+    assert_eq!(seen["refused"], "waiting after a refusal");
     let (start, first, second) = (&seen["start"], &seen["first"], &seen["second"]);
     assert_eq!((&start["name"], &start["chosen"]), (&"TWENTY".into(), &json!(["TWENTY"])));
     assert_eq!((&start["verdict"], &start["theme"], &start["drawn"]), (verdict(1), &"dark".into(), &"ro".into()));
@@ -410,6 +276,9 @@ fn long_log_is_thinned_and_names_are_text() {
         seen.tabs = all('[role=tab]').map((tab) => [tab.textContent, tab.title]);
         seen.chosen = text('#name');
         seen.peak = values().i;
+        seen.duration = [figures().duration, text('#time')];
+        seen.hours = press(line('r'));
+        press(line('r'));
         seen.found = [];
         for (let x = 0; x < plot.clientWidth; x += 1) {
           const readout = move(x);
@@ -429,11 +298,14 @@ fn long_log_is_thinned_and_names_are_text() {
     let escaped = "a b'\"&lt;🦀 ";
     assert_eq!(seen["tabs"], json!([["(no name)", ""], [names[0], names[0]], [escaped, escaped]]));
     assert_eq!((&seen["chosen"], &seen["peak"]), (&names[0].into(), &"99".into()));
+    assert_eq!(seen["duration"], json!(["24:00:00", "of 24:00:00"]));
+    let hours = seen["hours"]["axes"].as_array().unwrap();
+    assert!(hours.contains(&"0:00:00".into()) && hours.contains(&"12:00:00".into()), "{hours:?}");
     // The peak is found at one pixel at least.
     assert!(!seen["found"].as_array().unwrap().is_empty());
-    assert_eq!((&seen["cell"]["when"], &seen["cell"]["values"]["i"]), (&"54,318–54,339 s".into(), &"0–99".into()));
+    assert_eq!((&seen["cell"]["when"], &seen["cell"]["values"]["i"]), (&"15:05:18–15:05:39".into(), &"0–99".into()));
     assert_eq!(seen["cell"]["time"], "2026-11-24 21:45:18 – 21:45:39 UTC");
-    assert_eq!(seen["quiet"], json!(["0–21 s", "0–1"]));
+    assert_eq!(seen["quiet"], json!(["0:00:00–0:00:21", "0–1"]));
     assert_eq!(seen["slow"], false);
     let unnamed = &seen["unnamed"];
     assert_eq!(
