@@ -97,7 +97,7 @@ impl Monitor {
         let saved_limits = learned_limits::read(&directory, now);
         let own_name = registry::read(&self.registry).days.name().to_owned();
         let days = day_usage::read(&directory, &own_name, now);
-        let started = Writer::start(self.registry.clone(), log).map_err(log_error)?;
+        let started = Writer::start(self.registry.clone(), log, settings.keep_logs).map_err(log_error)?;
         {
             let mut registry = registry::write(&self.registry);
             registry.settings = settings;

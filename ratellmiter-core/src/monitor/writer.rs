@@ -8,7 +8,7 @@ use std::{
         mpsc::{self, RecvTimeoutError},
     },
     thread,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use tokio::sync::oneshot;
@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use super::registry::{self, Registry};
 use crate::{
     engine::stats::Second,
-    log::LogWriter,
+    log::{KeepLogs, LogWriter, keep},
     monitor::{
         day_usage::DayFile,
         learned_limits::{self, SavedLimits, SavedLimitsByModel},
@@ -25,6 +25,8 @@ use crate::{
 
 /// Delay after the end of a second before its rows are written, so that they are complete.
 const WRITE_DELAY: Duration = Duration::from_millis(10);
+
+const TIME_BETWEEN_REMOVALS: Duration = Duration::from_hours(1);
 
 /// Handle of the writer thread.
 #[derive(Debug)]
@@ -38,11 +40,11 @@ impl Writer {
     ///
     /// # Errors
     /// The thread cannot be spawned.
-    pub(super) fn start(registry: Arc<RwLock<Registry>>, log: LogWriter) -> io::Result<Self> {
+    pub(super) fn start(registry: Arc<RwLock<Registry>>, log: LogWriter, keep: KeepLogs) -> io::Result<Self> {
         let path = log.path().to_owned();
         let (stop, stopped) = mpsc::channel();
         let thread = thread::Builder::new().name("ratellmiter-log".into());
-        thread.spawn(move || run(&registry, log, &stopped))?;
+        thread.spawn(move || run(&registry, log, keep, &stopped))?;
         Ok(Self { stop, path })
     }
 
@@ -61,11 +63,18 @@ impl Writer {
     }
 }
 
-fn run(registry: &RwLock<Registry>, mut log: LogWriter, stop: &mpsc::Receiver<oneshot::Sender<io::Result<()>>>) {
+fn run(
+    registry: &RwLock<Registry>,
+    mut log: LogWriter,
+    keep: KeepLogs,
+    stop: &mpsc::Receiver<oneshot::Sender<io::Result<()>>>,
+) {
     let mut is_failing = false;
+    let mut removal = OldLogs { keep, next: Some(Instant::now()) };
     let mut saved = SavedLimitsByModel::new();
     let mut day_file = log.path().parent().map(|directory| DayFile::new(directory, &registry::read(registry).days));
     loop {
+        removal.remove_if_due(log.path());
         let reply = stop.recv_timeout(until_next_write());
         let is_last = !matches!(reply, Err(RecvTimeoutError::Timeout));
         let seconds = drain_seconds(registry, is_last);
@@ -90,6 +99,33 @@ fn run(registry: &RwLock<Registry>, mut log: LogWriter, stop: &mpsc::Receiver<on
         }
         if is_last {
             return;
+        }
+    }
+}
+
+/// The removal of old logs, at the start and once an hour.
+struct OldLogs {
+    keep: KeepLogs,
+    /// The time of the next removal, or `None` after one has failed.
+    next: Option<Instant>,
+}
+
+impl OldLogs {
+    /// Removes old logs beside `own` if an hour has passed. A failure is logged once, and ends the removals.
+    fn remove_if_due(&mut self, own: &Path) {
+        let now = Instant::now();
+        let Some(directory) = own.parent().filter(|_| self.next.is_some_and(|next| next <= now)) else { return };
+        match keep::remove_old(directory, self.keep, own, SystemTime::now()) {
+            Ok(removed) => {
+                self.next = Some(now + TIME_BETWEEN_REMOVALS);
+                if removed > 0 {
+                    tracing::info!(directory = %directory.display(), keep = %self.keep, removed, "old logs are removed");
+                }
+            }
+            Err(error) => {
+                self.next = None;
+                tracing::warn!(directory = %directory.display(), %error, "cannot remove old logs");
+            }
         }
     }
 }

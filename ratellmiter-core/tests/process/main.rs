@@ -15,6 +15,7 @@ mod fleet_faults;
 #[cfg(feature = "redis")]
 mod fleet_use;
 mod implausible;
+mod killed_writer;
 mod missing_usage;
 mod monitor;
 mod nested;
