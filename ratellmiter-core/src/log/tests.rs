@@ -95,14 +95,17 @@ fn logs_that_start_in_the_same_second_have_files_of_their_own() {
 fn full_disk_drops_only_the_oldest_rows() {
     let directory = tempfile::tempdir().unwrap();
     let mut log = LogWriter::create(directory.path(), SystemTime::now()).unwrap();
-    let full = || Some(OpenOptions::new().append(true).open("/dev/full").unwrap());
-    log.file = full();
+    let fill = |log: &mut LogWriter| {
+        log.file = Some(OpenOptions::new().append(true).open("/dev/full").unwrap());
+        log.measure();
+    };
+    fill(&mut log);
     assert_eq!(log.append(&[row(1)]).unwrap_err().kind(), io::ErrorKind::StorageFull);
     assert!(log.append(&[row(2)]).is_err());
     log.file = None;
     log.append(&[row(3)]).unwrap();
     assert_eq!(rows(log.path()), [1, 2, 3]);
-    log.file = full();
+    fill(&mut log);
     let many: Vec<_> = (4..20_000).map(row).collect();
     assert!(log.append(&many).is_err());
     assert!(log.pending.len() <= MAX_PENDING_BYTES);

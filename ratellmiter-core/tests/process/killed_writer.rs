@@ -11,10 +11,10 @@ use std::{
 use ratellmiter_core::log::{LogLine, LogWriter, Row};
 
 /// Number of writers that are killed.
-const KILLS: u64 = 200;
+const KILLS: usize = 200;
 
 /// Number of writers at once.
-const AT_ONCE: u64 = 8;
+const AT_ONCE: usize = 8;
 
 const DIRECTORY: &str = "RATELLMITER_TEST_KILLED_WRITER";
 
@@ -59,12 +59,13 @@ fn killed_after(time: Duration) -> (u64, Vec<u64>) {
 
 #[test]
 fn killed_writer_loses_no_row_that_it_has_written() {
-    let kills = |first: u64| (first..KILLS).step_by(AT_ONCE as usize);
-    let at_once = (0..AT_ONCE).map(|first| {
+    // From 0 to 20 ms, in an order without a pattern.
+    let moments: Vec<_> = (0..KILLS as u64).map(|kill| Duration::from_micros(kill * 7919 % 20_000)).collect();
+    let at_once = moments.chunks(KILLS / AT_ONCE).map(|moments| {
+        let moments = moments.to_vec();
         thread::spawn(move || {
-            for kill in kills(first) {
-                // From 0 to 20 ms, in an order without a pattern.
-                let (reported, rows) = killed_after(Duration::from_micros(kill * 7919 % 20_000));
+            for moment in moments {
+                let (reported, rows) = killed_after(moment);
                 let written = rows.len() as u64;
                 assert!((reported..=reported + 1).contains(&written), "{written} rows of {reported}");
                 assert!(rows.iter().copied().eq(1..=written), "each row once and in order");

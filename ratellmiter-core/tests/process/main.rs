@@ -16,6 +16,7 @@ mod fleet_faults;
 mod fleet_use;
 mod implausible;
 mod killed_writer;
+mod log_faults;
 mod missing_usage;
 mod monitor;
 mod nested;
