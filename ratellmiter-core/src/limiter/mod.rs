@@ -253,6 +253,7 @@ impl Limiter {
     /// Returns and removes the recorded seconds that have ended; with `all`, also the current one.
     pub(crate) fn seconds(&self, all: bool) -> Vec<Second> {
         let mut state = self.0.lock();
+        state.clock.add_suspension();
         let now = state.clock.peek();
         state.scheduler.seconds(now, all)
     }
