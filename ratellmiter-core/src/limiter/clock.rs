@@ -66,6 +66,11 @@ impl Clock {
         (Instant::now().saturating_duration_since(self.zero) + self.shift).max(self.last)
     }
 
+    /// As [`peek`](Self::peek), by the clock of this thread.
+    pub(crate) fn peek_here(&self) -> Duration {
+        (Self::reading().saturating_duration_since(self.zero) + self.shift).max(self.last)
+    }
+
     /// Returns the instant at which [`now`](Self::now) will return `time`, by the clock of this thread.
     pub(crate) fn instant(&self, time: Duration) -> Instant {
         self.zero + time.saturating_sub(self.shift)

@@ -69,7 +69,7 @@ fn run(
     keep: KeepLogs,
     stop: &mpsc::Receiver<oneshot::Sender<io::Result<()>>>,
 ) {
-    let mut is_failing = false;
+    let (mut is_failing, mut turn) = (false, 0_usize);
     let mut removal = OldLogs { keep, next: Some(Instant::now()) };
     let mut saved = SavedLimitsByModel::new();
     let mut day_file = log.path().parent().map(|directory| DayFile::new(directory, &registry::read(registry).days));
@@ -94,6 +94,8 @@ fn run(
         if let Some(day_file) = &mut day_file {
             save_day_usage(registry, day_file);
         }
+        turn = turn.wrapping_add(1);
+        registry::read(registry).limiters.forget_some(turn);
         if let Ok(reply) = reply {
             let _ = reply.send(written);
         }
@@ -133,17 +135,14 @@ impl OldLogs {
 /// Takes the finished seconds of all limiters, ordered by time and model. With `is_last`, also the current second, and
 /// recording ends.
 fn drain_seconds(registry: &RwLock<Registry>, is_last: bool) -> Vec<(Arc<str>, Second)> {
-    let limiters: Vec<_> = {
-        let registry = registry::read(registry);
-        registry.limiters.iter().map(|(model, entry)| (model.clone(), entry.limiter.clone())).collect()
-    };
+    let limiters = registry::read(registry).limiters.clone();
     let mut seconds = Vec::new();
-    for (model, limiter) in limiters {
-        seconds.extend(limiter.seconds(is_last).into_iter().map(|second| (model.clone(), second)));
+    limiters.for_each(|model, entry| {
+        seconds.extend(entry.limiter.seconds(is_last).into_iter().map(|second| (model.clone(), second)));
         if is_last {
-            limiter.record(false);
+            entry.limiter.record(false);
         }
-    }
+    });
     seconds.sort_by(|(one_model, one), (other_model, other)| (one.at, one_model).cmp(&(other.at, other_model)));
     seconds
 }
@@ -153,7 +152,7 @@ fn save_limits(registry: &RwLock<Registry>, log: &Path, saved: &mut SavedLimitsB
     let registry = registry::read(registry);
     let at = epoch_seconds();
     let mut changed = SavedLimitsByModel::new();
-    for (model, entry) in &registry.limiters {
+    registry.limiters.for_each(|model, entry| {
         let (requests_per_minute, in_flight) = entry.limiter.ceilings();
         let limits = SavedLimits { at, requests_per_minute, in_flight };
         let before =
@@ -161,7 +160,7 @@ fn save_limits(registry: &RwLock<Registry>, log: &Path, saved: &mut SavedLimitsB
         if (SavedLimits { at: before.at, ..limits }) != before {
             changed.insert(model.to_string(), limits);
         }
-    }
+    });
     drop(registry);
     if let Some(directory) = log.parent().filter(|_| !changed.is_empty())
         && learned_limits::write(directory, &changed, at).is_ok()
@@ -179,7 +178,8 @@ fn save_day_usage(registry: &RwLock<Registry>, day_file: &mut DayFile) {
         registry.restore_days();
         RwLockWriteGuard::downgrade(registry)
     };
-    let usage = registry.limiters.iter().map(|(model, entry)| (model.clone(), entry.limiter.day_usage())).collect();
+    let mut usage = Vec::new();
+    registry.limiters.for_each(|model, entry| usage.push((model.clone(), entry.limiter.day_usage())));
     let changed = day_file.changed(&registry.days, usage);
     drop(registry);
     if let Some(changed) = changed {
