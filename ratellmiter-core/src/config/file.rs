@@ -17,6 +17,7 @@ use super::{
 use crate::{
     config::sharing,
     limits::{DEFAULT_RATE_LIMIT, Limits, UNLIMITED, budget_kind::BudgetKind, on_disconnect::OnDisconnect},
+    log::KeepLogs,
     providers::provider::Provider,
 };
 
@@ -25,6 +26,7 @@ use crate::{
 pub(super) struct File {
     pub(super) default_rate_limit: Option<NonZeroU32>,
     pub(super) log_directory: Option<PathBuf>,
+    pub(super) keep_logs: Option<KeepLogs>,
     /// Changes for all models.
     pub(super) limits: LimitOverrides,
     pub(super) shared: Option<Url>,
@@ -223,6 +225,7 @@ impl File {
             match key.get_ref().as_ref() {
                 "default_rate_limit" => file.default_rate_limit = Some(value.positive()?),
                 "log_directory" => file.log_directory = Some(value.path()?),
+                "keep_logs" => file.keep_logs = Some(value.keep_logs()?),
                 "shared" => file.shared = Some(Url::of(value)?),
                 "shared_namespace" => file.shared_namespace = Some(sharing::namespace(value)?),
                 "shared_on_disconnect" => file.shared_on_disconnect = Some(OnDisconnect::of(value)?),
@@ -244,7 +247,9 @@ impl File {
                 }
                 name => {
                     let shared = ["shared", "shared_namespace", "shared_on_disconnect"];
-                    let known = [&["default_rate_limit", "log_directory"], &common[..], &shared, &["models"]].concat();
+                    let known =
+                        [&["default_rate_limit", "log_directory", "keep_logs"], &common[..], &shared, &["models"]]
+                            .concat();
                     return Err(unknown_field(name, key.span().start, &known));
                 }
             }

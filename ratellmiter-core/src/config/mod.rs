@@ -7,6 +7,7 @@
 //! ```toml
 //! default_rate_limit = 300            # calls a minute for models that are not named below
 //! log_directory = "ratellmiter_logs"
+//! keep_logs = "30 days"               # or "500 MB", or "all"
 //! provider = "generic"                # of models without one of their own
 //! max_in_flight = 50
 //! max_attempts = 20
@@ -70,7 +71,7 @@ use self::{
 
 use crate::{
     limits::{DEFAULT_RATE_LIMIT, Limits, on_exhausted::OnExhausted, ramp::Ramp},
-    log,
+    log::{self, KeepLogs},
     providers::provider::Provider,
 };
 
@@ -87,6 +88,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     log_directory: PathBuf,
+    keep_logs: KeepLogs,
     limits: Limits,
 }
 
@@ -94,7 +96,8 @@ impl Config {
     /// Creates settings with all defaults.
     #[must_use]
     pub fn new() -> Self {
-        Self { log_directory: log::DIRECTORY.into(), limits: Limits::per_minute(DEFAULT_RATE_LIMIT.get()) }
+        let limits = Limits::per_minute(DEFAULT_RATE_LIMIT.get());
+        Self { log_directory: log::DIRECTORY.into(), keep_logs: KeepLogs::default(), limits }
     }
 
     /// Sets the calls a minute for models without a limit of their own. 300 by default.
@@ -113,6 +116,13 @@ impl Config {
     #[must_use]
     pub fn log_directory(mut self, directory: impl Into<PathBuf>) -> Self {
         self.log_directory = directory.into();
+        self
+    }
+
+    /// Sets which logs are kept, see [`KeepLogs`]. Those of the last 30 days by default.
+    #[must_use]
+    pub fn keep_logs(mut self, keep: KeepLogs) -> Self {
+        self.keep_logs = keep;
         self
     }
 
@@ -300,6 +310,7 @@ impl Error for ConfigError {
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) log_directory: PathBuf,
+    pub(crate) keep_logs: KeepLogs,
     defaults: Limits,
     models: HashMap<String, LimitOverrides>,
     /// `RATELLMITER=off` is set.
@@ -318,6 +329,7 @@ impl Settings {
         });
         Self {
             log_directory: log::DIRECTORY.into(),
+            keep_logs: KeepLogs::default(),
             defaults: Limits::per_minute(DEFAULT_RATE_LIMIT.get()),
             models: HashMap::new(),
             off,
@@ -338,6 +350,7 @@ impl Settings {
             variables.rate_limit.or(file.default_rate_limit).unwrap_or(defaults.requests_per_minute);
         Self {
             log_directory: variables.logs.or(file.log_directory).unwrap_or(config.log_directory),
+            keep_logs: file.keep_logs.unwrap_or(config.keep_logs),
             defaults,
             models: file.models,
             off: variables.off,

@@ -127,6 +127,14 @@ fn file_error_is_one_line_with_place_and_range() {
         ("max_wait = \"30s\"", "invalid type: string \"30s\", expected seconds of more than 0 and at most 86400"),
         ("enabled = \"no\"", "invalid type: string \"no\", expected true or false"),
         ("log_directory = 5", "invalid type: integer `5`, expected the path of a directory"),
+        (
+            "keep_logs = 5",
+            "invalid type: integer `5`, expected \"all\", a number of days such as \"30 days\", or a size such as",
+        ),
+        (
+            "keep_logs = \"7 weeks\"",
+            "\"7 weeks\" is not \"all\", a number of days such as \"30 days\", or a size such as \"500 MB\"",
+        ),
         ("models = 5", "invalid type: integer `5`, expected a table for each model: [models.\"NAME\"]"),
         (
             "requests_per_minute = 5",

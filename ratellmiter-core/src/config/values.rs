@@ -15,6 +15,7 @@ use toml::{
 
 use crate::{
     limits::{MAX_AMOUNT, MAX_BURST_WINDOW, on_exhausted::OnExhausted, ramp::Ramp},
+    log::{InvalidKeepLogs, KeepLogs},
     providers::provider::Provider,
 };
 
@@ -92,6 +93,11 @@ impl<'a> Value<'a> {
 
     pub(super) fn path(self) -> Result<PathBuf, FileError> {
         self.text("the path of a directory").map(PathBuf::from)
+    }
+
+    /// Reads a rule for the logs that are kept.
+    pub(super) fn keep_logs(self) -> Result<KeepLogs, FileError> {
+        self.text(KeepLogs::ALLOWED)?.parse().map_err(|error: InvalidKeepLogs| self.error(error.to_string()))
     }
 
     pub(super) fn flag(self) -> Result<bool, FileError> {

@@ -168,6 +168,11 @@ impl SecondStats {
         self.paused.retain(|(_, to)| *to > Duration::from_secs(second));
     }
 
+    /// Returns `true` if ended seconds or counts of the current one are still to be written.
+    pub(crate) fn has_rows(&self) -> bool {
+        self.recording && (!self.closed.is_empty() || self.counts != Counts::default())
+    }
+
     /// Drains the seconds that have ended.
     pub(crate) fn drain(&mut self) -> Vec<Second> {
         mem::take(&mut self.closed)

@@ -3,8 +3,14 @@
 //! Inside a runtime it follows tokio's time, so that tests with paused time are exact. Runtimes may have different paused
 //! clocks. If a limiter shared between them reads a time below the last one, its time stands still for that reading and
 //! continues from there.
+//!
+//! The clock of the system stands still while the machine is suspended. [`Clock::add_suspension`] adds that time, so that a pause
+//! or a day that ended meanwhile is over.
 
 use std::time::{Duration, Instant, SystemTime};
+
+/// The shortest suspension that counts. The two clocks of the system are not read at the same moment.
+const MIN_SUSPENSION: Duration = Duration::from_millis(500);
 
 #[derive(Debug)]
 pub(crate) struct Clock {
@@ -12,13 +18,21 @@ pub(crate) struct Clock {
     /// Sum of the corrections added to readings.
     shift: Duration,
     last: Duration,
+    /// The time for which the machine was suspended before the last reading of it.
+    suspended: Duration,
     /// A time by both clocks: the last one that was converted, so that it is the same however often it is shown.
     converted: Option<(Duration, SystemTime)>,
 }
 
 impl Clock {
     pub(crate) fn start() -> Self {
-        Self { zero: Self::reading(), shift: Duration::ZERO, last: Duration::ZERO, converted: None }
+        Self {
+            zero: Self::reading(),
+            shift: Duration::ZERO,
+            last: Duration::ZERO,
+            suspended: suspended(),
+            converted: None,
+        }
     }
 
     /// Returns the wall clock since the epoch. Call it together with [`start`](Self::start).
@@ -33,9 +47,28 @@ impl Clock {
         self.last
     }
 
+    /// Adds the time for which the machine was suspended since the last call of this method.
+    pub(crate) fn add_suspension(&mut self) {
+        self.add_suspension_until(suspended());
+    }
+
+    /// As [`add_suspension`](Self::add_suspension), for a machine that was suspended for `suspended` since it started.
+    pub(crate) fn add_suspension_until(&mut self, suspended: Duration) {
+        let added = suspended.saturating_sub(self.suspended);
+        if added >= MIN_SUSPENSION {
+            self.shift += added;
+            self.suspended = suspended;
+        }
+    }
+
     /// Returns the time by the system clock without changing the state, for callers outside of the runtimes that make calls.
     pub(crate) fn peek(&self) -> Duration {
         (Instant::now().saturating_duration_since(self.zero) + self.shift).max(self.last)
+    }
+
+    /// As [`peek`](Self::peek), by the clock of this thread.
+    pub(crate) fn peek_here(&self) -> Duration {
+        (Self::reading().saturating_duration_since(self.zero) + self.shift).max(self.last)
     }
 
     /// Returns the instant at which [`now`](Self::now) will return `time`, by the clock of this thread.
@@ -68,9 +101,37 @@ impl Clock {
     }
 }
 
+/// Returns the time for which the machine was suspended since it started. Zero where the system does not measure it.
+fn suspended() -> Duration {
+    #[cfg(any(target_os = "android", target_os = "linux"))]
+    {
+        use rustix::time::{ClockId, clock_gettime};
+        let since_start = |clock| Duration::try_from(clock_gettime(clock)).unwrap_or_default();
+        // In this order the time between the readings makes no suspension.
+        let boot = since_start(ClockId::Boottime);
+        boot.saturating_sub(since_start(ClockId::Monotonic))
+    }
+    #[cfg(not(any(target_os = "android", target_os = "linux")))]
+    Duration::ZERO
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn suspension_counts_once_and_from_half_a_second_on() {
+        let mut clock = Clock::start();
+        let before = clock.suspended;
+        let hour = Duration::from_hours(1);
+        for (suspended, now) in [(before + MIN_SUSPENSION / 2, Duration::ZERO), (before + hour, hour), (before, hour)] {
+            clock.add_suspension_until(suspended);
+            assert_eq!(clock.now(), now);
+        }
+        clock.add_suspension();
+        assert_eq!(clock.now(), hour, "this machine was not suspended for longer");
+        assert_eq!(clock.instant(hour + Duration::from_secs(7)), Clock::reading() + Duration::from_secs(7));
+    }
 
     #[tokio::test(start_paused = true)]
     async fn paused_time_is_exact() {

@@ -39,6 +39,9 @@ use crate::{
     limits::request::Rejected,
 };
 
+/// The longest sleep of a driver. The timer of a runtime stands still while the machine is suspended, and so does that of a thread.
+const MAX_SLEEP: Duration = Duration::from_secs(5);
+
 /// State that all clones of a limiter share.
 pub(crate) struct Inner {
     state: Mutex<State>,
@@ -298,7 +301,7 @@ impl DriverGuard {
         }
     }
 
-    /// Grants the tickets that are due. Returns the instant of the next deadline, or `None` if the driver must end because
+    /// Grants the tickets that are due. Returns the instant of the next step, at the latest that of the next deadline, or `None` if the driver must end because
     /// there is no deadline or it was replaced.
     fn step(&self) -> Option<Instant> {
         let mut state = self.inner.lock();
@@ -308,13 +311,14 @@ impl DriverGuard {
         if let DriverState::Thread(thread @ None) = &mut state.driver {
             *thread = Some(thread::current());
         }
+        state.clock.add_suspension();
         let now = state.clock.now();
         let after_unlock = self.inner.advance(&mut state, now);
         state.timer_at = state.scheduler.deadline();
         if state.timer_at.is_none() {
             state.driver = DriverState::None;
         }
-        let deadline = state.timer_at.map(|deadline| state.clock.instant(deadline));
+        let deadline = state.timer_at.map(|deadline| state.clock.instant(deadline.min(now + MAX_SLEEP)));
         drop(state);
         after_unlock.run();
         deadline
@@ -368,3 +372,6 @@ impl Drop for ProbeRun {
         self.inner.update(|state, now| state.scheduler.probed(now, self.is_blocked));
     }
 }
+
+#[cfg(test)]
+mod tests;

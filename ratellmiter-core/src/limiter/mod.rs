@@ -243,6 +243,16 @@ impl Limiter {
         self.0.update(|state, now| state.scheduler.restore(now, requests_per_minute, in_flight));
     }
 
+    /// Returns `true` unless this is the only clone, and a new limiter would behave alike.
+    pub(crate) fn is_shared_or_remembers(&self) -> bool {
+        if Arc::strong_count(&self.0) > 1 {
+            return true;
+        }
+        let mut state = self.0.lock();
+        let now = state.clock.peek_here();
+        state.fleet.is_some() || !state.results.is_empty() || state.scheduler.remembers(now)
+    }
+
     /// Starts or stops recording seconds for [`seconds`](Self::seconds).
     pub(crate) fn record(&self, recording: bool) {
         let mut state = self.0.lock();
@@ -253,6 +263,7 @@ impl Limiter {
     /// Returns and removes the recorded seconds that have ended; with `all`, also the current one.
     pub(crate) fn seconds(&self, all: bool) -> Vec<Second> {
         let mut state = self.0.lock();
+        state.clock.add_suspension();
         let now = state.clock.peek();
         state.scheduler.seconds(now, all)
     }

@@ -5,16 +5,18 @@
 //! [`LogWriter::append`] returns them, keeps up to a mebibyte of unwritten rows, and writes these with the next rows.
 
 pub(crate) mod fields;
+pub(crate) mod keep;
 pub(crate) mod row;
 pub(crate) mod sketch;
 
+pub use keep::{InvalidKeepLogs, KeepLogs};
 pub use row::{Bottleneck, BudgetKind, BudgetStatus, ClosedReason, FORMAT, Header, LogLine, Quantiles, Row};
 pub use sketch::{Bucket, Sketch};
 
 use std::{
     ffi::OsStr,
     fs::{self, File, OpenOptions},
-    io::{self, Write as _},
+    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
@@ -37,6 +39,8 @@ pub struct LogWriter {
     pending: Vec<u8>,
     /// The last write ended inside a line, so that the next must start with a line break.
     torn: bool,
+    /// Size of the file after the last write, in bytes.
+    length: u64,
 }
 
 impl LogWriter {
@@ -56,14 +60,11 @@ impl LogWriter {
     ) -> io::Result<Self> {
         let started = started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
         let header = Header { format: FORMAT, started, library: env!("CARGO_PKG_VERSION").into(), namespace };
-        let mut log = Self {
-            path: unused_path(directory, started),
-            header: line(&header),
-            file: None,
-            pending: Vec::new(),
-            torn: false,
-        };
-        log.open()?;
+        fs::create_dir_all(directory)?;
+        let (path, file) = create_unused(directory, started)?;
+        let header = line(&header);
+        let mut log = Self { path, header, file: Some(file), pending: Vec::new(), torn: false, length: 0 };
+        log.start()?;
         Ok(log)
     }
 
@@ -85,10 +86,12 @@ impl LogWriter {
             return Ok(());
         }
         // If the directory was removed, writing to the open file would succeed, and the rows would be lost.
-        if self.file.is_none() || !self.path.exists() {
+        if self.file.is_none() || self.is_cut() || !self.path.exists() {
             self.open().inspect_err(|_| self.drop_oldest())?;
         }
-        self.write().inspect_err(|_| self.drop_oldest())
+        let written = self.write();
+        self.measure();
+        written.inspect_err(|_| self.drop_oldest())
     }
 
     fn open(&mut self) -> io::Result<()> {
@@ -96,13 +99,36 @@ impl LogWriter {
         if let Some(directory) = self.path.parent() {
             fs::create_dir_all(directory)?;
         }
-        let mut file = OpenOptions::new().create(true).append(true).open(&self.path)?;
-        if file.metadata()?.len() == 0 {
+        let file = OpenOptions::new().read(true).create(true).append(true).open(&self.path)?;
+        self.torn = ends_within_line(&file).unwrap_or(true);
+        self.file = Some(file);
+        self.start()
+    }
+
+    /// Writes the header if the file is empty.
+    fn start(&mut self) -> io::Result<()> {
+        if let Some(file) = &mut self.file
+            && file.metadata()?.len() == 0
+        {
             file.write_all(&self.header)?;
             self.torn = false;
         }
-        self.file = Some(file);
+        self.measure();
         Ok(())
+    }
+
+    /// Records the size of the file.
+    fn measure(&mut self) {
+        self.length = self.size().unwrap_or_default();
+    }
+
+    /// Returns `true` if somebody else has shortened the file.
+    fn is_cut(&self) -> bool {
+        self.size().is_some_and(|size| size < self.length)
+    }
+
+    fn size(&self) -> Option<u64> {
+        self.file.as_ref()?.metadata().ok().map(|data| data.len())
     }
 
     fn write(&mut self) -> io::Result<()> {
@@ -144,15 +170,27 @@ fn line(value: &impl Serialize) -> Vec<u8> {
     bytes
 }
 
-/// Returns a path that does not exist yet: a later second is used if a monitor was restarted within a second.
-fn unused_path(directory: &Path, mut started: u64) -> PathBuf {
+/// Creates a file that did not exist. A later second is used if a monitor was restarted within a second, or if the process of
+/// another container has the same id.
+fn create_unused(directory: &Path, mut started: u64) -> io::Result<(PathBuf, File)> {
     loop {
         let path = directory.join(format!("{started}-{}.jsonl", std::process::id()));
-        if !path.exists() {
-            return path;
+        match OpenOptions::new().read(true).append(true).create_new(true).open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => started += 1,
+            file => return Ok((path, file?)),
         }
-        started += 1;
     }
+}
+
+/// Returns `true` if the last byte of a file is no end of a line.
+fn ends_within_line(mut file: &File) -> io::Result<bool> {
+    if file.seek(SeekFrom::End(0))? == 0 {
+        return Ok(false);
+    }
+    file.seek(SeekFrom::End(-1))?;
+    let mut last = [0];
+    file.read_exact(&mut last)?;
+    Ok(last != *b"\n")
 }
 
 /// Returns the logs in `directory`, newest first, by the start in their names. Logs with other names are ordered by their
@@ -172,13 +210,15 @@ pub fn newest_first(directory: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(logs.into_iter().map(|(_, path)| path).collect())
 }
 
+/// Returns the start in the name of a log, or `None` if a file has another name.
+fn start_in_name(path: &Path) -> Option<Duration> {
+    let (start, process) = path.file_stem().and_then(OsStr::to_str)?.split_once('-')?;
+    process.parse::<u32>().ok()?;
+    start.parse().ok().map(Duration::from_secs)
+}
+
 fn start_time(path: &Path) -> Duration {
-    let from_name = path
-        .file_stem()
-        .and_then(OsStr::to_str)
-        .and_then(|stem| stem.split_once('-'))
-        .and_then(|(start, process)| process.parse::<u32>().ok().and_then(|_| start.parse().ok()))
-        .map(Duration::from_secs);
+    let from_name = start_in_name(path);
     let last_change =
         || path.metadata().and_then(|data| data.modified()).ok()?.duration_since(SystemTime::UNIX_EPOCH).ok();
     from_name.or_else(last_change).unwrap_or_default()

@@ -54,19 +54,58 @@ fn removed_directory_is_created_with_the_next_row() {
     assert_eq!(rows(log.path()), [3, 4], "the unwritten row is kept");
 }
 
+#[test]
+fn shortened_log_is_continued_with_whole_lines() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut log = LogWriter::create(directory.path(), SystemTime::now()).unwrap();
+    let shorten = |path: &Path, by: u64| {
+        let file = OpenOptions::new().write(true).open(path).unwrap();
+        let length = file.metadata().unwrap().len();
+        file.set_len(length.saturating_sub(by)).unwrap();
+    };
+    log.append(&[row(1), row(2)]).unwrap();
+    shorten(log.path(), 5);
+    log.append(&[row(3)]).unwrap();
+    assert_eq!(rows(log.path()), [1, 3], "the row that was cut is not completed by the next");
+    shorten(log.path(), u64::MAX);
+    log.append(&[row(4)]).unwrap();
+    assert_eq!(rows(log.path()), [4]);
+    let text = fs::read_to_string(log.path()).unwrap();
+    assert!(matches!(LogLine::parse(text.lines().next().unwrap()), Ok(LogLine::Header(_))));
+    log.append(&[row(5)]).unwrap();
+    assert_eq!((rows(log.path()), text.lines().count()), (vec![4, 5], 2));
+}
+
+#[test]
+fn logs_that_start_in_the_same_second_have_files_of_their_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let start = SystemTime::UNIX_EPOCH + Duration::from_secs(5);
+    // Processes of several containers may have the same id.
+    let paths: Vec<_> = std::thread::scope(|scope| {
+        let logs: Vec<_> =
+            (0..16).map(|_| scope.spawn(|| LogWriter::create(directory.path(), start).unwrap())).collect();
+        logs.into_iter().map(|log| log.join().unwrap().path().to_owned()).collect()
+    });
+    let unique: std::collections::BTreeSet<_> = paths.iter().collect();
+    assert_eq!((unique.len(), newest_first(directory.path()).unwrap().len()), (16, 16));
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn full_disk_drops_only_the_oldest_rows() {
     let directory = tempfile::tempdir().unwrap();
     let mut log = LogWriter::create(directory.path(), SystemTime::now()).unwrap();
-    let full = || Some(OpenOptions::new().append(true).open("/dev/full").unwrap());
-    log.file = full();
+    let fill = |log: &mut LogWriter| {
+        log.file = Some(OpenOptions::new().append(true).open("/dev/full").unwrap());
+        log.measure();
+    };
+    fill(&mut log);
     assert_eq!(log.append(&[row(1)]).unwrap_err().kind(), io::ErrorKind::StorageFull);
     assert!(log.append(&[row(2)]).is_err());
     log.file = None;
     log.append(&[row(3)]).unwrap();
     assert_eq!(rows(log.path()), [1, 2, 3]);
-    log.file = full();
+    fill(&mut log);
     let many: Vec<_> = (4..20_000).map(row).collect();
     assert!(log.append(&many).is_err());
     assert!(log.pending.len() <= MAX_PENDING_BYTES);

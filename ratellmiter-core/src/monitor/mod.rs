@@ -3,6 +3,7 @@
 pub(crate) mod day_usage;
 mod error;
 pub(crate) mod learned_limits;
+mod limiters;
 mod registry;
 pub(crate) mod writer;
 
@@ -19,6 +20,7 @@ use tokio::sync::oneshot;
 
 pub use self::error::{StartError, StopError};
 use self::{
+    limiters::Limiters,
     registry::Registry,
     writer::{Writer, epoch_seconds},
 };
@@ -58,6 +60,8 @@ pub fn monitor() -> &'static Monitor {
 #[derive(Debug)]
 pub struct Monitor {
     registry: Arc<RwLock<Registry>>,
+    /// The limiters of the registry. A call looks its limiter up without the registry's lock.
+    limiters: Arc<Limiters>,
     writer: Mutex<Option<Writer>>,
 }
 
@@ -65,7 +69,9 @@ impl Monitor {
     /// Creates a monitor that is separate from the global one.
     #[must_use]
     pub fn new() -> Self {
-        Self { registry: Arc::new(RwLock::new(Registry::new())), writer: Mutex::new(None) }
+        let registry = Registry::new();
+        let limiters = registry.limiters.clone();
+        Self { registry: Arc::new(RwLock::new(registry)), limiters, writer: Mutex::new(None) }
     }
 
     /// Reads the configuration file and the environment, which take precedence over `config`, and starts a log. Returns
@@ -97,14 +103,14 @@ impl Monitor {
         let saved_limits = learned_limits::read(&directory, now);
         let own_name = registry::read(&self.registry).days.name().to_owned();
         let days = day_usage::read(&directory, &own_name, now);
-        let started = Writer::start(self.registry.clone(), log).map_err(log_error)?;
+        let started = Writer::start(self.registry.clone(), log, settings.keep_logs).map_err(log_error)?;
         {
             let mut registry = registry::write(&self.registry);
             registry.settings = settings;
             registry.recording = true;
             registry.saved_limits = saved_limits;
             registry.days.import(days, now);
-            registry.limiters.values().for_each(|entry| entry.limiter.record(true));
+            registry.limiters.for_each(|_, entry| entry.limiter.record(true));
             registry.apply_settings();
             registry.restore_saved_limits();
             #[cfg(feature = "redis")]
@@ -153,7 +159,10 @@ impl Monitor {
     pub fn set_limits(&self, model: &str, limits: Limits) {
         let mut registry = registry::write(&self.registry);
         // A new limiter starts with these limits, because it may join a fleet at once.
-        registry.get_or_insert(model, Some(limits)).code_limits = Some(limits);
+        // It is held until its limits are set, so that it is not forgotten before.
+        let limiter = registry.get_or_insert(model, Some(limits));
+        registry.limiters.set_code_limits(model, limits);
+        drop(limiter);
         registry.apply_settings();
     }
 
@@ -172,19 +181,21 @@ impl Monitor {
     }
 
     /// Returns the limiter of `model`, creating it if there is none.
+    ///
+    /// Any number of names may be used, for example one for each tenant. A limiter that nobody holds and that has been unused for
+    /// longer than its windows, pauses and days is forgotten: two minutes after successful calls, and a quarter of an hour after
+    /// failures, refusals or a usage. Limiters with adapted limits, limits in the code, or a place in a fleet are kept.
     #[must_use]
     pub fn limiter(&self, model: &str) -> Limiter {
-        if let Some(entry) = registry::read(&self.registry).limiters.get(model) {
-            return entry.limiter.clone();
-        }
-        registry::write(&self.registry).get_or_insert(model, None).limiter.clone()
+        self.limiters.get(model).unwrap_or_else(|| registry::write(&self.registry).get_or_insert(model, None))
     }
 
-    /// Returns the state of each limiter by model.
+    /// Returns the state of each limiter by model, except those that are [forgotten](Self::limiter).
     #[must_use]
     pub fn snapshot(&self) -> BTreeMap<String, Snapshot> {
-        let registry = registry::read(&self.registry);
-        registry.limiters.iter().map(|(model, entry)| (model.to_string(), entry.limiter.snapshot())).collect()
+        let mut snapshots = BTreeMap::new();
+        self.limiters.for_each(|model, entry| _ = snapshots.insert(model.to_string(), entry.limiter.snapshot()));
+        snapshots
     }
 
     fn stop_writer(&self) -> Option<(PathBuf, oneshot::Receiver<io::Result<()>>)> {

@@ -1,15 +1,16 @@
 //! The limiters of a monitor by model, and the settings that apply to them.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
-};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::{
     config::{self, Settings},
     limiter::Limiter,
     limits::Limits,
-    monitor::{day_usage::DayUsage, learned_limits::SavedLimitsByModel},
+    monitor::{
+        day_usage::DayUsage,
+        learned_limits::SavedLimitsByModel,
+        limiters::{Entry, Limiters},
+    },
 };
 #[cfg(feature = "redis")]
 use crate::{fleet::Fleet, limits::fleet_config::FleetConfig};
@@ -17,7 +18,7 @@ use crate::{fleet::Fleet, limits::fleet_config::FleetConfig};
 #[derive(Debug)]
 pub(super) struct Registry {
     pub(super) settings: Settings,
-    pub(super) limiters: HashMap<Arc<str>, Entry>,
+    pub(super) limiters: Arc<Limiters>,
     pub(super) recording: bool,
     /// Limits saved by earlier runs for models without a limiter yet.
     pub(super) saved_limits: SavedLimitsByModel,
@@ -27,13 +28,6 @@ pub(super) struct Registry {
     pub(super) fleet_config: Option<FleetConfig>,
     #[cfg(feature = "redis")]
     pub(super) fleet: Option<Fleet>,
-}
-
-#[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) limiter: Limiter,
-    /// Limits set by [`Monitor::set_limits`](super::Monitor::set_limits).
-    pub(super) code_limits: Option<Limits>,
 }
 
 pub(super) fn read(registry: &RwLock<Registry>) -> RwLockReadGuard<'_, Registry> {
@@ -48,7 +42,7 @@ impl Registry {
     pub(super) fn new() -> Self {
         Self {
             settings: Settings::before_start(),
-            limiters: HashMap::new(),
+            limiters: Arc::new(Limiters::new()),
             recording: false,
             saved_limits: SavedLimitsByModel::new(),
             days: DayUsage::new(),
@@ -59,13 +53,13 @@ impl Registry {
         }
     }
 
-    /// Returns the entry of `model`, creating its limiter with `code_limits` if there is none.
-    pub(super) fn get_or_insert(&mut self, model: &str, code_limits: Option<Limits>) -> &mut Entry {
+    /// Returns the limiter of `model`, creating it with `code_limits` if there is none.
+    pub(super) fn get_or_insert(&mut self, model: &str, code_limits: Option<Limits>) -> Limiter {
         let is_shared = self.is_shared();
         let Self { settings, limiters, recording, saved_limits, days, .. } = self;
         #[cfg(feature = "redis")]
         let fleet = self.fleet.as_ref();
-        limiters.entry(model.into()).or_insert_with_key(|model| {
+        limiters.get_or_insert(model, |model| {
             let limits = settings.limits(model, code_limits);
             warn_about(model, &limits);
             let limiter = Limiter::new(limits);
@@ -96,37 +90,42 @@ impl Registry {
         drop(self.fleet.take());
         let fleet = config.map(Fleet::start);
         if let Some(fleet) = &fleet {
-            let limiters = self.limiters.iter().filter(|(_, entry)| entry.limiter.limits().enabled);
-            limiters.for_each(|(model, entry)| fleet.join(model, &entry.limiter));
+            self.limiters.for_each(|model, entry| {
+                if entry.limiter.limits().enabled {
+                    fleet.join(model, &entry.limiter);
+                }
+            });
         }
         self.fleet = fleet;
     }
 
     /// Restores the saved limits of existing limiters.
     pub(super) fn restore_saved_limits(&mut self) {
-        for (model, entry) in &self.limiters {
-            if let Some(saved) = self.saved_limits.remove(&**model) {
+        let Self { limiters, saved_limits, .. } = self;
+        limiters.for_each(|model, entry| {
+            if let Some(saved) = saved_limits.remove(&**model) {
                 saved.restore(model, &entry.limiter);
             }
-        }
+        });
     }
 
     /// Applies the settings to existing limiters.
     pub(super) fn apply_settings(&mut self) {
-        for (model, entry) in &self.limiters {
+        self.limiters.for_each(|model, entry| {
             let limits = self.settings.limits(model, entry.code_limits);
             if limits != entry.limiter.limits() {
                 warn_about(model, &limits);
             }
             entry.limiter.set_limits(limits);
-        }
+        });
         self.restore_days();
     }
 
     /// Charges existing limiters with the day usage of other monitors.
     pub(super) fn restore_days(&mut self) {
         if !self.is_shared() && !self.days.is_empty() {
-            self.limiters.iter().for_each(|(model, entry)| self.days.restore(model, &entry.limiter));
+            let Self { limiters, days, .. } = self;
+            limiters.for_each(|model, entry| days.restore(model, &entry.limiter));
         }
     }
 

@@ -8,7 +8,7 @@ use std::{
         mpsc::{self, RecvTimeoutError},
     },
     thread,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use tokio::sync::oneshot;
@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use super::registry::{self, Registry};
 use crate::{
     engine::stats::Second,
-    log::LogWriter,
+    log::{KeepLogs, LogWriter, keep},
     monitor::{
         day_usage::DayFile,
         learned_limits::{self, SavedLimits, SavedLimitsByModel},
@@ -25,6 +25,8 @@ use crate::{
 
 /// Delay after the end of a second before its rows are written, so that they are complete.
 const WRITE_DELAY: Duration = Duration::from_millis(10);
+
+const TIME_BETWEEN_REMOVALS: Duration = Duration::from_hours(1);
 
 /// Handle of the writer thread.
 #[derive(Debug)]
@@ -38,11 +40,11 @@ impl Writer {
     ///
     /// # Errors
     /// The thread cannot be spawned.
-    pub(super) fn start(registry: Arc<RwLock<Registry>>, log: LogWriter) -> io::Result<Self> {
+    pub(super) fn start(registry: Arc<RwLock<Registry>>, log: LogWriter, keep: KeepLogs) -> io::Result<Self> {
         let path = log.path().to_owned();
         let (stop, stopped) = mpsc::channel();
         let thread = thread::Builder::new().name("ratellmiter-log".into());
-        thread.spawn(move || run(&registry, log, &stopped))?;
+        thread.spawn(move || run(&registry, log, keep, &stopped))?;
         Ok(Self { stop, path })
     }
 
@@ -61,11 +63,18 @@ impl Writer {
     }
 }
 
-fn run(registry: &RwLock<Registry>, mut log: LogWriter, stop: &mpsc::Receiver<oneshot::Sender<io::Result<()>>>) {
-    let mut is_failing = false;
+fn run(
+    registry: &RwLock<Registry>,
+    mut log: LogWriter,
+    keep: KeepLogs,
+    stop: &mpsc::Receiver<oneshot::Sender<io::Result<()>>>,
+) {
+    let (mut is_failing, mut turn) = (false, 0_usize);
+    let mut removal = OldLogs { keep, next: Some(Instant::now()) };
     let mut saved = SavedLimitsByModel::new();
     let mut day_file = log.path().parent().map(|directory| DayFile::new(directory, &registry::read(registry).days));
     loop {
+        removal.remove_if_due(log.path());
         let reply = stop.recv_timeout(until_next_write());
         let is_last = !matches!(reply, Err(RecvTimeoutError::Timeout));
         let seconds = drain_seconds(registry, is_last);
@@ -85,6 +94,8 @@ fn run(registry: &RwLock<Registry>, mut log: LogWriter, stop: &mpsc::Receiver<on
         if let Some(day_file) = &mut day_file {
             save_day_usage(registry, day_file);
         }
+        turn = turn.wrapping_add(1);
+        registry::read(registry).limiters.forget_some(turn);
         if let Ok(reply) = reply {
             let _ = reply.send(written);
         }
@@ -94,20 +105,44 @@ fn run(registry: &RwLock<Registry>, mut log: LogWriter, stop: &mpsc::Receiver<on
     }
 }
 
+/// The removal of old logs, at the start and once an hour.
+struct OldLogs {
+    keep: KeepLogs,
+    /// The time of the next removal, or `None` after one has failed.
+    next: Option<Instant>,
+}
+
+impl OldLogs {
+    /// Removes old logs beside `own` if an hour has passed. A failure is logged once, and ends the removals.
+    fn remove_if_due(&mut self, own: &Path) {
+        let now = Instant::now();
+        let Some(directory) = own.parent().filter(|_| self.next.is_some_and(|next| next <= now)) else { return };
+        match keep::remove_old(directory, self.keep, own, SystemTime::now()) {
+            Ok(removed) => {
+                self.next = Some(now + TIME_BETWEEN_REMOVALS);
+                if removed > 0 {
+                    tracing::info!(directory = %directory.display(), keep = %self.keep, removed, "old logs are removed");
+                }
+            }
+            Err(error) => {
+                self.next = None;
+                tracing::warn!(directory = %directory.display(), %error, "cannot remove old logs");
+            }
+        }
+    }
+}
+
 /// Takes the finished seconds of all limiters, ordered by time and model. With `is_last`, also the current second, and
 /// recording ends.
 fn drain_seconds(registry: &RwLock<Registry>, is_last: bool) -> Vec<(Arc<str>, Second)> {
-    let limiters: Vec<_> = {
-        let registry = registry::read(registry);
-        registry.limiters.iter().map(|(model, entry)| (model.clone(), entry.limiter.clone())).collect()
-    };
+    let limiters = registry::read(registry).limiters.clone();
     let mut seconds = Vec::new();
-    for (model, limiter) in limiters {
-        seconds.extend(limiter.seconds(is_last).into_iter().map(|second| (model.clone(), second)));
+    limiters.for_each(|model, entry| {
+        seconds.extend(entry.limiter.seconds(is_last).into_iter().map(|second| (model.clone(), second)));
         if is_last {
-            limiter.record(false);
+            entry.limiter.record(false);
         }
-    }
+    });
     seconds.sort_by(|(one_model, one), (other_model, other)| (one.at, one_model).cmp(&(other.at, other_model)));
     seconds
 }
@@ -117,7 +152,7 @@ fn save_limits(registry: &RwLock<Registry>, log: &Path, saved: &mut SavedLimitsB
     let registry = registry::read(registry);
     let at = epoch_seconds();
     let mut changed = SavedLimitsByModel::new();
-    for (model, entry) in &registry.limiters {
+    registry.limiters.for_each(|model, entry| {
         let (requests_per_minute, in_flight) = entry.limiter.ceilings();
         let limits = SavedLimits { at, requests_per_minute, in_flight };
         let before =
@@ -125,7 +160,7 @@ fn save_limits(registry: &RwLock<Registry>, log: &Path, saved: &mut SavedLimitsB
         if (SavedLimits { at: before.at, ..limits }) != before {
             changed.insert(model.to_string(), limits);
         }
-    }
+    });
     drop(registry);
     if let Some(directory) = log.parent().filter(|_| !changed.is_empty())
         && learned_limits::write(directory, &changed, at).is_ok()
@@ -143,7 +178,8 @@ fn save_day_usage(registry: &RwLock<Registry>, day_file: &mut DayFile) {
         registry.restore_days();
         RwLockWriteGuard::downgrade(registry)
     };
-    let usage = registry.limiters.iter().map(|(model, entry)| (model.clone(), entry.limiter.day_usage())).collect();
+    let mut usage = Vec::new();
+    registry.limiters.for_each(|model, entry| usage.push((model.clone(), entry.limiter.day_usage())));
     let changed = day_file.changed(&registry.days, usage);
     drop(registry);
     if let Some(changed) = changed {

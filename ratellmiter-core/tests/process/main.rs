@@ -15,6 +15,8 @@ mod fleet_faults;
 #[cfg(feature = "redis")]
 mod fleet_use;
 mod implausible;
+mod killed_writer;
+mod log_faults;
 mod missing_usage;
 mod monitor;
 mod nested;

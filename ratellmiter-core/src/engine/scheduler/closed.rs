@@ -128,6 +128,7 @@ impl<W> Scheduler<W> {
     /// Closes the limiter after a refusal of a call without a grant of this limiter, whose quota is spent until `opens_at`.
     pub(crate) fn on_unattributed_exhaustion(&mut self, now: Duration, opens_at: Option<Duration>) {
         self.advance_to(now);
+        (self.memory.is_eventful, self.memory.used_at) = (true, now);
         if self.limits.enabled && self.closing.on_exhausted(now, now, opens_at) {
             self.on_closed(now);
         }
@@ -147,6 +148,7 @@ impl<W> Scheduler<W> {
             return None;
         }
         self.advance_to(now);
+        self.memory.is_eventful = true;
         let state = self.calls.remove(grant.id);
         self.budgets.refuse(now, grant.at, &state.reservation);
         self.congestion.drop_canary(now, grant.id);

@@ -14,6 +14,7 @@ mod closed;
 pub(crate) mod exchange;
 mod forecast;
 mod leased;
+mod memory;
 mod refusal;
 mod status;
 mod transient;
@@ -21,6 +22,7 @@ mod wait_estimate;
 
 use std::time::Duration;
 
+use self::memory::Memory;
 use crate::{
     engine::{
         budgets::{
@@ -62,6 +64,7 @@ pub(crate) struct Scheduler<W> {
     was_paused: bool,
     /// Time at which the last call was sent, or `None` before the first.
     last_sent: Option<Duration>,
+    memory: Memory,
     /// The fleet, if the limiter is shared.
     fleet: Option<FleetStatus>,
     /// While the fleet is disconnected: the configured limits, and the fraction of them in force.
@@ -98,6 +101,7 @@ impl<W> Scheduler<W> {
             last_advanced: Duration::ZERO,
             was_paused: false,
             last_sent: None,
+            memory: Memory::default(),
             fleet: None,
             reduced: None,
             has_probe: false,
@@ -200,6 +204,7 @@ impl<W> Scheduler<W> {
                 return None;
             }
         }
+        self.memory.used_at = now;
         self.stats.counts.requested += 1;
         self.congestion.on_requested();
         self.stats.waits.add(Duration::ZERO);
@@ -213,6 +218,7 @@ impl<W> Scheduler<W> {
     /// The call's options bound its wait, and the estimated wait is longer, or the limiter is closed and the call can fail.
     pub(crate) fn enqueue(&mut self, now: Duration, request: &Request, payload: W) -> Result<QueuePosition, Rejected> {
         self.advance_to(now);
+        self.memory.used_at = now;
         self.stats.counts.requested += 1;
         self.congestion.on_requested();
         if let Some(rejected) = self.rejects(now, request) {
@@ -289,6 +295,7 @@ impl<W> Scheduler<W> {
         let CallState { reservation, refusals, .. } = self.calls.remove(grant.id);
         let plausible = !self.limits.enabled || self.budgets.end(now, grant.at, &reservation, end, usage);
         let failed = end != CallEnd::Succeeded;
+        self.memory.is_eventful |= failed || usage.is_some() || !self.budgets.is_empty();
         self.stats.counts.finished += 1;
         self.stats.counts.failed += u64::from(failed);
         self.record_latency(now.saturating_sub(grant.at));
@@ -310,6 +317,7 @@ impl<W> Scheduler<W> {
             return true;
         }
         self.advance_to(now);
+        self.memory.is_eventful = true;
         let mut plausible = true;
         for reading in readings {
             plausible &= if reading.unit == LimitUnit::Requests && reading.per != Period::Day {
@@ -385,6 +393,7 @@ impl<W> Scheduler<W> {
 
     /// Records that a call is no longer in flight.
     fn on_returned(&mut self, now: Duration) {
+        self.memory.used_at = now;
         if self.is_at_in_flight_limit() {
             self.unblocked_at = now;
         }

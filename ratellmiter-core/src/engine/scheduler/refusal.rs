@@ -86,6 +86,7 @@ impl<W> Scheduler<W> {
         usage: Option<Usage>,
     ) -> (CallState, RefusalEffect) {
         self.advance_to(now);
+        self.memory.is_eventful = true;
         self.stats.counts.rate_limited += 1;
         self.stats.counts.overloaded += u64::from(matches!(verdict, Verdict::Overloaded { .. }));
         let mut state = self.calls.remove(grant.id);
@@ -113,6 +114,7 @@ impl<W> Scheduler<W> {
     /// Records a refusal of a call without a grant of this limiter.
     pub(crate) fn on_unattributed_refusal(&mut self, now: Duration, verdict: &Verdict) {
         self.advance_to(now);
+        (self.memory.is_eventful, self.memory.used_at) = (true, now);
         if self.limits.enabled && self.closed().is_none() {
             self.closing.on_refused(now, now, verdict.retry_after(), &self.limits);
             if self.closed().is_some() {

@@ -42,6 +42,7 @@ impl<W> Scheduler<W> {
     /// Starts with the ceilings of an earlier run. A shared limiter ignores them.
     pub(crate) fn restore(&mut self, now: Duration, rate: Option<f64>, in_flight: Option<f64>) {
         self.advance_to(now);
+        self.memory.is_eventful |= rate.is_some() || in_flight.is_some();
         if self.limits.adaptive
             && let Some(local) = self.congestion.local()
         {
@@ -58,6 +59,7 @@ impl<W> Scheduler<W> {
     /// Charges a daily budget for usage of an earlier run.
     pub(crate) fn restore_day(&mut self, now: Duration, kind: BudgetKind, age: Duration, amount: u64) {
         self.advance_to(now);
+        self.memory.is_eventful = true;
         self.budgets.restore(now, kind, age, amount);
     }
 

@@ -55,6 +55,7 @@ impl<W> Scheduler<W> {
         is_retried: bool,
     ) -> CallState {
         let state = self.calls.remove(grant.id);
+        self.memory.is_eventful = true;
         if is_retried {
             self.stats.counts.transient += 1;
         } else {

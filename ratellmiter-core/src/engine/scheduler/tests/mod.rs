@@ -27,6 +27,7 @@ mod estimates;
 mod failed_calls;
 #[cfg(feature = "redis")]
 mod fleet;
+mod memory;
 mod options;
 mod pace;
 mod refusals;
