@@ -30,7 +30,7 @@ fn directory_is_taken_from_option_environment_or_configuration() {
     assert_eq!(output.stdout, b"1-1-default_riefo.png\n");
     assert_eq!(directory.drawn(&["-dir=option"]).0, "0-1-default_riefo.png");
     fs::write(directory.path("ratellmiter.toml"), "log_dir = \"configured\"").unwrap();
-    assert_snapshot!(directory.failure(&[]), @"error: in the configuration ratellmiter.toml, line 1, column 1, key `log_dir`: unknown field `log_dir`, expected one of `default_rate_limit`, `log_directory`, `max_in_flight`, `max_attempts`, `transient_attempts`, `burst_window`, `adaptive`, `enabled`, `ramp`, `provider`, `max_wait`, `max_queue`, `give_up_after`, `on_exhausted`, `wait_at_most`, `tokens_per_minute`, `input_tokens_per_minute`, `output_tokens_per_minute`, `requests_per_day`, `tokens_per_day`, `shared`, `shared_namespace`, `shared_on_disconnect`, `models`");
+    assert_snapshot!(directory.failure(&[]), @"error: in the configuration ratellmiter.toml, line 1, column 1, key `log_dir`: unknown field `log_dir`, expected one of `default_rate_limit`, `log_directory`, `keep_logs`, `max_in_flight`, `max_attempts`, `transient_attempts`, `burst_window`, `adaptive`, `enabled`, `ramp`, `provider`, `max_wait`, `max_queue`, `give_up_after`, `on_exhausted`, `wait_at_most`, `tokens_per_minute`, `input_tokens_per_minute`, `output_tokens_per_minute`, `requests_per_day`, `tokens_per_day`, `shared`, `shared_namespace`, `shared_on_disconnect`, `models`");
 }
 
 #[test]
