@@ -1,9 +1,11 @@
 //! The verdict on a run: its bottleneck, and the setting to change if the rows support it.
 
+mod headline;
 mod refusals;
 mod stretches;
 mod waiting;
 
+pub(crate) use headline::headline;
 use ratellmiter_core::log::{Bottleneck, BudgetKind};
 
 use crate::{
@@ -38,13 +40,7 @@ pub(super) fn verdict(summary: &Summary, seconds: &[Second]) -> String {
         let verdict = format!("too little data: {} in {}", plural(calls, "call"), in_words(duration));
         return [Some(verdict), closed].into_iter().flatten().collect::<Vec<_>>().join("; ");
     }
-    let run = Run {
-        summary,
-        seconds,
-        waiting: Waiting::of(seconds, calls),
-        refusals: Refusals::of(summary, seconds),
-        has_adapted_rate: seconds.iter().any(|second| second.bottleneck == Some(Bottleneck::Learned)),
-    };
+    let run = Run::of(summary, seconds);
     let (bottleneck, percent) = run.waiting.largest();
     // Without another bottleneck the refusals are those that closed the limiter, and not a sign of other clients.
     let is_mainly_closed = !run.is_limited()
@@ -106,6 +102,18 @@ struct Run<'a> {
     refusals: Refusals,
     /// `true` if calls waited for an adapted rate.
     has_adapted_rate: bool,
+}
+
+impl<'a> Run<'a> {
+    fn of(summary: &'a Summary, seconds: &'a [Second]) -> Self {
+        Self {
+            summary,
+            seconds,
+            waiting: Waiting::of(seconds, summary.calls),
+            refusals: Refusals::of(summary, seconds),
+            has_adapted_rate: seconds.iter().any(|second| second.bottleneck == Some(Bottleneck::Learned)),
+        }
+    }
 }
 
 impl Run<'_> {
