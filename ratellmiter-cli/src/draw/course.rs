@@ -11,8 +11,8 @@ mod spans;
 
 use crate::{
     names,
-    series::{Axis, Color, Line, Lines, Series, processes::Processes},
-    summary::Summary,
+    series::{Axis, Color, Line, Lines, Second, Series, processes::Processes},
+    summary::{self, Summary},
     words::printable,
 };
 
@@ -53,6 +53,8 @@ pub(crate) struct Panel {
     pub(crate) limit: Vec<Level>,
     /// The adapted limit where it differs from the configured one.
     pub(crate) adapted: Vec<Level>,
+    /// Names beside the panel, each in a color; empty if the panel needs none.
+    pub(crate) names: Vec<(String, Color)>,
 }
 
 /// One line of a panel.
@@ -91,7 +93,7 @@ impl Course {
         let course = Self::of_rows(series, lines, &Bins::of(series, bins));
         Self {
             title: printable(&format!("Request Flow for {}{processes}", names::of_model(model))),
-            subtitle: printable(&subtitle(summary)),
+            subtitle: printable(&summary::headline(summary, series).join("  ·  ")),
             ..course
         }
     }
@@ -131,21 +133,29 @@ fn rates<'a>(series: &Series, lines: impl Iterator<Item = &'a Line>, bins: &Bins
         traces.iter_mut().zip(&lines).for_each(|(trace, line)| trace.has_band = line.letter != 'f');
     }
     let has_calls = traces.iter().any(|trace| trace.axis == Axis::Calls);
-    let drawn = |of: fn(&crate::series::Second) -> f32| {
+    let drawn = |of: fn(&Second) -> f32| {
         if has_calls { levels(series, of, bins.per()) } else { Vec::new() }
     };
     let limit = drawn(|second| second.limit);
-    let adapted = drawn(crate::series::Second::adapted_rate);
+    let adapted = drawn(Second::adapted_rate);
     let top = scale::rates_top(&traces, &limit);
-    Some(Panel { unit: bins.unit().into(), weight: 1.7, top, traces, limit, adapted })
+    Some(Panel { unit: bins.unit().into(), weight: 1.7, top, traces, limit, adapted, names: Vec::new() })
 }
 
 fn queue<'a>(series: &Series, lines: impl Iterator<Item = &'a Line>, bins: &Bins) -> Option<Panel> {
     let traces: Vec<_> = lines.map(|line| trace(series, line, bins)).collect();
     let top = scale::largest(&traces, Axis::Calls) * 1.08;
-    let panel =
-        Panel { unit: "Calls".into(), weight: 1.0, top: top.max(1.0), traces, limit: Vec::new(), adapted: Vec::new() };
-    (!panel.traces.is_empty()).then_some(panel)
+    let is_drawn = !traces.is_empty();
+    let panel = Panel {
+        unit: "Calls".into(),
+        weight: 1.0,
+        top: top.max(1.0),
+        traces,
+        limit: Vec::new(),
+        adapted: Vec::new(),
+        names: Vec::new(),
+    };
+    is_drawn.then_some(panel)
 }
 
 fn trace(series: &Series, line: &Line, bins: &Bins) -> Trace {
@@ -160,13 +170,19 @@ fn trace(series: &Series, line: &Line, bins: &Bins) -> Trace {
         steps.retain(|step| step.most > 0.0);
     }
     Trace {
-        name: series.name_of(line).into(),
+        name: name(series, line).into(),
         #[cfg(feature = "terminal")]
         letter: line.letter,
         color: line.color,
         is_pale: false,
         // Thinner than on a single axis, since lines rarely cover each other. Demand and finished calls do not cover the pace.
-        width: if matches!(line.letter, 'r' | 'f' | 'e') { 3 } else { (line.width * 2).div_ceil(3).max(3) + 1 },
+        width: if line.letter == 'f' {
+            2
+        } else if matches!(line.letter, 'r' | 'e') {
+            3
+        } else {
+            (line.width * 2).div_ceil(3).max(3) + 1
+        },
         axis: line.axis,
         form,
         has_band: true,
@@ -174,14 +190,35 @@ fn trace(series: &Series, line: &Line, bins: &Bins) -> Trace {
     }
 }
 
-/// Returns the limit and the first clause of the verdict.
-fn subtitle(summary: &Summary) -> String {
-    let limit = summary.limit.map(|limit| format!("limit {limit} a minute"));
-    let verdict = summary.verdict.split(';').next().map(str::trim).filter(|verdict| !verdict.is_empty());
-    limit.into_iter().chain(verdict.map(str::to_owned)).collect::<Vec<_>>().join("  ·  ")
+/// Returns the name of a line. Refusals are named by their causes.
+fn name(series: &Series, line: &Line) -> &'static str {
+    let seconds = series.seconds();
+    let sum = |of: fn(&Second) -> u64| seconds.iter().map(of).fold(0, u64::saturating_add);
+    match (sum(Second::refused), sum(|second| second.overloaded.into())) {
+        (refused, overloaded) if line.letter == 'e' && overloaded > 0 => {
+            if overloaded >= refused {
+                "overloaded"
+            } else {
+                "rate limited or overloaded"
+            }
+        }
+        _ => series.name_of(line),
+    }
+}
+
+impl Step {
+    /// Returns `true` if the step has a band.
+    pub(crate) fn is_spread(&self) -> bool {
+        self.most > self.least
+    }
 }
 
 impl Trace {
+    /// Returns `true` if a band is drawn.
+    pub(crate) fn is_banded(&self) -> bool {
+        self.has_band && self.steps.iter().any(Step::is_spread)
+    }
+
     /// Returns the largest value that is drawn of a step.
     pub(crate) fn most(&self, step: &Step) -> f64 {
         if self.has_band { step.most } else { step.mean }

@@ -59,7 +59,7 @@ impl Graph {
         // The title names the processes of the most widely shared model.
         let processes = models.iter().filter_map(|(_, series)| Processes::of(series)).max_by_key(|all| all.members);
         let mut graph =
-            Self::titled(&format!("Finished calls by model{}", with_processes(processes)), end - start, Some(start));
+            Self::titled(&format!("Finished Calls by Model{}", with_processes(processes)), end - start, Some(start));
         for (index, (model, series)) in models.iter().enumerate() {
             let total = series.seconds().iter().fold(0_u64, |sum, second| sum.saturating_add(second.finished()));
             graph.curves.push(Curve {

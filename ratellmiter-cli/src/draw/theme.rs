@@ -103,6 +103,11 @@ impl Theme {
         RGBColor(red, green, blue)
     }
 
+    /// Returns the shade of bands in a legend.
+    pub(crate) fn band(self) -> RGBColor {
+        self.blended(self.foreground(), 16)
+    }
+
     /// Blends a color with the background.
     pub(crate) fn pale(self, color: RGBColor) -> RGBColor {
         self.blended(color, 12)

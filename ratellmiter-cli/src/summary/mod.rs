@@ -8,6 +8,7 @@ pub(crate) mod render;
 mod verdict;
 
 pub(crate) use figures::Summary;
+pub(crate) use verdict::headline;
 
 use crate::series::{Series, processes::Processes};
 

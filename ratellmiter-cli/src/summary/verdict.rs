@@ -1,10 +1,12 @@
 //! The verdict on a run: its bottleneck, and the setting to change if the rows support it.
 
+mod headline;
 mod refusals;
 mod remarks;
 mod stretches;
 mod waiting;
 
+pub(crate) use headline::headline;
 use ratellmiter_core::log::{Bottleneck, BudgetKind};
 
 use crate::{
@@ -36,13 +38,7 @@ pub(super) fn verdict(summary: &Summary, series: &Series) -> String {
         let verdict = format!("too little data: {} in {}", plural(calls, "call"), in_words(duration));
         return [Some(verdict), closed].into_iter().flatten().collect::<Vec<_>>().join("; ");
     }
-    let run = Run {
-        summary,
-        seconds,
-        waiting: Waiting::of(series),
-        refusals: Refusals::of(summary, seconds),
-        has_adapted_rate: seconds.iter().any(|second| second.bottleneck == Some(Bottleneck::Learned)),
-    };
+    let run = Run::of(summary, series);
     let (bottleneck, percent) = run.waiting.largest();
     // Without another bottleneck the refusals are those that closed the limiter, and not a sign of other clients.
     let is_mainly_closed = !run.is_limited()
@@ -87,6 +83,19 @@ struct Run<'a> {
     refusals: Refusals,
     /// `true` if calls waited for an adapted rate.
     has_adapted_rate: bool,
+}
+
+impl<'a> Run<'a> {
+    fn of(summary: &'a Summary, series: &'a Series) -> Self {
+        let seconds = series.seconds();
+        Self {
+            summary,
+            seconds,
+            waiting: Waiting::of(series),
+            refusals: Refusals::of(summary, seconds),
+            has_adapted_rate: seconds.iter().any(|second| second.bottleneck == Some(Bottleneck::Learned)),
+        }
+    }
 }
 
 impl Run<'_> {

@@ -195,7 +195,7 @@ fn refused_queue_of_the_python_package_has_a_name_of_its_own() {
     let svg = legend(&[&python, "-model=GPT4"]);
     assert!(svg.contains("waiting after a refusal") && !svg.contains("rate limited"), "{svg}");
     let svg = legend(&[&format!("-file={}", sample("burst.jsonl")), "-model=gpt-4o"]);
-    assert!(svg.contains("rate limited") && !svg.contains("waiting after a refusal"), "{svg}");
+    assert!(svg.contains("overloaded") && !svg.contains("waiting after a refusal"), "{svg}");
 }
 
 #[test]

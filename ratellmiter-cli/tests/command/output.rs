@@ -324,9 +324,11 @@ fn layout_selects_panels_or_a_single_axis() {
         // The original has all lines on the axis of the queue, without limit, marks and panels.
         assert!(single.contains(&"Number of requests") && single.contains(&"100"), "{single:?}");
         assert!(!single.iter().any(|text| text.starts_with("limit ") || text.starts_with("Calls per")), "{single:?}");
-        for line in ["requested", "issued", "finished", "rate limited", "overflow, waiting"] {
+        for line in ["requested", "issued", "finished", "overflow, waiting"] {
             assert!(panels.contains(&line) && single.contains(&line), "{line}");
         }
+        // All refusals of this run are overloads.
+        assert!(panels.contains(&"overloaded") && single.contains(&"rate limited"), "{panels:?} {single:?}");
     }
     let (code, _, error) = directory.run(&[&file, "-layout=stacked"]);
     assert!(code == 2 && error.contains("panels") && error.contains("single"), "{error}");

@@ -102,7 +102,7 @@ fn logs_of_a_shared_limiter_are_summed() {
     let (_, svg, _) = directory.run(&with(&["-model=m", "-out=-", "-format=svg"]));
     assert!(svg.contains("Request Flow for m: 4 processes"), "{svg}");
     let (_, svg, _) = directory.run(&with(&["-model=all", "-out=-", "-format=svg"]));
-    assert!(svg.contains("Finished calls by model: 4 processes") && svg.contains("m: 109"), "{svg}");
+    assert!(svg.contains("Finished Calls by Model: 4 processes") && svg.contains("m: 109"), "{svg}");
     let (_, svg, _) =
         directory.run(&["-file=1-1.jsonl", "-file=1-2.jsonl", "-file=1-3.jsonl", "-model=m", "-out=-", "-format=svg"]);
     assert!(svg.contains("Request Flow for m: 3 of 4 processes"), "{svg}");

@@ -166,7 +166,7 @@ fn several_models_are_compared() {
     directory.log("1-1.jsonl", ROW.replace("default", "a,b") + ROW);
     assert_eq!(directory.drawn(&["-file=1-1.jsonl", "-model=a,b"]).0, "1-1-a,b_riefo.png");
     let (_, svg, _) = directory.run(&["-file=1-1.jsonl", "-model=all", "-out=-", "-format=svg"]);
-    assert!(svg.contains("Finished calls by model") && svg.contains("a,b: 0"), "{svg}");
+    assert!(svg.contains("Finished Calls by Model") && svg.contains("a,b: 0"), "{svg}");
 }
 
 #[test]

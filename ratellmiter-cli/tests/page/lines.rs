@@ -133,7 +133,7 @@ fn legend_switches_lines_and_pointer_shows_values() {
     assert_eq!(seen["at_7"]["time"], "2026-11-25 21:02:41 UTC");
     let spoken = seen["spoken"].as_str().unwrap();
     assert!(spoken.starts_with("0:14, paused, overflow, waiting 75, requested 0,"), "{spoken}");
-    assert_eq!((&seen["after_right"], &seen["home"]), (&"0:15, paused, 1 overload, 1 canary".into(), &"0:00".into()));
+    assert_eq!([&seen["after_right"], &seen["home"]], ["0:15, paused, 1 overload, 1 refused canary", "0:00"]);
     assert_eq!(seen["end"], json!(["0:34", "34", "34"]));
     assert_eq!((&seen["left"]["when"], &seen["left"]["values"]), (&"Peaks".into(), &start["values"]));
     assert_eq!(seen["dark"], json!(["dark", "riefonawl", true]));

@@ -95,7 +95,7 @@ fn rates_are_above_the_queue_and_have_a_limit() {
         seen.height = Math.max(...issued) - Math.min(...issued);
         seen.marks = [...all('#marks span').map((mark) => mark.textContent)];
         seen.caption = text('#axis');
-        seen.when = [moveTo('0:20, paused, 1 overload'), moveTo('0:25, paused, 1 overload, 1 canary')].map((found) => found !== null);
+        seen.when = [moveTo('0:20, paused, 1 overload'), moveTo('0:25, paused, 1 overload, 1 refused canary')].map((found) => found !== null);
         seen.alone = ['r', 'i', 'e', 'f'].map((letter) => texts(() => line(letter).click())).pop();",
     );
     let texts = list(&seen["texts"]);
@@ -113,7 +113,10 @@ fn rates_are_above_the_queue_and_have_a_limit() {
         assert!(texts.contains(&text), "{text}: {texts:?}");
     }
     assert!(seen["apart"] == true && seen["height"].as_f64().unwrap() > 100.0, "{seen}");
-    assert_eq!(seen["marks"], json!(["▼1 refusal", "◆2 overloads", "○2 canaries"]));
+    assert_eq!(
+        seen["marks"],
+        json!(["▼1 refusal", "◆2 overloads", "○1 refused canary", "●1 accepted canary", "■1 closing"])
+    );
     assert_eq!((&seen["when"], &seen["caption"]), (&json!([true, true]), &"Time since 2026-11-25 21:02:34 UTC".into()));
     let alone = list(&seen["alone"]);
     assert!(

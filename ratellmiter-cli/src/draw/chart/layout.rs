@@ -41,7 +41,12 @@ pub(super) struct Frame {
     pub(super) top: i32,
     pub(super) bottom: i32,
     pub(super) inset: i32,
-    pub(super) last: u64,
+    /// Distance of the value zero from the lower edge.
+    pub(super) foot: i32,
+    /// Offset at the end of the time axis.
+    pub(super) end: u64,
+    /// Part of a second that a step extends before its offset.
+    pub(super) lead: f64,
     /// Axes with curves, the left one first.
     pub(super) axes: Vec<(Axis, Scale)>,
 }
@@ -67,6 +72,12 @@ impl Scale {
         Self { top, step: step(top, ticks).max(least_step) }
     }
 
+    /// Keeps a distance of `part` of the height between the last tick and the upper edge.
+    pub(super) fn below_edge(self, part: f64) -> Self {
+        let last = self.ticks().last().unwrap_or(0.0);
+        Self { top: self.top.max(last / (1.0 - part.clamp(0.0, 0.5))), ..self }
+    }
+
     pub(super) fn ticks(self) -> impl Iterator<Item = f64> {
         (0_u8..=50).map(move |tick| f64::from(tick) * self.step).take_while(move |tick| *tick <= self.top)
     }
@@ -88,7 +99,10 @@ impl Frame {
             top: measure(TOP),
             bottom: size.height.cast_signed() - measure(BOTTOM),
             inset: measure(INSET),
-            last: graph.last,
+            foot: 0,
+            end: graph.last,
+            // The points of lines are in the middle of their seconds.
+            lead: 0.5,
             axes,
         }
     }
@@ -96,22 +110,22 @@ impl Frame {
     #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
     pub(super) fn x(&self, offset: f64) -> i32 {
         let width = f64::from(self.right - self.left - 2 * self.inset);
-        self.left + self.inset + (offset / (self.last.max(1) as f64) * width).round() as i32
+        self.left + self.inset + (offset / (self.end.max(1) as f64) * width).round() as i32
     }
 
     #[allow(clippy::cast_possible_truncation)]
     pub(super) fn y(&self, axis: Axis, height: f64) -> i32 {
         let (_, scale) = self.axes.iter().find(|(other, _)| *other == axis).unwrap_or(&self.axes[0]);
-        self.bottom - (height / scale.top * f64::from(self.bottom - self.top)).round() as i32
+        let zero = self.bottom - self.foot;
+        zero - (height / scale.top * f64::from(zero - self.top)).round() as i32
     }
 
-    /// Returns the left and right edge of a span, which extends to the middle between its seconds and the neighboring ones. It is
-    /// at least three pixels wide and inside the frame.
+    /// Returns the left and right edge of a span of seconds, which is at least three pixels wide and inside the frame.
     #[allow(clippy::cast_precision_loss)]
     pub(super) fn columns(&self, from: u64, to: u64) -> (i32, i32) {
         const MIN_WIDTH: i32 = 3;
-        let left = self.x(from as f64 - 0.5).max(self.left).min(self.right - MIN_WIDTH);
-        (left, self.x(to as f64 + 0.5).min(self.right).max(left + MIN_WIDTH))
+        let left = self.x(from as f64 - self.lead).max(self.left).min(self.right - MIN_WIDTH);
+        (left, self.x(to as f64 + 1.0 - self.lead).min(self.right).max(left + MIN_WIDTH))
     }
 
     pub(super) fn center(&self) -> i32 {
@@ -160,7 +174,7 @@ impl Frame {
     where
         B::ErrorType: 'static,
     {
-        for offset in time_axis::ticks(0, self.last, MAX_TIMES) {
+        for offset in time_axis::ticks(0, self.end, MAX_TIMES) {
             let x = self.x(offset as f64);
             pen.rule((x, self.top), (x, self.bottom), pen.theme.grid())?;
         }
@@ -173,10 +187,10 @@ impl Frame {
     where
         B::ErrorType: 'static,
     {
-        for offset in time_axis::ticks(0, self.last, MAX_TIMES) {
+        for offset in time_axis::ticks(0, self.end, MAX_TIMES) {
             let x = self.x(offset as f64);
             pen.rule((x, self.bottom), (x, self.bottom + pen.measure(10)), pen.theme.foreground())?;
-            let label = time_axis::label(offset, self.last);
+            let label = time_axis::label(offset, self.end);
             pen.write(&label, (x, self.bottom + below + pen.measure(34)), &pen.text_style(30))?;
         }
         Ok(())

@@ -71,25 +71,30 @@ impl Legend {
     {
         let room = pen.width - pen.measure(60);
         let style = style(pen);
-        let count = entries.len();
-        let mut rows = vec![Row::default()];
-        for (index, entry) in entries.into_iter().enumerate() {
+        let mut sized = Vec::with_capacity(entries.len());
+        for entry in entries {
             let name = pen.shortened(&entry.name, room / 3, &style)?;
             let sample = if matches!(entry.sample, Sample::Mark(_)) { SHADE } else { SAMPLE };
             let width = pen.measure(sample + SAMPLE_GAP) + pen.width_of(&name, &style)?;
-            let last = rows.last().map_or(0, |row| row.width);
-            if last > 0 && last + pen.measure(ENTRY_GAP) + width > room {
-                if 2 * i32::try_from(rows.len())? * pen.measure(LEGEND_ROW) >= height {
-                    return Ok(Self { rows, left_out: count - index });
-                }
-                rows.push(Row::default());
-            }
-            if let Some(row) = rows.last_mut() {
-                row.width += width + if row.entries.is_empty() { 0 } else { pen.measure(ENTRY_GAP) };
-                row.entries.push((Entry { name, ..entry }, width));
-            }
+            sized.push((Entry { name, ..entry }, width));
         }
-        Ok(Self { rows, left_out: 0 })
+        let gap = pen.measure(ENTRY_GAP);
+        let widths: Vec<_> = sized.iter().map(|(_, width)| *width).collect();
+        let max_rows = usize::try_from(height / (2 * pen.measure(LEGEND_ROW)).max(1))?.saturating_add(1);
+        let mut rows = wrapped(&widths, room, gap);
+        let left_out = rows.iter().skip(max_rows).sum();
+        if rows.len() > max_rows {
+            rows.truncate(max_rows);
+        } else {
+            rows = balanced(&widths, room, gap, rows);
+        }
+        let mut sized = sized.into_iter();
+        let row = |count: usize| {
+            let entries: Vec<_> = sized.by_ref().take(count).collect();
+            let gaps = gap * i32::try_from(count.saturating_sub(1)).unwrap_or(0);
+            Row { width: entries.iter().map(|(_, width)| width).sum::<i32>() + gaps, entries }
+        };
+        Ok(Self { rows: rows.into_iter().map(row).collect(), left_out })
     }
 
     /// Returns the height of the rows after the first.
@@ -124,6 +129,38 @@ impl Legend {
         }
         Ok(())
     }
+}
+
+/// Returns the number of entries in each row of a width of at most `room`; at least one row.
+fn wrapped(widths: &[i32], room: i32, gap: i32) -> Vec<usize> {
+    let mut rows = vec![0];
+    let mut used = 0;
+    for width in widths {
+        match rows.last_mut() {
+            Some(count) if *count == 0 || used + gap + width <= room => {
+                used += width + if *count == 0 { 0 } else { gap };
+                *count += 1;
+            }
+            _ => {
+                rows.push(1);
+                used = *width;
+            }
+        }
+    }
+    rows
+}
+
+/// Returns as many rows as `rows` of nearly equal widths.
+fn balanced(widths: &[i32], room: i32, gap: i32, mut rows: Vec<usize>) -> Vec<usize> {
+    let step = (room / 50).max(1);
+    for room in (1..50).map(|steps| room - steps * step) {
+        let narrower = wrapped(widths, room, gap);
+        if narrower.len() > rows.len() {
+            break;
+        }
+        rows = narrower;
+    }
+    rows
 }
 
 /// Draws the sample of an entry and returns its width.
@@ -161,4 +198,19 @@ where
     B::ErrorType: 'static,
 {
     pen.text_style(28).pos(Pos::new(HPos::Left, VPos::Center))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_as_few_as_possible_and_nearly_equal() {
+        let widths = [100; 10];
+        assert_eq!(wrapped(&widths, 950, 10), [8, 2]);
+        assert_eq!(balanced(&widths, 950, 10, vec![8, 2]), [5, 5]);
+        assert_eq!(balanced(&widths, 2000, 10, vec![10]), [10]);
+        assert_eq!(wrapped(&[500, 100], 300, 10), [1, 1], "a wide entry has a row of its own");
+        assert_eq!((wrapped(&[], 300, 10), balanced(&[], 300, 10, vec![0])), (vec![0], vec![0]));
+    }
 }

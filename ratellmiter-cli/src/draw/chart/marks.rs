@@ -17,6 +17,7 @@ pub(super) enum Shape {
     Triangle,
     Diamond,
     Ring,
+    Disc,
     Square,
 }
 
@@ -25,7 +26,8 @@ impl Shape {
         match mark {
             Mark::Refusal => Self::Triangle,
             Mark::Overload => Self::Diamond,
-            Mark::Canary => Self::Ring,
+            Mark::RefusedCanary => Self::Ring,
+            Mark::AcceptedCanary => Self::Disc,
             Mark::Closed => Self::Square,
         }
     }
@@ -52,6 +54,10 @@ impl Shape {
                 let stroke = color.stroke_width(pen.stroke(4).unsigned_abs());
                 pen.canvas.draw(&Circle::new(pen.scaled((x, y)), (half * 3 / 4).max(2) * pen.scale, stroke))?;
             }
+            Self::Disc => {
+                let radius = (half * 9 / 10).max(2) * pen.scale;
+                pen.canvas.draw(&Circle::new(pen.scaled((x, y)), radius, color.filled()))?;
+            }
             Self::Square => {
                 let side = half * 3 / 4;
                 let corners = [pen.scaled((x - side, y - side)), pen.scaled((x + side, y + side))];
@@ -61,3 +67,24 @@ impl Shape {
         Ok(())
     }
 }
+
+/// Returns the places of the marks of events of one kind with their numbers of events. Events whose marks would overlap are one
+/// mark. `width` returns the width of a mark of some events.
+pub(super) fn joined<Error>(
+    events: impl Iterator<Item = (i32, u64)>,
+    width: impl Fn(u64) -> Result<i32, Error>,
+) -> Result<Vec<(i32, u64)>, Error> {
+    let mut marks: Vec<(i32, u64)> = Vec::new();
+    for (at, count) in events {
+        match marks.last_mut() {
+            Some((start, number)) if at < start.saturating_add(width(*number)?) => {
+                *number = number.saturating_add(count);
+            }
+            _ => marks.push((at, count)),
+        }
+    }
+    Ok(marks)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,24 +1,28 @@
 //! Draws the panels of a course.
 
 mod labels;
+mod legend;
+mod spikes;
 mod traces;
 
 use plotters::{
     backend::DrawingBackend,
     element::Rectangle,
-    style::{Color as _, FontTransform, RGBColor},
+    style::{
+        Color as _, FontTransform, RGBColor,
+        text_anchor::{HPos, Pos, VPos},
+    },
 };
 
 use crate::{
     draw::{
         chart::{
-            layout::{Frame, INSET, LEFT, RIGHT, RIGHT_AXIS, Scale},
-            legend::{Entry, Legend, Sample},
-            marks::Shape,
+            layout::{Frame, LEFT, RIGHT, RIGHT_AXIS, Scale},
+            legend::Legend,
+            marks::{Shape, joined},
             pen::{DrawResult, Pen},
         },
-        course::{Course, Form, Mark, Panel, Span, Trace},
-        theme::Theme,
+        course::{Course, Mark, Panel, Span},
         time_axis,
     },
     series::Axis,
@@ -27,8 +31,14 @@ use crate::{
 /// Distance of the first panel from the upper edge, with one row of legend.
 const TOP: i32 = 166;
 const BOTTOM: i32 = 110;
-/// Height of the strip of events below the first panel.
-const EVENTS: i32 = 58;
+/// Height of the marks of one kind below the first panel, and of the distances around them.
+const MARKS: i32 = 25;
+const AROUND_MARKS: i32 = 10;
+/// Distance of the first and last second from the frame, and of the value zero from its lower edge.
+const INSET: i32 = 8;
+const FOOT: i32 = 7;
+/// Distance of the uppermost tick from the upper edge.
+const HEAD: i32 = 14;
 /// Distance between two other panels.
 const GAP: i32 = 22;
 /// Half the size of a mark.
@@ -38,7 +48,7 @@ pub(super) fn draw<B: DrawingBackend>(course: &Course, pen: &Pen<'_, B>) -> Draw
 where
     B::ErrorType: 'static,
 {
-    let legend = Legend::of(entries(course, pen.theme), pen.height - pen.measure(TOP + BOTTOM), pen)?;
+    let legend = Legend::of(legend::entries(course, pen.theme), pen.height - pen.measure(TOP + BOTTOM), pen)?;
     let frames = frames(course, pen, legend.extra_height(pen));
     pen.canvas.fill(&pen.theme.background())?;
     for (panel, frame) in course.panels.iter().zip(&frames) {
@@ -49,12 +59,12 @@ where
         for trace in &panel.traces {
             traces::draw_fill(trace, frame, pen)?;
         }
-        labels::draw_limit(panel, frame, pen)?;
         for trace in &panel.traces {
             traces::draw_line(trace, frame, pen)?;
         }
         labels::draw_adapted(panel, frame, pen)?;
-        labels::draw_spikes(panel, frame, pen)?;
+        labels::draw_limit(panel, frame, pen)?;
+        spikes::draw_spikes(panel, frame, pen)?;
         labels::label_levels(panel, frame, pen)?;
         frame.draw_border(pen)?;
         let style = pen.text_style(30).transform(FontTransform::Rotate270);
@@ -98,7 +108,9 @@ where
             top: next,
             bottom: next + height,
             inset: pen.measure(INSET),
-            last: course.last,
+            foot: pen.measure(FOOT),
+            end: course.last.saturating_add(1),
+            lead: 0.0,
             axes,
         };
         next = frame.bottom + if index == 0 { strip(course, pen) } else { pen.measure(GAP) };
@@ -112,10 +124,10 @@ fn strip<B: DrawingBackend>(course: &Course, pen: &Pen<'_, B>) -> i32
 where
     B::ErrorType: 'static,
 {
-    match (course.events.is_empty(), course.panels.len()) {
-        (false, _) => pen.measure(EVENTS),
-        (true, 1) => 0,
-        (true, _) => pen.measure(GAP),
+    match (kinds(course).count(), course.panels.len()) {
+        (kinds @ 1.., _) => pen.measure(AROUND_MARKS + MARKS * i32::try_from(kinds).unwrap_or(0)),
+        (0, 1) => 0,
+        (0, _) => pen.measure(GAP),
     }
 }
 
@@ -131,7 +143,8 @@ where
     let ticks = (height / pen.measure(42).max(1)).clamp(1, 6).unsigned_abs();
     let scale = |axis: Axis| {
         let least = if axis == Axis::Calls { 1e-3 } else { axis.min_step() };
-        Some((axis, Scale::to(panel.largest(axis)?, ticks, least)))
+        let scale = Scale::to(panel.largest(axis)?, ticks, least);
+        Some((axis, scale.below_edge(f64::from(pen.measure(HEAD)) / f64::from(height.max(1)))))
     };
     let mut axes: Vec<_> = [Axis::Calls].into_iter().chain(Axis::RIGHT).filter_map(scale).collect();
     if axes.is_empty() {
@@ -152,61 +165,38 @@ where
     Ok(())
 }
 
-/// Draws the marks of events below the first panel: refusals above, canaries and closed time below. Marks of one kind that would
-/// overlap are one mark.
+/// Returns the kinds of events that occur.
+fn kinds(course: &Course) -> impl Iterator<Item = Mark> {
+    Mark::ALL.into_iter().filter(|mark| course.events.iter().any(|event| event.mark == *mark))
+}
+
+/// Draws the marks of events below the first panel, those of each kind in a row. Marks that would overlap are one mark with the
+/// number of its events.
 #[allow(clippy::cast_precision_loss)]
 fn draw_events<B: DrawingBackend>(course: &Course, frame: &Frame, pen: &Pen<'_, B>) -> DrawResult
 where
     B::ErrorType: 'static,
 {
     let half = pen.measure(MARK).max(3);
-    for mark in Mark::ALL {
-        let row = if matches!(mark, Mark::Refusal | Mark::Overload) { 16 } else { 42 };
-        let y = frame.bottom + pen.measure(row);
-        let mut free = i32::MIN;
-        for event in course.events.iter().filter(|event| event.mark == mark) {
-            let x = frame.x(event.at as f64);
-            if x >= free {
-                Shape::of(mark).draw((x, y), half, mark_color(mark, pen.theme), pen)?;
-                free = x + 2 * half;
+    let gap = pen.measure(4);
+    let style = pen.text_style(24).pos(Pos::new(HPos::Left, VPos::Center));
+    let number = |count: u64| format!("×{count}");
+    for (mark, row) in kinds(course).zip(0..) {
+        let y = frame.bottom + pen.measure(AROUND_MARKS / 2 + MARKS / 2 + MARKS * row);
+        let events = course.events.iter().filter(|event| event.mark == mark);
+        let places = events.map(|event| (frame.x(event.at as f64 + 0.5), event.count));
+        let width = |count: u64| match count {
+            0 | 1 => Ok(2 * half + 1),
+            _ => pen.width_of(&number(count), &style).map(|width| 2 * half + width + 3 * gap),
+        };
+        for (x, count) in joined(places, width)? {
+            Shape::of(mark).draw((x, y), half, legend::mark_color(mark, pen.theme), pen)?;
+            if count > 1 {
+                pen.write(&number(count), (x + half + gap, y), &style)?;
             }
         }
     }
     Ok(())
-}
-
-fn mark_color(mark: Mark, theme: Theme) -> RGBColor {
-    match mark {
-        Mark::Refusal | Mark::Overload => theme.color(crate::series::color_of('e')),
-        Mark::Canary => theme.foreground(),
-        Mark::Closed => theme.closed_mark(),
-    }
-}
-
-/// Returns the entries of the legend: shades, traces and marks.
-fn entries(course: &Course, theme: Theme) -> Vec<Entry> {
-    let shade = |spans: &[Span], name: &str, color| {
-        (!spans.is_empty()).then(|| Entry { name: name.into(), sample: Sample::Shade, color })
-    };
-    let trace = |trace: &Trace| Entry {
-        name: trace.name.clone(),
-        sample: match trace.form {
-            Form::Dashed => Sample::Dashes(trace.width),
-            Form::Solid | Form::Area => Sample::Stroke(trace.width),
-        },
-        color: traces::color(trace, theme),
-    };
-    let mark = |mark: Mark| {
-        let count = course.events.iter().filter(|event| event.mark == mark).map(|event| event.count);
-        let count = count.fold(0, u64::saturating_add);
-        let name = if mark == Mark::Closed { mark.name(count).into() } else { format!("{count} {}", mark.name(count)) };
-        (count > 0).then(|| Entry { name, sample: Sample::Mark(Shape::of(mark)), color: mark_color(mark, theme) })
-    };
-    let pauses = shade(&course.pauses, "pause", theme.pause());
-    let closed = shade(&course.closed, crate::draw::graph::CLOSED, theme.closed());
-    let traces = course.panels.iter().flat_map(|panel| &panel.traces).map(trace);
-    let marks = Mark::ALL.into_iter().filter(|other| *other != Mark::Closed).filter_map(mark);
-    closed.into_iter().chain(traces).chain(pauses).chain(marks).collect()
 }
 
 #[cfg(test)]

@@ -1,16 +1,18 @@
 //! Several models on one time axis.
 
 use crate::{
-    draw::course::{Bins, Course, Form, Panel, Step, Trace, scale},
+    draw::course::{self, Bins, Course, Form, Level, Panel, Step, Trace, scale},
     names,
     series::{Axis, MODEL_COLORS, OTHERS_COLOR, Series, processes::Processes},
-    words::printable,
+    words::{duration, plural, printable},
 };
 
 /// Number of models that have a trace of their own.
 const MAX_MODELS: usize = 10;
 /// Ratio of the usual rates of two models from which on they are in different panels.
 const MAX_RATIO: f64 = 5.0;
+/// Usual calls per second of a model from which on its band shows more than single calls.
+const MIN_BAND: f64 = 5.0;
 
 impl Course {
     /// Returns the finished calls of several models: the ten largest, and the sum of the others. Models whose scales differ are
@@ -33,9 +35,11 @@ impl Course {
         // A single other model has a trace of its own.
         let shown = if ranked.len() > MAX_MODELS + 1 { MAX_MODELS } else { ranked.len() };
         let mut traces: Vec<Trace> = Vec::new();
+        let mut limits = Vec::new();
         for (index, (name, series, total)) in ranked[..shown].iter().enumerate() {
             let color = MODEL_COLORS.get(index).copied().unwrap_or(OTHERS_COLOR);
             let steps = bins(*total).steps_after(series.start() - start, series, 'f');
+            limits.push(levels(series, start));
             traces.push(trace(index, format!("{}: {total}", names::of_model(name)), color, steps));
         }
         if shown < ranked.len() {
@@ -49,14 +53,16 @@ impl Course {
             let steps = bins(total).steps_after(sum.start() - start, &sum, 'f');
             traces.push(trace(shown, format!("{} others: {total}", others.len()), OTHERS_COLOR, steps));
         }
+        let finished = models.iter().fold(0_u64, |sum, (.., total)| sum.saturating_add(*total));
+        let (finished, count) = (plural(finished, "call"), models.len() as u64);
         let processes = models.iter().filter_map(|(_, series, _)| Processes::of(series)).max_by_key(|all| all.members);
         let processes = processes.and_then(Processes::title).map_or_else(String::new, |text| format!(": {text}"));
         Self {
-            title: printable(&format!("Finished calls by model{processes}")),
-            subtitle: format!("{} models", models.len()),
+            title: printable(&format!("Finished Calls by Model{processes}")),
+            subtitle: format!("{}, {finished} finished in {}", plural(count, "model"), duration(length)),
             start: Some(start),
             last: length.saturating_sub(1),
-            panels: panels(traces),
+            panels: panels(traces, &limits),
             pauses: Vec::new(),
             closed: Vec::new(),
             events: Vec::new(),
@@ -79,30 +85,50 @@ fn trace(index: usize, name: String, color: crate::series::Color, steps: Vec<Ste
     }
 }
 
-/// Puts traces of similar scales into one panel, in the order of their totals.
-fn panels(traces: Vec<Trace>) -> Vec<Panel> {
-    let mut groups: Vec<(f64, Vec<Trace>)> = Vec::new();
-    for trace in traces {
+/// Returns the configured limits of a model, on an axis that begins at `start`.
+fn levels(series: &Series, start: u64) -> Vec<Level> {
+    let shift = series.start() - start;
+    let levels = course::levels(series, |second| second.limit, 1).into_iter();
+    levels
+        .map(|Level { from, to, value }| Level {
+            from: from.saturating_add(shift),
+            to: to.saturating_add(shift),
+            value,
+        })
+        .collect()
+}
+
+/// Puts traces of similar scales into one panel, in the order of their totals. A panel of one model has its limit, of those in
+/// the order of the traces.
+fn panels(traces: Vec<Trace>, limits: &[Vec<Level>]) -> Vec<Panel> {
+    let mut groups: Vec<(f64, Vec<Trace>, usize)> = Vec::new();
+    for (index, trace) in traces.into_iter().enumerate() {
         let usual = scale::usual(&trace);
         let is_similar = |first: f64| usual <= first * MAX_RATIO && first <= usual * MAX_RATIO;
-        match groups.iter_mut().find(|(first, _)| is_similar(*first)) {
-            Some((_, group)) => group.push(trace),
-            None => groups.push((usual, vec![trace])),
+        match groups.iter_mut().find(|(first, ..)| is_similar(*first)) {
+            Some((_, group, _)) => group.push(trace),
+            None => groups.push((usual, vec![trace], index)),
         }
     }
     let count = groups.len();
-    let panel = |(_, mut traces): (f64, Vec<Trace>)| {
+    let panel = |(_, mut traces, first): (f64, Vec<Trace>, usize)| {
         // Bands of several models would cover each other, and that of a slow one is from none to one.
-        let has_band = traces.len() == 1 && scale::usual(&traces[0]) >= 1.0;
+        let has_band = traces.len() == 1 && scale::usual(&traces[0]) >= MIN_BAND;
         traces.iter_mut().for_each(|trace| trace.has_band = has_band);
-        let top = scale::rates_top(&traces, &[]);
+        let limit = if traces.len() == 1 { limits.get(first).cloned().unwrap_or_default() } else { Vec::new() };
+        let top = scale::rates_top(&traces, &limit);
+        // A single panel is named by the legend.
+        let names = traces.iter().map(|trace| {
+            (trace.name.rsplit_once(": ").map_or(trace.name.as_str(), |(model, _)| model).to_owned(), trace.color)
+        });
+        let names = if count > 1 { names.collect() } else { Vec::new() };
         let unit = match count {
             1 => "Finished per second",
             2 | 3 => "Per second",
             // Low panels have no room for words.
             _ => "/s",
         };
-        Panel { unit: unit.into(), weight: 1.0, traces, top, limit: Vec::new(), adapted: Vec::new() }
+        Panel { unit: unit.into(), weight: 1.0, traces, top, limit, adapted: Vec::new(), names }
     };
     groups.into_iter().map(panel).collect()
 }

@@ -89,8 +89,8 @@ fn events_are_refusals_overloads_canaries_and_closed_time() {
         [
             (0, Mark::Refusal, 1),
             (2, Mark::Overload, 2),
-            (2, Mark::Canary, 1),
-            (4, Mark::Canary, 1),
+            (2, Mark::RefusedCanary, 1),
+            (4, Mark::AcceptedCanary, 1),
             (5, Mark::Closed, 1)
         ]
     );
@@ -206,4 +206,23 @@ fn calls_that_join_the_refused_ones_of_python_logs_are_marked() {
     // Without their times, the increases count.
     let unknown: Series = (0..4).map(|at| Second { newly_refused: None, ..row(at) }).collect();
     assert_eq!((events::of(&unknown).len(), unknown.refusals()), (1, 2));
+}
+
+#[test]
+fn canaries_are_accepted_or_refused_and_unknown_at_the_end_of_a_log() {
+    let paused = |at| Row { issued: 0, rate: 0.0, held: Some(Bottleneck::Pause), ..row(at) };
+    let marks = |rows: Vec<Row<'static>>| {
+        let course = course(rows, "ri");
+        let canaries = course.events.into_iter().filter(|event| !matches!(event.mark, Mark::Refusal | Mark::Closed));
+        canaries.map(|event| (event.at, event.mark)).collect::<Vec<_>>()
+    };
+    let refused = |at| Row { rate_limited: 1, ..paused(at) };
+    let sent = |at| Row { issued: 1, ..paused(at) };
+    assert_eq!(marks(vec![refused(0), paused(1), sent(2), paused(3), row(4)]), [(2, Mark::AcceptedCanary)]);
+    assert_eq!(marks(vec![refused(0), paused(1), sent(2), refused(3), paused(4)]), [(2, Mark::RefusedCanary)]);
+    assert_eq!(marks(vec![refused(0), paused(1), sent(2), paused(3)]), []);
+    let again = Row { issued: 3, rate_limited: 1, pauses: 1, ..paused(3) };
+    assert_eq!(marks(vec![refused(0), paused(1), sent(2), again]), [(2, Mark::AcceptedCanary)]);
+    let closed = Row { rate_limited: 1, closed: Some(ClosedReason::Quota), ..paused(3) };
+    assert_eq!(marks(vec![refused(0), paused(1), sent(2), closed]), [(2, Mark::RefusedCanary)]);
 }

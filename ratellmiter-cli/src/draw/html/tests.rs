@@ -114,7 +114,7 @@ fn closed_spans_are_offsets_apart_from_pauses() {
     let model = model(&series);
     assert_eq!(model["pauses"], serde_json::json!([[1, 1, "paused"]]));
     assert_eq!(model["closed"], serde_json::json!([[2, 52, "closed: quota"]]));
-    assert_eq!(model["events"], serde_json::json!([[], [], [], [[2, 1]]]));
+    assert_eq!(model["events"], serde_json::json!([[], [], [], [], [[2, 1]]]));
     // Spans within one cell of a long log are joined, and their causes may differ.
     let spans = [(0, 0, "refused"), (2, 20, "overloaded"), (50, 50, "paused")].map(|(from, to, cause)| Span {
         from,
@@ -133,7 +133,7 @@ fn limits_and_events_are_offsets() {
     let model = model(&series);
     assert_eq!(model["limit"], serde_json::json!([[0, 4, 1], [5, 9, 10]]));
     assert_eq!(model["adapted"], serde_json::json!([[9, 9, 8]]));
-    assert_eq!((&model["events"], &model["per"]), (&serde_json::json!([[[2, 1]], [[2, 1]], [], []]), &1.into()));
+    assert_eq!((&model["events"], &model["per"]), (&serde_json::json!([[[2, 1]], [[2, 1]], [], [], []]), &1.into()));
     let events = [0, 3, 21].map(|at| Event { at, mark: Mark::Refusal, count: 2 });
     assert_eq!(counts(&events, Mark::Refusal, 20), [(0, 4), (21, 2)]);
 }

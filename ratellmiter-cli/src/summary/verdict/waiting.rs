@@ -95,6 +95,11 @@ impl Waiting {
         adapted().next_back().map(|second| second.adapted_in_flight).filter(|_| is_adapted)
     }
 
+    /// Returns the bottlenecks with their shares of the waiting time in percent.
+    pub(super) fn shares(&self) -> impl Iterator<Item = (Bottleneck, f64)> {
+        self.by_bottleneck.iter().map(|(bottleneck, time)| (*bottleneck, percent(*time, self.total).round()))
+    }
+
     /// Returns the configured rates for which calls waited, in calls per minute, each with its share of the waiting time in
     /// percent.
     pub(super) fn limits(&self) -> impl Iterator<Item = (u64, f64)> {

@@ -4,7 +4,7 @@ use plotters::{
     backend::DrawingBackend,
     element::Rectangle,
     style::{
-        Color as _, FontTransform, TextStyle,
+        Color as _, FontTransform, RGBColor, TextStyle,
         text_anchor::{HPos, Pos, VPos},
     },
 };
@@ -15,22 +15,38 @@ use crate::{
             layout::Frame,
             pen::{DrawResult, Pen},
         },
-        course::{Course, Level, Panel, Span, Step, Trace},
+        course::{Course, Level, Panel, Span},
         graph::abbreviated,
     },
     series::Axis,
 };
 
 /// Width of the line of a limit.
-const LIMIT: u32 = 2;
+pub(super) const LIMIT: u32 = 2;
 
 /// Width of the values of the limits on the right.
 const MARGIN: i32 = 160;
 
+/// Width of the names of models on the right.
+const NAMES: i32 = 240;
+
+/// Height of a label on the right.
+const LABEL: i32 = 26;
+
 /// Returns the width that the values of the limits need beside the panels.
 pub(super) fn margin(course: &Course) -> i32 {
     let has_levels = course.panels.iter().any(|panel| !panel.limit.is_empty() || !panel.adapted.is_empty());
-    if has_levels { MARGIN } else { 0 }
+    let has_names = course.panels.iter().any(|panel| !panel.names.is_empty());
+    match (has_names, has_levels) {
+        (true, _) => NAMES,
+        (false, true) => MARGIN,
+        (false, false) => 0,
+    }
+}
+
+/// Returns `true` if a level is inside the panel.
+pub(super) fn is_drawn(levels: &[Level], panel: &Panel) -> bool {
+    levels.iter().any(|level| level.value <= panel.top)
 }
 
 /// Draws the configured limit as a dashed line.
@@ -42,13 +58,20 @@ where
     ends(&panel.limit, panel, frame, pen).into_iter().try_for_each(dash)
 }
 
-/// Draws the adapted limit as a thin line.
+/// Draws the adapted limit as a thin line, with steps between levels that touch.
 pub(super) fn draw_adapted<B: DrawingBackend>(panel: &Panel, frame: &Frame, pen: &Pen<'_, B>) -> DrawResult
 where
     B::ErrorType: 'static,
 {
-    let line = |ends: [(i32, i32); 2]| pen.path(&ends, pen.theme.foreground(), pen.stroke(LIMIT));
-    ends(&panel.adapted, panel, frame, pen).into_iter().try_for_each(line)
+    let is_inside = |level: &Level| level.value <= panel.top;
+    let touch = |one: &Level, next: &Level| {
+        is_inside(one) && is_inside(next) && next.from.saturating_sub(one.to.max(one.from)) <= 1
+    };
+    for run in panel.adapted.chunk_by(touch) {
+        let corners: Vec<_> = ends(run, panel, frame, pen).into_iter().flatten().collect();
+        pen.path(&corners, pen.theme.foreground(), pen.stroke(LIMIT))?;
+    }
+    Ok(())
 }
 
 /// Returns the ends of the levels inside the panel, in pixels of the canvas.
@@ -63,8 +86,8 @@ where
     levels.iter().filter(|level| level.value <= panel.top).map(ends).collect()
 }
 
-/// Writes the values of the limits: the last ones beside the panel if there is no axis, the others above their lines where there
-/// is room.
+/// Writes the names of models and the values of the limits: names and the last values beside the panel if there is no axis, other
+/// values of the configured limit above their lines where there is room.
 pub(super) fn label_levels<B: DrawingBackend>(panel: &Panel, frame: &Frame, pen: &Pen<'_, B>) -> DrawResult
 where
     B::ErrorType: 'static,
@@ -74,7 +97,15 @@ where
         let above = if level.value <= panel.top { "" } else { " (above)" };
         format!("{name} {}{above}", value_text(level.value))
     };
-    let mut beside: Vec<(i32, String)> = Vec::new();
+    let mut beside: Vec<(i32, String, RGBColor)> = Vec::new();
+    let room = pen.measure(NAMES - 20);
+    for ((name, color), row) in panel.names.iter().zip(0..) {
+        let y = frame.top + pen.measure(LABEL / 2 + LABEL * row);
+        // Names without room are those of the legend.
+        if y + pen.measure(LABEL / 2) <= frame.bottom || row == 0 {
+            beside.push((y, pen.shortened(name, room, &style)?, pen.theme.color(*color)));
+        }
+    }
     for (levels, name) in [(&panel.limit, "limit"), (&panel.adapted, "adapted")] {
         let mut free = i32::MAX;
         for (index, level) in levels.iter().rev().enumerate() {
@@ -83,9 +114,13 @@ where
             let y = frame.y(Axis::Calls, level.value.min(panel.top)).max(frame.top);
             let is_last = right > frame.right - frame.inset - pen.measure(40);
             if index == 0 && is_inside && is_last && frame.axes.len() == 1 {
-                beside.push((y, text(name, level)));
+                beside.push((y, text(name, level), pen.theme.foreground()));
                 free = right;
                 continue;
+            }
+            if name == "adapted" {
+                // It follows the data, which a label would cover.
+                break;
             }
             let text = text(name, level);
             let width = pen.width_of(&text, &style)?;
@@ -99,19 +134,19 @@ where
             }
         }
     }
-    beside.sort_by_key(|(y, _)| *y);
+    beside.sort_by_key(|(y, ..)| *y);
     let style = style.pos(Pos::new(HPos::Left, VPos::Center));
     let mut free = i32::MIN;
-    for (y, text) in beside {
+    for (y, text, color) in beside {
         let y = y.max(free);
-        pen.write(&text, (frame.right + pen.measure(10), y), &style)?;
-        free = y + pen.measure(26);
+        pen.write(&text, (frame.right + pen.measure(10), y), &style.color(&color))?;
+        free = y + pen.measure(LABEL);
     }
     Ok(())
 }
 
 /// Writes a text from `at` to the right, on a background that covers the lines below it.
-fn write_on_paper<B: DrawingBackend>(
+pub(super) fn write_on_paper<B: DrawingBackend>(
     text: &str,
     (left, y): (i32, i32),
     style: &TextStyle<'_>,
@@ -128,46 +163,8 @@ where
 }
 
 /// Formats a value with at most two decimals.
-fn value_text(value: f64) -> String {
+pub(super) fn value_text(value: f64) -> String {
     if value >= 1e6 { abbreviated(value, 1.0) } else { ((value * 100.0).round() / 100.0).to_string() }
-}
-
-/// Writes the largest values of spikes that are cut off at the upper edge.
-pub(super) fn draw_spikes<B: DrawingBackend>(panel: &Panel, frame: &Frame, pen: &Pen<'_, B>) -> DrawResult
-where
-    B::ErrorType: 'static,
-{
-    let highest = |steps: &mut dyn Iterator<Item = &'_ Step>| {
-        steps.copied().max_by(|one, other| one.most.total_cmp(&other.most).then(other.from.cmp(&one.from)))
-    };
-    let mut spikes: Vec<(Step, &Trace)> = Vec::new();
-    for trace in panel.traces.iter().filter(|trace| trace.axis == Axis::Calls) {
-        let is_cut = |step: &Step| step.mean > panel.top;
-        for steps in trace.steps.chunk_by(|one, next| is_cut(one) == is_cut(next)) {
-            spikes.extend(highest(&mut steps.iter().filter(|step| is_cut(step))).map(|step| (step, trace)));
-        }
-        // A band that is cut off has one number.
-        let mut band = trace.steps.iter().filter(|step| trace.has_band && !is_cut(step) && step.most > panel.top);
-        spikes.extend(highest(&mut band).map(|step| (step, trace)));
-    }
-    // The largest are written first, and others where there is room.
-    spikes.sort_by(|one, other| other.0.most.total_cmp(&one.0.most));
-    let mut taken: Vec<(i32, i32)> = Vec::new();
-    for (step, trace) in spikes.into_iter().take(200) {
-        let (start, end) = frame.columns(step.from, step.to);
-        let color = pen.theme.color(trace.color);
-        let style = pen.text_style(24).color(&color);
-        let up_to = if step.mean > panel.top { "" } else { "up to " };
-        let text = format!("{up_to}{} {}", value_text(trace.most(&step)), trace.name);
-        let (gap, width) = (pen.measure(10), pen.width_of(&text, &style)?);
-        let right = (end + gap, end + gap + width);
-        let place = if right.1 > frame.right { (start - gap - width, start - gap) } else { right };
-        if taken.iter().all(|(from, to)| place.1 + gap < *from || place.0 > *to + gap) {
-            write_on_paper(&text, (place.0, frame.top + pen.measure(16)), &style, pen)?;
-            taken.push(place);
-        }
-    }
-    Ok(())
 }
 
 /// Writes cause and length of pauses and of closed time where there is room: in a row, else upright, else the length alone.

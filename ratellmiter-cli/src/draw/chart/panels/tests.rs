@@ -7,7 +7,7 @@ use crate::{
     draw::{
         chart::{fonts, pixels, svg},
         course::Course,
-        theme::Size,
+        theme::{Size, Theme},
     },
     series::Series,
     summary::Summary,
@@ -49,7 +49,7 @@ fn picture_names_limit_verdict_events_and_times() {
         "100 requested",
         "refused 6 s",
         "1 refusal",
-        "1 canary",
+        "1 accepted canary",
         "Calls per second",
         "0:05",
         "Time since 2026-11-25 21:02:34 UTC",
@@ -196,4 +196,122 @@ fn pace_fills_the_panel_whatever_the_queue_is() {
     let ys: Vec<i32> = polylines(&svg, (26, 123, 54)).into_iter().flatten().map(|(_, y)| y).collect();
     let height = ys.iter().max().unwrap() - ys.iter().min().unwrap();
     assert!(height > 150, "{height} of 800 pixels");
+}
+
+/// Returns the words of a picture.
+fn words(svg: &str) -> Vec<&str> {
+    svg.lines().filter(|line| !line.starts_with('<')).collect()
+}
+
+#[test]
+fn legend_lists_what_is_drawn_and_nothing_else() {
+    let row = |at: u64| Row { at, issued: 5, requested: 5, finished: 5, rate: 5.0, ..Row::default() };
+    let has = |course: &Course, word: &str| words(&text(course)).iter().any(|other| other.trim() == word);
+    let all = ["limit", "adapted limit", "least to most", "rate limited", "1 overload", "1 closing", "closed"];
+    let plain = course(&(0..30).map(row).collect(), "riefo");
+    assert_eq!(all.map(|word| has(&plain, word)), [false; 7]);
+    let rich = |at: u64| Row {
+        issued: at % 4,
+        rate_limited: u64::from(at == 100),
+        overloaded: u64::from(at == 100),
+        limit: Some(5.0),
+        learned_rate: Some(4.0),
+        closed: (at > 250).then_some(ratellmiter_core::log::ClosedReason::Quota),
+        ..row(at)
+    };
+    let rich = course(&(0..300).map(rich).collect(), "riefo");
+    assert_eq!(all.map(|word| has(&rich, word)), [true, true, true, false, true, true, true]);
+    assert!(has(&rich, "overloaded"), "the line of refusals that were overloads");
+}
+
+#[test]
+fn shade_of_pauses_is_named_by_the_causes_that_label_it() {
+    let svg = text(&course(&burst(), "ri"));
+    assert!(words(&svg).contains(&"pause: refused") && words(&svg).contains(&"refused 6 s"), "{svg}");
+}
+
+#[test]
+fn marks_that_stand_for_several_events_have_their_number() {
+    let row = |at: u64| Row {
+        at,
+        issued: 1,
+        rate: 5.0,
+        rate_limited: u64::from((5000..5009).contains(&at) || at == 15_000),
+        limit: Some(5.0),
+        ..Row::default()
+    };
+    let svg = text(&course(&(0..21_600).map(row).collect(), "ri"));
+    let numbers: Vec<_> = words(&svg).into_iter().filter(|word| word.starts_with('×')).collect();
+    assert_eq!((numbers, svg.contains("\n10 refusals\n")), (vec!["×9"], true));
+}
+
+#[test]
+fn seconds_begin_at_their_ticks_and_the_axis_ends_with_the_last_one() {
+    let row = |at: u64| Row { at, issued: at + 1, limit: Some(5.0), ..Row::default() };
+    let svg = text(&course(&(0..4).map(row).collect(), "i"));
+    let lines = polylines(&svg, (26, 123, 54));
+    let steps = lines.iter().max_by_key(|line| line.len()).unwrap();
+    let ticks = ["0:00", "0:01", "0:02", "0:03", "0:04"].map(|tick| place(&svg, tick).0);
+    let edges: Vec<_> = steps.iter().map(|(x, _)| *x).collect();
+    assert_eq!(edges, [ticks[0], ticks[1], ticks[1], ticks[2], ticks[2], ticks[3], ticks[3], ticks[4]]);
+}
+
+#[test]
+fn lines_are_inside_the_frame() {
+    let row = |at: u64| Row { at, requested: if at == 0 { 500 } else { 0 }, limit: Some(5.0), ..Row::default() };
+    let svg = text(&course(&(0..30).map(row).collect(), "r"));
+    let frame = svg.split("<rect ").find(|rect| rect.contains("fill=\"none\"")).unwrap();
+    let number = |name: &str| -> i32 {
+        let (_, rest) = frame.split_once(&format!("{name}=\"")).unwrap();
+        rest.split_once('"').unwrap().0.parse().unwrap()
+    };
+    let (top, bottom) = (number(" y"), number(" y") + number("height"));
+    let lines = polylines(&svg, (213, 123, 2));
+    let ys: Vec<_> = lines.iter().max_by_key(|line| line.len()).unwrap().iter().map(|(_, y)| *y).collect();
+    assert!(ys.iter().all(|y| (top + 3..=bottom - 5).contains(y)), "{ys:?} in {top} to {bottom}");
+    assert!(words(&svg).contains(&"500 requested"));
+    // Two strokes are the break, besides the line and its sample in the legend.
+    assert_eq!(lines.len(), 4, "{lines:?}");
+}
+
+#[test]
+fn panels_of_several_models_have_names_and_limits() {
+    let series = |finished: u64, limit: f64| {
+        (0..60).map(|at| Row { at, finished, limit: Some(limit), ..Row::default() }).collect::<Series>()
+    };
+    let (small, large) = (series(1, 2.0), series(80, 90.0));
+    let course = Course::of_models(&[("small", &small), ("large", &large)], 400);
+    let svg = text(&course);
+    for word in ["small", "large", "limit 2", "limit 90", "limit"] {
+        assert!(words(&svg).contains(&word), "{word}: {svg}");
+    }
+    assert!(place(&svg, "small").1 > place(&svg, "large").1 + 100, "each at its panel");
+    assert_eq!(course.subtitle, "2 models, 4860 calls finished in 1:00");
+    let alone = Course::of_models(&[("large", &large)], 400);
+    assert!(alone.panels[0].names.is_empty() && !alone.panels[0].limit.is_empty());
+}
+
+#[test]
+fn tick_of_a_panel_is_not_at_its_edge() {
+    let row = |at: u64| Row { at, issued: 5, rate: 5.0, overflow: 186, limit: Some(5.0), ..Row::default() };
+    let svg = text(&course(&(0..30).map(row).collect(), "io"));
+    let lower = place(&svg, "200").1;
+    let frames: Vec<_> = svg.split("<rect ").filter(|rect| rect.contains("fill=\"none\"")).collect();
+    let (_, y) = frames[1].split_once(" y=\"").unwrap();
+    let top: i32 = y.split_once('"').unwrap().0.parse().unwrap();
+    assert!(lower - top >= 12, "{lower} below {top}");
+}
+
+#[test]
+fn adapted_limit_is_one_line_with_steps() {
+    let row = |at: u64| Row {
+        at,
+        issued: 5,
+        limit: Some(5.0),
+        learned_rate: Some(if at.is_multiple_of(2) { 4.0 } else { 3.0 }),
+        ..Row::default()
+    };
+    let svg = text(&course(&(0..30).map(row).collect(), "i"));
+    let longest = polylines(&svg, (25, 25, 25)).into_iter().map(|line| line.len()).max();
+    assert_eq!(longest, Some(60), "two corners of each level");
 }

@@ -20,7 +20,9 @@ use crate::{
 
 /// Opacity of an area and of a band.
 const AREA: f64 = 0.30;
-const BAND: f64 = 0.16;
+const BAND: f64 = 0.11;
+/// Distance of lines that are cut off from the upper edge.
+const CUT: i32 = 4;
 
 pub(super) fn color(trace: &Trace, theme: Theme) -> RGBColor {
     let color = theme.color(trace.color);
@@ -44,7 +46,7 @@ where
         if trace.form == Form::Area {
             fill(&|_| 0.0, &|step| step.mean, AREA)?;
         }
-        if trace.has_band && run.iter().any(|step| step.most > step.least) {
+        if trace.has_band && run.iter().any(Step::is_spread) {
             fill(&|step| step.least, &|step| step.most, BAND)?;
         }
     }
@@ -73,8 +75,7 @@ fn runs(steps: &[Step]) -> impl Iterator<Item = &[Step]> {
     steps.chunk_by(|one, next| one.to.checked_add(1) == Some(next.from))
 }
 
-/// Returns the corners of a run in pixels of the canvas. A step extends to the middle between its seconds and the neighboring
-/// ones, and values above the frame are cut off.
+/// Returns the corners of a run in pixels of the canvas. Values above the frame are cut off.
 #[allow(clippy::cast_precision_loss)]
 fn path<B: DrawingBackend>(
     run: &[Step],
@@ -88,9 +89,9 @@ where
 {
     let mut corners: Vec<(i32, i32)> = Vec::with_capacity(2 * run.len());
     for step in run {
-        let y = frame.y(axis, value(step)).max(frame.top);
-        let from = frame.x(step.from as f64 - 0.5).max(frame.left);
-        let to = frame.x(step.to as f64 + 0.5).min(frame.right).max(from + 1);
+        let y = frame.y(axis, value(step)).max(frame.top + pen.measure(CUT));
+        let from = frame.x(step.from as f64 - frame.lead).max(frame.left);
+        let to = frame.x(step.to as f64 + 1.0 - frame.lead).min(frame.right).max(from + 1);
         // Equal steps are one.
         let is_same = corners.last().is_some_and(|(_, last)| *last == pen.scaled((0, y)).1) && corners.len() > 1;
         if is_same {

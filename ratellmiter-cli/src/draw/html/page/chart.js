@@ -153,7 +153,7 @@ const drawTimes = (context, place, model, color) => {
   [context.textBaseline, context.textAlign] = ['top', 'center'];
   context.beginPath();
   for (const mark of ticks(from, to, step)) {
-    const x = place.x(mark);
+    const [x] = place.columns(mark, mark);
     for (const panel of place.panels) {
       context.moveTo(crisp(x), panel.top);
       context.lineTo(crisp(x), panel.bottom);
@@ -282,23 +282,32 @@ const drawMark = (context, kind, x, y, half) => {
   if (kind === 0) polygon([[-1, -1], [1, -1], [0, 1]]);
   if (kind === 1) polygon([[0, -1], [1, 0], [0, 1], [-1, 0]]);
   if (kind === CLOSED) polygon([[-0.8, -0.8], [0.8, -0.8], [0.8, 0.8], [-0.8, 0.8]]);
-  if (kind !== 2) return;
+  if (kind !== REFUSED_CANARY && kind !== ACCEPTED_CANARY) return;
   context.lineWidth = 2;
   context.beginPath();
   context.arc(x, y, half * 0.75, 0, 2 * Math.PI);
   context.stroke();
+  if (kind === ACCEPTED_CANARY) context.fill();
 };
 
-/** Draws the marks below the first panel. Marks of one kind that would overlap are one mark. */
+/** Draws the marks below the first panel. Marks of one kind that would overlap are one mark with the number of its events. */
 const drawEvents = (context, place, model, color) => {
   const y = place.panels[0].bottom;
   MARKS.forEach(({ color: name }, kind) => {
     [context.fillStyle, context.strokeStyle] = [color(name), color(name)];
-    let free = -Infinity;
-    for (const [at] of model.events[kind]) {
-      if (at < place.from || at > place.to || place.x(at) < free) continue;
-      drawMark(context, kind, place.x(at), y + (kind < 2 ? 10 : 25), 5);
-      free = place.x(at) + 10;
+    [context.textAlign, context.textBaseline] = ['left', 'middle'];
+    const number = (count) => (count > 1 ? `×${whole('')(count)}` : '');
+    const width = (count) => (count > 1 ? 16 + context.measureText(number(count)).width : 10);
+    const marks = [];
+    for (const [at, count] of model.events[kind].filter(([at]) => at >= place.from && at <= place.to)) {
+      const last = marks[marks.length - 1];
+      if (last && place.x(at) < last.x + width(last.count)) last.count += count;
+      else marks.push({ x: place.x(at), count });
+    }
+    const row = y + (kind < REFUSED_CANARY ? 10 : 25);
+    for (const { x, count } of marks) {
+      drawMark(context, kind, x, row, 5);
+      if (count > 1) context.fillText(number(count), x + 8, row);
     }
   });
 };

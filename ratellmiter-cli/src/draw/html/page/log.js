@@ -51,10 +51,11 @@ const states = (model, at) => (isIn(model.closed, at) ? ', closed' : '') + (isIn
 const MARKS = [
   { one: 'refusal', several: 'refusals', sign: '▼', color: '--refusal' },
   { one: 'overload', several: 'overloads', sign: '◆', color: '--refusal' },
-  { one: 'canary', several: 'canaries', sign: '○', color: '--ink' },
-  { one: 'closed', several: 'closed', sign: '■', color: '--closed-mark' },
+  { one: 'refused canary', several: 'refused canaries', sign: '○', color: '--ink' },
+  { one: 'accepted canary', several: 'accepted canaries', sign: '●', color: '--ink' },
+  { one: 'closing', several: 'closings', sign: '■', color: '--closed-mark' },
 ];
-const CLOSED = 3;
+const [REFUSED_CANARY, ACCEPTED_CANARY, CLOSED] = [2, 3, 4];
 
 /** Returns the number and name of the events of a kind in a range of offsets; null without any. */
 const eventText = (model, kind, [from, to]) => {

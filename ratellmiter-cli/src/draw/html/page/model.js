@@ -59,7 +59,7 @@ const showModel = () => {
   by('shade').hidden = pauses.length === 0;
   by('closed').hidden = closed.length === 0;
   const marks = MARKS.flatMap(({ sign, color }, kind) => {
-    const text = kind === CLOSED ? null : eventText(model, kind, [0, model.last]);
+    const text = eventText(model, kind, [0, model.last]);
     if (text === null) return [];
     const mark = make('i', { className: 'mark', textContent: sign });
     mark.style.color = `var(${color})`;

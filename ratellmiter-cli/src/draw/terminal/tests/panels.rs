@@ -20,7 +20,7 @@ fn panels(lines: &str, columns: u16, rows: u16, paint: Paint) -> String {
 fn rates_are_above_the_queue_on_one_time_axis() {
     assert_snapshot!(framed(&panels("riefo", 80, 24, PLAIN)), @r"
     |                               Request Flow for m
-    |limit 60 a minute  ·  97 % of the calls waited, up to 29 at once, for a reason …
+    |limit 60 a minute  ·  1 refusal, 1 pause of 6 s  ·  97 % of the calls waited, u…
     |       --- limit 1   rrr requested, up to 30   iii issued   fff finished
     |                                eee rate limited
     |Calls per second
@@ -45,7 +45,7 @@ fn rates_are_above_the_queue_on_one_time_axis() {
     ");
     assert_snapshot!(framed(&bare(&panels("riefo", 80, 24, COLORED))), @r"
     |                               Request Flow for m
-    |limit 60 a minute  ·  97 % of the calls waited, up to 29 at once, for a reason …
+    |limit 60 a minute  ·  1 refusal, 1 pause of 6 s  ·  97 % of the calls waited, u…
     |       ━━━ limit 1   ━━━ requested, up to 30   ━━━ issued   ━━━ finished
     |                                ━━━ rate limited
     |Calls per second
