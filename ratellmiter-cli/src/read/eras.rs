@@ -1,4 +1,4 @@
-//! The rows that belong to the run: those of the time from which most rows are.
+//! The rows that belong to the run: those of the time from which most rows are, except for the time of a clock that is not set.
 //!
 //! A clock that is not set yet, or a damaged digit, leaves rows that are years away from the others. They are kept apart from the
 //! first row on, so that no figure contains them.
@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 /// Rows that are further from the first row of an era belong to another one, in seconds: a year.
 const MAX_DISTANCE: u64 = 366 * 24 * 60 * 60;
+/// Time before which no log was written: the start of 2020. A clock that is not set shows an earlier one.
+const FIRST_LOG: u64 = 1_577_836_800;
 /// Largest number of eras. Rows of further ones are only counted.
 const MAX_ERAS: usize = 100;
 
@@ -81,9 +83,10 @@ impl<T> Eras<T> {
         others.rows = others.rows.saturating_add(rows);
     }
 
-    /// Returns the first time of the era with the most rows; of equal ones the last.
+    /// Returns the first time of the era with the most rows; of equal ones the last. Rows of a clock that is not set are a run only if
+    /// there are no others.
     fn run_start(&self) -> Option<u64> {
-        self.eras.iter().max_by_key(|(_, era)| era.rows).map(|(first, _)| *first)
+        self.eras.iter().max_by_key(|(first, era)| (**first >= FIRST_LOG, era.rows)).map(|(first, _)| *first)
     }
 
     /// Returns the content of the run; `None` without rows.

@@ -175,7 +175,11 @@ impl Run<'_> {
                     "the server refused calls at {rate} per second from these processes alone: sum the logs of all processes to find the limit"
                 );
             }
-            return format!("the server refused calls at {rate} per second: set {per_minute} per minute");
+            let most = self
+                .refusals
+                .most_accepted()
+                .map_or_else(String::new, |calls| format!(" and accepted at most {calls} in a minute"));
+            return format!("the server refused calls at {rate} per second{most}: set {per_minute} per minute");
         }
         if self.is_limited() {
             let (bottleneck, percent) = waiting.largest();
@@ -183,7 +187,7 @@ impl Run<'_> {
         }
         if waiting.is_notable() {
             let at_once = match max_queued {
-                0 => "each for less than a second".into(),
+                0 => "none of them at the end of a second".into(),
                 _ => format!("up to {max_queued} at once"),
             };
             return format!(
@@ -213,7 +217,7 @@ impl Run<'_> {
         if self.waiting.calls < MIN_PERCENT {
             "and less than 5 % of the calls waited"
         } else {
-            "for less than 5 % of the time that calls took"
+            "and calls waited for less than 5 % of the time that they took"
         }
     }
 

@@ -66,7 +66,7 @@ fn summary_is_alone_on_stdout_in_each_format() {
           wait      21.4 s mean, – p99; at most 99 queued
           latency   – p99
           duration  36 s; at least 20.8 s at 300 per minute
-          verdict   paused for 38 % of the waiting time; 5 refusals, the last at 2.5 per second, although the server accepted 4.5 per second for 20 s after the first of them
+          verdict   paused for 38 % of the waiting time; 5 refusals, although the server accepted 4.3 per second for 21 s after the first of them
 
         TWENTY, from 2026-11-24 06:40:13 UTC
           calls     20: 20 finished, 0 given up

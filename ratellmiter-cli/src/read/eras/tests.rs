@@ -23,7 +23,9 @@ fn run_is_the_era_with_the_most_rows() {
         assert_eq!(run(&times), (Some(vec![NOW, NOW + 1]), Some(FarRows { rows: 1, at: 3 })));
     }
     assert_eq!(run(&[u64::MAX, NOW, NOW]).1, Some(FarRows { rows: 1, at: u64::MAX }));
-    // Of equal ones, the last is the run: the clock was set.
+    // The clock was not set at first, or never.
+    assert_eq!(run(&[3, 4, 5, NOW]), (Some(vec![NOW]), Some(FarRows { rows: 3, at: 3 })));
+    assert_eq!(run(&[3, 4, 5]), (Some(vec![3, 4, 5]), None));
     assert_eq!(run(&[3, NOW]).0, Some(vec![NOW]));
     assert_eq!(run(&[0, MAX_DISTANCE]).0.map(|rows| rows.len()), Some(2));
     assert_eq!(run(&[0, MAX_DISTANCE + 1]).0.map(|rows| rows.len()), Some(1));
@@ -39,8 +41,11 @@ fn parts_are_appended_by_era() {
 
 #[test]
 fn number_of_eras_is_bounded() {
-    let times: Vec<u64> = (0..1000).map(|era| era * 2 * MAX_DISTANCE).chain([5, 6]).collect();
+    let times: Vec<u64> = (0..1000).map(|era| NOW + era * 2 * MAX_DISTANCE).chain([NOW + 5, NOW + 6]).collect();
     let all = eras(&times);
     assert_eq!(all.eras.len(), MAX_ERAS);
-    assert_eq!((all.run().cloned(), all.far_rows().map(|far| far.rows)), (Some(vec![0, 5, 6]), Some(999)));
+    assert_eq!(
+        (all.run().cloned(), all.far_rows().map(|far| far.rows)),
+        (Some(vec![NOW, NOW + 5, NOW + 6]), Some(999))
+    );
 }

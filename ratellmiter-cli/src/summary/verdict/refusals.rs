@@ -18,15 +18,19 @@ const WINDOW_SECONDS: u64 = 20;
 /// Number of calls for which the window may be longer, and its length then.
 const WINDOW_CALLS: u64 = 10;
 const MAX_WINDOW_SECONDS: u64 = 120;
+/// Time over which the rate before a refusal is averaged, in seconds, to see a ramp.
+const LAST_SECONDS: u64 = 5;
 /// Factor between the refused rate and one accepted at other times from which on they contradict each other.
 const CONTRADICTION: f64 = 1.25;
 /// Time after which any limit per minute is refilled, in seconds.
 const MINUTE: u64 = 60;
 /// Part of the configured rate at which it counts as used.
-const FULL: f64 = 0.95;
+const FULL: f64 = 0.99;
 /// Part of a suggested rate that was accepted over some minute, pauses included, or the rate is not that of the server's limit: it
 /// counts calls over a longer time.
 const SUSTAINED: f64 = 2.0 / 3.0;
+/// Factor between the refused rate and the calls accepted in a minute from which on the server counts by the minute.
+const SPREAD: f64 = 1.15;
 /// Part of the configured rate above which a suggested one needs refusals at several times.
 const NEAR: f64 = 0.9;
 
@@ -37,10 +41,11 @@ pub(super) enum Refusals {
     None { is_full: bool },
     /// Refusals by an overloaded server alone.
     Overloads,
-    /// Refusals at a `rate`, in calls per second, that support a lower limit of `per_minute`.
-    Limit { count: u64, rate: f64, per_minute: u64 },
-    /// Refusals at a `rate` that the server accepted at another time, or a higher one.
-    Contradicted { count: u64, rate: f64, accepted: Accepted, is_later: bool },
+    /// Refusals at a `rate`, in calls per second, that support a lower limit of `per_minute`. `most` calls were accepted in a minute,
+    /// if they are the measure.
+    Limit { count: u64, rate: f64, per_minute: u64, most: Option<u64> },
+    /// Refusals at a rate that the server accepted at another time, or a higher one.
+    Contradicted { count: u64, accepted: Accepted, is_later: bool },
     /// Refusals that support no limit.
     Unexplained { count: u64 },
 }
@@ -64,22 +69,32 @@ impl Refusals {
         if refused_rate <= 0.0 {
             return unexplained;
         }
-        if !is_partial && let Some((accepted, is_later)) = refused.contradiction(first, last, refused_rate) {
-            return Self::Contradicted { count, rate: refused_rate, accepted, is_later };
+        // The mean of a ramp is lower than the rate that it has reached.
+        let reached = refused_rate.max(refused.last_rate(last));
+        if !is_partial && let Some((accepted, is_later)) = refused.contradiction(first, last, reached) {
+            return Self::Contradicted { count, accepted, is_later };
         }
         // A rate that was accepted for a minute, or last, is not too high.
         let rate = rounded(refused.accepted_since(first, last).fold(refused_rate, f64::max));
-        let per_minute = suggested_limit(rate);
+        // A server that counts by the minute refuses at a higher rate than that of its limit: the calls of a minute are its measure.
+        let most = refused.minute_before_refusals().filter(|minute| rate > minute * SPREAD);
+        let later = refused.best_minute(first).unwrap_or(0.0);
+        let per_minute = suggested_limit(most.unwrap_or(rate).max(later));
         let rate_refusals = count.saturating_sub(summary.overloaded.unwrap_or(0));
         let is_supported = summary.limit.is_some_and(|limit| {
             let suggested = as_float(per_minute);
             suggested < limit && (suggested <= limit * NEAR || refused.pauses() >= MIN_REFUSALS)
         });
         if is_supported && rate_refusals >= MIN_REFUSALS && refused.is_sustained(rate) {
-            Self::Limit { count, rate, per_minute }
+            Self::Limit { count, rate, per_minute, most: most.map(calls_of_a_minute) }
         } else {
             unexplained
         }
+    }
+
+    /// Returns the largest number of calls that were accepted in a minute, if it is the measure of the suggested limit.
+    pub(super) fn most_accepted(&self) -> Option<u64> {
+        if let Self::Limit { most, .. } = self { *most } else { None }
     }
 
     /// Returns the clause of a verdict on the refusals, and the caution for a user who is about to change the setting in
@@ -88,11 +103,9 @@ impl Refusals {
         match *self {
             Self::None { .. } => "no refusals".into(),
             Self::Overloads => "all refusals were overloads".into(),
-            Self::Contradicted { count, rate, accepted, is_later } => format!(
-                "{}{} {} per second, although the server accepted {} per second for {} {}",
+            Self::Contradicted { count, accepted, is_later } => format!(
+                "{}, although the server accepted {} per second for {} {}",
                 plural(count, "refusal"),
-                if count == 1 { " at" } else { ", the last at" },
-                decimal(rate),
                 decimal((accepted.rate * 10.0).round() / 10.0),
                 duration(accepted.seconds),
                 match (is_later, count) {
@@ -162,10 +175,38 @@ impl Refused<'_> {
 
     /// Returns `true` unless pauses kept the accepted calls of each minute far below a `rate` in calls per second.
     fn is_sustained(&self, rate: f64) -> bool {
-        let (seconds, rows) = (self.seconds, 0..self.seconds.len());
+        self.best_minute(0).is_none_or(|minute| minute >= rate * SUSTAINED)
+    }
+
+    /// Returns the highest rate that was accepted over the minute before a refusal, in calls per second; `None` if there was no such
+    /// minute.
+    fn minute_before_refusals(&self) -> Option<f64> {
+        let seconds = self.seconds;
+        let first = seconds.first()?.at;
+        let accepted = |row: usize| seconds[row].issued().saturating_sub(self.count(row));
+        let refused = (0..seconds.len())
+            .filter(|row| self.count(*row) > 0 && seconds[*row].at.saturating_sub(first) + 1 >= MINUTE);
+        let minutes = refused.map(|row| {
+            let from = seconds.partition_point(|second| second.at.saturating_add(MINUTE) <= seconds[row].at);
+            as_float((from..=row).map(accepted).fold(0, u64::saturating_add)) / as_float(MINUTE)
+        });
+        minutes.reduce(f64::max)
+    }
+
+    /// Returns the highest rate that was accepted over a minute from the row `from` on, in calls per second; `None` if less than a minute
+    /// is left.
+    fn best_minute(&self, from: usize) -> Option<f64> {
         let accepted =
             |second: &Second| second.issued().saturating_sub(if second.has_details { second.refused() } else { 0 });
-        highest(seconds, rows, MINUTE, accepted).is_none_or(|minute| minute >= rate * SUSTAINED)
+        highest(self.seconds, from..self.seconds.len(), MINUTE, accepted)
+    }
+
+    /// Returns the rate over the last seconds before the end of a row, in calls per second.
+    fn last_rate(&self, row: usize) -> f64 {
+        let from = (0..row).rev().take_while(|from| lasted(self.seconds, *from, row + 1) <= LAST_SECONDS).last();
+        let from = from.unwrap_or(row);
+        let calls = self.seconds[from..=row].iter().map(Second::issued).fold(0, u64::saturating_add);
+        as_float(calls) / as_float(lasted(self.seconds, from, row + 1).clamp(1, LAST_SECONDS))
     }
 
     fn is_break(&self, row: usize) -> bool {
@@ -257,6 +298,12 @@ fn rounded(rate: f64) -> f64 {
 /// Formats a rate in calls per second.
 pub(super) fn decimal(rate: f64) -> String {
     if rate < 1.0 { format!("{rate:.2}") } else { format!("{rate:.1}") }
+}
+
+/// Returns the whole calls of a minute at a rate per second.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn calls_of_a_minute(rate: f64) -> u64 {
+    (rate * 60.0 + 1e-6) as u64
 }
 
 /// Returns a rate in calls per minute, rounded down to a round number of at least 1.

@@ -61,7 +61,9 @@ impl Waiting {
             by_limit: by_limit(seconds),
             total,
             calls: percent(waiting_calls(seconds, waits), calls_or_tickets(seconds, calls)).min(100.0),
-            time: percent(total, total.saturating_add(in_flight)).max(time_within(waits, series.latencies())),
+            time: percent(total, total.saturating_add(in_flight))
+                .max(time_within(waits, series.latencies()))
+                .max(least_time_within(seconds)),
             rows: percent(limited as u128, seconds.len() as u128),
         }
     }
@@ -112,6 +114,21 @@ impl Waiting {
 fn time_within(waits: &Times, latencies: &Times) -> f64 {
     let totals = waits.total().zip(latencies.total()).filter(|(waits, _)| *waits > 0.0);
     totals.map_or(0.0, |(waits, latencies)| waits / (waits + latencies) * 100.0)
+}
+
+/// Returns the least waiting time as a percentage of itself and the latencies that the quantiles of the rows allow. Rows of earlier
+/// versions have no sums.
+#[allow(clippy::cast_precision_loss)] // Counts of a log.
+fn least_time_within(seconds: &[Second]) -> f64 {
+    let half = |issued: u64| issued / 2 + issued % 2;
+    let of_second = |second: &Second| {
+        // A wait of zero is one that the row does not show.
+        let waited = half(second.issued()) as f64 * f64::from(second.wait_ms[0]);
+        (waited, second.finished() as f64 * f64::from(second.latency_ms[2]))
+    };
+    let sum = |(waits, latencies): (f64, f64), (wait, latency): (f64, f64)| (waits + wait, latencies + latency);
+    let (waits, latencies) = seconds.iter().map(of_second).fold((0.0, 0.0), sum);
+    if waits > 0.0 { waits / (waits + latencies) * 100.0 } else { 0.0 }
 }
 
 /// Returns the queued calls of a second. The bottleneck is that of a queued call, so that there is at least one.

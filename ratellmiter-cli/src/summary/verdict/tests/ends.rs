@@ -95,7 +95,7 @@ fn calls_that_wait_within_a_second_were_queued() {
     assert_eq!(with_waits(&[(5, 5)]), "no call was queued: the limit is not the bottleneck", "the pace alone");
     assert_eq!(
         with_waits(&[(0, 1), (200, 4)]),
-        "80 % of the calls waited, each for less than a second, for a reason not in the log; 0 refusals"
+        "80 % of the calls waited, none of them at the end of a second, for a reason not in the log; 0 refusals"
     );
     let rare = run(60, |row| {
         let slow = u64::from(row.at % 10 == 0);
