@@ -3,7 +3,7 @@
 mod table;
 
 use ratellmiter_core::log::{BudgetKind, ClosedReason};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 pub(super) use self::table::{Figure, Unit, by_key, checkable, rows};
 
@@ -43,6 +43,11 @@ pub(crate) struct Summary {
     pub(crate) transient: u64,
     pub(crate) refusals_per_call: f64,
     pub(crate) pauses: u64,
+    /// Time in pauses in milliseconds, in JSON in seconds. Whole seconds for rows of earlier versions.
+    #[serde(rename = "paused", serialize_with = "in_seconds")]
+    pub(crate) paused_ms: u64,
+    /// Time in pauses, rounded to whole seconds.
+    #[serde(skip)]
     pub(crate) paused: u64,
     /// Spans in which the limiter was closed because a quota was spent.
     pub(crate) exhausted: u64,
@@ -155,6 +160,7 @@ impl Summary {
             transient: sum(|second| second.transient.into()),
             refusals_per_call: refusals as f64 / calls.max(1) as f64,
             pauses: series.pauses_begun(),
+            paused_ms: series.paused_ms(),
             paused: series.paused_ms().saturating_add(500) / 1000,
             exhausted: closed_spans.iter().filter(|span| span.reason == ClosedReason::Quota).count() as u64,
             closed: closed_spans.iter().map(ClosedSpan::length).fold(0, u64::saturating_add),
@@ -208,6 +214,15 @@ impl Summary {
 #[allow(clippy::trivially_copy_pass_by_ref)] // As serde requires.
 fn is_zero(count: &u64) -> bool {
     *count == 0
+}
+
+/// Serializes milliseconds as seconds, and whole seconds as integers.
+#[allow(clippy::cast_precision_loss, clippy::trivially_copy_pass_by_ref)] // As serde requires.
+fn in_seconds<S: Serializer>(millis: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    match millis % 1000 {
+        0 => serializer.serialize_u64(millis / 1000),
+        _ => serializer.serialize_f64(*millis as f64 / 1000.0),
+    }
 }
 
 /// A percentile in seconds.
