@@ -9,7 +9,7 @@ pub(super) use self::table::{Figure, Unit, by_key, checkable, rows};
 
 use crate::{
     series::{End, Second, Series, budgets::BudgetSummary, closed::ClosedSpan, processes::Processes, times::Times},
-    summary::measures::{activity, burst, tokens_per_call},
+    summary::measures::{activity, burst, has_several_limits, tokens_per_call},
 };
 
 /// The run of one model. Times are in seconds. The field names are the keys of `-summary=json`.
@@ -75,7 +75,8 @@ pub(crate) struct Summary {
     /// Configured calls per minute of the summed logs, if they differ.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) limit_conflict: Option<[f64; 2]>,
-    /// Shortest time in which the served calls fit at the configured rate, after the burst that was sent at once.
+    /// Shortest time in which the served calls fit at the configured rate, after the burst that was sent at once. `None` if the
+    /// rate was changed during the run.
     pub(crate) physical: Option<f64>,
     /// Calls in flight, averaged over the duration; `None` if the log does not contain them.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -177,7 +178,9 @@ impl Summary {
             call_p99_least: call_p99.least,
             limit: limit.map(|limit| (f64::from(limit) * 60.0).round()),
             limit_conflict: series.limit_conflict().map(|limits| limits.map(|limit| (f64::from(limit) * 60.0).round())),
-            physical: limit.filter(|limit| *limit > 0.0).map(|limit| physical(limit.into())),
+            physical: limit
+                .filter(|limit| *limit > 0.0 && !has_several_limits(seconds))
+                .map(|limit| physical(limit.into())),
             in_flight_mean: (has_details && !seconds.is_empty())
                 .then(|| in_flight_seconds as f64 / series.length() as f64),
             in_flight_most: seconds.iter().map(|second| second.in_flight).max().filter(|_| has_details),
