@@ -8,7 +8,10 @@ use serde::{Serialize, Serializer};
 pub(super) use self::table::{Figure, Unit, by_key, checkable, rows};
 
 use crate::{
-    series::{End, Second, Series, budgets::BudgetSummary, closed::ClosedSpan, processes::Processes, times::Times},
+    series::{
+        End, Second, Series, budgets::BudgetSummary, closed::ClosedSpan, conflicts::BudgetConflict,
+        processes::Processes, times::Times,
+    },
     summary::measures::{activity, burst, has_several_limits, tokens_per_call},
 };
 
@@ -106,6 +109,9 @@ pub(crate) struct Summary {
     pub(crate) budget_peak: Option<f64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) budgets: Vec<BudgetSummary>,
+    /// The budgets in which the summed logs differ. With any, there are no figures of budgets.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) budget_conflicts: Vec<BudgetConflict>,
     /// The processes of a shared limiter; `None` if it was not shared.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) processes: Option<Processes>,
@@ -138,7 +144,8 @@ impl Summary {
             Some(all).filter(|_| series.has_tokens())
         };
         let (reserved, used) = (tokens(|second| second.reserved_tokens), tokens(|second| second.used_tokens));
-        let budgets = series.budgets().summaries();
+        let budget_conflicts = series.budget_conflicts();
+        let budgets = if budget_conflicts.is_empty() { series.budgets().summaries() } else { Vec::new() };
         let highest = |of: fn(&BudgetSummary) -> f64| budgets.iter().map(of).reduce(f64::max);
         let rejected = sum(|second| second.rejected.into());
         let accounted = finished.saturating_add(rejected).saturating_add(unfinished);
@@ -198,6 +205,7 @@ impl Summary {
             budget_mean: highest(|budget| budget.mean),
             budget_peak: highest(|budget| budget.peak),
             budgets,
+            budget_conflicts,
             processes: Processes::of(series),
             verdict: String::new(),
         }

@@ -200,6 +200,9 @@ fn text(run: &Summary) -> String {
         let (name, mean, peak) = (budget.name(), percent(budget.mean), percent(budget.peak));
         let _ = writeln!(page, "  budget    {name}{adapted}: {mean} charged on average, {peak} at most{used}");
     }
+    for conflict in &run.budget_conflicts {
+        let _ = writeln!(page, "  budget    the logs differ in their limits: {}", conflict.description());
+    }
     let minimum = match (run.limit, run.physical) {
         (Some(limit), Some(minimum)) => format!("; at least {} at {limit} per minute", precise_duration(minimum, 1)),
         _ => run.limit_conflict.map_or_else(String::new, |[one, other]| {
