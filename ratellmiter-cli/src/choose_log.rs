@@ -126,6 +126,13 @@ fn read_several(files: &[PathBuf], source: &Source) -> Result<Logs, Failure> {
         let [one, other] = limits.map(|limit| (f64::from(limit) * 60.0).round());
         format!("the logs have different limits for {model:?}, from {one} to {other} per minute: they do not share one limit")
     }));
+    let conflicts = models
+        .iter()
+        .flat_map(|(model, series)| series.budget_conflicts().into_iter().map(move |conflict| (model, conflict)));
+    notes.extend(conflicts.map(|(model, conflict)| {
+        let limits = conflict.description();
+        format!("the logs have different budgets for {model:?}, {limits}: they do not share one budget")
+    }));
     Ok(Logs { paths, models, notes, unreadable })
 }
 

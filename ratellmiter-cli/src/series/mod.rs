@@ -3,6 +3,7 @@
 pub(crate) mod budgets;
 mod builder;
 pub(crate) mod closed;
+pub(crate) mod conflicts;
 mod lines;
 pub(crate) mod pauses;
 pub(crate) mod processes;
@@ -17,7 +18,12 @@ pub(crate) use {
     second::{Counts, Second},
 };
 
-use crate::series::{budgets::Budgets, closed::ClosedSpan, times::Times};
+use crate::series::{
+    budgets::Budgets,
+    closed::ClosedSpan,
+    conflicts::{BudgetConflict, LogBudgets},
+    times::Times,
+};
 
 /// The seconds of one model, in order. In a second without a row no event occurred and no call was queued.
 #[derive(Debug, Default, PartialEq)]
@@ -40,6 +46,8 @@ pub(crate) struct Series {
     summed_pauses: u64,
     /// The limits in calls a second, if the logs that were summed differ in them.
     limit_conflict: Option<[f32; 2]>,
+    /// The budgets of the logs that were summed; empty for a single log.
+    log_budgets: Vec<LogBudgets>,
 }
 
 /// The calls that had not ended when a log ended.
@@ -111,6 +119,7 @@ impl Series {
         self.add_times_of(&log.waits, &log.latencies);
         self.summed_pauses = self.summed_pauses.max(log.pauses_begun());
         self.ends.push(log.end());
+        self.log_budgets.push(LogBudgets::new(log.start(), log.length(), &log.kept_budgets));
     }
 
     /// Adds a second. If there is one for the same time, the two are summed. For many rows in any order, see [`SeriesBuilder`].
@@ -206,6 +215,11 @@ impl Series {
 
     pub(crate) fn set_limit_conflict(&mut self, conflict: Option<[f32; 2]>) {
         self.limit_conflict = conflict;
+    }
+
+    /// Returns the budgets in which the summed logs differ.
+    pub(crate) fn budget_conflicts(&self) -> Vec<BudgetConflict> {
+        conflicts::conflicts(&self.log_budgets)
     }
 
     /// Returns the sketches of waits and latencies kept by [`keep_budgets`](Self::keep_budgets), each with the time of its row.

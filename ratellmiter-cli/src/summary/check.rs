@@ -85,7 +85,7 @@ impl FromStr for Condition {
             .find(|(known, _)| *known == name)
             .ok_or_else(|| error(format!("unknown figure {name:?}")))?;
         let bound = parse_bound(bound, figure.unit).ok_or_else(|| match figure.unit {
-            Unit::Seconds => error(format!("{bound:?} is not a duration such as 5s, 200ms or 2m")),
+            unit if unit.is_time() => error(format!("{bound:?} is not a duration such as 5s, 200ms or 2m")),
             _ => error(format!("{bound:?} is not a number")),
         })?;
         Ok(Self { name, figure, comparison, bound })
@@ -99,11 +99,14 @@ fn parse_bound(text: &str, unit: Unit) -> Option<f64> {
     {
         return number(percent.trim_end()).map(|value| value / 100.0);
     }
-    if unit != Unit::Seconds {
+    if !unit.is_time() {
         return number(text);
     }
-    let units = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
-    units.iter().find_map(|(suffix, factor)| number(text.strip_suffix(suffix)?).map(|value| value * factor))
+    // Figures are divided too, so that equal times are equal numbers.
+    let units = [("ms", 1.0, 1000.0), ("s", 1.0, 1.0), ("m", 60.0, 1.0), ("h", 3600.0, 1.0)];
+    units
+        .iter()
+        .find_map(|(suffix, factor, divisor)| number(text.strip_suffix(suffix)?).map(|value| value * factor / divisor))
 }
 
 /// Returns the names of the figures that conditions may contain.
@@ -167,7 +170,7 @@ fn display(unit: Unit, value: f64, is_enough: impl Fn(f64) -> bool) -> String {
     let is_precise = |rounded: f64| is_enough(rounded) && (rounded != 0.0 || value == 0.0);
     let value = (3..=12).map(rounded).find(|rounded| is_precise(*rounded)).unwrap_or(value);
     match unit {
-        Unit::Seconds => format!("{value}s"),
+        unit if unit.is_time() => format!("{value}s"),
         _ => value.to_string(),
     }
 }

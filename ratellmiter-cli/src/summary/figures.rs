@@ -3,13 +3,16 @@
 mod table;
 
 use ratellmiter_core::log::{BudgetKind, ClosedReason};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 pub(super) use self::table::{Figure, Unit, by_key, checkable, rows};
 
 use crate::{
-    series::{End, Second, Series, budgets::BudgetSummary, closed::ClosedSpan, processes::Processes, times::Times},
-    summary::measures::{activity, burst, tokens_per_call},
+    series::{
+        End, Second, Series, budgets::BudgetSummary, closed::ClosedSpan, conflicts::BudgetConflict,
+        processes::Processes, times::Times,
+    },
+    summary::measures::{activity, burst, has_several_limits, tokens_per_call},
 };
 
 /// The run of one model. Times are in seconds. The field names are the keys of `-summary=json`.
@@ -43,6 +46,11 @@ pub(crate) struct Summary {
     pub(crate) transient: u64,
     pub(crate) refusals_per_call: f64,
     pub(crate) pauses: u64,
+    /// Time in pauses in milliseconds, in JSON in seconds. Whole seconds for rows of earlier versions.
+    #[serde(rename = "paused", serialize_with = "in_seconds")]
+    pub(crate) paused_ms: u64,
+    /// Time in pauses, rounded to whole seconds.
+    #[serde(skip)]
     pub(crate) paused: u64,
     /// Spans in which the limiter was closed because a quota was spent.
     pub(crate) exhausted: u64,
@@ -70,7 +78,8 @@ pub(crate) struct Summary {
     /// Configured calls per minute of the summed logs, if they differ.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) limit_conflict: Option<[f64; 2]>,
-    /// Shortest time in which the served calls fit at the configured rate, after the burst that was sent at once.
+    /// Shortest time in which the served calls fit at the configured rate, after the burst that was sent at once. `None` if the
+    /// rate was changed during the run.
     pub(crate) physical: Option<f64>,
     /// Calls in flight, averaged over the duration; `None` if the log does not contain them.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -100,6 +109,9 @@ pub(crate) struct Summary {
     pub(crate) budget_peak: Option<f64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) budgets: Vec<BudgetSummary>,
+    /// The budgets in which the summed logs differ. With any, there are no figures of budgets.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) budget_conflicts: Vec<BudgetConflict>,
     /// The processes of a shared limiter; `None` if it was not shared.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) processes: Option<Processes>,
@@ -132,7 +144,8 @@ impl Summary {
             Some(all).filter(|_| series.has_tokens())
         };
         let (reserved, used) = (tokens(|second| second.reserved_tokens), tokens(|second| second.used_tokens));
-        let budgets = series.budgets().summaries();
+        let budget_conflicts = series.budget_conflicts();
+        let budgets = if budget_conflicts.is_empty() { series.budgets().summaries() } else { Vec::new() };
         let highest = |of: fn(&BudgetSummary) -> f64| budgets.iter().map(of).reduce(f64::max);
         let rejected = sum(|second| second.rejected.into());
         let accounted = finished.saturating_add(rejected).saturating_add(unfinished);
@@ -155,6 +168,7 @@ impl Summary {
             transient: sum(|second| second.transient.into()),
             refusals_per_call: refusals as f64 / calls.max(1) as f64,
             pauses: series.pauses_begun(),
+            paused_ms: series.paused_ms(),
             paused: series.paused_ms().saturating_add(500) / 1000,
             exhausted: closed_spans.iter().filter(|span| span.reason == ClosedReason::Quota).count() as u64,
             closed: closed_spans.iter().map(ClosedSpan::length).fold(0, u64::saturating_add),
@@ -171,7 +185,9 @@ impl Summary {
             call_p99_least: call_p99.least,
             limit: limit.map(|limit| (f64::from(limit) * 60.0).round()),
             limit_conflict: series.limit_conflict().map(|limits| limits.map(|limit| (f64::from(limit) * 60.0).round())),
-            physical: limit.filter(|limit| *limit > 0.0).map(|limit| physical(limit.into())),
+            physical: limit
+                .filter(|limit| *limit > 0.0 && !has_several_limits(seconds))
+                .map(|limit| physical(limit.into())),
             in_flight_mean: (has_details && !seconds.is_empty())
                 .then(|| in_flight_seconds as f64 / series.length() as f64),
             in_flight_most: seconds.iter().map(|second| second.in_flight).max().filter(|_| has_details),
@@ -189,6 +205,7 @@ impl Summary {
             budget_mean: highest(|budget| budget.mean),
             budget_peak: highest(|budget| budget.peak),
             budgets,
+            budget_conflicts,
             processes: Processes::of(series),
             verdict: String::new(),
         }
@@ -208,6 +225,15 @@ impl Summary {
 #[allow(clippy::trivially_copy_pass_by_ref)] // As serde requires.
 fn is_zero(count: &u64) -> bool {
     *count == 0
+}
+
+/// Serializes milliseconds as seconds, and whole seconds as integers.
+#[allow(clippy::cast_precision_loss, clippy::trivially_copy_pass_by_ref)] // As serde requires.
+fn in_seconds<S: Serializer>(millis: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    match millis % 1000 {
+        0 => serializer.serialize_u64(millis / 1000),
+        _ => serializer.serialize_f64(*millis as f64 / 1000.0),
+    }
 }
 
 /// A percentile in seconds.

@@ -24,6 +24,13 @@ pub(super) fn tokens_per_call(seconds: &[Second], of: fn(&Second) -> (u32, u64))
     (calls > 0.0).then(|| tokens / calls)
 }
 
+/// Returns `true` if the configured limit was changed during the run. Rounding alone is no change.
+pub(super) fn has_several_limits(seconds: &[Second]) -> bool {
+    let limits = || seconds.iter().map(|second| second.limit).filter(|limit| limit.is_finite());
+    let bounds = limits().reduce(f32::min).zip(limits().reduce(f32::max));
+    bounds.is_some_and(|(least, most)| most - least > most.abs() * 1e-3)
+}
+
 /// Returns the number of calls that were sent beyond the `limit` in calls a second: in any span of seconds, at most
 /// `limit` calls a second, one more, and these were sent. It is above zero if calls were sent in a burst.
 #[allow(clippy::cast_precision_loss)]

@@ -32,10 +32,18 @@ impl Unit {
             (Self::Count, Some(value)) => format!("{value}"),
             (Self::Ratio, Some(value)) => format!("{value:.3}"),
             (Self::Seconds, Some(value)) => precise_duration(value, 1),
+            (Self::Millis, Some(value)) => precise_duration(value, decimals(value).max(1)),
             (Self::Mean, Some(value)) => format!("{value:.1}"),
             (Self::Fraction, Some(value)) => format!("{:.0} %", value * 100.0),
         }
     }
+}
+
+/// Returns the number of decimals, at most three, that show all milliseconds of a time.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Positive and saturating.
+fn decimals(seconds: f64) -> usize {
+    let millis = (seconds * 1000.0).round() as u64;
+    [1000, 100, 10].iter().position(|unit| millis.is_multiple_of(*unit)).unwrap_or(3)
 }
 
 impl Figure {
@@ -43,7 +51,7 @@ impl Figure {
     fn display(&self, run: &Summary) -> String {
         let most = self.unit.display(self.cell(run));
         match self.bounds(run).map(|bounds| self.unit.display(Some(bounds.least))) {
-            Some(least) if self.unit == Unit::Seconds && self.cell(run).is_some() && least != most => {
+            Some(least) if self.unit.is_time() && self.cell(run).is_some() && least != most => {
                 // The unit is written once.
                 let least = if most.ends_with(" s") { least.trim_end_matches(" s") } else { &least };
                 format!("{least}–{most}")
@@ -130,7 +138,9 @@ pub(crate) fn comparison(format: Format, logs: [&str; 2], runs: [&Summary; 2]) -
 
 fn text(run: &Summary) -> String {
     let figure = |key| figures::by_key(key).map_or_else(String::new, |figure| figure.display(run));
-    let Summary { calls, finished, given_up, refusals, pauses, paused, line: max_queued, .. } = run;
+    let Summary { calls, finished, given_up, refusals, pauses, paused_ms, line: max_queued, .. } = run;
+    #[allow(clippy::cast_precision_loss)]
+    let paused = *paused_ms as f64 / 1000.0;
     let mut page = format!("{}, from {} UTC\n", names::of_model(&run.model), utc(run.started));
     let failed = run.failed.map_or_else(String::new, |failed| format!(" ({failed} failed)"));
     let rejected = match run.rejected {
@@ -156,7 +166,7 @@ fn text(run: &Summary) -> String {
         "  refusals  {refusals}{overloads}, {:.3} per call; {}, {} in total",
         run.refusals_per_call,
         plural(*pauses, "pause"),
-        duration(*paused)
+        precise_duration(paused, decimals(paused))
     );
     if run.transient > 0 {
         let _ = writeln!(page, "  transient {}, sent again", plural(run.transient, "failure"));
@@ -189,6 +199,9 @@ fn text(run: &Summary) -> String {
         let used = used.map_or_else(String::new, |fraction| format!("; {} used", percent(fraction)));
         let (name, mean, peak) = (budget.name(), percent(budget.mean), percent(budget.peak));
         let _ = writeln!(page, "  budget    {name}{adapted}: {mean} charged on average, {peak} at most{used}");
+    }
+    for conflict in &run.budget_conflicts {
+        let _ = writeln!(page, "  budget    the logs differ in their limits: {}", conflict.description());
     }
     let minimum = match (run.limit, run.physical) {
         (Some(limit), Some(minimum)) => format!("; at least {} at {limit} per minute", precise_duration(minimum, 1)),

@@ -182,3 +182,33 @@ fn logs_with_different_limits_are_reported() {
     let failure = directory.failure(&["-file=1-1.jsonl", "-file=2-1.jsonl", "-summary"]);
     assert!(failure.contains("2-1.jsonl starts at 2026-11-25 10:26:53 UTC, with no log between them"), "{failure}");
 }
+
+#[test]
+fn logs_with_different_budgets_are_reported() {
+    let directory = Directory::new();
+    let log = shared_log("team-a", 0..31, 0..0);
+    directory.log("1-1.jsonl", log.clone());
+    directory.log("1-2.jsonl", log.replace("\"limit\":8000", "\"limit\":16000"));
+    directory.log("1-3.jsonl", log);
+    let both = ["-file=1-1.jsonl", "-file=1-2.jsonl"];
+    let (code, text, notes) = directory.run(&[&both[..], &["-summary"]].concat());
+    assert_eq!(code, 0);
+    assert_snapshot!(notes, @r#"note: the logs have different budgets for "m", from 8000 to 16000 tokens per minute: they do not share one budget"#);
+    let budgets: Vec<_> = text.lines().filter(|line| line.starts_with("  budget")).collect();
+    assert_eq!(budgets, ["  budget    the logs differ in their limits: from 8000 to 16000 tokens per minute"]);
+    assert!(
+        text.contains("; the logs have different budgets, from 8000 to 16000 tokens per minute: they do"),
+        "{text}"
+    );
+    let (_, json, _) = directory.run(&[&both[..], &["-summary=json"]].concat());
+    let summary: Value = serde_json::from_str(&json).unwrap();
+    let model = &summary["models"][0];
+    let conflict = json!([{ "meter": "tokens_per_minute", "limits": [8000, 16_000] }]);
+    assert_eq!(model["budget_conflicts"], conflict);
+    assert!(["budgets", "budget_mean", "budget_peak", "used_share"].iter().all(|key| model[key].is_null()), "{json}");
+    let (code, _, stderr) = directory.run(&[&both[..], &["-check=budget_peak<=1"]].concat());
+    assert!(code == 3 && stderr.contains("budget_peak<=1: the log does not contain it"), "{stderr}");
+    // Logs with the same budget have figures of it.
+    let (_, text, notes) = directory.run(&["-summary", "-file=1-1.jsonl", "-file=1-3.jsonl"]);
+    assert!(notes.is_empty() && text.contains("  budget    8000 tokens per minute: "), "{notes}{text}");
+}

@@ -16,7 +16,7 @@ fn summary_is_alone_on_stdout_in_each_format() {
     assert_snapshot!(text, @r#"
         gpt-4o, from 2026-11-25 21:02:34 UTC
           calls     120: 120 finished (0 failed), 0 given up
-          refusals  2 (2 overloads), 0.017 per call; 1 pause, 6 s in total
+          refusals  2 (2 overloads), 0.017 per call; 1 pause, 5.582 s in total
           wait      18.2 s mean, 32.6 s p99; at most 119 queued
           latency   1.7 s p99
           in flight 2.2 mean, 5 max
@@ -38,7 +38,7 @@ fn summary_is_alone_on_stdout_in_each_format() {
         | overloads | 2 |
         | refusals per call | 0.017 |
         | pauses | 1 |
-        | paused | 6.0 s |
+        | paused | 5.582 s |
         | longest queue | 119 |
         | mean wait | 18.2 s |
         | p99 wait | 32.6 s |

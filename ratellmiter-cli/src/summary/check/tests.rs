@@ -139,3 +139,21 @@ fn figure_between_bounds_holds_if_both_do() {
     assert!(broken_by("call_p99<=30s,call_p99>=0.5s").is_empty());
     assert_eq!(broken_by("call_p99<=1s"), ["call_p99<=1s: it is between 0.5s and 30s, as far as the log contains it"]);
 }
+
+#[test]
+fn paused_time_is_checked_to_the_millisecond() {
+    let paused = |pauses: &[u64]| {
+        let row = |(at, paused_ms): (u64, &u64)| Row { at, pauses: 1, paused_ms: *paused_ms, ..Row::default() };
+        Summary::from_series("m", &(0..).zip(pauses).map(row).collect())
+    };
+    let broken_by = |pauses: &[u64], text: &str| text.parse::<Conditions>().unwrap().broken_by(&paused(pauses));
+    assert_eq!(broken_by(&[100; 3], "paused<=250ms"), ["paused<=0.25s: it is 0.3s"]);
+    assert_eq!(broken_by(&[1000, 350], "paused<=1s"), ["paused<=1s: it is 1.35s"]);
+    for millis in 1..1000 {
+        assert!(broken_by(&[millis], &format!("paused=={millis}ms")).is_empty(), "{millis}");
+    }
+    // Rows of earlier versions contain no times, and each paused second counts as a whole.
+    let earlier = |at| Row { at, rate: if at < 2 { 0.0 } else { 5.0 }, ..Row::default() };
+    let run = Summary::from_series("m", &(0..5).map(earlier).collect());
+    assert!("paused==2s".parse::<Conditions>().unwrap().broken_by(&run).is_empty());
+}

@@ -23,10 +23,18 @@ pub(in crate::summary) enum Unit {
     /// A count divided by another.
     Ratio,
     Seconds,
+    /// Seconds that are known to the millisecond.
+    Millis,
     /// An average of counts.
     Mean,
     /// A fraction, shown in percent and checked as a fraction.
     Fraction,
+}
+
+impl Unit {
+    pub(in crate::summary) fn is_time(self) -> bool {
+        matches!(self, Self::Seconds | Self::Millis)
+    }
 }
 
 /// Condition for the row of a figure in tables.
@@ -123,7 +131,7 @@ static FIGURES: [Figure; 34] = [
         .always()
         .checked_as("refusals_per_call"),
     figure("pauses", "pauses", Unit::Count, |run| Some(run.pauses as f64)).always().checked_as("pauses"),
-    figure("paused", "paused", Unit::Seconds, |run| Some(run.paused as f64)).always().checked_as("paused"),
+    figure("paused", "paused", Unit::Millis, |run| Some(run.paused_ms as f64 / 1000.0)).always().checked_as("paused"),
     figure("longest_line", "longest queue", Unit::Count, |run| Some(run.line as f64)).always().checked_as("line"),
     figure("mean_wait", "mean wait", Unit::Seconds, |run| run.wait_mean).always().checked_as("wait_mean"),
     figure("p99_wait", "p99 wait", Unit::Seconds, |run| run.wait_p99)

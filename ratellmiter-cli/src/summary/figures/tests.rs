@@ -153,3 +153,21 @@ fn p99_of_few_slow_calls_is_that_of_the_others() {
     });
     assert_eq!((earlier.call_p99_least, earlier.call_p99), (Some(0.5), Some(30.0)));
 }
+
+#[test]
+fn changed_limit_gives_no_least_time() {
+    let with_limits = |early: f64, late: f64| {
+        run(120, |row| {
+            (row.requested, row.issued, row.finished) = (4, 4, 4);
+            row.limit = Some(if row.at < 120 { early } else { late });
+        })
+    };
+    let changed = with_limits(12.0, 2.0);
+    assert_eq!((changed.limit, changed.physical), (Some(120.0), None));
+    assert_eq!(with_limits(2.0, 12.0).physical, None);
+    assert!(with_limits(12.0, 12.00001).physical.is_some());
+    // A second without a limit does not change it.
+    assert!(run(120, |row| row.limit = (row.at != 150).then_some(5.0)).physical.is_some());
+    let slowdown = "slowdown<=100".parse::<crate::summary::check::Conditions>().unwrap();
+    assert_eq!(slowdown.broken_by(&changed), ["slowdown<=100: the log does not contain it"]);
+}

@@ -234,11 +234,34 @@ fn runs_of_different_length_are_compared_by_throughput() {
 
 #[test]
 fn long_run_is_a_clock_time_with_its_zone() {
-    let long = Summary { duration: 17_439, paused: 7200, ..run("m", 5) };
+    let long = Summary { duration: 17_439, paused_ms: 7_200_000, ..run("m", 5) };
     let text = text(&long);
     assert!(text.starts_with("m, from 2026-11-24 06:40:00 UTC\n"), "{text}");
     assert!(
         text.contains("  duration  4:50:39; at least 19.8 s") && text.contains(" pauses, 2:00:00 in total"),
         "{text}"
     );
+}
+
+#[test]
+fn paused_time_is_shown_to_the_millisecond() {
+    let shown = |millis| {
+        let run = Summary { paused_ms: millis, ..run("m", 5) };
+        let text = text(&run).lines().find(|line| line.contains("refusals")).unwrap().to_owned();
+        let text = text.split_once("pauses, ").unwrap().1.trim_end_matches(" in total").to_owned();
+        let page = summaries(Format::Md, "x", std::slice::from_ref(&run));
+        let cell = page.split_once("| paused | ").unwrap().1.split_once(" |").unwrap().0.to_owned();
+        let value: serde_json::Value = serde_json::from_str(&summaries(Format::Json, "x", &[run])).unwrap();
+        (text, cell, value["models"][0]["paused"].to_string())
+    };
+    for (millis, text, cell, json) in [
+        (0, "0 s", "0.0 s", "0"),
+        (300, "0.3 s", "0.3 s", "0.3"),
+        (1350, "1.35 s", "1.35 s", "1.35"),
+        (59_999, "59.999 s", "59.999 s", "59.999"),
+        (6000, "6 s", "6.0 s", "6"),
+        (61_400, "1:01", "1:01", "61.4"),
+    ] {
+        assert_eq!(shown(millis), (text.into(), cell.into(), json.into()), "{millis}");
+    }
 }
