@@ -24,6 +24,8 @@ pub(crate) struct Times {
     sketched: u64,
     /// Sum, in milliseconds. An estimate for rows of earlier versions.
     total: f64,
+    /// Lower and upper bound of `total`: equal if it is known.
+    total_bounds: [f64; 2],
 }
 
 /// A value in seconds that lies between two bounds, both included.
@@ -58,6 +60,8 @@ impl Times {
         self.count = self.count.saturating_add(sketch.count());
         self.sketched = self.sketched.saturating_add(sketch.count());
         self.total += total.map_or(estimate, |total| (total as f64).clamp(least, most));
+        let known = total.map(|total| total as f64).filter(|total| (least..=most).contains(total));
+        self.add_total_bounds(known.map_or([least, most], |total| [total; 2]));
     }
 
     /// Adds `count` times, of which the median, the 99th percentile and the maximum are known.
@@ -86,6 +90,7 @@ impl Times {
             // Times below the median are close to it in a queue, and have no other estimate.
             let estimate = if from == 0 { to as f64 } else { f64::midpoint(from as f64, to as f64) };
             self.total += estimate * number as f64;
+            self.add_total_bounds([from, to].map(|bound| bound as f64 * number as f64));
         }
         self.count = self.count.saturating_add(count);
     }
@@ -97,6 +102,11 @@ impl Times {
         self.count = self.count.saturating_add(other.count);
         self.sketched = self.sketched.saturating_add(other.sketched);
         self.total += other.total;
+        self.add_total_bounds(other.total_bounds);
+    }
+
+    fn add_total_bounds(&mut self, bounds: [f64; 2]) {
+        self.total_bounds.iter_mut().zip(bounds).for_each(|(sum, bound)| *sum += bound);
     }
 
     /// Returns the bounds of a percentile; `None` without times.
@@ -127,7 +137,14 @@ impl Times {
         (self.sketched == self.count && self.count > 0).then_some(self.total / 1000.0)
     }
 
-    /// Returns the mean in seconds; `None` without times.
+    /// Returns the bounds of the mean, which are equal if the rows contain the sum of the times; `None` without times.
+    #[allow(clippy::cast_precision_loss)]
+    pub(crate) fn mean_bounds(&self) -> Option<Bounds> {
+        let [least, most] = self.total_bounds.map(|total| total / self.count as f64 / 1000.0);
+        (self.count > 0).then_some(Bounds { least, most })
+    }
+
+    /// Returns the mean in seconds, an estimate between its bounds; `None` without times.
     #[allow(clippy::cast_precision_loss)]
     pub(crate) fn mean(&self) -> Option<f64> {
         (self.count > 0).then(|| self.total / self.count as f64 / 1000.0)

@@ -10,7 +10,7 @@ pub(super) use self::table::{Figure, Unit, by_key, checkable, rows};
 use crate::{
     series::{
         End, Second, Series, budgets::BudgetSummary, closed::ClosedSpan, conflicts::BudgetConflict,
-        processes::Processes, times::Times,
+        processes::Processes, times::Bounds,
     },
     summary::measures::{activity, burst, has_several_limits, tokens_per_call},
 };
@@ -60,9 +60,12 @@ pub(crate) struct Summary {
     pub(crate) closed_spans: Vec<ClosedSpan>,
     /// Largest number of queued calls.
     pub(crate) line: u64,
-    /// Mean wait of a ticket. For a log that contains counts alone, it is that of a call, from the length of the queue in each
-    /// second.
+    /// Mean wait of a ticket, or its upper bound if the log does not contain it exactly. For a log that contains counts alone, it
+    /// is that of a call, from the length of the queue in each second.
     pub(crate) wait_mean: Option<f64>,
+    /// Lower bound of `wait_mean`; `None` if that is exact.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) wait_mean_least: Option<f64>,
     /// 99th percentile of the waits, or its upper bound if the log does not contain it exactly.
     pub(crate) wait_p99: Option<f64>,
     /// Lower bound of `wait_p99`; `None` if that is exact.
@@ -137,7 +140,14 @@ impl Summary {
             let paced = served.min(issued) as f64 - 1.0 - burst(seconds, limit);
             (paced.max(0.0) / limit).min(series.length() as f64)
         };
-        let [wait_p99, call_p99] = [series.waits(), series.latencies()].map(|times| Percentile::of(times, has_details));
+        let [wait_p99, call_p99] =
+            [series.waits(), series.latencies()].map(|times| Bounded::of(times.percentile(99).filter(|_| has_details)));
+        let wait_mean = if has_details {
+            let waits = series.waits();
+            Bounded { most: waits.mean(), least: None }.within(waits.mean_bounds())
+        } else {
+            Bounded { most: (calls > 0).then(|| queued_seconds as f64 / calls as f64), least: None }
+        };
         let (active_seconds, in_flight_seconds) = activity(seconds);
         let tokens = |of: fn(&Second) -> u32| {
             let all = seconds.iter().fold(0, |sum: u64, second| sum.saturating_add(of(second).into()));
@@ -174,11 +184,8 @@ impl Summary {
             closed: closed_spans.iter().map(ClosedSpan::length).fold(0, u64::saturating_add),
             closed_spans,
             line: seconds.iter().map(Second::queued).max().unwrap_or(0),
-            wait_mean: if has_details {
-                series.waits().mean()
-            } else {
-                (calls > 0).then(|| queued_seconds as f64 / calls as f64)
-            },
+            wait_mean: wait_mean.most,
+            wait_mean_least: wait_mean.least,
             wait_p99: wait_p99.most,
             wait_p99_least: wait_p99.least,
             call_p99: call_p99.most,
@@ -236,23 +243,25 @@ fn in_seconds<S: Serializer>(millis: &u64, serializer: S) -> Result<S::Ok, S::Er
     }
 }
 
-/// A percentile in seconds.
+/// A time in seconds that the log may not contain exactly.
 #[derive(Debug, Clone, Copy, Default)]
-struct Percentile {
+struct Bounded {
     /// The value, or its upper bound.
     most: Option<f64>,
     /// The lower bound if the value is not known.
     least: Option<f64>,
 }
 
-impl Percentile {
-    fn of(times: &Times, is_known: bool) -> Self {
-        match times.percentile(99).filter(|_| is_known) {
-            Some(bounds) => match bounds.value() {
-                Some(value) => Self { most: Some(value), least: None },
-                None => Self { most: Some(bounds.most), least: Some(bounds.least) },
-            },
-            None => Self::default(),
+impl Bounded {
+    fn of(bounds: Option<Bounds>) -> Self {
+        Self { most: bounds.and_then(Bounds::value), least: None }.within(bounds)
+    }
+
+    /// Returns the bounds in place of the value if they are too far apart for one.
+    fn within(self, bounds: Option<Bounds>) -> Self {
+        match bounds.filter(|bounds| bounds.value().is_none()) {
+            Some(Bounds { least, most }) => Self { most: Some(most), least: Some(least) },
+            None => self,
         }
     }
 }

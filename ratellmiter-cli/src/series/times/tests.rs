@@ -69,3 +69,28 @@ fn sum_that_the_sketch_rules_out_is_not_used() {
     };
     assert!([1, 400, u64::MAX].into_iter().all(|total| (mean(total) - 0.1).abs() < 1e-9));
 }
+
+#[test]
+fn rows_of_earlier_versions_bound_the_mean() {
+    // Of five calls two waited for up to 1 s, one for 1 s, one for up to 2 s and one for 2 s.
+    let mut times = Times::default();
+    times.add_quantiles(5, [1000, 2000, 2000]);
+    let Bounds { least, most } = times.mean_bounds().unwrap();
+    assert!((least - 0.8).abs() < 1e-9 && (most - 1.4).abs() < 1e-9, "{least} {most}");
+    assert!((least..=most).contains(&times.mean().unwrap()));
+    // A sum in the rows is exact, and a sketch is nearly so.
+    let sketch: Sketch = [(1000, 4)].into_iter().collect();
+    let bounds = |total| {
+        let mut times = Times::default();
+        times.add_sketch(&sketch, 1005, total);
+        times.mean_bounds().unwrap()
+    };
+    assert_eq!(bounds(Some(4008)), Bounds { least: 1.002, most: 1.002 });
+    assert!([None, Some(0)].into_iter().all(|total| bounds(total).value().is_some()));
+    assert_eq!(Times::default().mean_bounds(), None);
+    // The bounds of both parts are summed.
+    let mut both = Times::default();
+    both.merge(&times);
+    both.merge(&times);
+    assert_eq!(both.mean_bounds(), times.mean_bounds());
+}

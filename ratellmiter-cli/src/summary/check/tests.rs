@@ -157,3 +157,29 @@ fn paused_time_is_checked_to_the_millisecond() {
     let run = Summary::from_series("m", &(0..5).map(earlier).collect());
     assert!("paused==2s".parse::<Conditions>().unwrap().broken_by(&run).is_empty());
 }
+
+#[test]
+fn mean_wait_of_rows_without_its_sum_is_checked_by_bounds() {
+    let wait_ms = Quantiles { p50: 1000, p99: 2000, max: 2000 };
+    let with = |change: fn(&mut Row<'static>)| {
+        let row = |at| {
+            let mut row = Row { at, issued: 5, wait_ms, ..Row::default() };
+            change(&mut row);
+            row
+        };
+        Summary::from_series("m", &(0..60).map(row).collect())
+    };
+    let broken_by = |run: &Summary, text: &str| text.parse::<Conditions>().unwrap().broken_by(run);
+    let earlier = with(|_| ());
+    assert!(broken_by(&earlier, "wait_mean<=1.41s,wait_mean>=0.79s").is_empty());
+    for text in ["wait_mean<=1.3s", "wait_mean>=1.3s"] {
+        let expected = format!("{text}: it is between 0.8s and 1.4s, as far as the log contains it");
+        assert_eq!(broken_by(&earlier, text), [expected]);
+    }
+    // Rows with the sum of their waits are exact.
+    let summed = with(|row| {
+        row.wait_buckets = [(1000, 3), (2000, 2)].into_iter().collect();
+        row.wait_total_ms = 7000;
+    });
+    assert_eq!((summed.wait_mean, summed.wait_mean_least), (Some(1.4), None));
+}

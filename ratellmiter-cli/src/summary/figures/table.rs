@@ -133,7 +133,10 @@ static FIGURES: [Figure; 34] = [
     figure("pauses", "pauses", Unit::Count, |run| Some(run.pauses as f64)).always().checked_as("pauses"),
     figure("paused", "paused", Unit::Millis, |run| Some(run.paused_ms as f64 / 1000.0)).always().checked_as("paused"),
     figure("longest_line", "longest queue", Unit::Count, |run| Some(run.line as f64)).always().checked_as("line"),
-    figure("mean_wait", "mean wait", Unit::Seconds, |run| run.wait_mean).always().checked_as("wait_mean"),
+    figure("mean_wait", "mean wait", Unit::Seconds, |run| run.wait_mean)
+        .at_least(|run| run.wait_mean_least)
+        .always()
+        .checked_as("wait_mean"),
     figure("p99_wait", "p99 wait", Unit::Seconds, |run| run.wait_p99)
         .at_least(|run| run.wait_p99_least)
         .always()

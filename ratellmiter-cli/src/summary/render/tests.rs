@@ -206,6 +206,7 @@ fn bounds_are_shown_in_columns_and_in_rows() {
     for count in [1, 2, 40] {
         let page = summaries(Format::Md, "x", &vec![run.clone(); count]);
         assert_eq!(page.matches("| 0.5–30.0 s |").count(), if count == 2 { 1 } else { count }, "{page}");
+        assert_eq!(page.matches("| 0.5–1.5 s |").count(), if count == 2 { 1 } else { count }, "{page}");
     }
 }
 
