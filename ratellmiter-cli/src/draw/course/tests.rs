@@ -52,6 +52,18 @@ fn unknown_seconds_have_no_steps() {
 }
 
 #[test]
+fn sum_of_logs_with_different_limits_has_no_limit() {
+    let levels = |conflict| {
+        let mut series: Series = (0..30).map(|at| Row { learned_rate: Some(3.0), ..row(at) }).collect();
+        series.set_limit_conflict(conflict);
+        let course = Course::of_model("m", &series, &"i".parse().unwrap(), 400, &Summary::from_series("m", &series));
+        let many = Course::of_models(&[("m", &series)], 400);
+        [&course.panels[0].limit, &course.panels[0].adapted, &many.panels[0].limit].map(Vec::len)
+    };
+    assert_eq!((levels(Some([3.0, 7.0])), levels(None)), ([0; 3], [1; 3]));
+}
+
+#[test]
 fn long_runs_are_means_between_least_and_most() {
     let course = course((0..21_600).map(|at| Row { issued: if at == 700 { 99 } else { at % 3 }, ..row(at) }), "i");
     let steps = &trace(&course, "issued").steps;

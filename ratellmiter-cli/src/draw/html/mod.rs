@@ -209,8 +209,8 @@ impl<'a> Model<'a> {
             per: Bins::of(series, MAX_CELLS).per(),
             pauses: shades(&course::pauses(series), stretch),
             closed: shades(&course::closed(series), stretch),
-            limit: levels(&course::levels(series, |second| second.limit, 1)),
-            adapted: levels(&course::levels(series, Second::adapted_rate, 1)),
+            limit: levels(&course::limits(series, 1)),
+            adapted: levels(&course::adapted_limits(series, 1)),
             events: Mark::ALL.map(|mark| counts(&course::events(series), mark, stretch)),
         }
     }
