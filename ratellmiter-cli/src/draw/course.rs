@@ -18,7 +18,7 @@ use crate::{
 
 pub(crate) use bins::{Bins, Step};
 pub(crate) use events::{Event, Mark, of as events};
-pub(crate) use spans::{Level, Span, closed, levels, pauses};
+pub(crate) use spans::{Level, Span, adapted_limits, closed, limits, pauses};
 
 /// A chart of several panels on one time axis.
 #[derive(Debug, Clone)]
@@ -133,11 +133,8 @@ fn rates<'a>(series: &Series, lines: impl Iterator<Item = &'a Line>, bins: &Bins
         traces.iter_mut().zip(&lines).for_each(|(trace, line)| trace.has_band = line.letter != 'f');
     }
     let has_calls = traces.iter().any(|trace| trace.axis == Axis::Calls);
-    let drawn = |of: fn(&Second) -> f32| {
-        if has_calls { levels(series, of, bins.per()) } else { Vec::new() }
-    };
-    let limit = drawn(|second| second.limit);
-    let adapted = drawn(Second::adapted_rate);
+    let drawn = |of: fn(&Series, u64) -> Vec<Level>| if has_calls { of(series, bins.per()) } else { Vec::new() };
+    let (limit, adapted) = (drawn(limits), drawn(adapted_limits));
     let top = scale::rates_top(&traces, &limit);
     Some(Panel { unit: bins.unit().into(), weight: 1.7, top, traces, limit, adapted, names: Vec::new() })
 }

@@ -284,9 +284,12 @@ impl Series {
         })
     }
 
-    /// Returns the value of a line in a gap after `last`: counts are zero, calls stay in flight, and other values are unknown.
-    fn value_in_gap(&self, last: &Second, letter: char) -> Option<f64> {
+    /// Returns the value of a line in a gap after `last`: counts are zero, calls stay in flight, and other values are unknown. While
+    /// calls are queued each second has a row, so that after such a row all values are unknown. Logs of the Python package
+    /// have no such rows.
+    pub(crate) fn value_in_gap(&self, last: &Second, letter: char) -> Option<f64> {
         match letter {
+            _ if last.has_details && last.queued() > 0 => None,
             'r' | 'i' | 'e' | 'f' | 'o' => Some(0.0),
             't' | 'u' => self.has_tokens.then_some(0.0),
             'n' => last.value(letter),

@@ -85,7 +85,11 @@ impl Bins {
         let shift = |(from, to, value): (u64, u64, f64)| (from - series.start(), to - series.start(), value);
         let pieces = series.pieces(letter).map(shift);
         match letter {
-            'r' | 'i' | 'e' | 'f' if self.per > 1 => self.binned(self.per_unit(pieces).into_iter()),
+            'r' | 'i' | 'e' | 'f' if self.per > 1 => {
+                let known: Vec<_> = pieces.collect();
+                let units = self.per_unit(known.iter().copied());
+                self.binned(without_unknown(units, &known).into_iter())
+            }
             #[allow(clippy::cast_precision_loss)]
             'a' if self.per > 1 => self.binned(pieces.map(|(from, to, value)| (from, to, value * self.per as f64))),
             _ => self.binned(pieces),
@@ -143,6 +147,23 @@ impl Bins {
         }
         steps
     }
+}
+
+/// Returns units without those of zero calls that are in no known piece. Such a unit may be cut at the ends of its pieces.
+fn without_unknown(units: Vec<(u64, u64, f64)>, known: &[(u64, u64, f64)]) -> Vec<(u64, u64, f64)> {
+    let touch = |one: &(u64, u64, f64), next: &(u64, u64, f64)| one.1.checked_add(1) == Some(next.0);
+    let runs: Vec<_> = known.chunk_by(touch).map(|run| (run[0].0, run[run.len() - 1].1)).collect();
+    let mut kept = Vec::with_capacity(units.len());
+    for (from, to, value) in units {
+        if value > 0.0 {
+            kept.push((from, to, value));
+            continue;
+        }
+        let first = runs.partition_point(|(_, end)| *end < from);
+        let inside = runs[first..].iter().take_while(|(start, _)| *start <= to);
+        kept.extend(inside.map(|(start, end)| (from.max(*start), to.min(*end), value)));
+    }
+    kept
 }
 
 #[allow(clippy::cast_precision_loss)]

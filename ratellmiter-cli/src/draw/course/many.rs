@@ -88,7 +88,7 @@ fn trace(index: usize, name: String, color: crate::series::Color, steps: Vec<Ste
 /// Returns the configured limits of a model, on an axis that begins at `start`.
 fn levels(series: &Series, start: u64) -> Vec<Level> {
     let shift = series.start() - start;
-    let levels = course::levels(series, |second| second.limit, 1).into_iter();
+    let levels = course::limits(series, 1).into_iter();
     levels
         .map(|Level { from, to, value }| Level {
             from: from.saturating_add(shift),

@@ -69,9 +69,24 @@ pub(crate) fn closed(series: &Series) -> Vec<Span> {
     spans.iter().map(span).collect()
 }
 
+/// Returns the levels of the configured limit in calls per `per` seconds; none for a sum of logs with different limits, whose mean
+/// holds for none of them.
+pub(crate) fn limits(series: &Series, per: u64) -> Vec<Level> {
+    levels_unless_different(series, |second| second.limit, per)
+}
+
+/// Returns the levels of the adapted limit where it differs from the configured one, as [`limits`].
+pub(crate) fn adapted_limits(series: &Series, per: u64) -> Vec<Level> {
+    levels_unless_different(series, Second::adapted_rate, per)
+}
+
+fn levels_unless_different(series: &Series, of: fn(&Second) -> f32, per: u64) -> Vec<Level> {
+    if series.limit_conflict().is_some() { Vec::new() } else { levels(series, of, per) }
+}
+
 /// Returns the levels of a gauge in calls per `per` seconds. It keeps its value in a gap between rows.
 #[allow(clippy::cast_precision_loss)]
-pub(crate) fn levels(series: &Series, of: impl Fn(&Second) -> f32, per: u64) -> Vec<Level> {
+fn levels(series: &Series, of: impl Fn(&Second) -> f32, per: u64) -> Vec<Level> {
     let mut levels: Vec<Level> = Vec::new();
     let mut is_known = false;
     for second in series.seconds() {

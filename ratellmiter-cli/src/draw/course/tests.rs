@@ -52,6 +52,38 @@ fn unknown_seconds_have_no_steps() {
 }
 
 #[test]
+fn gap_after_queued_calls_is_unknown() {
+    let gap = |overflow, letters: &str, name: &str| {
+        let rows = [row(0), Row { overflow, in_flight: 2, ..row(1) }, row(30), row(31)];
+        let course = course(rows, letters);
+        trace(&course, name).steps.iter().filter(|step| (2..30).contains(&step.from)).count()
+    };
+    for (letter, name) in
+        [("r", "requested"), ("i", "issued"), ("f", "finished"), ("o", "overflow, waiting"), ("n", "in flight")]
+    {
+        assert_eq!((gap(50, letter, name), gap(0, letter, name)), (0, 28), "{name}");
+    }
+    // A slow model is counted per minute.
+    let slow = |at: u64| Row { limit: Some(0.1), issued: u64::from(at.is_multiple_of(10)), overflow: 9, ..row(at) };
+    let course = course((0..600).chain(1200..1800).map(slow), "i");
+    let steps = &trace(&course, "issued").steps;
+    assert_eq!(course.panels[0].unit, "Calls per minute");
+    assert!(steps.iter().all(|step| (step.mean - 6.0).abs() < 1e-9 && !(600..1200).contains(&step.from)), "{steps:?}");
+}
+
+#[test]
+fn sum_of_logs_with_different_limits_has_no_limit() {
+    let levels = |conflict| {
+        let mut series: Series = (0..30).map(|at| Row { learned_rate: Some(3.0), ..row(at) }).collect();
+        series.set_limit_conflict(conflict);
+        let course = Course::of_model("m", &series, &"i".parse().unwrap(), 400, &Summary::from_series("m", &series));
+        let many = Course::of_models(&[("m", &series)], 400);
+        [&course.panels[0].limit, &course.panels[0].adapted, &many.panels[0].limit].map(Vec::len)
+    };
+    assert_eq!((levels(Some([3.0, 7.0])), levels(None)), ([0; 3], [1; 3]));
+}
+
+#[test]
 fn long_runs_are_means_between_least_and_most() {
     let course = course((0..21_600).map(|at| Row { issued: if at == 700 { 99 } else { at % 3 }, ..row(at) }), "i");
     let steps = &trace(&course, "issued").steps;

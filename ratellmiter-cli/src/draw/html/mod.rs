@@ -209,8 +209,8 @@ impl<'a> Model<'a> {
             per: Bins::of(series, MAX_CELLS).per(),
             pauses: shades(&course::pauses(series), stretch),
             closed: shades(&course::closed(series), stretch),
-            limit: levels(&course::levels(series, |second| second.limit, 1)),
-            adapted: levels(&course::levels(series, Second::adapted_rate, 1)),
+            limit: levels(&course::limits(series, 1)),
+            adapted: levels(&course::adapted_limits(series, 1)),
             events: Mark::ALL.map(|mark| counts(&course::events(series), mark, stretch)),
         }
     }
@@ -305,10 +305,8 @@ fn cells(series: &Series, stretch: u64) -> Vec<Cell> {
     let mut before: Option<&Second> = None;
     for second in series.seconds() {
         if let Some(last) = before.replace(second).filter(|last| last.at + 1 < second.at) {
-            // In a gap counts are zero, calls stay in flight, and other values are unknown.
-            let (in_flight, has_details) = (last.in_flight, last.has_details);
-            let gap = Second { in_flight, has_details, ..Second::from_counts(last.at + 1, [0; 5]) };
-            add(&mut cells, stretch, gap.at - series.start(), second.at - gap.at, heights(series, &gap));
+            let gap = LINES.map(|line| series.value_in_gap(last, line.letter).unwrap_or(f64::NAN));
+            add(&mut cells, stretch, last.at + 1 - series.start(), second.at - last.at - 1, gap);
         }
         add(&mut cells, stretch, second.at - series.start(), 1, heights(series, second));
     }

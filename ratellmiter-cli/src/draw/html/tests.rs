@@ -178,6 +178,18 @@ fn page_and_pictures_draw_gaps_alike() {
 }
 
 #[test]
+fn gap_after_queued_calls_is_unknown() {
+    let model = |overflow| {
+        let queued = Row { overflow, in_flight: 2, ..row(4) };
+        model(&[row(3), queued, row(30), row(31)].into_iter().collect())
+    };
+    for letter in ['r', 'i', 'f', 'o', 'n'] {
+        let gap = |overflow| column(&model(overflow), letter, 0)[2];
+        assert!(gap(50).is_none() && gap(0).is_some(), "{letter}");
+    }
+}
+
+#[test]
 fn thinning_keeps_a_peak_of_one_second() {
     let day: Series = (0..86_400)
         .map(|at| {

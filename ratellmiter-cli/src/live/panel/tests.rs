@@ -37,7 +37,7 @@ fn live() -> Live {
         };
         live.add(&serde_json::to_vec(&row).unwrap(), Duration::from_secs(START + at + 1));
         if at % 7 == 0 {
-            let row = Row { model: "模型 🦀".into(), ..row };
+            let row = Row { model: "模型 🦀".into(), overflow: 0, ..row };
             live.add(&serde_json::to_vec(&row).unwrap(), Duration::from_secs(START + at + 1));
         }
     }

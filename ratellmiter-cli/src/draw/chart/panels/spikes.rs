@@ -39,26 +39,128 @@ where
         let mut band = trace.steps.iter().filter(|step| trace.has_band && !is_cut(step) && step.most > panel.top);
         spikes.extend(highest(&mut band).map(|step| (step, trace)));
     }
-    // The largest are written first, and others where there is room.
-    spikes.sort_by(|one, other| other.0.most.total_cmp(&one.0.most));
-    let mut taken: Vec<(i32, i32)> = Vec::new();
-    for (step, trace) in spikes.into_iter().take(200) {
-        let (start, end) = frame.columns(step.from, step.to);
-        let style = pen.text_style(28);
-        let up_to = if step.mean > panel.top { "" } else { "up to " };
-        let text = format!("{up_to}{} {}", value_text(trace.most(&step)), trace.name);
-        let (gap, width) = (pen.measure(18), pen.width_of(&text, &style)?);
-        let right = (end + gap, end + gap + width);
-        if step.mean > panel.top {
-            draw_break((start, end), traces::color(trace, pen.theme), trace.width, frame, pen)?;
+    spikes.sort_by_key(|(step, _)| step.from);
+    let style = pen.text_style(28);
+    let spike = |(step, trace): (Step, &Trace)| -> Result<Spike, Box<dyn std::error::Error>> {
+        let is_cut = step.mean > panel.top;
+        let edges = frame.columns(step.from, step.to);
+        if is_cut {
+            draw_break(edges, traces::color(trace, pen.theme), trace.width, frame, pen)?;
         }
-        let place = if right.1 > frame.right { (start - gap - width, start - gap) } else { right };
-        if taken.iter().all(|(from, to)| place.1 + gap < *from || place.0 > *to + gap) {
-            write_on_paper(&text, (place.0, frame.top + pen.measure(20)), &style, pen)?;
+        let up_to = if is_cut { "" } else { "up to " };
+        let most = trace.most(&step);
+        Ok(Spike { edges, most, text: format!("{up_to}{} {}", value_text(most), trace.name), is_cut })
+    };
+    let (cut, bands): (Vec<_>, Vec<_>) =
+        spikes.into_iter().map(spike).collect::<Result<Vec<_>, _>>()?.into_iter().partition(|spike| spike.is_cut);
+    let breaks: Vec<_> =
+        cut.iter().map(|spike| (spike.edges.0 - pen.measure(12), spike.edges.1 + pen.measure(12))).collect();
+    let room = Room { left: frame.left, right: frame.right, gap: pen.measure(18) };
+    let (upper, lower) = (frame.top + pen.measure(20), frame.top + pen.measure(58));
+    let mut taken = breaks.clone();
+    for (text, place) in labels(&cut, &breaks, &room, |text| pen.width_of(text, &style))? {
+        // Beside the breaks, or below them if there is no room.
+        write_on_paper(&text, (place.start, if place.is_beside { upper } else { lower }), &style, pen)?;
+        taken.push((place.start, place.end));
+    }
+    for Spike { edges, text, .. } in bands {
+        let width = pen.width_of(&text, &style)?;
+        let is_free =
+            |(start, end): &(i32, i32)| taken.iter().all(|(from, to)| end + room.gap < *from || *start > to + room.gap);
+        if let Some(place) = room.beside(edges, width).into_iter().find(is_free) {
+            write_on_paper(&text, (place.0, upper), &style, pen)?;
             taken.push(place);
         }
     }
     Ok(())
+}
+
+/// A value above the upper edge.
+struct Spike {
+    edges: (i32, i32),
+    most: f64,
+    text: String,
+    /// `true` if the line is cut off, `false` for a band alone.
+    is_cut: bool,
+}
+
+/// Edges of the frame, and the distance of a label from its spike.
+struct Room {
+    left: i32,
+    right: i32,
+    gap: i32,
+}
+
+impl Room {
+    /// Returns the places to the right and to the left of edges that are inside the frame.
+    fn beside(&self, (start, end): (i32, i32), width: i32) -> Vec<(i32, i32)> {
+        let places = [(end + self.gap, end + self.gap + width), (start - self.gap - width, start - self.gap)];
+        places.into_iter().filter(|(from, to)| *from >= self.left && *to <= self.right).collect()
+    }
+}
+
+/// Place of a label.
+struct Place {
+    start: i32,
+    end: i32,
+    /// `false` for the row below the breaks.
+    is_beside: bool,
+}
+
+/// Successive spikes with one label: indices of the first and the last spike, and of the largest.
+struct Group {
+    first: usize,
+    last: usize,
+    largest: usize,
+}
+
+/// Returns labels of spikes, in the order of their starts, that overlap neither each other nor the breaks of spikes. Successive
+/// spikes without room for a label each have one with the largest value and their number.
+fn labels<Error>(
+    spikes: &[Spike],
+    breaks: &[(i32, i32)],
+    room: &Room,
+    width: impl Fn(&str) -> Result<i32, Error>,
+) -> Result<Vec<(String, Place)>, Error> {
+    let mut done: Vec<(Group, String, Place)> = Vec::new();
+    let mut next = 0;
+    while next < spikes.len() {
+        let mut group = Group { first: next, last: next, largest: next };
+        loop {
+            let count = group.last - group.first + 1;
+            let name = &spikes[group.largest].text;
+            let text = if count > 1 { format!("{name} ×{count}") } else { name.clone() };
+            let width = width(&text)?;
+            let before =
+                breaks[..group.first].iter().map(|(_, end)| *end).chain(done.iter().map(|(.., place)| place.end)).max();
+            let after = breaks.get(group.last + 1).map(|(start, _)| *start);
+            let end = spikes[group.first..=group.last].iter().map(|spike| spike.edges.1).max().unwrap_or(0);
+            let edges = (spikes[group.first].edges.0, end);
+            let is_free = |(from, to): &(i32, i32)| {
+                before.is_none_or(|before| before + room.gap / 2 <= *from)
+                    && after.is_none_or(|after| to + room.gap / 2 <= after)
+            };
+            let place = room.beside(edges, width).into_iter().find(is_free);
+            if let Some((start, end)) = place {
+                next = group.last + 1;
+                done.push((group, text, Place { start, end, is_beside: true }));
+                break;
+            }
+            let larger = |one: usize, other: usize| if spikes[other].most > spikes[one].most { other } else { one };
+            if group.last + 1 < spikes.len() {
+                group.last += 1;
+                group.largest = larger(group.largest, group.last);
+            } else if let Some((earlier, ..)) = done.pop() {
+                group.first = earlier.first;
+                group.largest = larger(earlier.largest, group.largest);
+            } else {
+                let start =
+                    (spikes[group.largest].edges.1 + room.gap).min(room.right - room.gap - width).max(room.left);
+                return Ok(vec![(text, Place { start, end: start + width, is_beside: false })]);
+            }
+        }
+    }
+    Ok(done.into_iter().map(|(_, text, place)| (text, place)).collect())
 }
 
 /// Draws a break in the edges of a spike from `start` to `end`: a slanted gap between two strokes.
@@ -94,3 +196,6 @@ where
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -72,6 +72,24 @@ fn short_pause_of_a_long_run_is_three_pixels_wide() {
 }
 
 #[test]
+fn spikes_near_each_other_have_one_number() {
+    let row = |at: u64| Row {
+        at,
+        requested: match at {
+            0 => 300,
+            2 => 500,
+            4 => 400,
+            _ => 0,
+        },
+        limit: Some(5.0),
+        ..Row::default()
+    };
+    let svg = text(&course(&(0..60).map(row).collect(), "r"));
+    let numbers: Vec<_> = words(&svg).into_iter().filter(|word| word.contains("00 requested")).collect();
+    assert_eq!(numbers, ["500 requested ×3"]);
+}
+
+#[test]
 fn svg_of_six_hours_is_small() {
     let row = |at: u64| Row {
         at,
