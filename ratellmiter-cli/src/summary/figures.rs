@@ -49,9 +49,6 @@ pub(crate) struct Summary {
     /// Time in pauses in milliseconds, in JSON in seconds. Whole seconds for rows of earlier versions.
     #[serde(rename = "paused", serialize_with = "in_seconds")]
     pub(crate) paused_ms: u64,
-    /// Time in pauses, rounded to whole seconds.
-    #[serde(skip)]
-    pub(crate) paused: u64,
     /// Spans in which the limiter was closed because a quota was spent.
     pub(crate) exhausted: u64,
     /// Time for which the limiter was closed.
@@ -179,7 +176,6 @@ impl Summary {
             refusals_per_call: refusals as f64 / calls.max(1) as f64,
             pauses: series.pauses_begun(),
             paused_ms: series.paused_ms(),
-            paused: series.paused_ms().saturating_add(500) / 1000,
             exhausted: closed_spans.iter().filter(|span| span.reason == ClosedReason::Quota).count() as u64,
             closed: closed_spans.iter().map(ClosedSpan::length).fold(0, u64::saturating_add),
             closed_spans,

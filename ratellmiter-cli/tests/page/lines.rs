@@ -86,7 +86,7 @@ fn legend_switches_lines_and_pointer_shows_values() {
         ("overloaded", "2"),
         ("refusals_per_call", "0.017"),
         ("pauses", "1"),
-        ("paused", "6 s"),
+        ("paused", "5.6 s"),
         ("wait_mean", "18.2 s"),
         ("duration", "35 s"),
         ("physical", "23.8 s"),

@@ -35,7 +35,7 @@ fn figures_are_computed() {
         }
     });
     assert_eq!((summary.calls, summary.finished, summary.failed, summary.given_up), (100, 96, Some(3), 1));
-    assert_eq!((summary.refusals, summary.pauses, summary.paused, summary.line), (2, 1, 2, 10));
+    assert_eq!((summary.refusals, summary.pauses, summary.paused_ms, summary.line), (2, 1, 2000, 10));
     assert_eq!(summary.transient, 3);
     assert_eq!((summary.started, summary.duration, summary.limit), (100, 20, Some(300.0)));
     let wait_mean = [summary.wait_mean_least, summary.wait_mean].map(Option::unwrap);

@@ -9,7 +9,7 @@ use crate::{
         figures::Summary,
         verdict::{MIN_CALLS, MIN_SECONDS, Run, refusals::decimal, remarks::exhausted, waiting::MIN_PERCENT},
     },
-    words::{duration, plural},
+    words::{duration, plural, precise_duration},
 };
 
 /// Number of bottlenecks whose shares of the waiting time are given. The others are summed.
@@ -39,12 +39,22 @@ fn events(summary: &Summary) -> Option<String> {
     let refusals = summary.refusals - overloads;
     let paused = match summary.pauses {
         0 => None,
-        1 => Some(format!("1 pause of {}", duration(summary.paused))),
-        pauses => Some(format!("{pauses} pauses of {} in total", duration(summary.paused))),
+        1 => Some(format!("1 pause of {}", paused_time(summary.paused_ms))),
+        pauses => Some(format!("{pauses} pauses of {} in total", paused_time(summary.paused_ms))),
     };
     let of = |count, name| (count > 0).then(|| plural(count, name));
     let events: Vec<_> = [of(refusals, "refusal"), of(overloads, "overload"), paused].into_iter().flatten().collect();
     (!events.is_empty()).then(|| events.join(", "))
+}
+
+/// Formats the time in pauses in whole seconds, or in tenths below a second.
+#[allow(clippy::cast_precision_loss)] // Below a second.
+fn paused_time(millis: u64) -> String {
+    if millis < 1000 {
+        precise_duration(millis as f64 / 1000.0, 1)
+    } else {
+        duration(millis.saturating_add(500) / 1000)
+    }
 }
 
 impl Run<'_> {

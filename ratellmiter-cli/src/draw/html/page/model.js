@@ -14,7 +14,7 @@ const FIGURES = [
   ['overloads', 'overloaded', whole('')],
   ['refusals per call', 'refusals_per_call', (value) => (value > 0 && value < 0.0005 ? '<0.001' : fixed(3, '')(value))],
   ['pauses', 'pauses', whole('')],
-  ['paused in total', 'paused', duration(0)],
+  ['paused in total', 'paused', duration(1)],
   ['mean wait', 'wait_mean', duration(1)],
   ['p99 wait', 'wait_p99', duration(1)],
   ['p99 latency', 'call_p99', duration(1)],
