@@ -302,6 +302,11 @@ impl Series {
         pauses::spans(&self.seconds)
     }
 
+    /// Returns the paused parts of the seconds.
+    pub(crate) fn paused_parts(&self) -> Vec<pauses::Pause> {
+        pauses::parts(&self.seconds)
+    }
+
     /// Returns the number of pauses that began.
     pub(crate) fn pauses_begun(&self) -> u64 {
         if self.ends.is_empty() { pauses::begun(&self.seconds) } else { self.summed_pauses }

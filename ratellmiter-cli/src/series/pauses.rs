@@ -8,6 +8,9 @@ use crate::series::Second;
 /// A second that was paused for at least this long is shaded.
 const SHADED_MS: u32 = 500;
 
+/// Time between two pauses that is not drawn, in milliseconds.
+const SHORT_MS: u32 = 100;
+
 /// Returns the number of pauses that began.
 pub(super) fn begun(seconds: &[Second]) -> u64 {
     if has_times(seconds) {
@@ -49,6 +52,44 @@ pub(super) fn spans(seconds: &[Second]) -> Vec<(u64, u64)> {
         }
     }
     spans
+}
+
+/// A pause: the paused part of successive seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pause {
+    /// First and last second.
+    pub(crate) from: u64,
+    pub(crate) to: u64,
+    /// Milliseconds of the first second before the pause, and of the last one after it.
+    pub(crate) around_ms: [u32; 2],
+}
+
+/// Returns the paused parts of seconds; in a log without the times of pauses, the seconds of [`spans`].
+///
+/// A row contains the length of the paused part but not its place. It follows on a pause that lasts until the end of the second
+/// before, or lasts until the end of its second, or is in the middle.
+pub(super) fn parts(seconds: &[Second]) -> Vec<Pause> {
+    if !has_times(seconds) {
+        return spans(seconds).into_iter().map(|(from, to)| Pause { from, to, around_ms: [0; 2] }).collect();
+    }
+    let mut pauses: Vec<Pause> = Vec::new();
+    for (index, second) in seconds.iter().enumerate().filter(|(_, second)| second.paused_ms > 0) {
+        let open = 1000 - second.paused_ms.min(1000);
+        let next = seconds.get(index + 1).filter(|next| second.at.checked_add(1) == Some(next.at));
+        let goes_on = next.is_some_and(|next| next.paused_ms > 0) && second.is_paused();
+        let last = pauses.last_mut().filter(|last| last.to.checked_add(1) == Some(second.at) && last.around_ms[1] == 0);
+        match last {
+            Some(last) if open <= SHORT_MS || !goes_on => {
+                (last.to, last.around_ms[1]) = (second.at, if goes_on { 0 } else { open });
+            }
+            _ => {
+                let is_last = goes_on || second.is_paused() || next.is_some_and(|next| next.paused_ms >= 1000);
+                let after = if is_last { 0 } else { open / 2 };
+                pauses.push(Pause { from: second.at, to: second.at, around_ms: [open - after, after] });
+            }
+        }
+    }
+    pauses
 }
 
 /// Returns `true` if the log contains the times of pauses.

@@ -123,9 +123,14 @@ impl Frame {
     /// Returns the left and right edge of a span of seconds, which is at least three pixels wide and inside the frame.
     #[allow(clippy::cast_precision_loss)]
     pub(super) fn columns(&self, from: u64, to: u64) -> (i32, i32) {
+        self.columns_of((from as f64, to as f64))
+    }
+
+    /// Returns the edges as [`columns`](Self::columns) of a span that may begin and end within a second.
+    pub(super) fn columns_of(&self, (from, to): (f64, f64)) -> (i32, i32) {
         const MIN_WIDTH: i32 = 3;
-        let left = self.x(from as f64 - self.lead).max(self.left).min(self.right - MIN_WIDTH);
-        (left, self.x(to as f64 + 1.0 - self.lead).min(self.right).max(left + MIN_WIDTH))
+        let left = self.x(from - self.lead).max(self.left).min(self.right - MIN_WIDTH);
+        (left, self.x(to + 1.0 - self.lead).min(self.right).max(left + MIN_WIDTH))
     }
 
     pub(super) fn center(&self) -> i32 {

@@ -157,8 +157,15 @@ fn shade<B: DrawingBackend>(frame: &Frame, spans: &[Span], color: RGBColor, pen:
 where
     B::ErrorType: 'static,
 {
-    for span in spans {
-        let (left, right) = frame.columns(span.from, span.to);
+    // Spans without a pixel between them are one.
+    let mut joined: Vec<(i32, i32)> = Vec::new();
+    for (left, right) in spans.iter().map(|span| frame.columns_of(span.ends())) {
+        match joined.last_mut() {
+            Some((_, end)) if left <= *end => *end = right.max(*end),
+            _ => joined.push((left, right)),
+        }
+    }
+    for (left, right) in joined {
         let corners = [pen.scaled((left, frame.top)), pen.scaled((right, frame.bottom))];
         pen.canvas.draw(&Rectangle::new(corners, color.filled()))?;
     }

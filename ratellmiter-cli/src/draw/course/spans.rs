@@ -3,8 +3,8 @@
 use ratellmiter_core::log::ClosedReason;
 
 use crate::{
-    series::{Second, Series},
-    words::duration,
+    series::{Second, Series, pauses::Pause},
+    words::precise_duration,
 };
 
 /// A labeled span of seconds.
@@ -14,13 +14,24 @@ pub(crate) struct Span {
     pub(crate) from: u64,
     /// Offset of the last second.
     pub(crate) to: u64,
+    /// Milliseconds of the first second before the span, and of the last one after it.
+    pub(crate) around_ms: [u32; 2],
     pub(crate) cause: &'static str,
 }
 
 impl Span {
     /// Returns the length as a text.
     pub(crate) fn length(&self) -> String {
-        duration((self.to - self.from).saturating_add(1))
+        let (from, to) = self.ends();
+        let seconds = to - from + 1.0;
+        if seconds < 1.0 { precise_duration(seconds, 1) } else { precise_duration(seconds, 0) }
+    }
+
+    /// Returns the offsets of the start and of the start of the last second, as if the span ended with a whole second.
+    #[allow(clippy::cast_precision_loss)]
+    pub(crate) fn ends(&self) -> (f64, f64) {
+        let [before, after] = self.around_ms.map(|part| f64::from(part) / 1000.0);
+        (self.from as f64 + before, self.to as f64 - after)
     }
 }
 
@@ -50,8 +61,13 @@ pub(crate) fn pauses(series: &Series) -> Vec<Span> {
             _ => "refused",
         }
     };
-    let span = |(from, to)| Span { from: from - series.start(), to: to - series.start(), cause: cause(from, to) };
-    series.pauses().into_iter().map(span).collect()
+    let span = |Pause { from, to, around_ms }| Span {
+        from: from - series.start(),
+        to: to - series.start(),
+        around_ms,
+        cause: cause(from, to),
+    };
+    series.paused_parts().into_iter().map(span).collect()
 }
 
 /// Returns the spans in which the limiter was closed, with their reasons.
@@ -60,6 +76,7 @@ pub(crate) fn closed(series: &Series) -> Vec<Span> {
     let span = |span: &crate::series::closed::ClosedSpan| Span {
         from: span.from - series.start(),
         to: span.to - series.start(),
+        around_ms: [0; 2],
         cause: match span.reason {
             ClosedReason::Quota => "closed: quota",
             ClosedReason::Unavailable => "closed: unavailable",

@@ -122,8 +122,9 @@ struct Model<'a> {
     events: [Vec<(u64, u64)>; Mark::ALL.len()],
 }
 
-/// Offsets of the first and last second of a shaded span, and its cause; empty for several spans that are joined.
-type Shade = (u64, u64, &'static str);
+/// Offsets of the first and last second of a shaded span, and its cause; empty for several spans that are joined. A span that begins
+/// or ends within a second has a fraction.
+type Shade = (Number, Number, &'static str);
 
 /// One value per cell, or one for all cells.
 #[derive(Debug, Serialize)]
@@ -345,14 +346,21 @@ fn float(seconds: u64) -> f64 {
 
 /// Returns spans with their causes. Spans that touch the same cell are joined.
 fn shades(spans: &[Span], stretch: u64) -> Vec<Shade> {
-    let mut joined: Vec<Shade> = Vec::new();
+    let mut joined: Vec<Span> = Vec::new();
     for span in spans {
         match joined.last_mut() {
-            Some((_, last, cause)) if *last / stretch == span.from / stretch => (*last, *cause) = (span.to, ""),
-            _ => joined.push((span.from, span.to, span.cause)),
+            Some(last) if last.to / stretch == span.from / stretch => {
+                (last.to, last.around_ms[1], last.cause) = (span.to, span.around_ms[1], "");
+            }
+            _ => joined.push(span.clone()),
         }
     }
-    joined
+    let number = |offset: u64, end: f64, part: u32| if part == 0 { Number::Whole(offset) } else { Number::Long(end) };
+    let shade = |span: Span| {
+        let ((from, to), [before, after]) = (span.ends(), span.around_ms);
+        (number(span.from, from, before), number(span.to, to, after), span.cause)
+    };
+    joined.into_iter().map(shade).collect()
 }
 
 fn levels(levels: &[Level]) -> Vec<(u64, u64, Number)> {

@@ -117,11 +117,13 @@ fn closed_spans_are_offsets_apart_from_pauses() {
     assert_eq!(model["events"], serde_json::json!([[], [], [], [], [[2, 1]]]));
     // Spans within one cell of a long log are joined, and their causes may differ.
     let spans = [(0, 0, "refused"), (2, 20, "overloaded"), (50, 50, "paused")].map(|(from, to, cause)| Span {
+        around_ms: [0; 2],
         from,
         to,
         cause,
     });
-    assert_eq!(shades(&spans, 20), [(0, 20, ""), (50, 50, "paused")]);
+    let whole = Number::Whole;
+    assert_eq!(shades(&spans, 20), [(whole(0), whole(20), ""), (whole(50), whole(50), "paused")]);
 }
 
 #[test]
@@ -175,6 +177,16 @@ fn page_and_pictures_draw_gaps_alike() {
         let close = |(one, other): (&(u64, f64), &(u64, f64))| one.0 == other.0 && (one.1 - other.1).abs() < 1e-6;
         assert!(known.len() == corners.len() && known.iter().zip(&corners).all(close), "{}: {known:?}", line.letter);
     }
+}
+
+#[test]
+fn short_pauses_are_parts_of_their_seconds() {
+    let row_with_pause = |at| Row { pauses: 1, paused_ms: 400, ..row(at) };
+    let pauses = model(&[row(3), row_with_pause(4), row_with_pause(5)].into_iter().collect())["pauses"].clone();
+    let ends: Vec<_> =
+        pauses.as_array().unwrap().iter().map(|span| [0, 1].map(|end| span[end].as_f64().unwrap())).collect();
+    let length = |[from, to]: [f64; 2]| to - from + 1.0;
+    assert!(ends.len() == 2 && ends.iter().all(|span| (length(*span) - 0.4).abs() < 1e-9), "{ends:?}");
 }
 
 #[test]

@@ -31,3 +31,22 @@ fn refused_calls_after_a_canary_begin_another_pause() {
     let rows = [row(1, 5, 1), row(2, 0, 0), row(3, 1, 1), row(4, 0, 0), row(5, 3, 1), row(6, 0, 0)];
     assert_eq!(begun(&seconds(rows)), 2, "the refused canary extends the first pause");
 }
+
+#[test]
+fn paused_parts_have_the_lengths_of_their_rows() {
+    let row = |at, paused_ms, rate| Row { at, issued: 3, paused_ms, rate, ..Row::default() };
+    let of = |rows: &[Row<'static>]| {
+        parts(&seconds(rows.iter().cloned()))
+            .iter()
+            .map(|pause| (pause.from, pause.to, pause.around_ms))
+            .collect::<Vec<_>>()
+    };
+    let short: Vec<_> = (0..29).map(|at| row(at, 400, 5.0)).collect();
+    assert_eq!(of(&short), (0..29).map(|at| (at, at, [300, 300])).collect::<Vec<_>>());
+    // From the end of a second over a whole one into the next.
+    assert_eq!(of(&[row(5, 100, 0.0), row(6, 1000, 0.0), row(7, 700, 5.0), row(8, 0, 5.0)]), [(5, 7, [900, 300])]);
+    // A second pause begins in the second in which the first one ends.
+    assert_eq!(of(&[row(5, 1000, 0.0), row(6, 800, 0.0), row(7, 1000, 0.0)]), [(5, 5, [0, 0]), (6, 7, [200, 0])]);
+    assert_eq!(of(&[row(u64::MAX, 5000, 0.0)]), [(u64::MAX, u64::MAX, [0, 0])]);
+    assert_eq!(of(&[row(5, 0, 0.0)]), [(5, 5, [0, 0])], "no times");
+}

@@ -177,8 +177,11 @@ where
     let style = pen.text_style(24);
     let line = pen.measure(28);
     for span in course.pauses.iter().chain(&course.closed) {
-        let (left, right) = frame.columns(span.from, span.to);
+        let (left, right) = frame.columns_of(span.ends());
         let (room, center) = (right - left - pen.measure(8), i32::midpoint(left, right));
+        if room <= 0 {
+            continue;
+        }
         let y = frame.top + pen.measure(18);
         let whole = label(span);
         let upright = |text: &str, style: &TextStyle<'_>| -> DrawResult {

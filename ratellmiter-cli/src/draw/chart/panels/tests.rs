@@ -90,6 +90,30 @@ fn spikes_near_each_other_have_one_number() {
 }
 
 #[test]
+fn paused_parts_of_seconds_are_shaded() {
+    let row = |at: u64| {
+        let is_paused = (10..39).contains(&at);
+        let (pauses, paused_ms) = if is_paused { (1, 400) } else { (0, 0) };
+        Row { at, issued: 5, rate: 5.0, limit: Some(5.0), pauses, paused_ms, rate_limited: pauses, ..Row::default() }
+    };
+    let course = course(&(0..60).map(row).collect(), "i");
+    let (red, green, blue) = {
+        let shade = Theme::Light.pause();
+        (shade.0, shade.1, shade.2)
+    };
+    let svg = text(&course);
+    let fill = format!("fill=\"#{red:02X}{green:02X}{blue:02X}\"");
+    let shades = svg.split("<rect ").filter(|rect| rect.contains(&fill));
+    let widths: Vec<i32> =
+        shades.map(|rect| rect.split_once("width=\"").unwrap().1.split_once('"').unwrap().0.parse().unwrap()).collect();
+    let second = place(&svg, "0:10").0 - place(&svg, "0:05").0;
+    // The last one is the sample in the legend.
+    assert_eq!(widths.len(), 30, "{widths:?}");
+    assert!(widths[..29].iter().all(|width| (width * 5 * 10 - second * 4).abs() <= 100), "{widths:?} of {second}");
+    assert_eq!(course.pauses[0].length(), "0.4 s");
+}
+
+#[test]
 fn svg_of_six_hours_is_small() {
     let row = |at: u64| Row {
         at,

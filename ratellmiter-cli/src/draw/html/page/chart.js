@@ -97,7 +97,7 @@ const layout = (context, width, height, model) => {
 const shade = (context, place, spans, color) => {
   context.fillStyle = color;
   for (const [from, to] of spans) {
-    if (from > place.to || to < place.from) continue;
+    if (Math.floor(from) > place.to || Math.ceil(to) < place.from) continue;
     const [left, right] = place.columns(from, to);
     const start = Math.min(left, place.right - SHADE);
     for (const { top, bottom } of place.panels) context.fillRect(start, top, Math.max(SHADE, right - start), bottom - top);
@@ -109,9 +109,10 @@ const labelSpans = (context, place, spans, color) => {
   const { top } = place.panels[place.panels.length - 1];
   [context.fillStyle, context.textBaseline, context.textAlign] = [color('--ink'), 'middle', 'center'];
   for (const [from, to, cause] of spans) {
-    if (from > place.to || to < place.from || cause === '') continue;
+    if (Math.floor(from) > place.to || Math.ceil(to) < place.from || cause === '') continue;
     const [left, right] = place.columns(from, to);
-    const length = duration(0)(to - from + 1);
+    const seconds = to - from + 1;
+    const length = duration(seconds < 1 ? 1 : 0)(seconds);
     const fits = (text) => context.measureText(text).width + 6 <= right - left;
     const text = [`${cause} ${length}`, length].find(fits);
     if (text !== undefined) context.fillText(text, (left + right) / 2, top + 10);

@@ -43,7 +43,7 @@ const heights = (model, line, [from, to]) => {
   return minima.length > 0 ? [Math.min(...minima), Math.max(...maxima)] : [null, null];
 };
 
-const isIn = (spans, [from, to]) => spans.some(([first, last]) => first <= to && last >= from);
+const isIn = (spans, [from, to]) => spans.some(([first, last]) => Math.floor(first) <= to && Math.ceil(last) >= from);
 /** Returns the states of the limiter in a range of offsets, after a comma; nothing if it was open. */
 const states = (model, at) => (isIn(model.closed, at) ? ', closed' : '') + (isIn(model.pauses, at) ? ', paused' : '');
 
