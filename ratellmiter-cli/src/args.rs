@@ -326,7 +326,7 @@ fn kind_of(extension: Option<&OsStr>, format: Option<Kind>) -> Result<Kind, Stri
     }
 }
 
-/// Returns the options of the command, with those that clap adds.
+/// Returns the options of the command, also the ones that clap adds.
 pub(crate) fn command() -> clap::Command {
     let mut command = Arguments::command();
     command.build();

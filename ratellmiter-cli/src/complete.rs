@@ -1,8 +1,8 @@
 //! Completes the words of a command line in a shell.
 //!
 //! The scripts for bash, zsh and fish are short: at each word they run the command with `-complete=SHELL` and the words up to the
-//! cursor, and offer what it prints. So options are offered in the spelling that was begun, values are those that the parser
-//! accepts, and models are those of the log that the line selects. Other shells have the scripts of `clap_complete`, with
+//! cursor, and offer what it prints. So options are offered in the spelling that was begun, values are the ones that the parser
+//! accepts, and models the ones of the log that the line selects. Other shells have the scripts of `clap_complete`, with
 //! options and fixed values.
 
 mod candidates;

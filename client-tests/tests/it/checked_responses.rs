@@ -1,4 +1,4 @@
-//! Failed responses that a function checks: those whose body never ends, and those whose code is not known.
+//! Failed responses that a function checks: with a body that never ends, and with a code that is not known.
 
 use std::{
     io::Write as _,

@@ -1,4 +1,4 @@
-//! The rows that belong to the run: those of the time from which most rows are, except for the time of a clock that is not set.
+//! The rows that belong to the run: the time from which most rows are, except for the time of a clock that is not set.
 //!
 //! A clock that is not set yet, or a damaged digit, leaves rows that are years away from the others. They are kept apart from the
 //! first row on, so that no figure contains them.

@@ -121,7 +121,7 @@ fn refusals_of_the_python_package_are_counted_as_calls_join() {
     let text = format!(r#"{{"rate_limiter_name":"m","second_bucket_list":[{}]}}"#, seconds.join(","));
     let log = read(text.as_bytes());
     assert_eq!(log.models["m"].refusals(), 4);
-    // The refused calls wait beside those that wait for their first ticket.
+    // The refused calls wait beside the calls that wait for their first ticket.
     assert_eq!((log.models["m"].end().waiting, log.models["m"].seconds()[0].queued()), (2, 2));
     assert_eq!(log.models["m"].value(&log.models["m"].seconds()[0], 'o'), Some(0.0));
     assert!(log.models["m"].has_refused_queue());

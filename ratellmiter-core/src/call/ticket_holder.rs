@@ -129,7 +129,7 @@ impl Drop for TicketHolder {
     fn drop(&mut self) {
         let has_known_failure = match self.end.call_end {
             CallEnd::Succeeded => false,
-            // The server may generate more than the usage so far: some errors are those of one item.
+            // The server may generate more than the usage so far: some errors concern one item.
             CallEnd::Failed => self.end.usage.or(self.fallback).is_none(),
             CallEnd::Uncharged | CallEnd::QuotaExhausted => true,
         };

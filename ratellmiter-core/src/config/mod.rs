@@ -119,7 +119,7 @@ impl Config {
         self
     }
 
-    /// Sets which logs are kept, see [`KeepLogs`]. Those of the last 30 days by default.
+    /// Sets which logs are kept, see [`KeepLogs`]. The logs of the last 30 days by default.
     #[must_use]
     pub fn keep_logs(mut self, keep: KeepLogs) -> Self {
         self.keep_logs = keep;

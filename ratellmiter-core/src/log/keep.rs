@@ -1,4 +1,4 @@
-//! Old logs: the rule for those that are kept, and the removal of the others.
+//! Old logs: the rule for the logs that are kept, and the removal of the others.
 
 use std::{
     error::Error,

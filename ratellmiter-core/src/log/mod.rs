@@ -122,7 +122,7 @@ impl LogWriter {
         self.length = self.size().unwrap_or_default();
     }
 
-    /// Returns `true` if somebody else has shortened the file.
+    /// Returns `true` if another program has shortened the file.
     fn is_cut(&self) -> bool {
         self.size().is_some_and(|size| size < self.length)
     }

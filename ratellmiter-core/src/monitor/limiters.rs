@@ -1,6 +1,6 @@
 //! The limiters of a monitor by the name of their model.
 //!
-//! They are divided over several locks, so that calls of different models rarely share one. A limiter that nobody holds, and whose
+//! They are divided over several locks, so that calls of different models rarely share one. A limiter that no caller holds, and whose
 //! behaviour equals that of a new one, is forgotten: programs may use a model name for each of their tenants.
 
 use std::{
@@ -86,7 +86,7 @@ impl Limiters {
 impl Shard {
     /// Removes the limiters that can be forgotten.
     fn forget(&mut self) {
-        // Nobody else can get a limiter meanwhile, since the shard is locked.
+        // No caller can get a limiter meanwhile, since the shard is locked.
         self.entries.retain(|_, entry| entry.code_limits.is_some() || entry.limiter.is_shared_or_remembers());
         self.entries.shrink_to(2 * self.entries.len());
         self.forgets_from = MIN_FORGET.max(2 * self.entries.len());

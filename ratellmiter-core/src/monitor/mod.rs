@@ -182,7 +182,7 @@ impl Monitor {
 
     /// Returns the limiter of `model`, creating it if there is none.
     ///
-    /// Any number of names may be used, for example one for each tenant. A limiter that nobody holds and that has been unused for
+    /// Any number of names may be used, for example one for each tenant. A limiter that no caller holds and that has been unused for
     /// longer than its windows, pauses and days is forgotten: two minutes after successful calls, and a quarter of an hour after
     /// failures, refusals or a usage. Limiters with adapted limits, limits in the code, or a place in a fleet are kept.
     #[must_use]
@@ -190,7 +190,7 @@ impl Monitor {
         self.limiters.get(model).unwrap_or_else(|| registry::write(&self.registry).get_or_insert(model, None))
     }
 
-    /// Returns the state of each limiter by model, except those that are [forgotten](Self::limiter).
+    /// Returns the state of each limiter by model, except limiters that are [forgotten](Self::limiter).
     #[must_use]
     pub fn snapshot(&self) -> BTreeMap<String, Snapshot> {
         let mut snapshots = BTreeMap::new();

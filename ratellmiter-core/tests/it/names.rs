@@ -24,7 +24,7 @@ fn answer(attempts: &mut u32) -> Result<u64, String> {
     if *attempts == 1 { Err("429 Too Many Requests: please try again in 1ms".to_owned()) } else { Ok(7) }
 }
 
-/// Types with the names of those in the expansion, in the closures of the user.
+/// Types with the names of types in the expansion, in the closures of the user.
 mod types {
     use ratellmiter_core::{Usage, ratellmiter};
 

@@ -1,4 +1,4 @@
-//! A log directory that somebody else removes, replaces or shortens while a monitor writes it, and old logs in it.
+//! A log directory that is removed, replaced or shortened while a monitor writes it, and old logs in it.
 
 use std::{
     fs::{self, File},

@@ -177,7 +177,7 @@ fn kinds(course: &Course) -> impl Iterator<Item = Mark> {
     Mark::ALL.into_iter().filter(|mark| course.events.iter().any(|event| event.mark == *mark))
 }
 
-/// Draws the marks of events below the first panel, those of each kind in a row. Marks that would overlap are one mark with the
+/// Draws the marks of events below the first panel, each kind in a row. Marks that would overlap are one mark with the
 /// number of its events.
 #[allow(clippy::cast_precision_loss)]
 fn draw_events<B: DrawingBackend>(course: &Course, frame: &Frame, pen: &Pen<'_, B>) -> DrawResult

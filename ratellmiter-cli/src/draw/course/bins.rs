@@ -149,7 +149,7 @@ impl Bins {
     }
 }
 
-/// Returns units without those of zero calls that are in no known piece. Such a unit may be cut at the ends of its pieces.
+/// Returns units without the ones of zero calls that are in no known piece. Such a unit may be cut at the ends of its pieces.
 fn without_unknown(units: Vec<(u64, u64, f64)>, known: &[(u64, u64, f64)]) -> Vec<(u64, u64, f64)> {
     let touch = |one: &(u64, u64, f64), next: &(u64, u64, f64)| one.1.checked_add(1) == Some(next.0);
     let runs: Vec<_> = known.chunk_by(touch).map(|run| (run[0].0, run[run.len() - 1].1)).collect();

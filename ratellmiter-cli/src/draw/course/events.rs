@@ -73,7 +73,7 @@ pub(crate) fn of(series: &Series) -> Vec<Event> {
     events
 }
 
-/// Returns the rows in which a canary was sent: those with a call in a pause, after its first second, and the first one with a
+/// Returns the rows in which a canary was sent: the ones with a call in a pause, after its first second, and the first one with a
 /// call after a pause in which no canary is awaited.
 fn canaries(seconds: &[Second]) -> impl Iterator<Item = usize> {
     let mut is_due = false;

@@ -77,7 +77,7 @@ fn number(value: f64) -> String {
 /// Number of limits that are named.
 const MAX_LIMITS: usize = 3;
 
-/// Returns the limits as a curve, without those above the scale.
+/// Returns the limits as a curve, as far as they are on the scale.
 fn limits(panel: &Panel) -> Option<Curve> {
     let levels = || panel.limit.iter().filter(|level| level.value <= panel.top);
     let mut values: Vec<_> = levels().map(|level| number(level.value)).collect();

@@ -98,7 +98,7 @@ fn levels(series: &Series, start: u64) -> Vec<Level> {
         .collect()
 }
 
-/// Puts traces of similar scales into one panel, in the order of their totals. A panel of one model has its limit, of those in
+/// Puts traces of similar scales into one panel, in the order of their totals. A panel of one model has its limit, of the ones in
 /// the order of the traces.
 fn panels(traces: Vec<Trace>, limits: &[Vec<Level>]) -> Vec<Panel> {
     let mut groups: Vec<(f64, Vec<Trace>, usize)> = Vec::new();

@@ -8,7 +8,7 @@ use crate::{
 };
 
 impl Course {
-    /// Returns the lines of two runs of one model, aligned at their starts. Events and shades are those of the first run, and the
+    /// Returns the lines of two runs of one model, aligned at their starts. Events and shades belong to the first run, and the
     /// second one is pale. `names` are the names of their logs.
     pub(crate) fn of_runs(model: &str, runs: [&Series; 2], names: [&str; 2], lines: &Lines, bins: u64) -> Self {
         let bins = Bins::of_runs(runs, bins);
@@ -54,7 +54,7 @@ fn limit(course: &Course) -> Option<f64> {
     panel.limit.last().map(|level| (level.value * per_minute * 10.0).round() / 10.0)
 }
 
-/// Returns a panel with the traces of both runs, those of the other one below.
+/// Returns a panel with the traces of both runs, the other one below.
 fn merged(this: Panel, other: Panel) -> Panel {
     let top = this.top.max(other.top);
     let traces = other.traces.into_iter().chain(this.traces).collect();

@@ -90,7 +90,7 @@ struct Style {
 struct Model<'a> {
     name: String,
     summary: &'a Summary,
-    /// Names of lines, by letter, that differ from those of other models.
+    /// Names of lines, by letter, that differ from the names in other models.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     names: BTreeMap<char, &'static str>,
     /// Letters of the lines that are in the lower panel, unless they are so for each log.
@@ -367,7 +367,7 @@ fn levels(levels: &[Level]) -> Vec<(u64, u64, Number)> {
     levels.iter().filter_map(|level| Some((level.from, level.to, Number::of(level.value)?))).collect()
 }
 
-/// Returns offsets and numbers of the events of one kind. Those in the same cell are summed.
+/// Returns offsets and numbers of the events of one kind. Events in the same cell are summed.
 fn counts(events: &[Event], mark: Mark, stretch: u64) -> Vec<(u64, u64)> {
     let mut counts: Vec<(u64, u64)> = Vec::new();
     for event in events.iter().filter(|event| event.mark == mark) {

@@ -1,7 +1,7 @@
 //! The waiting of the calls of a run, and the limits that caused it.
 //!
 //! Rows with sketches of the waits contain the number of tickets that waited. For rows of earlier versions, the number is estimated:
-//! the calls that are queued when a second begins are taken to be sent before those that join the queue in it. With priorities and
+//! the calls that are queued when a second begins are taken to be sent before the calls that join the queue in it. With priorities and
 //! refused calls, which are sent first, fewer of these and more of the others may have waited.
 
 use ratellmiter_core::log::{Bottleneck, BudgetKind};
@@ -159,7 +159,7 @@ fn calls_or_tickets(seconds: &[Second], calls: u64) -> u128 {
     tickets.max(calls.into())
 }
 
-/// Returns the least number of calls that waited: those that were sent after a wait, and those that are queued at the end.
+/// Returns the least number of calls that waited: sent after a wait, or queued at the end.
 fn waiting_calls(seconds: &[Second], waits: &Times) -> u128 {
     let min_wait = min_wait_ms(seconds);
     let sent = match waits.at_least(min_wait) {

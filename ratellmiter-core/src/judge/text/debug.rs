@@ -19,7 +19,7 @@ const MAX_BYTES: usize = 16 << 10;
 /// The names of variants that stand for their value.
 const WRAPPERS: &[&str] = &["Some", "Ok", "Err", "String", "Number", "Bool"];
 
-/// Returns the first structure in `text` that can be read, as JSON. Those of other programs are none: `Os { code: 500, .. }`.
+/// Returns the first structure in `text` that can be read, as JSON. Structures of other programs are none: `Os { code: 500, .. }`.
 pub(super) fn find(text: &str) -> Option<Found> {
     let places = text.match_indices('{').map(|(at, _)| at).take(MAX_PLACES);
     places.into_iter().find_map(|start| {

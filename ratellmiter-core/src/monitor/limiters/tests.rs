@@ -48,6 +48,6 @@ async fn memory_is_bounded_for_any_number_of_names() {
         most = most.max(len(&limiters));
         tokio::time::advance(Duration::from_mins(1)).await;
     }
-    // Those of the last three minutes are remembered, and as many may wait to be forgotten.
+    // The limiters of the last three minutes are remembered, and as many may wait to be forgotten.
     assert!((3000..=6000 + SHARDS * MIN_FORGET).contains(&most), "{most}");
 }

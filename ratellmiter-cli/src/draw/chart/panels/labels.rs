@@ -101,7 +101,7 @@ where
     let room = pen.measure(NAMES - 20);
     for ((name, color), row) in panel.names.iter().zip(0..) {
         let y = frame.top + pen.measure(LABEL / 2 + LABEL * row);
-        // Names without room are those of the legend.
+        // Names without room are in the legend alone.
         if y + pen.measure(LABEL / 2) <= frame.bottom || row == 0 {
             beside.push((y, pen.shortened(name, room, &style)?, pen.theme.color(*color)));
         }

@@ -46,7 +46,7 @@ fn failures_and_refusals_are_remembered_for_a_quarter_of_an_hour_or_longer() {
     refused.finish_refused(seconds(1), grant, &super::refused(Some(seconds(5))));
     let is_adapted = refused.ceilings() != (None, None);
     assert_eq!(refused.remembers(20 * MINUTE), is_adapted);
-    // So is a pause that somebody else has reported.
+    // So is a pause that another program has reported.
     let mut paused = scheduler(per_minute(60).adaptive(false));
     paused.on_unattributed_refusal(Duration::ZERO, &super::refused(Some(9 * MINUTE)));
     assert!(paused.remembers(9 * MINUTE));
