@@ -58,7 +58,10 @@ pub(super) fn judge_with_status(evidence: &Evidence<'_>, now: SystemTime) -> Jud
         // Bedrock: `ThrottlingException:http://...`.
         body.codes.push(kind.split(':').next().unwrap_or_default().to_lowercase());
     }
-    body.status = body.status.or_else(|| body.codes.iter().find_map(|code| status_of_code(code)));
+    let documented = body.codes.iter().find_map(|code| status_of_code(code));
+    // A failure of the server is the least of the causes: the other signs of a body outrank it.
+    let is_known = |status: &u16| !matches!(status, 500 | 504) || Signs::find(&body, None).is_empty();
+    body.status = body.status.or_else(|| documented.filter(is_known));
     // OpenAI's Responses and OpenRouter report errors in successful responses.
     let is_in_band = matches!(evidence.status, Some(200..300) | None);
     if evidence.status.is_some() && is_in_band && !body.is_error {

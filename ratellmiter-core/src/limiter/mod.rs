@@ -158,6 +158,12 @@ impl Limiter {
     /// Changes the limits, also while calls are queued. The order of the queue is kept, and the new rate applies from the next
     /// ticket on. An increase of the rate is ramped as any jump in demand.
     pub fn set_limits(&self, limits: Limits) {
+        self.0.lock().scheduler.keep();
+        self.apply_limits(limits);
+    }
+
+    /// Sets limits that the monitor knows, as [`set_limits`](Self::set_limits).
+    pub(crate) fn apply_limits(&self, limits: Limits) {
         self.0.update(|state, now| {
             if *state.scheduler.limits() != limits {
                 state.scheduler.set_limits(now, limits);

@@ -116,7 +116,7 @@ impl Registry {
             if limits != entry.limiter.limits() {
                 warn_about(model, &limits);
             }
-            entry.limiter.set_limits(limits);
+            entry.limiter.apply_limits(limits);
         });
         self.restore_days();
     }

@@ -295,7 +295,7 @@ impl<W> Scheduler<W> {
         let CallState { reservation, refusals, .. } = self.calls.remove(grant.id);
         let plausible = !self.limits.enabled || self.budgets.end(now, grant.at, &reservation, end, usage);
         let failed = end != CallEnd::Succeeded;
-        self.memory.is_eventful |= failed || usage.is_some() || !self.budgets.is_empty();
+        self.memory.is_eventful |= failed || usage.is_some();
         self.stats.counts.finished += 1;
         self.stats.counts.failed += u64::from(failed);
         self.record_latency(now.saturating_sub(grant.at));

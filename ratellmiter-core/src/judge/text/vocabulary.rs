@@ -125,7 +125,7 @@ pub(super) fn is_saying(word: &str) -> bool {
 /// Returns `true` for a program or a format whose errors and codes are no statuses: "sqlite error code 503", "exit status".
 pub(super) fn is_other_program(word: &str) -> bool {
     ["exit", "sql", "database", "pars", "syntax", "compil"].iter().any(|stem| word.contains(stem))
-        || matches!(word, "os" | "db" | "signal" | "redis" | "oracle" | "smtp" | "command" | "subprocess" | "script")
+        || matches!(word, "os" | "db" | "signal" | "redis" | "oracle" | "smtp")
 }
 
 /// Returns `true` for a server that sends a status.
@@ -181,11 +181,17 @@ pub(super) fn is_content(word: &str) -> bool {
     is_speech(word) || matches!(word, "answer" | "text" | "value" | "input" | "output" | "argument" | "json" | "title")
 }
 
+/// Returns `true` for a program that runs beside the application, whose code is no status wherever its clause names it.
+pub(super) fn is_subprocess(word: &str) -> bool {
+    matches!(word, "command" | "subprocess" | "script")
+}
+
 /// Returns `true` for a verb of a program that reads the answer of a model or the message of a user: "parse", "classify".
 pub(super) fn is_reading(word: &str) -> bool {
-    ["pars", "classif", "decod", "deserial", "validat", "rout", "extract", "interpret"]
+    ["pars", "classif", "decod", "deserial", "validat", "extract", "interpret"]
         .iter()
         .any(|stem| word.starts_with(stem))
+        || word == "route"
 }
 
 /// Returns `true` for a text that a model or a user has written.
@@ -195,8 +201,7 @@ pub(super) fn is_written(word: &str) -> bool {
 
 /// Returns `true` for a verb of a program that keeps records of its calls: "save", "export".
 pub(super) fn is_recording(word: &str) -> bool {
-    ["sav", "log", "record", "cach", "export", "persist", "stor"].iter().any(|stem| word.starts_with(stem))
-        && word != "story"
+    matches!(word, "save" | "log" | "record" | "cache" | "export" | "persist" | "store")
 }
 
 /// Returns `true` for a verb behind the name of a value that an application checks: "must be", "is not".

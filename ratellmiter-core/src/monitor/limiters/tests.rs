@@ -22,18 +22,20 @@ async fn unused_limiters_are_forgotten_and_others_are_kept() {
     let held = limiters.get_or_insert("held", |_| entry());
     let clone = limiters.get_or_insert("held", |_| panic!("it exists"));
     assert!(held.is_same(&clone));
-    for model in ["configured", "paused", "unused"] {
+    for model in ["configured", "limited", "paused", "unused"] {
         drop(limiters.get_or_insert(model, |_| entry()));
     }
     limiters.set_code_limits("configured", Limits::per_minute(7));
+    limiters.get("limited").unwrap().set_limits(Limits::per_minute(7));
     let refused = crate::Verdict::rate_limited().with_retry_after(Duration::from_mins(9));
     limiters.get("paused").unwrap().report_refusal(refused);
     forget_all(&limiters);
-    assert_eq!(len(&limiters), 4, "a new limiter counts the window of a minute");
+    assert_eq!(len(&limiters), 5, "a new limiter counts the window of a minute");
     tokio::time::advance(Duration::from_mins(5)).await;
     forget_all(&limiters);
     assert!(limiters.get("unused").is_none());
-    assert_eq!(len(&limiters), 3);
+    assert_eq!(len(&limiters), 4);
+    assert_eq!(limiters.get("limited").unwrap().limits(), Limits::per_minute(7));
     assert!(limiters.get("held").unwrap().is_same(&held));
 }
 

@@ -61,6 +61,10 @@ fn usage_of_a_day_is_remembered_for_a_day() {
     scheduler.finish(seconds(1), grant, CallEnd::Succeeded, None);
     let day = Duration::from_hours(24);
     assert!(scheduler.remembers(day - MINUTE) && !scheduler.remembers(day + 2 * MINUTE));
+    // A dropped call stays charged.
+    let (mut dropped, grant) = with_call(per_minute(60).requests_per_day(10));
+    dropped.abandon(seconds(1), grant);
+    assert!(dropped.remembers(day - MINUTE));
 }
 
 #[test]

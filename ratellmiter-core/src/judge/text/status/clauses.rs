@@ -59,7 +59,10 @@ impl Head<'_> {
             ["failed", "to", verbs @ ..] | ["could" | "can", "not", verbs @ ..] | ["cannot", verbs @ ..] => verbs,
             _ => &[],
         };
-        verbs.iter().any(|verb| is_recording(verb))
+        match verbs {
+            [verb, object, ..] => is_recording(verb) || (*verb == "read" && *object == "cached"),
+            verbs => verbs.iter().any(|verb| is_recording(verb)),
+        }
     }
 
     /// Returns `true` if the JSON behind the tokens is a value that the last clause calls invalid, and no response: "invalid tool

@@ -5,7 +5,7 @@ use crate::judge::text::{
     status::provider_at,
     vocabulary::{
         is_between, is_code, is_error, is_filler, is_other_program, is_provider, is_report, is_server, is_status,
-        is_with,
+        is_subprocess, is_with,
     },
     words::Token,
 };
@@ -64,8 +64,13 @@ impl Head<'_> {
             && self.tokens.get(at + 2).is_some_and(is_program);
         is_named_behind
             || before.next().is_some_and(is_program)
-            || clause.iter().any(is_program)
+            || clause.iter().any(|token| self.is_subprocess(token))
             || self.is_code_of_another_error(group)
+    }
+
+    /// Returns `true` for the name of a subprocess, but not for a model such as "command-r".
+    fn is_subprocess(&self, token: &Token) -> bool {
+        token.word().is_some_and(is_subprocess) && !self.text[token.end..].starts_with('-')
     }
 
     /// Returns `true` for "database error: code: 500": the clause before the code names another program.

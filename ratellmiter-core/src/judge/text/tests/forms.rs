@@ -44,6 +44,7 @@ fn other_statuses_have_their_own_verdict() {
             "status: 503",
             "Service Unavailable",
             "Overloaded { retry_after: None }",
+            "{\"error\":{\"type\":\"api_error\",\"message\":\"The model is overloaded.\"}}",
             "request failed: service unavailable.",
         ],
     );

@@ -257,4 +257,9 @@ pub(super) const REFUSED: &[&str] = &[
     "RateLimited { message: \"x\" }",
     "Error { kind: RateLimit, message: \"x\" }",
     "Provider(RateLimited { retry_after: None })",
+    "request to command-r failed with status 429",
+    "could not parse response, API returned status 429",
+    "OpenRouter message: 429 Too Many Requests",
+    "failed to login to OpenAI (HTTP 429)",
+    "could not load saved prompt, OpenAI returned 429",
 ];
